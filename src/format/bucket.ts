@@ -1,0 +1,216 @@
+import type { AvailElement } from './avail.js';
+import { availElementStruct, decodeAvailTable } from './avail.js';
+import type { Format } from './format.js';
+import { FREE_HASH } from './hash.js';
+import { memo } from './memo.js';
+import type { ByteOrder, Layout } from './layout.js';
+import type { Struct } from './struct.js';
+import {
+  defineStruct,
+  encodeStruct,
+  member,
+  readOffset,
+  structParser,
+  viewOf,
+  writeOffset,
+} from './struct.js';
+
+/** Elements of a bucket's own avail table. */
+export const BUCKET_AVAIL = 6;
+/** Bytes of a key that an element holds. */
+export const KEY_START = 4;
+
+/** One entry of a bucket: which record it stands for and where the record is. */
+export interface Element {
+  /** 31 bits, or {@link FREE_HASH}; anything else is damage. */
+  hash: number;
+  /** The key's first bytes; past the key's end undefined. */
+  key_start: Uint8Array;
+  /** File offset of the key; the value follows it directly. */
+  data_pointer: number;
+  /** Bytes. */
+  key_size: number;
+  /** Bytes of the value. */
+  data_size: number;
+}
+
+/** A bucket's head; its elements follow. */
+export interface BucketHead {
+  av_count: number;
+  bucket_avail: AvailElement[];
+  /** All hashes of the bucket share so many leading bits. */
+  bucket_bits: number;
+  /** Elements in use. */
+  count: number;
+}
+
+export interface Bucket extends BucketHead {
+  elements: Element[];
+}
+
+export const elementStruct: (layout: Layout) => Struct = memo((layout) =>
+  defineStruct(layout, [
+    ['hash', 'int'],
+    ['key_start', { bytes: KEY_START }],
+    ['data_pointer', 'off_t'],
+    ['key_size', 'int'],
+    ['data_size', 'int'],
+  ]),
+);
+
+/** The bucket as C declares it: with one element, however many it really has. */
+export const bucketStruct: (layout: Layout) => Struct = memo((layout) =>
+  defineStruct(layout, [
+    ['av_count', 'int'],
+    ['bucket_avail', { struct: availElementStruct(layout), count: BUCKET_AVAIL }],
+    ['bucket_bits', 'int'],
+    ['count', 'int'],
+    ['elements', { struct: elementStruct(layout), count: 1 }],
+  ]),
+);
+
+/** The struct of a bucket with all its elements, for the declaration and for showing each field. */
+export function fullBucketStruct(layout: Layout, elements: number): Struct {
+  const declared = bucketStruct(layout).members.map(
+    ({ name, type }) =>
+      [name, name === 'elements' ? { struct: elementStruct(layout), count: elements } : type] as const,
+  );
+  return defineStruct(layout, declared);
+}
+
+/** The number of elements in a bucket of `bucketSize` bytes; less than 1 where not even one fits. */
+export function bucketElementCount(layout: Layout, bucketSize: number): number {
+  return Math.floor((bucketSize - bucketStruct(layout).size) / elementStruct(layout).size) + 1;
+}
+
+/** Decodes a whole bucket by its declaration. For one bucket that a person looks at; {@link BucketView} is fast. */
+export function decodeBucket(bytes: Uint8Array, format: Format, elements: number): Bucket {
+  const parser = structParser(fullBucketStruct(format.layout, elements), format.byteOrder);
+  return parser.parse(bytes) as Bucket;
+}
+
+/** The bytes of a bucket of `bucketSize` bytes. Elements beyond those given are free. */
+export function encodeBucket(bucket: Bucket, format: Format, bucketSize: number): Uint8Array {
+  const { layout, byteOrder } = format;
+  const bytes = new Uint8Array(bucketSize);
+  encodeStruct(fullBucketStruct(layout, bucket.elements.length), byteOrder, bucket, viewOf(bytes));
+  const view = new BucketView(bytes, format, bucketElementCount(layout, bucketSize));
+  for (let i = bucket.elements.length; i < view.elements; i++) view.setHash(i, FREE_HASH);
+  return bytes;
+}
+
+interface ElementOffsets {
+  first: number;
+  stride: number;
+  keyStart: number;
+  pointer: number;
+  keySize: number;
+  dataSize: number;
+  bits: number;
+  count: number;
+  avail: number;
+}
+
+const offsetsOf = memo((layout: Layout): ElementOffsets => {
+  const bucket = bucketStruct(layout);
+  const element = elementStruct(layout);
+  return {
+    first: member(bucket, 'elements').offset,
+    stride: element.size,
+    keyStart: member(element, 'key_start').offset,
+    pointer: member(element, 'data_pointer').offset,
+    keySize: member(element, 'key_size').offset,
+    dataSize: member(element, 'data_size').offset,
+    bits: member(bucket, 'bucket_bits').offset,
+    count: member(bucket, 'count').offset,
+    avail: member(bucket, 'bucket_avail').offset,
+  };
+});
+
+/**
+ * The typed reader of a bucket for the hot loops: fields are read where they are, without an object for each
+ * element. A property test holds it to the declaration.
+ */
+export class BucketView {
+  readonly bytes: Uint8Array;
+  /** Elements in the bucket, used and free. */
+  readonly elements: number;
+  readonly #view: DataView;
+  readonly #layout: Layout;
+  readonly #byteOrder: ByteOrder;
+  readonly #little: boolean;
+  readonly #at: ElementOffsets;
+
+  /** @param bytes the bucket's bytes, at least as many as its elements need */
+  constructor(bytes: Uint8Array, format: Format, elements: number) {
+    this.bytes = bytes;
+    this.elements = elements;
+    this.#view = viewOf(bytes);
+    this.#layout = format.layout;
+    this.#byteOrder = format.byteOrder;
+    this.#little = format.byteOrder === 'little';
+    this.#at = offsetsOf(format.layout);
+  }
+
+  get availCount(): number {
+    return this.#view.getInt32(0, this.#little);
+  }
+
+  get bits(): number {
+    return this.#view.getInt32(this.#at.bits, this.#little);
+  }
+
+  get count(): number {
+    return this.#view.getInt32(this.#at.count, this.#little);
+  }
+
+  /** The first `count` elements of the bucket's avail table, at most {@link BUCKET_AVAIL}. */
+  avail(count: number): AvailElement[] {
+    return decodeAvailTable(this.bytes, this.#at.avail, count, this.#layout, this.#byteOrder);
+  }
+
+  /** Bytes from the bucket's start to element `i`. */
+  elementOffset(i: number): number {
+    return this.#at.first + i * this.#at.stride;
+  }
+
+  hash(i: number): number {
+    return this.#view.getInt32(this.elementOffset(i), this.#little);
+  }
+
+  keyStart(i: number): Uint8Array {
+    const at = this.elementOffset(i) + this.#at.keyStart;
+    return this.bytes.subarray(at, at + KEY_START);
+  }
+
+  dataPointer(i: number): number {
+    return readOffset(this.#view, this.elementOffset(i) + this.#at.pointer, this.#layout, this.#little);
+  }
+
+  keySize(i: number): number {
+    return this.#view.getInt32(this.elementOffset(i) + this.#at.keySize, this.#little);
+  }
+
+  dataSize(i: number): number {
+    return this.#view.getInt32(this.elementOffset(i) + this.#at.dataSize, this.#little);
+  }
+
+  setHead(bits: number, count: number): void {
+    this.#view.setInt32(this.#at.bits, bits, this.#little);
+    this.#view.setInt32(this.#at.count, count, this.#little);
+  }
+
+  setHash(i: number, hash: number): void {
+    this.#view.setInt32(this.elementOffset(i), hash, this.#little);
+  }
+
+  /** @throws RangeError if the layout cannot hold the pointer */
+  setElement(i: number, element: Element): void {
+    const at = this.elementOffset(i);
+    this.#view.setInt32(at, element.hash, this.#little);
+    this.bytes.set(element.key_start, at + this.#at.keyStart);
+    writeOffset(this.#view, at + this.#at.pointer, element.data_pointer, this.#layout, this.#little);
+    this.#view.setInt32(at + this.#at.keySize, element.key_size, this.#little);
+    this.#view.setInt32(at + this.#at.dataSize, element.data_size, this.#little);
+  }
+}

@@ -1,0 +1,55 @@
+/** A hash has 31 bits; −1 marks a free element. */
+export const HASH_BITS = 31;
+/** Hashes are below this. */
+export const HASH_RANGE = 2 ** HASH_BITS;
+/** The hash value of a free element. */
+export const FREE_HASH = -1;
+
+/**
+ * How the writing machine's C compiler reads a `char`: `signed` on x86, `unsigned` on ARM, POWER and s390x.
+ * Keys with a byte of 0x80 or more hash differently (measured: a file written on arm64 opens on amd64, and
+ * lookups of such keys answer "Item not found").
+ */
+export type HashChar = 'signed' | 'unsigned';
+
+/** The hash of a key. */
+export function hashKey(key: Uint8Array, hashChar: HashChar): number {
+  return new KeyHasher(key.length, hashChar).update(key).digest();
+}
+
+/** The hash of a key that comes in pieces, so that a key of any size needs no memory of its size. */
+export class KeyHasher {
+  #value: number;
+  #index = 0;
+  readonly #signed: boolean;
+
+  /** @param length bytes of the whole key, which the hash starts from */
+  constructor(length: number, hashChar: HashChar) {
+    this.#value = Math.imul(0x238f13af, length);
+    this.#signed = hashChar === 'signed';
+  }
+
+  /** Takes the next bytes of the key. */
+  update(bytes: Uint8Array): this {
+    let value = this.#value;
+    let shift = (this.#index * 5) % 24;
+    for (let i = 0; i < bytes.length; i++) {
+      const byte = this.#signed ? (bytes[i] << 24) >> 24 : bytes[i];
+      value = (value + (byte << shift)) & 0x7fffffff;
+      shift += 5;
+      if (shift >= 24) shift -= 24;
+    }
+    this.#value = value;
+    this.#index += bytes.length;
+    return this;
+  }
+
+  digest(): number {
+    return (Math.imul(1103515243, this.#value) + 12345) & 0x7fffffff;
+  }
+}
+
+/** Whether a key hashes the same on every machine: none of its bytes is 0x80 or more. */
+export function isPortableKey(key: Uint8Array): boolean {
+  return key.every((byte) => byte < 0x80);
+}
