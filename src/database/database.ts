@@ -1,0 +1,62 @@
+import { decodeDirectory } from '../format/directory.js';
+import type { Format } from '../format/format.js';
+import type { Geometry } from '../format/geometry.js';
+import type { ExtendedHeader, Header } from '../format/header.js';
+import { decodeExtendedHeader, extendedHeaderOffset, extendedHeaderStruct } from '../format/header.js';
+import { offsetSize } from '../format/layout.js';
+import type { Source } from '../source/source.js';
+import { readChunks } from '../source/source.js';
+import { inferFormat } from './infer.js';
+
+/** A GDBM file that is open for reading: how it is read, and its directory. */
+export interface Database {
+  readonly source: Source;
+  readonly format: Format;
+  readonly geometry: Geometry;
+  /** The header as it stands in the file, right or wrong. */
+  readonly header: Header;
+  /** Only in a numsync file. */
+  readonly extended: ExtendedHeader | undefined;
+  /** The directory's entries, file offsets of buckets, right or wrong; empty where none was found. */
+  readonly directory: Float64Array;
+  /** How much of the evidence for this reading agrees, 0 to 1. */
+  readonly confidence: number;
+}
+
+/**
+ * Opens a GDBM file, sound or damaged: finds out how it is to be read and reads its directory.
+ *
+ * @returns undefined if nothing in the file speaks for the format
+ * @throws SourceError if the source cannot be read
+ */
+export async function openDatabase(source: Source): Promise<Database | undefined> {
+  const inference = await inferFormat(source);
+  if (inference === undefined) return undefined;
+  const { format, geometry } = inference;
+  return {
+    source,
+    ...inference,
+    extended: await readExtendedHeader(source, format),
+    directory: await readDirectory(source, format, geometry),
+  };
+}
+
+async function readExtendedHeader(source: Source, format: Format): Promise<ExtendedHeader | undefined> {
+  const at = extendedHeaderOffset(format.layout);
+  const { size } = extendedHeaderStruct(format.layout);
+  if (format.variant !== 'numsync' || at + size > source.size) return undefined;
+  return decodeExtendedHeader(await source.read(at, size), format.layout, format.byteOrder);
+}
+
+async function readDirectory(source: Source, format: Format, geometry: Geometry): Promise<Float64Array> {
+  if (geometry.directory === undefined) return new Float64Array(0);
+  const { offset, bits } = geometry.directory;
+  const entries = new Float64Array(2 ** bits);
+  let done = 0;
+  for await (const bytes of readChunks(source, offset, entries.length * offsetSize(format.layout))) {
+    const part = decodeDirectory(bytes, format.layout, format.byteOrder);
+    entries.set(part, done);
+    done += part.length;
+  }
+  return entries;
+}

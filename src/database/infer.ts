@@ -1,0 +1,172 @@
+import { bucketElementCount, BUCKET_AVAIL, BucketView } from '../format/bucket.js';
+import { decodeDirectory, MAX_DIRECTORY_BITS, MIN_DIRECTORY_BITS, slotOf } from '../format/directory.js';
+import type { Format } from '../format/format.js';
+import { FREE_HASH } from '../format/hash.js';
+import type { Header } from '../format/header.js';
+import type { DirectoryPlace, Geometry } from '../format/geometry.js';
+import { offsetSize } from '../format/layout.js';
+import type { Source } from '../source/source.js';
+import { readUpTo } from '../source/source.js';
+import type { Hypothesis } from './evidence.js';
+import { electSizes, HEADER_BYTES, MAX_SCORE, weighHeader } from './evidence.js';
+import { findDirectory } from './finddirectory.js';
+
+/** How a file is best read, and how sure that is. */
+export interface Inference {
+  readonly format: Format;
+  readonly geometry: Geometry;
+  /** The header as it stands in the file, right or wrong. */
+  readonly header: Header;
+  /** How much of the evidence agrees, 0 to 1. */
+  readonly confidence: number;
+}
+
+/** A directory that fits the buckets it leads to is worth as much as half a header. */
+const FIT_WORTH = 10;
+/** Below this, a file without a known magic is not called GDBM: random bytes score 0 to 2. */
+const ENOUGH_WITHOUT_MAGIC = 6;
+/** A directory that fits less may be another one's copy, or none. */
+const GOOD_FIT = 0.5;
+/** Directory entries looked at to judge a reading. */
+const SAMPLE = 32;
+
+/**
+ * Finds how to read a file: layout, byte order, variant, block and bucket size and the directory's place, from
+ * whatever of the evidence is sound, so that a file with a damaged magic or header field is still read right.
+ *
+ * @returns undefined if nothing speaks for a GDBM file
+ */
+export async function inferFormat(source: Source): Promise<Inference | undefined> {
+  const head = new Uint8Array(HEADER_BYTES);
+  head.set(await readUpTo(source, 0, HEADER_BYTES));
+  const hypotheses = weighHeader(head, source.size);
+  // A reading far behind the best cannot be saved by its directory; looking at it costs reads.
+  const candidates = hypotheses.filter((h) => h.score >= hypotheses[0].score - FIT_WORTH && h.score >= 2);
+
+  let best: { reading: Reading; total: number } | undefined;
+  const consider = async (hypothesis: Hypothesis, search: boolean) => {
+    const reading = await fitGeometry(source, hypothesis, search);
+    const total = hypothesis.score + reading.fit * FIT_WORTH;
+    if (!hypothesis.magicFits && total < ENOUGH_WITHOUT_MAGIC) return;
+    if (best === undefined || total > best.total) best = { reading, total };
+  };
+  for (const hypothesis of candidates) {
+    await consider(hypothesis, false);
+    // Nothing behind this one can come before it any more.
+    if (best !== undefined && best.total >= hypothesis.score + FIT_WORTH) break;
+  }
+  if (best === undefined) return undefined;
+  if (best.reading.fit < GOOD_FIT) {
+    // Only a header that is convincing otherwise is worth reading the whole file for its directory.
+    const convincing = candidates.filter((h) => h.score >= ENOUGH_WITHOUT_MAGIC);
+    for (const hypothesis of convincing.slice(0, 2)) await consider(hypothesis, true);
+  }
+  const { hypothesis, geometry } = best.reading;
+  const { format, header } = hypothesis;
+  return { format, geometry, header, confidence: best.total / (MAX_SCORE + FIT_WORTH) };
+}
+
+/** A hypothesis with the sizes and the directory that fit it best. */
+interface Reading {
+  readonly hypothesis: Hypothesis;
+  readonly geometry: Geometry;
+  /** How well the directory fits, 0 to 1. */
+  readonly fit: number;
+}
+
+/** @param search whether to look for the directory through the whole file */
+async function fitGeometry(source: Source, hypothesis: Hypothesis, search: boolean): Promise<Reading> {
+  const { format, header } = hypothesis;
+  const { blockSize, bucketSize } = electSizes(hypothesis);
+  const bucketElements = bucketElementCount(format.layout, bucketSize);
+  const base: Geometry = { blockSize, bucketSize, bucketElements, directory: undefined };
+  if (bucketElements < 1) return { hypothesis, geometry: base, fit: 0 };
+
+  const bitsToTry = directoryBitsOf(header, offsetSize(format.layout));
+  // A new file's directory is the second block; it stays there until it is doubled.
+  const places = [...new Set([header.dir, blockSize])].flatMap((offset) =>
+    bitsToTry.map((bits) => ({ offset, bits })),
+  );
+  if (search) places.push(...(await findDirectory(source, format, base, bitsToTry)));
+  let best: { place: DirectoryPlace; fit: number } | undefined;
+  for (const place of places) {
+    const fit = await directoryFit(source, format, base, place);
+    if (fit > (best?.fit ?? 0)) best = { place, fit };
+    if (fit === 1) break;
+  }
+  return { hypothesis, geometry: { ...base, directory: best?.place }, fit: best?.fit ?? 0 };
+}
+
+/** What the header's two fields say of the directory's bits, the field itself first. */
+function directoryBitsOf(header: Header, width: number): number[] {
+  const fromSize = Math.log2(header.dir_size / width);
+  return [...new Set([header.dir_bits, fromSize])].filter(
+    (bits) => Number.isInteger(bits) && bits >= MIN_DIRECTORY_BITS && bits <= MAX_DIRECTORY_BITS,
+  );
+}
+
+/**
+ * How well a place fits as the directory, 0 to 1: entries that could be buckets, buckets that look like ones,
+ * and elements whose hashes belong to the slots that lead to them.
+ */
+async function directoryFit(
+  source: Source,
+  format: Format,
+  geometry: Geometry,
+  place: DirectoryPlace,
+): Promise<number> {
+  const { blockSize, bucketSize, bucketElements } = geometry;
+  const width = offsetSize(format.layout);
+  const count = 2 ** place.bits;
+  if (!(place.offset > 0 && place.offset + count * width <= source.size)) return 0;
+  const entry = async (slot: number) => {
+    const bytes = await source.read(place.offset + slot * width, width);
+    return decodeDirectory(bytes, format.layout, format.byteOrder)[0];
+  };
+  const sampled = Math.min(count, SAMPLE);
+  let inside = 0;
+  let plausible = 0;
+  let belonging = 0;
+  const seen = new Set<number>();
+  for (let i = 0; i < sampled; i++) {
+    const address = await entry(Math.floor((i * count) / sampled));
+    if (!(address >= blockSize && address + bucketSize <= source.size)) continue;
+    inside++;
+    const bucket = new BucketView(await source.read(address, bucketSize), format, bucketElements);
+    if (!isPlausibleHead(bucket, place.bits)) continue;
+    plausible++;
+    if (seen.has(address)) {
+      belonging++;
+      continue;
+    }
+    seen.add(address);
+    const used = usedHashes(bucket);
+    const probes = used.filter((_, n) => n % Math.ceil(used.length / 8) === 0);
+    let right = 0;
+    for (const hash of probes) {
+      if (hash >= 0 && (await entry(slotOf(hash, place.bits))) === address) right++;
+    }
+    if (right * 2 >= probes.length) belonging++;
+  }
+  return (inside + plausible + belonging) / (3 * sampled);
+}
+
+function isPlausibleHead(bucket: BucketView, directoryBits: number): boolean {
+  return (
+    bucket.count >= 0 &&
+    bucket.count <= bucket.elements &&
+    bucket.bits >= 0 &&
+    bucket.bits <= directoryBits &&
+    bucket.availCount >= 0 &&
+    bucket.availCount <= BUCKET_AVAIL
+  );
+}
+
+function usedHashes(bucket: BucketView): number[] {
+  const hashes: number[] = [];
+  for (let i = 0; i < bucket.elements; i++) {
+    const hash = bucket.hash(i);
+    if (hash !== FREE_HASH) hashes.push(hash);
+  }
+  return hashes;
+}

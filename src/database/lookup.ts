@@ -1,0 +1,67 @@
+import { BucketView } from '../format/bucket.js';
+import { equalBytes } from '../format/bytes.js';
+import { slotOf } from '../format/directory.js';
+import { FREE_HASH, hashKey } from '../format/hash.js';
+import type { Database } from './database.js';
+
+/** Where a lookup found a key's record. */
+export interface FoundRecord {
+  /** File offset of the value. */
+  readonly valueOffset: number;
+  /** Bytes of the value. */
+  readonly valueSize: number;
+}
+
+/** Buckets kept; lookups in order of hashes need one. */
+const KEPT_BUCKETS = 16;
+
+/** Finds keys as libgdbm does: slot, bucket, probe run. Reads no more than that. */
+export class Lookup {
+  readonly #db: Database;
+  readonly #buckets = new Map<number, BucketView>();
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** Finds a key's record, by whichever flavour of hash it was stored. */
+  async find(key: Uint8Array): Promise<FoundRecord | undefined> {
+    const hashes = new Set([hashKey(key, 'signed'), hashKey(key, 'unsigned')]);
+    for (const hash of hashes) {
+      const found = await this.#findHash(key, hash);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  async #findHash(key: Uint8Array, hash: number): Promise<FoundRecord | undefined> {
+    const { directory, source } = this.#db;
+    const bucket = await this.#bucket(directory[slotOf(hash, Math.log2(directory.length))]);
+    if (bucket === undefined) return undefined;
+    const home = hash % bucket.elements;
+    for (let n = 0; n < bucket.elements; n++) {
+      const i = (home + n) % bucket.elements;
+      const found = bucket.hash(i);
+      if (found === FREE_HASH) return undefined;
+      if (found !== hash || bucket.keySize(i) !== key.length) continue;
+      const offset = bucket.dataPointer(i);
+      const valueSize = bucket.dataSize(i);
+      if (!(offset >= 0 && valueSize >= 0 && offset + key.length + valueSize <= source.size)) continue;
+      if (!equalBytes(await source.read(offset, key.length), key)) continue;
+      return { valueOffset: offset + key.length, valueSize };
+    }
+    return undefined;
+  }
+
+  async #bucket(offset: number): Promise<BucketView | undefined> {
+    const { source, format, geometry } = this.#db;
+    let bucket = this.#buckets.get(offset);
+    if (bucket !== undefined) return bucket;
+    if (!(offset >= geometry.blockSize && offset + geometry.bucketSize <= source.size)) return undefined;
+    bucket = new BucketView(await source.read(offset, geometry.bucketSize), format, geometry.bucketElements);
+    const oldest = this.#buckets.keys().next();
+    if (this.#buckets.size >= KEPT_BUCKETS && !oldest.done) this.#buckets.delete(oldest.value);
+    this.#buckets.set(offset, bucket);
+    return bucket;
+  }
+}

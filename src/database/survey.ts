@@ -1,0 +1,163 @@
+import { BUCKET_AVAIL, BucketView } from '../format/bucket.js';
+import { slotOf } from '../format/directory.js';
+import { FREE_HASH, HASH_BITS } from '../format/hash.js';
+import type { Database } from './database.js';
+
+/** A bucket that the directory leads to. */
+export interface BucketSite {
+  /** File offset. */
+  readonly offset: number;
+  /** The first directory slot that leads here. */
+  readonly firstSlot: number;
+  /** How many slots in a row from `firstSlot` lead here. */
+  readonly slots: number;
+  /** `bucket_bits` as it stands in the file. */
+  readonly bits: number;
+  /** `count` as it stands in the file. */
+  readonly count: number;
+  /** `av_count` as it stands in the file. */
+  readonly availCount: number;
+  /** Elements that are not free. */
+  readonly used: number;
+  /** The first slot that the bucket's own bits and hashes say is its. */
+  readonly ownFirst: number;
+  /** How many slots in a row are its own. */
+  readonly ownSlots: number;
+  readonly state: SiteState;
+}
+
+/**
+ * `sound`: its head is possible. `malformed`: its head is not, its elements may be. `overlapping`: it lies on
+ * another bucket that fits better, and is not read. `unread`: reading it would cost more than any honest file.
+ */
+export type SiteState = 'sound' | 'malformed' | 'overlapping' | 'unread';
+
+/** Every bucket that the directory leads to, and which slots lead where. */
+export interface Survey {
+  /** In order of their first slot. */
+  readonly sites: readonly BucketSite[];
+  /** For each slot the index of its site, −1 where its entry cannot be a bucket's offset. */
+  readonly siteOfSlot: Int32Array;
+}
+
+/**
+ * An honest file's buckets do not overlap, so together they are no larger than the file. A directory made to
+ * lead to a bucket at every byte would cost the bucket size times as much; past this factor reading stops.
+ */
+const READ_BUDGET = 4;
+
+/** Looks at every bucket's head and hashes, without reading a record. */
+export async function survey(db: Database): Promise<Survey> {
+  const { source, directory, geometry } = db;
+  const { blockSize, bucketSize } = geometry;
+  const siteOfSlot = new Int32Array(directory.length).fill(-1);
+  const indexOf = new Map<number, number>();
+  const sites: BucketSite[] = [];
+  let budget = READ_BUDGET * source.size + 2 * bucketSize;
+  for (let slot = 0; slot < directory.length; slot++) {
+    const offset = directory[slot];
+    if (!(offset >= blockSize && offset + bucketSize <= source.size)) continue;
+    let index = indexOf.get(offset);
+    if (index === undefined) {
+      index = sites.length;
+      indexOf.set(offset, index);
+      budget -= bucketSize;
+      sites.push(budget < 0 ? unread(db, offset, slot) : await surveyBucket(db, offset, slot));
+    }
+    siteOfSlot[slot] = index;
+  }
+  return { sites: settleOverlaps(sites, bucketSize), siteOfSlot };
+}
+
+/** Whether the slot leads to a bucket that says itself that the slot is its own. */
+export function isSettled(survey: Survey, slot: number): boolean {
+  const site = survey.sites[survey.siteOfSlot[slot]];
+  return site !== undefined && isReadable(site) && owns(site, slot);
+}
+
+/** Whether the bucket's own bits and hashes say that this slot is its. */
+export function owns(site: BucketSite, slot: number): boolean {
+  return slot >= site.ownFirst && slot < site.ownFirst + site.ownSlots;
+}
+
+/** Whether the bucket's elements are worth reading. */
+export function isReadable(site: BucketSite): boolean {
+  return site.state === 'sound' || site.state === 'malformed';
+}
+
+/** How many slots in a row from this one lead to the same place. */
+function runLength(directory: Float64Array, slot: number): number {
+  let end = slot + 1;
+  while (end < directory.length && directory[end] === directory[slot]) end++;
+  return end - slot;
+}
+
+function unread(db: Database, offset: number, firstSlot: number): BucketSite {
+  const slots = runLength(db.directory, firstSlot);
+  const head = { bits: 0, count: 0, availCount: 0, used: 0 };
+  return { offset, firstSlot, slots, ...head, ownFirst: firstSlot, ownSlots: 0, state: 'unread' };
+}
+
+async function surveyBucket(db: Database, offset: number, firstSlot: number): Promise<BucketSite> {
+  const { source, format, geometry, directory } = db;
+  const directoryBits = Math.log2(directory.length);
+  const bucket = new BucketView(
+    await source.read(offset, geometry.bucketSize),
+    format,
+    geometry.bucketElements,
+  );
+  const { bits, count, availCount } = bucket;
+  const slots = runLength(directory, firstSlot);
+  const sound =
+    count >= 0 &&
+    count <= bucket.elements &&
+    bits >= 0 &&
+    bits <= directoryBits &&
+    availCount >= 0 &&
+    availCount <= BUCKET_AVAIL;
+  const { used, commonHash } = majority(bucket, bits >= 0 && bits <= directoryBits ? bits : directoryBits);
+  const site = { offset, firstSlot, slots, bits, count, availCount, used };
+  if (!sound) return { ...site, ownFirst: firstSlot, ownSlots: slots, state: 'malformed' };
+  const ownSlots = 2 ** (directoryBits - bits);
+  const anySlot = commonHash === undefined ? firstSlot : slotOf(commonHash, directoryBits);
+  return { ...site, ownFirst: Math.floor(anySlot / ownSlots) * ownSlots, ownSlots, state: 'sound' };
+}
+
+/** The number of used elements, and a hash whose first `bits` bits most of them share. */
+function majority(bucket: BucketView, bits: number): { used: number; commonHash: number | undefined } {
+  const shift = HASH_BITS - bits;
+  let used = 0;
+  let lead = 0;
+  let commonHash: number | undefined;
+  for (let i = 0; i < bucket.elements; i++) {
+    const hash = bucket.hash(i);
+    if (hash === FREE_HASH) continue;
+    used++;
+    if (hash < 0) continue;
+    if (lead === 0) commonHash = hash;
+    // A shift by 31 or less keeps all bits apart; hashes have 31.
+    lead += commonHash !== undefined && hash >>> shift === commonHash >>> shift ? 1 : -1;
+  }
+  return { used, commonHash };
+}
+
+/** Of two buckets that overlap, the one that is malformed or not at home where the directory has it gives way. */
+function settleOverlaps(sites: readonly BucketSite[], bucketSize: number): BucketSite[] {
+  const settled = [...sites];
+  const order = sites.map((_, i) => i).sort((a, b) => sites[a].offset - sites[b].offset);
+  const doubtful = (site: BucketSite) => site.state !== 'sound' || !owns(site, site.firstSlot);
+  let previous = -1;
+  for (const index of order) {
+    const site = settled[index];
+    if (site.state === 'unread') continue;
+    if (previous >= 0 && site.offset < settled[previous].offset + bucketSize) {
+      if (doubtful(site)) {
+        settled[index] = { ...site, state: 'overlapping' };
+        continue;
+      }
+      if (doubtful(settled[previous])) settled[previous] = { ...settled[previous], state: 'overlapping' };
+    }
+    previous = index;
+  }
+  return settled;
+}

@@ -1,0 +1,13 @@
+import type { Source } from './source.js';
+
+/** A source whose next read fails once `signal` is aborted. */
+export function abortable(source: Source, signal: AbortSignal | undefined): Source {
+  if (signal === undefined) return source;
+  return {
+    size: source.size,
+    read(offset, length) {
+      signal.throwIfAborted();
+      return source.read(offset, length);
+    },
+  };
+}

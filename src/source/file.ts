@@ -1,0 +1,52 @@
+import type { FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
+import type { Source } from './source.js';
+import { requireRange, SourceError } from './source.js';
+
+/** A source over an open file. */
+export interface FileSource extends Source {
+  /** Closes the file if this source opened it. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a file for reading only.
+ *
+ * @throws NodeJS.ErrnoException as the file system says it
+ */
+export async function openFileSource(path: string): Promise<FileSource> {
+  const handle = await open(path, 'r');
+  try {
+    const source = await fileSource(handle);
+    return { ...source, close: () => handle.close() };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** A source over a file that somebody else opened and closes; its size is taken now. */
+export async function fileSource(handle: FileHandle): Promise<Source> {
+  const { size } = await handle.stat();
+  const source: Source = {
+    size,
+    async read(offset, length) {
+      requireRange(source, offset, length);
+      const bytes = new Uint8Array(length);
+      let done = 0;
+      while (done < length) {
+        const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
+        // Another program cut the file while it was being read.
+        if (bytesRead === 0) {
+          throw new SourceError(
+            `expected ${length} bytes at offset ${offset}, found the end of the file after ${done}: ` +
+              `the file shrank while it was being read`,
+          );
+        }
+        done += bytesRead;
+      }
+      return bytes;
+    },
+  };
+  return source;
+}
