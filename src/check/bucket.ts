@@ -1,0 +1,128 @@
+import type { AvailElement } from '../format/avail.js';
+import { BUCKET_AVAIL, bucketStruct, BucketView } from '../format/bucket.js';
+import { member } from '../format/struct.js';
+import type { Database } from '../database/database.js';
+import type { BucketSite, Survey } from '../database/survey.js';
+import { isReadable } from '../database/survey.js';
+import { checkAvailTable } from './avail.js';
+import { ElementExam } from './element.js';
+import type { Finding } from './finding.js';
+import { finding } from './finding.js';
+import { readKeys } from './key.js';
+import type { RejectedElement, StoredRecord } from './record.js';
+
+/** What looking at one bucket and the keys of its elements gave. */
+export interface BucketExamination {
+  readonly site: BucketSite;
+  readonly findings: readonly Finding[];
+  /** Records whose key gives the element's hash, in the order of their elements. */
+  readonly records: readonly StoredRecord[];
+  readonly rejected: readonly RejectedElement[];
+  /** Free space that the bucket's own avail table lists. */
+  readonly free: readonly AvailElement[];
+}
+
+/**
+ * An honest file's keys do not overlap, so together they are no larger than the file. Elements made to point at
+ * one huge key would cost the key times as much; past this factor keys are not read.
+ */
+const KEY_BUDGET = 2;
+/** Keys of so many elements are read together, in order of their offsets: buckets lie in no order of their keys. */
+const BATCH_ELEMENTS = 1 << 16;
+
+/**
+ * Examines every bucket that the directory leads to, in order of their slots: the bucket's head, each element's
+ * fields, and each key against its element. One pass gives the findings and the records, so that a check and a
+ * repair can never judge differently.
+ */
+export async function* examineBuckets(db: Database, survey: Survey): AsyncGenerator<BucketExamination> {
+  const budget = { keyBytes: KEY_BUDGET * db.source.size };
+  let batch: PendingBucket[] = [];
+  let elements = 0;
+  for (const site of survey.sites) {
+    batch.push(await openBucket(db, survey, site));
+    elements += site.used;
+    if (elements < BATCH_ELEMENTS) continue;
+    yield* examineBatch(db, batch, budget);
+    batch = [];
+    elements = 0;
+  }
+  yield* examineBatch(db, batch, budget);
+}
+
+/** A bucket that waits for its keys to be read. */
+interface PendingBucket {
+  readonly site: BucketSite;
+  readonly findings: readonly Finding[];
+  readonly free: readonly AvailElement[];
+  /** Undefined where the bucket itself is not read. */
+  readonly exam: ElementExam | undefined;
+}
+
+async function openBucket(db: Database, survey: Survey, site: BucketSite): Promise<PendingBucket> {
+  if (!isReadable(site)) return { site, findings: [whyNotRead(site)], free: [], exam: undefined };
+  const { source, format, geometry } = db;
+  const bytes = await source.read(site.offset, geometry.bucketSize);
+  const bucket = new BucketView(bytes, format, geometry.bucketElements);
+  const { free, findings } = examineHead(db, site, bucket);
+  return { site, findings, free, exam: new ElementExam(db, survey, site, bucket) };
+}
+
+function whyNotRead({ state, offset }: BucketSite): Finding {
+  return state === 'overlapping'
+    ? finding('bucket-overlap', offset, `a bucket at ${offset}`, 'bytes of its own')
+    : finding('bucket-unread', offset, `a bucket at ${offset}`, 'buckets that fit the file');
+}
+
+async function* examineBatch(
+  db: Database,
+  batch: readonly PendingBucket[],
+  budget: { keyBytes: number },
+): AsyncGenerator<BucketExamination> {
+  const wanted = batch.map(({ exam }) => exam?.wantedKeys() ?? []);
+  const affordable = wanted.flat().filter((key) => (budget.keyBytes -= key.length) >= 0);
+  const evidence = await readKeys(db.source, affordable);
+  const evidenceOf = new Map(affordable.map((key, n) => [key, evidence[n]]));
+  for (const [n, { site, findings, free, exam }] of batch.entries()) {
+    const judged = exam?.judge(wanted[n].map((key) => evidenceOf.get(key)));
+    yield {
+      site,
+      free,
+      findings: [...findings, ...(judged?.findings ?? [])],
+      records: judged?.records ?? [],
+      rejected: judged?.rejected ?? [],
+    };
+  }
+}
+
+function examineHead(
+  db: Database,
+  site: BucketSite,
+  bucket: BucketView,
+): { free: readonly AvailElement[]; findings: Finding[] } {
+  const findings: Finding[] = [];
+  const struct = bucketStruct(db.format.layout);
+  const at = (name: string) => site.offset + member(struct, name).offset;
+  const directoryBits = Math.log2(db.directory.length);
+  if (!(site.bits >= 0 && site.bits <= directoryBits)) {
+    findings.push(
+      finding('bucket-header', at('bucket_bits'), `bucket_bits ${site.bits}`, `0 to ${directoryBits}`),
+    );
+  }
+  if (!(site.count >= 0 && site.count <= bucket.elements)) {
+    findings.push(finding('bucket-header', at('count'), `count ${site.count}`, `0 to ${bucket.elements}`));
+  } else if (site.count !== site.used) {
+    findings.push(
+      finding('bucket-count', at('count'), `count ${site.count}`, `${site.used} elements in use`),
+    );
+  }
+  if (!(site.availCount >= 0 && site.availCount <= BUCKET_AVAIL)) {
+    findings.push(
+      finding('bucket-avail', at('av_count'), `av_count ${site.availCount}`, `0 to ${BUCKET_AVAIL}`),
+    );
+    return { free: [], findings };
+  }
+  const checked = checkAvailTable(db, bucket.avail(site.availCount), at('bucket_avail'), 'bucket-avail');
+  findings.push(...checked.findings);
+  return { free: checked.free, findings };
+}

@@ -1,0 +1,241 @@
+import type { Format } from '../format/format.js';
+import type { Geometry } from '../format/geometry.js';
+import type { HashChar } from '../format/hash.js';
+import type { ExtendedHeader, Header } from '../format/header.js';
+import { offsetSize } from '../format/layout.js';
+import type { Database } from '../database/database.js';
+import { openDatabase } from '../database/database.js';
+import type { OtherFile } from '../database/identify.js';
+import { identifyOther } from '../database/identify.js';
+import type { Survey } from '../database/survey.js';
+import { isSettled, survey } from '../database/survey.js';
+import type { Source } from '../source/source.js';
+import { readUpTo } from '../source/source.js';
+import { checkAvailChain } from './avail.js';
+import type { BucketExamination } from './bucket.js';
+import { examineBuckets } from './bucket.js';
+import { checkDirectory } from './directory.js';
+import type { Finding, FindingCode } from './finding.js';
+import { finding, FindingList } from './finding.js';
+import { checkHeader } from './header.js';
+import type { LibgdbmMessage } from './libgdbm.js';
+import { predictLibgdbm } from './libgdbm.js';
+import { judgeSpace } from './overlap.js';
+import type { RejectReason } from './record.js';
+import type { SpaceAccount } from './space.js';
+import { SpaceMap } from './space.js';
+
+/** `healthy`: no finding is an error. `damaged`: at least one is. `not-gdbm`: nothing speaks for the format. */
+export type Verdict = 'healthy' | 'damaged' | 'not-gdbm';
+
+/** What a check found out about a file. */
+export interface CheckResult {
+  readonly verdict: Verdict;
+  /** Bytes. */
+  readonly size: number;
+  /** How the file is read; undefined for an empty file and for what is not GDBM. */
+  readonly format: FileFormat | undefined;
+  /** What it is instead, where it is not GDBM. */
+  readonly other: OtherFile | undefined;
+  readonly records: RecordCounts;
+  /** In the order of the file's structures, the first {@link KEPT_PER_CODE} of each code. */
+  readonly findings: readonly Finding[];
+  /** How many there are of each code. */
+  readonly findingCounts: Partial<Record<FindingCode, number>>;
+  readonly space: SpaceAccount | undefined;
+  /** What libgdbm 1.23 on amd64 would answer, null where it works. */
+  readonly libgdbm: LibgdbmMessage | null;
+}
+
+/** How a file is read. */
+export interface FileFormat extends Format {
+  /** By which flavour of hash its keys were stored; `undetermined` where every key hashes the same in both. */
+  readonly hashChar: HashChar | 'undetermined';
+  readonly geometry: Geometry;
+  /** As it stands in the file. */
+  readonly header: Header;
+  readonly extended: ExtendedHeader | undefined;
+  /** How much of the evidence for this reading agrees, 0 to 1. */
+  readonly confidence: number;
+}
+
+export interface RecordCounts {
+  /** Records whose key gives the hash of their element. */
+  readonly count: number;
+  /** Bytes of their keys and values. */
+  readonly bytes: number;
+  /** Elements in use that are not such records, by reason. */
+  readonly rejected: Partial<Record<RejectReason, number>>;
+  /** Buckets that could be read. */
+  readonly buckets: number;
+  /** The share of all hashes, 0 to 1, whose directory slots lead to no bucket of theirs. */
+  readonly uncovered: number;
+}
+
+/**
+ * Checks a file: every structure, every element, every key, every byte. Reads only.
+ *
+ * @throws SourceError if the source cannot be read
+ */
+export async function check(source: Source): Promise<CheckResult> {
+  if (source.size === 0) return checkEmpty();
+  const db = await openDatabase(source);
+  if (db === undefined) return notGdbm(source);
+  return checkDatabase(db, await survey(db));
+}
+
+/** Checks a database that is open and surveyed, and lets `visit` see each bucket's examination. */
+export async function checkDatabase(
+  db: Database,
+  surveyed: Survey,
+  visit: (examined: BucketExamination) => void = () => {},
+): Promise<CheckResult> {
+  const { source, format, geometry } = db;
+  const findings = new FindingList();
+  const space = new SpaceMap();
+
+  // 1. Header and directory.
+  findings.add(...checkHeader(db));
+  space.add('header', 0, geometry.blockSize);
+  for (const one of checkDirectory(db, surveyed)) findings.add(one);
+  if (geometry.directory !== undefined) {
+    space.add('directory', geometry.directory.offset, db.directory.length * offsetSize(format.layout));
+  }
+
+  // 2. Free space in the header's chain.
+  const chain = await checkAvailChain(db);
+  findings.add(...chain.findings);
+  for (const [i, block] of chain.blocks.entries()) {
+    if (i > 0) space.add('avail', block.offset, block.bytes);
+    for (const { av_adr, av_size } of block.free) space.add('free', av_adr, av_size);
+  }
+
+  // 3. Buckets, their elements and keys.
+  const tally = new Tally();
+  for await (const examined of examineBuckets(db, surveyed)) {
+    visit(examined);
+    findings.add(...examined.findings);
+    tally.take(examined, db.source.size, space, geometry.bucketSize);
+  }
+  const { hashChar, foreign } = tally.flavour();
+  if (foreign > 0) {
+    findings.add(
+      finding(
+        'key-foreign-hash',
+        null,
+        `${foreign} keys with the hash of ${hashChar === 'signed' ? 'unsigned' : 'signed'} char`,
+        `the hash of ${hashChar} char, as most keys`,
+      ),
+    );
+  }
+
+  // 4. An account of every byte.
+  const account = space.account(source.size);
+  findings.add(...judgeSpace(account));
+
+  return {
+    verdict: findings.has('error') ? 'damaged' : 'healthy',
+    size: source.size,
+    format: {
+      ...format,
+      hashChar,
+      geometry,
+      header: db.header,
+      extended: db.extended,
+      confidence: db.confidence,
+    },
+    other: undefined,
+    records: tally.counts(uncoveredShare(surveyed)),
+    findings: findings.kept,
+    findingCounts: Object.fromEntries(findings.counts),
+    space: account,
+    libgdbm: await predictLibgdbm(source),
+  };
+}
+
+/** The share of all hashes, 0 to 1, whose slots lead to no bucket of theirs; 1 where there is no directory. */
+function uncoveredShare(surveyed: Survey): number {
+  const slots = surveyed.siteOfSlot.length;
+  if (slots === 0) return 1;
+  let uncovered = 0;
+  for (let slot = 0; slot < slots; slot++) if (!isSettled(surveyed, slot)) uncovered++;
+  // Slots share the hashes evenly.
+  return uncovered / slots;
+}
+
+/** Counts records, rejected elements and flavours as buckets go by. */
+class Tally {
+  #count = 0;
+  #bytes = 0;
+  #buckets = 0;
+  #signed = 0;
+  #unsigned = 0;
+  readonly #rejected: Partial<Record<RejectReason, number>> = {};
+
+  take(examined: BucketExamination, fileSize: number, space: SpaceMap, bucketSize: number): void {
+    const { site, records, rejected, free } = examined;
+    if (site.state === 'sound' || site.state === 'malformed') {
+      this.#buckets++;
+      space.add('bucket', site.offset, Math.min(bucketSize, fileSize - site.offset));
+    }
+    for (const { av_adr, av_size } of free) space.add('free', av_adr, av_size);
+    for (const { offset, keySize, dataSize, hashChar } of records) {
+      space.add('record', offset, keySize + dataSize);
+      this.#count++;
+      this.#bytes += keySize + dataSize;
+      if (hashChar === 'signed') this.#signed++;
+      if (hashChar === 'unsigned') this.#unsigned++;
+    }
+    for (const { reason } of rejected) this.#rejected[reason] = (this.#rejected[reason] ?? 0) + 1;
+  }
+
+  /** The flavour of most keys that tell, and how many keys have the other one. */
+  flavour(): { hashChar: HashChar | 'undetermined'; foreign: number } {
+    if (this.#signed === 0 && this.#unsigned === 0) return { hashChar: 'undetermined', foreign: 0 };
+    return {
+      hashChar: this.#signed >= this.#unsigned ? 'signed' : 'unsigned',
+      foreign: Math.min(this.#signed, this.#unsigned),
+    };
+  }
+
+  counts(uncovered: number): RecordCounts {
+    return {
+      count: this.#count,
+      bytes: this.#bytes,
+      rejected: this.#rejected,
+      buckets: this.#buckets,
+      uncovered,
+    };
+  }
+}
+
+const NO_RECORDS: RecordCounts = { count: 0, bytes: 0, rejected: {}, buckets: 0, uncovered: 1 };
+
+function checkEmpty(): CheckResult {
+  const one = finding('empty-file', null, '0 bytes', 'a database; an empty one has four blocks');
+  return {
+    verdict: 'damaged',
+    size: 0,
+    format: undefined,
+    other: undefined,
+    records: NO_RECORDS,
+    findings: [one],
+    findingCounts: { [one.code]: 1 },
+    space: undefined,
+    libgdbm: null,
+  };
+}
+
+async function notGdbm(source: Source): Promise<CheckResult> {
+  return {
+    verdict: 'not-gdbm',
+    size: source.size,
+    format: undefined,
+    other: identifyOther(await readUpTo(source, 0, 4096)),
+    records: NO_RECORDS,
+    findings: [],
+    findingCounts: {},
+    space: undefined,
+    libgdbm: await predictLibgdbm(source),
+  };
+}

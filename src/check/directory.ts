@@ -1,0 +1,66 @@
+import type { Database } from '../database/database.js';
+import type { BucketSite, Survey } from '../database/survey.js';
+import { owns } from '../database/survey.js';
+import { offsetSize } from '../format/layout.js';
+import type { Finding } from './finding.js';
+import { finding } from './finding.js';
+
+/** The directory's place, and each entry against the bucket that it leads to. */
+export function* checkDirectory(db: Database, survey: Survey): Generator<Finding> {
+  const { source, format, geometry, directory, header } = db;
+  const width = offsetSize(format.layout);
+  if (geometry.directory === undefined) {
+    yield finding(
+      'directory-lost',
+      header.dir > 0 && header.dir < source.size ? header.dir : null,
+      'no run of offsets that lead to buckets',
+      'a directory of 2^dir_bits bucket offsets',
+    );
+    return;
+  }
+  const { offset } = geometry.directory;
+  if (offset + directory.length * width >= source.size) {
+    yield finding(
+      'directory-at-end',
+      offset,
+      `the directory ends at ${offset + directory.length * width}`,
+      `an end before the file's, ${source.size}`,
+    );
+  }
+  // Neighbouring slots with the same fault are one finding.
+  for (let slot = 0, end: number; slot < directory.length; slot = end) {
+    end = slot + 1;
+    while (end < directory.length && directory[end] === directory[slot]) end++;
+    const slots = end - slot === 1 ? `slot ${slot}` : `slots ${slot} to ${end - 1}`;
+    const at = offset + slot * width;
+    const site = survey.sites[survey.siteOfSlot[slot]];
+    if (site === undefined) {
+      yield finding(
+        'directory-entry-invalid',
+        at,
+        `${slots}: ${directory[slot]}`,
+        `a bucket's offset, ${geometry.blockSize} to ${source.size - geometry.bucketSize}`,
+      );
+    } else if (site.state === 'sound') {
+      yield* checkRun(site, slots, slot, end, at);
+    }
+  }
+}
+
+function* checkRun(
+  site: BucketSite,
+  slots: string,
+  slot: number,
+  end: number,
+  at: number,
+): Generator<Finding> {
+  const { ownFirst, ownSlots } = site;
+  if (slot === ownFirst && end - slot === ownSlots) return;
+  const own = `slots ${ownFirst} to ${ownFirst + ownSlots - 1}`;
+  const place = `the bucket at ${site.offset} (bucket_bits ${site.bits})`;
+  if (!owns(site, slot) || !owns(site, end - 1)) {
+    yield finding('directory-entry-wrong', at, `${slots} lead to ${place}`, `${place} belongs to ${own}`);
+  } else {
+    yield finding('directory-run', at, `${slots} lead to ${place}`, own);
+  }
+}

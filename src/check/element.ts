@@ -1,0 +1,200 @@
+import type { BucketView } from '../format/bucket.js';
+import { KEY_START } from '../format/bucket.js';
+import { equalBytes } from '../format/bytes.js';
+import { slotOf } from '../format/directory.js';
+import { FREE_HASH } from '../format/hash.js';
+import type { Database } from '../database/database.js';
+import type { BucketSite, Survey } from '../database/survey.js';
+import { isSettled } from '../database/survey.js';
+import type { Finding, FindingCode } from './finding.js';
+import { finding } from './finding.js';
+import type { KeyEvidence, WantedKey } from './key.js';
+import type { RejectedElement, RejectReason, StoredRecord } from './record.js';
+
+/** What the examination of one bucket's elements gave. */
+export interface ElementVerdicts {
+  readonly records: StoredRecord[];
+  readonly rejected: RejectedElement[];
+  readonly findings: Finding[];
+}
+
+/**
+ * The elements of one bucket, examined in two steps: first what their fields say, then, when somebody has read
+ * the keys they point at, what the keys say.
+ */
+export class ElementExam {
+  readonly #records: StoredRecord[] = [];
+  readonly #rejected: RejectedElement[] = [];
+  readonly #findings: Finding[] = [];
+  /** Elements in use whose hash is possible and whose record lies inside the file. */
+  readonly #candidates: number[] = [];
+
+  constructor(
+    readonly db: Database,
+    readonly survey: Survey,
+    readonly site: BucketSite,
+    readonly bucket: BucketView,
+  ) {
+    for (let i = 0; i < bucket.elements; i++) {
+      if (bucket.hash(i) !== FREE_HASH && this.#hasPossibleFields(i)) this.#candidates.push(i);
+    }
+  }
+
+  /** The keys that {@link judge} needs, one for each candidate. */
+  wantedKeys(): WantedKey[] {
+    const { bucket } = this;
+    const twins = this.#hashesSeenTwice();
+    return this.#candidates.map((i) => ({
+      offset: bucket.dataPointer(i),
+      length: bucket.keySize(i),
+      hash: bucket.hash(i),
+      whole: twins.has(bucket.hash(i)),
+    }));
+  }
+
+  /** @param evidence for each wanted key, in their order; undefined where it was too costly to read */
+  judge(evidence: readonly (KeyEvidence | undefined)[]): ElementVerdicts {
+    const keys: { hash: number; key: Uint8Array }[] = [];
+    for (const [n, i] of this.#candidates.entries()) {
+      const found = evidence[n];
+      if (!this.#isProvedByKey(i, found) || !this.#isInForce(i)) continue;
+      const hash = this.bucket.hash(i);
+      const { key, start, fits } = found;
+      if (key !== undefined) {
+        if (keys.some((other) => other.hash === hash && equalBytes(other.key, key))) {
+          this.#reject('duplicate', 'key-duplicate', i, 'a key that an earlier element has', 'each key once');
+          continue;
+        }
+        keys.push({ hash, key });
+      }
+      this.#compareKeyStart(i, start);
+      this.#records.push({
+        hash,
+        hashChar: fits,
+        offset: this.bucket.dataPointer(i),
+        keySize: this.bucket.keySize(i),
+        dataSize: this.bucket.dataSize(i),
+        bucket: this.site.offset,
+        element: i,
+      });
+    }
+    return { records: this.#records, rejected: this.#rejected, findings: this.#findings };
+  }
+
+  #hasPossibleFields(i: number): boolean {
+    const { bucket } = this;
+    const { size } = this.db.source;
+    const nextBlock = this.db.header.next_block;
+    const hash = bucket.hash(i);
+    if (hash < 0) {
+      this.#reject('hash', 'element-hash', i, `hash ${hash}`, '0 to 2147483647, or -1 for a free element');
+      return false;
+    }
+    const offset = bucket.dataPointer(i);
+    const keySize = bucket.keySize(i);
+    const dataSize = bucket.dataSize(i);
+    const end = offset + keySize + dataSize;
+    if (!(offset >= 0 && keySize >= 0 && dataSize >= 0 && end <= size)) {
+      this.#reject(
+        'bounds',
+        'element-bounds',
+        i,
+        `a key of ${keySize} and a value of ${dataSize} bytes at ${offset}`,
+        `a record inside the file of ${size} bytes`,
+      );
+      return false;
+    }
+    if (nextBlock > 0 && end > nextBlock) {
+      this.#report('record-beyond-next-block', i, `a record that ends at ${end}`, `at most ${nextBlock}`);
+    }
+    return true;
+  }
+
+  #isProvedByKey(
+    i: number,
+    found: KeyEvidence | undefined,
+  ): found is KeyEvidence & { fits: NonNullable<KeyEvidence['fits']> } {
+    const size = this.bucket.keySize(i);
+    if (found === undefined) {
+      this.#reject('unchecked', 'element-unchecked', i, `a key of ${size} bytes`, 'keys that fit the file');
+      return false;
+    }
+    if (found.fits === undefined) {
+      const expected = `a key with hash ${this.bucket.hash(i)}`;
+      this.#reject('key', 'key-hash', i, `${size} bytes with another hash`, expected);
+      return false;
+    }
+    return true;
+  }
+
+  /** Whether a lookup of this hash comes to this bucket, or would if the directory were whole. */
+  #isInForce(i: number): boolean {
+    const hash = this.bucket.hash(i);
+    const slot = slotOf(hash, Math.log2(this.db.directory.length));
+    if (this.db.directory[slot] === this.site.offset) {
+      if (!this.#isReachable(i, hash)) {
+        this.#report('element-unreachable', i, 'a free element before it', 'used ones back to its home');
+      }
+      return true;
+    }
+    const found = `hash ${hash}, which slot ${slot} looks up elsewhere`;
+    // The bucket that rules over this hash knows what is in force; this one only holds an old copy.
+    if (isSettled(this.survey, slot)) {
+      this.#reject('superseded', 'element-wrong-bucket', i, found, 'hashes of its own slots');
+      return false;
+    }
+    this.#report('element-wrong-bucket', i, found, 'hashes of its own slots');
+    return true;
+  }
+
+  /** A lookup walks from the home position over used elements; a free one ends it. */
+  #isReachable(i: number, hash: number): boolean {
+    const { bucket } = this;
+    for (let at = hash % bucket.elements; at !== i; at = (at + 1) % bucket.elements) {
+      if (bucket.hash(at) === FREE_HASH) return false;
+    }
+    return true;
+  }
+
+  #compareKeyStart(i: number, start: Uint8Array): void {
+    const stored = this.bucket.keyStart(i);
+    if (equalBytes(stored.subarray(0, start.length), start)) return;
+    this.#report('element-key-start', i, `key_start ${hex(stored)}`, `${hex(start)} as the key begins`);
+  }
+
+  #hashesSeenTwice(): Set<number> {
+    const seen = new Set<number>();
+    const twice = new Set<number>();
+    for (const i of this.#candidates) {
+      const hash = this.bucket.hash(i);
+      if (seen.has(hash)) twice.add(hash);
+      seen.add(hash);
+    }
+    return twice;
+  }
+
+  #report(code: FindingCode, i: number, found: string, expected: string): void {
+    const at = this.site.offset + this.bucket.elementOffset(i);
+    this.#findings.push(finding(code, at, `element ${i}: ${found}`, expected));
+  }
+
+  #reject(reason: RejectReason, code: FindingCode, i: number, found: string, expected: string): void {
+    this.#report(code, i, found, expected);
+    const { bucket, site } = this;
+    const keySize = bucket.keySize(i);
+    this.#rejected.push({
+      reason,
+      hash: bucket.hash(i),
+      keyStart: bucket.keyStart(i).slice(0, Math.max(0, Math.min(KEY_START, keySize))),
+      offset: bucket.dataPointer(i),
+      keySize,
+      dataSize: bucket.dataSize(i),
+      bucket: site.offset,
+      element: i,
+    });
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+}

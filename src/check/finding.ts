@@ -1,0 +1,144 @@
+/**
+ * `error`: data or opening is at risk. `warning`: libgdbm copes. `note`: worth knowing, nothing to do.
+ */
+export type Severity = 'error' | 'warning' | 'note';
+
+/** Each code, stable for programs: how bad it is and what follows from it. */
+export const FINDING_CODES = {
+  'empty-file': [
+    'error',
+    'The file holds nothing. Python refuses to open it; libgdbm makes a new database of it when it may write.',
+  ],
+  'header-truncated': ['error', 'The file ends inside its first block; no program can open it.'],
+  'header-magic': ['error', 'libgdbm does not recognise the file and refuses to open it.'],
+  'header-block-size': ['error', 'libgdbm refuses to open the file.'],
+  'header-directory-offset': [
+    'error',
+    'libgdbm refuses to open the file, or looks for buckets in the wrong place.',
+  ],
+  'header-directory-size': [
+    'error',
+    'libgdbm refuses to open the file, or looks for keys in the wrong buckets.',
+  ],
+  'header-directory-bits': [
+    'error',
+    'libgdbm refuses to open the file, or looks for keys in the wrong buckets.',
+  ],
+  'header-bucket-size': ['error', 'libgdbm refuses to open the file, or reads buckets of the wrong size.'],
+  'header-bucket-elements': ['error', 'libgdbm refuses to open the file.'],
+  'header-next-block-low': [
+    'error',
+    'A writer died while it was adding to the file. Every call of libgdbm answers "Database needs recovery".',
+  ],
+  'header-next-block-high': [
+    'warning',
+    'libgdbm opens the file all the same; its end is missing or was never written.',
+  ],
+  'foreign-format': [
+    'note',
+    'The libgdbm of amd64 machines cannot open the file; the machines that write this format can.',
+  ],
+  'directory-lost': ['error', 'No bucket can be found through it; libgdbm finds no key, or the wrong ones.'],
+  'directory-at-end': ['error', 'libgdbm refuses to open a file that ends with its directory.'],
+  'directory-entry-invalid': ['error', 'Keys whose hashes belong to these slots cannot be found.'],
+  'directory-entry-wrong': [
+    'error',
+    'Keys whose hashes belong to these slots are looked for in the wrong bucket.',
+  ],
+  'directory-run': ['error', 'The next split of this bucket writes wrong directory entries.'],
+  'bucket-header': ['error', 'libgdbm refuses to read the bucket; its keys cannot be found.'],
+  'bucket-avail': ['error', 'libgdbm refuses to read the bucket; its keys cannot be found.'],
+  'bucket-count': [
+    'error',
+    'The record count is wrong, and the bucket is split too early or, worse, too late.',
+  ],
+  'bucket-overlap': ['error', 'Two buckets claim the same bytes; writing one destroys the other.'],
+  'bucket-unread': [
+    'error',
+    'The directory leads to more bytes of buckets than the file holds; the rest of them was not looked at.',
+  ],
+  'element-hash': ['error', 'The element is in use but its hash is impossible; its record cannot be found.'],
+  'element-wrong-bucket': ['error', 'A lookup of its key goes to another bucket and does not find it.'],
+  'element-unreachable': ['error', 'A lookup stops before it gets to the element; walking finds it.'],
+  'element-bounds': ['error', 'The record lies outside the file; libgdbm answers "Malformed hash table".'],
+  'element-key-start': ['error', 'A lookup compares these bytes first and does not find the key.'],
+  'element-unchecked': [
+    'error',
+    'The elements claim more bytes of keys than the file holds; the rest of them was not looked at.',
+  ],
+  'key-hash': ['error', 'The key at this place is not the one that was stored; it cannot be found.'],
+  'key-foreign-hash': [
+    'error',
+    'The key was stored by another kind of machine, with another hash; it cannot be found here.',
+  ],
+  'key-duplicate': ['error', 'A lookup finds only one of the records; the other one is never seen.'],
+  'record-beyond-next-block': ['warning', 'The next record that libgdbm adds overwrites it.'],
+  'avail-size': ['error', 'libgdbm refuses to open the file.'],
+  'avail-count': ['error', 'libgdbm refuses to open the file, or to store into it.'],
+  'avail-entry': [
+    'error',
+    'libgdbm refuses the table; it may not open, or fail when it next looks for space.',
+  ],
+  'avail-unsorted': ['note', 'Versions up to 1.15 left tables so; libgdbm sorts them when it reads them.'],
+  'avail-chain': ['error', 'libgdbm fails when it next needs space from this part of the chain.'],
+  'avail-loop': ['error', 'libgdbm gives the same space away again and again, over records that are in use.'],
+  'avail-overlap': ['error', 'The same space is listed as free twice; two records will be written into it.'],
+  'avail-live': ['error', 'Space in use is listed as free; the next record stored there destroys it.'],
+  'space-overlap': ['error', 'Two structures or records claim the same bytes; at most one of them is right.'],
+  'space-unaccounted': [
+    'note',
+    'Nothing uses this space and libgdbm will not use it again; a rebuild frees it.',
+  ],
+  'changed-while-read': [
+    'warning',
+    'A program wrote to the file during the check; look again when it is at rest.',
+  ],
+} as const satisfies Record<string, readonly [Severity, string]>;
+
+export type FindingCode = keyof typeof FINDING_CODES;
+
+/** One violated invariant. */
+export interface Finding {
+  readonly code: FindingCode;
+  readonly severity: Severity;
+  /** File offset of the field or structure; null where it is about the file as a whole. */
+  readonly offset: number | null;
+  /** What was found there. */
+  readonly found: string;
+  /** What should be there. */
+  readonly expected: string;
+  /** What follows from it. */
+  readonly consequence: string;
+}
+
+/** Makes a finding; its severity and consequence belong to its code. */
+export function finding(
+  code: FindingCode,
+  offset: number | null,
+  found: string | number,
+  expected: string | number,
+): Finding {
+  const [severity, consequence] = FINDING_CODES[code];
+  return { code, severity, offset, found: String(found), expected: String(expected), consequence };
+}
+
+/** How many findings of one code are kept in full; a wrecked file has millions. */
+export const KEPT_PER_CODE = 100;
+
+/** Collects findings in the order they come, counting all and keeping the first {@link KEPT_PER_CODE} of each code. */
+export class FindingList {
+  readonly kept: Finding[] = [];
+  readonly counts = new Map<FindingCode, number>();
+
+  add(...findings: readonly Finding[]): void {
+    for (const one of findings) {
+      const count = (this.counts.get(one.code) ?? 0) + 1;
+      this.counts.set(one.code, count);
+      if (count <= KEPT_PER_CODE) this.kept.push(one);
+    }
+  }
+
+  has(severity: Severity): boolean {
+    return this.kept.some((one) => one.severity === severity);
+  }
+}

@@ -1,0 +1,93 @@
+import { directorySizeFor } from '../format/directory.js';
+import { describeFormat } from '../format/format.js';
+import type { Header } from '../format/header.js';
+import { headerStruct } from '../format/header.js';
+import { headerFieldsOf } from '../format/geometry.js';
+import { offsetSize } from '../format/layout.js';
+import { magicMeaning, magicOf } from '../format/magic.js';
+import { member } from '../format/struct.js';
+import type { Database } from '../database/database.js';
+import type { Finding, FindingCode } from './finding.js';
+import { finding } from './finding.js';
+
+/** The header's fields against each other, the file's size and what the rest of the file says. */
+export function checkHeader(db: Database): Finding[] {
+  const { format, header, geometry, source } = db;
+  const findings: Finding[] = [];
+  const struct = headerStruct(format.layout);
+  const at = (field: keyof Header) => member(struct, field).offset;
+  const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
+
+  const meaning = magicMeaning(header.magic);
+  const { offsetBits } = format.layout;
+  if (meaning?.variant !== format.variant || (meaning.offsetBits ?? offsetBits) !== offsetBits) {
+    findings.push(
+      finding('header-magic', 0, hex(header.magic), `${hex(magicOf(format))} (${describeFormat(format)})`),
+    );
+  }
+  if (source.size < geometry.blockSize) {
+    findings.push(
+      finding('header-truncated', null, `${source.size} bytes`, `a block of ${geometry.blockSize} bytes`),
+    );
+  }
+
+  const expected = headerFieldsOf(geometry, offsetSize(format.layout));
+  const compare = (code: FindingCode, field: keyof Header) => {
+    const value = expected[field];
+    if (value !== undefined && header[field] !== value) {
+      findings.push(finding(code, at(field), `${field} ${header[field]}`, `${value}`));
+    }
+  };
+  compare('header-block-size', 'block_size');
+  compare('header-directory-offset', 'dir');
+  compare('header-directory-size', 'dir_size');
+  compare('header-directory-bits', 'dir_bits');
+  compare('header-bucket-size', 'bucket_size');
+  compare('header-bucket-elements', 'bucket_elems');
+
+  // A new file's directory fills a block; it only ever grows.
+  const smallest = directorySizeFor(format.layout, geometry.blockSize);
+  if (geometry.directory !== undefined && geometry.directory.bits < smallest.bits) {
+    findings.push(
+      finding(
+        'header-directory-size',
+        at('dir_size'),
+        `${2 ** geometry.directory.bits} entries`,
+        `at least ${2 ** smallest.bits} for blocks of ${geometry.blockSize} bytes`,
+      ),
+    );
+  }
+  if (header.next_block < source.size) {
+    findings.push(
+      finding(
+        'header-next-block-low',
+        at('next_block'),
+        `next_block ${header.next_block}`,
+        `the file's size, ${source.size}`,
+      ),
+    );
+  } else if (header.next_block > source.size) {
+    findings.push(
+      finding(
+        'header-next-block-high',
+        at('next_block'),
+        `next_block ${header.next_block}`,
+        `the file's size, ${source.size}`,
+      ),
+    );
+  }
+  const amd64 =
+    format.byteOrder === 'little' && format.layout.offsetBits === 64 && format.layout.alignment === 8;
+  if (!amd64) {
+    findings.push(
+      finding(
+        'foreign-format',
+        null,
+        `${describeFormat(format)}: written by ${format.layout.machines}` +
+          (format.byteOrder === 'big' ? ' (big-endian ones)' : ''),
+        'little-endian, 64-bit offsets, on amd64',
+      ),
+    );
+  }
+  return findings;
+}

@@ -1,0 +1,76 @@
+import { KEY_START } from '../format/bucket.js';
+import type { HashChar } from '../format/hash.js';
+import { hashKey, isPortableKey, KeyHasher } from '../format/hash.js';
+import { gather } from '../source/gather.js';
+import type { Source } from '../source/source.js';
+import { readChunks } from '../source/source.js';
+
+/** A key somebody wants to hold against an element's hash. */
+export interface WantedKey {
+  /** File offset. */
+  readonly offset: number;
+  /** Bytes; the range lies inside the source. */
+  readonly length: number;
+  /** The hash that the element has. */
+  readonly hash: number;
+  /** Whether the whole key is wanted, to compare it with another of the same hash. */
+  readonly whole: boolean;
+}
+
+/** What a key's bytes say of its element. */
+export interface KeyEvidence {
+  /** By which flavour the key gives the element's hash; undefined if by neither. */
+  readonly fits: HashChar | 'either' | undefined;
+  /** The key's first bytes. */
+  readonly start: Uint8Array;
+  /** Only where it was wanted whole and is small. */
+  readonly key: Uint8Array | undefined;
+}
+
+/** Keys up to so many bytes are read together; longer ones by themselves, in pieces. */
+const SMALL_KEY = 64 * 1024;
+
+/** Reads keys, near ones together, and hashes them. The result is in the order of `wanted`. */
+export async function readKeys(source: Source, wanted: readonly WantedKey[]): Promise<KeyEvidence[]> {
+  const evidence = new Array<KeyEvidence>(wanted.length);
+  const small: number[] = [];
+  for (const [n, one] of wanted.entries()) {
+    if (one.length <= SMALL_KEY) small.push(n);
+    else evidence[n] = await readLargeKey(source, one);
+  }
+  await gather(
+    source,
+    small.map((n) => wanted[n]),
+    (i, key) => {
+      const { hash, whole } = wanted[small[i]];
+      evidence[small[i]] = {
+        fits: flavourOf(key, hash),
+        start: key.slice(0, KEY_START),
+        key: whole ? key.slice() : undefined,
+      };
+    },
+  );
+  return evidence;
+}
+
+async function readLargeKey(source: Source, { offset, length, hash }: WantedKey): Promise<KeyEvidence> {
+  const signed = new KeyHasher(length, 'signed');
+  const unsigned = new KeyHasher(length, 'unsigned');
+  for await (const bytes of readChunks(source, offset, length)) {
+    signed.update(bytes);
+    unsigned.update(bytes);
+  }
+  const start = await source.read(offset, KEY_START);
+  // Two large keys with one hash are told apart by the builder, which compares whole keys.
+  return { fits: flavour(hash, signed.digest(), unsigned.digest()), start, key: undefined };
+}
+
+function flavourOf(key: Uint8Array, hash: number): HashChar | 'either' | undefined {
+  const signed = hashKey(key, 'signed');
+  return flavour(hash, signed, isPortableKey(key) ? signed : hashKey(key, 'unsigned'));
+}
+
+function flavour(hash: number, signed: number, unsigned: number): HashChar | 'either' | undefined {
+  if (hash === signed) return hash === unsigned ? 'either' : 'signed';
+  return hash === unsigned ? 'unsigned' : undefined;
+}

@@ -1,0 +1,159 @@
+/** What bytes of a file are. */
+export const SPACE_KINDS = ['header', 'directory', 'bucket', 'avail', 'record', 'free'] as const;
+export type SpaceKind = (typeof SPACE_KINDS)[number];
+
+/** A range that a structure or a record claims. */
+export interface Extent {
+  readonly kind: SpaceKind;
+  /** File offset. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly length: number;
+}
+
+/** Bytes of each kind; together they are the file. Overlapping bytes are counted once, as `overlapping`. */
+export interface SpaceAccount {
+  readonly bytes: Record<SpaceKind | 'overlapping' | 'unaccounted', number>;
+  /** Ranges that more than one extent claims, in order, at most {@link MAX_OVERLAPS}. */
+  readonly overlaps: readonly Overlap[];
+  /** Ranges that are claimed more than once, all of them. */
+  readonly overlapCount: number;
+  /** The largest ranges that nothing claims, in order of offset. */
+  readonly gaps: readonly { offset: number; length: number }[];
+}
+
+/** A range claimed more than once, and by which extents. */
+export interface Overlap {
+  readonly offset: number;
+  readonly length: number;
+  readonly claims: readonly Extent[];
+}
+
+export const MAX_OVERLAPS = 1000;
+const MAX_GAPS = 100;
+const KIND_BITS = 8;
+
+/** Collects which ranges of a file are claimed, and accounts for every byte of it. */
+export class SpaceMap {
+  #count = 0;
+  #offsets = new Float64Array(1024);
+  #lengths = new Float64Array(1024);
+  #kinds = new Uint8Array(1024);
+
+  /** Claims a range. Empty ranges claim nothing. */
+  add(kind: SpaceKind, offset: number, length: number): void {
+    if (length <= 0) return;
+    if (this.#count === this.#kinds.length) this.#grow();
+    this.#offsets[this.#count] = offset;
+    this.#lengths[this.#count] = length;
+    this.#kinds[this.#count] = SPACE_KINDS.indexOf(kind);
+    this.#count++;
+  }
+
+  /** Accounts for every byte of a file of `size` bytes. */
+  account(size: number): SpaceAccount {
+    // A sweep over sorted starts and ends; the kind rides in the low bits (exact up to files of 2^50 bytes).
+    let count = 0;
+    let starts = new Float64Array(this.#count);
+    let ends = new Float64Array(this.#count);
+    for (let i = 0; i < this.#count; i++) {
+      if (this.#offsets[i] >= size) continue;
+      starts[count] = this.#offsets[i] * KIND_BITS + this.#kinds[i];
+      ends[count] = Math.min(this.#offsets[i] + this.#lengths[i], size) * KIND_BITS + this.#kinds[i];
+      count++;
+    }
+    starts = starts.subarray(0, count).sort();
+    ends = ends.subarray(0, count).sort();
+    const totals = new Float64Array(SPACE_KINDS.length);
+    const open = new Int32Array(SPACE_KINDS.length);
+    let openCount = 0;
+    let at = 0;
+    let overlapping = 0;
+    let unaccounted = 0;
+    const overlaps: { offset: number; length: number }[] = [];
+    let overlapCount = 0;
+    let gaps: { offset: number; length: number }[] = [];
+    const advance = (to: number) => {
+      const length = to - at;
+      if (length <= 0) return;
+      if (openCount === 0) {
+        unaccounted += length;
+        gaps.push({ offset: at, length });
+        if (gaps.length > 8 * MAX_GAPS) gaps = largest(gaps);
+      } else if (openCount === 1) {
+        totals[open.findIndex((n) => n > 0)] += length;
+      } else {
+        overlapping += length;
+        const last = overlaps.at(-1);
+        if (last !== undefined && last.offset + last.length === at) last.length += length;
+        else {
+          overlapCount++;
+          if (overlaps.length < MAX_OVERLAPS) overlaps.push({ offset: at, length });
+        }
+      }
+      at = to;
+    };
+    for (let s = 0, e = 0; e < count;) {
+      if (s < count && Math.floor(starts[s] / KIND_BITS) < Math.floor(ends[e] / KIND_BITS)) {
+        advance(Math.floor(starts[s] / KIND_BITS));
+        open[starts[s++] % KIND_BITS]++;
+        openCount++;
+      } else {
+        advance(Math.floor(ends[e] / KIND_BITS));
+        open[ends[e++] % KIND_BITS]--;
+        openCount--;
+      }
+    }
+    advance(size);
+    const bytes = Object.fromEntries(SPACE_KINDS.map((kind, i) => [kind, totals[i]]));
+    return {
+      bytes: { ...(bytes as Record<SpaceKind, number>), overlapping, unaccounted },
+      overlaps: this.#claimsOf(overlaps),
+      overlapCount,
+      gaps: largest(gaps).sort((a, b) => a.offset - b.offset),
+    };
+  }
+
+  /** Finds who claims each overlapping range: one pass over the extents, each looked up among the few ranges. */
+  #claimsOf(ranges: readonly { offset: number; length: number }[]): Overlap[] {
+    const found = ranges.map((range) => ({ ...range, claims: [] as Extent[] }));
+    if (found.length === 0) return found;
+    for (let i = 0; i < this.#count; i++) {
+      const offset = this.#offsets[i];
+      const length = this.#lengths[i];
+      for (let r = firstEndingAfter(found, offset); r < found.length; r++) {
+        if (found[r].offset >= offset + length) break;
+        if (found[r].claims.length < 8) {
+          found[r].claims.push({ kind: SPACE_KINDS[this.#kinds[i]], offset, length });
+        }
+      }
+    }
+    return found;
+  }
+
+  #grow(): void {
+    const capacity = this.#count * 2;
+    const grown = <T extends Float64Array | Uint8Array>(bigger: T, old: T): T => {
+      bigger.set(old);
+      return bigger;
+    };
+    this.#offsets = grown(new Float64Array(capacity), this.#offsets);
+    this.#lengths = grown(new Float64Array(capacity), this.#lengths);
+    this.#kinds = grown(new Uint8Array(capacity), this.#kinds);
+  }
+}
+
+function firstEndingAfter(ranges: readonly { offset: number; length: number }[], offset: number): number {
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ranges[middle].offset + ranges[middle].length > offset) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function largest(gaps: { offset: number; length: number }[]): { offset: number; length: number }[] {
+  return gaps.sort((a, b) => b.length - a.length).slice(0, MAX_GAPS);
+}
