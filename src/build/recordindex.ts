@@ -1,0 +1,77 @@
+/**
+ * What a builder remembers of each record until the buckets are written: 24 bytes in typed arrays, no object.
+ */
+export class RecordIndex {
+  #count = 0;
+  #hashes = new Int32Array(1024);
+  #keySizes = new Int32Array(1024);
+  #dataSizes = new Int32Array(1024);
+  #offsets = new Float64Array(1024);
+  #keyStarts = new Uint8Array(4096);
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** @param keyStart the key's first bytes, at most 4 */
+  add(hash: number, offset: number, keySize: number, dataSize: number, keyStart: Uint8Array): void {
+    const i = this.#count;
+    if (i === this.#hashes.length) this.#grow();
+    this.#hashes[i] = hash;
+    this.#offsets[i] = offset;
+    this.#keySizes[i] = keySize;
+    this.#dataSizes[i] = dataSize;
+    this.#keyStarts.set(keyStart, i * 4);
+    this.#count++;
+  }
+
+  hash(i: number): number {
+    return this.#hashes[i];
+  }
+
+  /** File offset of the record in the fresh file. */
+  offset(i: number): number {
+    return this.#offsets[i];
+  }
+
+  keySize(i: number): number {
+    return this.#keySizes[i];
+  }
+
+  dataSize(i: number): number {
+    return this.#dataSizes[i];
+  }
+
+  /** Four bytes, zero past the key's end. */
+  keyStart(i: number): Uint8Array {
+    return this.#keyStarts.subarray(i * 4, i * 4 + 4);
+  }
+
+  /** Record numbers in order of their hashes; of equal hashes the earlier record first. */
+  orderByHash(): Uint32Array {
+    // A radix sort in three passes of 11 bits: stable, and linear in the number of records.
+    let order = Uint32Array.from({ length: this.#count }, (_, i) => i);
+    let target = new Uint32Array(this.#count);
+    for (const shift of [0, 11, 22]) {
+      const starts = new Uint32Array(2049);
+      for (let i = 0; i < this.#count; i++) starts[((this.#hashes[i] >>> shift) & 2047) + 1]++;
+      for (let d = 0; d < 2048; d++) starts[d + 1] += starts[d];
+      for (const i of order) target[starts[(this.#hashes[i] >>> shift) & 2047]++] = i;
+      [order, target] = [target, order];
+    }
+    return order;
+  }
+
+  #grow(): void {
+    const capacity = this.#count * 2;
+    const grown = <T extends Int32Array | Float64Array | Uint8Array>(bigger: T, old: T): T => {
+      bigger.set(old);
+      return bigger;
+    };
+    this.#hashes = grown(new Int32Array(capacity), this.#hashes);
+    this.#keySizes = grown(new Int32Array(capacity), this.#keySizes);
+    this.#dataSizes = grown(new Int32Array(capacity), this.#dataSizes);
+    this.#offsets = grown(new Float64Array(capacity), this.#offsets);
+    this.#keyStarts = grown(new Uint8Array(capacity * 4), this.#keyStarts);
+  }
+}

@@ -1,0 +1,80 @@
+import type { Source } from '../source/source.js';
+
+/** Where a fresh database goes: a file, or memory. What was written can be read back. */
+export interface Sink extends Source {
+  /** Writes all bytes at file offset `offset`; the size grows to hold them. */
+  write(offset: number, bytes: Uint8Array): Promise<void>;
+}
+
+/** A sink in memory, for tests and for a browser. */
+export function memorySink(): Sink & { bytes(): Uint8Array } {
+  let buffer = new Uint8Array(4096);
+  let size = 0;
+  return {
+    get size() {
+      return size;
+    },
+    async read(offset, length) {
+      return buffer.slice(offset, Math.min(offset + length, size));
+    },
+    async write(offset, bytes) {
+      const end = offset + bytes.length;
+      if (end > buffer.length) {
+        const bigger = new Uint8Array(Math.max(end, buffer.length * 2));
+        bigger.set(buffer.subarray(0, size));
+        buffer = bigger;
+      }
+      buffer.set(bytes, offset);
+      size = Math.max(size, end);
+    },
+    bytes: () => buffer.slice(0, size),
+  };
+}
+
+/** Bytes gathered before they are written. */
+const BUFFER = 1 << 20;
+
+/** Writes to a sink strictly in order, many small pieces as few large ones. */
+export class Appender {
+  readonly #sink: Sink;
+  readonly #buffer = new Uint8Array(BUFFER);
+  #filled = 0;
+  #position: number;
+
+  constructor(sink: Sink, position: number) {
+    this.#sink = sink;
+    this.#position = position;
+  }
+
+  /** File offset of the next byte. */
+  get position(): number {
+    return this.#position + this.#filled;
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    if (this.#filled + bytes.length > BUFFER) await this.flush();
+    if (bytes.length >= BUFFER) {
+      await this.#sink.write(this.#position, bytes);
+      this.#position += bytes.length;
+    } else {
+      this.#buffer.set(bytes, this.#filled);
+      this.#filled += bytes.length;
+    }
+  }
+
+  /** Appends zeroes up to the next multiple of `alignment`; gives their number. */
+  async align(alignment: number): Promise<number> {
+    const padding = (alignment - (this.position % alignment)) % alignment;
+    for (let left = padding; left > 0; left -= BUFFER) {
+      await this.append(new Uint8Array(Math.min(left, BUFFER)));
+    }
+    return padding;
+  }
+
+  async flush(): Promise<void> {
+    if (this.#filled === 0) return;
+    await this.#sink.write(this.#position, this.#buffer.subarray(0, this.#filled));
+    this.#position += this.#filled;
+    this.#filled = 0;
+  }
+}

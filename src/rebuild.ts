@@ -1,0 +1,210 @@
+import { DatabaseBuilder } from './build/builder.js';
+import type { BuildResult, BuildSpec } from './build/builder.js';
+import type { Sink } from './build/sink.js';
+import type { CheckResult, FileFormat } from './check/check.js';
+import { check } from './check/check.js';
+import { openDatabase } from './database/database.js';
+import type { Database } from './database/database.js';
+import { Lookup } from './database/lookup.js';
+import type { Survey } from './database/survey.js';
+import { equalBytes } from './format/bytes.js';
+import type { HashChar } from './format/hash.js';
+import { KeyHasher } from './format/hash.js';
+import type { SalvagedBatch, SalvagedRecord } from './salvage/salvage.js';
+import { salvage } from './salvage/salvage.js';
+import { gather } from './source/gather.js';
+import type { Source } from './source/source.js';
+import { readChunks } from './source/source.js';
+
+/** What went into a fresh database. */
+export interface RebuildResult extends BuildResult {
+  /**
+   * Records left out because together they claim more bytes than the source has: an honest file's records do
+   * not overlap, and one made to look otherwise must not fill a disk.
+   */
+  readonly overclaimed: number;
+}
+
+/** The fresh database does not hold what was meant to be in it. */
+export class VerifyError extends Error {
+  override readonly name = 'VerifyError';
+}
+
+/** Records up to so many bytes are read together, longer ones in pieces. */
+const SMALL_RECORD = 256 * 1024;
+/** Bytes of records held at a time. */
+const BATCH_BYTES = 8 << 20;
+
+/** The kind of database that a source was, for its fresh copy. */
+export function specOf({ geometry, extended, byteOrder, layout, variant }: FileFormat): BuildSpec {
+  const format = { byteOrder, layout, variant };
+  const { blockSize, bucketSize } = geometry;
+  return { format, blockSize, bucketSize, ...(extended && { numsync: extended.numsync }) };
+}
+
+/**
+ * Writes a fresh database with every record that can be had from a damaged one, of the same kind.
+ *
+ * @param checked what the check of the same database said
+ */
+export async function rebuild(
+  db: Database,
+  survey: Survey,
+  checked: FileFormat,
+  sink: Sink,
+): Promise<RebuildResult> {
+  const target = targetHash(checked);
+  const builder = new DatabaseBuilder(sink, specOf(checked));
+  let overclaimed = 0;
+  for await (const batch of recordsToKeep(db, survey, target, () => overclaimed++)) {
+    const bytes = await readSmall(db.source, batch);
+    for (const [n, record] of batch.entries()) {
+      const { offset, keySize, dataSize } = record;
+      await builder.add({
+        hash: await hashFor(db.source, record, target),
+        keySize,
+        dataSize,
+        bytes: bytes[n] ?? readChunks(db.source, offset, keySize + dataSize),
+      });
+    }
+  }
+  return { ...(await builder.finish()), overclaimed };
+}
+
+/**
+ * Compares a fresh database with what was meant to be in it: its own check finds nothing, and a lookup of each
+ * record of the source finds the same bytes.
+ *
+ * @throws VerifyError with the first difference
+ */
+export async function verify(
+  db: Database,
+  survey: Survey,
+  checked: FileFormat,
+  built: RebuildResult,
+  fresh: Source,
+): Promise<CheckResult> {
+  const result = await check(fresh);
+  const trouble = result.findings.find((one) => one.severity !== 'note');
+  if (trouble !== undefined) {
+    throw new VerifyError(
+      `expected a sound fresh database, found ${trouble.code} at offset ${trouble.offset}: ${trouble.found}`,
+    );
+  }
+  const freshDb = await openDatabase(fresh);
+  if (freshDb === undefined || result.records.count !== built.records) {
+    throw new VerifyError(
+      `expected ${built.records} records in the fresh database, found ${result.records.count}`,
+    );
+  }
+  const lookup = new Lookup(freshDb);
+  let same = 0;
+  let different = 0;
+  for await (const batch of recordsToKeep(db, survey, targetHash(checked), () => {})) {
+    const bytes = await readSmall(db.source, batch);
+    for (const [n, record] of batch.entries()) {
+      if (await isStored(db.source, record, bytes[n], lookup, fresh)) same++;
+      else different++;
+    }
+  }
+  // Only a record that another one with the same key stands before may differ from what is found.
+  if (same !== built.records || different !== built.duplicates) {
+    throw new VerifyError(
+      `expected lookups of ${built.records} records to find the same bytes, found ${same} the same and ` +
+        `${different} not (${built.duplicates} have a key that comes twice)`,
+    );
+  }
+  return result;
+}
+
+/** Keys that tell decide; where none does, either hash is right for every key there is. */
+function targetHash({ hashChar }: FileFormat): HashChar {
+  return hashChar === 'undetermined' ? 'signed' : hashChar;
+}
+
+/**
+ * The records in the order they are stored: those of the file's own hash first, because of two with one key the
+ * first is kept, and only the file's own machines ever found theirs.
+ */
+async function* recordsToKeep(
+  db: Database,
+  survey: Survey,
+  target: HashChar,
+  onOverclaimed: () => void,
+): AsyncGenerator<SalvagedRecord[]> {
+  const isNative = (record: SalvagedRecord) => record.hashChar === 'either' || record.hashChar === target;
+  let claimable = db.source.size;
+  let foreign = 0;
+  for (const pass of ['native', 'foreign'] as const) {
+    let batch: SalvagedRecord[] = [];
+    let batchBytes = 0;
+    if (pass === 'foreign' && foreign === 0) return;
+    for await (const records of salvage(db, survey) as AsyncIterable<SalvagedBatch>) {
+      for (const record of records) {
+        if (isNative(record) !== (pass === 'native')) {
+          foreign++;
+          continue;
+        }
+        const size = record.keySize + record.dataSize;
+        if (size > claimable) {
+          onOverclaimed();
+          continue;
+        }
+        claimable -= size;
+        batch.push(record);
+        batchBytes += Math.min(size, SMALL_RECORD);
+      }
+      if (batchBytes < BATCH_BYTES) continue;
+      yield batch;
+      batch = [];
+      batchBytes = 0;
+    }
+    yield batch;
+  }
+}
+
+/** The bytes of each small record; undefined for a large one. */
+async function readSmall(
+  source: Source,
+  batch: readonly SalvagedRecord[],
+): Promise<(Uint8Array | undefined)[]> {
+  const bytes = new Array<Uint8Array | undefined>(batch.length);
+  const small = [...batch.keys()].filter((n) => batch[n].keySize + batch[n].dataSize <= SMALL_RECORD);
+  const ranges = small.map((n) => ({
+    offset: batch[n].offset,
+    length: batch[n].keySize + batch[n].dataSize,
+  }));
+  await gather(source, ranges, (i, record) => {
+    bytes[small[i]] = record.slice();
+  });
+  return bytes;
+}
+
+async function hashFor(source: Source, record: SalvagedRecord, target: HashChar): Promise<number> {
+  if (record.hashChar === 'either' || record.hashChar === target) return record.hash;
+  const hasher = new KeyHasher(record.keySize, target);
+  for await (const piece of readChunks(source, record.offset, record.keySize)) hasher.update(piece);
+  return hasher.digest();
+}
+
+async function isStored(
+  source: Source,
+  record: SalvagedRecord,
+  bytes: Uint8Array | undefined,
+  lookup: Lookup,
+  fresh: Source,
+): Promise<boolean> {
+  const { offset, keySize, dataSize } = record;
+  const key = bytes?.subarray(0, keySize) ?? (await source.read(offset, keySize));
+  const found = await lookup.find(key);
+  if (found === undefined || found.valueSize !== dataSize) return false;
+  if (bytes !== undefined) {
+    return equalBytes(bytes.subarray(keySize), await fresh.read(found.valueOffset, dataSize));
+  }
+  const stored = readChunks(fresh, found.valueOffset, dataSize);
+  for await (const piece of readChunks(source, offset + keySize, dataSize)) {
+    const other = await stored.next();
+    if (other.done || !equalBytes(piece, other.value)) return false;
+  }
+  return true;
+}

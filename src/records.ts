@@ -1,0 +1,30 @@
+import type { Database } from './database/database.js';
+import { survey } from './database/survey.js';
+import type { SalvagedRecord } from './salvage/salvage.js';
+import { salvage } from './salvage/salvage.js';
+
+/** A record with its key read; its value stays in the source until it is asked for. */
+export interface KeyAndValue extends SalvagedRecord {
+  readonly key: Uint8Array;
+  /** Reads the value whole. */
+  readValue(): Promise<Uint8Array>;
+}
+
+/**
+ * Every record of a database whose key can be proved, in order of hashes, one at a time.
+ *
+ * @throws SourceError if the source cannot be read
+ */
+export async function* readRecords(db: Database): AsyncGenerator<KeyAndValue> {
+  const { source } = db;
+  for await (const batch of salvage(db, await survey(db))) {
+    for (const record of batch) {
+      const { offset, keySize, dataSize } = record;
+      yield {
+        ...record,
+        key: await source.read(offset, keySize),
+        readValue: () => source.read(offset + keySize, dataSize),
+      };
+    }
+  }
+}

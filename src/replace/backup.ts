@@ -1,0 +1,94 @@
+import { constants } from 'node:fs';
+import { copyFile, link, open, unlink } from 'node:fs/promises';
+import { equalBytes } from '../format/bytes.js';
+import { fileSource } from '../source/file.js';
+import { readChunks } from '../source/source.js';
+import { RefusedError, refusal } from './errors.js';
+import type { HeldFile } from './target.js';
+
+/** Nobody has so many backups; a folder that answers EEXIST for ever must not hang the tool. */
+const MAX_BACKUPS = 100_000;
+
+/**
+ * Gives the held file a second name, `NAME.~1~`, `NAME.~2~` and so on as gdbmtool names backups: the first that is
+ * free. A hard link costs nothing and cannot be half-done; where there are none, a copy is made, synced and
+ * compared.
+ *
+ * @param how `copy` where the file's contents will be replaced: a second name would show the new contents too
+ * @returns the backup's path
+ * @throws RefusedError
+ */
+export async function makeBackup(held: HeldFile, how: 'link-or-copy' | 'copy'): Promise<string> {
+  for (let n = 1; n <= MAX_BACKUPS; n++) {
+    const path = `${held.realPath}.~${n}~`;
+    if (how === 'link-or-copy') {
+      const linked = await tryLink(held, path);
+      if (linked === 'linked') return path;
+      if (linked === 'taken') continue;
+    }
+    if (await copyBackup(held, path)) return path;
+  }
+  throw new RefusedError('exists', `${held.path}: expected a free backup name, found ${MAX_BACKUPS} taken.`);
+}
+
+async function tryLink(held: HeldFile, path: string): Promise<'linked' | 'taken' | 'impossible'> {
+  try {
+    await link(held.realPath, path);
+    return 'linked';
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return 'taken';
+    if (code === 'ENOSPC' || code === 'EROFS') throw refusal(error, held.path, 'make a backup beside it');
+    return 'impossible';
+  }
+}
+
+/** @returns false where the name was taken meanwhile */
+async function copyBackup(held: HeldFile, path: string): Promise<boolean> {
+  try {
+    await copyFile(held.realPath, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    await unlink(path).catch(() => {});
+    throw refusal(error, held.path, 'copy it to a backup');
+  }
+  const copy = await open(path, 'r+');
+  try {
+    await copy.chmod(held.stats.mode & 0o7777);
+    await copy.chown(held.stats.uid, held.stats.gid).catch(() => {});
+    await copy.utimes(held.stats.atime, held.stats.mtime);
+    await copy.sync();
+    await requireSame(await fileSource(held.handle), await fileSource(copy), path);
+  } catch (error) {
+    await unlink(path).catch(() => {});
+    throw refusal(error, held.path, 'copy it to a backup');
+  } finally {
+    await copy.close();
+  }
+  return true;
+}
+
+/**
+ * Compares two files byte for byte.
+ *
+ * @throws RefusedError where they differ
+ */
+export async function requireSame(
+  expected: Awaited<ReturnType<typeof fileSource>>,
+  found: Awaited<ReturnType<typeof fileSource>>,
+  path: string,
+): Promise<void> {
+  const differ = (at: string) =>
+    new RefusedError(
+      'io',
+      `${path}: expected the bytes that were written, found others ${at}. Check the disk.`,
+    );
+  if (expected.size !== found.size) throw differ(`(${found.size} bytes instead of ${expected.size})`);
+  const others = readChunks(found, 0, found.size);
+  let at = 0;
+  for await (const piece of readChunks(expected, 0, expected.size)) {
+    const other = await others.next();
+    if (other.done || !equalBytes(piece, other.value)) throw differ(`from offset ${at} on`);
+    at += piece.length;
+  }
+}

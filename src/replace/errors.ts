@@ -1,0 +1,73 @@
+/** Why a file could not be replaced; the source is as it was. */
+export type RefusalCode =
+  | 'no-such-file'
+  | 'is-directory'
+  | 'not-a-file'
+  | 'no-permission'
+  | 'read-only'
+  | 'no-space'
+  | 'locked'
+  | 'no-lock-program'
+  | 'exists'
+  | 'changed'
+  | 'io';
+
+/** A step at the file system was refused. The message says what was expected, what was found and what to do. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+
+  constructor(
+    readonly code: RefusalCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** Says a file system's error in words that an operator can act on. */
+export function refusal(error: unknown, path: string, doing: string): RefusedError {
+  if (error instanceof RefusedError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  const say = (refused: RefusalCode, text: string) => new RefusedError(refused, text, { cause: error });
+  switch (code) {
+    case 'ENOENT':
+      return say(
+        'no-such-file',
+        `${path}: expected a file, found none. Check the path and that its volume is mounted.`,
+      );
+    case 'EISDIR':
+      return say(
+        'is-directory',
+        `${path}: expected a file, found a directory. Name the database file in it.`,
+      );
+    case 'ENOTDIR':
+      return say('no-such-file', `${path}: a part of the path is not a directory. Check the path.`);
+    case 'ELOOP':
+      return say('no-such-file', `${path}: the symbolic links lead in a circle. Check where they point.`);
+    case 'EACCES':
+    case 'EPERM':
+      return say(
+        'no-permission',
+        `${path}: no permission to ${doing}. Run as the owner of the file and its folder, or chown them.`,
+      );
+    case 'EROFS':
+      return say(
+        'read-only',
+        `${path}: the file system is read-only, cannot ${doing}. Remount it writable, or write elsewhere with -o OUT.`,
+      );
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return say(
+        'no-space',
+        `${path}: no space left to ${doing}. Free about as much as the file is large, or write elsewhere with -o OUT.`,
+      );
+    case 'EEXIST':
+      return say(
+        'exists',
+        `${path}: expected no such file, found one. Name another output, or move it away.`,
+      );
+    default:
+      return say('io', `${path}: cannot ${doing}: ${message}`);
+  }
+}

@@ -1,0 +1,124 @@
+import type { FileHandle } from 'node:fs/promises';
+import { link, open, rename, unlink } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { fileSource } from '../source/file.js';
+import { readChunks } from '../source/source.js';
+import { makeBackup, requireSame } from './backup.js';
+import { RefusedError, refusal } from './errors.js';
+import type { FreshFile } from './fresh.js';
+import type { HeldFile } from './target.js';
+
+/** What replacing a file did. */
+export interface Replaced {
+  /** The backup's path, undefined where none was wanted. */
+  readonly backup: string | undefined;
+  /** Whether the name itself was replaced, or, for a file mounted by itself, its contents. */
+  readonly how: 'renamed' | 'copied-into-place';
+}
+
+/**
+ * Puts a fresh file, synced and verified, in the place of the held one:
+ *
+ * 1. The held file gets its backup name, beside the name it has.
+ * 2. The fresh file takes the name in one step, so that at any crash the name holds one whole file.
+ * 3. The folder is synced, so that a power loss does not undo it.
+ *
+ * A file that is mounted by itself cannot be renamed over. Its contents are replaced instead, after the backup is
+ * on the disk, and compared.
+ *
+ * @throws RefusedError; the held file is as it was
+ */
+export async function replaceFile(held: HeldFile, fresh: FreshFile, wantBackup: boolean): Promise<Replaced> {
+  const backup = wantBackup ? await makeBackup(held, 'link-or-copy') : undefined;
+  try {
+    await rename(fresh.path, held.realPath);
+  } catch (error) {
+    // Nothing was replaced, so the backup is no backup of anything.
+    if (backup !== undefined) await unlink(backup).catch(() => {});
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EBUSY' && code !== 'EXDEV') throw refusal(error, held.path, 'give the fresh file its name');
+    return replaceContents(held, fresh, wantBackup);
+  }
+  fresh.keep();
+  await syncFolder(dirname(held.realPath));
+  return { backup, how: 'renamed' };
+}
+
+async function replaceContents(held: HeldFile, fresh: FreshFile, wantBackup: boolean): Promise<Replaced> {
+  if (!wantBackup) {
+    throw new RefusedError(
+      'io',
+      `${held.path}: expected a file that can be renamed over, found one that is mounted by itself. ` +
+        `Its contents are only replaced with a backup: leave out --no-backup, or use -o OUT.`,
+    );
+  }
+  const backup = await makeBackup(held, 'copy');
+  await syncFolder(dirname(held.realPath));
+  await copyIntoPlace(held, fresh, backup);
+  return { backup, how: 'copied-into-place' };
+}
+
+/**
+ * Gives a fresh file, synced and verified, a name that must be free.
+ *
+ * @throws RefusedError
+ */
+export async function placeFile(fresh: FreshFile, path: string): Promise<void> {
+  try {
+    // A link is refused where the name exists; a rename would replace it.
+    await link(fresh.path, path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') throw refusal(error, path, 'make it');
+    await renameToFreeName(fresh, path);
+    return;
+  }
+  await syncFolder(dirname(resolve(path)));
+}
+
+/** Where there are no hard links: the name is taken with an empty file first, which only this process made. */
+async function renameToFreeName(fresh: FreshFile, path: string): Promise<void> {
+  try {
+    await (await open(path, 'wx', 0o600)).close();
+    await rename(fresh.path, path);
+  } catch (error) {
+    throw refusal(error, path, 'make it');
+  }
+  fresh.keep();
+  await syncFolder(dirname(resolve(path)));
+}
+
+async function copyIntoPlace(held: HeldFile, fresh: FreshFile, backup: string): Promise<void> {
+  try {
+    let at = 0;
+    for await (const piece of readChunks(fresh, 0, fresh.size)) {
+      await writeAll(held.handle, piece, at);
+      at += piece.length;
+    }
+    await held.handle.truncate(fresh.size);
+    await held.handle.sync();
+    await requireSame(await fileSource(fresh.handle), await fileSource(held.handle), held.path);
+  } catch (error) {
+    throw new RefusedError(
+      'io',
+      `${held.path}: its contents could not be replaced whole: ${(error as Error).message} ` +
+        `The file as it was is in ${backup}.`,
+      { cause: error },
+    );
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
+    done += bytesWritten;
+  }
+}
+
+/** Some file systems cannot sync a folder; there is nothing more to be done then. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r').catch(() => undefined);
+  if (folder === undefined) return;
+  await folder.sync().catch(() => {});
+  await folder.close();
+}

@@ -1,0 +1,80 @@
+import type { Stats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { open, realpath, stat } from 'node:fs/promises';
+import { RefusedError, refusal } from './errors.js';
+import type { LockKind } from './lock.js';
+import { takeLock } from './lock.js';
+
+/** A database file that is held: open, and locked unless told not to. */
+export interface HeldFile {
+  /** The path as it was given. */
+  readonly path: string;
+  /** The file itself, where the path is a symbolic link. */
+  readonly realPath: string;
+  readonly handle: FileHandle;
+  readonly stats: Stats;
+  /** Closes the file, which gives the lock back. */
+  release(): Promise<void>;
+}
+
+export interface HoldOptions {
+  /** `exclusive` and open for writing where the file itself is to be replaced; `shared` and for reading elsewhere. */
+  readonly lock: LockKind;
+  /** Seconds to wait for another holder. */
+  readonly wait: number;
+  /** Whether to go without a lock. */
+  readonly noLock: boolean;
+}
+
+/**
+ * Opens a file and locks it. A symbolic link is followed: its target is what is held.
+ *
+ * @throws RefusedError
+ */
+export async function holdFile(path: string, options: HoldOptions): Promise<HeldFile> {
+  for (;;) {
+    const held = await openOnce(path, options.lock);
+    try {
+      if (!options.noLock) await takeLock(held.handle.fd, path, options.lock, options.wait);
+      // While this waited for the lock, its holder may have put another file under the name.
+      if (await isStillNamed(held)) return held;
+    } catch (error) {
+      await held.release();
+      throw error;
+    }
+    await held.release();
+  }
+}
+
+async function openOnce(path: string, lock: LockKind): Promise<HeldFile> {
+  try {
+    const realPath = await realpath(path);
+    const before = await stat(realPath);
+    if (before.isDirectory()) {
+      throw new RefusedError(
+        'is-directory',
+        `${path}: expected a file, found a directory. Name the database file in it.`,
+      );
+    }
+    // Opening a pipe or a device could wait for ever, or worse.
+    if (!before.isFile()) {
+      throw new RefusedError(
+        'not-a-file',
+        `${path}: expected a regular file, found a device, pipe or socket.`,
+      );
+    }
+    const handle = await open(realPath, lock === 'exclusive' ? 'r+' : 'r');
+    return { path, realPath, handle, stats: await handle.stat(), release: () => handle.close() };
+  } catch (error) {
+    throw refusal(error, path, lock === 'exclusive' ? 'open it for writing' : 'read it');
+  }
+}
+
+async function isStillNamed({ realPath, stats }: HeldFile): Promise<boolean> {
+  try {
+    const now = await stat(realPath);
+    return now.ino === stats.ino && now.dev === stats.dev;
+  } catch {
+    return false;
+  }
+}
