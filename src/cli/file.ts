@@ -1,0 +1,50 @@
+import { stat } from 'node:fs/promises';
+import { openDatabase } from '../database/database.js';
+import type { Database } from '../database/database.js';
+import { identifyOther } from '../database/identify.js';
+import { RefusedError } from '../replace/errors.js';
+import type { FileSource } from '../source/file.js';
+import { openFileSource } from '../source/file.js';
+import { readUpTo } from '../source/source.js';
+
+/**
+ * Opens a file for reading, never a pipe or a device, which could wait for ever.
+ *
+ * @throws RefusedError or NodeJS.ErrnoException
+ */
+export async function openRegularFile(path: string): Promise<FileSource> {
+  const stats = await stat(path);
+  if (stats.isDirectory()) {
+    throw new RefusedError(
+      'is-directory',
+      `${path}: expected a file, found a directory. Name the database file in it.`,
+    );
+  }
+  if (!stats.isFile()) {
+    throw new RefusedError('not-a-file', `${path}: expected a regular file, found a device, pipe or socket.`);
+  }
+  return openFileSource(path);
+}
+
+/**
+ * Opens a file and reads it as a database while `use` runs.
+ *
+ * @throws RefusedError if it is none
+ */
+export async function withDatabase<T>(path: string, use: (db: Database) => Promise<T>): Promise<T> {
+  const source = await openRegularFile(path);
+  try {
+    if (source.size === 0) {
+      throw new RefusedError(
+        'io',
+        `${path}: expected a database, found an empty file. Run: gdbm-doctor repair`,
+      );
+    }
+    const db = await openDatabase(source);
+    if (db !== undefined) return await use(db);
+    const { what, advice } = identifyOther(await readUpTo(source, 0, 4096), path);
+    throw new RefusedError('io', `${path}: expected a GDBM database, found ${what}. ${advice}`);
+  } finally {
+    await source.close();
+  }
+}

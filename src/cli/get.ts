@@ -1,0 +1,44 @@
+import type { Database } from '../database/database.js';
+import type { FoundRecord } from '../database/lookup.js';
+import { Lookup } from '../database/lookup.js';
+import { equalBytes } from '../format/bytes.js';
+import { readRecords } from '../records.js';
+import { escapeStart } from '../report/escape.js';
+import { readChunks } from '../source/source.js';
+import type { ExitCode } from './exit.js';
+import { EXIT } from './exit.js';
+import { withDatabase } from './file.js';
+import { print, tell } from './terminal.js';
+
+/** How a key is written on the command line. */
+export const KEY_ENCODINGS = ['utf8', 'hex', 'base64'] as const;
+
+export interface GetArguments {
+  readonly file: string;
+  readonly key: string;
+  readonly encoding: (typeof KEY_ENCODINGS)[number];
+}
+
+/** Writes one value raw to stdout. */
+export async function getCommand({ file, key: text, encoding }: GetArguments): Promise<ExitCode> {
+  const key = new Uint8Array(Buffer.from(text, encoding));
+  return withDatabase(file, async (db) => {
+    const found = (await new Lookup(db).find(key)) ?? (await findByWalking(db, key));
+    if (found === undefined) {
+      tell(`${file}: expected the key "${escapeStart(key, 200)}", found none such. See: gdbm-doctor list`);
+      return EXIT.damaged;
+    }
+    for await (const piece of readChunks(db.source, found.valueOffset, found.valueSize)) await print(piece);
+    return EXIT.ok;
+  });
+}
+
+/** In a damaged file a key may be there that no lookup finds. */
+async function findByWalking(db: Database, key: Uint8Array): Promise<FoundRecord | undefined> {
+  for await (const record of readRecords(db)) {
+    if (equalBytes(record.key, key)) {
+      return { valueOffset: record.offset + record.keySize, valueSize: record.dataSize };
+    }
+  }
+  return undefined;
+}

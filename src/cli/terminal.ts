@@ -1,0 +1,29 @@
+import type { ChalkInstance } from 'chalk';
+import { Chalk } from 'chalk';
+
+/**
+ * Colours for a stream: none where NO_COLOR is set, some where FORCE_COLOR is, and otherwise as the stream is a
+ * terminal or not. FORCE_COLOR wins, as the more deliberate of the two.
+ */
+export function styleFor(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv = process.env): ChalkInstance {
+  const force = env['FORCE_COLOR'];
+  if (force !== undefined) return new Chalk({ level: force === '0' || force === 'false' ? 0 : 1 });
+  const wanted = !env['NO_COLOR'] && stream.isTTY === true && env['TERM'] !== 'dumb';
+  return new Chalk({ level: wanted ? 1 : 0 });
+}
+
+/**
+ * Writes to stdout and waits until it takes more, so that a slow reader does not fill memory.
+ *
+ * @throws NodeJS.ErrnoException such as EPIPE where the reader went away
+ */
+export function print(text: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** Says something to the operator beside the result. */
+export function tell(text: string): void {
+  process.stderr.write(`gdbm-doctor: ${text}\n`);
+}

@@ -1,0 +1,181 @@
+import { checkAvailChain } from '../check/avail.js';
+import type { Database } from '../database/database.js';
+import {
+  availBlockStruct,
+  availElementStruct,
+  availTableOffset,
+  decodeAvailHead,
+  decodeAvailTable,
+} from '../format/avail.js';
+import { BUCKET_AVAIL, bucketStruct, BucketView } from '../format/bucket.js';
+import { slotOf } from '../format/directory.js';
+import { describeFormat } from '../format/format.js';
+import { FREE_HASH } from '../format/hash.js';
+import { extendedHeaderOffset, extendedHeaderStruct, headerStruct } from '../format/header.js';
+import { offsetSize } from '../format/layout.js';
+import { magicMeaning } from '../format/magic.js';
+import { member } from '../format/struct.js';
+import { escapeStart } from '../report/escape.js';
+import { readUpTo } from '../source/source.js';
+import type { StructureView } from './structure.js';
+import { viewStruct } from './structure.js';
+
+/** Bytes of a key shown in a row. */
+const SHOWN_KEY = 48;
+
+/** The header and, where there is one, the extended header. */
+export async function inspectHeader({ source, format }: Database): Promise<StructureView[]> {
+  const struct = headerStruct(format.layout);
+  const bytes = padded(await readUpTo(source, 0, struct.size), struct.size);
+  const header: StructureView = {
+    structure: 'header',
+    offset: 0,
+    size: struct.size,
+    fields: viewStruct(struct, format.byteOrder, bytes, 0, {
+      magic: (value) => {
+        const meaning = magicMeaning(value);
+        const hex = `0x${value.toString(16).padStart(8, '0')}`;
+        return meaning === undefined
+          ? `${hex}, unknown; read as ${describeFormat(format)}`
+          : `${hex}, ${describeFormat(format)}`;
+      },
+      dir_bits: (value) => `2^${value} directory entries`,
+      next_block: (value) =>
+        value === source.size ? "the file's size" : `the file's size is ${source.size}`,
+    }),
+  };
+  if (format.variant !== 'numsync') return [header];
+  const offset = extendedHeaderOffset(format.layout);
+  const extended = extendedHeaderStruct(format.layout);
+  const more = padded(await readUpTo(source, offset, extended.size), extended.size);
+  const fields = viewStruct(extended, format.byteOrder, more, offset);
+  return [header, { structure: 'extended header', offset, size: extended.size, fields }];
+}
+
+/** The directory: runs of slots that lead to the same bucket. */
+export function inspectDirectory(db: Database): StructureView[] {
+  const { directory, geometry, format } = db;
+  if (geometry.directory === undefined) return [];
+  const width = offsetSize(format.layout);
+  const { offset, bits } = geometry.directory;
+  const rows = [];
+  for (let slot = 0, end: number; slot < directory.length; slot = end) {
+    end = slot + 1;
+    while (end < directory.length && directory[end] === directory[slot]) end++;
+    rows.push({ slots: `${slot}-${end - 1}`, offset: offset + slot * width, bucket: directory[slot] });
+  }
+  const size = directory.length * width;
+  return [
+    {
+      structure: 'directory',
+      offset,
+      size,
+      fields: [
+        {
+          name: 'bits',
+          offset,
+          size: 0,
+          value: bits,
+          meaning: `${directory.length} slots of ${width} bytes`,
+        },
+        { name: 'buckets', offset, size: 0, value: new Set(directory).size },
+      ],
+      rows,
+    },
+  ];
+}
+
+/**
+ * The bucket that a directory slot leads to, with its avail table and its elements.
+ *
+ * @throws RangeError if there is no such slot or it leads nowhere
+ */
+export async function inspectBucket(db: Database, slot: number): Promise<StructureView[]> {
+  const { source, format, geometry, directory } = db;
+  if (!(slot >= 0 && slot < directory.length)) {
+    throw new RangeError(`expected a directory slot, 0 to ${directory.length - 1}, found ${slot}`);
+  }
+  const offset = directory[slot];
+  if (!(offset >= geometry.blockSize && offset + geometry.bucketSize <= source.size)) {
+    throw new RangeError(`expected slot ${slot} to lead to a bucket inside the file, found offset ${offset}`);
+  }
+  const bytes = await source.read(offset, geometry.bucketSize);
+  const bucket = new BucketView(bytes, format, geometry.bucketElements);
+  const struct = bucketStruct(format.layout);
+  const bits = Math.log2(directory.length);
+  const elements = [];
+  for (let i = 0; i < bucket.elements; i++) {
+    const hash = bucket.hash(i);
+    if (hash === FREE_HASH) continue;
+    const at = bucket.dataPointer(i);
+    const keySize = bucket.keySize(i);
+    const inside = at >= 0 && keySize >= 0 && at + keySize <= source.size;
+    const key = inside ? await source.read(at, Math.min(keySize, SHOWN_KEY + 1)) : undefined;
+    elements.push({
+      element: i,
+      offset: offset + bucket.elementOffset(i),
+      hash,
+      home: hash >= 0 ? hash % bucket.elements : '-',
+      slot: hash >= 0 ? slotOf(hash, bits) : '-',
+      data_pointer: at,
+      key_size: keySize,
+      data_size: bucket.dataSize(i),
+      key_start: escapeStart(bucket.keyStart(i), 4),
+      key: key === undefined ? '(outside the file)' : escapeStart(key, SHOWN_KEY),
+    });
+  }
+  const availAt = offset + member(struct, 'bucket_avail').offset;
+  const availCount = Math.max(0, Math.min(BUCKET_AVAIL, bucket.availCount));
+  const width = availElementStruct(format.layout).size;
+  return [
+    {
+      structure: `bucket of slot ${slot}`,
+      offset,
+      size: geometry.bucketSize,
+      fields: viewStruct(struct, format.byteOrder, bytes, offset, {
+        count: () => `of ${bucket.elements} elements`,
+        bucket_bits: () => `of the directory's ${bits}`,
+      }),
+      rows: elements,
+    },
+    {
+      structure: 'avail table of the bucket',
+      offset: availAt,
+      size: BUCKET_AVAIL * width,
+      fields: [],
+      rows: bucket.avail(availCount).map((one, i) => ({ entry: i, offset: availAt + i * width, ...one })),
+    },
+  ];
+}
+
+/** The chain of avail blocks, the header's first. */
+export async function inspectAvail(db: Database): Promise<StructureView[]> {
+  const { source, format } = db;
+  const { layout, byteOrder } = format;
+  const struct = availBlockStruct(layout);
+  const width = availElementStruct(layout).size;
+  const { blocks } = await checkAvailChain(db);
+  const views: StructureView[] = [];
+  for (const { offset, bytes: size } of blocks) {
+    const bytes = await source.read(offset, size);
+    const head = decodeAvailHead(bytes, layout, byteOrder);
+    const room = Math.floor((size - availTableOffset(layout)) / width);
+    const count = Math.max(0, Math.min(head.count, room));
+    const at = offset + availTableOffset(layout);
+    const table = decodeAvailTable(bytes, availTableOffset(layout), count, layout, byteOrder);
+    views.push({
+      structure: views.length === 0 ? 'avail block of the header' : 'chained avail block',
+      offset,
+      size,
+      fields: viewStruct(struct, byteOrder, bytes, offset),
+      rows: table.map((one, i) => ({ entry: i, offset: at + i * width, ...one })),
+    });
+  }
+  return views;
+}
+
+function padded(bytes: Uint8Array, size: number): Uint8Array {
+  const whole = new Uint8Array(size);
+  whole.set(bytes);
+  return whole;
+}

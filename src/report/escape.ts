@@ -1,0 +1,53 @@
+/** Characters that could drive a terminal, hide text or turn its direction, and the escape character itself. */
+const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\\]/u;
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * Shows bytes of a file as text that cannot drive a terminal: printable UTF-8 as it is, a backslash doubled, and
+ * everything else as `\xNN`, byte for byte. No two different runs of bytes look the same.
+ */
+export function escapeBytes(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length;) {
+    const length = sequenceLength(bytes, at);
+    const character = length === 0 ? undefined : decode(bytes.subarray(at, at + length));
+    if (character === undefined || UNSAFE.test(character)) {
+      const escaped = Math.max(1, length);
+      for (const byte of bytes.subarray(at, at + escaped)) {
+        text += byte === 0x5c ? '\\\\' : `\\x${byte.toString(16).padStart(2, '0')}`;
+      }
+      at += escaped;
+    } else {
+      text += character;
+      at += length;
+    }
+  }
+  return text;
+}
+
+/** Shows a path or another text from outside so that it cannot drive a terminal. */
+export function escapeText(text: string): string {
+  return escapeBytes(new TextEncoder().encode(text));
+}
+
+/** Shows the beginning of what may be long. */
+export function escapeStart(bytes: Uint8Array, most: number): string {
+  return bytes.length <= most ? escapeBytes(bytes) : `${escapeBytes(bytes.subarray(0, most))}…`;
+}
+
+/** The bytes of the UTF-8 sequence that starts here by its first byte, 0 where none does or it is cut off. */
+function sequenceLength(bytes: Uint8Array, at: number): number {
+  const first = bytes[at];
+  const length =
+    first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  return at + length <= bytes.length ? length : 0;
+}
+
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,78 @@
+import type { CheckResult, FileFormat } from '../check/check.js';
+import type { RepairResult } from '../repair.js';
+
+/** The version of the documents' shape; it grows when a field is renamed or goes. */
+export const REPORT_VERSION = 1;
+
+/** One document, whatever the command. */
+export interface ReportDocument {
+  readonly version: typeof REPORT_VERSION;
+  readonly files: readonly object[];
+}
+
+export function reportDocument(files: readonly object[]): ReportDocument {
+  return { version: REPORT_VERSION, files };
+}
+
+/** A checked file as programs read it. */
+export function checkReport(path: string, result: CheckResult): object {
+  const { verdict, size, format, other, records, findings, findingCounts, space, libgdbm } = result;
+  return {
+    path,
+    verdict,
+    size,
+    format: format === undefined ? null : formatReport(format),
+    ...(other && { identifiedAs: other }),
+    records,
+    findings,
+    findingCounts,
+    space: space === undefined ? null : { bytes: space.bytes, overlaps: space.overlapCount },
+    libgdbm,
+  };
+}
+
+function formatReport({ byteOrder, layout, variant, hashChar, geometry, extended, confidence }: FileFormat) {
+  return {
+    byteOrder,
+    offsetBits: layout.offsetBits,
+    alignment: layout.alignment,
+    variant,
+    hashChar,
+    blockSize: geometry.blockSize,
+    bucketSize: geometry.bucketSize,
+    bucketElements: geometry.bucketElements,
+    directory: geometry.directory ?? null,
+    ...(extended && { numsync: extended.numsync }),
+    confidence,
+  };
+}
+
+/** A repaired file as programs read it: what the check of the source said, and what was done. */
+export function repairReport(result: RepairResult): object {
+  const { path, before, after, action, reason, output, backup, kept, lost, notes } = result;
+  return {
+    ...checkReport(path, before),
+    action,
+    reason: reason ?? null,
+    output: output ?? null,
+    backup: backup ?? null,
+    kept,
+    lost: lost.records,
+    lostDetail: { reasons: lost.reasons, uncovered: lost.uncovered, estimated: lost.estimated },
+    verified: after === undefined ? null : { verdict: after.verdict, records: after.records.count },
+    notes,
+  };
+}
+
+/** A file that could not be read or worked on. */
+export function unreadableReport(path: string, code: string, message: string): object {
+  return {
+    path,
+    verdict: 'unreadable',
+    error: { code, message },
+    format: null,
+    records: null,
+    findings: [],
+    libgdbm: null,
+  };
+}

@@ -1,0 +1,175 @@
+import type { ChalkInstance } from 'chalk';
+import type { CheckResult, FileFormat, Verdict } from '../check/check.js';
+import type { Finding, Severity } from '../check/finding.js';
+import { describeFormat } from '../format/format.js';
+import type { RepairResult } from '../repair.js';
+import { escapeText } from './escape.js';
+
+/** Findings of one code shown to a person before the rest is only counted. */
+const SHOWN_PER_CODE = 5;
+
+export interface TextOptions {
+  /** Colours, or none. */
+  readonly style: ChalkInstance;
+  /** Whether to show every finding that was kept. */
+  readonly all: boolean;
+}
+
+/** A checked file for a person, the verdict first and what to do last. */
+export function checkText(path: string, result: CheckResult, options: TextOptions): string {
+  const lines = [`${escapeText(path)}: ${verdictText(result.verdict, options.style)}`];
+  if (result.other !== undefined) {
+    lines.push(`  This is ${result.other.what}.`, `  ${result.other.advice}`);
+    return join(lines);
+  }
+  lines.push(...describe(result), ...findingLines(result, options));
+  if (result.verdict === 'damaged') lines.push(`  To do: gdbm-doctor repair ${shellWord(path)}`);
+  return join(lines);
+}
+
+/** What a repair did, for a person. */
+export function repairText(result: RepairResult, options: TextOptions): string {
+  const { path, action, before, reason, output, backup, notes, kept } = result;
+  const { style } = options;
+  const name = escapeText(path);
+  if (action === 'refused') {
+    return join([`${name}: ${style.red('NOT REPAIRED')}`, `  ${reason}`, ...findingLines(before, options)]);
+  }
+  if (action === 'none' && reason === undefined) {
+    return join([`${name}: ${style.green('healthy')}, nothing to do`, ...describe(before)]);
+  }
+  const lines = [
+    action === 'none'
+      ? `${name}: ${verdictText(before.verdict, style)}`
+      : `${name}: ${style.green('REPAIRED')}`,
+  ];
+  if (reason !== undefined) lines.push(`  ${reason}`);
+  lines.push(
+    field('libgdbm said', before.libgdbm === null ? 'nothing: it opens the file' : `"${before.libgdbm}"`),
+  );
+  lines.push(field('kept', `${count(kept, 'record')}, byte for byte`), ...lostLines(result));
+  if (output !== undefined) lines.push(field('written to', escapeText(output)));
+  if (backup !== undefined) lines.push(field('as it was', escapeText(backup)));
+  for (const note of notes) lines.push(`  Note: ${escapeText(note)}`);
+  lines.push(...findingLines(before, options));
+  return join(lines);
+}
+
+function verdictText(verdict: Verdict, style: ChalkInstance): string {
+  if (verdict === 'healthy') return style.green('healthy');
+  return style.red(verdict === 'damaged' ? 'DAMAGED' : 'NOT A GDBM DATABASE');
+}
+
+function describe(result: CheckResult): string[] {
+  const { format, records, space, libgdbm, size } = result;
+  const lines = [field('libgdbm', libgdbm === null ? 'opens it' : `"${libgdbm}"`)];
+  if (format !== undefined) lines.push(field('format', formatText(format)));
+  lines.push(field('records', recordsText(result)));
+  if (records.uncovered > 0 && size > 0) {
+    lines.push(field('uncovered', `${percent(records.uncovered)} of all hashes lead to no bucket`));
+  }
+  if (space !== undefined) {
+    const { header, directory, bucket, avail, record, free, overlapping, unaccounted } = space.bytes;
+    const structures = header + directory + bucket + avail;
+    lines.push(
+      field(
+        'space',
+        `${number(size)} bytes: structures ${number(structures)}, records ${number(record)}, ` +
+          `free ${number(free)}, unaccounted ${number(unaccounted)}` +
+          (overlapping > 0 ? `, claimed twice ${number(overlapping)}` : ''),
+      ),
+    );
+  }
+  return lines;
+}
+
+function formatText(format: FileFormat): string {
+  const { geometry, hashChar, extended } = format;
+  const hash = hashChar === 'undetermined' ? 'hash flavour cannot be told' : `hash of ${hashChar} char`;
+  const sync = extended === undefined ? '' : `, numsync ${extended.numsync}`;
+  return `${describeFormat(format)}, blocks of ${number(geometry.blockSize)} bytes, ${hash}${sync}`;
+}
+
+function recordsText({ records }: CheckResult): string {
+  const rejected = Object.entries(records.rejected);
+  const base = `${number(records.count)} in ${count(records.buckets, 'bucket')}`;
+  if (rejected.length === 0) return base;
+  return `${base}; not proved: ${rejected.map(([reason, n]) => `${number(n)} (${reason})`).join(', ')}`;
+}
+
+function lostLines({ lost, before }: RepairResult): string[] {
+  const reasons = Object.entries(lost.reasons).map(
+    ([reason, n]) => `${number(n)} ${REASONS[reason] ?? reason}`,
+  );
+  const lines = [field('lost', lost.records === 0 ? 'no record that is known of' : reasons.join(', '))];
+  if (lost.uncovered > 0 && before.size > 0) {
+    const guess = lost.estimated === null ? 'all of them' : `perhaps ${count(lost.estimated, 'record')}`;
+    lines.push(field('', `${percent(lost.uncovered)} of all hashes had no bucket (${guess})`));
+  }
+  return lines;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  hash: 'with an impossible hash',
+  bounds: 'outside the file',
+  key: 'whose key is overwritten',
+  unchecked: 'too costly to check',
+  overclaimed: 'claiming more bytes than the file has',
+};
+
+function findingLines({ findings, findingCounts }: CheckResult, { style, all }: TextOptions): string[] {
+  if (findings.length === 0) return [];
+  const total = Object.values(findingCounts).reduce((sum, n) => sum + n, 0);
+  const lines = [field('findings', number(total))];
+  const shown = new Map<string, number>();
+  for (const one of findings) {
+    const n = (shown.get(one.code) ?? 0) + 1;
+    shown.set(one.code, n);
+    if (all || n <= SHOWN_PER_CODE) lines.push(...findingText(one, style, n === 1));
+  }
+  for (const [code, n] of Object.entries(findingCounts)) {
+    const hidden = n - (all ? (shown.get(code) ?? 0) : Math.min(n, SHOWN_PER_CODE));
+    if (hidden > 0) lines.push(`    … and ${number(hidden)} more of ${code}`);
+  }
+  return lines;
+}
+
+function findingText(one: Finding, style: ChalkInstance, withConsequence: boolean): string[] {
+  const colour: Record<Severity, (text: string) => string> = {
+    error: style.red,
+    warning: style.yellow,
+    note: style.dim,
+  };
+  const place = one.offset === null ? '' : ` at offset ${one.offset} (0x${one.offset.toString(16)})`;
+  return [
+    `    ${colour[one.severity](one.severity)} ${one.code}${place}`,
+    `      found ${escapeText(one.found)}; expected ${escapeText(one.expected)}`,
+    ...(withConsequence ? [`      ${one.consequence}`] : []),
+  ];
+}
+
+function field(name: string, value: string): string {
+  return `  ${name.padEnd(12)} ${value}`;
+}
+
+/** Groups of three, independent of the machine's language. */
+export function number(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+function count(n: number, what: string): string {
+  return `${number(n)} ${what}${n === 1 ? '' : 's'}`;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(share < 0.1 ? 2 : 1)} %`;
+}
+
+/** A path as a POSIX shell takes it. */
+function shellWord(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${escapeText(path).replaceAll("'", `'\\''`)}'`;
+}
+
+function join(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join('');
+}
