@@ -1,5 +1,5 @@
 import { directorySizeFor } from '../format/directory.js';
-import { describeFormat } from '../format/format.js';
+import { describeFormat, machinesOf } from '../format/format.js';
 import type { Header } from '../format/header.js';
 import { headerStruct } from '../format/header.js';
 import { headerFieldsOf } from '../format/geometry.js';
@@ -83,8 +83,7 @@ export function checkHeader(db: Database): Finding[] {
       finding(
         'foreign-format',
         null,
-        `${describeFormat(format)}: written by ${format.layout.machines}` +
-          (format.byteOrder === 'big' ? ' (big-endian ones)' : ''),
+        `${describeFormat(format)}, as ${machinesOf(format)} write it`,
         'little-endian, 64-bit offsets, on amd64',
       ),
     );

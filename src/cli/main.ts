@@ -182,7 +182,8 @@ export async function main(args: readonly string[]): Promise<number> {
     .wrap(80)
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new UsageError(message);
+      // With a message the command line is wrong; without one a command failed.
+      throw message ? new UsageError(message) : error;
     });
   try {
     await parser.parseAsync();

@@ -19,3 +19,14 @@ export function describeFormat(format: Format): string {
   const alignment = layout.offsetBits === 64 && layout.alignment === 4 ? ' (4-byte aligned)' : '';
   return `${byteOrder}-endian, ${layout.offsetBits}-bit offsets${alignment}, ${variant}`;
 }
+
+/** The machines that write a format, for people. */
+export function machinesOf({ byteOrder, layout }: Format): string {
+  if (layout.offsetBits === 32) {
+    return byteOrder === 'little'
+      ? 'i386 or armhf without large files'
+      : '32-bit big-endian machines without large files';
+  }
+  if (layout.alignment === 4) return byteOrder === 'little' ? 'i386 with large files' : 'm68k and the like';
+  return byteOrder === 'little' ? 'amd64, arm64, armhf, ppc64el, riscv64' : 's390x, ppc64, sparc64';
+}

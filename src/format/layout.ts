@@ -10,20 +10,14 @@ export interface Layout {
   readonly offsetBits: 32 | 64;
   /** Alignment of `off_t` in bytes. */
   readonly alignment: 4 | 8;
-  /** The machines that write it, for people. */
-  readonly machines: string;
 }
 
 /** 64-bit offsets aligned to 8 bytes: most machines. */
-export const LAYOUT_64: Layout = {
-  offsetBits: 64,
-  alignment: 8,
-  machines: 'amd64, arm64, armhf, s390x and most others',
-};
+export const LAYOUT_64: Layout = { offsetBits: 64, alignment: 8 };
 /** 64-bit offsets aligned to 4 bytes: 32-bit x86 with large-file support. */
-export const LAYOUT_64_PACKED: Layout = { offsetBits: 64, alignment: 4, machines: 'i386 with large files' };
+export const LAYOUT_64_PACKED: Layout = { offsetBits: 64, alignment: 4 };
 /** 32-bit offsets: 32-bit machines without large-file support. */
-export const LAYOUT_32: Layout = { offsetBits: 32, alignment: 4, machines: '32-bit without large files' };
+export const LAYOUT_32: Layout = { offsetBits: 32, alignment: 4 };
 
 /** Every layout that exists, the most common first. */
 export const LAYOUTS: readonly Layout[] = [LAYOUT_64, LAYOUT_64_PACKED, LAYOUT_32];
