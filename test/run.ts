@@ -1,0 +1,36 @@
+/**
+ * Runs every test file and closes with what passed, failed and was skipped, each skip with its reason.
+ * Arguments are parts of file names; without any, all files run.
+ */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { fileURLToPath } from 'node:url';
+
+const folder = fileURLToPath(new URL('.', import.meta.url));
+const wanted = process.argv.slice(2);
+const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.test.ts'))
+  .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
+  .map((name) => join(folder, name))
+  .sort();
+
+let passed = 0;
+let failed = 0;
+const skipped: string[] = [];
+const stream = run({ files, concurrency: true });
+stream.on('test:pass', ({ name, skip }) => {
+  if (skip === undefined) passed++;
+  else skipped.push(`${name}: ${skip === true ? 'no reason given' : skip}`);
+});
+stream.on('test:fail', () => failed++);
+stream.compose(new spec()).pipe(process.stdout);
+stream.on('end', () => {
+  setImmediate(() => {
+    const lines = skipped.map((line) => `skipped: ${line}\n`).join('');
+    const tail = skipped.length > 0 ? `, ${skipped.length} skipped` : '';
+    process.stdout.write(`\n${lines}tests: ${passed} passed, ${failed} failed${tail}\n`);
+    process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+  });
+});

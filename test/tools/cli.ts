@@ -1,0 +1,41 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** The command as it is installed. */
+export const BIN = fileURLToPath(new URL('../../bin/gdbm-doctor.js', import.meta.url));
+
+export interface Ran {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly raw: Buffer;
+}
+
+/** Runs the real command in a process of its own. */
+export function cli(args: readonly string[], env: Record<string, string> = {}): Promise<Ran> {
+  return run(process.execPath, [BIN, ...args], env);
+}
+
+/** Runs a program to its end. */
+export function run(
+  program: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const { NO_COLOR: _none, FORCE_COLOR: _force, ...inherited } = process.env;
+    const child = spawn(program, args, {
+      env: { ...inherited, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+    child.on('error', reject);
+    child.on('close', (code) => {
+      const raw = Buffer.concat(out);
+      resolve({ code, raw, stdout: raw.toString(), stderr: Buffer.concat(err).toString() });
+    });
+  });
+}

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { PYTHON } from './needs.js';
+
+/** A step of making a database with the real library; keys and values are bytes. */
+export type Step = ['store', Uint8Array, Uint8Array] | ['delete', Uint8Array] | ['sync'];
+
+type Answer<T> = { ok: T } | { error: string };
+
+/** The real libgdbm in a process of its own. */
+export class LibGdbm {
+  readonly #child = spawn(PYTHON, [fileURLToPath(new URL('libgdbm.py', import.meta.url))], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  readonly #lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+
+  /** What libgdbm answers to opening for writing and counting: the count, or its error message. */
+  async count(path: string): Promise<number | string> {
+    const answer = await this.#ask<number>({ op: 'count', path });
+    return 'ok' in answer ? answer.ok : answer.error;
+  }
+
+  async create(
+    path: string,
+    steps: readonly Step[],
+    options: { blockSize?: number; numsync?: boolean } = {},
+  ): Promise<void> {
+    const { blockSize = 0, numsync = false } = options;
+    await this.#must({ op: 'create', path, steps: encode(steps), block_size: blockSize, numsync });
+  }
+
+  async change(path: string, steps: readonly Step[]): Promise<void> {
+    await this.#must({ op: 'change', path, steps: encode(steps) });
+  }
+
+  /** Every record by walking, each looked up too; keys and values as base64, sorted. */
+  async walk(path: string): Promise<[string, string][]> {
+    return (await this.#must<[string, string][]>({ op: 'walk', path })).sort();
+  }
+
+  close(): void {
+    this.#child.stdin.end();
+  }
+
+  async #must<T>(request: object): Promise<T> {
+    const answer = await this.#ask<T>(request);
+    if ('ok' in answer) return answer.ok;
+    throw new Error(`libgdbm: ${answer.error}`);
+  }
+
+  async #ask<T>(request: object): Promise<Answer<T>> {
+    this.#child.stdin.write(`${JSON.stringify(request)}\n`);
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error('libgdbm died');
+    return JSON.parse(value) as Answer<T>;
+  }
+}
+
+function encode(steps: readonly Step[]): string[][] {
+  return steps.map(([op, ...args]) => [op, ...args.map((arg) => Buffer.from(arg).toString('base64'))]);
+}

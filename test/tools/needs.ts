@@ -1,0 +1,49 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import type { TestContext } from 'node:test';
+import test from 'node:test';
+
+/** What a test needs beside Node, how to see that it is there, and how to get it. */
+const TOOLS = {
+  libgdbm: { found: () => python('import ctypes; ctypes.CDLL("libgdbm.so.6")'), get: 'python3 and libgdbm6' },
+  python: { found: () => python('import dbm.gnu'), get: 'python3-gdbm' },
+  gdbmtool: { found: () => runs('gdbmtool', '--version'), get: 'gdbmtool' },
+  flock: { found: () => runs('flock', '--version') || runs('busybox', 'flock', '--help'), get: 'util-linux' },
+  mandb: { found: () => runs('mandb', '--version'), get: 'man-db' },
+  mounts: { found: () => runs('unshare', '-m', 'true'), get: 'util-linux, and to be root' },
+  root: { found: () => process.getuid?.() === 0, get: 'to be root' },
+} as const satisfies Record<string, { found: () => boolean; get: string }>;
+export type Tool = keyof typeof TOOLS;
+
+/** Set by the landing's judge, which installs every tool: there a skip is a failure. */
+const required = process.env['GDBM_DOCTOR_REQUIRE_TOOLS'] === '1';
+
+/** A test that needs a tool. Where it is missing the test is skipped, and the run's summary says why. */
+export function testWith(
+  tools: Tool | readonly Tool[],
+  name: string,
+  run: (t: TestContext) => void | Promise<void>,
+): void {
+  const missing = [tools].flat().filter((tool) => !TOOLS[tool].found());
+  if (missing.length === 0) {
+    test(name, run);
+    return;
+  }
+  const why = `needs ${missing.map((tool) => `${tool} (install ${TOOLS[tool].get})`).join(', ')}`;
+  if (required) {
+    test(name, () => {
+      throw new Error(`${why}, and GDBM_DOCTOR_REQUIRE_TOOLS is set`);
+    });
+  } else test(name, { skip: why }, run);
+}
+
+/** Debian's own Python, to which python3-gdbm belongs, before another one on the path. */
+export const PYTHON = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
+
+function python(code: string): boolean {
+  return runs(PYTHON, '-c', code);
+}
+
+function runs(program: string, ...args: string[]): boolean {
+  return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
+}
