@@ -11,8 +11,9 @@ import { equalBytes } from './format/bytes.js';
 import type { HashChar } from './format/hash.js';
 import { KeyHasher } from './format/hash.js';
 import type { SalvagedBatch, SalvagedRecord } from './salvage/salvage.js';
+import { readSalvaged } from './salvage/read.js';
 import { salvage } from './salvage/salvage.js';
-import { gather } from './source/gather.js';
+import { cached } from './source/cached.js';
 import type { Source } from './source/source.js';
 import { readChunks } from './source/source.js';
 
@@ -29,11 +30,6 @@ export interface RebuildResult extends BuildResult {
 export class VerifyError extends Error {
   override readonly name = 'VerifyError';
 }
-
-/** Records up to so many bytes are read together, longer ones in pieces. */
-const SMALL_RECORD = 256 * 1024;
-/** Bytes of records held at a time. */
-const BATCH_BYTES = 8 << 20;
 
 /** The kind of database that a source was, for its fresh copy. */
 export function specOf({ geometry, extended, byteOrder, layout, variant }: FileFormat): BuildSpec {
@@ -56,17 +52,15 @@ export async function rebuild(
   const target = targetHash(checked);
   const builder = new DatabaseBuilder(sink, specOf(checked));
   let overclaimed = 0;
-  for await (const batch of recordsToKeep(db, survey, target, () => overclaimed++)) {
-    const bytes = await readSmall(db.source, batch);
-    for (const [n, record] of batch.entries()) {
-      const { offset, keySize, dataSize } = record;
-      await builder.add({
-        hash: await hashFor(db.source, record, target),
-        keySize,
-        dataSize,
-        bytes: bytes[n] ?? readChunks(db.source, offset, keySize + dataSize),
-      });
-    }
+  const kept = recordsToKeep(db, survey, target, () => overclaimed++);
+  for await (const { record, bytes } of readSalvaged(db.source, kept, 'whole')) {
+    const { offset, keySize, dataSize } = record;
+    await builder.add({
+      hash: await hashFor(db.source, record, target),
+      keySize,
+      dataSize,
+      bytes: bytes ?? readChunks(db.source, offset, keySize + dataSize),
+    });
   }
   return { ...(await builder.finish()), overclaimed };
 }
@@ -91,7 +85,9 @@ export async function verify(
       `expected a sound fresh database, found ${trouble.code} at offset ${trouble.offset}: ${trouble.found}`,
     );
   }
-  const freshDb = await openDatabase(fresh);
+  // Records were appended in the order in which they are compared, so a few windows are enough.
+  const near = cached(fresh);
+  const freshDb = await openDatabase(near);
   if (freshDb === undefined || result.records.count !== built.records) {
     throw new VerifyError(
       `expected ${built.records} records in the fresh database, found ${result.records.count}`,
@@ -100,12 +96,10 @@ export async function verify(
   const lookup = new Lookup(freshDb);
   let same = 0;
   let different = 0;
-  for await (const batch of recordsToKeep(db, survey, targetHash(checked), () => {})) {
-    const bytes = await readSmall(db.source, batch);
-    for (const [n, record] of batch.entries()) {
-      if (await isStored(db.source, record, bytes[n], lookup, fresh)) same++;
-      else different++;
-    }
+  const kept = recordsToKeep(db, survey, targetHash(checked), () => {});
+  for await (const { record, bytes } of readSalvaged(db.source, kept, 'whole')) {
+    if (await isStored(db.source, record, bytes, lookup, near)) same++;
+    else different++;
   }
   // Only a record that another one with the same key stands before may differ from what is found.
   if (same !== built.records || different !== built.duplicates) {
@@ -131,53 +125,23 @@ async function* recordsToKeep(
   survey: Survey,
   target: HashChar,
   onOverclaimed: () => void,
-): AsyncGenerator<SalvagedRecord[]> {
+): AsyncGenerator<SalvagedBatch> {
   const isNative = (record: SalvagedRecord) => record.hashChar === 'either' || record.hashChar === target;
   let claimable = db.source.size;
   let foreign = 0;
   for (const pass of ['native', 'foreign'] as const) {
-    let batch: SalvagedRecord[] = [];
-    let batchBytes = 0;
     if (pass === 'foreign' && foreign === 0) return;
-    for await (const records of salvage(db, survey) as AsyncIterable<SalvagedBatch>) {
-      for (const record of records) {
-        if (isNative(record) !== (pass === 'native')) {
-          foreign++;
-          continue;
-        }
-        const size = record.keySize + record.dataSize;
-        if (size > claimable) {
-          onOverclaimed();
-          continue;
-        }
-        claimable -= size;
-        batch.push(record);
-        batchBytes += Math.min(size, SMALL_RECORD);
-      }
-      if (batchBytes < BATCH_BYTES) continue;
-      yield batch;
-      batch = [];
-      batchBytes = 0;
+    for await (const batch of salvage(db, survey)) {
+      const wanted = batch.filter((record) => isNative(record) === (pass === 'native'));
+      foreign += batch.length - wanted.length;
+      yield wanted.filter(({ keySize, dataSize }) => {
+        const fits = keySize + dataSize <= claimable;
+        if (fits) claimable -= keySize + dataSize;
+        else onOverclaimed();
+        return fits;
+      });
     }
-    yield batch;
   }
-}
-
-/** The bytes of each small record; undefined for a large one. */
-async function readSmall(
-  source: Source,
-  batch: readonly SalvagedRecord[],
-): Promise<(Uint8Array | undefined)[]> {
-  const bytes = new Array<Uint8Array | undefined>(batch.length);
-  const small = [...batch.keys()].filter((n) => batch[n].keySize + batch[n].dataSize <= SMALL_RECORD);
-  const ranges = small.map((n) => ({
-    offset: batch[n].offset,
-    length: batch[n].keySize + batch[n].dataSize,
-  }));
-  await gather(source, ranges, (i, record) => {
-    bytes[small[i]] = record.slice();
-  });
-  return bytes;
 }
 
 async function hashFor(source: Source, record: SalvagedRecord, target: HashChar): Promise<number> {

@@ -1,5 +1,6 @@
 import type { Database } from './database/database.js';
 import { survey } from './database/survey.js';
+import { readSalvaged } from './salvage/read.js';
 import type { SalvagedRecord } from './salvage/salvage.js';
 import { salvage } from './salvage/salvage.js';
 
@@ -17,14 +18,12 @@ export interface KeyAndValue extends SalvagedRecord {
  */
 export async function* readRecords(db: Database): AsyncGenerator<KeyAndValue> {
   const { source } = db;
-  for await (const batch of salvage(db, await survey(db))) {
-    for (const record of batch) {
-      const { offset, keySize, dataSize } = record;
-      yield {
-        ...record,
-        key: await source.read(offset, keySize),
-        readValue: () => source.read(offset + keySize, dataSize),
-      };
-    }
+  for await (const { record, bytes } of readSalvaged(source, salvage(db, await survey(db)), 'key')) {
+    const { offset, keySize, dataSize } = record;
+    yield {
+      ...record,
+      key: bytes ?? (await source.read(offset, keySize)),
+      readValue: () => source.read(offset + keySize, dataSize),
+    };
   }
 }

@@ -1,3 +1,4 @@
+import { lstat } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import type { BuildSpec } from './build/builder.js';
 import { DatabaseBuilder } from './build/builder.js';
@@ -90,6 +91,7 @@ export async function repair(path: string, options: RepairOptions = {}): Promise
     lock: inPlace ? 'exclusive' : 'shared',
     wait: options.wait ?? 0,
     noLock: options.lock === false || options.dryRun === true,
+    signal: options.signal,
   });
   try {
     return await repairHeld(held, options);
@@ -147,6 +149,9 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
     }
     await requireUnchanged(held);
     const { backup, how } = await replaceFile(held, fresh, options.backup ?? true);
+    if ((await lstat(held.path)).isSymbolicLink()) {
+      notes.push(`A symbolic link led to ${held.realPath}, which was replaced; the link is as it was.`);
+    }
     if (how === 'copied-into-place') {
       notes.push('The file is mounted by itself, so its contents were replaced instead of its name.');
     }

@@ -4,7 +4,7 @@ import { REPORT_VERSION } from '../report/json.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { withDatabase } from './file.js';
-import { print } from './terminal.js';
+import { Output } from './terminal.js';
 
 export interface ListArguments {
   readonly file: string;
@@ -17,19 +17,21 @@ const SHOWN_KEY = 1024;
 /** Lists keys with the sizes of their values, one a line, in order of their hashes. */
 export async function listCommand({ file, json }: ListArguments): Promise<ExitCode> {
   return withDatabase(file, async (db) => {
+    const out = new Output();
     // Written as it goes, so that a list of any length needs no memory of its length.
-    if (json) await print(`{"version":${REPORT_VERSION},"files":[{"path":${JSON.stringify(file)},"keys":[`);
+    if (json) await out.add(`{"version":${REPORT_VERSION},"files":[{"path":${JSON.stringify(file)},"keys":[`);
     let separator = '\n';
     for await (const { key, dataSize } of readRecords(db)) {
       if (json) {
         const entry = { key: Buffer.from(key).toString('base64'), keySize: key.length, valueSize: dataSize };
-        await print(`${separator}${JSON.stringify(entry)}`);
+        await out.add(`${separator}${JSON.stringify(entry)}`);
         separator = ',\n';
       } else {
-        await print(`${String(dataSize).padStart(10)}  ${escapeStart(key, SHOWN_KEY)}\n`);
+        await out.add(`${String(dataSize).padStart(10)}  ${escapeStart(key, SHOWN_KEY)}\n`);
       }
     }
-    if (json) await print('\n]}]}\n');
+    if (json) await out.add('\n]}]}\n');
+    await out.flush();
     return EXIT.ok;
   });
 }

@@ -23,6 +23,25 @@ export function print(text: string | Uint8Array): Promise<void> {
   });
 }
 
+/** Characters gathered before they are written: a write for each of a million lines takes longer than the lines. */
+const GATHERED = 1 << 16;
+
+/** Many small pieces of output, written in few large ones. */
+export class Output {
+  #text = '';
+
+  async add(text: string): Promise<void> {
+    this.#text += text;
+    if (this.#text.length >= GATHERED) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const text = this.#text;
+    this.#text = '';
+    if (text !== '') await print(text);
+  }
+}
+
 /** Says something to the operator beside the result. */
 export function tell(text: string): void {
   process.stderr.write(`gdbm-doctor: ${text}\n`);

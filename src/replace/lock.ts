@@ -18,11 +18,19 @@ const RETRY_MS = 100;
  *
  * @param fd an open descriptor of the file
  * @param wait seconds to wait for another holder, 0 not to
+ * @param signal ends the waiting
  * @throws RefusedError `locked` if somebody else holds it, `no-lock-program` if there is no flock program
  */
-export async function takeLock(fd: number, path: string, kind: LockKind, wait: number): Promise<void> {
+export async function takeLock(
+  fd: number,
+  path: string,
+  kind: LockKind,
+  wait: number,
+  signal?: AbortSignal,
+): Promise<void> {
   const deadline = Date.now() + wait * 1000;
   for (;;) {
+    signal?.throwIfAborted();
     if (await tryLock(fd, path, kind)) return;
     if (Date.now() >= deadline) {
       const waited = wait > 0 ? ` for ${wait} seconds` : '';
@@ -32,7 +40,7 @@ export async function takeLock(fd: number, path: string, kind: LockKind, wait: n
           `Stop the program that uses it, or wait for it with --wait SECONDS.`,
       );
     }
-    await sleep(Math.min(RETRY_MS, Math.max(1, deadline - Date.now())));
+    await sleep(Math.min(RETRY_MS, Math.max(1, deadline - Date.now())), undefined, { signal });
   }
 }
 

@@ -24,6 +24,8 @@ export interface HoldOptions {
   readonly wait: number;
   /** Whether to go without a lock. */
   readonly noLock: boolean;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -35,7 +37,8 @@ export async function holdFile(path: string, options: HoldOptions): Promise<Held
   for (;;) {
     const held = await openOnce(path, options.lock);
     try {
-      if (!options.noLock) await takeLock(held.handle.fd, path, options.lock, options.wait);
+      const { noLock, lock, wait, signal } = options;
+      if (!noLock) await takeLock(held.handle.fd, path, lock, wait, signal);
       // While this waited for the lock, its holder may have put another file under the name.
       if (await isStillNamed(held)) return held;
     } catch (error) {
