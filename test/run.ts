@@ -25,7 +25,7 @@ stream.on('test:pass', ({ name, skip }) => {
   else skipped.push(`${name}: ${skip === true ? 'no reason given' : skip}`);
 });
 stream.on('test:fail', () => failed++);
-stream.compose(new spec()).pipe(process.stdout);
+stream.pipe(new spec()).pipe(process.stdout);
 stream.on('end', () => {
   setImmediate(() => {
     const lines = skipped.map((line) => `skipped: ${line}\n`).join('');

@@ -23,9 +23,9 @@ export function run(
   env: Record<string, string> = {},
 ): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const { NO_COLOR: _none, FORCE_COLOR: _force, ...inherited } = process.env;
     const child = spawn(program, args, {
-      env: { ...inherited, ...env },
+      // What the machine says of colours must not decide a test.
+      env: { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const out: Buffer[] = [];

@@ -5,7 +5,7 @@ import ctypes.util
 import json
 import sys
 
-READER, WRITER, NEWDB, NUMSYNC, REPLACE = 0, 1, 3, 0x800, 1
+READER, WRITER, NEWDB, NUMSYNC, REPLACE = 0, 1, 3, 0x2000, 1
 
 
 class Datum(ctypes.Structure):

@@ -14,7 +14,9 @@ export class LibGdbm {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, LC_ALL: 'C' },
   });
-  readonly #lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  readonly #lines: AsyncIterator<string, undefined> = createInterface({ input: this.#child.stdout })[
+    Symbol.asyncIterator
+  ]();
 
   /** What libgdbm answers to opening for writing and counting: the count, or its error message. */
   async count(path: string): Promise<number | string> {
@@ -52,9 +54,9 @@ export class LibGdbm {
 
   async #ask<T>(request: object): Promise<Answer<T>> {
     this.#child.stdin.write(`${JSON.stringify(request)}\n`);
-    const { value, done } = await this.#lines.next();
-    if (done) throw new Error('libgdbm died');
-    return JSON.parse(value) as Answer<T>;
+    const line = await this.#lines.next();
+    if (line.done) throw new Error('libgdbm died');
+    return JSON.parse(line.value) as Answer<T>;
   }
 }
 

@@ -11,6 +11,7 @@ const TOOLS = {
   flock: { found: () => runs('flock', '--version') || runs('busybox', 'flock', '--help'), get: 'util-linux' },
   mandb: { found: () => runs('mandb', '--version'), get: 'man-db' },
   mounts: { found: () => runs('unshare', '-m', 'true'), get: 'util-linux, and to be root' },
+  strace: { found: () => runs('strace', '-qq', '-o', '/dev/null', 'true'), get: 'strace' },
   root: { found: () => process.getuid?.() === 0, get: 'to be root' },
 } as const satisfies Record<string, { found: () => boolean; get: string }>;
 export type Tool = keyof typeof TOOLS;
