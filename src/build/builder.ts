@@ -111,13 +111,15 @@ export class DatabaseBuilder {
     const { partitions, directoryBits } = this.#partition(order);
 
     const free: AvailElement[] = [];
-    const align = async () => {
+    /** Fills the last block, with at least so many bytes, and lists what was filled as free. */
+    const fillBlock = async (atLeast: number) => {
       const av_adr = this.#out.position;
-      const av_size = await this.#out.align(blockSize);
+      await this.#out.append(new Uint8Array(atLeast));
+      const av_size = atLeast + (await this.#out.align(blockSize));
       // libgdbm believes no free space before the first bucket could be.
       if (av_size > IGNORED_SIZE && av_adr >= bucketSize) free.push({ av_size, av_adr });
     };
-    await align();
+    await fillBlock(0);
     const directory = new Float64Array(2 ** directoryBits);
     for (const partition of partitions) {
       const slot = slotOf(partition.first, directoryBits);
@@ -129,9 +131,8 @@ export class DatabaseBuilder {
     const directorySize = directory.length * offsetSize(layout);
     this.#requireOffset(directoryOffset + directorySize + 2 * blockSize);
     await this.#out.append(encodeDirectory(directory, layout, this.#spec.format.byteOrder));
-    // libgdbm refuses a file that ends with its directory: at least a byte of padding follows it.
-    if (this.#out.position % blockSize === 0) await this.#out.append(new Uint8Array(1));
-    await align();
+    // libgdbm refuses a file that ends with its directory.
+    await fillBlock(1);
     await this.#out.flush();
     const size = this.#out.position;
     await this.#sink.write(0, this.#headerBlock(directoryOffset, directoryBits, size, free));

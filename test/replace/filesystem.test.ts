@@ -140,10 +140,14 @@ testWith('flock', 'other names of the same file are spoken of', async (t) => {
   assert.ok((await readFile(join(folder, 'second'))).equals(damaged));
 });
 
-test('a missing file, a folder and a pipe are refused in words', async (t) => {
+test('a missing file and a folder are refused in words', async (t) => {
   const folder = await temporaryFolder(t);
   await requireRefused([join(folder, 'none.db')], join(folder, 'x'), /expected a file, found none/);
   await requireRefused([folder], join(folder, 'x'), /expected a file, found a directory/);
+});
+
+testWith('mkfifo', 'a pipe and a device are refused, and nothing waits for them', async (t) => {
+  const folder = await temporaryFolder(t);
   await run('mkfifo', [join(folder, 'pipe')]);
   await requireRefused([join(folder, 'pipe')], join(folder, 'pipe'), /expected a regular file/);
   const checked = await cli(['check', join(folder, 'pipe'), '/dev/zero']);

@@ -12,6 +12,14 @@ const TOOLS = {
   mandb: { found: () => runs('mandb', '--version'), get: 'man-db' },
   mounts: { found: () => runs('unshare', '-m', 'true'), get: 'util-linux, and to be root' },
   strace: { found: () => runs('strace', '-qq', '-o', '/dev/null', 'true'), get: 'strace' },
+  mkfifo: {
+    found: () => runs('mkfifo', '--version') || runs('busybox', 'mkfifo', '--help'),
+    get: 'coreutils',
+  },
+  machines: {
+    found: () => process.env['GDBM_DOCTOR_MACHINES'] !== undefined,
+    get: 'the other machines with fixtures/machines.sh, and name their folder in GDBM_DOCTOR_MACHINES',
+  },
   root: { found: () => process.getuid?.() === 0, get: 'to be root' },
 } as const satisfies Record<string, { found: () => boolean; get: string }>;
 export type Tool = keyof typeof TOOLS;
@@ -25,7 +33,7 @@ export function testWith(
   name: string,
   run: (t: TestContext) => void | Promise<void>,
 ): void {
-  const missing = [tools].flat().filter((tool) => !TOOLS[tool].found());
+  const missing = [tools].flat().filter((tool) => !isThere(tool));
   if (missing.length === 0) {
     test(name, run);
     return;
@@ -38,8 +46,17 @@ export function testWith(
   } else test(name, { skip: why }, run);
 }
 
-/** Debian's own Python, to which python3-gdbm belongs, before another one on the path. */
-export const PYTHON = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
+/** Debian's own Python, to which python3-gdbm belongs, before another one on the path; or the one that is told. */
+export const PYTHON =
+  process.env['GDBM_DOCTOR_PYTHON'] ?? (existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3');
+
+const known = new Map<Tool, boolean>();
+
+function isThere(tool: Tool): boolean {
+  const found = known.get(tool) ?? TOOLS[tool].found();
+  known.set(tool, found);
+  return found;
+}
 
 function python(code: string): boolean {
   return runs(PYTHON, '-c', code);
