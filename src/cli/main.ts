@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import yargs from 'yargs';
-import { escapeText } from '../report/escape.js';
 import { EXIT, explain } from './exit.js';
 import { KEY_ENCODINGS } from './get.js';
 import { STRUCTURES } from './inspect.js';
@@ -139,7 +138,8 @@ export async function main(args: readonly string[]): Promise<number> {
             },
           })
           .example('$0 get flower.db events > events.pickle', 'One value into a file')
-          .example('$0 get --key-encoding hex some.db 00ff', 'A key that is not text'),
+          .example('$0 get --key-encoding hex some.db 00ff', 'A key that is not text')
+          .example('$0 get --key-encoding hex some.db 2d78', 'The key -x'),
       async (argv) =>
         run(argv.file, async () => {
           const { getCommand } = await import('./get.js');
@@ -178,7 +178,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .alias('help', 'h')
     .version(await packageVersion())
     // Keys may look like numbers; they are text.
-    .parserConfiguration({ 'parse-positional-numbers': false, 'duplicate-arguments-array': false })
+    .parserConfiguration({ 'parse-positional-numbers': false })
     .wrap(80)
     .exitProcess(false)
     .fail((message, error) => {
@@ -190,7 +190,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return exit;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    tell(`${escapeText(error.message)}. See: gdbm-doctor --help`);
+    tell(`${error.message}. See: gdbm-doctor --help`);
     return EXIT.failed;
   }
 }
@@ -204,7 +204,7 @@ async function guarded(file: string | undefined, command: () => Promise<number>)
   } catch (error) {
     // The reader of a pipe has seen enough, as in `list | head`.
     if ((error as NodeJS.ErrnoException).code === 'EPIPE') return EXIT.ok;
-    tell(escapeText(explain(error, file ?? 'stdin', 'read it').message));
+    tell(explain(error, file ?? 'the command', 'read it').message);
     return EXIT.failed;
   }
 }

@@ -1,5 +1,6 @@
 import type { ChalkInstance } from 'chalk';
 import { Chalk } from 'chalk';
+import { safeSentence } from '../report/escape.js';
 
 /**
  * Colours for a stream: none where NO_COLOR is set, some where FORCE_COLOR is, and otherwise as the stream is a
@@ -42,7 +43,7 @@ export class Output {
   }
 }
 
-/** Says something to the operator beside the result. */
+/** Says something to the operator beside the result. Paths and arguments in it cannot drive the terminal. */
 export function tell(text: string): void {
-  process.stderr.write(`gdbm-doctor: ${text}\n`);
+  process.stderr.write(`gdbm-doctor: ${safeSentence(text)}\n`);
 }

@@ -31,6 +31,11 @@ export function escapeText(text: string): string {
   return escapeBytes(new TextEncoder().encode(text));
 }
 
+/** Makes a sentence of ours, which may quote what was escaped already, safe for a terminal; line ends stay. */
+export function safeSentence(text: string): string {
+  return text.replace(/[^\P{C}\n]|[\p{Zl}\p{Zp}]/gu, (character) => escapeText(character));
+}
+
 /** Shows the beginning of what may be long. */
 export function escapeStart(bytes: Uint8Array, most: number): string {
   return bytes.length <= most ? escapeBytes(bytes) : `${escapeBytes(bytes.subarray(0, most))}…`;

@@ -3,7 +3,7 @@ import type { CheckResult, FileFormat, Verdict } from '../check/check.js';
 import type { Finding, Severity } from '../check/finding.js';
 import { describeFormat } from '../format/format.js';
 import type { RepairResult } from '../repair.js';
-import { escapeText } from './escape.js';
+import { escapeText, safeSentence } from './escape.js';
 
 /** Findings of one code shown to a person before the rest is only counted. */
 const SHOWN_PER_CODE = 5;
@@ -33,7 +33,11 @@ export function repairText(result: RepairResult, options: TextOptions): string {
   const { style } = options;
   const name = escapeText(path);
   if (action === 'refused') {
-    return join([`${name}: ${style.red('NOT REPAIRED')}`, `  ${reason}`, ...findingLines(before, options)]);
+    return join([
+      `${name}: ${style.red('NOT REPAIRED')}`,
+      `  ${safeSentence(reason ?? '')}`,
+      ...findingLines(before, options),
+    ]);
   }
   if (action === 'none' && reason === undefined) {
     return join([`${name}: ${style.green('healthy')}, nothing to do`, ...describe(before)]);
@@ -149,7 +153,7 @@ function findingText(one: Finding, style: ChalkInstance, withConsequence: boolea
 }
 
 function field(name: string, value: string): string {
-  return `  ${name.padEnd(12)} ${value}`;
+  return `  ${name.padEnd(12)} ${safeSentence(value)}`;
 }
 
 /** Groups of three, independent of the machine's language. */

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import test from 'node:test';
+import { fixture } from './tools/fixtures.js';
+
+const src = fixture('../src');
+
+/** Which rooms each room may use besides itself; the arrows point one way. */
+const MAY_USE: Record<string, string[]> = {
+  format: [],
+  source: [],
+  database: ['format', 'source'],
+  check: ['format', 'source', 'database'],
+  salvage: ['format', 'source', 'database', 'check'],
+  build: ['format', 'source'],
+  replace: ['format', 'source', 'build'],
+  inspect: ['format', 'source', 'database', 'check', 'report'],
+};
+/** What may know of the file system, the process and the terminal. */
+const AT_THE_EDGE = ['source/file.ts', 'replace/', 'cli/', 'repair.ts', 'index.ts'];
+
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+
+function importsOf(file: string): { specifier: string; typeOnly: boolean }[] {
+  const text = readFileSync(join(src, file), 'utf8');
+  const found = [...text.matchAll(/(?:import|export)\s(type\s)?[^;]*?from\s'([^']+)'|import\('([^']+)'\)/g)];
+  return found.map(([, type, from, dynamic]) => ({
+    specifier: from ?? dynamic,
+    typeOnly: type !== undefined,
+  }));
+}
+
+/** The file of ours that an import leads to. */
+function ours(file: string, specifier: string): string {
+  return relative(src, resolve(dirname(join(src, file)), specifier)).replace(/\.js$/, '.ts');
+}
+
+test('rooms use only the rooms below them', () => {
+  for (const file of files) {
+    const room = file.split('/')[0];
+    const allowed = MAY_USE[room];
+    if (allowed === undefined || !file.includes('/')) continue;
+    for (const { specifier } of importsOf(file).filter((one) => one.specifier.startsWith('.'))) {
+      const to = ours(file, specifier).split('/')[0];
+      assert.ok(to === room || allowed.includes(to), `${file} uses ${specifier}`);
+    }
+  }
+});
+
+test('only the edge knows of Node, so that the rest runs in a browser', () => {
+  for (const file of files) {
+    if (AT_THE_EDGE.some((edge) => file === edge || (edge.endsWith('/') && file.startsWith(edge)))) continue;
+    for (const { specifier } of importsOf(file))
+      assert.ok(!specifier.startsWith('node:'), `${file} uses ${specifier}`);
+  }
+});
+
+test('nothing that the core needs at run time comes from the edge', () => {
+  const reached = new Set<string>();
+  const visit = (file: string) => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const { specifier, typeOnly } of importsOf(file)) {
+      if (specifier.startsWith('.') && !typeOnly) visit(ours(file, specifier));
+    }
+  };
+  visit('core.ts');
+  assert.ok(reached.size > 20);
+  for (const file of reached) {
+    assert.ok(!AT_THE_EDGE.some((edge) => file.startsWith(edge)), `the core needs ${file}`);
+  }
+});

@@ -1,0 +1,259 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'node:test';
+import { DatabaseBuilder } from '../../src/build/builder.js';
+import { memorySink } from '../../src/build/sink.js';
+import { hashKey } from '../../src/format/hash.js';
+import { LAYOUT_64 } from '../../src/format/layout.js';
+import { BIN, cli } from '../tools/cli.js';
+import { fixture, fixtureRecords } from '../tools/fixtures.js';
+import { temporaryFolder } from '../tools/folder.js';
+import { testWith } from '../tools/needs.js';
+
+const COMMANDS = ['check', 'repair', 'inspect', 'list', 'get', 'dump'];
+const ESC = String.fromCharCode(27);
+
+/** A sound database with these records. */
+async function databaseOf(records: [string | Uint8Array, string][]): Promise<Uint8Array> {
+  const sink = memorySink();
+  const format = { byteOrder: 'little', layout: LAYOUT_64, variant: 'standard' } as const;
+  const builder = new DatabaseBuilder(sink, { format, blockSize: 512, bucketSize: 512 });
+  for (const [key, value] of records) {
+    const bytes = Buffer.concat([Buffer.from(key), Buffer.from(value)]);
+    const keyBytes = new Uint8Array(Buffer.from(key));
+    await builder.add({
+      hash: hashKey(keyBytes, 'signed'),
+      keySize: keyBytes.length,
+      dataSize: bytes.length - keyBytes.length,
+      bytes,
+    });
+  }
+  await builder.finish();
+  return sink.bytes();
+}
+
+test('the exit code says healthy, damaged, or that it could not do its job', async (t) => {
+  const folder = await temporaryFolder(t);
+  await writeFile(join(folder, 'text'), 'hello');
+  const ends = async (...args: string[]) => (await cli(args)).code;
+  assert.equal(await ends('check', fixture('amd64.db')), 0);
+  assert.equal(await ends('check', fixture('killed-shelve.db')), 1);
+  assert.equal(await ends('check', join(folder, 'text')), 2);
+  assert.equal(await ends('check', join(folder, 'none')), 2);
+  assert.equal(await ends('check', fixture('amd64.db'), fixture('killed-shelve.db')), 1);
+  assert.equal(await ends('check', fixture('killed-shelve.db'), join(folder, 'none')), 2);
+  assert.equal(await ends('repair', join(folder, 'text')), 2);
+  assert.equal(await ends('get', fixture('amd64.db'), 'no such key'), 1);
+});
+
+test('a wrong command line ends with 2, says what was wrong and does nothing', async () => {
+  for (const args of [
+    [],
+    ['mend', 'x.db'],
+    ['check'],
+    ['check', '--nonsense', 'x.db'],
+    ['repair', '--wait', '-1', fixture('killed-shelve.db')],
+    ['repair', '--wait', 'long', fixture('killed-shelve.db')],
+    ['repair', '-o'],
+    ['inspect', fixture('amd64.db'), 'cellar'],
+    ['inspect', fixture('amd64.db'), 'bucket', '9999'],
+    ['inspect', fixture('amd64.db'), 'bucket', 'x'],
+    ['dump', fixture('amd64.db'), '--format', 'xml'],
+  ]) {
+    const { code, stdout, stderr } = await cli(args);
+    assert.equal(code, 2, `${args.join(' ')}: ${stdout}`);
+    assert.equal(stdout, '', args.join(' '));
+    assert.match(stderr, /^gdbm-doctor: ./, args.join(' '));
+    assert.doesNotMatch(stderr, /\n\s+at /, args.join(' '));
+  }
+});
+
+test('help has examples for every command and fits 80 columns', async () => {
+  for (const args of [['--help'], ...COMMANDS.map((command) => [command, '--help'])]) {
+    const { code, stdout } = await cli(args);
+    assert.equal(code, 0);
+    assert.match(stdout, /Examples:/, args.join(' '));
+    for (const line of stdout.split('\n')) assert.ok(line.length <= 80, `${args.join(' ')}: ${line}`);
+  }
+  const { stdout } = await cli(['--help']);
+  for (const command of COMMANDS) assert.match(stdout, new RegExp(`gdbm-doctor ${command}`));
+});
+
+test('--version is the version of the package', async () => {
+  const { version } = JSON.parse(await readFile(fixture('../package.json'), 'utf8')) as { version: string };
+  assert.equal((await cli(['--version'])).stdout, `${version}\n`);
+});
+
+test('list has each key with the size of its value', async () => {
+  const { stdout } = await cli(['list', '--json', fixture('s390x.db')]);
+  const { files } = JSON.parse(stdout) as {
+    files: { path: string; keys: { key: string; keySize: number; valueSize: number }[] }[];
+  };
+  const listed = files[0].keys.map(({ key, valueSize }) => [key, valueSize]).sort();
+  const held = (await fixtureRecords()).map(([key, value]) => [key, Buffer.from(value, 'base64').length]);
+  assert.deepEqual(listed, held);
+  assert.match((await cli(['list', fixture('s390x.db')])).stdout, /^ {9}9 {2}schlüssel-1-é$/m);
+});
+
+test('get writes the value and nothing else, whatever its bytes', async () => {
+  for (const [key, value] of (await fixtureRecords()).slice(0, 10)) {
+    const { raw, code } = await cli(['get', '--key-encoding', 'base64', fixture('i386.db'), key]);
+    assert.equal(code, 0);
+    assert.equal(raw.toString('base64'), value);
+  }
+  assert.equal((await cli(['get', fixture('arm64.db'), 'schlüssel-7-é'])).stdout, 'größe 7');
+  assert.equal(
+    (await cli(['get', '--key-encoding', 'hex', fixture('arm64.db'), '81ff01'])).raw.toString('hex'),
+    'ffff',
+  );
+});
+
+test('a key that looks like a number is taken as text', async (t) => {
+  const path = join(await temporaryFolder(t), 'numbers.db');
+  await writeFile(
+    path,
+    await databaseOf([
+      ['0x10', 'hex'],
+      ['007', 'agent'],
+      ['-x', 'dash'],
+      ['1e3', 'exponent'],
+    ]),
+  );
+  assert.equal((await cli(['get', path, '0x10'])).stdout, 'hex');
+  assert.equal((await cli(['get', path, '007'])).stdout, 'agent');
+  assert.equal((await cli(['get', path, '1e3'])).stdout, 'exponent');
+  assert.equal((await cli(['get', '--key-encoding', 'hex', path, '2d78'])).stdout, 'dash');
+});
+
+test('no byte of a file reaches the terminal as a control character', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'hostile.db');
+  const hostile = `${ESC}]0;owned\x07${ESC}[2J\r\n\x9b31m\u202ereversed\u2028`;
+  await writeFile(
+    path,
+    await databaseOf([
+      [hostile, hostile],
+      [Uint8Array.of(0x9b, 0x31, 0x6d), 'c1'],
+    ]),
+  );
+  const bytes = await readFile(path);
+  bytes.writeInt32LE(5, 104 + Number(bytes.readBigInt64LE(Number(bytes.readBigInt64LE(8)))));
+  const wrecked = join(folder, 'wrecked.db');
+  await writeFile(wrecked, bytes);
+  for (const args of [
+    ['list', path],
+    ['check', '--all', wrecked],
+    ['inspect', path, 'bucket', '0'],
+    ['inspect', path, 'bucket', '32'],
+    ['inspect', path, 'bucket', '63'],
+    ['get', path, hostile.replaceAll('\0', '') + 'x'],
+    ['check', join(folder, `none${ESC}[31m`)],
+  ]) {
+    const { stdout, stderr } = await cli(args);
+    // eslint-disable-next-line no-control-regex
+    assert.doesNotMatch(stdout + stderr, /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029]/, args[0]);
+  }
+  assert.match((await cli(['list', path])).stdout, /\\x1b\]0;owned\\x07/);
+});
+
+test('colour follows NO_COLOR and FORCE_COLOR', async () => {
+  const args = ['check', fixture('killed-shelve.db')];
+  const colour = async (env: Record<string, string>) => (await cli(args, env)).stdout.includes(`${ESC}[`);
+  assert.equal(await colour({}), false);
+  assert.equal(await colour({ FORCE_COLOR: '1' }), true);
+  assert.equal(await colour({ FORCE_COLOR: '0' }), false);
+  assert.equal(await colour({ NO_COLOR: '1' }), false);
+});
+
+test('a reader that goes away early ends the command quietly', async (t) => {
+  const path = join(await temporaryFolder(t), 'many.db');
+  const records = Array.from({ length: 20_000 }, (_, i): [string, string] => [
+    `key-${i}-${'x'.repeat(40)}`,
+    'v',
+  ]);
+  await writeFile(path, await databaseOf(records));
+  const child = spawn(process.execPath, [BIN, 'list', path], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  child.stdout.destroy();
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  assert.equal(stderr, '');
+  assert.equal(code, 0);
+});
+
+test('files that are no GDBM database are named for what they are', async (t) => {
+  const folder = await temporaryFolder(t);
+  const berkeley = Buffer.alloc(512);
+  berkeley.writeUInt32LE(0x00061561, 12);
+  const files: Record<string, [Buffer | string, RegExp]> = {
+    'state.sqlite': ['SQLite format 3\0 and more', /SQLite/],
+    'berkeley.db': [berkeley, /Berkeley DB/],
+    'dumb.dir': ["'key', (0, 12)\n'other', (512, 3)\n", /dbm\.dumb/],
+    'classic.pag': [Buffer.from([1, 2, 3, 4, 5, 200, 201]), /ndbm/],
+    'text.dump': ['# GDBM dump file created by GDBM version 1.23\n#:version=1.1\n', /text dump/],
+    'flat.dump': ['!\r\n! GDBM FLAT FILE DUMP -- THIS IS NOT A TEXT FILE\r\n', /binary dump/],
+    'notes.txt': ['just a few words\n', /text file/],
+    'zeroes.db': [Buffer.alloc(9000), /zero bytes only/],
+    'packed.db.gz': [Buffer.from([0x1f, 0x8b, 8, 0, 0]), /gzip/],
+  };
+  for (const [name, [content, what]] of Object.entries(files)) {
+    const path = join(folder, name);
+    await writeFile(path, content);
+    const checked = await cli(['check', path]);
+    assert.equal(checked.code, 2, name);
+    assert.match(checked.stdout, what, name);
+    const listed = await cli(['list', path]);
+    assert.equal(listed.code, 2, name);
+    assert.match(listed.stderr, what, name);
+    assert.ok((await readFile(path)).equals(Buffer.from(content)), name);
+  }
+});
+
+testWith('flock', 'a repair of what is no GDBM database changes nothing', async (t) => {
+  const path = join(await temporaryFolder(t), 'state.sqlite');
+  await writeFile(path, 'SQLite format 3\0 and more');
+  const { code, stdout } = await cli(['repair', path]);
+  assert.equal(code, 2);
+  assert.match(stdout, /NOT REPAIRED[^]*SQLite/);
+  assert.equal(await readFile(path, 'utf8'), 'SQLite format 3\0 and more');
+});
+
+testWith('flock', 'a file of which nothing can be reached is not replaced by an empty one', async (t) => {
+  const path = join(await temporaryFolder(t), 'lost.db');
+  await copyFile(fixture('amd64.db'), path);
+  const bytes = await readFile(path);
+  const directory = Number(bytes.readBigInt64LE(8));
+  bytes.fill(0, directory, directory + bytes.readInt32LE(16));
+  await writeFile(path, bytes);
+  const { code, stdout } = await cli(['repair', path]);
+  assert.equal(code, 2);
+  assert.match(stdout, /No record can be reached/);
+  assert.ok((await readFile(path)).equals(bytes));
+});
+
+test('inspect shows each field where it is', async () => {
+  const header = await cli(['inspect', '--json', fixture('s390x-numsync.db')]);
+  const { files } = JSON.parse(header.stdout) as {
+    files: {
+      structures: { structure: string; fields: { name: string; offset: number; value: number }[] }[];
+    }[];
+  };
+  const bytes = await readFile(fixture('s390x-numsync.db'));
+  const [first, second] = files[0].structures;
+  const value = (name: string) => first.fields.find((field) => field.name === name);
+  assert.deepEqual(value('block_size'), {
+    name: 'block_size',
+    offset: 4,
+    size: 4,
+    value: bytes.readInt32BE(4),
+  });
+  assert.equal(value('dir')?.value, Number(bytes.readBigInt64BE(8)));
+  assert.equal(second.structure, 'extended header');
+  assert.equal(second.fields.find(({ name }) => name === 'numsync')?.offset, 44);
+  assert.match((await cli(['inspect', fixture('i386.db'), 'directory'])).stdout, /slots +offset +bucket/);
+  assert.match((await cli(['inspect', fixture('i386.db'), 'bucket', '0'])).stdout, /data_pointer/);
+  assert.match((await cli(['inspect', fixture('i386.db'), 'avail'])).stdout, /avail block of the header/);
+});
