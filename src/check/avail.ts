@@ -1,5 +1,6 @@
 import type { AvailElement } from '../format/avail.js';
 import {
+  availBlockStruct,
   availElementStruct,
   availTableOffset,
   chainedAvailBytes,
@@ -37,7 +38,7 @@ export async function checkAvailChain(db: Database): Promise<AvailChain> {
   const findings: Finding[] = [];
   const blocks: AvailTable[] = [];
   const start = headerAvailOffset(format);
-  if (start + availTableOffset(format.layout) > source.size) return { blocks, findings };
+  if (start + availBlockStruct(format.layout).size > source.size) return { blocks, findings };
 
   const headerSize = headerAvailSize(format, geometry.blockSize);
   let offset = start;

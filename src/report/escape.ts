@@ -1,7 +1,7 @@
 /** Characters that could drive a terminal, hide text or turn its direction, and the escape character itself. */
 const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\\]/u;
 
-const decoder = new TextDecoder('utf-8', { fatal: true });
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * Shows bytes of a file as text that cannot drive a terminal: printable UTF-8 as it is, a backslash doubled, and

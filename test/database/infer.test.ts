@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import test from 'node:test';
+import fc from 'fast-check';
+import { check } from '../../src/check/check.js';
+import { inferFormat } from '../../src/database/infer.js';
+import { headerStruct } from '../../src/format/header.js';
+import { memorySource } from '../../src/source/memory.js';
+import { fixture } from '../tools/fixtures.js';
+
+const NAMES = ['amd64', 'amd64-numsync', 'i386', 'arm64', 's390x', 's390x-numsync'];
+const intact = new Map<string, Buffer>();
+for (const name of NAMES) intact.set(name, await readFile(fixture(`${name}.db`)));
+
+test('with any one header field overwritten, a file is read as before', async () => {
+  const cases = fc.record({
+    name: fc.constantFrom(...NAMES),
+    field: fc.constantFrom(
+      'magic',
+      'block_size',
+      'dir',
+      'dir_size',
+      'dir_bits',
+      'bucket_size',
+      'bucket_elems',
+      'next_block',
+    ),
+    value: fc.oneof(
+      fc.uint8Array({ minLength: 8, maxLength: 8 }),
+      fc.constant(new Uint8Array(8)),
+      fc.constant(new Uint8Array(8).fill(255)),
+    ),
+  });
+  await fc.assert(
+    fc.asyncProperty(cases, async ({ name, field, value }) => {
+      const original = intact.get(name)!;
+      const before = (await inferFormat(memorySource(original)))!;
+      const { offset, size } = headerStruct(before.format.layout).members.find((one) => one.name === field)!;
+      const bytes = Uint8Array.from(original);
+      bytes.set(value.subarray(0, size), offset);
+      const after = await inferFormat(memorySource(bytes));
+      assert.deepEqual(after?.format, before.format);
+      assert.deepEqual(after?.geometry, before.geometry);
+      assert.equal((await check(memorySource(bytes))).records.count, 102);
+    }),
+    { seed: 20261123, numRuns: 400 },
+  );
+});
+
+test('random bytes are not taken for a database', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 5000 }), async (bytes) => {
+      assert.equal((await check(memorySource(bytes))).verdict, 'not-gdbm');
+    }),
+    { seed: 3, numRuns: 500 },
+  );
+});
+
+test('a file cut anywhere inside its header is still known by its magic', async () => {
+  for (const name of NAMES) {
+    for (let length = 4; length < 512; length += 13) {
+      const result = await check(memorySource(intact.get(name)!.subarray(0, length)));
+      assert.equal(result.verdict, 'damaged', `${name} cut to ${length}`);
+      assert.equal(result.format?.byteOrder, name.startsWith('s390x') ? 'big' : 'little');
+    }
+  }
+});
+
+test('an old magic is read with either width of offsets', async () => {
+  const bytes = Uint8Array.from(intact.get('amd64')!);
+  new DataView(bytes.buffer).setUint32(0, 0x13579ace, true);
+  const result = await check(memorySource(bytes));
+  assert.equal(result.verdict, 'healthy');
+  assert.equal(result.format?.variant, 'old');
+  assert.equal(result.format?.layout.offsetBits, 64);
+});

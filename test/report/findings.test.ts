@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import test from 'node:test';
+import { FINDING_CODES } from '../../src/check/finding.js';
+import { fixture } from '../tools/fixtures.js';
+
+const PAGE = fixture('../docs/findings.md');
+
+/** The page as the code says it; UPDATE_DOCS=1 writes it. */
+function page(): string {
+  const rows = Object.entries(FINDING_CODES).map(
+    ([code, [severity, consequence]]) => `| \`${code}\` | ${severity} | ${consequence} |\n`,
+  );
+  return `# Findings
+
+What \`check\` can find, by code. The codes are stable. **error**: data or opening is at risk, and the file is damaged.
+**warning**: libgdbm copes. **note**: worth knowing, nothing to do.
+
+| code | severity | what follows from it |
+| --- | --- | --- |
+${rows.join('')}`;
+}
+
+test('every finding is explained in docs/findings.md', async () => {
+  if (process.env['UPDATE_DOCS'] === '1') await writeFile(PAGE, page());
+  assert.equal(await readFile(PAGE, 'utf8'), page());
+});
