@@ -57,19 +57,11 @@ export function checkHeader(db: Database): Finding[] {
       ),
     );
   }
-  if (header.next_block < source.size) {
+  if (header.next_block !== source.size) {
+    const low = header.next_block < source.size;
     findings.push(
       finding(
-        'header-next-block-low',
-        at('next_block'),
-        `next_block ${header.next_block}`,
-        `the file's size, ${source.size}`,
-      ),
-    );
-  } else if (header.next_block > source.size) {
-    findings.push(
-      finding(
-        'header-next-block-high',
+        low ? 'header-next-block-low' : 'header-next-block-high',
         at('next_block'),
         `next_block ${header.next_block}`,
         `the file's size, ${source.size}`,

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { openDatabase } from '../database/database.js';
 import type { Database } from '../database/database.js';
 import { identifyOther } from '../database/identify.js';
-import { RefusedError } from '../replace/errors.js';
+import { RefusedError, requireRegularFile } from '../replace/errors.js';
 import type { FileSource } from '../source/file.js';
 import { openFileSource } from '../source/file.js';
 import { readUpTo } from '../source/source.js';
@@ -13,16 +13,7 @@ import { readUpTo } from '../source/source.js';
  * @throws RefusedError or NodeJS.ErrnoException
  */
 export async function openRegularFile(path: string): Promise<FileSource> {
-  const stats = await stat(path);
-  if (stats.isDirectory()) {
-    throw new RefusedError(
-      'is-directory',
-      `${path}: expected a file, found a directory. Name the database file in it.`,
-    );
-  }
-  if (!stats.isFile()) {
-    throw new RefusedError('not-a-file', `${path}: expected a regular file, found a device, pipe or socket.`);
-  }
+  requireRegularFile(path, await stat(path));
   return openFileSource(path);
 }
 

@@ -1,3 +1,5 @@
+import type { Stats } from 'node:fs';
+
 /** Why a file could not be replaced; the source is as it was. */
 export type RefusalCode =
   | 'no-such-file'
@@ -22,6 +24,23 @@ export class RefusedError extends Error {
     options?: ErrorOptions,
   ) {
     super(message, options);
+  }
+}
+
+/**
+ * Refuses what is no regular file: opening a pipe or a device could wait for ever, or worse.
+ *
+ * @throws RefusedError
+ */
+export function requireRegularFile(path: string, stats: Stats): void {
+  if (stats.isDirectory()) {
+    throw new RefusedError(
+      'is-directory',
+      `${path}: expected a file, found a directory. Name the database file in it.`,
+    );
+  }
+  if (!stats.isFile()) {
+    throw new RefusedError('not-a-file', `${path}: expected a regular file, found a device, pipe or socket.`);
   }
 }
 

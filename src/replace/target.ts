@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open, realpath, stat } from 'node:fs/promises';
-import { RefusedError, refusal } from './errors.js';
+import { refusal, requireRegularFile } from './errors.js';
 import type { LockKind } from './lock.js';
 import { takeLock } from './lock.js';
 
@@ -52,20 +52,7 @@ export async function holdFile(path: string, options: HoldOptions): Promise<Held
 async function openOnce(path: string, lock: LockKind): Promise<HeldFile> {
   try {
     const realPath = await realpath(path);
-    const before = await stat(realPath);
-    if (before.isDirectory()) {
-      throw new RefusedError(
-        'is-directory',
-        `${path}: expected a file, found a directory. Name the database file in it.`,
-      );
-    }
-    // Opening a pipe or a device could wait for ever, or worse.
-    if (!before.isFile()) {
-      throw new RefusedError(
-        'not-a-file',
-        `${path}: expected a regular file, found a device, pipe or socket.`,
-      );
-    }
+    requireRegularFile(path, await stat(realPath));
     const handle = await open(realPath, lock === 'exclusive' ? 'r+' : 'r');
     return { path, realPath, handle, stats: await handle.stat(), release: () => handle.close() };
   } catch (error) {
