@@ -114,7 +114,7 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
     output: undefined,
     backup: undefined,
     kept: checked.records.count,
-    lost: lostRecords(checked, 0),
+    lost: lostRecords(checked),
     notes: [],
   };
 
@@ -142,7 +142,7 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
 
     // 5. Only now give it its name.
     const done = { ...outcome, action: 'repaired' as const, after, kept: built.records };
-    const lost = lostRecords(checked, built.overclaimed);
+    const lost = lostRecords(checked, built);
     if (options.output !== undefined) {
       await placeFile(fresh, options.output);
       return { ...done, lost, output: options.output, notes };
@@ -237,13 +237,15 @@ async function requireUnchanged({ handle, stats, path }: HeldFile): Promise<void
   }
 }
 
-function lostRecords(checked: CheckResult, overclaimed: number): LostRecords {
+function lostRecords(checked: CheckResult, built?: RebuildResult): LostRecords {
   const { rejected, uncovered, count } = checked.records;
   // Old copies and second records of a key are not lost: the ones in force are kept.
   const reasons = Object.fromEntries(
-    Object.entries({ ...rejected, overclaimed }).filter(
-      ([reason, n]) => n > 0 && reason !== 'superseded' && reason !== 'duplicate',
-    ),
+    Object.entries({
+      ...rejected,
+      overclaimed: built?.overclaimed ?? 0,
+      crowded: built?.crowded ?? 0,
+    }).filter(([reason, n]) => n > 0 && reason !== 'superseded' && reason !== 'duplicate'),
   );
   return {
     records: Object.values(reasons).reduce((sum, n) => sum + n, 0),

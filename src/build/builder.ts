@@ -4,7 +4,7 @@ import { bucketElementCount, BucketView, KEY_START } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import { directorySizeFor, encodeDirectory, MAX_DIRECTORY_BITS, slotOf } from '../format/directory.js';
 import type { Format } from '../format/format.js';
-import { FREE_HASH } from '../format/hash.js';
+import { FREE_HASH, HASH_BITS } from '../format/hash.js';
 import {
   encodeExtendedHeader,
   encodeHeader,
@@ -29,6 +29,8 @@ export interface BuildSpec {
   readonly bucketSize: number;
   /** The extended header's counter, for numsync. */
   readonly numsync?: number;
+  /** The directory gets at most 2^this entries; by default as many as the format can have. */
+  readonly maxDirectoryBits?: number;
 }
 
 /** A record to be stored. */
@@ -49,6 +51,8 @@ export interface BuildResult {
   readonly records: number;
   /** Records left out because an earlier one has the same key. */
   readonly duplicates: number;
+  /** Records left out because more than a bucket holds share every bit that the directory may tell apart. */
+  readonly crowded: number;
   /** Bytes of the file. */
   readonly size: number;
 }
@@ -107,7 +111,8 @@ export class DatabaseBuilder {
     const { layout } = this.#spec.format;
     const { bucketSize, blockSize } = this.#spec;
     await this.#out.flush();
-    const { order, duplicates } = await this.#dropDuplicates(this.#index.orderByHash());
+    const { order: unique, duplicates } = await this.#dropDuplicates(this.#index.orderByHash());
+    const { order, crowded } = this.#dropCrowded(unique);
     const { partitions, directoryBits } = this.#partition(order);
 
     const free: AvailElement[] = [];
@@ -136,7 +141,7 @@ export class DatabaseBuilder {
     await this.#out.flush();
     const size = this.#out.position;
     await this.#sink.write(0, this.#headerBlock(directoryOffset, directoryBits, size, free));
-    return { records: order.length, duplicates, size };
+    return { records: order.length, duplicates, crowded, size };
   }
 
   #requireOffset(end: number): void {
@@ -149,20 +154,36 @@ export class DatabaseBuilder {
     }
   }
 
-  #partition(order: Uint32Array): { partitions: Partition[]; directoryBits: number } {
-    const { layout } = this.#spec.format;
-    const hashes = Int32Array.from(order, (i) => this.#index.hash(i));
-    // The directory's size in bytes is a signed 32-bit number.
-    const maxBits = Math.min(MAX_DIRECTORY_BITS, 30 - Math.log2(offsetSize(layout)));
-    const partitions = partitionHashes(hashes, this.#elements, maxBits);
-    if (partitions === undefined) {
-      throw new BuildError(
-        `expected at most ${this.#elements} records whose hashes share ${maxBits} bits, found more`,
-      );
+  /** The deepest split that the directory can show; its size in bytes is a signed 32-bit number. */
+  get #maxBits(): number {
+    const { format, blockSize, maxDirectoryBits = MAX_DIRECTORY_BITS } = this.#spec;
+    const least = directorySizeFor(format.layout, blockSize).bits;
+    const most = Math.min(MAX_DIRECTORY_BITS, 30 - Math.log2(offsetSize(format.layout)));
+    return Math.min(most, Math.max(least, maxDirectoryBits));
+  }
+
+  /** Keeps of records that no split could part only as many as a bucket holds. */
+  #dropCrowded(order: Uint32Array): { order: Uint32Array; crowded: number } {
+    const shift = HASH_BITS - this.#maxBits;
+    let kept = 0;
+    let prefix = -1;
+    let together = 0;
+    for (const i of order) {
+      const own = this.#index.hash(i) >>> shift;
+      together = own === prefix ? together + 1 : 1;
+      prefix = own;
+      if (together <= this.#elements) order[kept++] = i;
     }
+    return { order: order.subarray(0, kept), crowded: order.length - kept };
+  }
+
+  #partition(order: Uint32Array): { partitions: Partition[]; directoryBits: number } {
+    const hashes = Int32Array.from(order, (i) => this.#index.hash(i));
+    const partitions = partitionHashes(hashes, this.#elements, this.#maxBits);
+    if (partitions === undefined) throw new BuildError('expected no crowded bucket to be left, found one');
     const deepest = partitions.reduce((bits, partition) => Math.max(bits, partition.bits), 0);
-    const directoryBits = Math.max(deepest, directorySizeFor(layout, this.#spec.blockSize).bits);
-    return { partitions, directoryBits };
+    const { format, blockSize } = this.#spec;
+    return { partitions, directoryBits: Math.max(deepest, directorySizeFor(format.layout, blockSize).bits) };
   }
 
   /** Of records with the same key only the first is kept; they have the same hash, so they are neighbours. */

@@ -29,6 +29,8 @@ export interface BucketExamination {
 const KEY_BUDGET = 2;
 /** Keys of so many elements are read together, in order of their offsets: buckets lie in no order of their keys. */
 const BATCH_ELEMENTS = 1 << 16;
+/** Bytes of buckets that wait for their keys at most; nearly empty ones fill this first. */
+const BATCH_BYTES = 8 << 20;
 
 /**
  * Examines every bucket that the directory leads to, in order of their slots: the bucket's head, each element's
@@ -42,7 +44,8 @@ export async function* examineBuckets(db: Database, survey: Survey): AsyncGenera
   for (const site of survey.sites) {
     batch.push(await openBucket(db, survey, site));
     elements += site.used;
-    if (elements < BATCH_ELEMENTS) continue;
+    const bytes = batch.length * db.geometry.bucketSize;
+    if (elements < BATCH_ELEMENTS && bytes < BATCH_BYTES) continue;
     yield* examineBatch(db, batch, budget);
     batch = [];
     elements = 0;

@@ -54,15 +54,22 @@ export async function survey(db: Database): Promise<Survey> {
   const indexOf = new Map<number, number>();
   const sites: BucketSite[] = [];
   let budget = READ_BUDGET * source.size + 2 * bucketSize;
+  let unreadIndex: number | undefined;
   for (let slot = 0; slot < directory.length; slot++) {
     const offset = directory[slot];
     if (!(offset >= blockSize && offset + bucketSize <= source.size)) continue;
-    let index = indexOf.get(offset);
+    let index = indexOf.get(offset) ?? unreadIndex;
     if (index === undefined) {
       index = sites.length;
-      indexOf.set(offset, index);
       budget -= bucketSize;
-      sites.push(budget < 0 ? unread(db, offset, slot) : await surveyBucket(db, offset, slot));
+      if (budget >= 0) {
+        indexOf.set(offset, index);
+        sites.push(await surveyBucket(db, offset, slot));
+      } else {
+        // One site stands for all that are not read: a site for each would cost more than the directory.
+        unreadIndex = index;
+        sites.push(unread(offset, slot));
+      }
     }
     siteOfSlot[slot] = index;
   }
@@ -92,10 +99,9 @@ function runLength(directory: Float64Array, slot: number): number {
   return end - slot;
 }
 
-function unread(db: Database, offset: number, firstSlot: number): BucketSite {
-  const slots = runLength(db.directory, firstSlot);
+function unread(offset: number, firstSlot: number): BucketSite {
   const head = { bits: 0, count: 0, availCount: 0, used: 0 };
-  return { offset, firstSlot, slots, ...head, ownFirst: firstSlot, ownSlots: 0, state: 'unread' };
+  return { offset, firstSlot, slots: 1, ...head, ownFirst: firstSlot, ownSlots: 0, state: 'unread' };
 }
 
 async function surveyBucket(db: Database, offset: number, firstSlot: number): Promise<BucketSite> {

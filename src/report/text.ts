@@ -107,7 +107,10 @@ function lostLines({ lost, before }: RepairResult): string[] {
   );
   const lines = [field('lost', lost.records === 0 ? 'no record that is known of' : reasons.join(', '))];
   if (lost.uncovered > 0 && before.size > 0) {
-    const guess = lost.estimated === null ? 'all of them' : `perhaps ${count(lost.estimated, 'record')}`;
+    const guess =
+      lost.estimated === null
+        ? 'how many records that was cannot be told'
+        : `perhaps ${count(lost.estimated, 'record')}`;
     lines.push(field('', `${percent(lost.uncovered)} of all hashes had no bucket (${guess})`));
   }
   return lines;
@@ -119,6 +122,7 @@ const REASONS: Readonly<Record<string, string>> = {
   key: 'whose key is overwritten',
   unchecked: 'too costly to check',
   overclaimed: 'claiming more bytes than the file has',
+  crowded: 'with more of the same hash than a bucket holds',
 };
 
 function findingLines({ findings, findingCounts }: CheckResult, { style, all }: TextOptions): string[] {
