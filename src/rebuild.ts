@@ -3,6 +3,8 @@ import type { BuildResult, BuildSpec } from './build/builder.js';
 import type { Sink } from './build/sink.js';
 import type { CheckResult, FileFormat } from './check/check.js';
 import { check } from './check/check.js';
+import type { SpaceAccount } from './check/space.js';
+import { extentName } from './check/space.js';
 import { openDatabase } from './database/database.js';
 import type { Database } from './database/database.js';
 import { Lookup } from './database/lookup.js';
@@ -18,8 +20,18 @@ import { cached } from './source/cached.js';
 import type { Source } from './source/source.js';
 import { readChunks } from './source/source.js';
 
+/** A check that found a database. */
+export type CheckedDatabase = CheckResult & { readonly format: FileFormat; readonly space: SpaceAccount };
+
+/** Whether a check found a database, of whatever state. */
+export function foundDatabase(checked: CheckResult): checked is CheckedDatabase {
+  return checked.format !== undefined && checked.space !== undefined;
+}
+
 /** What went into a fresh database. */
 export interface RebuildResult extends BuildResult {
+  /** Records left out because another record or a structure begins inside them, so that their size is wrong. */
+  readonly overreaching: number;
   /**
    * Records left out because together they claim more bytes than the source has: an honest file's records do
    * not overlap, and one made to look otherwise must not fill a disk.
@@ -53,15 +65,15 @@ export function specOf({ geometry, extended, byteOrder, layout, variant }: FileF
 export async function rebuild(
   db: Database,
   survey: Survey,
-  checked: FileFormat,
+  checked: CheckedDatabase,
   sink: Sink,
 ): Promise<RebuildResult> {
-  const target = targetHash(checked);
+  const target = targetHash(checked.format);
   const room = Math.max(db.source.size, SMALL_DIRECTORY);
   const maxDirectoryBits = Math.floor(Math.log2(room / offsetSize(db.format.layout)));
-  const builder = new DatabaseBuilder(sink, { ...specOf(checked), maxDirectoryBits });
-  let overclaimed = 0;
-  const kept = recordsToKeep(db, survey, target, () => overclaimed++);
+  const builder = new DatabaseBuilder(sink, { ...specOf(checked.format), maxDirectoryBits });
+  const left = { overreaching: 0, overclaimed: 0 };
+  const kept = recordsToKeep(db, survey, checked, left);
   for await (const { record, bytes } of readSalvaged(db.source, kept, 'whole')) {
     const { offset, keySize, dataSize } = record;
     await builder.add({
@@ -71,7 +83,7 @@ export async function rebuild(
       bytes: bytes ?? readChunks(db.source, offset, keySize + dataSize),
     });
   }
-  return { ...(await builder.finish()), overclaimed };
+  return { ...(await builder.finish()), ...left };
 }
 
 /**
@@ -83,7 +95,7 @@ export async function rebuild(
 export async function verify(
   db: Database,
   survey: Survey,
-  checked: FileFormat,
+  checked: CheckedDatabase,
   built: RebuildResult,
   fresh: Source,
 ): Promise<CheckResult> {
@@ -103,15 +115,22 @@ export async function verify(
     );
   }
   const lookup = new Lookup(freshDb);
+  // With no record left out each stored one is found once; otherwise the ones found are told apart.
+  const leftOut = built.duplicates + built.crowded;
+  const seen = new Set<number>();
   let same = 0;
   let different = 0;
-  const kept = recordsToKeep(db, survey, targetHash(checked), () => {});
+  const kept = recordsToKeep(db, survey, checked, { overreaching: 0, overclaimed: 0 });
   for await (const { record, bytes } of readSalvaged(db.source, kept, 'whole')) {
-    if (await isStored(db.source, record, bytes, lookup, near)) same++;
-    else different++;
+    const at = await whereStored(db.source, record, bytes, lookup, near);
+    if (at === undefined || seen.has(at)) different++;
+    else {
+      same++;
+      if (leftOut > 0) seen.add(at);
+    }
   }
   // Only a record that another one with the same key stands before may differ from what is found.
-  if (same !== built.records || different !== built.duplicates + built.crowded) {
+  if (same !== built.records || different !== leftOut) {
     throw new VerifyError(
       `expected lookups of ${built.records} records to find the same bytes, found ${same} the same and ` +
         `${different} not (${built.duplicates} have a key that comes twice, ${built.crowded} had no room)`,
@@ -132,9 +151,11 @@ function targetHash({ hashChar }: FileFormat): HashChar {
 async function* recordsToKeep(
   db: Database,
   survey: Survey,
-  target: HashChar,
-  onOverclaimed: () => void,
+  checked: CheckedDatabase,
+  left: { overreaching: number; overclaimed: number },
 ): AsyncGenerator<SalvagedBatch> {
+  const target = targetHash(checked.format);
+  const { overreaching } = checked.space;
   const isNative = (record: SalvagedRecord) => record.hashChar === 'either' || record.hashChar === target;
   let claimable = db.source.size;
   let foreign = 0;
@@ -143,11 +164,15 @@ async function* recordsToKeep(
     for await (const batch of salvage(db, survey)) {
       const wanted = batch.filter((record) => isNative(record) === (pass === 'native'));
       foreign += batch.length - wanted.length;
-      yield wanted.filter(({ keySize, dataSize }) => {
-        const fits = keySize + dataSize <= claimable;
-        if (fits) claimable -= keySize + dataSize;
-        else onOverclaimed();
-        return fits;
+      yield wanted.filter(({ offset, keySize, dataSize }) => {
+        const size = keySize + dataSize;
+        if (overreaching.size > 0 && overreaching.has(extentName(offset, size))) left.overreaching++;
+        else if (size > claimable) left.overclaimed++;
+        else {
+          claimable -= size;
+          return true;
+        }
+        return false;
       });
     }
   }
@@ -160,24 +185,27 @@ async function hashFor(source: Source, record: SalvagedRecord, target: HashChar)
   return hasher.digest();
 }
 
-async function isStored(
+/** The offset of the same value in the fresh file, where a lookup finds it. */
+async function whereStored(
   source: Source,
   record: SalvagedRecord,
   bytes: Uint8Array | undefined,
   lookup: Lookup,
   fresh: Source,
-): Promise<boolean> {
+): Promise<number | undefined> {
   const { offset, keySize, dataSize } = record;
   const key = bytes?.subarray(0, keySize) ?? (await source.read(offset, keySize));
   const found = await lookup.find(key);
-  if (found === undefined || found.valueSize !== dataSize) return false;
+  if (found === undefined || found.valueSize !== dataSize) return undefined;
+  const { valueOffset } = found;
   if (bytes !== undefined) {
-    return equalBytes(bytes.subarray(keySize), await fresh.read(found.valueOffset, dataSize));
+    const same = equalBytes(bytes.subarray(keySize), await fresh.read(valueOffset, dataSize));
+    return same ? valueOffset : undefined;
   }
-  const stored = readChunks(fresh, found.valueOffset, dataSize);
+  const stored = readChunks(fresh, valueOffset, dataSize);
   for await (const piece of readChunks(source, offset + keySize, dataSize)) {
     const other = await stored.next();
-    if (other.done || !equalBytes(piece, other.value)) return false;
+    if (other.done || !equalBytes(piece, other.value)) return undefined;
   }
-  return true;
+  return valueOffset;
 }

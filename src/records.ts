@@ -8,7 +8,7 @@ import { salvage } from './salvage/salvage.js';
 export interface KeyAndValue extends SalvagedRecord {
   readonly key: Uint8Array;
   /** Reads the value whole. */
-  readValue(): Promise<Uint8Array>;
+  readonly readValue: () => Promise<Uint8Array>;
 }
 
 /**

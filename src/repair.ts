@@ -11,12 +11,12 @@ import type { Survey } from './database/survey.js';
 import { survey } from './database/survey.js';
 import { LAYOUT_64 } from './format/layout.js';
 import type { RebuildResult } from './rebuild.js';
-import { rebuild, verify } from './rebuild.js';
-import { refusal } from './replace/errors.js';
+import { foundDatabase, rebuild, verify } from './rebuild.js';
+import { RefusedError, refusal } from './replace/errors.js';
 import { FreshFile } from './replace/fresh.js';
 import { placeFile, replaceFile } from './replace/replace.js';
 import type { HeldFile } from './replace/target.js';
-import { holdFile } from './replace/target.js';
+import { holdFile, isStillNamed } from './replace/target.js';
 import { abortable } from './source/abortable.js';
 import { fileSource } from './source/file.js';
 import type { Source } from './source/source.js';
@@ -113,7 +113,7 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
     after: undefined,
     output: undefined,
     backup: undefined,
-    kept: checked.records.count,
+    kept: checked.records.count - (checked.space?.overreaching.size ?? 0),
     lost: lostRecords(checked),
     notes: [],
   };
@@ -124,15 +124,18 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
     return { ...outcome, action: 'refused', reason: `This is ${what}. ${advice}` };
   }
   if (checked.verdict === 'healthy' && options.output === undefined) return outcome;
-  if (checked.size > 0 && checked.records.uncovered === 1 && checked.records.count === 0) {
+  const { count, uncovered, rejected } = checked.records;
+  if (checked.size > 0 && count === 0 && (uncovered > 0 || Object.keys(rejected).length > 0)) {
     const reason =
-      'No record can be reached: the directory or every bucket that it leads to is gone. ' +
+      'No record can be reached: the directory, or every bucket with records that it led to, is gone. ' +
       'A repaired file would be empty, so the file is left as it is. Restore it from a copy if there is one.';
     return { ...outcome, action: 'refused', reason };
   }
   if (options.dryRun) {
     return { ...outcome, reason: 'Dry run: nothing was written. The records counted as kept would be.' };
   }
+
+  if (options.output !== undefined) await requireFree(options.output);
 
   // 4. Build a fresh file beside the place where it is to be, sync it, read it back and compare it.
   const fresh = await FreshFile.createBeside(options.output ?? held.realPath, options.signal);
@@ -149,7 +152,7 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
     }
     await requireUnchanged(held);
     const { backup, how } = await replaceFile(held, fresh, options.backup ?? true);
-    if ((await lstat(held.path)).isSymbolicLink()) {
+    if (held.isLink) {
       notes.push(`A symbolic link led to ${held.realPath}, which was replaced; the link is as it was.`);
     }
     if (how === 'copied-into-place') {
@@ -184,15 +187,15 @@ async function buildFresh(
   { checked, database }: Subject,
   fresh: FreshFile,
 ): Promise<{ built: RebuildResult; after: CheckResult }> {
-  if (database === undefined || checked.format === undefined) {
+  if (database === undefined || !foundDatabase(checked)) {
     const built = await new DatabaseBuilder(fresh, newDatabaseSpec()).finish();
     await fresh.sync();
-    return { built: { ...built, overclaimed: 0 }, after: await check(fresh) };
+    return { built: { ...built, overreaching: 0, overclaimed: 0 }, after: await check(fresh) };
   }
   const { db, surveyed } = database;
-  const built = await rebuild(db, surveyed, checked.format, fresh);
+  const built = await rebuild(db, surveyed, checked, fresh);
   await fresh.sync();
-  return { built, after: await verify(db, surveyed, checked.format, built, fresh) };
+  return { built, after: await verify(db, surveyed, checked, built, fresh) };
 }
 
 /** The kind of database that libgdbm would make here. */
@@ -225,14 +228,25 @@ async function dress(held: HeldFile, fresh: FreshFile): Promise<string[]> {
   return notes;
 }
 
+/** Says at once what would be refused at the end. */
+async function requireFree(path: string): Promise<void> {
+  const taken = await lstat(path).then(
+    () => true,
+    () => false,
+  );
+  if (taken) throw refusal({ code: 'EEXIST' }, path, 'make it');
+}
+
 /** A program that does not lock could have written meanwhile; its data must not be lost behind its back. */
-async function requireUnchanged({ handle, stats, path }: HeldFile): Promise<void> {
+async function requireUnchanged(held: HeldFile): Promise<void> {
+  const { handle, stats, path } = held;
   const now = await handle.stat();
-  if (now.size !== stats.size || now.mtimeMs !== stats.mtimeMs) {
-    throw refusal(
-      new Error('another program wrote to it during the repair, which is given up. Stop that program first.'),
-      path,
-      'replace it',
+  const written = now.size !== stats.size || now.mtimeMs !== stats.mtimeMs;
+  if (written || !(await isStillNamed(held))) {
+    throw new RefusedError(
+      'changed',
+      `${path}: expected it at rest during the repair, found that another program ` +
+        `${written ? 'wrote to it' : 'put another file under its name'}. Nothing was changed; stop that program first.`,
     );
   }
 }
@@ -243,6 +257,7 @@ function lostRecords(checked: CheckResult, built?: RebuildResult): LostRecords {
   const reasons = Object.fromEntries(
     Object.entries({
       ...rejected,
+      overreaching: built?.overreaching ?? checked.space?.overreaching.size ?? 0,
       overclaimed: built?.overclaimed ?? 0,
       crowded: built?.crowded ?? 0,
     }).filter(([reason, n]) => n > 0 && reason !== 'superseded' && reason !== 'duplicate'),
@@ -251,6 +266,7 @@ function lostRecords(checked: CheckResult, built?: RebuildResult): LostRecords {
     records: Object.values(reasons).reduce((sum, n) => sum + n, 0),
     reasons,
     uncovered,
-    estimated: uncovered === 1 ? null : Math.round(count / (1 - uncovered)) - count,
+    estimated:
+      uncovered === 1 || (count === 0 && uncovered > 0) ? null : Math.round(count / (1 - uncovered)) - count,
   };
 }

@@ -62,6 +62,13 @@ export class BuildError extends Error {
   override readonly name = 'BuildError';
 }
 
+/** A second hash of keys (FNV-1a without its start), of another kind than libgdbm's. */
+function digestOf(bytes: Uint8Array, before: number): number {
+  let digest = before;
+  for (let i = 0; i < bytes.length; i++) digest = Math.imul(digest ^ bytes[i] ^ 0x5bd1e995, 0x01000193);
+  return digest;
+}
+
 /** libgdbm does not list free space of so few bytes. */
 const IGNORED_SIZE = 4;
 
@@ -89,8 +96,10 @@ export class DatabaseBuilder {
     this.#requireOffset(offset + keySize + dataSize);
     const keyStart = new Uint8Array(Math.min(KEY_START, keySize));
     let done = 0;
+    let digest = 0;
     const append = async (piece: Uint8Array) => {
       if (done < keyStart.length) keyStart.set(piece.subarray(0, keyStart.length - done), done);
+      if (done < keySize) digest = digestOf(piece.subarray(0, keySize - done), digest);
       done += piece.length;
       await this.#out.append(piece);
     };
@@ -99,7 +108,7 @@ export class DatabaseBuilder {
     if (done !== keySize + dataSize) {
       throw new BuildError(`expected a record of ${keySize} + ${dataSize} bytes, found ${done}`);
     }
-    this.#index.add(hash, offset, keySize, dataSize, keyStart);
+    this.#index.add(hash, offset, keySize, dataSize, keyStart, digest);
   }
 
   /**
@@ -194,7 +203,9 @@ export class DatabaseBuilder {
     for (const i of order) {
       if (kept > 0 && index.hash(order[kept - 1]) !== index.hash(i)) group = kept;
       let duplicate = false;
-      for (let k = group; k < kept && !duplicate; k++) duplicate = await this.#sameKey(order[k], i);
+      for (let k = group; k < kept && !duplicate; k++) {
+        duplicate = index.maySameKey(order[k], i) && (await this.#sameKey(order[k], i));
+      }
       if (!duplicate) order[kept++] = i;
     }
     return { order: order.subarray(0, kept), duplicates: order.length - kept };
@@ -203,7 +214,6 @@ export class DatabaseBuilder {
   async #sameKey(a: number, b: number): Promise<boolean> {
     const index = this.#index;
     const size = index.keySize(a);
-    if (size !== index.keySize(b) || !equalBytes(index.keyStart(a), index.keyStart(b))) return false;
     const others = readChunks(this.#sink, index.offset(b), size);
     for await (const piece of readChunks(this.#sink, index.offset(a), size)) {
       const other = await others.next();

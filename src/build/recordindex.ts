@@ -1,5 +1,5 @@
 /**
- * What a builder remembers of each record until the buckets are written: 24 bytes in typed arrays, no object.
+ * What a builder remembers of each record until the buckets are written: 28 bytes in typed arrays, no object.
  */
 export class RecordIndex {
   #count = 0;
@@ -8,13 +8,24 @@ export class RecordIndex {
   #dataSizes = new Int32Array(1024);
   #offsets = new Float64Array(1024);
   #keyStarts = new Uint8Array(4096);
+  #digests = new Int32Array(1024);
 
   get count(): number {
     return this.#count;
   }
 
-  /** @param keyStart the key's first bytes, at most 4 */
-  add(hash: number, offset: number, keySize: number, dataSize: number, keyStart: Uint8Array): void {
+  /**
+   * @param keyStart the key's first bytes, at most 4
+   * @param digest a second hash of the key, to tell most keys of one hash apart without reading them
+   */
+  add(
+    hash: number,
+    offset: number,
+    keySize: number,
+    dataSize: number,
+    keyStart: Uint8Array,
+    digest: number,
+  ): void {
     const i = this.#count;
     if (i === this.#hashes.length) this.#grow();
     this.#hashes[i] = hash;
@@ -22,6 +33,7 @@ export class RecordIndex {
     this.#keySizes[i] = keySize;
     this.#dataSizes[i] = dataSize;
     this.#keyStarts.set(keyStart, i * 4);
+    this.#digests[i] = digest;
     this.#count++;
   }
 
@@ -40,6 +52,11 @@ export class RecordIndex {
 
   dataSize(i: number): number {
     return this.#dataSizes[i];
+  }
+
+  /** Whether two keys may be the same. */
+  maySameKey(a: number, b: number): boolean {
+    return this.#digests[a] === this.#digests[b] && this.#keySizes[a] === this.#keySizes[b];
   }
 
   /** Four bytes, zero past the key's end. */
@@ -72,6 +89,7 @@ export class RecordIndex {
     this.#keySizes = grown(new Int32Array(capacity), this.#keySizes);
     this.#dataSizes = grown(new Int32Array(capacity), this.#dataSizes);
     this.#offsets = grown(new Float64Array(capacity), this.#offsets);
+    this.#digests = grown(new Int32Array(capacity), this.#digests);
     this.#keyStarts = grown(new Uint8Array(capacity * 4), this.#keyStarts);
   }
 }

@@ -13,30 +13,35 @@ import type { Database } from '../database/database.js';
 import type { Finding } from './finding.js';
 import { finding } from './finding.js';
 
-/** A table of free space as read from one place. */
-export interface AvailTable {
+/** Where an avail block is. */
+export interface AvailPlace {
   /** File offset of the avail block. */
   readonly offset: number;
   /** Bytes of the block. */
   readonly bytes: number;
-  /** Entries that lie inside the file. */
-  readonly free: readonly AvailElement[];
 }
 
 /** What following the avail chain gave: the header's own block first. */
 export interface AvailChain {
-  readonly blocks: readonly AvailTable[];
+  readonly blocks: readonly AvailPlace[];
   readonly findings: readonly Finding[];
 }
 
 /** The most findings one table gives; a wrecked one has thousands of wrong entries. */
 const FINDINGS_PER_TABLE = 8;
 
-/** Follows the chain of avail blocks from the header, with each table's entries checked. */
-export async function checkAvailChain(db: Database): Promise<AvailChain> {
+/**
+ * Follows the chain of avail blocks from the header, with each table's entries checked.
+ *
+ * @param visitFree gets each entry that lies inside the file
+ */
+export async function checkAvailChain(
+  db: Database,
+  visitFree: (free: AvailElement) => void = () => {},
+): Promise<AvailChain> {
   const { source, format, geometry } = db;
   const findings: Finding[] = [];
-  const blocks: AvailTable[] = [];
+  const blocks: AvailPlace[] = [];
   const start = headerAvailOffset(format);
   if (start + availBlockStruct(format.layout).size > source.size) return { blocks, findings };
 
@@ -44,6 +49,7 @@ export async function checkAvailChain(db: Database): Promise<AvailChain> {
   let offset = start;
   let bytes = geometry.blockSize - start;
   const seen = new Set<number>();
+  let chained = 0;
   for (;;) {
     seen.add(offset);
     const available = Math.min(bytes, source.size - offset);
@@ -60,20 +66,30 @@ export async function checkAvailChain(db: Database): Promise<AvailChain> {
       findings.push(
         finding('avail-count', offset, `count ${head.count} of size ${head.size}`, `0 to ${size}`),
       );
-      blocks.push({ offset, bytes: available, free: [] });
+      blocks.push({ offset, bytes: available });
       break;
     }
     const tableAt = availTableOffset(format.layout);
     const table = decodeAvailTable(block, tableAt, head.count, format.layout, format.byteOrder);
     const checked = checkAvailTable(db, table, offset + tableAt, 'avail-entry');
     findings.push(...checked.findings);
-    blocks.push({ offset, bytes: available, free: checked.free });
+    blocks.push({ offset, bytes: available });
+    checked.free.forEach(visitFree);
 
     const next = head.next_block;
     if (next === 0) break;
     bytes = chainedAvailBytes(format.layout, headerSize);
-    if (seen.has(next)) {
-      findings.push(finding('avail-loop', offset, `next_block ${next}, which came before`, 'an end, 0'));
+    // Blocks that lie on each other are found by their place; so many that they must, by their sum.
+    chained += bytes;
+    if (seen.has(next) || chained > source.size) {
+      findings.push(
+        finding(
+          'avail-loop',
+          offset,
+          `next_block ${next}, ${seen.has(next) ? 'which came before' : 'more blocks than the file has room for'}`,
+          'an end, 0',
+        ),
+      );
       break;
     }
     if (!(next >= geometry.blockSize && next + bytes <= source.size)) {

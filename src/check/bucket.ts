@@ -8,7 +8,7 @@ import { checkAvailTable } from './avail.js';
 import { ElementExam } from './element.js';
 import type { Finding } from './finding.js';
 import { finding } from './finding.js';
-import { readKeys } from './key.js';
+import { KeyBudget, readKeys } from './key.js';
 import type { RejectedElement, StoredRecord } from './record.js';
 
 /** What looking at one bucket and the keys of its elements gave. */
@@ -38,7 +38,7 @@ const BATCH_BYTES = 8 << 20;
  * repair can never judge differently.
  */
 export async function* examineBuckets(db: Database, survey: Survey): AsyncGenerator<BucketExamination> {
-  const budget = { keyBytes: KEY_BUDGET * db.source.size };
+  const budget = new KeyBudget(KEY_BUDGET * db.source.size);
   let batch: PendingBucket[] = [];
   let elements = 0;
   for (const site of survey.sites) {
@@ -71,7 +71,11 @@ async function openBucket(db: Database, survey: Survey, site: BucketSite): Promi
   return { site, findings, free, exam: new ElementExam(db, survey, site, bucket) };
 }
 
-function whyNotRead({ state, offset }: BucketSite): Finding {
+function whyNotRead({ state, offset, bits }: BucketSite): Finding {
+  if (state === 'wiped') {
+    const byte = (bits & 0xff).toString(16).padStart(2, '0');
+    return finding('bucket-header', offset, `a bucket all of whose bytes are 0x${byte}`, 'a bucket');
+  }
   return state === 'overlapping'
     ? finding('bucket-overlap', offset, `a bucket at ${offset}`, 'bytes of its own')
     : finding('bucket-unread', offset, `a bucket at ${offset}`, 'buckets that fit the file');
@@ -80,10 +84,10 @@ function whyNotRead({ state, offset }: BucketSite): Finding {
 async function* examineBatch(
   db: Database,
   batch: readonly PendingBucket[],
-  budget: { keyBytes: number },
+  budget: KeyBudget,
 ): AsyncGenerator<BucketExamination> {
   const wanted = batch.map(({ exam }) => exam?.wantedKeys() ?? []);
-  const affordable = wanted.flat().filter((key) => (budget.keyBytes -= key.length) >= 0);
+  const affordable = wanted.flat().filter((key) => budget.allows(key.length));
   const evidence = await readKeys(db.source, affordable);
   const evidenceOf = new Map(affordable.map((key, n) => [key, evidence[n]]));
   for (const [n, { site, findings, free, exam }] of batch.entries()) {

@@ -95,43 +95,40 @@ export async function checkDatabase(
   const space = new SpaceMap();
 
   // 1. Header and directory.
-  findings.add(...checkHeader(db));
+  findings.add(checkHeader(db));
   space.add('header', 0, geometry.blockSize);
-  for (const one of checkDirectory(db, surveyed)) findings.add(one);
+  findings.add(checkDirectory(db, surveyed));
   if (geometry.directory !== undefined) {
     space.add('directory', geometry.directory.offset, db.directory.length * offsetSize(format.layout));
   }
 
   // 2. Free space in the header's chain.
-  const chain = await checkAvailChain(db);
-  findings.add(...chain.findings);
-  for (const [i, block] of chain.blocks.entries()) {
-    if (i > 0) space.add('avail', block.offset, block.bytes);
-    for (const { av_adr, av_size } of block.free) space.add('free', av_adr, av_size);
-  }
+  const chain = await checkAvailChain(db, ({ av_adr, av_size }) => space.add('free', av_adr, av_size));
+  findings.add(chain.findings);
+  for (const { offset, bytes } of chain.blocks.slice(1)) space.add('avail', offset, bytes);
 
   // 3. Buckets, their elements and keys.
   const tally = new Tally();
   for await (const examined of examineBuckets(db, surveyed)) {
     visit(examined);
-    findings.add(...examined.findings);
+    findings.add(examined.findings);
     tally.take(examined, db.source.size, space, geometry.bucketSize);
   }
   const { hashChar, foreign } = tally.flavour();
   if (foreign > 0) {
-    findings.add(
+    findings.add([
       finding(
         'key-foreign-hash',
         null,
         `${foreign} keys with the hash of ${hashChar === 'signed' ? 'unsigned' : 'signed'} char`,
         `the hash of ${hashChar} char, as most keys`,
       ),
-    );
+    ]);
   }
 
   // 4. An account of every byte.
   const account = space.account(source.size);
-  findings.add(...judgeSpace(account));
+  findings.add(judgeSpace(account));
 
   return {
     verdict: findings.has('error') ? 'damaged' : 'healthy',
@@ -145,7 +142,7 @@ export async function checkDatabase(
       confidence: db.confidence,
     },
     other: undefined,
-    records: tally.counts(uncoveredShare(surveyed)),
+    records: tally.counts(surveyed),
     findings: findings.kept,
     findingCounts: Object.fromEntries(findings.counts),
     space: account,
@@ -153,21 +150,13 @@ export async function checkDatabase(
   };
 }
 
-/** The share of all hashes, 0 to 1, whose slots lead to no bucket of theirs; 1 where there is no directory. */
-function uncoveredShare(surveyed: Survey): number {
-  const slots = surveyed.siteOfSlot.length;
-  if (slots === 0) return 1;
-  let uncovered = 0;
-  for (let slot = 0; slot < slots; slot++) if (!isSettled(surveyed, slot)) uncovered++;
-  // Slots share the hashes evenly.
-  return uncovered / slots;
-}
-
 /** Counts records, rejected elements and flavours as buckets go by. */
 class Tally {
   #count = 0;
   #bytes = 0;
   #buckets = 0;
+  /** Slots of buckets whose head is damaged and which have records all the same. */
+  #malformedSlots = 0;
   #signed = 0;
   #unsigned = 0;
   readonly #rejected: Partial<Record<RejectReason, number>> = {};
@@ -178,6 +167,7 @@ class Tally {
       this.#buckets++;
       space.add('bucket', site.offset, Math.min(bucketSize, fileSize - site.offset));
     }
+    if (site.state === 'malformed' && records.length > 0) this.#malformedSlots += site.slots;
     for (const { av_adr, av_size } of free) space.add('free', av_adr, av_size);
     for (const { offset, keySize, dataSize, hashChar } of records) {
       space.add('record', offset, keySize + dataSize);
@@ -198,7 +188,12 @@ class Tally {
     };
   }
 
-  counts(uncovered: number): RecordCounts {
+  counts(surveyed: Survey): RecordCounts {
+    const slots = surveyed.siteOfSlot.length;
+    let covered = this.#malformedSlots;
+    for (let slot = 0; slot < slots; slot++) if (isSettled(surveyed, slot)) covered++;
+    // Slots share the hashes evenly; without a directory nothing is covered.
+    const uncovered = slots === 0 ? 1 : Math.max(0, slots - covered) / slots;
     return {
       count: this.#count,
       bytes: this.#bytes,

@@ -19,6 +19,11 @@ export function* checkDirectory(db: Database, survey: Survey): Generator<Finding
     return;
   }
   const { offset } = geometry.directory;
+  if (survey.sites.length === 0) {
+    const found = `${directory.length} entries, none of which can be a bucket's offset`;
+    yield finding('directory-lost', offset, found, 'a directory of 2^dir_bits bucket offsets');
+    return;
+  }
   if (offset + directory.length * width >= source.size) {
     yield finding(
       'directory-at-end',

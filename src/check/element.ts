@@ -11,6 +11,9 @@ import { finding } from './finding.js';
 import type { KeyEvidence, WantedKey } from './key.js';
 import type { RejectedElement, RejectReason, StoredRecord } from './record.js';
 
+/** Gives each run of bytes a text of its own. */
+const latin1 = new TextDecoder('latin1');
+
 /** What the examination of one bucket's elements gave. */
 export interface ElementVerdicts {
   readonly records: StoredRecord[];
@@ -28,6 +31,7 @@ export class ElementExam {
   readonly #findings: Finding[] = [];
   /** Elements in use whose hash is possible and whose record lies inside the file. */
   readonly #candidates: number[] = [];
+  #usedBefore: Int32Array | undefined;
 
   constructor(
     readonly db: Database,
@@ -54,18 +58,19 @@ export class ElementExam {
 
   /** @param evidence for each wanted key, in their order; undefined where it was too costly to read */
   judge(evidence: readonly (KeyEvidence | undefined)[]): ElementVerdicts {
-    const keys: { hash: number; key: Uint8Array }[] = [];
+    const keys = new Set<string>();
     for (const [n, i] of this.#candidates.entries()) {
       const found = evidence[n];
       if (!this.#isProvedByKey(i, found) || !this.#isInForce(i)) continue;
       const hash = this.bucket.hash(i);
       const { key, start, fits } = found;
       if (key !== undefined) {
-        if (keys.some((other) => other.hash === hash && equalBytes(other.key, key))) {
+        const name = latin1.decode(key);
+        if (keys.has(name)) {
           this.#reject('duplicate', 'key-duplicate', i, 'a key that an earlier element has', 'each key once');
           continue;
         }
-        keys.push({ hash, key });
+        keys.add(name);
       }
       this.#compareKeyStart(i, start);
       this.#records.push({
@@ -149,11 +154,9 @@ export class ElementExam {
 
   /** A lookup walks from the home position over used elements; a free one ends it. */
   #isReachable(i: number, hash: number): boolean {
-    const { bucket } = this;
-    for (let at = hash % bucket.elements; at !== i; at = (at + 1) % bucket.elements) {
-      if (bucket.hash(at) === FREE_HASH) return false;
-    }
-    return true;
+    const { elements } = this.bucket;
+    this.#usedBefore ??= usedBefore(this.bucket);
+    return this.#usedBefore[i] >= (i - (hash % elements) + elements) % elements;
   }
 
   #compareKeyStart(i: number, start: Uint8Array): void {
@@ -193,6 +196,19 @@ export class ElementExam {
       element: i,
     });
   }
+}
+
+/** For each element how many used ones stand directly before it, around the end of the bucket. */
+function usedBefore(bucket: BucketView): Int32Array {
+  const counts = new Int32Array(bucket.elements);
+  let run = 0;
+  // Twice around, because a run may begin before the end and go on at the start.
+  for (let step = 0; step < 2 * bucket.elements; step++) {
+    const i = step % bucket.elements;
+    counts[i] = Math.min(run, bucket.elements);
+    run = bucket.hash(i) === FREE_HASH ? 0 : run + 1;
+  }
+  return counts;
 }
 
 function hex(bytes: Uint8Array): string {

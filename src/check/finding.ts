@@ -130,7 +130,7 @@ export class FindingList {
   readonly kept: Finding[] = [];
   readonly counts = new Map<FindingCode, number>();
 
-  add(...findings: readonly Finding[]): void {
+  add(findings: Iterable<Finding>): void {
     for (const one of findings) {
       const count = (this.counts.get(one.code) ?? 0) + 1;
       this.counts.set(one.code, count);

@@ -30,6 +30,33 @@ export interface KeyEvidence {
 /** Keys up to so many bytes are read together; longer ones by themselves, in pieces. */
 const SMALL_KEY = 64 * 1024;
 
+/**
+ * How many bytes of keys may still be read. Small keys have an account of their own: a few elements whose key size
+ * is wrong must not use up what thousands of sound ones need.
+ */
+export class KeyBudget {
+  #small: number;
+  #large: number;
+
+  /** @param bytes of small keys, and again so many of large ones */
+  constructor(bytes: number) {
+    this.#small = bytes;
+    this.#large = bytes;
+  }
+
+  /** Takes a key's bytes from the budget if they fit. */
+  allows(length: number): boolean {
+    if (length <= SMALL_KEY) {
+      if (length > this.#small) return false;
+      this.#small -= length;
+    } else {
+      if (length > this.#large) return false;
+      this.#large -= length;
+    }
+    return true;
+  }
+}
+
 /** Reads keys, near ones together, and hashes them. The result is in the order of `wanted`. */
 export async function readKeys(source: Source, wanted: readonly WantedKey[]): Promise<KeyEvidence[]> {
   const evidence = new Array<KeyEvidence>(wanted.length);

@@ -16,9 +16,9 @@ export function* judgeSpace(account: SpaceAccount): Generator<Finding> {
   }
 }
 
-function judgeOverlap({ offset, length, claims }: Overlap): Finding {
-  const free = claims.filter((claim) => claim.kind === 'free').length;
-  const code = free === 0 ? 'space-overlap' : free === claims.length ? 'avail-overlap' : 'avail-live';
+function judgeOverlap({ offset, length, claims, kinds }: Overlap): Finding {
+  const free = kinds.has('free');
+  const code = !free ? 'space-overlap' : kinds.size === 1 ? 'avail-overlap' : 'avail-live';
   const found = `${length} bytes claimed by ${claims.map(describe).join(' and ')}`;
   return finding(code, offset, found, 'one claim');
 }

@@ -18,6 +18,11 @@ export interface SpaceAccount {
   readonly overlaps: readonly Overlap[];
   /** Ranges that are claimed more than once, all of them. */
   readonly overlapCount: number;
+  /**
+   * Records inside which another record or a structure begins, as {@link extentName}. Both say that they were
+   * stored; the one that reaches over the other's beginning has a wrong size.
+   */
+  readonly overreaching: ReadonlySet<string>;
   /** The largest ranges that nothing claims, in order of offset. */
   readonly gaps: readonly { offset: number; length: number }[];
 }
@@ -26,10 +31,14 @@ export interface SpaceAccount {
 export interface Overlap {
   readonly offset: number;
   readonly length: number;
+  /** At most {@link MAX_CLAIMS}, the longest among them. */
   readonly claims: readonly Extent[];
+  /** What kinds all of its claims are. */
+  readonly kinds: ReadonlySet<SpaceKind>;
 }
 
 export const MAX_OVERLAPS = 1000;
+export const MAX_CLAIMS = 8;
 const MAX_GAPS = 100;
 const KIND_BITS = 8;
 
@@ -110,22 +119,45 @@ export class SpaceMap {
       bytes: { ...(bytes as Record<SpaceKind, number>), overlapping, unaccounted },
       overlaps: this.#claimsOf(overlaps),
       overlapCount,
+      overreaching: overlapCount > 0 ? this.#overreaching() : new Set(),
       gaps: largest(gaps).sort((a, b) => a.offset - b.offset),
     };
   }
 
+  #overreaching(): Set<string> {
+    const starts = this.#offsets
+      .subarray(0, this.#count)
+      .filter((_, i) => this.#kinds[i] !== FREE)
+      .sort();
+    const found = new Set<string>();
+    for (let i = 0; i < this.#count; i++) {
+      if (this.#kinds[i] !== RECORD) continue;
+      const next = starts[firstAfter(starts, this.#offsets[i])];
+      if (next < this.#offsets[i] + this.#lengths[i]) {
+        found.add(extentName(this.#offsets[i], this.#lengths[i]));
+      }
+    }
+    return found;
+  }
+
   /** Finds who claims each overlapping range: one pass over the extents, each looked up among the few ranges. */
   #claimsOf(ranges: readonly { offset: number; length: number }[]): Overlap[] {
-    const found = ranges.map((range) => ({ ...range, claims: [] as Extent[] }));
+    const found = ranges.map((range) => ({
+      ...range,
+      claims: [] as Extent[],
+      kinds: new Set<SpaceKind>(),
+    }));
     if (found.length === 0) return found;
     for (let i = 0; i < this.#count; i++) {
       const offset = this.#offsets[i];
       const length = this.#lengths[i];
       for (let r = firstEndingAfter(found, offset); r < found.length; r++) {
         if (found[r].offset >= offset + length) break;
-        if (found[r].claims.length < 8) {
-          found[r].claims.push({ kind: SPACE_KINDS[this.#kinds[i]], offset, length });
-        }
+        const { claims, kinds } = found[r];
+        const kind = SPACE_KINDS[this.#kinds[i]];
+        kinds.add(kind);
+        if (claims.length < MAX_CLAIMS) claims.push({ kind, offset, length });
+        else if (claims[MAX_CLAIMS - 1].length < length) claims[MAX_CLAIMS - 1] = { kind, offset, length };
       }
     }
     return found;
@@ -141,6 +173,26 @@ export class SpaceMap {
     this.#lengths = grown(new Float64Array(capacity), this.#lengths);
     this.#kinds = grown(new Uint8Array(capacity), this.#kinds);
   }
+}
+
+const FREE = SPACE_KINDS.indexOf('free');
+const RECORD = SPACE_KINDS.indexOf('record');
+
+/** A name for a range, for sets of ranges. */
+export function extentName(offset: number, length: number): string {
+  return `${offset}+${length}`;
+}
+
+/** The index of the first of the sorted numbers that is larger. */
+function firstAfter(sorted: Float64Array, value: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle] > value) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 function firstEndingAfter(ranges: readonly { offset: number; length: number }[], offset: number): number {

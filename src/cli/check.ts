@@ -9,7 +9,7 @@ import { readUpTo } from '../source/source.js';
 import type { ExitCode } from './exit.js';
 import { EXIT, explain } from './exit.js';
 import { openRegularFile } from './file.js';
-import { print, styleFor, tell } from './terminal.js';
+import { printReport, styleFor, tell } from './terminal.js';
 
 export interface CheckArguments {
   readonly files: readonly string[];
@@ -30,7 +30,9 @@ export async function checkCommand({ files, json, all }: CheckArguments): Promis
       if (result.verdict === 'damaged') worse(EXIT.damaged);
       if (result.verdict === 'not-gdbm') worse(EXIT.failed);
       if (json) reports.push(checkReport(path, result));
-      else await print(checkText(path, result, { style: styleFor(process.stdout), all }));
+      else if (!(await printReport(checkText(path, result, { style: styleFor(process.stdout), all })))) {
+        worse(EXIT.failed);
+      }
     } catch (error) {
       const { code, message } = explain(error, path, 'read it');
       worse(EXIT.failed);
@@ -38,7 +40,9 @@ export async function checkCommand({ files, json, all }: CheckArguments): Promis
       tell(message);
     }
   }
-  if (json) await print(`${JSON.stringify(reportDocument(reports), undefined, 2)}\n`);
+  if (json && !(await printReport(`${JSON.stringify(reportDocument(reports), undefined, 2)}\n`))) {
+    worse(EXIT.failed);
+  }
   return exit;
 }
 

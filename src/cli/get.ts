@@ -2,6 +2,7 @@ import type { Database } from '../database/database.js';
 import type { FoundRecord } from '../database/lookup.js';
 import { Lookup } from '../database/lookup.js';
 import { equalBytes } from '../format/bytes.js';
+import { RefusedError } from '../replace/errors.js';
 import { readRecords } from '../records.js';
 import { escapeStart } from '../report/escape.js';
 import { readChunks } from '../source/source.js';
@@ -21,7 +22,7 @@ export interface GetArguments {
 
 /** Writes one value raw to stdout. */
 export async function getCommand({ file, key: text, encoding }: GetArguments): Promise<ExitCode> {
-  const key = new Uint8Array(Buffer.from(text, encoding));
+  const key = decodeKey(text, encoding);
   return withDatabase(file, async (db) => {
     const found = (await new Lookup(db).find(key)) ?? (await findByWalking(db, key));
     if (found === undefined) {
@@ -31,6 +32,20 @@ export async function getCommand({ file, key: text, encoding }: GetArguments): P
     for await (const piece of readChunks(db.source, found.valueOffset, found.valueSize)) await print(piece);
     return EXIT.ok;
   });
+}
+
+/** Node leaves out what it cannot decode; a key with a slip in it must not become another key. */
+function decodeKey(text: string, encoding: GetArguments['encoding']): Uint8Array {
+  const bytes = Buffer.from(text, encoding);
+  const again = bytes.toString(encoding);
+  const same =
+    encoding === 'base64'
+      ? again.replace(/=+$/, '') === text.replace(/=+$/, '')
+      : again === text.toLowerCase();
+  if (encoding !== 'utf8' && !same) {
+    throw new RefusedError('io', `expected a key in ${encoding}, found "${text}".`);
+  }
+  return new Uint8Array(bytes);
 }
 
 /** In a damaged file a key may be there that no lookup finds. */

@@ -1,10 +1,10 @@
 import type { RepairOptions, RepairResult } from '../repair.js';
 import { repair } from '../repair.js';
-import { repairReport, reportDocument, unreadableReport } from '../report/json.js';
+import { failedRepairReport, repairReport, reportDocument } from '../report/json.js';
 import { repairText } from '../report/text.js';
 import type { ExitCode } from './exit.js';
 import { EXIT, explain } from './exit.js';
-import { print, styleFor, tell } from './terminal.js';
+import { printReport, styleFor, tell } from './terminal.js';
 
 export interface RepairArguments extends Omit<RepairOptions, 'signal'> {
   readonly file: string;
@@ -29,24 +29,31 @@ export async function repairCommand({ file, json, all, ...options }: RepairArgum
   });
   try {
     const result = await repair(file, { ...options, signal: stop.signal });
-    if (json) await print(`${JSON.stringify(reportDocument([repairReport(result)]), undefined, 2)}\n`);
-    else await print(repairText(result, { style: styleFor(process.stdout), all }));
+    const text = json
+      ? `${JSON.stringify(reportDocument([repairReport(result)]), undefined, 2)}\n`
+      : repairText(result, { style: styleFor(process.stdout), all });
+    await printReport(text);
     return exitOf(result, options.dryRun === true);
   } catch (error) {
-    if (stoppedBy !== undefined && stop.signal.aborted) {
+    if (stoppedBy !== undefined && isAbort(error, stop.signal)) {
       tell(`${file}: stopped by ${stoppedBy}. Nothing was changed.`);
       return SIGNALS[stoppedBy];
     }
     const { code, message } = explain(error, file, 'repair it');
     if (json) {
-      const report = { ...unreadableReport(file, code, message), action: 'refused' };
-      await print(`${JSON.stringify(reportDocument([report]), undefined, 2)}\n`);
+      const report = failedRepairReport(file, code, message);
+      await printReport(`${JSON.stringify(reportDocument([report]), undefined, 2)}\n`);
     }
     tell(message);
     return EXIT.failed;
   } finally {
     for (const unlisten of listeners) unlisten();
   }
+}
+
+/** Whether the repair ended because it was told to, before it replaced anything. */
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  return signal.aborted && (error === signal.reason || (error as Error).name === 'AbortError');
 }
 
 function exitOf({ action, before }: RepairResult, dryRun: boolean): ExitCode {

@@ -24,6 +24,24 @@ export function print(text: string | Uint8Array): Promise<void> {
   });
 }
 
+/**
+ * Writes a report of work that is done: that nobody reads it, or that it cannot be written, changes nothing of the
+ * work. A reader that went away is no error at all.
+ *
+ * @returns whether it was written or not wanted
+ */
+export async function printReport(text: string): Promise<boolean> {
+  try {
+    await print(text);
+    return true;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EPIPE') return true;
+    tell(`cannot write the report: ${message}`);
+    return false;
+  }
+}
+
 /** Characters gathered before they are written: a write for each of a million lines takes longer than the lines. */
 const GATHERED = 1 << 16;
 

@@ -33,17 +33,16 @@ export async function findDirectory(
     for (let i = 0; i < last; i++) {
       const lane = (base + i) % width;
       const value = readOffset(view, i, format.layout, little);
-      if (!(value >= lowest && value <= highest)) {
-        run[lane] = 0;
-        continue;
-      }
-      run[lane]++;
+      const possible = value >= lowest && value <= highest;
+      if (possible) run[lane]++;
       for (const bits of bitsToTry) {
-        if (run[lane] >= 2 ** bits) {
-          found.push({ offset: base + i - (2 ** bits - 1) * width, bits });
-          if (found.length >= MAX_PLACES) return found;
-        }
+        const length = 2 ** bits;
+        // A run longer than the directory has numbers before it or after it that only look like entries.
+        if (possible && run[lane] === length) found.push({ offset: base + i - (length - 1) * width, bits });
+        if (!possible && run[lane] > length) found.push({ offset: base + i - length * width, bits });
       }
+      if (!possible) run[lane] = 0;
+      if (found.length >= MAX_PLACES) return found;
     }
   }
   return found;

@@ -27,7 +27,7 @@ const FIT_WORTH = 10;
 const ENOUGH_WITHOUT_MAGIC = 6;
 /** A directory that fits less may be another one's copy, or none. */
 const GOOD_FIT = 0.5;
-/** Directory entries looked at to judge a reading. */
+/** Buckets looked at to judge a reading. */
 const SAMPLE = 32;
 
 /**
@@ -82,17 +82,28 @@ async function fitGeometry(source: Source, hypothesis: Hypothesis, search: boole
   const base: Geometry = { blockSize, bucketSize, bucketElements, directory: undefined };
   if (bucketElements < 1) return { hypothesis, geometry: base, fit: 0 };
 
-  const bitsToTry = directoryBitsOf(header, offsetSize(format.layout));
+  const width = offsetSize(format.layout);
+  const bitsToTry = directoryBitsOf(header, width);
   // A new file's directory is the second block; it stays there until it is doubled.
   const places = [...new Set([header.dir, blockSize])].flatMap((offset) =>
     bitsToTry.map((bits) => ({ offset, bits })),
   );
-  if (search) places.push(...(await findDirectory(source, format, base, bitsToTry)));
-  let best: { place: DirectoryPlace; fit: number } | undefined;
-  for (const place of places) {
+  // A header that agrees with itself is believed even if its directory's entries are all lost.
+  const [stated] = places;
+  const consistent =
+    stated !== undefined && header.dir > 0 && header.dir_size === width * 2 ** header.dir_bits;
+  const inside = consistent && header.dir + header.dir_size <= source.size;
+  let best = inside ? { place: stated, fit: 0 } : undefined;
+  const consider = async (place: DirectoryPlace, least: number) => {
     const fit = await directoryFit(source, format, base, place);
-    if (fit > (best?.fit ?? 0)) best = { place, fit };
-    if (fit === 1) break;
+    if (fit > Math.max(best?.fit ?? 0, least)) best = { place, fit };
+    return fit === 1;
+  };
+  for (const place of places) if (await consider(place, 0)) break;
+  if (search) {
+    for (const place of await findDirectory(source, format, base, bitsToTry)) {
+      if (await consider(place, GOOD_FIT)) break;
+    }
   }
   return { hypothesis, geometry: { ...base, directory: best?.place }, fit: best?.fit ?? 0 };
 }
@@ -106,8 +117,8 @@ function directoryBitsOf(header: Header, width: number): number[] {
 }
 
 /**
- * How well a place fits as the directory, 0 to 1: entries that could be buckets, buckets that look like ones,
- * and elements whose hashes belong to the slots that lead to them.
+ * How well a place fits as the directory, 0 to 1: how many entries could be buckets, and, of a sample of those,
+ * how many look like buckets whose elements' hashes belong to the slots that lead to them.
  */
 async function directoryFit(
   source: Source,
@@ -116,39 +127,33 @@ async function directoryFit(
   place: DirectoryPlace,
 ): Promise<number> {
   const { blockSize, bucketSize, bucketElements } = geometry;
-  const width = offsetSize(format.layout);
   const count = 2 ** place.bits;
-  if (!(place.offset > 0 && place.offset + count * width <= source.size)) return 0;
-  const entry = async (slot: number) => {
-    const bytes = await source.read(place.offset + slot * width, width);
-    return decodeDirectory(bytes, format.layout, format.byteOrder)[0];
-  };
-  const sampled = Math.min(count, SAMPLE);
+  const size = count * offsetSize(format.layout);
+  if (!(place.offset > 0 && place.offset + size <= source.size)) return 0;
+  const entries = decodeDirectory(await source.read(place.offset, size), format.layout, format.byteOrder);
+  const possible: number[] = [];
+  let previous: number | undefined;
   let inside = 0;
-  let plausible = 0;
-  let belonging = 0;
-  const seen = new Set<number>();
-  for (let i = 0; i < sampled; i++) {
-    const address = await entry(Math.floor((i * count) / sampled));
+  for (const address of entries) {
     if (!(address >= blockSize && address + bucketSize <= source.size)) continue;
     inside++;
+    if (address !== previous) possible.push(address);
+    previous = address;
+  }
+  const step = Math.max(1, Math.floor(possible.length / SAMPLE));
+  const sample = possible.filter((_, i) => i % step === 0);
+  let plausible = 0;
+  let belonging = 0;
+  for (const address of sample) {
     const bucket = new BucketView(await source.read(address, bucketSize), format, bucketElements);
     if (!isPlausibleHead(bucket, place.bits)) continue;
     plausible++;
-    if (seen.has(address)) {
-      belonging++;
-      continue;
-    }
-    seen.add(address);
     const used = usedHashes(bucket);
-    const probes = used.filter((_, n) => n % Math.ceil(used.length / 8) === 0);
-    let right = 0;
-    for (const hash of probes) {
-      if (hash >= 0 && (await entry(slotOf(hash, place.bits))) === address) right++;
-    }
-    if (right * 2 >= probes.length) belonging++;
+    const right = used.filter((hash) => hash >= 0 && entries[slotOf(hash, place.bits)] === address);
+    if (right.length * 2 >= used.length) belonging++;
   }
-  return (inside + plausible + belonging) / (3 * sampled);
+  if (sample.length === 0) return 0;
+  return (inside / count + (plausible + belonging) / sample.length) / 3;
 }
 
 function isPlausibleHead(bucket: BucketView, directoryBits: number): boolean {

@@ -27,10 +27,11 @@ export interface BucketSite {
 }
 
 /**
- * `sound`: its head is possible. `malformed`: its head is not, its elements may be. `overlapping`: it lies on
+ * `sound`: its head is possible. `malformed`: its head is not, its elements may be. `wiped`: all its bytes are the
+ * same. `overlapping`: it lies on
  * another bucket that fits better, and is not read. `unread`: reading it would cost more than any honest file.
  */
-export type SiteState = 'sound' | 'malformed' | 'overlapping' | 'unread';
+export type SiteState = 'sound' | 'malformed' | 'wiped' | 'overlapping' | 'unread';
 
 /** Every bucket that the directory leads to, and which slots lead where. */
 export interface Survey {
@@ -79,7 +80,7 @@ export async function survey(db: Database): Promise<Survey> {
 /** Whether the slot leads to a bucket that says itself that the slot is its own. */
 export function isSettled(survey: Survey, slot: number): boolean {
   const site = survey.sites[survey.siteOfSlot[slot]];
-  return site !== undefined && isReadable(site) && owns(site, slot);
+  return site !== undefined && site.state === 'sound' && owns(site, slot);
 }
 
 /** Whether the bucket's own bits and hashes say that this slot is its. */
@@ -123,6 +124,8 @@ async function surveyBucket(db: Database, offset: number, firstSlot: number): Pr
     availCount <= BUCKET_AVAIL;
   const { used, commonHash } = majority(bucket, bits >= 0 && bits <= directoryBits ? bits : directoryBits);
   const site = { offset, firstSlot, slots, bits, count, availCount, used };
+  const wiped = bucket.bytes.every((byte) => byte === bucket.bytes[0]);
+  if (wiped) return { ...site, ownFirst: firstSlot, ownSlots: 0, state: 'wiped' };
   if (!sound) return { ...site, ownFirst: firstSlot, ownSlots: slots, state: 'malformed' };
   const ownSlots = 2 ** (directoryBits - bits);
   const anySlot = commonHash === undefined ? firstSlot : slotOf(commonHash, directoryBits);

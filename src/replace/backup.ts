@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { copyFile, link, open, unlink } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { link, open, stat, unlink } from 'node:fs/promises';
 import { equalBytes } from '../format/bytes.js';
 import { fileSource } from '../source/file.js';
 import { readChunks } from '../source/source.js';
@@ -34,31 +34,40 @@ export async function makeBackup(held: HeldFile, how: 'link-or-copy' | 'copy'): 
 async function tryLink(held: HeldFile, path: string): Promise<'linked' | 'taken' | 'impossible'> {
   try {
     await link(held.realPath, path);
-    return 'linked';
+    if ((await stat(path)).ino === held.stats.ino) return 'linked';
+    await unlink(path);
+    throw new RefusedError(
+      'changed',
+      `${held.path}: expected the file that was read, found another one under its name. Nothing was changed.`,
+    );
   } catch (error) {
+    if (error instanceof RefusedError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST') return 'taken';
-    if (code === 'ENOSPC' || code === 'EROFS') throw refusal(error, held.path, 'make a backup beside it');
+    if (code === 'ENOENT' || code === 'ENOSPC' || code === 'EROFS')
+      throw refusal(error, held.path, 'make a backup beside it');
     return 'impossible';
   }
 }
 
 /** @returns false where the name was taken meanwhile */
 async function copyBackup(held: HeldFile, path: string): Promise<boolean> {
+  let copy: FileHandle;
   try {
-    await copyFile(held.realPath, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    copy = await open(path, 'wx+', 0o600);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    await unlink(path).catch(() => {});
-    throw refusal(error, held.path, 'copy it to a backup');
+    throw refusal(error, held.path, 'make a backup beside it');
   }
-  const copy = await open(path, 'r+');
   try {
+    // From the open file, not from its name, which could lead elsewhere by now.
+    const source = await fileSource(held.handle);
+    for await (const piece of readChunks(source, 0, source.size)) await copy.writeFile(piece);
     await copy.chmod(held.stats.mode & 0o7777);
     await copy.chown(held.stats.uid, held.stats.gid).catch(() => {});
     await copy.utimes(held.stats.atime, held.stats.mtime);
     await copy.sync();
-    await requireSame(await fileSource(held.handle), await fileSource(copy), path);
+    await requireSame(source, await fileSource(copy), path);
   } catch (error) {
     await unlink(path).catch(() => {});
     throw refusal(error, held.path, 'copy it to a backup');

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open, unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Sink } from '../build/sink.js';
 import { requireRange, SourceError } from '../source/source.js';
 import { refusal } from './errors.js';
@@ -31,7 +31,8 @@ export class FreshFile implements Sink {
    * @throws RefusedError
    */
   static async createBeside(target: string, signal?: AbortSignal): Promise<FreshFile> {
-    const name = `.${basename(target)}.${randomBytes(6).toString('hex')}.tmp`;
+    // Not made of the target's name, which may be as long as a name can be.
+    const name = `.gdbm-doctor-${randomBytes(6).toString('hex')}.tmp`;
     const path = join(dirname(target), name);
     try {
       return new FreshFile(path, await open(path, 'wx+', 0o600), target, signal);
@@ -89,6 +90,8 @@ export class FreshFile implements Sink {
         () => true,
         () => false,
       );
+      // A group of one's own can be given although the owner cannot.
+      if (!owned && now.gid !== gid) await this.handle.chown(now.uid, gid).catch(() => {});
     }
     // After the owner: a change of owner clears the set-user-id bits.
     await this.handle.chmod(mode & 0o7777);

@@ -2,11 +2,13 @@ import type { FileHandle } from 'node:fs/promises';
 import { link, open, rename, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileSource } from '../source/file.js';
+import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
 import { makeBackup, requireSame } from './backup.js';
 import { RefusedError, refusal } from './errors.js';
 import type { FreshFile } from './fresh.js';
 import type { HeldFile } from './target.js';
+import { isStillNamed } from './target.js';
 
 /** What replacing a file did. */
 export interface Replaced {
@@ -33,8 +35,9 @@ export async function replaceFile(held: HeldFile, fresh: FreshFile, wantBackup: 
   try {
     await rename(fresh.path, held.realPath);
   } catch (error) {
-    // Nothing was replaced, so the backup is no backup of anything.
-    if (backup !== undefined) await unlink(backup).catch(() => {});
+    // Nothing was replaced, so the backup is no backup of anything; unless the rename went through all the same,
+    // as can be on a network file system that lost the answer.
+    if (backup !== undefined && (await isStillNamed(held))) await unlink(backup).catch(() => {});
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EBUSY' && code !== 'EXDEV') throw refusal(error, held.path, 'give the fresh file its name');
     return replaceContents(held, fresh, wantBackup);
@@ -88,24 +91,45 @@ async function renameToFreeName(fresh: FreshFile, path: string): Promise<void> {
   await syncFolder(dirname(resolve(path)));
 }
 
+/** From the first byte on nothing may end this half-way, so the fresh file is read without its signal. */
 async function copyIntoPlace(held: HeldFile, fresh: FreshFile, backup: string): Promise<void> {
   try {
-    let at = 0;
-    for await (const piece of readChunks(fresh, 0, fresh.size)) {
-      await writeAll(held.handle, piece, at);
-      at += piece.length;
-    }
-    await held.handle.truncate(fresh.size);
-    await held.handle.sync();
-    await requireSame(await fileSource(fresh.handle), await fileSource(held.handle), held.path);
+    await overwrite(held, await fileSource(fresh.handle));
   } catch (error) {
+    const restored = await restore(held, backup);
+    const state = restored ? 'It was put back as it was' : `It is damaged now`;
     throw new RefusedError(
       'io',
-      `${held.path}: its contents could not be replaced whole: ${(error as Error).message} ` +
-        `The file as it was is in ${backup}.`,
+      `${held.path}: its contents could not be replaced: ${(error as Error).message} ` +
+        `${state}; the file as it was is also in ${backup}.`,
       { cause: error },
     );
   }
+}
+
+async function restore(held: HeldFile, backup: string): Promise<boolean> {
+  try {
+    const copy = await open(backup, 'r');
+    try {
+      await overwrite(held, await fileSource(copy));
+      return true;
+    } finally {
+      await copy.close();
+    }
+  } catch {
+    return false;
+  }
+}
+
+async function overwrite(held: HeldFile, contents: Source): Promise<void> {
+  let at = 0;
+  for await (const piece of readChunks(contents, 0, contents.size)) {
+    await writeAll(held.handle, piece, at);
+    at += piece.length;
+  }
+  await held.handle.truncate(contents.size);
+  await held.handle.sync();
+  await requireSame(contents, await fileSource(held.handle), held.path);
 }
 
 async function writeAll(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {

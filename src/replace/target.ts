@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { open, realpath, stat } from 'node:fs/promises';
+import { lstat, open, realpath, stat } from 'node:fs/promises';
 import { refusal, requireRegularFile } from './errors.js';
 import type { LockKind } from './lock.js';
 import { takeLock } from './lock.js';
@@ -11,6 +11,8 @@ export interface HeldFile {
   readonly path: string;
   /** The file itself, where the path is a symbolic link. */
   readonly realPath: string;
+  /** Whether the path is a symbolic link. */
+  readonly isLink: boolean;
   readonly handle: FileHandle;
   readonly stats: Stats;
   /** Closes the file, which gives the lock back. */
@@ -40,7 +42,8 @@ export async function holdFile(path: string, options: HoldOptions): Promise<Held
       const { noLock, lock, wait, signal } = options;
       if (!noLock) await takeLock(held.handle.fd, path, lock, wait, signal);
       // While this waited for the lock, its holder may have put another file under the name.
-      if (await isStillNamed(held)) return held;
+      // Its last writes came before the lock: what the file is now is what counts.
+      if (await isStillNamed(held)) return { ...held, stats: await held.handle.stat() };
     } catch (error) {
       await held.release();
       throw error;
@@ -54,13 +57,15 @@ async function openOnce(path: string, lock: LockKind): Promise<HeldFile> {
     const realPath = await realpath(path);
     requireRegularFile(path, await stat(realPath));
     const handle = await open(realPath, lock === 'exclusive' ? 'r+' : 'r');
-    return { path, realPath, handle, stats: await handle.stat(), release: () => handle.close() };
+    const isLink = (await lstat(path)).isSymbolicLink();
+    return { path, realPath, isLink, handle, stats: await handle.stat(), release: () => handle.close() };
   } catch (error) {
     throw refusal(error, path, lock === 'exclusive' ? 'open it for writing' : 'read it');
   }
 }
 
-async function isStillNamed({ realPath, stats }: HeldFile): Promise<boolean> {
+/** Whether the file's name still leads to it: another program could have put a new file there. */
+export async function isStillNamed({ realPath, stats }: HeldFile): Promise<boolean> {
   try {
     const now = await stat(realPath);
     return now.ino === stats.ino && now.dev === stats.dev;

@@ -76,3 +76,9 @@ export function unreadableReport(path: string, code: string, message: string): o
     libgdbm: null,
   };
 }
+
+/** A repair that could not be done; the file is as it was. */
+export function failedRepairReport(path: string, code: string, message: string): object {
+  const nothing = { reason: message, output: null, backup: null, kept: 0, lost: 0, notes: [] };
+  return { ...unreadableReport(path, code, message), action: 'refused', ...nothing };
+}

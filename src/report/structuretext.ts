@@ -13,7 +13,8 @@ export function structureText(view: StructureView, style: ChalkInstance): string
       `  ${place}  ${name.padEnd(nameWidth)}  ${value}${meaning === undefined ? '' : `  (${meaning})`}`,
     );
   }
-  if (rows !== undefined) lines.push(...(rows.length === 0 ? ['  (no entries)'] : tableLines(rows, style)));
+  if (rows !== undefined)
+    return `${lines.concat(rows.length === 0 ? ['  (no entries)'] : tableLines(rows, style)).join('\n')}\n`;
   return `${lines.join('\n')}\n`;
 }
 

@@ -121,6 +121,7 @@ const REASONS: Readonly<Record<string, string>> = {
   bounds: 'outside the file',
   key: 'whose key is overwritten',
   unchecked: 'too costly to check',
+  overreaching: 'with a size that reaches into other data',
   overclaimed: 'claiming more bytes than the file has',
   crowded: 'with more of the same hash than a bucket holds',
 };
