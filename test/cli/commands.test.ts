@@ -7,12 +7,13 @@ import { DatabaseBuilder } from '../../src/build/builder.js';
 import { memorySink } from '../../src/build/sink.js';
 import { hashKey } from '../../src/format/hash.js';
 import { LAYOUT_64 } from '../../src/format/layout.js';
-import { BIN, cli } from '../tools/cli.js';
+import { BIN, cli, run } from '../tools/cli.js';
 import { fixture, fixtureRecords } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
 
 const COMMANDS = ['check', 'repair', 'inspect', 'list', 'get', 'dump'];
+const NODE = process.execPath;
 const ESC = String.fromCharCode(27);
 
 /** A sound database with these records. */
@@ -61,6 +62,8 @@ test('a wrong command line ends with 2, says what was wrong and does nothing', a
     ['inspect', fixture('amd64.db'), 'bucket', '9999'],
     ['inspect', fixture('amd64.db'), 'bucket', 'x'],
     ['dump', fixture('amd64.db'), '--format', 'xml'],
+    ['get', '--key-encoding', 'hex', fixture('amd64.db'), 'zz'],
+    ['get', '--key-encoding', 'base64', fixture('amd64.db'), '!!'],
   ]) {
     const { code, stdout, stderr } = await cli(args);
     assert.equal(code, 2, `${args.join(' ')}: ${stdout}`);
@@ -182,6 +185,20 @@ test('a reader that goes away early ends the command quietly', async (t) => {
   const code = await new Promise((resolve) => child.once('close', resolve));
   assert.equal(stderr, '');
   assert.equal(code, 0);
+});
+
+test('a report that cannot be written does not hide what was found or done', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'state.db');
+  await copyFile(fixture('killed-shelve.db'), path);
+  const ended = async (redirect: string, ...args: string[]) => {
+    const command = [NODE, BIN, ...args].map((word) => `'${word}'`).join(' ');
+    return (await run('sh', ['-c', `{ ${command}; echo "code $?" >&2; } ${redirect}`])).stderr;
+  };
+  assert.match(await ended('| true', 'check', '--json', path), /code 1/);
+  assert.match(await ended('> /dev/full', 'check', path), /cannot write the report[^]*code 2/);
+  assert.match(await ended('> /dev/full', 'repair', '--no-lock', path), /cannot write the report[^]*code 0/);
+  assert.equal((await cli(['check', path])).code, 0);
 });
 
 test('files that are no GDBM database are named for what they are', async (t) => {

@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { BuildError, DatabaseBuilder } from '../../src/build/builder.js';
+import type { Sink } from '../../src/build/sink.js';
+import { memorySink } from '../../src/build/sink.js';
+import { check } from '../../src/check/check.js';
+import { openDatabase } from '../../src/database/database.js';
+import { Lookup } from '../../src/database/lookup.js';
+import { describeFormat } from '../../src/format/format.js';
+import { hashKey } from '../../src/format/hash.js';
+import { LAYOUT_32, LAYOUT_64, LAYOUT_64_PACKED } from '../../src/format/layout.js';
+import { readRecords } from '../../src/records.js';
+import { memorySource } from '../../src/source/memory.js';
+import type { Source } from '../../src/source/source.js';
+import { anyFormat, FORMATS } from '../format/formats.js';
+import { anyRecords, build, heldBy, specFor, text } from './build.js';
+
+const SEED = 20261205;
+const GIB = 2 ** 30;
+
+test('any records build into a healthy database of any format that holds exactly them', async () => {
+  const any = {
+    format: anyFormat,
+    records: anyRecords(150),
+    blockSize: fc.constantFrom(512, 1024, 2048, 4096),
+    hashChar: fc.constantFrom('signed' as const, 'unsigned' as const),
+    numsync: fc.integer({ min: 0, max: 0xffffffff }),
+  };
+  let split = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.record(any), async ({ format, records, blockSize, hashChar, numsync }) => {
+      const { bytes, result } = await build(records, specFor(format, blockSize, numsync), hashChar);
+      const held = heldBy(records);
+      assert.equal(result.records, held.size);
+      assert.equal(result.duplicates, records.length - held.size);
+      assert.equal(result.size, bytes.length);
+
+      // 1. The check has nothing to say against it, and reads it as what it was built as.
+      const checked = await check(memorySource(bytes));
+      assert.deepEqual(
+        checked.findings.filter(({ severity }) => severity !== 'note'),
+        [],
+      );
+      assert.equal(checked.verdict, 'healthy');
+      assert.equal(checked.records.count, held.size);
+      assert.ok(checked.format);
+      const { layout, byteOrder, variant, geometry, extended } = checked.format;
+      assert.deepEqual({ layout, byteOrder, variant }, format);
+      assert.deepEqual([geometry.blockSize, geometry.bucketSize], [blockSize, blockSize]);
+      assert.equal(extended?.numsync, format.variant === 'numsync' ? numsync : undefined);
+      const telling = records.some(({ key }) => hashKey(key, 'signed') !== hashKey(key, 'unsigned'));
+      assert.equal(checked.format.hashChar, telling ? hashChar : 'undetermined');
+      if (checked.records.buckets > 1) split++;
+
+      // 2. Walking finds each record once, looking up finds each key.
+      const db = await openDatabase(memorySource(bytes));
+      assert.ok(db);
+      const walked: [string, string][] = [];
+      for await (const record of readRecords(db))
+        walked.push([text(record.key), text(await record.readValue())]);
+      assert.deepEqual(walked.sort(), [...held].sort());
+      const lookup = new Lookup(db);
+      for (const { key } of records) {
+        const found = await lookup.find(key);
+        assert.ok(found, `key ${text(key)} found`);
+        const value = bytes.subarray(found.valueOffset, found.valueOffset + found.valueSize);
+        assert.equal(text(value), held.get(text(key)));
+      }
+      const stranger = Buffer.from('a key that no generator makes, by its length');
+      assert.equal(await lookup.find(stranger), undefined);
+    }),
+    { seed: SEED, numRuns: 90 },
+  );
+  assert.ok(split > 20, `${split} databases of several buckets`);
+});
+
+test('an empty database of every format is healthy', async () => {
+  for (const format of FORMATS) {
+    const { bytes, result } = await build([], specFor(format, 4096));
+    assert.equal(result.records, 0);
+    const checked = await check(memorySource(bytes));
+    assert.equal(checked.verdict, 'healthy', describeFormat(format));
+    assert.equal(checked.records.count, 0);
+  }
+});
+
+test('thousands of records are each found again', async () => {
+  const records = Array.from({ length: 8_000 }, (_, i) => ({
+    key: Buffer.from(`key ${i}`),
+    value: Buffer.from(`${i * i}`),
+  }));
+  const { bytes } = await build(records, specFor(FORMATS[0]));
+  const db = await openDatabase(memorySource(bytes));
+  assert.ok(db);
+  const lookup = new Lookup(db);
+  for (const { key, value } of records) {
+    const found = await lookup.find(key);
+    assert.ok(found);
+    assert.equal(text(await db.source.read(found.valueOffset, found.valueSize)), text(value));
+  }
+  assert.equal((await check(db.source)).verdict, 'healthy');
+});
+
+test('of two large keys that differ in their last byte both are kept, and a third like the first is not', async () => {
+  const size = 3 << 20;
+  const key = (last: number) => {
+    const bytes = new Uint8Array(size).fill(0x61);
+    bytes[size - 1] = last;
+    return bytes;
+  };
+  const sink = memorySink();
+  const builder = new DatabaseBuilder(sink, specFor(FORMATS[0]));
+  // The same hash for all, so that only the keys themselves tell them apart.
+  for (const last of [1, 2, 1]) {
+    await builder.add({ hash: 77, keySize: size, dataSize: 0, bytes: key(last) });
+  }
+  assert.deepEqual(await builder.finish(), { records: 2, duplicates: 1, crowded: 0, size: sink.size });
+});
+
+test('a record that comes in pieces is stored as if it came whole', async () => {
+  const record = fc.record({
+    key: fc.uint8Array({ maxLength: 30 }),
+    value: fc.uint8Array({ maxLength: 60 }),
+    cuts: fc.array(fc.nat(90), { maxLength: 6 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(record, { maxLength: 6 }), async (records) => {
+      const whole = await build(records, specFor(FORMATS[0]));
+      const sink = memorySink();
+      const builder = new DatabaseBuilder(sink, specFor(FORMATS[0]));
+      for (const { key, value, cuts } of records) {
+        const bytes = Buffer.concat([key, value]);
+        const places = [
+          0,
+          ...cuts.map((cut) => Math.min(cut, bytes.length)).sort((a, b) => a - b),
+          bytes.length,
+        ];
+        await builder.add({
+          hash: hashKey(key, 'signed'),
+          keySize: key.length,
+          dataSize: value.length,
+          bytes: pieces(places.slice(1).map((end, i) => bytes.subarray(places[i], end))),
+        });
+      }
+      await builder.finish();
+      assert.equal(Buffer.compare(sink.bytes(), whole.bytes), 0);
+    }),
+    { seed: SEED, numRuns: 60 },
+  );
+});
+
+test('a record whose bytes are not as many as it says is refused', async () => {
+  for (const bytes of [Buffer.from('keyvalu'), Buffer.from('keyvalue.')]) {
+    const builder = new DatabaseBuilder(memorySink(), specFor(FORMATS[0]));
+    await assert.rejects(builder.add({ hash: 1, keySize: 3, dataSize: 5, bytes }), BuildError);
+  }
+});
+
+test('of more records of one hash than a bucket holds the first are kept, and the rest counted', async () => {
+  const sink = memorySink();
+  const builder = new DatabaseBuilder(sink, { ...specFor(FORMATS[0]), maxDirectoryBits: 10 });
+  for (let i = 0; i < 17; i++) {
+    await builder.add({ hash: 5, keySize: 1, dataSize: 0, bytes: Uint8Array.of(i) });
+  }
+  const { records, crowded } = await builder.finish();
+  assert.deepEqual([records, crowded], [16, 1]);
+  // The directory did not grow to tell apart what cannot be told apart.
+  assert.ok(sink.size < 16 * 1024, `${sink.size} bytes`);
+});
+
+test('a database of more than 2 GiB is refused where offsets have 32 bits', async () => {
+  for (const byteOrder of ['little', 'big'] as const) {
+    const sink = discardingSink();
+    const format = { layout: LAYOUT_32, byteOrder, variant: 'standard' } as const;
+    const builder = new DatabaseBuilder(sink, specFor(format, 4096));
+    await addHuge(builder, 'first', GIB);
+    await assert.rejects(addHuge(builder, 'second', GIB), BuildError);
+    assert.ok(sink.size < 2 * GIB);
+  }
+});
+
+test('the directory and the buckets count too where offsets have 32 bits', async () => {
+  const format = { layout: LAYOUT_32, byteOrder: 'little', variant: 'standard' } as const;
+  const builder = new DatabaseBuilder(discardingSink(), specFor(format, 4096));
+  await addHuge(builder, 'k', 2 * GIB - 4096 - 1 - 100);
+  await assert.rejects(builder.finish(), BuildError);
+});
+
+for (const layout of [LAYOUT_64, LAYOUT_64_PACKED]) {
+  for (const byteOrder of ['little', 'big'] as const) {
+    const format = { layout, byteOrder, variant: 'standard' } as const;
+    test(`a database of more than 4 GiB is read right: ${describeFormat(format)}`, async () => {
+      const sink = discardingSink();
+      const builder = new DatabaseBuilder(sink, specFor(format, 4096));
+      const sizes = [2 ** 31 - 100, 2 ** 31 - 200, 2 ** 31 - 300];
+      for (const [i, size] of sizes.entries()) {
+        await addHuge(builder, `huge ${i}`, size);
+        const bytes = Buffer.from(`small ${i}and its value`);
+        await builder.add({ hash: hashKey(bytes.subarray(0, 7), 'signed'), keySize: 7, dataSize: 13, bytes });
+      }
+      const { size, records } = await builder.finish();
+      assert.equal(records, 6);
+      assert.ok(size > 6 * GIB - 4096, `${size}`);
+      const db = await openDatabase(sink);
+      assert.ok(db);
+      assert.deepEqual(db.format, format);
+      assert.equal(db.header.next_block, size);
+      assert.ok(db.directory.every((offset) => offset > 5 * GIB));
+      const lookup = new Lookup(db);
+      for (const [i, valueSize] of sizes.entries()) {
+        const huge = await lookup.find(Buffer.from(`huge ${i}`));
+        assert.equal(huge?.valueSize, valueSize);
+        const small = await lookup.find(Buffer.from(`small ${i}`));
+        assert.ok(small);
+        assert.equal(text(await sink.read(small.valueOffset, small.valueSize)), 'and its value');
+        assert.equal(small.valueOffset, huge.valueOffset + valueSize + 7);
+      }
+      assert.equal((await check(sink)).verdict, 'healthy');
+    });
+  }
+}
+
+async function* pieces(parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* parts;
+}
+
+/** What huge values are made of; a builder hands pieces of its size on as they are. */
+const FILLER = new Uint8Array(4 << 20).fill(0x2e);
+
+/** Adds a record whose value costs no memory. */
+async function addHuge(builder: DatabaseBuilder, key: string, dataSize: number): Promise<void> {
+  const keyBytes = Buffer.from(key);
+  async function* bytes() {
+    yield keyBytes;
+    for (let left = dataSize; left > 0; left -= FILLER.length) yield FILLER.subarray(0, left);
+  }
+  await builder.add({
+    hash: hashKey(keyBytes, 'signed'),
+    keySize: keyBytes.length,
+    dataSize,
+    bytes: bytes(),
+  });
+}
+
+/** A sink that keeps what is no filler, however far out it is written. */
+function discardingSink(): Sink {
+  const kept: { offset: number; bytes: Uint8Array }[] = [];
+  let size = 0;
+  const source: Source = {
+    get size() {
+      return size;
+    },
+    async read(offset, length) {
+      const read = new Uint8Array(length).fill(FILLER[0]);
+      for (const { offset: start, bytes } of kept) {
+        const from = Math.max(start, offset);
+        const to = Math.min(start + bytes.length, offset + length);
+        if (from < to) read.set(bytes.subarray(from - start, to - start), from - offset);
+      }
+      return read;
+    },
+  };
+  return {
+    ...source,
+    get size() {
+      return size;
+    },
+    async write(offset, bytes) {
+      if (bytes.buffer !== FILLER.buffer) kept.push({ offset, bytes: bytes.slice() });
+      size = Math.max(size, offset + bytes.length);
+    },
+  };
+}

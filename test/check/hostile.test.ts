@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { performance } from 'node:perf_hooks';
+import test from 'node:test';
+import fc from 'fast-check';
+import { BuildError } from '../../src/build/builder.js';
+import { memorySink } from '../../src/build/sink.js';
+import type { CheckResult } from '../../src/check/check.js';
+import { check, checkDatabase } from '../../src/check/check.js';
+import { openDatabase } from '../../src/database/database.js';
+import { survey } from '../../src/database/survey.js';
+import type { Format } from '../../src/format/format.js';
+import { FREE_HASH, hashKey } from '../../src/format/hash.js';
+import type { Header } from '../../src/format/header.js';
+import { LAYOUT_64 } from '../../src/format/layout.js';
+import type { RebuildResult } from '../../src/rebuild.js';
+import { foundDatabase, rebuild } from '../../src/rebuild.js';
+import { memorySource } from '../../src/source/memory.js';
+import { SourceError } from '../../src/source/source.js';
+import { fixture } from '../tools/fixtures.js';
+import { mutate } from '../tools/mutate.js';
+import { Random } from '../tools/random.js';
+import { Specimen } from './specimen.js';
+
+const SEED = 20261207;
+const FORMAT: Format = { layout: LAYOUT_64, byteOrder: 'little', variant: 'standard' };
+/** Far more than any of these files needs, on any machine; without limits they would take minutes or more. */
+const LIMIT_MS = 20_000;
+
+const AMD64 = await readFile(fixture('amd64.db'));
+
+test('a directory that leads to a bucket at every byte is checked in bounded time', async () => {
+  const bits = 15;
+  const block = 4096;
+  const buckets = block + 8 * 2 ** bits;
+  const s = Specimen.frame(FORMAT, buckets + 2 ** bits + block, { block, bits });
+  for (let slot = 0; slot < 2 ** bits; slot++) s.setOffset(s.entryAt(slot), buckets + slot);
+  const { findingCounts } = await quickly(() => check(memorySource(s.bytes)));
+  assert.equal(findingCounts['bucket-unread'], 1);
+});
+
+test('elements that all claim one huge key are checked in bounded time', async () => {
+  const s = oneBucket(1 << 16, 4 << 20);
+  const at = anyBucket(s);
+  const bucket = s.bucket(at);
+  const start = at + s.bucketSize;
+  for (let i = 0; i < bucket.elements; i++) {
+    bucket.setElement(i, {
+      hash: i,
+      key_start: new Uint8Array(4),
+      data_pointer: start,
+      key_size: s.size - start - i,
+      data_size: 0,
+    });
+  }
+  bucket.setHead(0, bucket.elements);
+  const { records, findingCounts } = await quickly(() => check(memorySource(s.bytes)));
+  assert.equal(records.count, 0);
+  assert.ok((findingCounts['element-unchecked'] ?? 0) > 2000);
+});
+
+test('elements that all claim one big value do not multiply it when it is rebuilt', async () => {
+  const s = oneBucket(4096, 1 << 20);
+  const at = anyBucket(s);
+  const bucket = s.bucket(at);
+  s.bytes.set(new Random(SEED).bytes(400), at + s.bucketSize);
+  // Each key starts a byte after the one before: all are right, all values are nearly the whole file.
+  const stored = storeAll(s, 100, (i) => {
+    const pointer = at + s.bucketSize + i;
+    return { pointer, keySize: 4, dataSize: s.size - pointer - 4 };
+  });
+  bucket.setHead(0, stored);
+  const { checked, built } = await quickly(() => checkAndRebuild(s.bytes));
+  assert.equal(checked?.records.count, stored);
+  assert.ok(built && built.records > 0 && built.overclaimed + built.overreaching > 90, JSON.stringify(built));
+  assert.ok(built.size <= 2 * s.size, `${built.size} bytes from ${s.size}`);
+});
+
+test('a chain of free space that never ends is followed once', async () => {
+  const s = await Specimen.make(FORMAT);
+  const { chainedAt } = s;
+  const blocks = 1000;
+  const bytes = s.freeAt - chainedAt;
+  const start = s.size;
+  const last = start + (blocks - 1) * bytes;
+  s.resize(start + blocks * bytes);
+  s.setOffset(s.headerAt('next_block'), s.size);
+  s.setOffset(s.availFieldAt(chainedAt, 'next_block'), start);
+  for (let at = start; at <= last; at += bytes) {
+    s.setInt(s.availFieldAt(at, 'size'), 28);
+    s.setOffset(s.availFieldAt(at, 'next_block'), at === last ? start : at + bytes);
+  }
+  const { findingCounts, findings } = await quickly(() => check(memorySource(s.bytes)));
+  assert.equal(findingCounts['avail-loop'], 1);
+  assert.equal(findings.find(({ code }) => code === 'avail-loop')?.offset, last);
+});
+
+test('avail blocks that lie on each other by the thousand are not all read', async () => {
+  const step = 16;
+  const start = AMD64.length;
+  const bytes = new Uint8Array(start + (1 << 20));
+  bytes.set(AMD64);
+  const view = new DataView(bytes.buffer);
+  view.setBigInt64(48, BigInt(start), true);
+  for (let at = start; at + 4096 < bytes.length; at += step) {
+    view.setInt32(at, 20, true);
+    view.setInt32(at + 4, 0, true);
+    view.setBigInt64(at + 8, BigInt(at + step), true);
+  }
+  const { findingCounts } = await quickly(() => check(memorySource(bytes)));
+  assert.equal(findingCounts['avail-loop'], 1);
+});
+
+test('header fields of any size ask for no more than the file has', async () => {
+  const edges = fc.oneof(
+    fc.constantFrom(
+      0,
+      1,
+      -1,
+      0x7fffffff,
+      -0x80000000,
+      0x40000000,
+      0x4000000,
+      0x4000001,
+      0x2000000,
+      28,
+      29,
+      30,
+      31,
+      32,
+    ),
+    fc.integer(),
+    fc.integer({ min: 0, max: 8192 }),
+  );
+  const fields = ['block_size', 'dir_size', 'dir_bits', 'bucket_size', 'bucket_elems'] as const;
+  const change = fc.record({ field: fc.constantFrom<keyof Header>(...fields), value: edges });
+  const sound = await Specimen.make(FORMAT);
+  await fc.assert(
+    fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 4 }), async (changes) => {
+      const s = sound.copy();
+      for (const { field, value } of changes) s.setInt(s.headerAt(field), value);
+      await quickly(() => checkAndRebuild(s.bytes));
+    }),
+    { seed: SEED, numRuns: 100 },
+  );
+});
+
+test('a header whose every field says huge is read in bounded time and memory', async () => {
+  for (const block of [1 << 20, 1 << 26, 1 << 30]) {
+    for (const bits of [6, 28, 30]) {
+      const s = Specimen.frame(FORMAT, 200_000, { block, bits: Math.min(bits, 27) });
+      s.setInt(s.headerAt('dir_bits'), bits);
+      s.setOffset(s.headerAt('dir'), 4096);
+      const { verdict } = await quickly(() => check(memorySource(s.bytes)));
+      assert.notEqual(verdict, 'healthy');
+    }
+  }
+});
+
+test('no mutation of a real file makes the check or the rebuild throw', async () => {
+  const random = new Random(SEED);
+  for (let n = 0; n < 400; n++) {
+    const { bytes, what } = mutate(random, AMD64);
+    await survives(bytes, `mutation ${n} of seed ${SEED}: ${what}`);
+  }
+});
+
+test('no flipped bytes of a real file make the check or the rebuild throw', async () => {
+  const flips = fc.array(
+    fc.tuple(fc.oneof(fc.nat(AMD64.length - 1), fc.nat(200)), fc.integer({ min: 0, max: 255 })),
+    { minLength: 1, maxLength: 60 },
+  );
+  await fc.assert(
+    fc.asyncProperty(flips, async (all) => {
+      const bytes = Uint8Array.from(AMD64);
+      for (const [at, byte] of all) bytes[at] = byte;
+      await survives(bytes, 'flipped');
+    }),
+    { seed: SEED, numRuns: 300 },
+  );
+});
+
+test('no garbage makes the check throw, even where it starts as a database does', async () => {
+  const garbage = fc
+    .tuple(fc.nat(60), fc.uint8Array({ maxLength: 6000, size: 'max' }))
+    .map(([kept, bytes]) => {
+      bytes.set(AMD64.subarray(0, Math.min(kept, bytes.length)));
+      return bytes;
+    });
+  await fc.assert(
+    fc.asyncProperty(garbage, (bytes) => survives(bytes, 'garbage')),
+    { seed: SEED, numRuns: 200 },
+  );
+});
+
+/** Checks and rebuilds as a repair does; an error that is not one of those that are promised is a failure. */
+async function survives(bytes: Uint8Array, what: string): Promise<void> {
+  try {
+    await quickly(() => checkAndRebuild(bytes));
+  } catch (error) {
+    if (error instanceof SourceError || error instanceof BuildError) return;
+    throw new Error(what, { cause: error });
+  }
+}
+
+async function checkAndRebuild(
+  bytes: Uint8Array,
+): Promise<{ checked: CheckResult | undefined; built: RebuildResult | undefined }> {
+  const source = memorySource(bytes);
+  const db = bytes.length === 0 ? undefined : await openDatabase(source);
+  if (db === undefined) return { checked: await check(source), built: undefined };
+  const surveyed = await survey(db);
+  const checked = await checkDatabase(db, surveyed);
+  const { records } = checked;
+  // A repair refuses these: there is nothing to rebuild.
+  if (!foundDatabase(checked) || (records.uncovered === 1 && records.count === 0))
+    return { checked, built: undefined };
+  return { checked, built: await rebuild(db, surveyed, checked, memorySink()) };
+}
+
+async function quickly<T>(run: () => Promise<T>): Promise<T> {
+  const start = performance.now();
+  const result = await run();
+  const took = performance.now() - start;
+  assert.ok(took < LIMIT_MS, `took ${took} ms`);
+  return result;
+}
+
+/** A file with one empty bucket, to which every slot leads, and `room` bytes after it. */
+function oneBucket(block: number, room: number): Specimen {
+  const bits = Math.log2(block / 8);
+  const at = 2 * block;
+  const s = Specimen.frame(FORMAT, at + block + room, { block, bits });
+  for (let slot = 0; slot < 2 ** bits; slot++) s.setOffset(s.entryAt(slot), at);
+  const bucket = s.bucket(at);
+  for (let i = 0; i < bucket.elements; i++) bucket.setHash(i, FREE_HASH);
+  return s;
+}
+
+function anyBucket(s: Specimen): number {
+  return s.directory[0];
+}
+
+/** Puts elements with the right hashes into the only bucket, where a lookup finds them; gives their number. */
+function storeAll(
+  s: Specimen,
+  count: number,
+  make: (i: number) => { pointer: number; keySize: number; dataSize: number },
+): number {
+  const bucket = s.bucket(anyBucket(s));
+  for (let n = 0; n < count; n++) {
+    const { pointer, keySize, dataSize } = make(n);
+    const key = s.bytes.slice(pointer, pointer + keySize);
+    const hash = hashKey(key, 'signed');
+    let i = hash % bucket.elements;
+    while (bucket.hash(i) !== FREE_HASH) i = (i + 1) % bucket.elements;
+    const element = {
+      hash,
+      key_start: key.slice(0, 4),
+      data_pointer: pointer,
+      key_size: keySize,
+      data_size: dataSize,
+    };
+    bucket.setElement(i, element);
+  }
+  return count;
+}

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import type { Extent, SpaceAccount, SpaceKind } from '../../src/check/space.js';
+import { MAX_OVERLAPS, SPACE_KINDS, SpaceMap } from '../../src/check/space.js';
+
+const RUNS = { seed: 20261206, numRuns: 1000 };
+
+/** Claims of all kinds, some past the end of the file, some of no bytes, some the same twice. */
+const anyClaims = fc.array(
+  fc.record(
+    {
+      kind: fc.constantFrom(...SPACE_KINDS),
+      offset: fc.nat(120),
+      length: fc.oneof(fc.nat(12), fc.nat(60), fc.constant(0)),
+    },
+    { noNullPrototype: true },
+  ),
+  { maxLength: 7 },
+);
+const anySize = fc.nat(100);
+
+function accountOf(claims: readonly Extent[], size: number): SpaceAccount {
+  const map = new SpaceMap();
+  for (const { kind, offset, length } of claims) map.add(kind, offset, length);
+  return map.account(size);
+}
+
+/** Who claims each byte, byte for byte. */
+function claimsOfBytes(claims: readonly Extent[], size: number): Extent[][] {
+  return Array.from({ length: size }, (_, at) =>
+    claims.filter(({ offset, length }) => at >= offset && at < offset + length),
+  );
+}
+
+/** The runs of bytes that nobody claims. */
+function unclaimedRuns(bytes: readonly Extent[][]): { offset: number; length: number }[] {
+  const found: { offset: number; length: number }[] = [];
+  bytes.forEach((claims, at) => {
+    if (claims.length > 0) return;
+    const last = found.at(-1);
+    if (last !== undefined && last.offset + last.length === at) last.length++;
+    else found.push({ offset: at, length: 1 });
+  });
+  return found;
+}
+
+test('each byte is counted for the one thing that claims it', () => {
+  fc.assert(
+    fc.property(anyClaims, anySize, (claims, size) => {
+      const expected: Record<string, number> = { overlapping: 0, unaccounted: 0 };
+      for (const kind of SPACE_KINDS) expected[kind] = 0;
+      for (const own of claimsOfBytes(claims, size)) {
+        const name = own.length === 0 ? 'unaccounted' : own.length === 1 ? own[0].kind : 'overlapping';
+        expected[name]++;
+      }
+      assert.deepEqual(accountOf(claims, size).bytes, expected);
+    }),
+    RUNS,
+  );
+});
+
+test('all bytes together are the size of the file', () => {
+  fc.assert(
+    fc.property(anyClaims, anySize, (claims, size) => {
+      const { bytes } = accountOf(claims, size);
+      assert.equal(
+        Object.values(bytes).reduce((sum, n) => sum + n, 0),
+        size,
+      );
+    }),
+    RUNS,
+  );
+});
+
+test('the bytes claimed more than once are named in order, each range with all that claim it', () => {
+  fc.assert(
+    fc.property(anyClaims, anySize, (claims, size) => {
+      const { overlaps, overlapCount } = accountOf(claims, size);
+      const named = new Set<number>();
+      let last = 0;
+      for (const { offset, length, claims: claimants } of overlaps) {
+        assert.ok(offset >= last && length > 0);
+        last = offset + length;
+        for (let at = offset; at < last; at++) named.add(at);
+        const touching = claims.filter((one) => one.offset < last && one.offset + one.length > offset);
+        assert.deepEqual(
+          claimants,
+          touching.filter((one) => one.length > 0),
+        );
+      }
+      const expected = claimsOfBytes(claims, size).flatMap((own, at) => (own.length > 1 ? [at] : []));
+      assert.deepEqual([...named], expected);
+      assert.equal(overlapCount, overlaps.length);
+    }),
+    RUNS,
+  );
+});
+
+test('each range that nothing claims is named', () => {
+  fc.assert(
+    fc.property(anyClaims, anySize, (claims, size) => {
+      const expected = unclaimedRuns(claimsOfBytes(claims, size));
+      assert.deepEqual(accountOf(claims, size).gaps, expected);
+    }),
+    RUNS,
+  );
+});
+
+test('places past 4 GiB are counted to the byte', () => {
+  const far = 2 ** 40;
+  const map = new SpaceMap();
+  map.add('header', 0, 4096);
+  map.add('record', far, 10);
+  map.add('free', far + 9, 11);
+  const { bytes, overlaps, gaps } = map.account(far + 30);
+  assert.deepEqual(
+    {
+      record: bytes.record,
+      free: bytes.free,
+      overlapping: bytes.overlapping,
+      unaccounted: bytes.unaccounted,
+    },
+    { record: 9, free: 10, overlapping: 1, unaccounted: far - 4096 + 10 },
+  );
+  assert.deepEqual(
+    overlaps.map(({ offset, length }) => [offset, length]),
+    [[far + 9, 1]],
+  );
+  assert.deepEqual(gaps, [
+    { offset: 4096, length: far - 4096 },
+    { offset: far + 20, length: 10 },
+  ]);
+});
+
+test('of very many overlaps and gaps some are named and all are counted', () => {
+  const map = new SpaceMap();
+  const ranges = 3 * MAX_OVERLAPS;
+  const kinds: SpaceKind[] = ['free', 'record'];
+  for (let i = 0; i < ranges; i++) for (const kind of kinds) map.add(kind, i * 10, 4 + (i % 2));
+  // The largest gaps come last, where a list that is cut short would miss them.
+  map.add('bucket', ranges * 10 + 1000, 5);
+  const size = ranges * 10 + 3000;
+  const { bytes, overlaps, overlapCount, gaps } = map.account(size);
+  assert.equal(overlapCount, ranges);
+  assert.equal(overlaps.length, MAX_OVERLAPS);
+  assert.equal(bytes.overlapping, ranges * 4.5);
+  assert.equal(bytes.unaccounted, size - bytes.overlapping - 5);
+  assert.ok(gaps.some(({ offset, length }) => offset === ranges * 10 + 1005 && length === 1995));
+  assert.ok(gaps.some(({ length }) => length === 1005));
+});
