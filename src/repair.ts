@@ -124,6 +124,12 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
     return { ...outcome, action: 'refused', reason: `This is ${what}. ${advice}` };
   }
   if (checked.verdict === 'healthy' && options.output === undefined) return outcome;
+  if (checked.size === 0 && /\.(pag|dir|dat)$/.test(held.realPath)) {
+    const reason =
+      'This file holds nothing, and its name is one that ndbm, sdbm and dbm.dumb databases have, ' +
+      'which may be empty. If it is to be a GDBM database, remove it: its program makes a new one.';
+    return { ...outcome, action: 'refused', reason };
+  }
   const { count, uncovered, rejected } = checked.records;
   if (checked.size > 0 && count === 0 && (uncovered > 0 || Object.keys(rejected).length > 0)) {
     const reason =

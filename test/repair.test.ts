@@ -131,6 +131,15 @@ test('a file of which only an empty bucket is left is refused, not emptied', asy
   assert.match(result.reason ?? '', /No record can be reached/);
 });
 
+test('an empty part of another kind of database is not made a GDBM database', async (t) => {
+  for (const name of ['classic.pag', 'classic.dir', 'dumb.dat']) {
+    const path = join(await temporaryFolder(t), name);
+    await writeFile(path, '');
+    assert.equal((await repair(path, { lock: false })).action, 'refused');
+    assert.equal((await stat(path)).size, 0);
+  }
+});
+
 testWith(['python', 'flock'], 'a file that two kinds of machine wrote to has each key once', async (t) => {
   const path = join(await temporaryFolder(t), 'moved.db');
   await copyFile(fixture('arm64.db'), path);
