@@ -30,7 +30,7 @@ export function foundDatabase(checked: CheckResult): checked is CheckedDatabase 
 
 /** What went into a fresh database. */
 export interface RebuildResult extends BuildResult {
-  /** Records left out because another record or a structure begins inside them, so that their size is wrong. */
+  /** Records left out because another record, a bucket or the directory begins inside them, so that their size is wrong. */
   readonly overreaching: number;
   /**
    * Records left out because together they claim more bytes than the source has: an honest file's records do

@@ -8,7 +8,7 @@ import { openDatabase } from '../database/database.js';
 import type { OtherFile } from '../database/identify.js';
 import { identifyOther } from '../database/identify.js';
 import type { Survey } from '../database/survey.js';
-import { isSettled, survey } from '../database/survey.js';
+import { isSettled, owns, survey } from '../database/survey.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
 import { checkAvailChain } from './avail.js';
@@ -163,7 +163,8 @@ class Tally {
 
   take(examined: BucketExamination, fileSize: number, space: SpaceMap, bucketSize: number): void {
     const { site, records, rejected, free } = examined;
-    if (site.state === 'sound' || site.state === 'malformed') {
+    // A wrong entry may lead into the middle of records; only a bucket that proves itself claims its bytes.
+    if (records.length > 0 || (site.state === 'sound' && owns(site, site.firstSlot))) {
       this.#buckets++;
       space.add('bucket', site.offset, Math.min(bucketSize, fileSize - site.offset));
     }

@@ -19,7 +19,7 @@ export interface SpaceAccount {
   /** Ranges that are claimed more than once, all of them. */
   readonly overlapCount: number;
   /**
-   * Records inside which another record or a structure begins, as {@link extentName}. Both say that they were
+   * Records inside which another record, a bucket or the directory begins, as {@link extentName}. Both say that they were
    * stored; the one that reaches over the other's beginning has a wrong size.
    */
   readonly overreaching: ReadonlySet<string>;
@@ -127,7 +127,7 @@ export class SpaceMap {
   #overreaching(): Set<string> {
     const starts = this.#offsets
       .subarray(0, this.#count)
-      .filter((_, i) => this.#kinds[i] !== FREE)
+      .filter((_, i) => PROVED[this.#kinds[i]])
       .sort();
     const found = new Set<string>();
     for (let i = 0; i < this.#count; i++) {
@@ -175,7 +175,8 @@ export class SpaceMap {
   }
 }
 
-const FREE = SPACE_KINDS.indexOf('free');
+/** Lists of free space may be wrong themselves; the others prove what they are. */
+const PROVED = SPACE_KINDS.map((kind) => kind !== 'free' && kind !== 'avail');
 const RECORD = SPACE_KINDS.indexOf('record');
 
 /** A name for a range, for sets of ranges. */

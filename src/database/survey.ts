@@ -74,7 +74,7 @@ export async function survey(db: Database): Promise<Survey> {
     }
     siteOfSlot[slot] = index;
   }
-  return { sites: settleOverlaps(sites, bucketSize), siteOfSlot };
+  return { sites: settleOverlaps(sites, siteOfSlot, bucketSize), siteOfSlot };
 }
 
 /** Whether the slot leads to a bucket that says itself that the slot is its own. */
@@ -115,14 +115,10 @@ async function surveyBucket(db: Database, offset: number, firstSlot: number): Pr
   );
   const { bits, count, availCount } = bucket;
   const slots = runLength(directory, firstSlot);
-  const sound =
-    count >= 0 &&
-    count <= bucket.elements &&
-    bits >= 0 &&
-    bits <= directoryBits &&
-    availCount >= 0 &&
-    availCount <= BUCKET_AVAIL;
   const { used, commonHash } = majority(bucket, bits >= 0 && bits <= directoryBits ? bits : directoryBits);
+  // Any bytes may have a possible count; that it is also the right one is what tells a bucket.
+  const sound =
+    count === used && bits >= 0 && bits <= directoryBits && availCount >= 0 && availCount <= BUCKET_AVAIL;
   const site = { offset, firstSlot, slots, bits, count, availCount, used };
   const wiped = bucket.bytes.every((byte) => byte === bucket.bytes[0]);
   if (wiped) return { ...site, ownFirst: firstSlot, ownSlots: 0, state: 'wiped' };
@@ -150,21 +146,37 @@ function majority(bucket: BucketView, bits: number): { used: number; commonHash:
   return { used, commonHash };
 }
 
-/** Of two buckets that overlap, the one that is malformed or not at home where the directory has it gives way. */
-function settleOverlaps(sites: readonly BucketSite[], bucketSize: number): BucketSite[] {
+/**
+ * Of two buckets that overlap, the less believable one gives way: a malformed one to a sound one, and one that is
+ * not at home where the directory has it to one that is. Two that are both at home stay, and are found out by the
+ * account of bytes.
+ */
+function settleOverlaps(
+  sites: readonly BucketSite[],
+  siteOfSlot: Int32Array,
+  bucketSize: number,
+): BucketSite[] {
   const settled = [...sites];
   const order = sites.map((_, i) => i).sort((a, b) => sites[a].offset - sites[b].offset);
-  const doubtful = (site: BucketSite) => site.state !== 'sound' || !owns(site, site.firstSlot);
+  const belief = (index: number): 0 | 1 | 2 => {
+    const { state, ownFirst, ownSlots } = sites[index];
+    if (state !== 'sound') return 0;
+    return siteOfSlot.subarray(ownFirst, ownFirst + ownSlots).includes(index) ? 2 : 1;
+  };
+  const giveWay = (index: number) => {
+    settled[index] = { ...settled[index], state: 'overlapping' };
+  };
   let previous = -1;
   for (const index of order) {
     const site = settled[index];
     if (site.state === 'unread') continue;
     if (previous >= 0 && site.offset < settled[previous].offset + bucketSize) {
-      if (doubtful(site)) {
-        settled[index] = { ...site, state: 'overlapping' };
+      const [before, now] = [belief(previous), belief(index)];
+      if (now < 2 && now <= before) {
+        giveWay(index);
         continue;
       }
-      if (doubtful(settled[previous])) settled[previous] = { ...settled[previous], state: 'overlapping' };
+      if (before < 2) giveWay(previous);
     }
     previous = index;
   }
