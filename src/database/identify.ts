@@ -19,6 +19,22 @@ export interface OtherFile {
   readonly advice: string;
 }
 
+/** Kinds that a file says itself that it is, so that nothing of GDBM is to be looked for in it. */
+const DECLARED: readonly OtherFile['kind'][] = [
+  'sqlite',
+  'berkeley-db',
+  'dumbdbm',
+  'gdbm-dump-ascii',
+  'gdbm-dump-binary',
+  'gzip',
+  'zip',
+];
+
+/** Whether the file's own first bytes say that it is of this kind. */
+export function isDeclared({ kind }: OtherFile): boolean {
+  return DECLARED.includes(kind);
+}
+
 const BERKELEY_MAGICS = [0x00053162, 0x00061561, 0x00042253, 0x00040988];
 
 /**

@@ -12,6 +12,9 @@ export type RefusalCode =
   | 'no-lock-program'
   | 'exists'
   | 'changed'
+  | 'no-snapshot'
+  | 'ambiguous'
+  | 'not-intact'
   | 'io';
 
 /** A step at the file system was refused. The message says what was expected, what was found and what to do. */

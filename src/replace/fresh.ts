@@ -1,11 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
+import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { open, unlink } from 'node:fs/promises';
+import { chmod, copyFile, open, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Sink } from '../build/sink.js';
 import { requireRange, SourceError } from '../source/source.js';
 import { refusal } from './errors.js';
+
+/** Not made of the name of the file it is for, which may be as long as a name can be. */
+function freshPath(target: string): string {
+  return join(dirname(target), `.gdbm-doctor-${randomBytes(6).toString('hex')}.tmp`);
+}
+
+/** Whether a file's name is one that files in the making have: what has it and is at rest, a crash left. */
+export function isFreshName(name: string): boolean {
+  return /^\.gdbm-doctor-[0-9a-f]{12}\.tmp$/.test(name);
+}
 
 /**
  * A file that is being made: nobody knows its name yet and nobody else can read it. It is removed unless it is
@@ -31,13 +42,46 @@ export class FreshFile implements Sink {
    * @throws RefusedError
    */
   static async createBeside(target: string, signal?: AbortSignal): Promise<FreshFile> {
-    // Not made of the target's name, which may be as long as a name can be.
-    const name = `.gdbm-doctor-${randomBytes(6).toString('hex')}.tmp`;
-    const path = join(dirname(target), name);
+    const path = freshPath(target);
     try {
       return new FreshFile(path, await open(path, 'wx+', 0o600), target, signal);
     } catch (error) {
       throw refusal(error, dirname(target), 'make a file in the folder');
+    }
+  }
+
+  /**
+   * Makes a new file beside `target` that shares the blocks of an open one until either is written to (a reflink), as
+   * Btrfs, XFS and others can.
+   *
+   * @returns undefined where that is not possible
+   */
+  static async cloneBeside(
+    target: string,
+    from: FileHandle,
+    signal?: AbortSignal,
+  ): Promise<FreshFile | undefined> {
+    const path = freshPath(target);
+    const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = constants;
+    let handle: FileHandle | undefined;
+    try {
+      // By the open file, not by its name, which could lead elsewhere by now.
+      await copyFile(`/proc/self/fd/${from.fd}`, path, COPYFILE_EXCL | COPYFILE_FICLONE_FORCE);
+    } catch {
+      // Node has removed what it made of it.
+      return undefined;
+    }
+    try {
+      // It has the mode of the file that it was made of, and so was no more open to others than that one.
+      await chmod(path, 0o600);
+      handle = await open(path, 'r+');
+      const fresh = new FreshFile(path, handle, target, signal);
+      fresh.#size = (await handle.stat()).size;
+      return fresh;
+    } catch {
+      await handle?.close();
+      await unlink(path).catch(() => {});
+      return undefined;
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { lstat, open, realpath, stat } from 'node:fs/promises';
-import { refusal, requireRegularFile } from './errors.js';
+import { RefusedError, refusal, requireRegularFile } from './errors.js';
 import type { LockKind } from './lock.js';
 import { takeLock } from './lock.js';
 
@@ -71,5 +71,24 @@ export async function isStillNamed({ realPath, stats }: HeldFile): Promise<boole
     return now.ino === stats.ino && now.dev === stats.dev;
   } catch {
     return false;
+  }
+}
+
+/**
+ * A program that does not lock could have written meanwhile; its data must not be lost behind its back.
+ *
+ * @param during what was being done, such as `the repair`
+ * @throws RefusedError `changed`
+ */
+export async function requireUnchanged(held: HeldFile, during: string): Promise<void> {
+  const { handle, stats, path } = held;
+  const now = await handle.stat();
+  const written = now.size !== stats.size || now.mtimeMs !== stats.mtimeMs;
+  if (written || !(await isStillNamed(held))) {
+    throw new RefusedError(
+      'changed',
+      `${path}: expected it at rest during ${during}, found that another program ` +
+        `${written ? 'wrote to it' : 'put another file under its name'}. Nothing was changed; stop that program first.`,
+    );
   }
 }

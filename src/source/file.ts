@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Source } from './source.js';
 import { requireRange, SourceError } from './source.js';
@@ -25,17 +26,31 @@ export async function openFileSource(path: string): Promise<FileSource> {
   }
 }
 
+/**
+ * Smaller reads are done at once: handing one to another thread and back takes 20 times as long as a read of bytes that
+ * the kernel has (measured: 2 µs against 40 µs).
+ */
+const AT_ONCE = 128 * 1024;
+/** After so many milliseconds of them signals and timers get their turn. */
+const TURN = 20;
+
 /** A source over a file that somebody else opened and closes; its size is taken now. */
 export async function fileSource(handle: FileHandle): Promise<Source> {
   const { size } = await handle.stat();
+  let turn = performance.now();
   const source: Source = {
     size,
     async read(offset, length) {
       requireRange(source, offset, length);
       const bytes = new Uint8Array(length);
+      const now = performance.now();
+      const atOnce = length <= AT_ONCE && now - turn < TURN;
+      if (!atOnce) turn = now;
       let done = 0;
       while (done < length) {
-        const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
+        const bytesRead = atOnce
+          ? readSync(handle.fd, bytes, done, length - done, offset + done)
+          : (await handle.read(bytes, done, length - done, offset + done)).bytesRead;
         // Another program cut the file while it was being read.
         if (bytesRead === 0) {
           throw new SourceError(

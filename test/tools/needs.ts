@@ -16,10 +16,17 @@ const TOOLS = {
     found: () => runs('mkfifo', '--version') || runs('busybox', 'mkfifo', '--help'),
     get: 'coreutils',
   },
+  chown: { found: () => runs('chown', '--version') || runs('busybox', 'chown', '--help'), get: 'coreutils' },
+  flower: {
+    found: () =>
+      runs('redis-server', '--version') && existsSync(`${process.env['GDBM_DOCTOR_FLOWER']}/bin/celery`),
+    get: 'redis-server, and Flower with celery and redis in a virtual environment named in GDBM_DOCTOR_FLOWER',
+  },
   machines: {
     found: () => process.env['GDBM_DOCTOR_MACHINES'] !== undefined,
     get: 'the other machines with fixtures/machines.sh, and name their folder in GDBM_DOCTOR_MACHINES',
   },
+  shellcheck: { found: () => runs('shellcheck', '--version'), get: 'shellcheck' },
   root: { found: () => process.getuid?.() === 0, get: 'to be root' },
 } as const satisfies Record<string, { found: () => boolean; get: string }>;
 export type Tool = keyof typeof TOOLS;

@@ -1,0 +1,112 @@
+import { isMemory, isOverlay, networkKind } from '../filesystems.js';
+import type { VolumeProblem } from '../problem.js';
+import { problem } from '../problem.js';
+import { shellWord } from '../shellword.js';
+import type { MountFacts, VolumeFacts } from '../volumefacts.js';
+
+/** What the mount that the file lies on means for it. */
+export function judgeMount(facts: VolumeFacts): VolumeProblem[] {
+  const { mount } = facts;
+  // Of what is not there, the mount of a folder above says little: only that the volume is not mounted.
+  if (mount === undefined || facts.folder === undefined) return [];
+  return [
+    ...readOnly(facts, mount),
+    ...network(facts, mount),
+    ...mountedAlone(facts, mount),
+    ...sourceDeleted(facts, mount),
+    ...notMounted(facts, mount),
+    ...inMemory(facts, mount),
+  ];
+}
+
+function readOnly(facts: VolumeFacts, { line, isFile }: MountFacts): VolumeProblem[] {
+  const { realPath, file, folder } = facts;
+  const byMount = line?.options.includes('ro') === true;
+  const bySystem = line?.superOptions.includes('ro') === true;
+  const refused = file?.write === 'EROFS' || folder?.write === 'EROFS';
+  if (!byMount && !bySystem && !refused) return [];
+  const place = line?.mountPoint ?? realPath;
+  const advice = bySystem
+    ? `Look for disk errors in dmesg, then: mount -o remount,rw ${shellWord(place)}`
+    : `Mount it without :ro (Kubernetes: readOnly: false), or: gdbm-doctor repair ${shellWord(realPath)} -o OUT`;
+  return [
+    problem(
+      'volume-read-only',
+      `Expected to write ${isFile ? 'the file' : 'on the volume'} at ${place}, found it mounted read-only` +
+        `${bySystem ? ', the file system as a whole' : ''}.`,
+      line?.mountPoint === '/' && facts.inContainer
+        ? `Start the container without --read-only, or mount a volume at ${shellWord(facts.folderPath)}`
+        : advice,
+    ),
+  ];
+}
+
+function network({ realPath }: VolumeFacts, { line, fsType }: MountFacts): VolumeProblem[] {
+  const kind = fsType === undefined ? undefined : networkKind(fsType);
+  if (kind === undefined) return [];
+  const from = line === undefined ? '' : ` (${fsType}, ${line.source})`;
+  const options = [...(line?.options ?? []), ...(line?.superOptions ?? [])];
+  const unlocked = options.filter((one) => /^(nolock|local_lock=(all|flock)|nobrl)$/.test(one));
+  const here =
+    unlocked.length === 0 ? '' : ` It is mounted with ${unlocked.join(',')}: locks are of this machine only.`;
+  return [
+    problem(
+      'network-file-system',
+      `Expected a file system of this machine under ${realPath}, found ${kind.what}${from}: ${kind.unsafe}.${here}`,
+      'Keep the database on a local disk or block volume, and let programs of one machine only open it.',
+    ),
+  ];
+}
+
+function mountedAlone({ realPath, folderPath }: VolumeFacts, { isFile }: MountFacts): VolumeProblem[] {
+  if (isFile !== true) return [];
+  return [
+    problem(
+      'file-mounted-alone',
+      `Expected the folder of ${realPath} to be mounted, found the file mounted by itself: nothing can be renamed ` +
+        `over it, so that a repair copies into place, which a crash can leave half done.`,
+      `Mount the folder instead of the file: docker run -v HOSTFOLDER:${shellWord(folderPath)}`,
+    ),
+  ];
+}
+
+function sourceDeleted({ realPath }: VolumeFacts, { line }: MountFacts): VolumeProblem[] {
+  if (line?.root.endsWith('//deleted') !== true) return [];
+  return [
+    problem(
+      'mount-source-deleted',
+      `Expected what is mounted at ${line.mountPoint} to exist on the host, found it deleted or replaced there: ` +
+        `what is written to ${realPath} is lost.`,
+      `Copy it away now (cp ${shellWord(realPath)} OUT), then start the container again.`,
+    ),
+  ];
+}
+
+function notMounted(facts: VolumeFacts, { line, fsType }: MountFacts): VolumeProblem[] {
+  const overlay = fsType !== undefined && isOverlay(fsType);
+  // Without mountinfo an overlay is the only sign there is.
+  const isRoot = line === undefined ? overlay : line.mountPoint === '/';
+  if (!isRoot || !(overlay || facts.inContainer)) return [];
+  const { folderPath } = facts;
+  return [
+    problem(
+      'volume-not-mounted',
+      `Expected a volume at ${folderPath} or above it, found no mount: it lies on the container's own file system ` +
+        `(${fsType ?? 'of unknown type'}), and data here is lost with the container.`,
+      `Mount a volume there: docker run -v NAME:${shellWord(folderPath)} (Kubernetes: mountPath: ${shellWord(folderPath)})`,
+    ),
+  ];
+}
+
+function inMemory({ folderPath }: VolumeFacts, { line, fsType }: MountFacts): VolumeProblem[] {
+  if (fsType === undefined || !isMemory(fsType)) return [];
+  const place = line?.mountPoint ?? folderPath;
+  return [
+    problem(
+      'volume-in-memory',
+      `Expected a volume on a disk, found ${place} in memory (${fsType}): data here is gone when it is unmounted or ` +
+        `the machine stops.`,
+      `Mount a volume on a disk at ${shellWord(place)}, if the data is to stay.`,
+    ),
+  ];
+}

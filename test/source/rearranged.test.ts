@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { memorySource } from '../../src/source/memory.js';
+import { Rearrangement } from '../../src/source/rearranged.js';
+
+const BLOCK = 16;
+
+/** A file of blocks, the order they came to stand in, and a range of it. */
+const anyMixedFile = fc
+  .record({ bytes: fc.uint8Array({ minLength: 3 * BLOCK, maxLength: 12 * BLOCK }), seed: fc.nat() })
+  .chain(({ bytes }) => {
+    const blocks = Math.floor(bytes.length / BLOCK);
+    return fc.record({
+      bytes: fc.constant(bytes),
+      order: fc.shuffledSubarray([...Array(blocks).keys()], { minLength: blocks }),
+      from: fc.nat(bytes.length),
+      length: fc.nat(bytes.length),
+    });
+  });
+
+test('blocks that changed places read as where they belong, and each byte is told where it is', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyMixedFile, async ({ bytes, order, from, length }) => {
+      const mixed = Uint8Array.from(bytes);
+      order.forEach((home, now) => mixed.set(bytes.subarray(home * BLOCK, (home + 1) * BLOCK), now * BLOCK));
+      const moved = order
+        .map((home, now) => ({ home: home * BLOCK, at: now * BLOCK }))
+        .filter(({ home, at }) => home !== at);
+      const rearrangement = new Rearrangement(BLOCK, moved);
+      const source = rearrangement.of(memorySource(mixed));
+      const end = Math.min(bytes.length, from + length);
+      assert.deepEqual(await source.read(from, end - from), bytes.slice(from, end));
+      for (let at = 0; at < bytes.length; at++) assert.equal(mixed[rearrangement.whereIs(at)], bytes[at]);
+      const back = rearrangement.undone(source);
+      assert.deepEqual(await back.read(from, end - from), mixed.slice(from, end));
+    }),
+    { seed: 20261124 },
+  );
+});

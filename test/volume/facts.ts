@@ -1,0 +1,91 @@
+import type { Mount } from '../../src/volume/mountinfo.js';
+import type {
+  ContentFacts,
+  DatabaseFacts,
+  MountFacts,
+  PlaceFacts,
+  VolumeFacts,
+} from '../../src/volume/volumefacts.js';
+
+/** A volume at /data on a disk of this machine. */
+export const LINE: Mount = {
+  id: 40,
+  parentId: 27,
+  device: '8:1',
+  root: '/',
+  mountPoint: '/data',
+  options: ['rw', 'relatime'],
+  fsType: 'ext4',
+  source: '/dev/sda1',
+  superOptions: ['rw'],
+};
+
+export const FILE: PlaceFacts = {
+  kind: 'file',
+  uid: 1000,
+  gid: 1000,
+  mode: 0o644,
+  size: 1 << 20,
+  read: 'allowed',
+  write: 'allowed',
+};
+export const FOLDER: PlaceFacts = { ...FILE, kind: 'directory', mode: 0o755, size: 4096 };
+
+export const CONTENTS: ContentFacts = {
+  size: 1 << 20,
+  hasMagic: true,
+  other: { kind: 'unknown', what: 'something', advice: 'Check the path.' },
+  zeroTail: 0,
+};
+
+export const DATABASE: DatabaseFacts = {
+  byteOrder: 'little',
+  offsetBits: 64,
+  alignment: 8,
+  hashChar: 'signed',
+  nextBlock: 1 << 20,
+  blockSize: 4096,
+  size: 1 << 20,
+  healthy: true,
+};
+
+/** The mount of the file, other than it should be. */
+export function mounted(line: Partial<Mount>, facts: Partial<MountFacts> = {}): Partial<VolumeFacts> {
+  const whole = { ...LINE, ...line };
+  return { mount: { line: whole, fsType: whole.fsType, isFile: false, ...facts } };
+}
+
+/** A place at which nothing is wrong, on amd64, except for what is given. */
+export function place(changes: Partial<VolumeFacts> = {}): VolumeFacts {
+  return {
+    path: '/data/flower.db',
+    realPath: '/data/flower.db',
+    state: 'present',
+    barrier: undefined,
+    trouble: undefined,
+    file: FILE,
+    folder: FOLDER,
+    folderPath: '/data',
+    ancestor: '/data',
+    siblings: [],
+    user: { uid: 1000, gid: 1000 },
+    mount: { line: LINE, fsType: 'ext4', isFile: false },
+    space: { freeBytes: 1 << 30, totalBytes: 1 << 32, freeInodes: 1000, totalInodes: 2000 },
+    inContainer: true,
+    contents: CONTENTS,
+    holders: [],
+    machine: { arch: 'x64', byteOrder: 'little', hashChar: 'signed', alignment: 8 },
+    database: DATABASE,
+    unseen: [],
+    ...changes,
+  };
+}
+
+/** A place where there is no such file. */
+export const ABSENT: Partial<VolumeFacts> = {
+  state: 'missing',
+  file: undefined,
+  contents: undefined,
+  holders: undefined,
+  database: undefined,
+};

@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { machineFacts } from '../../src/volume/machine.js';
+
+test('the sign of char and the alignment are those of each machine', () => {
+  const facts = (arch: string, system = 'linux', endian: 'LE' | 'BE' = 'LE') => {
+    const { byteOrder, hashChar, alignment } = machineFacts(arch, system, endian);
+    return [byteOrder, hashChar, alignment];
+  };
+  assert.deepEqual(facts('x64'), ['little', 'signed', 8]);
+  assert.deepEqual(facts('ia32'), ['little', 'signed', 4]);
+  assert.deepEqual(facts('arm'), ['little', 'unsigned', 8]);
+  assert.deepEqual(facts('arm64'), ['little', 'unsigned', 8]);
+  assert.deepEqual(facts('arm64', 'darwin'), ['little', 'signed', 8]);
+  assert.deepEqual(facts('ppc64'), ['little', 'unsigned', 8]);
+  assert.deepEqual(facts('s390x', 'linux', 'BE'), ['big', 'unsigned', 8]);
+  assert.deepEqual(facts('riscv64'), ['little', 'unsigned', 8]);
+  assert.deepEqual(facts('a-new-one'), ['little', undefined, undefined]);
+});

@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { shellWord } from '../../src/volume/shellword.js';
+import { run } from '../tools/cli.js';
+
+test('a plain path stays, another one is quoted, a hidden character is shown', () => {
+  assert.equal(shellWord('/data/flower.db'), '/data/flower.db');
+  assert.equal(shellWord('-rf'), './-rf');
+  assert.equal(shellWord('/größe'), "'/größe'");
+  assert.equal(shellWord('/a\u202eb'), "$'/a\\xe2\\x80\\xaeb'");
+});
+
+test('a shell takes the word as the path', async () => {
+  for (const path of ["/it's $HOME `x`", '/back\\slash "q"', '/a b;c&d', '/*?[x]', '/ümlaut']) {
+    assert.equal((await run('sh', ['-c', `printf %s ${shellWord(path)}`])).stdout, path);
+  }
+});
