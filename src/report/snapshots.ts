@@ -1,0 +1,136 @@
+import type { ChalkInstance } from 'chalk';
+import { Chalk } from 'chalk';
+import type { ListedSnapshot } from '../snapshots/list.js';
+import type { Restored } from '../snapshots/restore.js';
+import { escapeText, safeSentence } from './escape.js';
+import { number } from './text.js';
+
+const PLAIN = new Chalk({ level: 0 });
+
+/** A folder of snapshots for a person: a line each, the newest first. */
+export function snapshotsText(
+  path: string,
+  { folder, snapshots }: { folder: string; snapshots: readonly ListedSnapshot[] },
+  now: Date,
+  style: ChalkInstance = PLAIN,
+): string {
+  const title = `${escapeText(path)}: ${count(snapshots.length, 'snapshot')} in ${escapeText(folder)}\n`;
+  if (snapshots.length === 0) return title;
+  const rows = snapshots.map((one) => [
+    one.id,
+    one.time.toISOString().replace('T', ' ').slice(0, 19),
+    ageInWords(now.getTime() - one.time.getTime()),
+    number(one.records),
+    number(one.bytes),
+  ]);
+  const head = ['id', 'time (UTC)', 'age', 'records', 'bytes'];
+  const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i].length)));
+  const line = (cells: readonly string[]) =>
+    // Numbers stand under each other by their last digits.
+    cells.map((cell, i) => (i < 3 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ');
+  const lines = rows.map((row, i) => `  ${line(row)}  ${noteOf(snapshots[i], style)}`.trimEnd());
+  return [`${title}  ${line(head)}  note`, ...lines].join('\n') + '\n';
+}
+
+/** The same as programs read it. */
+export function snapshotsJson(
+  path: string,
+  { folder, snapshots }: { folder: string; snapshots: readonly ListedSnapshot[] },
+  now: Date,
+): object {
+  return { path, folder, snapshots: snapshots.map((one) => snapshotJson(one, now)) };
+}
+
+/** What a restore did, for a person. */
+export function restoreText(restored: Restored, style: ChalkInstance = PLAIN): string {
+  const { path, action, reason, snapshot, output, backup, notes } = restored;
+  const done = action === 'restored' ? style.green('RESTORED') : 'nothing written';
+  const lines = [`${escapeText(path)}: ${done}`];
+  if (reason !== undefined) lines.push(`  ${safeSentence(reason)}`);
+  lines.push(
+    field('snapshot', snapshot.id),
+    field('records', number(snapshot.records)),
+    field('from', snapshot.path),
+  );
+  if (snapshot.poor) lines.push(field('', 'kept apart when it was taken: worse than the one before it'));
+  if (output !== undefined) lines.push(field('written to', output));
+  if (backup !== undefined) lines.push(field('as it was', backup));
+  for (const note of notes) lines.push(`  Note: ${escapeText(note)}`);
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+/** The same as programs read it. */
+export function restoreJson({ snapshot, ...restored }: Restored, now: Date): object {
+  const { path, action, reason, output, backup, notes } = restored;
+  return {
+    path,
+    action,
+    reason: reason ?? null,
+    snapshot: snapshotJson(snapshot, now),
+    output: output ?? null,
+    backup: backup ?? null,
+    notes,
+  };
+}
+
+/** A restore that could not be done; the database is as it was. */
+export function failedRestoreJson(path: string, code: string, message: string): object {
+  const nothing = { reason: message, snapshot: null, output: null, backup: null, notes: [] };
+  return { path, action: 'refused', error: { code, message }, ...nothing };
+}
+
+/** Snapshots that could not be listed. */
+export function failedSnapshotsJson(path: string, code: string, message: string): object {
+  return { path, folder: null, snapshots: [], error: { code, message } };
+}
+
+/**
+ * How long ago something was, in the largest unit that fits.
+ *
+ * @param age in milliseconds; negative for what is to come, as after a clock was set back
+ */
+export function ageInWords(age: number): string {
+  const seconds = Math.round(Math.abs(age) / 1000);
+  const [n, unit] =
+    seconds < 60
+      ? [seconds, 'second']
+      : seconds < 3600
+        ? [Math.floor(seconds / 60), 'minute']
+        : seconds < 86_400
+          ? [Math.floor(seconds / 3600), 'hour']
+          : [Math.floor(seconds / 86_400), 'day'];
+  // Names have whole seconds, and two snapshots of one second are told apart by a second in the name.
+  if (n === 0 || (unit === 'second' && age < 0)) return 'just now';
+  return age < 0 ? `in ${count(n, unit)}: clock?` : `${count(n, unit)} ago`;
+}
+
+function snapshotJson(one: ListedSnapshot, now: Date): object {
+  const { id, time, hash, records, bytes, poor, path, intact } = one;
+  return {
+    id,
+    time: time.toISOString(),
+    ageSeconds: Math.floor((now.getTime() - time.getTime()) / 1000),
+    hash,
+    records,
+    bytes,
+    poor,
+    path,
+    ...(intact !== undefined && { intact }),
+  };
+}
+
+function noteOf({ poor, intact }: ListedSnapshot, style: ChalkInstance): string {
+  const notes: string[] = [];
+  if (intact === false) notes.push(style.red('DAMAGED'));
+  if (intact === true) notes.push('intact');
+  if (poor) notes.push(style.yellow('kept apart: worse than the one before'));
+  return notes.join(', ');
+}
+
+function field(name: string, value: string): string {
+  return `  ${name.padEnd(12)} ${safeSentence(value).replaceAll('\n', '\\x0a')}`;
+}
+
+function count(n: number, what: string): string {
+  return `${number(n)} ${what}${n === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,106 @@
+import { constants } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { RefusedError } from '../replace/errors.js';
+import { isFreshName } from '../replace/fresh.js';
+import { takeLock } from '../replace/lock.js';
+import { decodeName, snapshotId } from './name.js';
+import { leadsTo } from './realpath.js';
+import type { Snapshot } from './snapshot.js';
+import { byAge } from './snapshot.js';
+
+/** Seconds to wait for another process that takes a snapshot of the same database. */
+const WAIT = 30;
+/** Without a lock a file that is being made looks like one that a crash left, but not for so many milliseconds. */
+const ABANDONED = 60 * 60 * 1000;
+
+/**
+ * The folder of a database's snapshots, which need not exist.
+ *
+ * @param dir the one that was named; else it is `.NAME.snapshots` beside the database
+ */
+export async function snapshotFolder(dbPath: string, dir?: string): Promise<string> {
+  if (dir !== undefined) return resolve(dir);
+  const path = await leadsTo(dbPath);
+  return join(dirname(path), `.${basename(path)}.snapshots`);
+}
+
+/**
+ * Makes the folder if it is not there, private to this user.
+ *
+ * @throws RefusedError or NodeJS.ErrnoException
+ */
+export async function requireFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  await requireRealFolder(path);
+}
+
+/** A link could lead the copies of a private file to where others read them. */
+async function requireRealFolder(path: string): Promise<void> {
+  const stats = await lstat(path);
+  if (stats.isDirectory()) return;
+  const found = stats.isSymbolicLink() ? 'a symbolic link' : 'something else';
+  throw new RefusedError(
+    'not-a-file',
+    `${path}: expected a folder of snapshots, found ${found}. Name the folder itself with --snapshots DIR.`,
+  );
+}
+
+/**
+ * The snapshots in a folder, the newest first; none where there is no folder. What does not have a snapshot's name,
+ * and links, are none.
+ *
+ * @throws RefusedError or NodeJS.ErrnoException
+ */
+export async function readFolder(folder: string): Promise<Snapshot[]> {
+  const found: Snapshot[] = [];
+  try {
+    await requireRealFolder(folder);
+    for (const text of await readdir(folder)) {
+      const name = decodeName(text);
+      if (name === undefined) continue;
+      const path = join(folder, text);
+      const stats = await lstat(path).catch(() => undefined);
+      if (stats?.isFile()) found.push({ ...name, id: snapshotId(name), bytes: stats.size, path });
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  return found.sort(byAge);
+}
+
+/**
+ * Keeps other processes from taking snapshots here until the handle is closed, where there are locks.
+ *
+ * @throws RefusedError `locked` where another one does not end
+ */
+export async function lockFolder(
+  folder: string,
+  signal?: AbortSignal,
+): Promise<{ handle: FileHandle; locked: boolean }> {
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await takeLock(handle.fd, folder, 'exclusive', WAIT, signal);
+    return { handle, locked: true };
+  } catch (error) {
+    // Two at once without a lock cost at most a snapshot twice; none at all would cost more.
+    if (error instanceof RefusedError && error.code !== 'locked') return { handle, locked: false };
+    await handle.close();
+    throw error;
+  }
+}
+
+/** Removes files that a crash left half-made. */
+export async function removeLeftovers(folder: string, locked: boolean): Promise<void> {
+  for (const name of (await readdir(folder)).filter(isFreshName)) {
+    const path = join(folder, name);
+    const stats = await lstat(path).catch(() => undefined);
+    if (!stats?.isFile()) continue;
+    if (locked || Date.now() - stats.mtimeMs > ABANDONED) await unlink(path).catch(() => {});
+  }
+}

@@ -1,0 +1,38 @@
+import { refusal } from '../replace/errors.js';
+import { readFolder, snapshotFolder } from './folder.js';
+import { isIntact } from './open.js';
+import type { Snapshot } from './snapshot.js';
+
+/** A snapshot as it is listed. */
+export interface ListedSnapshot extends Snapshot {
+  /** Whether its bytes are those that were judged; only where that was asked for. */
+  readonly intact?: boolean;
+}
+
+export interface ListOptions {
+  /** The folder of the snapshots; `.NAME.snapshots` beside the database by default. */
+  readonly dir?: string | undefined;
+  /** Whether to read each one and compare its hash. */
+  readonly verify?: boolean;
+}
+
+/**
+ * The snapshots of a database, the newest first; the database itself need not exist. Reads only.
+ *
+ * @throws RefusedError if the folder cannot be read
+ */
+export async function listSnapshots(
+  dbPath: string,
+  { dir, verify = false }: ListOptions = {},
+): Promise<{ folder: string; snapshots: ListedSnapshot[] }> {
+  let folder = dir ?? dbPath;
+  try {
+    folder = await snapshotFolder(dbPath, dir);
+    const snapshots: ListedSnapshot[] = await readFolder(folder);
+    if (!verify) return { folder, snapshots };
+    for (const [i, one] of snapshots.entries()) snapshots[i] = { ...one, intact: await isIntact(one) };
+    return { folder, snapshots };
+  } catch (error) {
+    throw refusal(error, folder, 'read the snapshots');
+  }
+}

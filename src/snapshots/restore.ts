@@ -1,0 +1,190 @@
+import type { FileHandle } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { dress } from '../replace/dress.js';
+import { RefusedError } from '../replace/errors.js';
+import type { FreshFile } from '../replace/fresh.js';
+import { placeFile, replaceFile } from '../replace/replace.js';
+import type { HeldFile } from '../replace/target.js';
+import { holdFile, requireUnchanged } from '../replace/target.js';
+import { contentHash } from './contenthash.js';
+import { copyBeside } from './copy.js';
+import { restoringRefused } from './errors.js';
+import { readFolder, snapshotFolder } from './folder.js';
+import { openSnapshot } from './open.js';
+import { leadsTo } from './realpath.js';
+import { selectSnapshot } from './select.js';
+import type { Snapshot } from './snapshot.js';
+import { shortHash } from './snapshot.js';
+
+export interface RestoreOptions {
+  /** The folder of the snapshots; `.NAME.snapshots` beside the database by default. */
+  readonly dir?: string | undefined;
+  /** Seconds to wait for another process that holds the database; 0 by default. */
+  readonly wait?: number;
+  /** Whether to lock the database as libgdbm does; done by default. */
+  readonly lock?: boolean;
+  /** Says what would be done and writes nothing. */
+  readonly dryRun?: boolean;
+  /** Ends it; the database is as it was, unless it is already replaced. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a restore did. */
+export interface Restored {
+  readonly path: string;
+  /** `none`: nothing was written, because it was a dry run or the database is already what the snapshot is. */
+  readonly action: 'restored' | 'none';
+  /** Why nothing was written. */
+  readonly reason: string | undefined;
+  readonly snapshot: Snapshot;
+  /** Where the database is now. */
+  readonly output: string | undefined;
+  /** Where the database as it was is; undefined where there was none. */
+  readonly backup: string | undefined;
+  /** What else the operator should know. */
+  readonly notes: readonly string[];
+}
+
+/** Folders' modes without what a data file is not to have: execution, and writing by others than its owner. */
+const FILE_MODE = 0o644;
+
+/**
+ * Brings a snapshot back, as safely as a repair writes: a fresh file is made beside the database, synced, read back
+ * and compared with the snapshot's hash, and only then takes the name; the database as it was stays as `NAME.~1~`.
+ *
+ * @param id the beginning of the snapshot's time or hash; the newest good one without it
+ * @throws RefusedError nothing was changed
+ */
+export async function restoreSnapshot(
+  dbPath: string,
+  id?: string,
+  options: RestoreOptions = {},
+): Promise<Restored> {
+  try {
+    const folder = await snapshotFolder(dbPath, options.dir);
+    const snapshot = selectSnapshot(await readFolder(folder), id, folder);
+    const handle = await openSnapshot(snapshot);
+    try {
+      return await restoreFrom(handle, snapshot, dbPath, options);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw restoringRefused(error, dbPath);
+  }
+}
+
+async function restoreFrom(
+  handle: FileHandle,
+  snapshot: Snapshot,
+  dbPath: string,
+  options: RestoreOptions,
+): Promise<Restored> {
+  const { signal, dryRun = false, wait = 0, lock = true } = options;
+  const hash = await contentHash(handle, signal);
+  requireIntact(snapshot, hash);
+  const nothing = { path: dbPath, action: 'none', snapshot, output: undefined, backup: undefined } as const;
+  if (dryRun) {
+    return { ...nothing, reason: 'Dry run: nothing was written. The snapshot is intact.', notes: [] };
+  }
+  const realPath = await leadsTo(dbPath);
+  if (!(await exists(realPath))) {
+    const notes = await placeNew(handle, hash, snapshot, realPath, signal);
+    return { ...nothing, action: 'restored', reason: undefined, output: realPath, notes };
+  }
+  const held = await holdFile(dbPath, { lock: 'exclusive', wait, noLock: !lock, signal });
+  try {
+    if (held.stats.size === snapshot.bytes && (await contentHash(held.handle, signal)) === hash) {
+      return { ...nothing, reason: 'It is byte for byte what the snapshot is.', notes: [] };
+    }
+    return {
+      ...nothing,
+      action: 'restored',
+      reason: undefined,
+      output: held.realPath,
+      ...(await replaceHeld(held, handle, hash, snapshot, signal)),
+    };
+  } finally {
+    await held.release();
+  }
+}
+
+async function replaceHeld(
+  held: HeldFile,
+  handle: FileHandle,
+  hash: string,
+  snapshot: Snapshot,
+  signal?: AbortSignal,
+): Promise<{ backup: string | undefined; notes: string[] }> {
+  const fresh = await copyBeside(held.realPath, handle, signal);
+  try {
+    await requireCopied(fresh, hash, snapshot, signal);
+    const notes = await dress(held, fresh);
+    await requireUnchanged(held, 'the restore');
+    const { backup, how } = await replaceFile(held, fresh, true);
+    if (held.isLink) {
+      notes.push(`A symbolic link led to ${held.realPath}, which was replaced; the link is as it was.`);
+    }
+    if (how === 'copied-into-place') {
+      notes.push('The file is mounted by itself, so its contents were replaced instead of its name.');
+    }
+    return { backup, notes };
+  } finally {
+    await fresh.close();
+  }
+}
+
+/** Where there is no database, the new one belongs to whom its folder belongs to. */
+async function placeNew(
+  handle: FileHandle,
+  hash: string,
+  snapshot: Snapshot,
+  realPath: string,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const { uid, gid, mode } = await stat(dirname(realPath));
+  const fresh = await copyBeside(realPath, handle, signal);
+  try {
+    await requireCopied(fresh, hash, snapshot, signal);
+    const owned = await fresh.adopt({ uid, gid, mode: mode & FILE_MODE });
+    await fresh.sync();
+    await placeFile(fresh, realPath);
+    if (owned) return ['There was no database; the new one has the owner of its folder.'];
+    return [`There was no database. If its program cannot open the new one: chown ${uid}:${gid}.`];
+  } finally {
+    await fresh.close();
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function requireIntact(snapshot: Snapshot, hash: string): void {
+  if (shortHash(hash) === snapshot.hash) return;
+  throw new RefusedError(
+    'not-intact',
+    `${snapshot.path}: expected bytes with the hash ${snapshot.hash}, found ${shortHash(hash)}: the snapshot is ` +
+      'damaged. Nothing was changed; take another one with --at, and look at all with: snapshots --verify',
+  );
+}
+
+async function requireCopied(
+  fresh: FreshFile,
+  hash: string,
+  { path }: Snapshot,
+  signal?: AbortSignal,
+): Promise<void> {
+  if ((await contentHash(fresh.handle, signal)) === hash) return;
+  throw new RefusedError(
+    'io',
+    `${path}: expected a copy with the same bytes, found others. Nothing was changed; check the disk.`,
+  );
+}
