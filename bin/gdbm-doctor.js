@@ -4,10 +4,18 @@ import { main } from '../dist/cli/main.js';
 // A reader that went away is dealt with where the write fails; the streams' own events must not end the process.
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  // A mistake in the program must not end as "damaged" does.
-  process.stderr.write(`gdbm-doctor: unexpected: ${error instanceof Error ? error.stack : String(error)}\n`);
-  process.exitCode = 2;
-}
+// No `await` here: the bundle is CommonJS, which has none outside of functions. Until the program has ended by itself
+// it has failed.
+process.exitCode = 2;
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error) => {
+    // A mistake in the program must not end as "damaged" does.
+    process.stderr.write(
+      `gdbm-doctor: unexpected: ${error instanceof Error ? error.stack : String(error)}\n`,
+    );
+    process.exitCode = 2;
+  },
+);

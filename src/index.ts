@@ -10,3 +10,16 @@ export type { LostRecords, RepairAction, RepairOptions, RepairResult } from './r
 export { repair } from './repair.js';
 export type { RefusalCode } from './replace/errors.js';
 export { RefusedError } from './replace/errors.js';
+export type { Snapshot } from './snapshots/snapshot.js';
+export type { JudgedFile, Taken, TakeOptions } from './snapshots/take.js';
+export { takeSnapshot } from './snapshots/take.js';
+export { isWorse } from './snapshots/worse.js';
+export type { ListedSnapshot, ListOptions } from './snapshots/list.js';
+export { listSnapshots } from './snapshots/list.js';
+export type { Restored, RestoreOptions } from './snapshots/restore.js';
+export { restoreSnapshot } from './snapshots/restore.js';
+export type { DiagnoseOptions, VolumeDiagnosis } from './volume/diagnose.js';
+export { diagnoseVolume } from './volume/diagnose.js';
+export type { ProblemSeverity, VolumeCode, VolumeProblem } from './volume/problem.js';
+export { VOLUME_CODES } from './volume/problem.js';
+export type { DatabaseFacts, VolumeFacts } from './volume/volumefacts.js';

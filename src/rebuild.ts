@@ -2,18 +2,21 @@ import { DatabaseBuilder } from './build/builder.js';
 import type { BuildResult, BuildSpec } from './build/builder.js';
 import type { Sink } from './build/sink.js';
 import type { CheckResult, FileFormat } from './check/check.js';
-import { check } from './check/check.js';
 import type { SpaceAccount } from './check/space.js';
 import { extentName } from './check/space.js';
+import { check } from './examine.js';
 import { openDatabase } from './database/database.js';
 import type { Database } from './database/database.js';
 import { Lookup } from './database/lookup.js';
-import type { Survey } from './database/survey.js';
+import type { SearchedSurvey } from './orphans/adopt.js';
 import { equalBytes } from './format/bytes.js';
 import type { HashChar } from './format/hash.js';
 import { KeyHasher } from './format/hash.js';
 import { offsetSize } from './format/layout.js';
-import type { SalvagedBatch, SalvagedRecord } from './salvage/salvage.js';
+import { salvageDeleted } from './salvage/deleted.js';
+import { salvageStale } from './salvage/stale.js';
+import type { Addition, SalvagedBatch, SalvagedRecord } from './salvage/salvage.js';
+import type { RecordFilter } from './profile/leaveout.js';
 import { readSalvaged } from './salvage/read.js';
 import { salvage } from './salvage/salvage.js';
 import { cached } from './source/cached.js';
@@ -22,6 +25,15 @@ import { readChunks } from './source/source.js';
 
 /** A check that found a database. */
 export type CheckedDatabase = CheckResult & { readonly format: FileFormat; readonly space: SpaceAccount };
+
+/** What a fresh database gets besides what is in force, never over a better record of the same key. */
+export interface Added {
+  readonly include: readonly Addition[];
+  /** Records with the provenance `carved`, the most likely one of a key first. */
+  readonly carved: SalvagedBatch;
+}
+
+const NOTHING_ADDED: Added = { include: [], carved: [] };
 
 /** Whether a check found a database, of whatever state. */
 export function foundDatabase(checked: CheckResult): checked is CheckedDatabase {
@@ -37,6 +49,8 @@ export interface RebuildResult extends BuildResult {
    * not overlap, and one made to look otherwise must not fill a disk.
    */
   readonly overclaimed: number;
+  /** Records left out because the program that the database belongs to could not load it with them. */
+  readonly leftOut: number;
 }
 
 /** The fresh database does not hold what was meant to be in it. */
@@ -61,19 +75,22 @@ export function specOf({ geometry, extended, byteOrder, layout, variant }: FileF
  * Writes a fresh database with every record that can be had from a damaged one, of the same kind.
  *
  * @param checked what the check of the same database said
+ * @param keep which of the records go into it; all where it is left out
  */
 export async function rebuild(
   db: Database,
-  survey: Survey,
+  survey: SearchedSurvey,
   checked: CheckedDatabase,
   sink: Sink,
+  added: Added = NOTHING_ADDED,
+  keep?: RecordFilter,
 ): Promise<RebuildResult> {
   const target = targetHash(checked.format);
   const room = Math.max(db.source.size, SMALL_DIRECTORY);
   const maxDirectoryBits = Math.floor(Math.log2(room / offsetSize(db.format.layout)));
   const builder = new DatabaseBuilder(sink, { ...specOf(checked.format), maxDirectoryBits });
-  const left = { overreaching: 0, overclaimed: 0 };
-  const kept = recordsToKeep(db, survey, checked, left);
+  const left = { overreaching: 0, overclaimed: 0, leftOut: 0 };
+  const kept = filtered(recordsToKeep(db, survey, checked, left, added), left, keep);
   for await (const { record, bytes } of readSalvaged(db.source, kept, 'whole')) {
     const { offset, keySize, dataSize } = record;
     await builder.add({
@@ -94,10 +111,12 @@ export async function rebuild(
  */
 export async function verify(
   db: Database,
-  survey: Survey,
+  survey: SearchedSurvey,
   checked: CheckedDatabase,
   built: RebuildResult,
   fresh: Source,
+  added: Added = NOTHING_ADDED,
+  keep?: RecordFilter,
 ): Promise<CheckResult> {
   const result = await check(fresh);
   const trouble = result.findings.find((one) => one.severity !== 'note');
@@ -120,7 +139,7 @@ export async function verify(
   const seen = new Set<number>();
   let same = 0;
   let different = 0;
-  const kept = recordsToKeep(db, survey, checked, { overreaching: 0, overclaimed: 0 });
+  const kept = filtered(keepable(db, survey, checked, added), { leftOut: 0 }, keep);
   for await (const { record, bytes } of readSalvaged(db.source, kept, 'whole')) {
     const at = await whereStored(db.source, record, bytes, lookup, near);
     if (at === undefined || seen.has(at)) different++;
@@ -139,6 +158,28 @@ export async function verify(
   return result;
 }
 
+/** Every record that a fresh database could hold, in the order in which they are stored: of two with one key the first. */
+export function keepable(
+  db: Database,
+  survey: SearchedSurvey,
+  checked: CheckedDatabase,
+  added: Added = NOTHING_ADDED,
+): AsyncGenerator<SalvagedBatch> {
+  return recordsToKeep(db, survey, checked, { overreaching: 0, overclaimed: 0 }, added);
+}
+
+async function* filtered(
+  batches: AsyncIterable<SalvagedBatch>,
+  left: { leftOut: number },
+  keep?: RecordFilter,
+): AsyncGenerator<SalvagedBatch> {
+  for await (const batch of batches) {
+    const kept = keep === undefined ? batch : batch.filter(keep);
+    left.leftOut += batch.length - kept.length;
+    yield kept;
+  }
+}
+
 /** Keys that tell decide; where none does, either hash is right for every key there is. */
 function targetHash({ hashChar }: FileFormat): HashChar {
   return hashChar === 'undetermined' ? 'signed' : hashChar;
@@ -150,9 +191,10 @@ function targetHash({ hashChar }: FileFormat): HashChar {
  */
 async function* recordsToKeep(
   db: Database,
-  survey: Survey,
+  survey: SearchedSurvey,
   checked: CheckedDatabase,
   left: { overreaching: number; overclaimed: number },
+  added: Added,
 ): AsyncGenerator<SalvagedBatch> {
   const target = targetHash(checked.format);
   const { overreaching } = checked.space;
@@ -160,7 +202,7 @@ async function* recordsToKeep(
   let claimable = db.source.size;
   let foreign = 0;
   for (const pass of ['native', 'foreign'] as const) {
-    if (pass === 'foreign' && foreign === 0) return;
+    if (pass === 'foreign' && foreign === 0) break;
     for await (const batch of salvage(db, survey)) {
       const wanted = batch.filter((record) => isNative(record) === (pass === 'native'));
       foreign += batch.length - wanted.length;
@@ -176,6 +218,34 @@ async function* recordsToKeep(
       });
     }
   }
+  for await (const batch of additions(db, survey, checked, added)) {
+    // Never over a better one: of two with one key the first is kept.
+    yield batch.filter(({ keySize, dataSize }) => {
+      const fits = keySize + dataSize <= claimable;
+      if (fits) claimable -= keySize + dataSize;
+      return fits;
+    });
+  }
+}
+
+/** What a repair adds if it is asked to, as far as nothing in force lies on its bytes. */
+async function* additions(
+  db: Database,
+  survey: SearchedSurvey,
+  { space }: CheckedDatabase,
+  { include, carved }: Added,
+): AsyncGenerator<SalvagedBatch> {
+  const wanted = new Set<string>(include);
+  const whole = (batch: SalvagedBatch) =>
+    batch.filter(
+      ({ provenance, offset, keySize, dataSize }) =>
+        wanted.has(provenance) && !space.isUsed(offset, keySize + dataSize),
+    );
+  if (wanted.has('stale') || wanted.has('deleted')) {
+    for await (const batch of salvageStale(db, survey)) yield whole(batch);
+  }
+  if (wanted.has('deleted')) for await (const batch of salvageDeleted(db, survey)) yield whole(batch);
+  yield whole(carved);
 }
 
 async function hashFor(source: Source, record: SalvagedRecord, target: HashChar): Promise<number> {

@@ -1,5 +1,5 @@
 import type { Database } from './database/database.js';
-import { survey } from './database/survey.js';
+import { search } from './examine.js';
 import { readSalvaged } from './salvage/read.js';
 import type { SalvagedRecord } from './salvage/salvage.js';
 import { salvage } from './salvage/salvage.js';
@@ -18,7 +18,8 @@ export interface KeyAndValue extends SalvagedRecord {
  */
 export async function* readRecords(db: Database): AsyncGenerator<KeyAndValue> {
   const { source } = db;
-  for await (const { record, bytes } of readSalvaged(source, salvage(db, await survey(db)), 'key')) {
+  const { survey } = await search(db);
+  for await (const { record, bytes } of readSalvaged(source, salvage(db, survey), 'key')) {
     const { offset, keySize, dataSize } = record;
     yield {
       ...record,

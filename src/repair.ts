@@ -1,22 +1,38 @@
-import { lstat } from 'node:fs/promises';
+import { lstat, open } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import type { BuildSpec } from './build/builder.js';
 import { DatabaseBuilder } from './build/builder.js';
 import type { CheckResult } from './check/check.js';
-import { check, checkDatabase } from './check/check.js';
+import { checkDatabase } from './check/check.js';
+import type { RejectedElement } from './check/record.js';
+import type { Report } from './examine.js';
+import { check, openSearched } from './examine.js';
+import type { WantedProfile } from './contents.js';
+import { collectLost, withProfile } from './contents.js';
+import type { LostElement } from './profile/detect.js';
+import type { ProfileResult } from './profile/inspect.js';
+import { checkProfile } from './profile/inspect.js';
+import type { RecordFilter } from './profile/leaveout.js';
+import { filterFor } from './profile/leaveout.js';
+import { profileOf } from './profile/profiles.js';
+import { quarantine } from './quarantine.js';
+import type { CarvedFind } from './salvage/carved.js';
+import { carveValues, recordsOf } from './salvage/carved.js';
+import type { Addition, Provenance, SalvagedBatch } from './salvage/salvage.js';
+import { provenanceOf } from './salvage/salvage.js';
+import { salvageStale } from './salvage/stale.js';
 import type { Database } from './database/database.js';
-import { openDatabase } from './database/database.js';
 import { identifyOther } from './database/identify.js';
-import type { Survey } from './database/survey.js';
-import { survey } from './database/survey.js';
+import type { SearchedSurvey } from './orphans/adopt.js';
 import { LAYOUT_64 } from './format/layout.js';
 import type { RebuildResult } from './rebuild.js';
-import { foundDatabase, rebuild, verify } from './rebuild.js';
-import { RefusedError, refusal } from './replace/errors.js';
+import { keepable, foundDatabase, rebuild, verify } from './rebuild.js';
+import { dress } from './replace/dress.js';
+import { refusal } from './replace/errors.js';
 import { FreshFile } from './replace/fresh.js';
 import { placeFile, replaceFile } from './replace/replace.js';
 import type { HeldFile } from './replace/target.js';
-import { holdFile, isStillNamed } from './replace/target.js';
+import { holdFile, requireUnchanged } from './replace/target.js';
 import { abortable } from './source/abortable.js';
 import { fileSource } from './source/file.js';
 import type { Source } from './source/source.js';
@@ -33,6 +49,21 @@ export interface RepairOptions {
   readonly wait?: number;
   /** Whether to lock the file as libgdbm does; done by default. */
   readonly lock?: boolean;
+  /** What else than what is in force the fresh database gets, where nothing better has the key. */
+  readonly include?: readonly Addition[];
+  /** Keys that may be before a value whose element is gone, besides those that the file itself still knows. */
+  readonly expectKeys?: readonly Uint8Array[];
+  /**
+   * The program whose database it is, or `auto` to find it by the keys: the fresh database is without what would keep
+   * that program from loading it. Where it is left out, or `none`, no record is left out.
+   */
+  readonly profile?: WantedProfile;
+  /** Writes what was found but is not in the fresh database here, a line of JSON each; the name must be free. */
+  readonly quarantine?: string;
+  /** Refuses to write if more records would be lost: a number, or a share of all records, 0 to 1. */
+  readonly maxLoss?: { readonly records: number } | { readonly share: number } | undefined;
+  /** Told how far long work is. */
+  readonly report?: Report;
   /** Ends the repair; the source is as it was, unless it is already replaced. */
   readonly signal?: AbortSignal;
 }
@@ -47,10 +78,14 @@ export type RepairAction = 'none' | 'repaired' | 'refused';
 export interface RepairResult {
   readonly path: string;
   readonly action: RepairAction;
+  /** Whether it was refused only by the limit that the user set. */
+  readonly limited?: boolean;
   /** Why nothing was written, or what a dry run would have done. */
   readonly reason: string | undefined;
-  /** The source before the repair. */
+  /** The source before the repair; with what was found inside, where a profile was asked for. */
   readonly before: CheckResult;
+  /** What is inside of the records that can be kept; undefined where it was not asked for. */
+  readonly profile: ProfileResult | undefined;
   /** The fresh database, read back. */
   readonly after: CheckResult | undefined;
   /** Where the fresh database is; the source's own name unless another was asked for. */
@@ -60,6 +95,16 @@ export interface RepairResult {
   /** Records in the fresh database, or that would be. */
   readonly kept: number;
   readonly lost: LostRecords;
+  /** Records that were found, by how; `stale` and `deleted` ones are kept only if that was asked for. */
+  readonly found: Readonly<Record<Provenance, number>>;
+  /** Of the carved values, which are looked for only if something is lost, those with a key; others cannot be kept. */
+  readonly carvedWithKey: number;
+  /** Hashes of which no bucket is left, from `first` to before `end`; at most 100 ranges. */
+  readonly uncoveredRanges: readonly { first: number; end: number }[];
+  /** What is known of lost records; at most 100 of them. */
+  readonly lostDetails: readonly RejectedElement[];
+  /** Where what was found but not kept was written. */
+  readonly quarantine: string | undefined;
   /** What else the operator should know. */
   readonly notes: readonly string[];
 }
@@ -103,19 +148,27 @@ export async function repair(path: string, options: RepairOptions = {}): Promise
 async function repairHeld(held: HeldFile, options: RepairOptions): Promise<RepairResult> {
   // 2. Check it.
   const source = abortable(await fileSource(held.handle), options.signal);
-  const subject = await examine(source, held.path);
+  const subject = await examine(source, held.path, options);
   const { checked } = subject;
+  const inside = await lookInside(subject, options);
+  const { profile, keep } = inside;
   const outcome: RepairResult = {
     path: held.path,
     action: 'none',
     reason: undefined,
-    before: checked,
+    before: withProfile({ checked, profile }),
+    profile,
     after: undefined,
     output: undefined,
     backup: undefined,
-    kept: checked.records.count - (checked.space?.overreaching.size ?? 0),
-    lost: lostRecords(checked),
-    notes: [],
+    kept: checked.records.count - (checked.space?.overreaching.size ?? 0) - inside.leftOut,
+    lost: lostRecords(checked, { leftOut: inside.leftOut }),
+    found: subject.found,
+    carvedWithKey: subject.carvedRecords.length,
+    uncoveredRanges: subject.uncoveredRanges,
+    lostDetails: subject.lostDetails,
+    quarantine: undefined,
+    notes: inside.notes,
   };
 
   // 3. Leave alone what needs nothing, and what nothing is left of.
@@ -123,7 +176,9 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
     const { what, advice } = checked.other!;
     return { ...outcome, action: 'refused', reason: `This is ${what}. ${advice}` };
   }
-  if (checked.verdict === 'healthy' && options.output === undefined) return outcome;
+  if (checked.verdict === 'healthy' && keep === undefined && options.output === undefined) {
+    return outcome.before.verdict === 'healthy' ? outcome : { ...outcome, reason: NOT_MENDED };
+  }
   if (checked.size === 0 && /\.(pag|dir|dat)$/.test(held.realPath)) {
     const reason =
       'This file holds nothing, and its name is one that ndbm, sdbm and dbm.dumb databases have, ' +
@@ -131,32 +186,48 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
     return { ...outcome, action: 'refused', reason };
   }
   const { count, uncovered, rejected } = checked.records;
-  if (checked.size > 0 && count === 0 && (uncovered > 0 || Object.keys(rejected).length > 0)) {
+  const carvedOnly = options.include?.includes('carved') === true && subject.carvedRecords.length > 0;
+  const takesEmpty = profile !== undefined && profileOf(profile.name).startsEmpty;
+  const unreachable = count === 0 && (uncovered > 0 || Object.keys(rejected).length > 0);
+  if (checked.size > 0 && unreachable && !carvedOnly && !takesEmpty) {
     const reason =
       'No record can be reached: the directory, or every bucket with records that it led to, is gone. ' +
-      'A repaired file would be empty, so the file is left as it is. Restore it from a copy if there is one.';
+      'A repaired file would be empty, so the file is left as it is. Restore it from a copy if there is one.' +
+      (subject.carvedRecords.length === 0
+        ? ''
+        : ` ${subject.carvedRecords.length} values were found by their shape alone: --include carved keeps them.`);
     return { ...outcome, action: 'refused', reason };
   }
+  const tooMuch = exceedsLimit(outcome.lost, outcome.kept, options.maxLoss);
+  if (tooMuch !== undefined) return { ...outcome, action: 'refused', limited: true, reason: tooMuch };
   if (options.dryRun) {
     return { ...outcome, reason: 'Dry run: nothing was written. The records counted as kept would be.' };
   }
 
   if (options.output !== undefined) await requireFree(options.output);
+  if (options.quarantine !== undefined) await requireFree(options.quarantine);
 
   // 4. Build a fresh file beside the place where it is to be, sync it, read it back and compare it.
   const fresh = await FreshFile.createBeside(options.output ?? held.realPath, options.signal);
   try {
-    const { built, after } = await buildFresh(subject, fresh);
-    const notes = await dress(held, fresh);
+    const { built, after } = await buildFresh(subject, fresh, options.include, keep);
+    const quarantined = await writeQuarantine(subject, options, keep);
+    const notes = [...inside.notes, ...(await dress(held, fresh))];
 
     // 5. Only now give it its name.
-    const done = { ...outcome, action: 'repaired' as const, after, kept: built.records };
+    const done = {
+      ...outcome,
+      action: 'repaired' as const,
+      after,
+      kept: built.records,
+      quarantine: quarantined,
+    };
     const lost = lostRecords(checked, built);
     if (options.output !== undefined) {
       await placeFile(fresh, options.output);
       return { ...done, lost, output: options.output, notes };
     }
-    await requireUnchanged(held);
+    await requireUnchanged(held, 'the repair');
     const { backup, how } = await replaceFile(held, fresh, options.backup ?? true);
     if (held.isLink) {
       notes.push(`A symbolic link led to ${held.realPath}, which was replaced; the link is as it was.`);
@@ -170,38 +241,180 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
   }
 }
 
+/** Why a sound file is left alone whose values are not. */
+const NOT_MENDED =
+  'The database itself is healthy and was left as it is. What is named below is wrong with what a program stored in ' +
+  'it, and nothing in the file tells how it was.';
+
+/** What is inside for a program, and what that means for the fresh database. */
+interface Inside {
+  readonly profile: ProfileResult | undefined;
+  readonly keep: RecordFilter | undefined;
+  /** Records that the filter leaves out. */
+  readonly leftOut: number;
+  readonly notes: readonly string[];
+}
+
+async function lookInside(
+  { checked, database, carvedRecords: carved, lostElements }: Subject,
+  { profile: wanted = 'none', include = [] }: RepairOptions,
+): Promise<Inside> {
+  const nothing = { profile: undefined, keep: undefined, leftOut: 0, notes: [] };
+  if (wanted === 'none' || database === undefined || !foundDatabase(checked)) return nothing;
+  const { db, surveyed } = database;
+  const records = () => keepable(db, surveyed, checked, { include, carved });
+  const name = wanted === 'auto' ? undefined : wanted;
+  const profile = await checkProfile(db.source, records, name, lostElements);
+  const keep = filterFor(profile);
+  if (keep === undefined) return { ...nothing, profile };
+  let leftOut = 0;
+  let kept = 0;
+  for await (const batch of records()) {
+    const stays = batch.filter(keep).length;
+    kept += stays;
+    leftOut += batch.length - stays;
+  }
+  const note =
+    kept === 0
+      ? `${profile.name} cannot use what is left; the fresh database is empty, which it takes. ${leftOut} records were left out.`
+      : `${leftOut} of the records would keep ${profile.name} from loading the rest and were left out.`;
+  return { profile, keep, leftOut, notes: [note] };
+}
+
 /** A file to be repaired; an empty one and one that is not GDBM have no database. */
 interface Subject {
   readonly checked: CheckResult;
-  readonly database: { db: Database; surveyed: Survey } | undefined;
+  readonly database: { db: Database; surveyed: SearchedSurvey } | undefined;
+  readonly found: Record<Provenance, number>;
+  readonly carved: readonly CarvedFind[];
+  readonly carvedRecords: SalvagedBatch;
+  readonly uncoveredRanges: { first: number; end: number }[];
+  readonly lostDetails: RejectedElement[];
+  /** Of elements of lost records what tells their keys; some of them. */
+  readonly lostElements: LostElement[];
 }
 
-async function examine(source: Source, path: string): Promise<Subject> {
-  const db = source.size === 0 ? undefined : await openDatabase(source);
-  if (db === undefined) {
+/** Lost records and ranges told of one by one; the rest is counted. */
+const DETAILS = 100;
+
+async function examine(source: Source, path: string, options: RepairOptions): Promise<Subject> {
+  const { report } = options;
+  const nothing = {
+    found: { live: 0, orphaned: 0, loose: 0, stale: 0, deleted: 0, carved: 0 },
+    carved: [],
+    carvedRecords: [],
+    uncoveredRanges: [],
+    lostDetails: [],
+    lostElements: [],
+  };
+  const found = source.size === 0 ? undefined : await openSearched(source, report);
+  if (found === undefined) {
     const checked = await check(source);
-    if (checked.other === undefined) return { checked, database: undefined };
+    if (checked.other === undefined) return { checked, database: undefined, ...nothing };
     // The name is a hint that the source itself does not have.
     const other = identifyOther(await readUpTo(source, 0, 4096), path);
-    return { checked: { ...checked, other }, database: undefined };
+    return { checked: { ...checked, other }, database: undefined, ...nothing };
   }
-  const surveyed = await survey(db);
-  return { checked: await checkDatabase(db, surveyed), database: { db, surveyed } };
+  const { db, survey: surveyed } = found;
+  const { found: classes } = nothing;
+  const lostDetails: RejectedElement[] = [];
+  const lostElements: LostElement[] = [];
+  const checked = await checkDatabase(db, surveyed, ({ site, records, rejected }) => {
+    classes[provenanceOf(site)] += records.length;
+    collectLost(lostElements, rejected);
+    for (const one of rejected) {
+      if (one.reason === 'superseded' || one.reason === 'duplicate') continue;
+      if (lostDetails.length < DETAILS) lostDetails.push(one);
+    }
+  });
+  // A sound file is not searched for what it deleted: nobody asked, and it takes time.
+  if (checked.verdict === 'damaged') {
+    for await (const batch of salvageStale(db, surveyed)) {
+      for (const { provenance } of batch) classes[provenance]++;
+    }
+  }
+  const uncoveredRanges = [...surveyed.claims.open()].slice(0, DETAILS);
+  const database = { db, surveyed };
+  const subject = { checked, database, found: classes, uncoveredRanges, lostDetails, lostElements };
+  const { records, uncovered } = lostRecords(checked);
+  const isLoss = records > 0 || uncovered > 0;
+  if (!foundDatabase(checked) || !isLoss) return { ...subject, carved: [], carvedRecords: [] };
+  const progress = (done: number, all: number) => report?.('looking for values by their shape', done, all);
+  const { space } = checked;
+  const carved = await carveValues({ db, survey: surveyed, space }, options.expectKeys, progress);
+  classes.carved = carved.length;
+  return { ...subject, carved, carvedRecords: await recordsOf(db, carved) };
 }
 
 async function buildFresh(
-  { checked, database }: Subject,
+  { checked, database, carvedRecords: carved }: Subject,
   fresh: FreshFile,
+  include: readonly Addition[] = [],
+  keep?: RecordFilter,
 ): Promise<{ built: RebuildResult; after: CheckResult }> {
   if (database === undefined || !foundDatabase(checked)) {
     const built = await new DatabaseBuilder(fresh, newDatabaseSpec()).finish();
     await fresh.sync();
-    return { built: { ...built, overreaching: 0, overclaimed: 0 }, after: await check(fresh) };
+    return { built: { ...built, overreaching: 0, overclaimed: 0, leftOut: 0 }, after: await check(fresh) };
   }
   const { db, surveyed } = database;
-  const built = await rebuild(db, surveyed, checked, fresh);
+  const built = await rebuild(db, surveyed, checked, fresh, { include, carved }, keep);
   await fresh.sync();
-  return { built, after: await verify(db, surveyed, checked, built, fresh) };
+  return { built, after: await verify(db, surveyed, checked, built, fresh, { include, carved }, keep) };
+}
+
+/** Writes what was found but not kept, before the source is replaced, so that it is never only in a backup. */
+async function writeQuarantine(
+  { checked, database, carved, carvedRecords }: Subject,
+  { quarantine: path, include }: RepairOptions,
+  keep: RecordFilter | undefined,
+): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    const file = await open(path, 'wx', 0o600);
+    try {
+      if (database !== undefined && foundDatabase(checked)) {
+        const { db, surveyed: survey } = database;
+        const out = leftOut(
+          keepable(db, survey, checked, { include: include ?? [], carved: carvedRecords }),
+          keep,
+        );
+        for await (const line of quarantine({ db, survey }, checked.space, out, carved)) {
+          await file.write(`${JSON.stringify(line)}\n`);
+        }
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    return path;
+  } catch (error) {
+    throw refusal(error, path, 'write the quarantine');
+  }
+}
+
+async function* leftOut(
+  batches: AsyncIterable<SalvagedBatch>,
+  keep: RecordFilter | undefined,
+): AsyncGenerator<SalvagedBatch> {
+  if (keep === undefined) return;
+  for await (const batch of batches) yield batch.filter((record) => !keep(record));
+}
+
+/** Why the user's limit forbids the repair; undefined if it does not. */
+function exceedsLimit(
+  { records, estimated, uncovered }: LostRecords,
+  kept: number,
+  limit: RepairOptions['maxLoss'],
+): string | undefined {
+  if (limit === undefined) return undefined;
+  const unknown = uncovered > 0 && estimated === null;
+  const lost = records + (estimated ?? 0);
+  const allowed = 'records' in limit ? limit.records : limit.share * (kept + lost);
+  if (!unknown && lost <= allowed) return undefined;
+  const how = 'records' in limit ? `${limit.records} records` : `${limit.share * 100} % of the records`;
+  const what = unknown ? 'an unknown number' : `${lost} of ${kept + lost}`;
+  return `Expected a loss of at most ${how}, found that ${what} would be lost. Nothing was changed.`;
 }
 
 /** The kind of database that libgdbm would make here. */
@@ -214,26 +427,6 @@ function newDatabaseSpec(): BuildSpec {
   };
 }
 
-/** Gives the fresh file the source's owner and mode. */
-async function dress(held: HeldFile, fresh: FreshFile): Promise<string[]> {
-  const notes: string[] = [];
-  const { uid, gid, nlink } = held.stats;
-  try {
-    if (!(await fresh.adopt(held.stats))) {
-      notes.push(
-        `The new file could not be given the owner ${uid}:${gid}. If its program cannot open it: chown ${uid}:${gid}.`,
-      );
-    }
-    await fresh.sync();
-  } catch (error) {
-    throw refusal(error, held.path, 'give the fresh file its mode');
-  }
-  if (nlink > 1) {
-    notes.push(`The file has ${nlink} names; the others still lead to it as it was.`);
-  }
-  return notes;
-}
-
 /** Says at once what would be refused at the end. */
 async function requireFree(path: string): Promise<void> {
   const taken = await lstat(path).then(
@@ -243,29 +436,16 @@ async function requireFree(path: string): Promise<void> {
   if (taken) throw refusal({ code: 'EEXIST' }, path, 'make it');
 }
 
-/** A program that does not lock could have written meanwhile; its data must not be lost behind its back. */
-async function requireUnchanged(held: HeldFile): Promise<void> {
-  const { handle, stats, path } = held;
-  const now = await handle.stat();
-  const written = now.size !== stats.size || now.mtimeMs !== stats.mtimeMs;
-  if (written || !(await isStillNamed(held))) {
-    throw new RefusedError(
-      'changed',
-      `${path}: expected it at rest during the repair, found that another program ` +
-        `${written ? 'wrote to it' : 'put another file under its name'}. Nothing was changed; stop that program first.`,
-    );
-  }
-}
-
-function lostRecords(checked: CheckResult, built?: RebuildResult): LostRecords {
+function lostRecords(checked: CheckResult, built: Partial<RebuildResult> = {}): LostRecords {
   const { rejected, uncovered, count } = checked.records;
   // Old copies and second records of a key are not lost: the ones in force are kept.
   const reasons = Object.fromEntries(
     Object.entries({
       ...rejected,
-      overreaching: built?.overreaching ?? checked.space?.overreaching.size ?? 0,
-      overclaimed: built?.overclaimed ?? 0,
-      crowded: built?.crowded ?? 0,
+      overreaching: built.overreaching ?? checked.space?.overreaching.size ?? 0,
+      overclaimed: built.overclaimed ?? 0,
+      crowded: built.crowded ?? 0,
+      leftOut: built.leftOut ?? 0,
     }).filter(([reason, n]) => n > 0 && reason !== 'superseded' && reason !== 'duplicate'),
   );
   return {

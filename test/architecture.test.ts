@@ -12,13 +12,32 @@ const MAY_USE: Record<string, string[]> = {
   source: [],
   database: ['format', 'source'],
   check: ['format', 'source', 'database'],
-  salvage: ['format', 'source', 'database', 'check'],
+  orphans: ['format', 'source', 'database', 'check'],
+  salvage: ['format', 'source', 'database', 'check', 'orphans', 'carve'],
+  pickle: ['format', 'source'],
+  carve: ['format', 'source', 'pickle'],
+  profile: ['format', 'source', 'database', 'check', 'pickle', 'salvage'],
   build: ['format', 'source'],
   replace: ['format', 'source', 'build'],
+  snapshots: ['format', 'source', 'build', 'replace'],
+  volume: ['format', 'source', 'database'],
+  watch: [],
+  guard: ['watch'],
   inspect: ['format', 'source', 'database', 'check', 'report'],
 };
 /** What may know of the file system, the process and the terminal. */
-const AT_THE_EDGE = ['source/file.ts', 'replace/', 'cli/', 'repair.ts', 'index.ts'];
+const AT_THE_EDGE = [
+  'source/file.ts',
+  'replace/',
+  'snapshots/',
+  'volume/',
+  'watch/',
+  'guard/',
+  'cli/',
+  'repair.ts',
+  'look.ts',
+  'index.ts',
+];
 
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
 

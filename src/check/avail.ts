@@ -43,6 +43,7 @@ export async function checkAvailChain(
   const findings: Finding[] = [];
   const blocks: AvailPlace[] = [];
   const start = headerAvailOffset(format);
+  if (db.headerLost) return { blocks, findings };
   if (start + availBlockStruct(format.layout).size > source.size) return { blocks, findings };
 
   const headerSize = headerAvailSize(format, geometry.blockSize);
@@ -122,7 +123,7 @@ export function checkAvailTable(
 ): { free: AvailElement[]; findings: Finding[] } {
   const { geometry, format, source } = db;
   // With next_block itself damaged, the file's size is what is left to go by.
-  const end = db.header.next_block > 0 ? db.header.next_block : source.size;
+  const end = !db.headerLost && db.header.next_block > 0 ? db.header.next_block : source.size;
   const findings: Finding[] = [];
   const free: AvailElement[] = [];
   let sorted = true;

@@ -1,9 +1,11 @@
 import type { AvailElement } from '../format/avail.js';
-import { BUCKET_AVAIL, bucketStruct, BucketView } from '../format/bucket.js';
+import type { BucketView } from '../format/bucket.js';
+import { BUCKET_AVAIL, bucketStruct } from '../format/bucket.js';
+import { HASH_BITS } from '../format/hash.js';
 import { member } from '../format/struct.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
-import { isReadable } from '../database/survey.js';
+import { isReadable, readSite } from '../database/survey.js';
 import { checkAvailTable } from './avail.js';
 import { ElementExam } from './element.js';
 import type { Finding } from './finding.js';
@@ -38,7 +40,11 @@ const BATCH_BYTES = 8 << 20;
  * repair can never judge differently.
  */
 export async function* examineBuckets(db: Database, survey: Survey): AsyncGenerator<BucketExamination> {
-  const budget = new KeyBudget(KEY_BUDGET * db.source.size);
+  // What stands in damaged buckets may be anything, and must not use up what the sound ones need.
+  const budgets = {
+    sound: new KeyBudget(KEY_BUDGET * db.source.size),
+    damaged: new KeyBudget(KEY_BUDGET * db.source.size),
+  };
   let batch: PendingBucket[] = [];
   let elements = 0;
   for (const site of survey.sites) {
@@ -46,11 +52,11 @@ export async function* examineBuckets(db: Database, survey: Survey): AsyncGenera
     elements += site.used;
     const bytes = batch.length * db.geometry.bucketSize;
     if (elements < BATCH_ELEMENTS && bytes < BATCH_BYTES) continue;
-    yield* examineBatch(db, batch, budget);
+    yield* examineBatch(db, batch, budgets);
     batch = [];
     elements = 0;
   }
-  yield* examineBatch(db, batch, budget);
+  yield* examineBatch(db, batch, budgets);
 }
 
 /** A bucket that waits for its keys to be read. */
@@ -64,12 +70,13 @@ interface PendingBucket {
 
 async function openBucket(db: Database, survey: Survey, site: BucketSite): Promise<PendingBucket> {
   if (!isReadable(site)) return { site, findings: [whyNotRead(site)], free: [], exam: undefined };
-  const { source, format, geometry } = db;
-  const bytes = await source.read(site.offset, geometry.bucketSize);
-  const bucket = new BucketView(bytes, format, geometry.bucketElements);
-  const { free, findings } = examineHead(db, site, bucket);
+  const bucket = await readSite(db, site);
+  const { free, findings } = site.state === 'headless' ? HEADLESS : examineHead(db, site, bucket);
   return { site, findings, free, exam: new ElementExam(db, survey, site, bucket) };
 }
+
+/** What the head of a bucket without one says. */
+const HEADLESS = { free: [], findings: [] } as const;
 
 function whyNotRead({ state, offset, bits }: BucketSite): Finding {
   if (state === 'wiped') {
@@ -84,10 +91,17 @@ function whyNotRead({ state, offset, bits }: BucketSite): Finding {
 async function* examineBatch(
   db: Database,
   batch: readonly PendingBucket[],
-  budget: KeyBudget,
+  budgets: Readonly<Record<'sound' | 'damaged', KeyBudget>>,
 ): AsyncGenerator<BucketExamination> {
   const wanted = batch.map(({ exam }) => exam?.wantedKeys() ?? []);
-  const affordable = wanted.flat().filter((key) => budget.allows(key.length));
+  const isSound = ({ site }: PendingBucket) => site.state === 'sound';
+  const ofSound = wanted.filter((_, n) => isSound(batch[n])).flat();
+  const ofDamaged = wanted.filter((_, n) => !isSound(batch[n])).flat();
+  const affordable = [
+    ...ofSound.filter((key) => budgets.sound.allows(key.length)),
+    // The shortest first: sizes that are none are mostly huge.
+    ...ofDamaged.sort((a, b) => a.length - b.length).filter((key) => budgets.damaged.allows(key.length)),
+  ];
   const evidence = await readKeys(db.source, affordable);
   const evidenceOf = new Map(affordable.map((key, n) => [key, evidence[n]]));
   for (const [n, { site, findings, free, exam }] of batch.entries()) {
@@ -110,7 +124,7 @@ function examineHead(
   const findings: Finding[] = [];
   const struct = bucketStruct(db.format.layout);
   const at = (name: string) => site.offset + member(struct, name).offset;
-  const directoryBits = Math.log2(db.directory.length);
+  const directoryBits = db.directory.length === 0 ? HASH_BITS : Math.log2(db.directory.length);
   if (!(site.bits >= 0 && site.bits <= directoryBits)) {
     findings.push(
       finding('bucket-header', at('bucket_bits'), `bucket_bits ${site.bits}`, `0 to ${directoryBits}`),

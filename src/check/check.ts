@@ -1,14 +1,16 @@
 import type { Format } from '../format/format.js';
 import type { Geometry } from '../format/geometry.js';
+import { elementStruct } from '../format/bucket.js';
 import type { HashChar } from '../format/hash.js';
+import { HASH_RANGE } from '../format/hash.js';
 import type { ExtendedHeader, Header } from '../format/header.js';
 import { offsetSize } from '../format/layout.js';
 import type { Database } from '../database/database.js';
-import { openDatabase } from '../database/database.js';
 import type { OtherFile } from '../database/identify.js';
 import { identifyOther } from '../database/identify.js';
-import type { Survey } from '../database/survey.js';
-import { isSettled, owns, survey } from '../database/survey.js';
+import type { BucketSite, Survey } from '../database/survey.js';
+import { owns } from '../database/survey.js';
+import { shifted } from '../source/shifted.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
 import { checkAvailChain } from './avail.js';
@@ -72,18 +74,6 @@ export interface RecordCounts {
   readonly uncovered: number;
 }
 
-/**
- * Checks a file: every structure, every element, every key, every byte. Reads only.
- *
- * @throws SourceError if the source cannot be read
- */
-export async function check(source: Source): Promise<CheckResult> {
-  if (source.size === 0) return checkEmpty();
-  const db = await openDatabase(source);
-  if (db === undefined) return notGdbm(source);
-  return checkDatabase(db, await survey(db));
-}
-
 /** Checks a database that is open and surveyed, and lets `visit` see each bucket's examination. */
 export async function checkDatabase(
   db: Database,
@@ -112,7 +102,7 @@ export async function checkDatabase(
   for await (const examined of examineBuckets(db, surveyed)) {
     visit(examined);
     findings.add(examined.findings);
-    tally.take(examined, db.source.size, space, geometry.bucketSize);
+    tally.take(examined, source.size, space, geometry.bucketSize, elementStruct(format.layout).size);
   }
   const { hashChar, foreign } = tally.flavour();
   if (foreign > 0) {
@@ -146,8 +136,15 @@ export async function checkDatabase(
     findings: findings.kept,
     findingCounts: Object.fromEntries(findings.counts),
     space: account,
-    libgdbm: await predictLibgdbm(source),
+    // libgdbm sees the file as it is now.
+    libgdbm: await predictLibgdbm(asItIs(db)),
   };
+}
+
+/** The source as the file is, where it is read as it was. */
+function asItIs({ source, missing, rearrangement }: Database): Source {
+  if (rearrangement !== undefined) return rearrangement.undone(source);
+  return missing === 0 ? source : shifted(source, -missing);
 }
 
 /** Counts records, rejected elements and flavours as buckets go by. */
@@ -155,20 +152,29 @@ class Tally {
   #count = 0;
   #bytes = 0;
   #buckets = 0;
-  /** Slots of buckets whose head is damaged and which have records all the same. */
-  #malformedSlots = 0;
+  /** Buckets whose head is damaged and which have records all the same. */
+  readonly #malformed: BucketSite[] = [];
   #signed = 0;
   #unsigned = 0;
   readonly #rejected: Partial<Record<RejectReason, number>> = {};
 
-  take(examined: BucketExamination, fileSize: number, space: SpaceMap, bucketSize: number): void {
+  take(
+    examined: BucketExamination,
+    fileSize: number,
+    space: SpaceMap,
+    bucketSize: number,
+    elementSize: number,
+  ): void {
     const { site, records, rejected, free } = examined;
     // A wrong entry may lead into the middle of records; only a bucket that proves itself claims its bytes.
-    if (records.length > 0 || (site.state === 'sound' && owns(site, site.firstSlot))) {
+    const proved = site.state === 'sound' && (site.origin === 'scan' || owns(site, site.firstSlot));
+    if (site.elements !== undefined) {
+      for (const at of site.elements) space.add('bucket', at, elementSize);
+    } else if (records.length > 0 || proved) {
       this.#buckets++;
       space.add('bucket', site.offset, Math.min(bucketSize, fileSize - site.offset));
     }
-    if (site.state === 'malformed' && records.length > 0) this.#malformedSlots += site.slots;
+    if (site.state === 'malformed' && records.length > 0) this.#malformed.push(site);
     for (const { av_adr, av_size } of free) space.add('free', av_adr, av_size);
     for (const { offset, keySize, dataSize, hashChar } of records) {
       space.add('record', offset, keySize + dataSize);
@@ -191,23 +197,27 @@ class Tally {
 
   counts(surveyed: Survey): RecordCounts {
     const slots = surveyed.siteOfSlot.length;
-    let covered = this.#malformedSlots;
-    for (let slot = 0; slot < slots; slot++) if (isSettled(surveyed, slot)) covered++;
-    // Slots share the hashes evenly; without a directory nothing is covered.
-    const uncovered = slots === 0 ? 1 : Math.max(0, slots - covered) / slots;
+    let uncovered = 0;
+    for (const { first, end } of surveyed.claims.open()) uncovered += (end - first) / HASH_RANGE;
+    for (const { firstSlot, slots: own } of this.#malformed) {
+      for (let slot = firstSlot; slot < firstSlot + own; slot++) {
+        if (surveyed.claims.ownerOf(slot * (HASH_RANGE / slots)) === undefined) uncovered -= 1 / slots;
+      }
+    }
     return {
       count: this.#count,
       bytes: this.#bytes,
       rejected: this.#rejected,
       buckets: this.#buckets,
-      uncovered,
+      uncovered: Math.max(0, uncovered),
     };
   }
 }
 
 const NO_RECORDS: RecordCounts = { count: 0, bytes: 0, rejected: {}, buckets: 0, uncovered: 1 };
 
-function checkEmpty(): CheckResult {
+/** The check of a file of no bytes. */
+export function checkEmpty(): CheckResult {
   const one = finding('empty-file', null, '0 bytes', 'a database; an empty one has four blocks');
   return {
     verdict: 'damaged',
@@ -222,7 +232,8 @@ function checkEmpty(): CheckResult {
   };
 }
 
-async function notGdbm(source: Source): Promise<CheckResult> {
+/** The check of a file that nothing speaks for as GDBM. */
+export async function checkOther(source: Source): Promise<CheckResult> {
   return {
     verdict: 'not-gdbm',
     size: source.size,

@@ -19,7 +19,7 @@ export function* checkDirectory(db: Database, survey: Survey): Generator<Finding
     return;
   }
   const { offset } = geometry.directory;
-  if (survey.sites.length === 0) {
+  if (!survey.sites.some(({ origin }) => origin === 'directory')) {
     const found = `${directory.length} entries, none of which can be a bucket's offset`;
     yield finding('directory-lost', offset, found, 'a directory of 2^dir_bits bucket offsets');
     return;

@@ -5,7 +5,7 @@ import { slotOf } from '../format/directory.js';
 import { FREE_HASH } from '../format/hash.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
-import { isSettled } from '../database/survey.js';
+import { rulerOf } from '../database/survey.js';
 import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
 import type { KeyEvidence, WantedKey } from './key.js';
@@ -89,7 +89,7 @@ export class ElementExam {
   #hasPossibleFields(i: number): boolean {
     const { bucket } = this;
     const { size } = this.db.source;
-    const nextBlock = this.db.header.next_block;
+    const nextBlock = this.db.headerLost ? 0 : this.db.header.next_block;
     const hash = bucket.hash(i);
     if (hash < 0) {
       this.#reject('hash', 'element-hash', i, `hash ${hash}`, '0 to 2147483647, or -1 for a free element');
@@ -135,20 +135,31 @@ export class ElementExam {
   /** Whether a lookup of this hash comes to this bucket, or would if the directory were whole. */
   #isInForce(i: number): boolean {
     const hash = this.bucket.hash(i);
-    const slot = slotOf(hash, Math.log2(this.db.directory.length));
-    if (this.db.directory[slot] === this.site.offset) {
+    const { directory } = this.db;
+    const slot = directory.length === 0 ? -1 : slotOf(hash, Math.log2(directory.length));
+    if (directory[slot] === this.site.offset) {
       if (!this.#isReachable(i, hash)) {
         this.#report('element-unreachable', i, 'a free element before it', 'used ones back to its home');
       }
       return true;
     }
+    const ruler = rulerOf(this.survey, hash);
     const found = `hash ${hash}, which slot ${slot} looks up elsewhere`;
     // The bucket that rules over this hash knows what is in force; this one only holds an old copy.
-    if (isSettled(this.survey, slot)) {
-      this.#reject('superseded', 'element-wrong-bucket', i, found, 'hashes of its own slots');
+    if (ruler !== undefined && this.survey.sites[ruler] !== this.site) {
+      const report = this.site.origin === 'directory';
+      this.#reject(
+        'superseded',
+        report ? 'element-wrong-bucket' : undefined,
+        i,
+        found,
+        'hashes of its own slots',
+      );
       return false;
     }
-    this.#report('element-wrong-bucket', i, found, 'hashes of its own slots');
+    if (this.site.origin === 'directory') {
+      this.#report('element-wrong-bucket', i, found, 'hashes of its own slots');
+    }
     return true;
   }
 
@@ -181,8 +192,14 @@ export class ElementExam {
     this.#findings.push(finding(code, at, `element ${i}: ${found}`, expected));
   }
 
-  #reject(reason: RejectReason, code: FindingCode, i: number, found: string, expected: string): void {
-    this.#report(code, i, found, expected);
+  #reject(
+    reason: RejectReason,
+    code: FindingCode | undefined,
+    i: number,
+    found: string,
+    expected: string,
+  ): void {
+    if (code !== undefined) this.#report(code, i, found, expected);
     const { bucket, site } = this;
     const keySize = bucket.keySize(i);
     this.#rejected.push({

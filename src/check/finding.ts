@@ -10,6 +10,15 @@ export const FINDING_CODES = {
     'The file holds nothing. Python refuses to open it; libgdbm makes a new database of it when it may write.',
   ],
   'header-truncated': ['error', 'The file ends inside its first block; no program can open it.'],
+  'header-lost': ['error', 'libgdbm does not open the file; what is left of it is found by its structure.'],
+  'bytes-missing': [
+    'error',
+    'Every offset in the file is wrong by so many bytes; offsets given here are those that the bytes had before.',
+  ],
+  'block-moved': [
+    'error',
+    'libgdbm does not find what is in it; offsets given here are those at which the bytes belong.',
+  ],
   'header-magic': ['error', 'libgdbm does not recognise the file and refuses to open it.'],
   'header-block-size': ['error', 'libgdbm refuses to open the file.'],
   'header-directory-offset': [
@@ -88,6 +97,41 @@ export const FINDING_CODES = {
   'space-unaccounted': [
     'note',
     'Nothing uses this space and libgdbm will not use it again; a rebuild frees it.',
+  ],
+  'value-pickle': [
+    'error',
+    'Python cannot load the value, or loads another one than was stored; the offset is that of the opcode.',
+  ],
+  'value-not-pickle': ['error', 'Python cannot load the value: nothing in it speaks for a pickle.'],
+  'value-old-pickle': [
+    'warning',
+    'It may be a pickle of protocol 0 or 1, as Python 2 wrote them; whether it is whole was not looked at.',
+  ],
+  'value-kind': ['warning', 'The program may load it and fail when it uses it.'],
+  'value-unread': [
+    'error',
+    'The records claim more bytes of values than the file holds; the rest of them was not looked at.',
+  ],
+  'key-not-text': ['error', 'Python ends with UnicodeDecodeError when it goes through the keys.'],
+  'flower-events-missing': [
+    'error',
+    'Flower loads events from every database that is not empty, and ends with KeyError or starts with nothing.',
+  ],
+  'flower-events-damaged': [
+    'error',
+    'Flower ends with an unpickling error when it starts, or starts with nothing; the offset is that of the opcode.',
+  ],
+  'flower-counter-damaged': [
+    'error',
+    'Flower 2.2 starts with nothing because of it, although events is not part of it; older versions do not read it.',
+  ],
+  'celerybeat-entry-missing': [
+    'error',
+    'celery beat starts without the times of the last runs: it clears the schedule, or makes an empty one.',
+  ],
+  'celerybeat-entry-damaged': [
+    'error',
+    'celery beat ends with an unpickling error when it starts; the offset is that of the opcode.',
   ],
   'changed-while-read': [
     'warning',

@@ -10,10 +10,25 @@ import type { Database } from '../database/database.js';
 import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
 
+/** Blocks that stand at other places than their own. */
+function checkBlocks({ rearrangement }: Database): Finding[] {
+  return (rearrangement?.moved ?? []).map(({ home, at }) =>
+    finding('block-moved', at, `the block that belongs at ${home}`, 'each block at its own place'),
+  );
+}
+
 /** The header's fields against each other, the file's size and what the rest of the file says. */
 export function checkHeader(db: Database): Finding[] {
   const { format, header, geometry, source } = db;
-  const findings: Finding[] = [];
+  const moved = checkBlocks(db);
+  if (db.missing !== 0) {
+    const found = db.missing > 0 ? `${db.missing} bytes too few` : `${-db.missing} bytes too many`;
+    return [finding('bytes-missing', 0, found, 'a file that begins with its header')];
+  }
+  if (db.headerLost) {
+    return [finding('header-lost', 0, 'bytes that are no header', 'the header of a GDBM database'), ...moved];
+  }
+  const findings: Finding[] = [...moved];
   const struct = headerStruct(format.layout);
   const at = (field: keyof Header) => member(struct, field).offset;
   const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;

@@ -1,3 +1,5 @@
+import type { Range } from '../source/gather.js';
+
 /** What bytes of a file are. */
 export const SPACE_KINDS = ['header', 'directory', 'bucket', 'avail', 'record', 'free'] as const;
 export type SpaceKind = (typeof SPACE_KINDS)[number];
@@ -23,6 +25,10 @@ export interface SpaceAccount {
    * stored; the one that reaches over the other's beginning has a wrong size.
    */
   readonly overreaching: ReadonlySet<string>;
+  /** Whether a structure or a record in force has any byte of a range. */
+  readonly isUsed: (offset: number, length: number) => boolean;
+  /** Ranges that no structure or record in force has any byte of, in order. */
+  readonly unused: () => Range[];
   /** The largest ranges that nothing claims, in order of offset. */
   readonly gaps: readonly { offset: number; length: number }[];
 }
@@ -120,7 +126,42 @@ export class SpaceMap {
       overlaps: this.#claimsOf(overlaps),
       overlapCount,
       overreaching: overlapCount > 0 ? this.#overreaching() : new Set(),
+      isUsed: this.#used(),
+      unused: () => this.#unused(size),
       gaps: largest(gaps).sort((a, b) => a.offset - b.offset),
+    };
+  }
+
+  /** The space between the extents in force. */
+  #unused(size: number): Range[] {
+    const order = [...Array(this.#count).keys()].filter((i) => PROVED[this.#kinds[i]]);
+    order.sort((a, b) => this.#offsets[a] - this.#offsets[b]);
+    const ranges: Range[] = [];
+    let end = 0;
+    for (const i of order) {
+      const offset = Math.min(this.#offsets[i], size);
+      if (offset > end) ranges.push({ offset: end, length: offset - end });
+      end = Math.max(end, offset + this.#lengths[i]);
+    }
+    if (size > end) ranges.push({ offset: end, length: size - end });
+    return ranges;
+  }
+
+  /** Looks ranges up in the sorted extents; made when it is first asked. */
+  #used(): (offset: number, length: number) => boolean {
+    let starts: Float64Array | undefined;
+    let ends = new Float64Array(0);
+    return (offset, length) => {
+      if (starts === undefined) {
+        const order = [...Array(this.#count).keys()].filter((i) => PROVED[this.#kinds[i]]);
+        order.sort((a, b) => this.#offsets[a] - this.#offsets[b]);
+        starts = Float64Array.from(order, (i) => this.#offsets[i]);
+        let end = 0;
+        // The farthest end so far, because extents may lie inside each other.
+        ends = Float64Array.from(order, (i) => (end = Math.max(end, this.#offsets[i] + this.#lengths[i])));
+      }
+      const before = firstAfter(starts, offset + length - 1) - 1;
+      return length > 0 && before >= 0 && ends[before] > offset;
     };
   }
 

@@ -1,24 +1,28 @@
 import { stat } from 'node:fs/promises';
 import type { CheckResult } from '../check/check.js';
-import { check } from '../check/check.js';
+import type { WantedProfile } from '../contents.js';
+import { checkContents, withProfile } from '../contents.js';
 import { finding } from '../check/finding.js';
 import { identifyOther } from '../database/identify.js';
+import type { ProfileResult } from '../profile/inspect.js';
 import { checkReport, reportDocument, unreadableReport } from '../report/json.js';
 import { checkText } from '../report/text.js';
 import { readUpTo } from '../source/source.js';
 import type { ExitCode } from './exit.js';
 import { EXIT, explain } from './exit.js';
 import { openRegularFile } from './file.js';
+import { progressLine } from './progress.js';
 import { printReport, styleFor, tell } from './terminal.js';
 
 export interface CheckArguments {
   readonly files: readonly string[];
   readonly json: boolean;
   readonly all: boolean;
+  readonly profile: WantedProfile;
 }
 
 /** Checks each file and reports; never writes. */
-export async function checkCommand({ files, json, all }: CheckArguments): Promise<ExitCode> {
+export async function checkCommand({ files, json, all, profile: wanted }: CheckArguments): Promise<ExitCode> {
   const reports: object[] = [];
   let exit: ExitCode = EXIT.ok;
   const worse = (code: ExitCode) => {
@@ -26,12 +30,13 @@ export async function checkCommand({ files, json, all }: CheckArguments): Promis
   };
   for (const path of files) {
     try {
-      const result = await checkFile(path);
+      const { result, profile } = await checkFile(path, wanted);
       if (result.verdict === 'damaged') worse(EXIT.damaged);
       if (result.verdict === 'not-gdbm') worse(EXIT.failed);
-      if (json) reports.push(checkReport(path, result));
-      else if (!(await printReport(checkText(path, result, { style: styleFor(process.stdout), all })))) {
-        worse(EXIT.failed);
+      if (json) reports.push(checkReport(path, result, profile));
+      else {
+        const options = { style: styleFor(process.stdout), all, profile };
+        if (!(await printReport(checkText(path, result, options)))) worse(EXIT.failed);
       }
     } catch (error) {
       const { code, message } = explain(error, path, 'read it');
@@ -46,22 +51,27 @@ export async function checkCommand({ files, json, all }: CheckArguments): Promis
   return exit;
 }
 
-async function checkFile(path: string): Promise<CheckResult> {
+async function checkFile(
+  path: string,
+  wanted: WantedProfile,
+): Promise<{ result: CheckResult; profile: ProfileResult | undefined }> {
   const source = await openRegularFile(path);
   try {
     const before = await stat(path);
-    const result = await check(source);
+    const progress = progressLine();
+    const contents = await checkContents(source, wanted, progress.report).finally(progress.end);
+    const { profile } = contents;
+    const result = withProfile(contents);
     const after = await stat(path);
     if (result.other !== undefined) {
-      return { ...result, other: identifyOther(await readUpTo(source, 0, 4096), path) };
+      const other = identifyOther(await readUpTo(source, 0, 4096), path);
+      return { result: { ...result, other }, profile };
     }
-    if (after.size === before.size && after.mtimeMs === before.mtimeMs) return result;
+    if (after.size === before.size && after.mtimeMs === before.mtimeMs) return { result, profile };
     const changed = finding('changed-while-read', null, 'a write during the check', 'a file at rest');
-    return {
-      ...result,
-      findings: [...result.findings, changed],
-      findingCounts: { ...result.findingCounts, [changed.code]: 1 },
-    };
+    const findings = [...result.findings, changed];
+    const findingCounts = { ...result.findingCounts, [changed.code]: 1 };
+    return { result: { ...result, findings, findingCounts }, profile };
   } finally {
     await source.close();
   }

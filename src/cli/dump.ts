@@ -1,4 +1,4 @@
-import { survey } from '../database/survey.js';
+import { search } from '../examine.js';
 import { readSalvaged } from '../salvage/read.js';
 import { salvage } from '../salvage/salvage.js';
 import { readChunks } from '../source/source.js';
@@ -21,7 +21,11 @@ export async function dumpCommand({ file }: DumpArguments): Promise<ExitCode> {
     const addRange = async (offset: number, size: number) => {
       for await (const piece of readChunks(db.source, offset, size, PIECE)) await out.add(base64(piece));
     };
-    for await (const { record, bytes } of readSalvaged(db.source, salvage(db, await survey(db)), 'whole')) {
+    for await (const { record, bytes } of readSalvaged(
+      db.source,
+      salvage(db, (await search(db)).survey),
+      'whole',
+    )) {
       const { offset, keySize, dataSize } = record;
       if (bytes !== undefined) {
         const key = base64(bytes.subarray(0, keySize));

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
-import { openDatabase } from '../database/database.js';
 import type { Database } from '../database/database.js';
+import { openSearched } from '../examine.js';
 import { identifyOther } from '../database/identify.js';
 import { RefusedError, requireRegularFile } from '../replace/errors.js';
 import type { FileSource } from '../source/file.js';
@@ -31,8 +31,8 @@ export async function withDatabase<T>(path: string, use: (db: Database) => Promi
         `${path}: expected a database, found an empty file. Run: gdbm-doctor repair`,
       );
     }
-    const db = await openDatabase(source);
-    if (db !== undefined) return await use(db);
+    const found = await openSearched(source);
+    if (found !== undefined) return await use(found.db);
     const { what, advice } = identifyOther(await readUpTo(source, 0, 4096), path);
     throw new RefusedError('io', `${path}: expected a GDBM database, found ${what}. ${advice}`);
   } finally {

@@ -1,9 +1,10 @@
 import { decodeDirectory } from '../format/directory.js';
 import type { Format } from '../format/format.js';
-import type { Geometry } from '../format/geometry.js';
+import type { DirectoryPlace, Geometry } from '../format/geometry.js';
 import type { ExtendedHeader, Header } from '../format/header.js';
 import { decodeExtendedHeader, extendedHeaderOffset, extendedHeaderStruct } from '../format/header.js';
 import { offsetSize } from '../format/layout.js';
+import type { Rearrangement } from '../source/rearranged.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
 import { inferFormat } from './infer.js';
@@ -15,6 +16,15 @@ export interface Database {
   readonly geometry: Geometry;
   /** The header as it stands in the file, right or wrong. */
   readonly header: Header;
+  /** Whether nothing of the header can be believed, so that the format comes from what else is in the file. */
+  readonly headerLost: boolean;
+  /**
+   * Bytes of the file's beginning that are gone, or, negative, that were put before it. The source is as it was
+   * before, with zeroes for what is gone.
+   */
+  readonly missing: number;
+  /** Where blocks stand at other places than their own; the source has them where they belong. */
+  readonly rearrangement: Rearrangement | undefined;
   /** Only in a numsync file. */
   readonly extended: ExtendedHeader | undefined;
   /** The directory's entries, file offsets of buckets, right or wrong; empty where none was found. */
@@ -36,9 +46,23 @@ export async function openDatabase(source: Source): Promise<Database | undefined
   return {
     source,
     ...inference,
+    headerLost: false,
+    missing: 0,
+    rearrangement: undefined,
     extended: await readExtendedHeader(source, format),
     directory: await readDirectory(source, format, geometry),
   };
+}
+
+/** Where the byte that belongs at `offset` is in the file as it is now; negative where it is gone. */
+export function placeNow({ missing, rearrangement }: Database, offset: number): number {
+  return rearrangement === undefined ? offset - missing : rearrangement.whereIs(offset);
+}
+
+/** The same database with its directory at another place. */
+export async function withDirectory(db: Database, place: DirectoryPlace): Promise<Database> {
+  const geometry = { ...db.geometry, directory: place };
+  return { ...db, geometry, directory: await readDirectory(db.source, db.format, geometry) };
 }
 
 async function readExtendedHeader(source: Source, format: Format): Promise<ExtendedHeader | undefined> {

@@ -27,6 +27,8 @@ const FIT_WORTH = 10;
 const ENOUGH_WITHOUT_MAGIC = 6;
 /** A directory that fits less may be another one's copy, or none. */
 const GOOD_FIT = 0.5;
+/** A place that no header names must fit better: the old half-size directory that a doubling left behind fits half. */
+const SURE_FIT = 0.9;
 /** Buckets looked at to judge a reading. */
 const SAMPLE = 32;
 
@@ -99,10 +101,13 @@ async function fitGeometry(source: Source, hypothesis: Hypothesis, search: boole
     if (fit > Math.max(best?.fit ?? 0, least)) best = { place, fit };
     return fit === 1;
   };
-  for (const place of places) if (await consider(place, 0)) break;
+  for (const place of places) {
+    const least = place.offset === header.dir ? 0 : inside ? SURE_FIT : GOOD_FIT;
+    if (await consider(place, least)) break;
+  }
   if (search) {
     for (const place of await findDirectory(source, format, base, bitsToTry)) {
-      if (await consider(place, GOOD_FIT)) break;
+      if (await consider(place, SURE_FIT)) break;
     }
   }
   return { hypothesis, geometry: { ...base, directory: best?.place }, fit: best?.fit ?? 0 };
@@ -118,7 +123,8 @@ function directoryBitsOf(header: Header, width: number): number[] {
 
 /**
  * How well a place fits as the directory, 0 to 1: how many entries could be buckets, and, of a sample of those,
- * how many look like buckets whose elements' hashes belong to the slots that lead to them.
+ * how many look like buckets whose elements' hashes belong to the slots that lead to them, and which have no more slots
+ * than they say.
  */
 async function directoryFit(
   source: Source,
@@ -142,6 +148,11 @@ async function directoryFit(
   }
   const step = Math.max(1, Math.floor(possible.length / SAMPLE));
   const sample = possible.filter((_, i) => i % step === 0);
+  const leading = new Map(sample.map((address) => [address, 0]));
+  for (const address of entries) {
+    const n = leading.get(address);
+    if (n !== undefined) leading.set(address, n + 1);
+  }
   let plausible = 0;
   let belonging = 0;
   for (const address of sample) {
@@ -150,7 +161,9 @@ async function directoryFit(
     plausible++;
     const used = usedHashes(bucket);
     const right = used.filter((hash) => hash >= 0 && entries[slotOf(hash, place.bits)] === address);
-    if (right.length * 2 >= used.length) belonging++;
+    // Of a directory that is cut short, too many entries lead to its first buckets.
+    const own = 2 ** (place.bits - bucket.bits);
+    if (right.length * 2 >= used.length && leading.get(address)! <= own) belonging++;
   }
   if (sample.length === 0) return 0;
   return (inside / count + (plausible + belonging) / sample.length) / 3;

@@ -1,13 +1,16 @@
-import { BUCKET_AVAIL, BucketView } from '../format/bucket.js';
+import { BUCKET_AVAIL, BucketView, elementStruct } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
-import { FREE_HASH, HASH_BITS } from '../format/hash.js';
+import { FREE_HASH, HASH_BITS, HASH_RANGE } from '../format/hash.js';
+import { HashClaims } from './claims.js';
 import type { Database } from './database.js';
 
-/** A bucket that the directory leads to. */
+/** A bucket of the database. */
 export interface BucketSite {
+  /** What leads to it: the directory, or only a scan of the file. */
+  readonly origin: 'directory' | 'scan';
   /** File offset. */
   readonly offset: number;
-  /** The first directory slot that leads here. */
+  /** The first directory slot that leads here; −1 where none does. */
   readonly firstSlot: number;
   /** How many slots in a row from `firstSlot` lead here. */
   readonly slots: number;
@@ -24,21 +27,26 @@ export interface BucketSite {
   /** How many slots in a row are its own. */
   readonly ownSlots: number;
   readonly state: SiteState;
+  /** Only of a `headless` one: file offsets of the elements that are left. */
+  readonly elements?: readonly number[];
 }
 
 /**
  * `sound`: its head is possible. `malformed`: its head is not, its elements may be. `wiped`: all its bytes are the
  * same. `overlapping`: it lies on
- * another bucket that fits better, and is not read. `unread`: reading it would cost more than any honest file.
+ * another bucket that fits better, and is not read. `unread`: reading it would cost more than any honest file. `headless`:
+ * only elements of it are left, which a scan found.
  */
-export type SiteState = 'sound' | 'malformed' | 'wiped' | 'overlapping' | 'unread';
+export type SiteState = 'sound' | 'malformed' | 'wiped' | 'overlapping' | 'unread' | 'headless';
 
-/** Every bucket that the directory leads to, and which slots lead where. */
+/** Every bucket that is known, which slots lead where, and which bucket rules over which hashes. */
 export interface Survey {
-  /** In order of their first slot. */
+  /** Those that the directory leads to in order of their first slot, then those that a scan found. */
   readonly sites: readonly BucketSite[];
   /** For each slot the index of its site, −1 where its entry cannot be a bucket's offset. */
   readonly siteOfSlot: Int32Array;
+  /** By index of its site, which bucket has the hashes that no intact slot leads to. */
+  readonly claims: HashClaims;
 }
 
 /**
@@ -74,11 +82,38 @@ export async function survey(db: Database): Promise<Survey> {
     }
     siteOfSlot[slot] = index;
   }
-  return { sites: settleOverlaps(sites, siteOfSlot, bucketSize), siteOfSlot };
+  const settled = { sites: settleOverlaps(sites, siteOfSlot, bucketSize), siteOfSlot };
+  return { ...settled, claims: claimSettled(settled) };
+}
+
+/** What settled buckets say of their own range holds for slots of it whose entries are damaged. */
+function claimSettled(survey: Omit<Survey, 'claims'>): HashClaims {
+  const claims = new HashClaims();
+  const slots = survey.siteOfSlot.length;
+  const settled = new Set<number>();
+  for (let slot = 0; slot < slots; slot++) {
+    if (isSettled(survey, slot)) settled.add(survey.siteOfSlot[slot]);
+  }
+  const deepestFirst = [...settled].sort((a, b) => survey.sites[b].bits - survey.sites[a].bits);
+  for (const index of deepestFirst) {
+    const { ownFirst, bits } = survey.sites[index];
+    claims.claim({ first: ownFirst * (HASH_RANGE / slots), bits }, index);
+  }
+  return claims;
+}
+
+/** The index of the bucket that rules over a hash; undefined where none is known. */
+export function rulerOf(survey: Survey, hash: number): number | undefined {
+  const slots = survey.siteOfSlot.length;
+  if (slots > 0) {
+    const slot = slotOf(hash, Math.log2(slots));
+    if (isSettled(survey, slot)) return survey.siteOfSlot[slot];
+  }
+  return survey.claims.ownerOf(hash);
 }
 
 /** Whether the slot leads to a bucket that says itself that the slot is its own. */
-export function isSettled(survey: Survey, slot: number): boolean {
+export function isSettled(survey: Omit<Survey, 'claims'>, slot: number): boolean {
   const site = survey.sites[survey.siteOfSlot[slot]];
   return site !== undefined && site.state === 'sound' && owns(site, slot);
 }
@@ -90,7 +125,22 @@ export function owns(site: BucketSite, slot: number): boolean {
 
 /** Whether the bucket's elements are worth reading. */
 export function isReadable(site: BucketSite): boolean {
-  return site.state === 'sound' || site.state === 'malformed';
+  return site.state === 'sound' || site.state === 'malformed' || site.state === 'headless';
+}
+
+/** Reads a bucket. Of a headless one all but the elements that are left are free. */
+export async function readSite(db: Database, site: BucketSite): Promise<BucketView> {
+  const { source, format, geometry } = db;
+  const { bucketSize, bucketElements } = geometry;
+  if (site.elements === undefined) {
+    return new BucketView(await source.read(site.offset, bucketSize), format, bucketElements);
+  }
+  const bytes = new Uint8Array(bucketSize);
+  const bucket = new BucketView(bytes, format, bucketElements);
+  for (let i = 0; i < bucketElements; i++) bucket.setHash(i, FREE_HASH);
+  const { size } = elementStruct(format.layout);
+  for (const at of site.elements) bytes.set(await source.read(at, size), at - site.offset);
+  return bucket;
 }
 
 /** How many slots in a row from this one lead to the same place. */
@@ -102,7 +152,16 @@ function runLength(directory: Float64Array, slot: number): number {
 
 function unread(offset: number, firstSlot: number): BucketSite {
   const head = { bits: 0, count: 0, availCount: 0, used: 0 };
-  return { offset, firstSlot, slots: 1, ...head, ownFirst: firstSlot, ownSlots: 0, state: 'unread' };
+  return {
+    origin: 'directory',
+    offset,
+    firstSlot,
+    slots: 1,
+    ...head,
+    ownFirst: firstSlot,
+    ownSlots: 0,
+    state: 'unread',
+  };
 }
 
 async function surveyBucket(db: Database, offset: number, firstSlot: number): Promise<BucketSite> {
@@ -119,7 +178,8 @@ async function surveyBucket(db: Database, offset: number, firstSlot: number): Pr
   // Any bytes may have a possible count; that it is also the right one is what tells a bucket.
   const sound =
     count === used && bits >= 0 && bits <= directoryBits && availCount >= 0 && availCount <= BUCKET_AVAIL;
-  const site = { offset, firstSlot, slots, bits, count, availCount, used };
+  const origin = 'directory' as const;
+  const site = { origin, offset, firstSlot, slots, bits, count, availCount, used };
   const wiped = bucket.bytes.every((byte) => byte === bucket.bytes[0]);
   if (wiped) return { ...site, ownFirst: firstSlot, ownSlots: 0, state: 'wiped' };
   if (!sound) return { ...site, ownFirst: firstSlot, ownSlots: slots, state: 'malformed' };

@@ -14,7 +14,7 @@ export type HashChar = 'signed' | 'unsigned';
 
 /** The hash of a key. */
 export function hashKey(key: Uint8Array, hashChar: HashChar): number {
-  return new KeyHasher(key.length, hashChar).update(key).digest();
+  return finish(mix(start(key.length), key, 0, hashChar === 'signed'));
 }
 
 /** The hash of a key that comes in pieces, so that a key of any size needs no memory of its size. */
@@ -25,31 +25,45 @@ export class KeyHasher {
 
   /** @param length bytes of the whole key, which the hash starts from */
   constructor(length: number, hashChar: HashChar) {
-    this.#value = Math.imul(0x238f13af, length);
+    this.#value = start(length);
     this.#signed = hashChar === 'signed';
   }
 
   /** Takes the next bytes of the key. */
   update(bytes: Uint8Array): this {
-    let value = this.#value;
-    let shift = (this.#index * 5) % 24;
-    for (let i = 0; i < bytes.length; i++) {
-      const byte = this.#signed ? (bytes[i] << 24) >> 24 : bytes[i];
-      value = (value + (byte << shift)) & 0x7fffffff;
-      shift += 5;
-      if (shift >= 24) shift -= 24;
-    }
-    this.#value = value;
+    this.#value = mix(this.#value, bytes, this.#index, this.#signed);
     this.#index += bytes.length;
     return this;
   }
 
   digest(): number {
-    return (Math.imul(1103515243, this.#value) + 12345) & 0x7fffffff;
+    return finish(this.#value);
   }
+}
+
+function start(length: number): number {
+  return Math.imul(0x238f13af, length);
+}
+
+function mix(value: number, bytes: Uint8Array, index: number, signed: boolean): number {
+  const ignored = signed ? 24 : 0;
+  let shift = (index * 5) % 24;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = (bytes[i] << ignored) >> ignored;
+    value = (value + (byte << shift)) & 0x7fffffff;
+    shift += 5;
+    if (shift >= 24) shift -= 24;
+  }
+  return value;
+}
+
+function finish(value: number): number {
+  return (Math.imul(1103515243, value) + 12345) & 0x7fffffff;
 }
 
 /** Whether a key hashes the same on every machine: none of its bytes is 0x80 or more. */
 export function isPortableKey(key: Uint8Array): boolean {
-  return key.every((byte) => byte < 0x80);
+  let all = 0;
+  for (let i = 0; i < key.length; i++) all |= key[i];
+  return all < 0x80;
 }

@@ -1,4 +1,5 @@
 import type { CheckResult, FileFormat } from '../check/check.js';
+import type { ProfileResult } from '../profile/inspect.js';
 import type { RepairResult } from '../repair.js';
 
 /** The version of the documents' shape; it grows when a field is renamed or goes. */
@@ -14,8 +15,8 @@ export function reportDocument(files: readonly object[]): ReportDocument {
   return { version: REPORT_VERSION, files };
 }
 
-/** A checked file as programs read it. */
-export function checkReport(path: string, result: CheckResult): object {
+/** A checked file as programs read it; the profile if one was looked for. */
+export function checkReport(path: string, result: CheckResult, profile?: ProfileResult): object {
   const { verdict, size, format, other, records, findings, findingCounts, space, libgdbm } = result;
   return {
     path,
@@ -28,6 +29,19 @@ export function checkReport(path: string, result: CheckResult): object {
     findingCounts,
     space: space === undefined ? null : { bytes: space.bytes, overlaps: space.overlapCount },
     libgdbm,
+    ...(profile && { profile: profileReport(profile) }),
+  };
+}
+
+/** What is inside; its findings are among those of the file. */
+function profileReport({ name, found, usable, values, keys, missing }: ProfileResult) {
+  return {
+    name,
+    found,
+    usable,
+    values,
+    keys: keys.map(({ protocol, ...one }) => ({ ...one, protocol: protocol ?? null })),
+    missing,
   };
 }
 
@@ -49,9 +63,10 @@ function formatReport({ byteOrder, layout, variant, hashChar, geometry, extended
 
 /** A repaired file as programs read it: what the check of the source said, and what was done. */
 export function repairReport(result: RepairResult): object {
-  const { path, before, after, action, reason, output, backup, kept, lost, notes } = result;
+  const { path, before, after, action, reason, output, backup, kept, lost, notes, found } = result;
+  const base64 = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes));
   return {
-    ...checkReport(path, before),
+    ...checkReport(path, before, result.profile),
     action,
     reason: reason ?? null,
     output: output ?? null,
@@ -60,6 +75,11 @@ export function repairReport(result: RepairResult): object {
     lost: lost.records,
     lostDetail: { reasons: lost.reasons, uncovered: lost.uncovered, estimated: lost.estimated },
     verified: after === undefined ? null : { verdict: after.verdict, records: after.records.count },
+    salvaged: found,
+    carvedWithKey: result.carvedWithKey,
+    uncoveredRanges: result.uncoveredRanges,
+    lostRecords: result.lostDetails.map((one) => ({ ...one, keyStart: base64(one.keyStart) })),
+    quarantine: result.quarantine ?? null,
     notes,
   };
 }

@@ -2,8 +2,11 @@ import type { ChalkInstance } from 'chalk';
 import type { CheckResult, FileFormat, Verdict } from '../check/check.js';
 import type { Finding, Severity } from '../check/finding.js';
 import { describeFormat } from '../format/format.js';
+import type { ProfileResult } from '../profile/inspect.js';
 import type { RepairResult } from '../repair.js';
 import { escapeText, safeSentence } from './escape.js';
+import { filterFor } from '../profile/leaveout.js';
+import { insideText } from './inside.js';
 
 /** Findings of one code shown to a person before the rest is only counted. */
 const SHOWN_PER_CODE = 5;
@@ -13,6 +16,8 @@ export interface TextOptions {
   readonly style: ChalkInstance;
   /** Whether to show every finding that was kept. */
   readonly all: boolean;
+  /** What is inside, if that was looked for; its findings are among those of the file. */
+  readonly profile?: ProfileResult | undefined;
 }
 
 /** A checked file for a person, the verdict first and what to do last. */
@@ -22,9 +27,17 @@ export function checkText(path: string, result: CheckResult, options: TextOption
     lines.push(`  This is ${result.other.what}.`, `  ${result.other.advice}`);
     return join(lines);
   }
-  lines.push(...describe(result), ...findingLines(result, options));
-  if (result.verdict === 'damaged') lines.push(`  To do: gdbm-doctor repair ${shellWord(path)}`);
+  lines.push(...describe(result, options.profile), ...findingLines(result, options));
+  if (result.verdict === 'damaged' && isMendable(result, options.profile))
+    lines.push(`  To do: gdbm-doctor repair ${shellWord(path)}`);
   return join(lines);
+}
+
+/** Whether a repair would change anything: it leaves every value of a shelve as it is. */
+function isMendable({ findings }: CheckResult, profile: ProfileResult | undefined): boolean {
+  const inside = profile?.findings ?? [];
+  const isStructural = findings.some((one) => one.severity === 'error' && !inside.includes(one));
+  return isStructural || (profile !== undefined && filterFor(profile) !== undefined);
 }
 
 /** What a repair did, for a person. */
@@ -40,7 +53,7 @@ export function repairText(result: RepairResult, options: TextOptions): string {
     ]);
   }
   if (action === 'none' && reason === undefined) {
-    return join([`${name}: ${style.green('healthy')}, nothing to do`, ...describe(before)]);
+    return join([`${name}: ${style.green('healthy')}, nothing to do`, ...describe(before, result.profile)]);
   }
   const lines = [
     action === 'none'
@@ -51,7 +64,15 @@ export function repairText(result: RepairResult, options: TextOptions): string {
   lines.push(
     field('libgdbm said', before.libgdbm === null ? 'nothing: it opens the file' : `"${before.libgdbm}"`),
   );
-  lines.push(field('kept', `${count(kept, 'record')}, byte for byte`), ...lostLines(result));
+  lines.push(
+    field('kept', `${count(kept, 'record')}, byte for byte`),
+    ...foundLines(result),
+    ...lostLines(result),
+  );
+  if (result.profile !== undefined && result.profile.name !== 'none') {
+    lines.push(field('inside', insideText(result.profile)));
+  }
+  if (result.quarantine !== undefined) lines.push(field('quarantine', escapeText(result.quarantine)));
   if (output !== undefined) lines.push(field('written to', escapeText(output)));
   if (backup !== undefined) lines.push(field('as it was', escapeText(backup)));
   for (const note of notes) lines.push(`  Note: ${escapeText(note)}`);
@@ -64,11 +85,12 @@ function verdictText(verdict: Verdict, style: ChalkInstance): string {
   return style.red(verdict === 'damaged' ? 'DAMAGED' : 'NOT A GDBM DATABASE');
 }
 
-function describe(result: CheckResult): string[] {
+function describe(result: CheckResult, profile?: ProfileResult): string[] {
   const { format, records, space, libgdbm, size } = result;
   const lines = [field('libgdbm', libgdbm === null ? 'opens it' : `"${libgdbm}"`)];
   if (format !== undefined) lines.push(field('format', formatText(format)));
   lines.push(field('records', recordsText(result)));
+  if (profile !== undefined && profile.name !== 'none') lines.push(field('inside', insideText(profile)));
   if (records.uncovered > 0 && size > 0) {
     lines.push(field('uncovered', `${percent(records.uncovered)} of all hashes lead to no bucket`));
   }
@@ -101,6 +123,33 @@ function recordsText({ records }: CheckResult): string {
   return `${base}; not proved: ${rejected.map(([reason, n]) => `${number(n)} (${reason})`).join(', ')}`;
 }
 
+/** How the records were found, where it was not simply by the directory. */
+function foundLines({ found, carvedWithKey }: RepairResult): string[] {
+  const { orphaned, loose, stale, deleted, carved } = found;
+  const lines: string[] = [];
+  if (orphaned > 0) lines.push(field('', `${number(orphaned)} of them in buckets that nothing led to`));
+  if (loose > 0) lines.push(field('', `${number(loose)} of them by their elements alone`));
+  const old = stale + deleted;
+  if (carved > 0) {
+    const keyed = `${number(carvedWithKey)} with a key that is known`;
+    lines.push(
+      field(
+        'carved',
+        `${count(carved, 'value')} by their shape alone, ${keyed}; see --include, --quarantine`,
+      ),
+    );
+  }
+  if (old > 0) {
+    lines.push(
+      field(
+        'old copies',
+        `${number(old)}, known only to buckets that others superseded; see --include, --quarantine`,
+      ),
+    );
+  }
+  return lines;
+}
+
 function lostLines({ lost, before }: RepairResult): string[] {
   const reasons = Object.entries(lost.reasons).map(
     ([reason, n]) => `${number(n)} ${REASONS[reason] ?? reason}`,
@@ -123,6 +172,7 @@ const REASONS: Readonly<Record<string, string>> = {
   unchecked: 'too costly to check',
   overreaching: 'with a size that reaches into other data',
   overclaimed: 'claiming more bytes than the file has',
+  leftOut: 'with which its program would not load the file',
   crowded: 'with more of the same hash than a bucket holds',
 };
 

@@ -1,13 +1,20 @@
 import type { StoredRecord } from '../check/record.js';
-import type { BucketExamination } from '../check/bucket.js';
 import { examineBuckets } from '../check/bucket.js';
 import type { Database } from '../database/database.js';
-import type { Survey } from '../database/survey.js';
+import type { BucketSite, Survey } from '../database/survey.js';
 
 /**
- * How a record was found. `live`: reachable through the directory and a bucket, and its key gives its hash.
+ * How a record was found; but for `carved`, its key gives the hash of its element. `live`: the directory leads to its bucket, which is
+ * whole. `orphaned`: its bucket is whole but was found by scanning. `loose`: its bucket's head is gone or wrong, and
+ * its element is what is left. `stale`: only a bucket that another one superseded knows it; it may have been changed or
+ * deleted since. `deleted`: the element was freed, or the bucket in force does not know this record. `carved`: no element
+ * is left; its value was found by its own shape, directly behind a key that is known from elsewhere.
  */
-export type Provenance = 'live';
+export const PROVENANCES = ['live', 'orphaned', 'loose', 'stale', 'deleted', 'carved'] as const;
+export type Provenance = (typeof PROVENANCES)[number];
+
+/** What a repair adds only if it is asked to: it may not have been in the database at last. */
+export type Addition = 'stale' | 'deleted' | 'carved';
 
 /** A record that can be proved to have been stored, and how it was found. */
 export interface SalvagedRecord extends StoredRecord {
@@ -19,10 +26,14 @@ export type SalvagedBatch = readonly SalvagedRecord[];
 
 /** Every record that can be had, as a stream in batches, best provenance first within a hash range. */
 export async function* salvage(db: Database, survey: Survey): AsyncGenerator<SalvagedBatch> {
-  for await (const { records } of examineBuckets(db, survey)) yield asLive(records);
+  for await (const { site, records } of examineBuckets(db, survey)) {
+    const provenance = provenanceOf(site);
+    yield records.map((record) => ({ ...record, provenance }));
+  }
 }
 
-/** What the directory and its buckets lead to. */
-function asLive(records: BucketExamination['records']): SalvagedBatch {
-  return records.map((record) => ({ ...record, provenance: 'live' as const }));
+/** How the records of a bucket were found. */
+export function provenanceOf({ state, origin }: BucketSite): Provenance {
+  if (state !== 'sound') return 'loose';
+  return origin === 'directory' ? 'live' : 'orphaned';
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { BuildError, DatabaseBuilder } from '../../src/build/builder.js';
 import type { Sink } from '../../src/build/sink.js';
 import { memorySink } from '../../src/build/sink.js';
-import { check } from '../../src/check/check.js';
+import { check } from '../../src/examine.js';
 import { openDatabase } from '../../src/database/database.js';
 import { Lookup } from '../../src/database/lookup.js';
 import { describeFormat } from '../../src/format/format.js';

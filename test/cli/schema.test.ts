@@ -55,6 +55,18 @@ test('check --json keeps to the schema for every verdict', async (t) => {
   );
 });
 
+test('doctor --json keeps to the schema, whatever it finds', async (t) => {
+  const folder = await temporaryFolder(t);
+  await writeFile(join(folder, 'text'), 'words');
+  for (const path of [
+    ...['amd64.db', 'i386.db', 's390x.db', 'killed-shelve.db'].map(fixture),
+    ...['text', 'none', join('none', 'none')].map((name) => join(folder, name)),
+  ]) {
+    const [file] = (await report(['doctor', '--json', path])).files;
+    assert.ok('volume' in file && typeof file['next'] === 'string', path);
+  }
+});
+
 testWith('flock', 'repair --json keeps to the schema whatever it does', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'state.db');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 import fc from 'fast-check';
-import { check } from '../../src/check/check.js';
+import { check } from '../../src/examine.js';
 import { inferFormat } from '../../src/database/infer.js';
 import { headerStruct } from '../../src/format/header.js';
 import { memorySource } from '../../src/source/memory.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
-import { check } from '../../src/check/check.js';
+import { check } from '../../src/examine.js';
 import { repair } from '../../src/repair.js';
 import { memorySource } from '../../src/source/memory.js';
 import { cli } from '../tools/cli.js';

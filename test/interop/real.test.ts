@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { copyFile, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { check } from '../../src/check/check.js';
+import { check } from '../../src/examine.js';
 import { repair } from '../../src/repair.js';
 import { openFileSource } from '../../src/source/file.js';
 import { cli, run } from '../tools/cli.js';

@@ -4,10 +4,10 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { memorySink } from '../../src/build/sink.js';
 import type { CheckResult } from '../../src/check/check.js';
-import { check, checkDatabase } from '../../src/check/check.js';
+import { checkDatabase } from '../../src/check/check.js';
+import { check, openSearched, search } from '../../src/examine.js';
 import type { Database } from '../../src/database/database.js';
 import { openDatabase } from '../../src/database/database.js';
-import { survey } from '../../src/database/survey.js';
 import { elementStruct } from '../../src/format/bucket.js';
 import { offsetSize } from '../../src/format/layout.js';
 import type { RebuildResult } from '../../src/rebuild.js';
@@ -21,7 +21,7 @@ import { Random } from '../tools/random.js';
 import type { Intact, StoredText } from './damage.js';
 import { anyDamages, contentsOf, damage, elementAt, intactOf } from './damage.js';
 
-const SEED = Number(process.env['SEED'] ?? 20261208);
+const SEED = 20261208;
 
 interface Rebuilt {
   readonly db: Database;
@@ -35,9 +35,9 @@ interface Rebuilt {
 /** Rebuilds and verifies as a repair does; undefined where a repair refuses: there is nothing to rebuild. */
 async function rebuildBytes(bytes: Uint8Array): Promise<Rebuilt | undefined> {
   const source = memorySource(bytes);
-  const db = bytes.length === 0 ? undefined : await openDatabase(source);
-  if (db === undefined) return undefined;
-  const surveyed = await survey(db);
+  const found = bytes.length === 0 ? undefined : await openSearched(source);
+  if (found === undefined) return undefined;
+  const { db, survey: surveyed } = found;
   const checked = await checkDatabase(db, surveyed);
   const { records } = checked;
   if (!foundDatabase(checked) || (records.uncovered === 1 && records.count === 0)) return undefined;
@@ -157,7 +157,7 @@ test('whatever happens to a file, a rebuild gives a sound one, invents nothing a
       readAlike++;
       whole += requireWholeRecords(intact, damaged, contents);
     }),
-    { seed: SEED, numRuns: Number(process.env['RUNS'] ?? 200) },
+    { seed: SEED, numRuns: 200 },
   );
   // Damage that leaves nothing would prove nothing.
   assert.ok(rebuilt > 100 && readAlike > 80 && whole > 1000, `${rebuilt}, ${readAlike}, ${whole}`);
@@ -176,7 +176,7 @@ test('what is whole in a damaged file of a real machine, with its free space and
       if (result === undefined || !isReadAlike(intact, result.db)) return;
       whole += requireWholeRecords(intact, damaged, await contentsOf(result.fresh));
     }),
-    { seed: SEED, numRuns: Number(process.env['RUNS'] ?? 100) },
+    { seed: SEED, numRuns: 100 },
   );
   assert.ok(whole > 3000, `${whole}`);
 });
@@ -274,7 +274,7 @@ test('a fresh file that does not hold what was meant to be in it is not taken', 
   const source = memorySource((await build(records, specFor(FORMATS[0]))).bytes);
   const db = await openDatabase(source);
   assert.ok(db);
-  const surveyed = await survey(db);
+  const { survey: surveyed } = await search(db);
   const checked = await checkDatabase(db, surveyed);
   assert.ok(foundDatabase(checked));
   const built = await rebuild(db, surveyed, checked, memorySink());

@@ -1,0 +1,68 @@
+import type { CheckResult } from './check/check.js';
+import { checkDatabase, checkEmpty, checkOther } from './check/check.js';
+import type { Report } from './examine.js';
+import { openSearched } from './examine.js';
+import type { LostElement } from './profile/detect.js';
+import type { ProfileResult } from './profile/inspect.js';
+import { checkProfile } from './profile/inspect.js';
+import type { ProfileName } from './profile/profiles.js';
+import { salvage } from './salvage/salvage.js';
+import type { Source } from './source/source.js';
+
+/** Which profile is wanted; `auto` finds it by the keys. */
+export type WantedProfile = ProfileName | 'auto';
+
+/** A check of the file's structure, and of what is inside for the program it belongs to. */
+export interface CheckedContents {
+  /** Of the structure, as `check` gives it. */
+  readonly checked: CheckResult;
+  /** Undefined where it was not asked for, or there is no database. */
+  readonly profile: ProfileResult | undefined;
+}
+
+/** Lost elements remembered to find the profile by; the databases that they tell have a handful of keys. */
+const LOST_KEPT = 64;
+
+/**
+ * Checks a file, then what its records hold for the program that it belongs to. Reads only.
+ *
+ * @throws SourceError if the source cannot be read
+ */
+export async function checkContents(
+  source: Source,
+  wanted: WantedProfile,
+  report?: Report,
+): Promise<CheckedContents> {
+  if (source.size === 0) return { checked: checkEmpty(), profile: undefined };
+  const found = await openSearched(source, report);
+  if (found === undefined) return { checked: await checkOther(source), profile: undefined };
+  const { db, survey } = found;
+  const lost: LostElement[] = [];
+  const checked = await checkDatabase(db, survey, ({ rejected }) => collectLost(lost, rejected));
+  if (wanted === 'none') return { checked, profile: undefined };
+  const name = wanted === 'auto' ? undefined : wanted;
+  return { checked, profile: await checkProfile(db.source, () => salvage(db, survey), name, lost) };
+}
+
+/** Adds the elements that were not superseded, as far as any are still wanted. */
+export function collectLost(
+  lost: LostElement[],
+  rejected: readonly (LostElement & { readonly reason: string })[],
+): void {
+  for (const { reason, hash, keySize } of rejected) {
+    if (reason === 'superseded' || reason === 'duplicate' || lost.length >= LOST_KEPT) continue;
+    lost.push({ hash, keySize });
+  }
+}
+
+/** The result of the check with the profile's findings among its own, which count for its verdict. */
+export function withProfile({ checked, profile }: CheckedContents): CheckResult {
+  if (profile === undefined) return checked;
+  const isError = profile.findings.some(({ severity }) => severity === 'error');
+  return {
+    ...checked,
+    verdict: isError && checked.verdict === 'healthy' ? 'damaged' : checked.verdict,
+    findings: [...checked.findings, ...profile.findings],
+    findingCounts: { ...checked.findingCounts, ...profile.findingCounts },
+  };
+}

@@ -1,0 +1,96 @@
+import type { CheckResult } from './check/check.js';
+import { checkDatabase, checkEmpty, checkOther } from './check/check.js';
+import type { Database } from './database/database.js';
+import { openDatabase, withDirectory } from './database/database.js';
+import { identifyOther, isDeclared } from './database/identify.js';
+import { survey } from './database/survey.js';
+import type { SearchedSurvey } from './orphans/adopt.js';
+import { adoptOrphans, isIncomplete, knownRanges } from './orphans/adopt.js';
+import { judgeBuckets } from './orphans/candidates.js';
+import { findDirectoryOf } from './orphans/directory.js';
+import { findOrphans } from './orphans/find.js';
+import { findMoved } from './orphans/moved.js';
+import { inferByScan } from './orphans/missing.js';
+import type { Progress } from './source/sweep.js';
+import type { Source } from './source/source.js';
+import { readUpTo } from './source/source.js';
+
+/** A database with every bucket that could be found. */
+export interface Searched {
+  readonly db: Database;
+  readonly survey: SearchedSurvey;
+}
+
+/** With less of the evidence for it, a header that leads to no bucket is itself in doubt. */
+const BELIEVED = 0.5;
+
+/** Told what long work is being done, and how far it is. */
+export type Report = (step: string, doneBytes: number, allBytes: number) => void;
+
+/**
+ * Opens a file, sound or damaged, and finds its buckets: those that the directory leads to and, where it leads to
+ * none for some hashes, those that a scan of the whole file finds. Blocks that changed places are read where they
+ * belong.
+ *
+ * @returns undefined if nothing in the file speaks for the format
+ * @throws SourceError if the source cannot be read
+ */
+export async function openSearched(source: Source, report?: Report): Promise<Searched | undefined> {
+  const progress =
+    (step: string): Progress =>
+    (done, all) =>
+      report?.(step, done, all);
+  const found = await openAsItIs(source, progress);
+  if (found === undefined || found.db.missing !== 0) return found;
+  const rearrangement = await findMoved(found.db, found.survey, progress('looking for moved blocks'));
+  if (rearrangement === undefined) return found;
+  const again = await openAsItIs(rearrangement.of(source), progress);
+  return again === undefined ? found : { ...again, db: { ...again.db, rearrangement } };
+}
+
+async function openAsItIs(
+  source: Source,
+  progress: (step: string) => Progress,
+): Promise<Searched | undefined> {
+  const db = (await openDatabase(source)) ?? (await openLost(source, progress('looking for the format')));
+  if (db === undefined) return undefined;
+  const found = await search(db, progress('looking for buckets'));
+  const sound = [...found.survey.sites, ...found.survey.stale].some(({ state }) => state === 'sound');
+  if (db.headerLost || sound || db.confidence >= BELIEVED) return found;
+  // A header that leads to nothing may itself be what is wrong.
+  const other = await inferByScan(source, progress('looking for the format'));
+  if (other === undefined) return found;
+  const again = await search(other, progress('looking for buckets'));
+  return again.survey.sites.some(({ state }) => state === 'sound' || state === 'headless') ? again : found;
+}
+
+/** Finds the buckets of a database that is open, and its directory if it is lost. */
+export async function search(db: Database, progress?: Progress): Promise<Searched> {
+  const first = await survey(db);
+  if (!isIncomplete(first)) return { db, survey: { ...first, stale: [] } };
+  const { source, format, geometry } = db;
+  const found = await findOrphans(source, format, geometry.bucketSize, knownRanges(db, first), progress);
+  if (db.directory.length > 0) return { db, survey: await adoptOrphans(db, first, found) };
+  const buckets = await judgeBuckets(db, found.buckets);
+  const place = await findDirectoryOf(source, format, buckets, progress);
+  if (place === undefined) return { db, survey: await adoptOrphans(db, first, found) };
+  const led = await withDirectory(db, place);
+  return { db: led, survey: await adoptOrphans(led, await survey(led), found) };
+}
+
+/** A file of another kind is not searched: what it holds is its own. */
+async function openLost(source: Source, progress: Progress): Promise<Database | undefined> {
+  if (isDeclared(identifyOther(await readUpTo(source, 0, 4096)))) return undefined;
+  return inferByScan(source, progress);
+}
+
+/**
+ * Checks a file: every structure, every element, every key, every byte. Reads only.
+ *
+ * @throws SourceError if the source cannot be read
+ */
+export async function check(source: Source, report?: Report): Promise<CheckResult> {
+  if (source.size === 0) return checkEmpty();
+  const found = await openSearched(source, report);
+  return found === undefined ? checkOther(source) : checkDatabase(found.db, found.survey);
+}

@@ -1,0 +1,123 @@
+import type { Database } from '../database/database.js';
+import type { HashRange } from '../database/claims.js';
+import { rangeOf } from '../database/claims.js';
+import type { BucketSite } from '../database/survey.js';
+import { BucketView } from '../format/bucket.js';
+import { FREE_HASH, HASH_BITS } from '../format/hash.js';
+import type { Fragment } from './fragments.js';
+import { hashRanges } from './keyhashes.js';
+
+/** A bucket that may be the one in force for its range of hashes. */
+export interface Candidate {
+  readonly site: BucketSite;
+  /** Undefined where too little is left to tell. */
+  readonly range: HashRange | undefined;
+  /** The share of the keys looked at that give their element's hash, 0 to 1; 1 for a bucket without elements. */
+  readonly proved: number;
+}
+
+/** Keys looked at to judge a bucket. */
+const SAMPLE = 8;
+/** Buckets judged together, in one pass through their keys. */
+const BATCH = 1 << 14;
+/** By chance so many hashes share no further bit: fewer say little of the bits of their bucket. */
+const TELLING = 8;
+
+/** Judges the buckets that a scan found, by their heads and a sample of their keys. */
+export async function judgeBuckets(db: Database, offsets: Float64Array): Promise<Candidate[]> {
+  const candidates: Candidate[] = [];
+  for (let from = 0; from < offsets.length; from += BATCH) {
+    candidates.push(...(await judgeBatch(db, offsets.subarray(from, from + BATCH))));
+  }
+  return candidates;
+}
+
+interface Sampled {
+  readonly site: BucketSite;
+  /** Any hash of an element in use. */
+  readonly hash: number | undefined;
+  /** Where its sample is among all samples. */
+  readonly from: number;
+  readonly to: number;
+}
+
+async function judgeBatch(db: Database, offsets: Float64Array): Promise<Candidate[]> {
+  const { source, format, geometry } = db;
+  const buckets: Sampled[] = [];
+  const keys: { offset: number; size: number; hash: number }[] = [];
+  for (const offset of offsets) {
+    const bytes = await source.read(offset, geometry.bucketSize);
+    const bucket = new BucketView(bytes, format, geometry.bucketElements);
+    const from = keys.length;
+    let hash: number | undefined;
+    const { count } = bucket;
+    for (let i = 0; i < bucket.elements && keys.length - from < SAMPLE; i++) {
+      const own = bucket.hash(i);
+      if (own !== FREE_HASH) hash = own;
+      // A bucket in which all were deleted is known by the keys of its free elements.
+      if ((own === FREE_HASH) !== (count === 0)) continue;
+      const size = bucket.keySize(i);
+      const pointer = bucket.dataPointer(i);
+      if (!(pointer > 0 && size >= 0 && size <= 0xffff && pointer + size <= source.size)) continue;
+      keys.push({ offset: pointer, size, hash: own });
+    }
+    const site = orphanSite(offset, bucket);
+    buckets.push({ site, hash, from, to: keys.length });
+  }
+  const hashes = await hashRanges(
+    source,
+    {
+      length: keys.length,
+      offsets: Float64Array.from(keys, ({ offset }) => offset),
+      sizes: Int32Array.from(keys, ({ size }) => size),
+    },
+    0,
+  );
+  return buckets.map(({ site, hash, from, to }) => {
+    const { bits } = site;
+    if (hash === undefined) {
+      const deleted = from < to ? mostCommonRange(hashes.signed.subarray(from, to), bits) : undefined;
+      return { site, range: bits === 0 ? rangeOf(0, 0) : deleted, proved: 1 };
+    }
+    let proved = 0;
+    for (let n = from; n < to; n++) {
+      if (keys[n].hash === hashes.signed[n] || keys[n].hash === hashes.unsigned[n]) proved++;
+    }
+    return { site, range: rangeOf(hash, bits), proved: to > from ? proved / (to - from) : 0 };
+  });
+}
+
+function orphanSite(offset: number, bucket: BucketView): BucketSite {
+  const { bits, count, availCount } = bucket;
+  const nowhere = { firstSlot: -1, slots: 0, ownFirst: -1, ownSlots: 0 };
+  return { origin: 'scan', offset, ...nowhere, bits, count, availCount, used: count, state: 'sound' };
+}
+
+/** The range that more than half of the hashes lie in, and at least two. */
+function mostCommonRange(hashes: Int32Array, bits: number): HashRange | undefined {
+  const votes = new Map<number, number>();
+  for (const hash of hashes) {
+    const { first } = rangeOf(hash, bits);
+    votes.set(first, (votes.get(first) ?? 0) + 1);
+  }
+  for (const [first, n] of votes) if (n >= 2 && n * 2 > hashes.length) return { first, bits };
+  return undefined;
+}
+
+/** A fragment as a bucket, with the range that its hashes tell. */
+export function judgeFragment({ base, elements, sharedBits, hash }: Fragment): Candidate {
+  const nowhere = { firstSlot: -1, slots: 0, ownFirst: -1, ownSlots: 0 };
+  const used = elements.length;
+  const site: BucketSite = {
+    origin: 'scan',
+    offset: base,
+    ...nowhere,
+    bits: Math.min(sharedBits, HASH_BITS),
+    count: used,
+    availCount: 0,
+    used,
+    state: 'headless',
+    elements,
+  };
+  return { site, range: used >= TELLING ? rangeOf(hash, sharedBits) : undefined, proved: 1 };
+}

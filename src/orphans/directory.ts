@@ -1,0 +1,108 @@
+import type { HashRange } from '../database/claims.js';
+import { MAX_DIRECTORY_BITS, MIN_DIRECTORY_BITS } from '../format/directory.js';
+import type { Format } from '../format/format.js';
+import type { DirectoryPlace } from '../format/geometry.js';
+import { HASH_RANGE } from '../format/hash.js';
+import { offsetSize } from '../format/layout.js';
+import { readOffset } from '../format/struct.js';
+import type { Source } from '../source/source.js';
+import type { Candidate } from './candidates.js';
+import type { Progress } from '../source/sweep.js';
+import { lastPlace, sweep } from '../source/sweep.js';
+import { nextThreeZeros } from './zeros.js';
+
+/** Runs of entries that agree on a place, at least: fewer are numbers that chance to be a bucket's offset. */
+const MIN_VOTES = 2;
+/** A bucket with fewer of its keys, as a share of those looked at, may be none. */
+const PROVED = 0.5;
+/** Buckets are told apart by so many bits of their offset before they are looked up. */
+const FILTER_BITS = 16;
+
+/**
+ * Finds the directory that nothing leads to by the buckets that it leads to: each run of entries with a bucket's offset
+ * says, by its length and the bucket's own range of hashes, where the directory begins and how large it is. So it is
+ * found even if half of it is lost. A doubling leaves the old one behind, half as large: one that is too small for the
+ * deepest bucket is such.
+ *
+ * @returns undefined where fewer than two buckets' entries agree
+ */
+export async function findDirectoryOf(
+  source: Source,
+  format: Format,
+  buckets: readonly Candidate[],
+  progress?: Progress,
+): Promise<DirectoryPlace | undefined> {
+  const ranges = new Map<number, HashRange>();
+  const filter = new Uint8Array(1 << FILTER_BITS);
+  for (const { site, range } of buckets) {
+    if (range === undefined) continue;
+    ranges.set(site.offset, range);
+    filter[filterIndex(site.offset)] = 1;
+  }
+  const width = offsetSize(format.layout);
+  const votes = new Votes(source.size, width);
+  const little = format.byteOrder === 'little';
+  const zeros = little ? 5 : 0;
+  // Entries lie `width` bytes apart, so each remainder of the offset is a lane of its own.
+  const runs = Array.from({ length: width }, () => ({ start: 0, length: 0, value: 0 }));
+  for await (const window of sweep(source, width, progress)) {
+    const { view, base } = window;
+    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    const end = lastPlace(window, width);
+    for (let at = 0; ; at++) {
+      // The first three bytes of an offset of 64 bits are zero in files up to a TiB.
+      if (width === 8) at = nextThreeZeros(bytes, at + zeros, end + zeros) - zeros;
+      if (at >= end) break;
+      const value = readOffset(view, at, format.layout, little);
+      const run = runs[(base + at) % width];
+      if (run.length > 0 && value === run.value && run.start + run.length * width === base + at) {
+        run.length++;
+        continue;
+      }
+      if (!(value > 0 && value < source.size) || filter[filterIndex(value)] === 0 || !ranges.has(value))
+        continue;
+      if (run.length > 0) votes.add(run, ranges.get(run.value)!);
+      run.start = base + at;
+      run.length = 1;
+      run.value = value;
+    }
+  }
+  for (const run of runs) if (run.length > 0) votes.add(run, ranges.get(run.value)!);
+  let deepest = 0;
+  for (const { range, proved } of buckets)
+    if (proved >= PROVED) deepest = Math.max(deepest, range?.bits ?? 0);
+  return votes.best(deepest);
+}
+
+function filterIndex(offset: number): number {
+  return (offset / 2 ** 9) & ((1 << FILTER_BITS) - 1);
+}
+
+/** Places at which the directory may be, by how many runs of entries say so. */
+class Votes {
+  readonly #counts = new Map<string, { place: DirectoryPlace; runs: number }>();
+
+  constructor(
+    readonly fileSize: number,
+    readonly width: number,
+  ) {}
+
+  add({ start, length }: { start: number; length: number }, { first, bits: own }: HashRange): void {
+    const bits = own + Math.log2(length);
+    if (!Number.isInteger(bits) || bits < MIN_DIRECTORY_BITS || bits > MAX_DIRECTORY_BITS) return;
+    const slot = first / (HASH_RANGE / 2 ** bits);
+    const offset = start - slot * this.width;
+    if (offset <= 0 || offset + 2 ** bits * this.width > this.fileSize) return;
+    const name = `${offset} ${bits}`;
+    const count = this.#counts.get(name) ?? { place: { offset, bits }, runs: 0 };
+    this.#counts.set(name, count);
+    count.runs++;
+  }
+
+  /** Of places with as many, the larger one: an older directory was half as large. */
+  best(leastBits: number): DirectoryPlace | undefined {
+    const large = [...this.#counts.values()].filter(({ place }) => place.bits >= leastBits);
+    const [best] = large.sort((a, b) => b.runs - a.runs || b.place.bits - a.place.bits);
+    return best !== undefined && best.runs >= MIN_VOTES ? best.place : undefined;
+  }
+}

@@ -1,0 +1,94 @@
+import { elementStruct } from '../format/bucket.js';
+import { hashKey } from '../format/hash.js';
+import { headerStruct } from '../format/header.js';
+import type { ByteOrder, Layout } from '../format/layout.js';
+import { member } from '../format/struct.js';
+import type { OffsetList } from './offsets.js';
+import { endOfZeros, nextThreeZeros, nextTwoZeros } from './zeros.js';
+
+/** Keys so long are only believed of elements whose pointer has 64 bits, most of which must be zero. */
+const LONG_KEY_32 = 64 * 1024;
+/** The hash of the key of no bytes, whichever the flavour. */
+const EMPTY_HASH = hashKey(new Uint8Array(0), 'signed');
+
+/**
+ * Tells at which bytes an element may stand whose record lies inside the file. What passes is not proved: its key
+ * must still give its hash.
+ */
+export class ElementFilter {
+  /** Bytes of an element. */
+  readonly size: number;
+  readonly #fileSize: number;
+  readonly #lowest: number;
+  readonly #little: boolean;
+  readonly #wide: boolean;
+  /** The half of the pointer that counts 4 GiB, and the other one. */
+  readonly #high: number;
+  readonly #low: number;
+  readonly #keySize: number;
+  readonly #dataSize: number;
+  /** Where bytes of every element are zero: three in a row if its pointer has 64 bits, else two. */
+  readonly #zeros: number;
+
+  /** @param fileSize bytes of the file that the elements point into */
+  constructor(layout: Layout, byteOrder: ByteOrder, fileSize: number) {
+    const struct = elementStruct(layout);
+    const pointer = member(struct, 'data_pointer').offset;
+    this.size = struct.size;
+    this.#fileSize = fileSize;
+    // No record lies inside the header.
+    this.#lowest = headerStruct(layout).size;
+    this.#little = byteOrder === 'little';
+    this.#wide = layout.offsetBits === 64;
+    this.#high = this.#wide && this.#little ? pointer + 4 : pointer;
+    this.#low = this.#wide && !this.#little ? pointer + 4 : pointer;
+    this.#keySize = member(struct, 'key_size').offset;
+    this.#dataSize = member(struct, 'data_size').offset;
+    // The first bytes of the pointer's high half or, where it has none, those of the key's size.
+    const number = this.#wide ? this.#high : this.#keySize;
+    this.#zeros = this.#little ? number + (this.#wide ? 1 : 2) : number;
+  }
+
+  /**
+   * Finds the places in a window of a file.
+   *
+   * @param view the window, which has an element's size of bytes from each place that is looked at
+   * @param from the first place, in bytes from the window's start
+   * @param to the place after the last
+   * @param base file offset of the window
+   * @param found gets file offsets
+   */
+  find(view: DataView, from: number, to: number, base: number, found: OffsetList): void {
+    const little = this.#little;
+    const wide = this.#wide;
+    const highAt = this.#high;
+    const maxHigh = Math.floor(this.#fileSize / 2 ** 32);
+    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    const zeros = this.#zeros;
+    // The first three bytes of a 64-bit pointer are zero in files up to a TiB; larger ones have not been seen.
+    const next = wide ? nextThreeZeros : nextTwoZeros;
+    const pointerEnd = Math.max(this.#low, highAt) + 4;
+    for (let at = from; ; at++) {
+      // Text and most other data fail here, with one look at each third byte.
+      at = next(bytes, at + zeros, to + zeros) - zeros;
+      if (at >= to) return;
+      const high = wide ? view.getUint32(at + highAt, little) : 0;
+      if (high > maxHigh) continue;
+      const pointer = high * 2 ** 32 + view.getUint32(at + this.#low, little);
+      if (pointer === 0) {
+        // Wherever the pointer lies among the same zero bytes, it is zero too.
+        at = endOfZeros(bytes, at + pointerEnd) - pointerEnd;
+        continue;
+      }
+      const hash = view.getInt32(at, little);
+      if (hash < 0) continue;
+      if (pointer < this.#lowest || pointer > this.#fileSize) continue;
+      const keySize = view.getInt32(at + this.#keySize, little);
+      const dataSize = view.getInt32(at + this.#dataSize, little);
+      if (keySize < 0 || dataSize < 0 || pointer + keySize + dataSize > this.#fileSize) continue;
+      if (keySize === 0 && hash !== EMPTY_HASH) continue;
+      if (!wide && keySize >= LONG_KEY_32) continue;
+      found.push(base + at);
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import { elementStruct } from '../format/bucket.js';
+import type { Format } from '../format/format.js';
+import type { Range } from '../source/gather.js';
+import type { Source } from '../source/source.js';
+import { ElementFilter } from './elements.js';
+import { BucketFilter } from './heads.js';
+import { LooseList } from './loose.js';
+import { OffsetList } from './offsets.js';
+import type { Progress } from '../source/sweep.js';
+import { joinRanges, lastPlace, sweep, uncoveredPlaces } from '../source/sweep.js';
+
+/** What a file holds that nothing leads to. */
+export interface FoundOrphans {
+  /** File offsets of buckets whose head and elements agree with each other. */
+  readonly buckets: Float64Array;
+  /** Elements outside of those buckets whose key gives their hash. */
+  readonly loose: LooseList;
+}
+
+/**
+ * Looks through a whole file, at every byte offset, for buckets and for single elements. One pass, and one more
+ * through the keys for each 2^18 places at which an element may stand alone. Memory: the windows, 8 bytes for each
+ * bucket found and 16 for each element.
+ *
+ * @param known ranges in which nothing is looked for, because their structures are known
+ */
+export async function findOrphans(
+  source: Source,
+  format: Format,
+  bucketSize: number,
+  known: readonly Range[],
+  progress?: Progress,
+): Promise<FoundOrphans> {
+  const heads = new BucketFilter(format, bucketSize, source.size);
+  const elements = new ElementFilter(format.layout, format.byteOrder, source.size);
+  const covered = joinRanges(known);
+  const buckets = new OffsetList();
+  const loose = new LooseList(source, format);
+  const { size } = elementStruct(format.layout);
+  let behind = 0;
+  for await (const window of sweep(source, bucketSize, progress)) {
+    const { view, base } = window;
+    const seen = buckets.length;
+    for (const [from, to] of uncoveredPlaces(window, covered)) {
+      const start = Math.max(from, behind - base);
+      const end = Math.min(to, lastPlace(window, bucketSize));
+      behind = Math.max(behind, base + heads.find(view, start, end, base, buckets));
+    }
+    // A bucket from the window before may reach into this one.
+    const own = [...buckets.values().subarray(Math.max(0, seen - 1))].map((offset) => ({
+      offset,
+      length: bucketSize,
+    }));
+    for (const [from, to] of uncoveredPlaces(window, joinRanges([...covered, ...own]))) {
+      elements.find(view, from, Math.min(to, lastPlace(window, size)), base, loose.waiting);
+    }
+    await loose.settle(false);
+  }
+  await loose.settle(true);
+  return { buckets: buckets.values(), loose };
+}

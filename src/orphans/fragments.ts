@@ -1,0 +1,73 @@
+import { elementStruct } from '../format/bucket.js';
+import type { Format } from '../format/format.js';
+import { HASH_BITS } from '../format/hash.js';
+import type { LooseList } from './loose.js';
+import { elementsStart } from './prove.js';
+
+/** Elements that were in one bucket whose head is gone. */
+export interface Fragment {
+  /** File offset at which the bucket began; perhaps before the file's start, and its end perhaps after the file's. */
+  readonly base: number;
+  /** File offsets of its elements, ascending. */
+  readonly elements: readonly number[];
+  /** How many leading bits their hashes share: the bucket's bits or more. */
+  readonly sharedBits: number;
+  /** One of their hashes. */
+  readonly hash: number;
+}
+
+/** An entry says more than a home position, which an element may stand behind. */
+const ENTRY_WEIGHT = 2;
+
+/**
+ * Puts loose elements together that were in one bucket. Most elements stand at their home position, hash mod the
+ * bucket's elements, so each says where its bucket began, and those that say the same belong together. So does the
+ * directory, where its entry for an element's hash leads to a bucket in which the element has a place.
+ *
+ * @param held which of the elements are known to be of another bucket
+ * @param entryOf file offset of the bucket that the directory has for a hash, if it has one
+ */
+export function* joinFragments(
+  loose: LooseList,
+  format: Format,
+  bucketElements: number,
+  held: Uint8Array,
+  entryOf: (hash: number) => number | undefined,
+): Generator<Fragment> {
+  const first = elementsStart(format);
+  const stride = elementStruct(format.layout).size;
+  const votes = new Map<number, number>();
+  const vote = (base: number, weight: number) => votes.set(base, (votes.get(base) ?? 0) + weight);
+  for (let i = 0; i < loose.length; i++) {
+    if (held[i] !== 0) continue;
+    const hash = loose.hash(i);
+    vote(loose.at(i) - first - stride * (hash % bucketElements), 1);
+    const entry = entryOf(hash);
+    if (entry === undefined) continue;
+    const place = (loose.at(i) - first - entry) / stride;
+    if (Number.isInteger(place) && place >= 0 && place < bucketElements) vote(entry, ENTRY_WEIGHT);
+  }
+  // The bases with most votes first; an element belongs to one bucket.
+  const taken = held.slice();
+  const bases = [...votes].sort(([a, n], [b, m]) => m - n || a - b);
+  for (const [base] of bases) {
+    const members: number[] = [];
+    const end = base + first + stride * bucketElements;
+    for (let i = loose.firstAtOrAfter(base + first); i < loose.length && loose.at(i) < end; i++) {
+      if (taken[i] !== 0 || (loose.at(i) - base - first) % stride !== 0) continue;
+      taken[i] = 1;
+      members.push(i);
+    }
+    if (members.length === 0) continue;
+    const hash = loose.hash(members[0]);
+    let different = 0;
+    for (const i of members) different |= loose.hash(i) ^ hash;
+    const sharedBits = Math.clz32(different) - 1;
+    yield {
+      base,
+      elements: members.map((i) => loose.at(i)),
+      sharedBits: Math.min(sharedBits, HASH_BITS),
+      hash,
+    };
+  }
+}

@@ -1,0 +1,147 @@
+import { BUCKET_AVAIL, bucketElementCount, bucketStruct, elementStruct } from '../format/bucket.js';
+import type { Format } from '../format/format.js';
+import { FREE_HASH, HASH_BITS } from '../format/hash.js';
+import type { Layout } from '../format/layout.js';
+import { member, readOffset } from '../format/struct.js';
+import type { OffsetList } from './offsets.js';
+import { endOfZeros, nextThreeZeros } from './zeros.js';
+
+/** Elements looked at in buckets that turned out to be none, for each byte of the file, before the search gives up. */
+const WASTE_PER_BYTE = 4;
+/** Of so many elements one may point nowhere: damage that leaves a bucket one. */
+const MAX_UNLIKELY = 4;
+/** A file that lost its beginning was at most so many times as large. */
+const LOST_AT_MOST = 64;
+
+/**
+ * Tells at which bytes a bucket stands, without its keys: a head that is possible, as many elements in use as it
+ * counts, and hashes that share as many bits as it says.
+ */
+export class BucketFilter {
+  readonly bucketSize: number;
+  readonly elements: number;
+  readonly #little: boolean;
+  readonly #bits: number;
+  readonly #count: number;
+  readonly #first: number;
+  readonly #stride: number;
+  readonly #layout: Layout;
+  readonly #pointer: number;
+  readonly #keySize: number;
+  readonly #dataSize: number;
+  readonly #farthest: number;
+  #waste: number;
+
+  constructor(format: Format, bucketSize: number, fileSize: number) {
+    const struct = bucketStruct(format.layout);
+    this.bucketSize = bucketSize;
+    this.elements = bucketElementCount(format.layout, bucketSize);
+    this.#little = format.byteOrder === 'little';
+    this.#bits = member(struct, 'bucket_bits').offset;
+    this.#count = member(struct, 'count').offset;
+    this.#first = member(struct, 'elements').offset;
+    const element = elementStruct(format.layout);
+    this.#stride = element.size;
+    this.#layout = format.layout;
+    this.#pointer = member(element, 'data_pointer').offset;
+    this.#keySize = member(element, 'key_size').offset;
+    this.#dataSize = member(element, 'data_size').offset;
+    this.#farthest = LOST_AT_MOST * fileSize;
+    this.#waste = WASTE_PER_BYTE * fileSize + (1 << 20);
+  }
+
+  /** Whether files of this format can have buckets of this size at all. */
+  get isPossible(): boolean {
+    return this.elements >= 1;
+  }
+
+  /** Whether a file was made to waste time, so that the search stopped. */
+  get isExhausted(): boolean {
+    return this.#waste <= 0;
+  }
+
+  /**
+   * Finds the buckets in a window of a file. Buckets do not overlap: after one the search goes on behind it.
+   *
+   * @param view the window, with a bucket's size of bytes from each place
+   * @param from the first place, in bytes from the window's start
+   * @param to the place after the last
+   * @param base file offset of the window
+   * @param found gets file offsets
+   * @param least the fewest elements in use that a bucket is believed with
+   * @returns the place at which to go on
+   */
+  find(view: DataView, from: number, to: number, base: number, found: OffsetList, least = 0): number {
+    const little = this.#little;
+    const bits = this.#bits;
+    const count = this.#count;
+    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    // The first three bytes of a number that is at most 6.
+    const zeros = little ? 1 : 0;
+    const first = this.#first;
+    let at = from;
+    while (at < to) {
+      at = nextThreeZeros(bytes, at + zeros, to + zeros) - zeros;
+      if (at >= to) break;
+      if (view.getInt32(at + count, little) === 0 && view.getInt32(at + first, little) === 0) {
+        // A count of none and an element in use contradict each other, wherever they lie among the same zero bytes.
+        at = endOfZeros(bytes, at + first + 4) - first - 3;
+        continue;
+      }
+      if (
+        view.getUint32(at, little) <= BUCKET_AVAIL &&
+        view.getUint32(at + bits, little) <= HASH_BITS &&
+        view.getUint32(at + count, little) <= this.elements &&
+        this.#waste > 0 &&
+        view.getUint32(at + count, little) >= least &&
+        this.#holdsTogether(view, at)
+      ) {
+        found.push(base + at);
+        at += this.bucketSize;
+      } else at++;
+    }
+    return at;
+  }
+
+  /** Whether an element's record may lie in the file, or in a file of which this one has lost a part. */
+  #mayPoint(view: DataView, place: number): boolean {
+    const little = this.#little;
+    const keySize = view.getInt32(place + this.#keySize, little);
+    const dataSize = view.getInt32(place + this.#dataSize, little);
+    const pointer = readOffset(view, place + this.#pointer, this.#layout, little);
+    return (
+      keySize >= 0 &&
+      dataSize >= 0 &&
+      keySize + dataSize <= this.#farthest &&
+      pointer > 0 &&
+      pointer <= this.#farthest
+    );
+  }
+
+  /** Whether the elements are those of a bucket with this head. */
+  #holdsTogether(view: DataView, at: number): boolean {
+    const little = this.#little;
+    const count = view.getInt32(at + this.#count, little);
+    // Shifting by 31 leaves a hash's sign, which is none: no bits are shared.
+    const shift = HASH_BITS - view.getInt32(at + this.#bits, little);
+    let used = 0;
+    let unlikely = 0;
+    let prefix = -1;
+    let place = at + this.#first;
+    for (let i = 0; i < this.elements; i++, place += this.#stride) {
+      const hash = view.getInt32(place, little);
+      if (hash === FREE_HASH) continue;
+      const own = hash >>> shift;
+      if (prefix === -1) prefix = own;
+      if (hash < 0 || own !== prefix || ++used > count) {
+        this.#waste -= i + 1;
+        return false;
+      }
+      if (!this.#mayPoint(view, place)) unlikely++;
+    }
+    // A full bucket of no bits says nothing by its hashes; what its elements point at must be possible too.
+    if (used === count && unlikely * MAX_UNLIKELY <= used) return true;
+    this.#waste -= this.elements;
+    return false;
+  }
+}

@@ -1,0 +1,130 @@
+import type { Database } from '../database/database.js';
+import { isBlockSize } from '../database/evidence.js';
+import { bucketElementCount, elementStruct } from '../format/bucket.js';
+import type { Format } from '../format/format.js';
+import { decodeHeader, headerStruct } from '../format/header.js';
+import type { ByteOrder, Layout } from '../format/layout.js';
+import { LAYOUT_32, LAYOUT_64, LAYOUT_64_PACKED } from '../format/layout.js';
+import type { Source } from '../source/source.js';
+import { readUpTo } from '../source/source.js';
+import { ElementFilter } from './elements.js';
+import { BucketFilter } from './heads.js';
+import { LooseList } from './loose.js';
+import { OffsetList } from './offsets.js';
+import { elementsStart } from './prove.js';
+import type { Progress } from '../source/sweep.js';
+import { lastPlace, sweep } from '../source/sweep.js';
+
+/** Elements that are proved are enough to tell the format by. */
+const ENOUGH = 2000;
+/** Places at which a bucket is looked for to tell its size by. */
+const LOOKED_AT = 64;
+/** The sizes of buckets that libgdbm makes by itself and with any sensible setting. */
+const BUCKET_SIZES = Array.from({ length: 12 }, (_, i) => 512 << i);
+
+/**
+ * Finds how to read a file whose header is lost: first, in one pass, the byte order and width of offsets by which
+ * elements point at keys that give their hash, then the bucket size by which those elements stand in buckets.
+ *
+ * @returns undefined if no element is proved
+ */
+export async function inferByKeys(source: Source, progress?: Progress): Promise<Database | undefined> {
+  const elements = await proveSome(source, progress);
+  if (elements === undefined) return undefined;
+  const { byteOrder, loose } = elements;
+  let best: { format: Format; bucketSize: number; score: number } | undefined;
+  for (const layout of elements.layouts) {
+    const format: Format = { byteOrder, layout, variant: 'standard' };
+    for (const bucketSize of BUCKET_SIZES) {
+      const score = await agreement(source, format, bucketSize, loose);
+      if (score > (best?.score ?? -1)) best = { format, bucketSize, score };
+    }
+  }
+  if (best === undefined) return undefined;
+  const { format, bucketSize } = best;
+  const head = new Uint8Array(headerStruct(format.layout).size);
+  head.set(await readUpTo(source, 0, head.length));
+  const header = decodeHeader(head, format.layout, byteOrder);
+  // libgdbm makes both the same; where the header still says so, it is right.
+  const blockSize =
+    isBlockSize(header.block_size) && header.block_size <= bucketSize ? header.block_size : bucketSize;
+  return {
+    source,
+    format,
+    header,
+    headerLost: true,
+    missing: 0,
+    rearrangement: undefined,
+    extended: undefined,
+    geometry: {
+      blockSize,
+      bucketSize,
+      bucketElements: bucketElementCount(format.layout, bucketSize),
+      directory: undefined,
+    },
+    directory: new Float64Array(0),
+    confidence: loose.length / (loose.length + 1),
+  };
+}
+
+interface ProvedSome {
+  readonly byteOrder: ByteOrder;
+  /** Which of the layouts have such elements: two differ only in what is before them. */
+  readonly layouts: readonly Layout[];
+  readonly loose: LooseList;
+}
+
+/** Elements of each kind that there is, until one kind has enough. */
+async function proveSome(source: Source, progress?: Progress): Promise<ProvedSome | undefined> {
+  const kinds: (ProvedSome & { filter: ElementFilter })[] = [];
+  for (const layouts of [[LAYOUT_64, LAYOUT_64_PACKED], [LAYOUT_32]]) {
+    for (const byteOrder of ['little', 'big'] as const) {
+      const filter = new ElementFilter(layouts[0], byteOrder, source.size);
+      const loose = new LooseList(source, { layout: layouts[0], byteOrder, variant: 'standard' });
+      kinds.push({ byteOrder, layouts, loose, filter });
+    }
+  }
+  const { size } = elementStruct(LAYOUT_64);
+  let windows = 0;
+  for await (const window of sweep(source, size, progress)) {
+    windows++;
+    // Their keys are anywhere in the file: proved after 1, 2, 4, 8... windows, so that it is not read once for each.
+    const isTime = (windows & (windows - 1)) === 0 || window.base + window.places >= source.size;
+    for (const { filter, loose } of kinds) {
+      filter.find(window.view, 0, lastPlace(window, filter.size), window.base, loose.waiting);
+      await loose.settle(isTime && loose.waiting.length > 0);
+      if (loose.length >= ENOUGH) return { ...kinds.find((kind) => kind.loose === loose)! };
+    }
+  }
+  const best = kinds.sort((a, b) => b.loose.length - a.loose.length)[0];
+  return best.loose.length > 0 ? best : undefined;
+}
+
+/** How many elements stand, by this format and size, in one bucket with others, or in one that is whole. */
+async function agreement(
+  source: Source,
+  format: Format,
+  bucketSize: number,
+  loose: LooseList,
+): Promise<number> {
+  const elements = bucketElementCount(format.layout, bucketSize);
+  if (elements < 1) return -1;
+  const stride = elementStruct(format.layout).size;
+  const first = elementsStart(format);
+  const votes = new Map<number, number>();
+  for (let i = 0; i < Math.min(loose.length, ENOUGH); i++) {
+    const base = loose.at(i) - first - stride * (loose.hash(i) % elements);
+    votes.set(base, (votes.get(base) ?? 0) + 1);
+  }
+  const filter = new BucketFilter(format, bucketSize, source.size);
+  let score = 0;
+  for (const n of votes.values()) score += n - 1;
+  for (const [base, n] of [...votes].sort(([, a], [, b]) => b - a).slice(0, LOOKED_AT)) {
+    if (base < 0 || base + bucketSize > source.size) continue;
+    const bytes = await source.read(base, bucketSize);
+    const whole = new OffsetList();
+    filter.find(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, 1, 0, whole, 1);
+    if (whole.length > 0) score += n + 2;
+  }
+  return score;
+}

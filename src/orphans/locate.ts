@@ -1,0 +1,70 @@
+import { KEY_START } from '../format/bucket.js';
+import { hashKey } from '../format/hash.js';
+import type { Source } from '../source/source.js';
+import type { Progress } from '../source/sweep.js';
+import { lastPlace, sweep } from '../source/sweep.js';
+
+/** Shorter keys stand by chance at many places. */
+export const MIN_LOCATED = KEY_START + 1;
+/** Longer ones are not looked for. */
+export const MAX_LOCATED = 0xffff;
+/** Bytes that are hashed for each byte of the file, at most. */
+const HASHED_PER_BYTE = 16;
+
+/** A key by what its element says of it. */
+export interface WantedKey {
+  readonly hash: number;
+  /** Bytes, {@link MIN_LOCATED} to {@link MAX_LOCATED}. */
+  readonly size: number;
+  /** File offset at which it should be. */
+  readonly pointer: number;
+  /** The first four bytes as one number, the first byte in the highest place. */
+  readonly start: number;
+}
+
+/**
+ * Looks for keys through the whole file by their first bytes, their length and their hash.
+ *
+ * @param visit gets each key with each file offset at which such bytes stand, in order of the offsets
+ */
+export async function locateKeys(
+  source: Source,
+  wanted: readonly WantedKey[],
+  visit: (key: WantedKey, at: number) => void,
+  progress?: Progress,
+): Promise<void> {
+  /** For the first bytes of a key: its possible lengths, and the keys by length and hash. */
+  const byStart = new Map<number, { sizes: Set<number>; keys: Map<number, WantedKey> }>();
+  const starts = new Uint8Array(1 << 16);
+  let longest = KEY_START;
+  for (const key of wanted) {
+    let group = byStart.get(key.start);
+    if (group === undefined) byStart.set(key.start, (group = { sizes: new Set(), keys: new Map() }));
+    group.sizes.add(key.size);
+    group.keys.set(key.size * 2 ** 31 + key.hash, key);
+    starts[key.start >>> 16] = 1;
+    longest = Math.max(longest, key.size);
+  }
+  let budget = HASHED_PER_BYTE * source.size;
+  for await (const window of sweep(source, longest, progress)) {
+    const { view, base } = window;
+    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    const end = lastPlace(window, KEY_START);
+    for (let at = 0; at < end && budget > 0; at++) {
+      if (starts[view.getUint16(at)] === 0) continue;
+      const group = byStart.get(view.getUint32(at));
+      if (group === undefined) continue;
+      for (const size of group.sizes) {
+        if (at + size > bytes.length) continue;
+        budget -= 2 * size;
+        const key = bytes.subarray(at, at + size);
+        for (const flavour of ['signed', 'unsigned'] as const) {
+          const found = group.keys.get(size * 2 ** 31 + hashKey(key, flavour));
+          if (found === undefined) continue;
+          visit(found, base + at);
+          break;
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import type { Format } from '../format/format.js';
+import type { Source } from '../source/source.js';
+import { OffsetList } from './offsets.js';
+import { proveElements, readElements } from './prove.js';
+
+/** Places that wait until their keys are read in one pass through the file. */
+const BATCH = 1 << 18;
+/** Proved elements that are remembered at most: 16 bytes each. */
+const MAX_PROVED = 1 << 23;
+
+/** Collects places at which an element may stand and keeps those whose key gives their hash. */
+export class LooseList {
+  readonly #source: Source;
+  readonly #format: Format;
+  readonly #waiting = new OffsetList();
+  readonly #at = new OffsetList();
+  readonly #hashes = new OffsetList();
+  #budget: number;
+
+  constructor(source: Source, format: Format) {
+    this.#source = source;
+    this.#format = format;
+    this.#budget = source.size;
+  }
+
+  /** Places to be looked at; push file offsets here and call {@link settle}. */
+  get waiting(): OffsetList {
+    return this.#waiting;
+  }
+
+  /** Proved elements so far. */
+  get length(): number {
+    return this.#at.length;
+  }
+
+  get isFull(): boolean {
+    return this.#at.length >= MAX_PROVED;
+  }
+
+  /** File offset of a proved element. */
+  at(i: number): number {
+    return this.#at.at(i);
+  }
+
+  /** Hash of a proved element. */
+  hash(i: number): number {
+    return this.#hashes.at(i);
+  }
+
+  /** The first proved element at this file offset or behind it: they are in order. */
+  firstAtOrAfter(offset: number): number {
+    let low = 0;
+    let high = this.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.at(middle) >= offset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  /** Proves what waits, if it is enough to be worth a pass through the file, or if it is the last. */
+  async settle(last: boolean): Promise<void> {
+    if (this.#waiting.length < BATCH && !last) return;
+    for (let from = 0; from < this.#waiting.length && !this.isFull; from += BATCH) {
+      const at = this.#waiting.values().slice(from, from + BATCH);
+      const elements = await readElements(this.#source, this.#format, at);
+      for (const i of await proveElements(this.#source, elements, this.#budget)) {
+        this.#at.push(at[i]);
+        this.#hashes.push(elements.hashes[i]);
+      }
+      // What looks like a long key is mostly none: all of them together cost no more than reading the file once more.
+      const long = elements.sizes.reduce((sum, size) => sum + (size > 0xffff ? size : 0), 0);
+      this.#budget = Math.max(0, this.#budget - long);
+    }
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,104 @@
+import type { Database } from '../database/database.js';
+import { bucketElementCount, BucketView } from '../format/bucket.js';
+import type { Format } from '../format/format.js';
+import { FREE_HASH } from '../format/hash.js';
+import { LAYOUTS } from '../format/layout.js';
+import { shifted } from '../source/shifted.js';
+import type { Source } from '../source/source.js';
+import { BucketFilter } from './heads.js';
+import { inferByKeys } from './infer.js';
+import type { WantedKey } from './locate.js';
+import { locateKeys, MAX_LOCATED, MIN_LOCATED } from './locate.js';
+import { OffsetList } from './offsets.js';
+import type { Progress } from '../source/sweep.js';
+import { lastPlace, sweep } from '../source/sweep.js';
+
+/** Buckets that are enough to tell a format by, without their keys. */
+const ENOUGH_BUCKETS = 64;
+/** Bytes of the file looked at for that: a file of random bytes must not take minutes. */
+const LOOKED_AT = 1 << 26;
+/** Keys that are looked for to find out by how much a file is shifted. */
+const MAX_KEYS = 2000;
+/** Keys found at one distance from where they should be, at least: one alone may be an old copy. */
+const MIN_VOTES = 3;
+
+/**
+ * Finds how to read a file whose header is lost: by its elements and their keys or, where no element points at its
+ * key because the file's beginning is gone too, by its buckets and by where their keys are now.
+ *
+ * @returns undefined if nothing speaks for a GDBM file
+ */
+export async function inferByScan(source: Source, progress?: Progress): Promise<Database | undefined> {
+  const inPlace = await inferByKeys(source, progress);
+  // The empty key is at every place; a few elements by themselves may be such.
+  if (inPlace !== undefined && inPlace.confidence > 0.9) return inPlace;
+  const missing = await findMissing(source, progress);
+  if (missing === undefined) return inPlace;
+  const before = await inferByKeys(shifted(source, missing), progress);
+  return before === undefined ? inPlace : { ...before, missing };
+}
+
+/** By how many bytes the file is shifted; undefined if nothing tells. */
+async function findMissing(source: Source, progress?: Progress): Promise<number | undefined> {
+  const wanted = await findBuckets(source, progress);
+  if (wanted === undefined) return undefined;
+  return findDistance(source, wanted, progress);
+}
+
+/** The format of which most whole buckets are found first, and the keys of those. */
+async function findBuckets(source: Source, progress?: Progress): Promise<WantedKey[] | undefined> {
+  let best: { format: Format; elements: number; found: OffsetList } | undefined;
+  for (const byteOrder of ['little', 'big'] as const) {
+    for (const layout of LAYOUTS) {
+      for (let bucketSize = 512; bucketSize <= 65536; bucketSize *= 2) {
+        const format: Format = { byteOrder, layout, variant: 'standard' };
+        const filter = new BucketFilter(format, bucketSize, source.size);
+        const found = new OffsetList();
+        for await (const window of sweep(source, bucketSize, progress)) {
+          filter.find(window.view, 0, lastPlace(window, bucketSize), window.base, found, 2);
+          if (found.length >= ENOUGH_BUCKETS || filter.isExhausted || window.base >= LOOKED_AT) break;
+        }
+        if (found.length > (best?.found.length ?? 0)) {
+          best = { format, elements: bucketElementCount(layout, bucketSize), found };
+        }
+      }
+    }
+  }
+  if (best === undefined) return undefined;
+  const { format, elements, found } = best;
+  const wanted: WantedKey[] = [];
+  for (const offset of found.values()) {
+    const first = new BucketView(new Uint8Array(0), format, 0).elementOffset(elements);
+    const bucket = new BucketView(
+      await source.read(offset, Math.min(first, source.size - offset)),
+      format,
+      elements,
+    );
+    for (let i = 0; i < elements && wanted.length < MAX_KEYS; i++) {
+      const hash = bucket.hash(i);
+      const size = bucket.keySize(i);
+      if (hash === FREE_HASH || size < MIN_LOCATED || size > MAX_LOCATED) continue;
+      const start = new DataView(bucket.keyStart(i).slice().buffer).getUint32(0);
+      wanted.push({ hash, size, pointer: bucket.dataPointer(i), start });
+    }
+  }
+  return wanted;
+}
+
+/** Most keys are at one distance from where they should be. */
+async function findDistance(
+  source: Source,
+  wanted: readonly WantedKey[],
+  progress?: Progress,
+): Promise<number | undefined> {
+  const votes = new Map<number, number>();
+  await locateKeys(
+    source,
+    wanted,
+    ({ pointer }, at) => votes.set(pointer - at, (votes.get(pointer - at) ?? 0) + 1),
+    progress,
+  );
+  const [best] = [...votes].sort(([, a], [, b]) => b - a);
+  if (best === undefined || best[0] === 0 || best[1] < MIN_VOTES) return undefined;
+  return best[0] > -source.size ? best[0] : undefined;
+}

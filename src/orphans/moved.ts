@@ -1,0 +1,104 @@
+import { examineBuckets } from '../check/bucket.js';
+import type { Database } from '../database/database.js';
+import type { Survey } from '../database/survey.js';
+import { KEY_START } from '../format/bucket.js';
+import { Rearrangement } from '../source/rearranged.js';
+import type { WantedKey } from './locate.js';
+import { locateKeys, MAX_LOCATED, MIN_LOCATED } from './locate.js';
+import type { Progress } from '../source/sweep.js';
+
+/** Keys that are looked for, at most. */
+const MAX_WANTED = 1 << 16;
+/** Blocks that stand at other places, at most: more than so many is another kind of damage. */
+const MAX_MOVED = 1 << 12;
+/** Keys that say the same of a block are enough, whatever else is known. */
+const ENOUGH = 2;
+
+/**
+ * Finds blocks that stand at other places than their own, as a volume leaves them that mixed up its sectors: elements
+ * lead to places where their key is not, and the key is found whole blocks away. A block is believed to have moved if no
+ * key of its own is at its place, none is at its new place that belongs there, and two keys or more say so; or a single
+ * one that is nowhere else, where what belongs at the new place is gone from there. An old copy of a lost record is
+ * whole blocks away by chance only, and does not drive away what belongs there.
+ *
+ * @returns undefined if no block is known to have moved
+ */
+export async function findMoved(
+  db: Database,
+  survey: Survey,
+  progress?: Progress,
+): Promise<Rearrangement | undefined> {
+  const { source, geometry } = db;
+  const { blockSize } = geometry;
+  const blockOf = (offset: number) => Math.floor(offset / blockSize);
+  const { wanted, atHome, gone } = await findGone(db, survey, blockOf);
+  if (wanted.length === 0) return undefined;
+
+  const found: { home: number; now: number; key: WantedKey }[] = [];
+  const timesFound = new Map<WantedKey, number>();
+  const visit = (key: WantedKey, at: number) => {
+    timesFound.set(key, (timesFound.get(key) ?? 0) + 1);
+    const [home, now] = [blockOf(key.pointer), blockOf(at)];
+    const wholeBlocks = home !== now && (key.pointer - at) % blockSize === 0;
+    if (wholeBlocks && atHome[home] === 0 && atHome[now] === 0) found.push({ home, now, key });
+  };
+  await locateKeys(source, wanted, visit, progress);
+
+  /** Moves by their name, with the keys that say so. */
+  const moves = new Map<string, { home: number; now: number; keys: number; certain: boolean }>();
+  for (const { home, now, key } of found) {
+    const name = `${home} ${now}`;
+    const move = moves.get(name) ?? { home, now, keys: 0, certain: false };
+    moves.set(name, move);
+    move.keys++;
+    if (move.keys >= ENOUGH || (gone[now] === 1 && timesFound.get(key) === 1)) move.certain = true;
+  }
+  const isWhole = (block: number) => (block + 1) * blockSize <= source.size;
+  const places = new Map<number, number>();
+  const taken = new Set<number>();
+  for (const { home, now, certain } of [...moves.values()].sort((a, b) => b.keys - a.keys)) {
+    if (!certain || places.has(home) || taken.has(now) || !isWhole(home) || !isWhole(now)) continue;
+    if (places.size === MAX_MOVED) break;
+    places.set(home, now);
+    taken.add(now);
+  }
+  if (places.size === 0) return undefined;
+  closeCircles(places, taken);
+  const moved = [...places].map(([home, at]) => ({ home: home * blockSize, at: at * blockSize }));
+  return new Rearrangement(blockSize, moved);
+}
+
+/** Keys that are not where their elements lead, and of which blocks something is where it belongs, or is not. */
+async function findGone(
+  db: Database,
+  survey: Survey,
+  blockOf: (offset: number) => number,
+): Promise<{ wanted: WantedKey[]; atHome: Uint8Array; gone: Uint8Array }> {
+  const blocks = blockOf(db.source.size) + 1;
+  const atHome = new Uint8Array(blocks);
+  const gone = new Uint8Array(blocks);
+  const wanted: WantedKey[] = [];
+  for await (const { site, records, rejected } of examineBuckets(db, survey)) {
+    if (site.origin === 'directory' && records.length === 0) gone[blockOf(site.offset)] = 1;
+    // A shorter key is by chance at many a place.
+    for (const { offset, keySize } of records) if (keySize >= MIN_LOCATED) atHome[blockOf(offset)] = 1;
+    for (const { reason, hash, keySize: size, keyStart, offset: pointer } of rejected) {
+      if (reason !== 'key') continue;
+      gone[blockOf(pointer)] = 1;
+      if (size < MIN_LOCATED || size > MAX_LOCATED || wanted.length === MAX_WANTED) continue;
+      const start = new DataView(keyStart.buffer, keyStart.byteOffset, KEY_START).getUint32(0);
+      wanted.push({ hash, size, pointer, start });
+    }
+  }
+  return { wanted, atHome, gone };
+}
+
+/** What stood where a moved block is now went where nothing is known of: blocks change places in circles. */
+function closeCircles(places: Map<number, number>, taken: ReadonlySet<number>): void {
+  for (const first of [...places.keys()]) {
+    if (taken.has(first)) continue;
+    let last = first;
+    for (let next = places.get(last); next !== undefined; next = places.get(last)) last = next;
+    places.set(last, first);
+  }
+}

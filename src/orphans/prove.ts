@@ -1,0 +1,63 @@
+import { BucketView, elementStruct } from '../format/bucket.js';
+import type { Format } from '../format/format.js';
+import { gather } from '../source/gather.js';
+import type { Source } from '../source/source.js';
+import type { KeyRanges } from './keyhashes.js';
+import { hashRanges } from './keyhashes.js';
+
+/** Elements that stand alone, as lists that go together. */
+export interface LooseElements extends KeyRanges {
+  /** File offsets of the elements. */
+  readonly at: Float64Array;
+  /** The hashes that they have. */
+  readonly hashes: Int32Array;
+  readonly starts: Uint32Array;
+}
+
+/** Reads the elements that stand at places of a file; each must be whole inside it. */
+export async function readElements(source: Source, format: Format, at: Float64Array): Promise<LooseElements> {
+  const { size } = elementStruct(format.layout);
+  const length = at.length;
+  const hashes = new Int32Array(length);
+  const offsets = new Float64Array(length);
+  const sizes = new Int32Array(length);
+  const starts = new Uint32Array(length);
+  const first = elementsStart(format);
+  const ranges = Array.from(at, (offset) => ({ offset, length: size }));
+  // A bucket of one element, so that the fields are read where the bucket's reader has them.
+  const bytes = new Uint8Array(first + size);
+  const one = new BucketView(bytes, format, 1);
+  await gather(source, ranges, (i, element) => {
+    bytes.set(element, first);
+    hashes[i] = one.hash(0);
+    offsets[i] = one.dataPointer(0);
+    sizes[i] = one.keySize(0);
+    starts[i] = startNumber(one.keyStart(0));
+  });
+  return { length, at, hashes, offsets, sizes, starts };
+}
+
+/** Bytes from a bucket's start to its first element. */
+export function elementsStart(format: Format): number {
+  return new BucketView(new Uint8Array(0), format, 0).elementOffset(0);
+}
+
+/** Which of the elements point at a key that gives their hash: indexes in ascending order. */
+export async function proveElements(
+  source: Source,
+  elements: LooseElements,
+  budget: number,
+): Promise<number[]> {
+  const { signed, unsigned } = await hashRanges(source, elements, budget);
+  const proved: number[] = [];
+  for (let i = 0; i < elements.length; i++) {
+    const hash = elements.hashes[i];
+    if (hash === signed[i] || hash === unsigned[i]) proved.push(i);
+  }
+  return proved;
+}
+
+/** The first bytes of a key as one number, the first byte in the highest place. */
+function startNumber(bytes: Uint8Array): number {
+  return ((bytes[0] << 24) | (bytes[1] << 16) | (bytes[2] << 8) | bytes[3]) >>> 0;
+}

@@ -1,0 +1,35 @@
+/**
+ * Finds where three bytes in a row are zero, which is rare in most data: of three bytes mostly one is looked at.
+ *
+ * @param from the first place looked at
+ * @param to the place after the last; three bytes from each place must be inside `bytes`
+ * @returns `to` where there is none
+ */
+export function nextThreeZeros(bytes: Uint8Array, from: number, to: number): number {
+  const end = to + 2;
+  for (let at = from + 2; at < end;) {
+    if (bytes[at] !== 0) at += 3;
+    else if (bytes[at - 1] !== 0) at += 2;
+    else if (bytes[at - 2] !== 0) at += 1;
+    else return at - 2;
+  }
+  return to;
+}
+
+/** The same for two bytes in a row. */
+export function nextTwoZeros(bytes: Uint8Array, from: number, to: number): number {
+  const end = to + 1;
+  for (let at = from + 1; at < end;) {
+    if (bytes[at] !== 0) at += 2;
+    else if (bytes[at - 1] !== 0) at += 1;
+    else return at - 1;
+  }
+  return to;
+}
+
+/** Where the zero bytes that begin at `from` end: an index, or the length. */
+export function endOfZeros(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (at < bytes.length && bytes[at] === 0) at++;
+  return at;
+}

@@ -1,0 +1,224 @@
+import type { Finding, FindingCode } from '../check/finding.js';
+import { finding, FindingList } from '../check/finding.js';
+import type { PickleFault } from '../pickle/machine.js';
+import { readSalvaged } from '../salvage/read.js';
+import type { SalvagedBatch } from '../salvage/salvage.js';
+import type { Source } from '../source/source.js';
+import type { FoundBy, LostElement } from './detect.js';
+import { asText, detectProfile } from './detect.js';
+import type { ProfileKey, ProfileName } from './profiles.js';
+import { profileOf } from './profiles.js';
+import type { ValueState } from './value.js';
+import { examineValue } from './value.js';
+
+/** What is inside a database, as far as one program's needs go. */
+export interface ProfileResult {
+  readonly name: ProfileName;
+  /** How it was found out. */
+  readonly found: 'asked' | FoundBy;
+  readonly values: ValueCounts;
+  /** The program's own keys that are there, in the order in which its profile has them. */
+  readonly keys: readonly FoundKey[];
+  /** Places of the records, as file offsets, that have one of these keys and no whole pickle. */
+  readonly broken: readonly number[];
+  /** The required keys that are not there. */
+  readonly missing: readonly string[];
+  /** The first of each code, as many as a check keeps. */
+  readonly findings: readonly Finding[];
+  readonly findingCounts: Partial<Record<FindingCode, number>>;
+  /**
+   * Whether the program loads it, as far as the structure tells: a class that cannot be imported is not seen. An empty
+   * database is usable.
+   */
+  readonly usable: boolean;
+}
+
+export interface ValueCounts {
+  readonly whole: number;
+  readonly damaged: number;
+  /** Perhaps of protocol 0 or 1; not looked into. */
+  readonly old: number;
+  readonly notPickle: number;
+}
+
+/** A key of the program's own, and its value. */
+export interface FoundKey {
+  readonly key: string;
+  /** File offset of the record, that is of the key. */
+  readonly offset: number;
+  /** Bytes of the value. */
+  readonly size: number;
+  readonly state: ValueState['state'];
+  /** Of a whole pickle. */
+  readonly protocol: number | undefined;
+}
+
+/** Whether a value has no pickle that Python loads. */
+export function isBroken(state: ValueState['state']): boolean {
+  return state === 'damaged' || state === 'not-pickle';
+}
+
+/** Bytes of a key that a finding shows. */
+const SHOWN_KEY = 40;
+
+/**
+ * Looks at every value of a database: whether it is one whole pickle, and whether what a program needs is there.
+ * Reads every value once; together at most as many bytes as the source has, because elements made to point at one
+ * large record must not take for ever. Memory: a few MiB.
+ *
+ * @param records the records, from the beginning each time it is called; of several with one key the first whole one
+ *   counts
+ * @param wanted the profile; found by the keys where it is left out
+ * @param lost elements in use whose records are lost, which help to find the profile
+ * @throws SourceError if the source cannot be read
+ */
+export async function checkProfile(
+  source: Source,
+  records: () => AsyncIterable<SalvagedBatch>,
+  wanted?: ProfileName,
+  lost: readonly LostElement[] = [],
+): Promise<ProfileResult> {
+  const detected = wanted === undefined ? await detectProfile(source, records(), lost) : undefined;
+  const name = wanted ?? detected!.name;
+  const inspection = new Inspection(name);
+  if (name !== 'none') {
+    let claimable = source.size;
+    for await (const { record, bytes } of readSalvaged(source, records(), 'whole')) {
+      const { offset, keySize, dataSize } = record;
+      claimable -= keySize + dataSize;
+      if (claimable < 0) {
+        inspection.leaveUnread(offset);
+        continue;
+      }
+      const near = bytes === undefined ? source : heldSource(bytes, offset, source.size);
+      const key = await near.read(offset, Math.min(keySize, 4096));
+      inspection.take(key, record, await examineValue(near, offset + keySize, dataSize));
+    }
+  }
+  return inspection.result(detected?.by ?? 'asked');
+}
+
+/** What was read already, at its place. */
+function heldSource(bytes: Uint8Array, start: number, size: number): Source {
+  return {
+    size,
+    async read(offset, length) {
+      return bytes.subarray(offset - start, offset - start + length);
+    },
+  };
+}
+
+/** What is found of a profile as records go by. */
+class Inspection {
+  readonly #name: ProfileName;
+  readonly #own: readonly ProfileKey[];
+  readonly #findings = new FindingList();
+  readonly #counts = { whole: 0, damaged: 0, old: 0, notPickle: 0 };
+  readonly #found = new Map<string, FoundKey>();
+  readonly #broken: number[] = [];
+  #records = 0;
+  #keysAreText = true;
+
+  constructor(name: ProfileName) {
+    this.#name = name;
+    this.#own = profileOf(name).keys;
+  }
+
+  take(
+    bytes: Uint8Array,
+    { offset, keySize, dataSize }: { offset: number; keySize: number; dataSize: number },
+    value: ValueState,
+  ): void {
+    this.#records++;
+    this.#counts[value.state === 'not-pickle' ? 'notPickle' : value.state]++;
+    const key = asText(bytes, bytes.length < keySize);
+    const shown = shownKey(bytes);
+    if (key === undefined) {
+      this.#keysAreText = false;
+      this.#findings.add([finding('key-not-text', offset, `the key ${shown}`, 'text in UTF-8')]);
+    }
+    const own = this.#own.find((one) => one.key === key && bytes.length === keySize);
+    if (value.state === 'damaged' || value.state === 'not-pickle') {
+      this.#findings.add([
+        fault(damageCode(this.#name, own, value.state), `the value of ${shown}`, value.fault),
+      ]);
+    } else if (value.state === 'old') {
+      const expected = 'a pickle of protocol 2 to 5';
+      this.#findings.add([
+        finding('value-old-pickle', offset + keySize, `the value of ${shown} with no header`, expected),
+      ]);
+    }
+    if (own === undefined) return;
+    if (isBroken(value.state)) this.#broken.push(offset);
+    const earlier = this.#found.get(own.key);
+    if (earlier !== undefined && (!isBroken(earlier.state) || isBroken(value.state))) return;
+    const pickle = value.state === 'whole' ? value.pickle : undefined;
+    this.#found.set(own.key, {
+      key: own.key,
+      offset,
+      size: dataSize,
+      state: value.state,
+      protocol: pickle?.protocol,
+    });
+    if (pickle === undefined || own.kind === undefined || pickle.top.kind === own.kind) return;
+    const [expected, found] = [own.kind, pickle.top.kind].map((kind) =>
+      kind === 'anything' ? 'an object of a class' : `a pickle of ${kind}`,
+    );
+    this.#findings.add([finding('value-kind', offset + keySize, `${found} as ${own.key}`, expected)]);
+  }
+
+  leaveUnread(offset: number): void {
+    this.#records++;
+    this.#findings.add([finding('value-unread', offset, 'a value', 'values of no more bytes than the file')]);
+  }
+
+  result(found: ProfileResult['found']): ProfileResult {
+    const missing = this.#own.filter(({ key, required }) => required && !this.#found.has(key));
+    const absent = this.#records === 0 ? [] : missing.map(({ key }) => key);
+    const code = this.#name === 'flower' ? 'flower-events-missing' : 'celerybeat-entry-missing';
+    this.#findings.add(
+      absent.map((key) => finding(code, null, `${this.#records} records, but no ${key}`, `the key ${key}`)),
+    );
+    return {
+      name: this.#name,
+      found,
+      values: this.#counts,
+      keys: this.#own.flatMap(({ key }) => this.#found.get(key) ?? []),
+      broken: this.#broken,
+      missing: absent,
+      findings: this.#findings.kept,
+      findingCounts: Object.fromEntries(this.#findings.counts),
+      usable: this.#usable(absent),
+    };
+  }
+
+  #usable(missing: readonly string[]): boolean {
+    if (this.#records === 0 || this.#name === 'none') return true;
+    if ([...this.#found.values()].some(({ state }) => isBroken(state))) return false;
+    // Beat starts without its keys, with nothing in its schedule; but clearing it loads every value.
+    const all = this.#counts.damaged + this.#counts.notPickle === 0 && this.#keysAreText;
+    if (this.#name === 'flower') return missing.length === 0;
+    return this.#name === 'celerybeat' && missing.length === 0 ? true : all;
+  }
+}
+
+function damageCode(
+  name: ProfileName,
+  own: ProfileKey | undefined,
+  state: 'damaged' | 'not-pickle',
+): FindingCode {
+  if (own === undefined) return state === 'damaged' ? 'value-pickle' : 'value-not-pickle';
+  if (name === 'celerybeat') return 'celerybeat-entry-damaged';
+  return own.key === 'events' ? 'flower-events-damaged' : 'flower-counter-damaged';
+}
+
+function fault(code: FindingCode, what: string, { at, opcode, found, expected }: PickleFault): Finding {
+  const where = opcode === undefined ? what : `${what}, opcode ${opcode}`;
+  return finding(code, at, `${where}: ${found}`, expected);
+}
+
+/** The beginning of a key as text; a report escapes what could drive a terminal. */
+function shownKey(bytes: Uint8Array): string {
+  const text = new TextDecoder().decode(bytes.subarray(0, SHOWN_KEY));
+  return bytes.length > SHOWN_KEY ? `${text}…` : text;
+}

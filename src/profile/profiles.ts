@@ -1,0 +1,89 @@
+import type { Kind } from '../pickle/kinds.js';
+
+/** Programs whose databases are known; `shelve` is any program that uses Python's shelve, `none` is no such program. */
+export const PROFILE_NAMES = ['flower', 'celerybeat', 'shelve', 'none'] as const;
+export type ProfileName = (typeof PROFILE_NAMES)[number];
+
+/** A key that a program uses itself. */
+export interface ProfileKey {
+  readonly key: string;
+  /** Whether a database with records must have it. */
+  readonly required: boolean;
+  /** What its value is a pickle of; another one that is whole is only warned of. */
+  readonly kind: Kind | undefined;
+}
+
+/** What a program needs of its database. */
+export interface Profile {
+  readonly name: ProfileName;
+  /** Everything the program stores; a database with another key is not known by its keys. */
+  readonly keys: readonly ProfileKey[];
+  /** Any of these together, and no key but the program's own, tells the profile. */
+  readonly toldBy: readonly (readonly string[])[];
+  /** A key that tells the profile by itself if its value names this class near its beginning. */
+  readonly toldByClass?: { readonly key: string; readonly className: string };
+  /** Whether the program, where it cannot use the rest without a required key, takes an empty database instead. */
+  readonly startsEmpty: boolean;
+}
+
+/**
+ * Flower with `--persistent`. From the sources of flower/events.py:
+ *
+ * - 0.9.7, 1.0.0, 2.0.1, `Events.__init__`: `state = shelve.open(db); if state: self.state = state['events']`. A shelf
+ *   with any record but without `events` ends Flower with KeyError, a damaged one with what pickle raises. `counter` is
+ *   not read: it is a part of `events`.
+ * - 2.2.0, `load_state`: the same, then `events.counter.update(state.get('counter', {}))`. What is raised by either is
+ *   logged, the file is moved to `NAME.corrupt` and Flower starts with nothing; so a damaged `counter` costs `events`.
+ *
+ * `events` is an object of the class EventsState, `counter` a dict. An empty shelf is taken by all of them.
+ */
+const flower: Profile = {
+  name: 'flower',
+  keys: [
+    { key: 'events', required: true, kind: 'anything' },
+    { key: 'counter', required: false, kind: 'dict' },
+  ],
+  toldBy: [['events']],
+  // 2.2.0 saves `dict(state.counter)`, of a collections.Counter for each worker.
+  toldByClass: { key: 'counter', className: 'Counter' },
+  startsEmpty: true,
+};
+
+/**
+ * celery beat with its PersistentScheduler. From the sources of celery/beat.py, `setup_schedule` and
+ * `_create_schedule`:
+ *
+ * - What `shelve.open` and `keys()` raise is logged, and the file is removed and made anew.
+ * - `entries` missing: set to `{}`. `entries` damaged: only KeyError is caught up to 5.3.6, also UnicodeDecodeError and
+ *   TypeError in 5.4.0, UnpicklingError from 5.6.0 and ValueError in 5.7.0; all else that a damaged pickle raises, such as
+ *   EOFError, ImportError and AttributeError, ends beat in each version.
+ * - `__version__`, `tz` or `utc_enabled` missing: the whole store is cleared, so that the times of the last runs are gone.
+ *   Clearing loads each value (`MutableMapping.popitem`), so that any damaged one ends beat then.
+ * - `tz` and `utc_enabled` are loaded outside of any `try`: a damaged one ends beat.
+ *
+ * So without one of the four beat starts, but with nothing; it keeps its schedule only where all are there and whole.
+ */
+const celerybeat: Profile = {
+  name: 'celerybeat',
+  keys: [
+    { key: 'entries', required: true, kind: 'dict' },
+    { key: '__version__', required: true, kind: undefined },
+    { key: 'tz', required: true, kind: undefined },
+    { key: 'utc_enabled', required: true, kind: undefined },
+  ],
+  toldBy: [['utc_enabled'], ['entries', '__version__'], ['entries', 'tz'], ['tz', '__version__']],
+  startsEmpty: true,
+};
+
+/** Any use of Python's shelve: keys are text in UTF-8, and each value is one pickle (Lib/shelve.py, 3.11). */
+const shelve: Profile = { name: 'shelve', keys: [], toldBy: [], startsEmpty: false };
+
+const none: Profile = { name: 'none', keys: [], toldBy: [], startsEmpty: false };
+
+/** The profiles that keys tell, then those that they do not. */
+export const PROFILES: readonly Profile[] = [flower, celerybeat, shelve, none];
+
+/** The profile of this name. */
+export function profileOf(name: ProfileName): Profile {
+  return PROFILES.find((one) => one.name === name)!;
+}

@@ -1,0 +1,64 @@
+import type { PickleFault } from '../pickle/machine.js';
+import { FIRST_PROTOCOL, LAST_PROTOCOL } from '../pickle/machine.js';
+import type { WholePickle } from '../pickle/walk.js';
+import { walkPickle } from '../pickle/walk.js';
+import type { Source } from '../source/source.js';
+
+/**
+ * What a value is. `whole`: one pickle and nothing else. `damaged`: it has the marks of a pickle and is none. `old`: it
+ * may be one of protocol 0 or 1, which are not looked into. `not-pickle`: nothing speaks for one.
+ */
+export type ValueState =
+  | { readonly state: 'whole'; readonly pickle: WholePickle }
+  | { readonly state: 'damaged'; readonly fault: PickleFault }
+  | { readonly state: 'old' }
+  | { readonly state: 'not-pickle'; readonly fault: PickleFault };
+
+const PROTO = 0x80;
+const STOP = 0x2e;
+/** First bytes of pickles of protocols 0 and 1 that Python 2's shelve wrote, and the bytes of such opcodes. */
+const OLD_STARTS = new Set([...'(]}ISVFNKJMLGTUXc)'].map((character) => character.charCodeAt(0)));
+
+/**
+ * Looks at a value's structure; nothing is made or called. Python itself stops at STOP and never sees what follows; a
+ * shelf's value has nothing there, so that bytes after it say that the STOP is wrong.
+ *
+ * @param offset file offset of its first byte
+ * @param size bytes
+ * @throws SourceError if the source cannot be read
+ */
+export async function examineValue(source: Source, offset: number, size: number): Promise<ValueState> {
+  const end = offset + size;
+  const walk = await walkPickle(source, offset, end);
+  if (walk.whole && walk.size === size) return { state: 'whole', pickle: walk };
+  const fault = walk.whole ? trailing(offset + walk.size, end) : walk;
+  if (await looksLikePickle(source, offset, size)) return { state: 'damaged', fault };
+  return (await looksOld(source, offset, size)) ? { state: 'old' } : { state: 'not-pickle', fault };
+}
+
+/**
+ * Whether a value has the marks of a pickle of protocols 2 to 5: of its first byte, its second and its last at least two
+ * are right, so that one byte that is wrong does not hide it. What a crash left unwritten, only zeroes, may have been
+ * one.
+ */
+export async function looksLikePickle(source: Source, offset: number, size: number): Promise<boolean> {
+  if (size < 3) return false;
+  const start = await source.read(offset, Math.min(size, 64));
+  const last = (await source.read(offset + size - 1, 1))[0];
+  const marks =
+    Number(start[0] === PROTO) +
+    Number(start[1] >= FIRST_PROTOCOL && start[1] <= LAST_PROTOCOL) +
+    Number(last === STOP);
+  return marks >= 2 || start.every((byte) => byte === 0);
+}
+
+async function looksOld(source: Source, offset: number, size: number): Promise<boolean> {
+  if (size < 2) return false;
+  const first = (await source.read(offset, 1))[0];
+  const last = (await source.read(offset + size - 1, 1))[0];
+  return last === STOP && OLD_STARTS.has(first);
+}
+
+function trailing(at: number, end: number): PickleFault {
+  return { at, opcode: undefined, expected: 'the end of the value', found: `${end - at} bytes after STOP` };
+}

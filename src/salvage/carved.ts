@@ -1,0 +1,109 @@
+import type { SpaceAccount } from '../check/space.js';
+import type { CarvedValue } from '../carve/carve.js';
+import { carve } from '../carve/carve.js';
+import { KnownKeys } from '../carve/knownkeys.js';
+import type { Database } from '../database/database.js';
+import { isSettled } from '../database/survey.js';
+import { hashKey, isPortableKey } from '../format/hash.js';
+import type { SearchedSurvey } from '../orphans/adopt.js';
+import { FreeSpace } from '../orphans/free.js';
+import type { Progress } from '../source/sweep.js';
+import { salvageDeleted } from './deleted.js';
+import { readSalvaged } from './read.js';
+import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
+import { salvage } from './salvage.js';
+import { salvageStale } from './stale.js';
+
+/** A value that no element knows. */
+export interface CarvedFind extends CarvedValue {
+  /** Whether its space is listed as free, so that it was deleted or replaced. */
+  readonly freed: boolean;
+  /** Bytes directly before it, up to 64 KiB, that nothing else is known to have: the end of them may be its key. */
+  readonly before: number;
+}
+
+/** What carving needs to know of a database. */
+export interface CarveSubject {
+  readonly db: Database;
+  readonly survey: SearchedSurvey;
+  readonly space: SpaceAccount;
+}
+
+/** Keys of known programs, which are worth looking for wherever they are not known to be: Flower's and celery beat's. */
+const USUAL_KEYS = ['events', 'counter', 'entries', '__version__', 'tz', 'utc_enabled'];
+/** Bytes of known keys held at most. */
+const MAX_KEY_BYTES = 32 << 20;
+/** Longer keys are not looked for. */
+const MAX_KEY = 64 * 1024;
+/** Values that are remembered at most: 100 bytes each. */
+const MAX_FINDS = 1 << 18;
+
+/**
+ * Looks for values by their own shape in all space that nothing in force has, with keys that are known from elsewhere in
+ * the file or expected by the user. Those in space that is not listed as free come first, and of those the later ones:
+ * of several with one key the first is the most likely, but nothing in the file tells their age.
+ *
+ * Memory: the keys, up to 32 MiB, and 100 bytes for each of at most 2^18 values.
+ */
+export async function carveValues(
+  { db, survey, space }: CarveSubject,
+  expected: readonly Uint8Array[] = [],
+  progress?: Progress,
+): Promise<CarvedFind[]> {
+  const usual = USUAL_KEYS.map((key) => new TextEncoder().encode(key));
+  const keys = new KnownKeys([...expected, ...usual, ...(await keysOf(db, survey))], {
+    maxBytes: MAX_KEY_BYTES,
+  });
+  const settled = survey.sites.filter((_, i) =>
+    survey.siteOfSlot.some((site, slot) => site === i && isSettled(survey, slot)),
+  );
+  const free = await FreeSpace.read(db, settled);
+  const finds: CarvedFind[] = [];
+  const ranges = space.unused();
+  let range = 0;
+  let end = 0;
+  for await (const value of carve(db.source, { ranges, keys, ...(progress && { progress }) })) {
+    if (finds.length === MAX_FINDS) break;
+    const { offset, size } = value;
+    while (ranges[range].offset + ranges[range].length <= offset) range++;
+    const before = Math.min(offset - Math.max(end, ranges[range].offset), MAX_KEY);
+    end = offset + size;
+    finds.push({ ...value, freed: free.covers(offset, size), before });
+  }
+  return finds.sort((a, b) => Number(a.freed) - Number(b.freed) || b.offset - a.offset);
+}
+
+/** Those of the values that have a key, as records. */
+export async function recordsOf(db: Database, finds: readonly CarvedFind[]): Promise<SalvagedBatch> {
+  const records: SalvagedRecord[] = [];
+  for (const { key, size } of finds) {
+    if (key === undefined) continue;
+    const bytes = await db.source.read(key.offset, key.size);
+    records.push({
+      provenance: 'carved',
+      hash: hashKey(bytes, 'signed'),
+      hashChar: isPortableKey(bytes) ? 'either' : 'signed',
+      offset: key.offset,
+      keySize: key.size,
+      dataSize: size,
+      // No bucket knows it.
+      bucket: -1,
+      element: -1,
+    });
+  }
+  return records;
+}
+
+/** Every key that an element of any age proves. */
+async function keysOf(db: Database, survey: SearchedSurvey): Promise<Uint8Array[]> {
+  const keys: Uint8Array[] = [];
+  let bytes = 0;
+  for (const batches of [salvage(db, survey), salvageStale(db, survey), salvageDeleted(db, survey)]) {
+    for await (const { record, bytes: key } of readSalvaged(db.source, batches, 'key')) {
+      if (key === undefined || record.keySize > MAX_KEY || bytes + key.length > MAX_KEY_BYTES) continue;
+      bytes += key.length;
+      keys.push(key);
+    }
+  }
+  return keys;
+}

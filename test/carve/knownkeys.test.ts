@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { KnownKeys } from '../../src/carve/knownkeys.js';
+
+test('the longest known key is found, as comparing with each says', () => {
+  const bytes = fc.uint8Array({ max: 3, maxLength: 12 });
+  fc.assert(
+    fc.property(fc.array(bytes, { maxLength: 40 }), bytes, fc.nat(12), (list, window, place) => {
+      const at = Math.min(place, window.length);
+      const before = Buffer.from(window.subarray(0, at)).toString('hex');
+      const sizes = list.filter((key) => key.length > 0 && before.endsWith(Buffer.from(key).toString('hex')));
+      const expected = sizes.length === 0 ? undefined : Math.max(...sizes.map((key) => key.length));
+      assert.equal(new KnownKeys(list).longestEndingAt(window, at), expected);
+    }),
+    { numRuns: 2000, seed: 3 },
+  );
+});
+
+test('a million keys are held and looked up', () => {
+  const encoder = new TextEncoder();
+  function* keys() {
+    for (let i = 0; i < 1_000_000; i++) yield encoder.encode(`task-meta-${i}-result`);
+  }
+  const started = performance.now();
+  const known = new KnownKeys(keys());
+  assert.equal(known.count, 1_000_000);
+  for (let i = 0; i < 1_000_000; i += 7) {
+    const text = encoder.encode(`...task-meta-${i}-result`);
+    assert.equal(known.longestEndingAt(text, text.length), text.length - 3);
+  }
+  assert.equal(known.longestEndingAt(encoder.encode('task-meta-1000000-result'), 24), undefined);
+  assert.ok(performance.now() - started < 10_000);
+});
+
+test('keys past the bound are counted, not held', () => {
+  const known = new KnownKeys([new Uint8Array(10), new Uint8Array(5), new Uint8Array(4)], { maxBytes: 14 });
+  assert.deepEqual([known.count, known.dropped, known.longest], [2, 1, 10]);
+});

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { listSnapshots } from '../../src/snapshots/list.js';
+import { BIN, cli, run } from '../tools/cli.js';
+import { fixture } from '../tools/fixtures.js';
+import { testWith } from '../tools/needs.js';
+import { change, inProcess, leftovers, soundFile, take } from './snap.js';
+
+/** Every call by which a snapshot changes a file system, on Linux. */
+const TAKE_CALLS = ['pwrite64', 'fsync', 'link', 'unlink'];
+/** The same of a restore. */
+const RESTORE_CALLS = ['pwrite64', 'fsync', 'fchmod', 'link', 'rename'];
+/** More calls of one kind than either makes. */
+const MOST = 40;
+
+const judged = await readFile(fixture('amd64.db'));
+
+type Fault = 'signal=SIGKILL' | 'error=EIO' | 'error=ENOSPC';
+interface Trial {
+  readonly path: string;
+  readonly folder: string;
+  readonly store: string;
+}
+
+/**
+ * Runs a command with a fault at every call of some kinds, one after the other, each time on a folder with the five
+ * snapshots of a long life.
+ */
+async function everyFault(
+  t: TestContext,
+  calls: readonly string[],
+  fault: Fault,
+  command: (path: string) => string[],
+  prepare: (path: string) => Promise<void>,
+  judge: (what: string, trial: Trial, ran: Awaited<ReturnType<typeof run>>) => Promise<void>,
+): Promise<void> {
+  const made: Record<string, number> = {};
+  for (const call of calls) {
+    for (let n = 1; ; n++) {
+      assert.ok(n < MOST, `${n} calls of ${call}`);
+      const trial = await soundFile(t);
+      for (let mark = 1; mark <= 5; mark++) {
+        await change(trial.path, mark);
+        await take(trial.path);
+      }
+      await prepare(trial.path);
+      const log = join(trial.folder, 'strace.log');
+      const inject = ['-e', `trace=${call}`, '-e', `inject=${call}:${fault}:when=${n}`];
+      // One thread makes all the calls, so that the Nth one is the same each time.
+      const env = { UV_THREADPOOL_SIZE: '1' };
+      const traced = ['-f', '-qq', '-o', log, ...inject, '--', ...command(trial.path)];
+      const ran = await run('strace', traced, env);
+      const reached = ran.code === null || (await readFile(log, 'utf8')).includes('INJECTED');
+      if (!reached) {
+        assert.equal(ran.code, 0, ran.stderr);
+        break;
+      }
+      made[call] = n;
+      await judge(`${fault} at ${call} number ${n}`, trial, ran);
+    }
+  }
+  t.diagnostic(`calls: ${JSON.stringify(made)}`);
+  assert.deepEqual(Object.keys(made), calls);
+}
+
+/** Every snapshot that is listed is whole, and none that was there before is missing without a newer one. */
+async function requireSnapshots(what: string, { path }: Trial): Promise<number> {
+  const { snapshots } = await listSnapshots(path, { verify: true });
+  assert.ok(snapshots.length >= 5, `${what}: ${snapshots.length} snapshots are left`);
+  for (const { id, intact } of snapshots) assert.ok(intact, `${what}: ${id} is damaged`);
+  return snapshots.length;
+}
+
+const sixth = (path: string) => change(path, 6);
+
+testWith('strace', 'killed at any step of a snapshot, every one that is listed is whole', async (t) => {
+  const found: Record<string, number> = {};
+  await everyFault(t, TAKE_CALLS, 'signal=SIGKILL', inProcess, sixth, async (what, trial) => {
+    const now = await readFile(trial.path);
+    assert.ok(now.subarray(0, -2).equals(judged.subarray(0, -2)), `${what}: the database changed`);
+    const left = await requireSnapshots(what, trial);
+    found[left] = (found[left] ?? 0) + 1;
+    // The next run makes up for it and cleans up.
+    await take(trial.path);
+    assert.equal(await requireSnapshots(`after ${what}`, trial), 5);
+    const bytes = await readFile((await listSnapshots(trial.path)).snapshots[0].path);
+    assert.ok(bytes.equals(now), `after ${what}: the newest is not the file`);
+    assert.deepEqual(await leftovers(trial.store), [], what);
+  });
+  // Before the new one has its name, and before the oldest is removed.
+  assert.ok(found[5] > 0 && found[6] > 0, JSON.stringify(found));
+});
+
+for (const error of ['error=EIO', 'error=ENOSPC'] as const) {
+  testWith('strace', `with ${error} at any step of a snapshot those that are there stay`, async (t) => {
+    let refused = 0;
+    await everyFault(t, TAKE_CALLS, error, inProcess, sixth, async (what, trial, ran) => {
+      await requireSnapshots(what, trial);
+      assert.match(ran.stdout, /went on\n$/, what);
+      if (ran.code === 0) return;
+      refused++;
+      assert.equal(ran.code, 2, `${what}: ${ran.stderr}`);
+      assert.match(ran.stderr, error === 'error=EIO' ? /^io .*EIO/ : /^no-space /, what);
+      assert.deepEqual(await leftovers(trial.store), [], what);
+    });
+    assert.ok(refused > 1, `${refused} were refused`);
+  });
+}
+
+testWith(['strace', 'flock'], 'killed at any step of a restore, the name holds one whole file', async (t) => {
+  const found = { old: 0, new: 0 };
+  const restore = (path: string) => [process.execPath, BIN, 'restore', path];
+  await everyFault(t, RESTORE_CALLS, 'signal=SIGKILL', restore, sixth, async (what, trial) => {
+    await requireSnapshots(what, trial);
+    const now = await readFile(trial.path);
+    const [newest] = (await listSnapshots(trial.path)).snapshots;
+    const isNew = now.equals(await readFile(newest.path));
+    const sixthMark = now[now.length - 2] === 6 && now.subarray(0, -2).equals(judged.subarray(0, -2));
+    assert.ok(isNew || sixthMark, `${what}: neither the old file nor the snapshot`);
+    found[isNew ? 'new' : 'old']++;
+    for (const name of (await readdir(trial.folder)).filter((one) => /~\d+~$/.test(one))) {
+      const backup = await readFile(join(trial.folder, name));
+      assert.equal(backup[backup.length - 2], 6, `${what}: ${name} is not the old file`);
+    }
+    const again = await cli(['restore', trial.path]);
+    assert.equal(again.code, 0, again.stderr);
+    assert.ok((await readFile(trial.path)).equals(await readFile(newest.path)));
+    assert.equal((await readFile(`${trial.path}.~1~`)).at(-2), 6, what);
+  });
+  assert.ok(found.old > 0 && found.new > 0, JSON.stringify(found));
+});

@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import {
+  chmod,
+  chown,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'node:test';
+import { check } from '../../src/examine.js';
+import { listSnapshots } from '../../src/snapshots/list.js';
+import { restoreSnapshot } from '../../src/snapshots/restore.js';
+import { openFileSource } from '../../src/source/file.js';
+import { fixture } from '../tools/fixtures.js';
+import { temporaryFolder } from '../tools/folder.js';
+import { LibGdbm } from '../tools/libgdbm.js';
+import { testWith } from '../tools/needs.js';
+import { Random } from '../tools/random.js';
+import { outcome, randomSteps } from '../tools/records.js';
+import { change, leftovers, refusedWith, soundFile, take } from './snap.js';
+
+/** Tests of what a restore does need no flock program. */
+const NO_LOCK = { lock: false };
+
+test('the newest good snapshot comes back, and what was there stays as a backup', async (t) => {
+  const { folder, path } = await soundFile(t);
+  await chmod(path, 0o640);
+  await take(path);
+  await change(path, 1);
+  const newest = await readFile(path);
+  const { taken } = await take(path);
+  await truncate(path, 0);
+  await take(path, { records: 0 });
+  const restored = await restoreSnapshot(path, undefined, NO_LOCK);
+  assert.deepEqual(
+    [restored.action, restored.snapshot.id, restored.output, restored.backup],
+    ['restored', taken!.id, path, `${path}.~1~`],
+  );
+  assert.ok((await readFile(path)).equals(newest));
+  assert.equal((await stat(`${path}.~1~`)).size, 0);
+  assert.equal((await stat(path)).mode & 0o777, 0o640);
+  assert.deepEqual(await leftovers(folder), []);
+  // The snapshot is still a file of its own.
+  assert.equal((await stat(taken!.path)).nlink, 1);
+  const again = await restoreSnapshot(path, undefined, NO_LOCK);
+  assert.deepEqual([again.action, again.backup], ['none', undefined]);
+  assert.match(again.reason ?? '', /byte for byte/);
+});
+
+test('a snapshot is named by the beginning of its time or hash', async (t) => {
+  const { path } = await soundFile(t);
+  for (let mark = 1; mark <= 3; mark++) {
+    await change(path, mark);
+    await take(path);
+  }
+  const { snapshots } = await listSnapshots(path);
+  for (const { id, hash } of snapshots) {
+    for (const at of [id, id.toLowerCase(), id.slice(0, 17), hash, hash.slice(0, 8)]) {
+      assert.equal((await restoreSnapshot(path, at, { dryRun: true })).snapshot.id, id, at);
+    }
+  }
+  const year = snapshots[0].id.slice(0, 4);
+  const { message } = await refusedWith('ambiguous', restoreSnapshot(path, year, NO_LOCK));
+  for (const { id } of snapshots) assert.ok(message.includes(id));
+  for (const at of ['1970', '', 'zz', '.'])
+    await refusedWith('no-snapshot', restoreSnapshot(path, at, NO_LOCK));
+});
+
+test('without a good snapshot nothing is restored unless one is named', async (t) => {
+  const { path } = await soundFile(t);
+  await refusedWith('no-snapshot', restoreSnapshot(path, undefined, NO_LOCK));
+  const { taken } = await take(path, { poor: 'nothing in it' });
+  const { message } = await refusedWith('no-snapshot', restoreSnapshot(path, undefined, NO_LOCK));
+  assert.ok(message.includes(`--at ${taken!.id}`));
+  await change(path, 1);
+  assert.equal((await restoreSnapshot(path, taken!.id, NO_LOCK)).action, 'restored');
+});
+
+test('a snapshot with a flipped bit, cut or grown is refused, and nothing changes', async (t) => {
+  const { folder, path } = await soundFile(t);
+  const { taken } = await take(path);
+  await change(path, 1);
+  const before = await readFile(path);
+  const good = await readFile(taken!.path);
+  const flipped = Buffer.from(good);
+  flipped[good.length >> 1] ^= 1;
+  for (const bytes of [
+    flipped,
+    good.subarray(0, -1),
+    Buffer.concat([good, Buffer.alloc(1)]),
+    Buffer.alloc(0),
+  ]) {
+    await writeFile(taken!.path, bytes);
+    for (const options of [NO_LOCK, { dryRun: true }]) {
+      const { message } = await refusedWith('not-intact', restoreSnapshot(path, undefined, options));
+      assert.match(message, /--at, .*snapshots --verify/);
+    }
+    assert.deepEqual(
+      (await listSnapshots(path, { verify: true })).snapshots.map(({ intact }) => intact),
+      [false],
+    );
+    assert.ok((await readFile(path)).equals(before));
+    assert.deepEqual((await readdir(folder)).sort(), ['.flower.db.snapshots', 'flower.db']);
+  }
+});
+
+test('a dry run writes nothing', async (t) => {
+  const { folder, path } = await soundFile(t);
+  await take(path);
+  await change(path, 1);
+  const before = await readFile(path);
+  const { action, reason } = await restoreSnapshot(path, undefined, { dryRun: true });
+  assert.equal(action, 'none');
+  assert.match(reason ?? '', /nothing was written/);
+  assert.ok((await readFile(path)).equals(before));
+  assert.deepEqual((await readdir(folder)).sort(), ['.flower.db.snapshots', 'flower.db']);
+});
+
+test('a database that is gone comes back, also where a link led to it', async (t) => {
+  const { folder, path } = await soundFile(t);
+  await chmod(folder, 0o755);
+  await take(path);
+  const link = join(await temporaryFolder(t), 'state.db');
+  await symlink(path, link);
+  for (const name of [path, link]) {
+    await rm(path);
+    const { output, backup, notes } = await restoreSnapshot(name, undefined, NO_LOCK);
+    assert.deepEqual([output, backup], [path, undefined]);
+    assert.match(notes.join(), /There was no database/);
+    assert.ok((await readFile(path)).equals(await readFile(fixture('amd64.db'))));
+    assert.equal((await stat(path)).mode & 0o777, 0o644);
+  }
+  assert.deepEqual(await leftovers(folder), []);
+});
+
+testWith('root', 'the owner is that of the present file, or of the folder', async (t) => {
+  const { folder, path } = await soundFile(t);
+  await chown(folder, 1234, 2345);
+  await chown(path, 3456, 4567);
+  await take(path);
+  await change(path, 1);
+  await restoreSnapshot(path, undefined, NO_LOCK);
+  const held = await stat(path);
+  assert.deepEqual([held.uid, held.gid], [3456, 4567]);
+  await rm(path);
+  await restoreSnapshot(path, undefined, NO_LOCK);
+  const { uid, gid, mode } = await stat(path);
+  assert.deepEqual([uid, gid, mode & 0o777], [1234, 2345, 0o600]);
+});
+
+test('what is in the way of a restore is refused in words', async (t) => {
+  const { path } = await soundFile(t);
+  await take(path);
+  await rm(path);
+  await mkdir(path);
+  await refusedWith('is-directory', restoreSnapshot(path, undefined, NO_LOCK));
+  await refusedWith('no-such-file', restoreSnapshot(join(path, 'none', 'x.db'), undefined, NO_LOCK));
+});
+
+testWith('flock', 'a database that another program holds is refused, or waited for', async (t) => {
+  const { path } = await soundFile(t);
+  await take(path);
+  await change(path, 1);
+  const before = await readFile(path);
+  const child = spawn('flock', ['-s', path, 'sh', '-c', 'echo held; exec sleep 2'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  t.after(() => child.kill());
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  await refusedWith('locked', restoreSnapshot(path));
+  assert.ok((await readFile(path)).equals(before));
+  assert.equal((await restoreSnapshot(path, undefined, { wait: 30 })).action, 'restored');
+});
+
+testWith(['libgdbm', 'flock'], 'what the real libgdbm stored comes back after it was emptied', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'flower.db');
+  const lib = new LibGdbm();
+  t.after(() => lib.close());
+  const random = new Random(4711);
+  for (let round = 0; round < 5; round++) {
+    const steps = randomSteps(random, 50 + 100 * round);
+    await lib.create(path, steps);
+    const source = await openFileSource(path);
+    const { verdict, records } = await check(source);
+    await source.close();
+    assert.equal(verdict, 'healthy');
+    assert.equal((await take(path, { records: records.count })).taken?.records, outcome(steps).length);
+    // As Flower does: the file is made anew before its state is saved.
+    await lib.create(path, []);
+    await take(path, { records: 0 });
+    assert.equal(await lib.count(path), 0);
+    assert.equal((await restoreSnapshot(path)).action, 'restored');
+    assert.deepEqual(await lib.walk(path), outcome(steps));
+    assert.equal(await lib.count(`${path}.~${round + 1}~`), 0);
+    await lib.change(path, [['store', Buffer.from('after'), Buffer.from('the restore')]]);
+  }
+});

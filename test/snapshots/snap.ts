@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import type { FileHandle } from 'node:fs/promises';
+import { copyFile, open, readdir, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { JudgedFile, Taken, TakeOptions } from '../../src/snapshots/take.js';
+import { RefusedError } from '../../src/replace/errors.js';
+import { takeSnapshot } from '../../src/snapshots/take.js';
+import { fixture } from '../tools/fixtures.js';
+import { temporaryFolder } from '../tools/folder.js';
+
+/** A copy of a sound fixture with 102 records, in a folder of its own. */
+export async function soundFile(t: TestContext): Promise<{ folder: string; path: string; store: string }> {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'flower.db');
+  await copyFile(fixture('amd64.db'), path);
+  return { folder, path, store: join(folder, '.flower.db.snapshots') };
+}
+
+/** Takes a snapshot of what a file holds now, as after a look that found it sound. */
+export async function take(
+  path: string,
+  { records = 102, poor, ...options }: TakeOptions & Partial<Pick<JudgedFile, 'records' | 'poor'>> = {},
+): Promise<Taken> {
+  const handle = await open(path, 'r');
+  try {
+    return await takeSnapshot(path, { handle, stats: await handle.stat(), records, poor }, options);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Gives a file other bytes, in a way that a copy must show. */
+export async function change(path: string, mark: number): Promise<void> {
+  const handle = await open(path, 'r+');
+  try {
+    await writeAt(handle, mark);
+  } finally {
+    await handle.close();
+  }
+  // Two writes in the same tick of the clock would leave the same time.
+  await utimes(path, new Date(), new Date(1_700_000_000_000 + mark * 1000));
+}
+
+async function writeAt(handle: FileHandle, mark: number): Promise<void> {
+  const { size } = await handle.stat();
+  await handle.write(Buffer.from([mark & 0xff, (mark >> 8) & 0xff]), 0, 2, size - 2);
+}
+
+/** Names in a folder that files in the making have. */
+export async function leftovers(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => name.endsWith('.tmp'));
+}
+
+/** A snapshot in a process of its own, as a program that uses the library takes it. Needs a build. */
+const TAKE = `
+import { open } from 'node:fs/promises';
+const { takeSnapshot } = await import(${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)});
+const [path] = process.argv.slice(1);
+const handle = await open(path);
+try {
+  const { taken, why } = await takeSnapshot(path, { handle, stats: await handle.stat(), records: 102 });
+  console.log(taken?.path, why);
+} catch (error) {
+  if (error.name !== 'RefusedError') throw error;
+  console.error(error.code + ' ' + error.message);
+  process.exitCode = 2;
+}
+// The caller goes on.
+console.log('went on');
+`;
+/** The command of that process: node and its arguments. */
+export function inProcess(path: string): [string, ...string[]] {
+  return [process.execPath, '--input-type=module', '-e', TAKE, path];
+}
+
+/** Waits for work that must be refused with this code. */
+export async function refusedWith(code: string, work: Promise<unknown>): Promise<RefusedError> {
+  let found: unknown;
+  await work.catch((error: unknown) => (found = error));
+  assert.ok(found instanceof RefusedError, String(found));
+  assert.equal(found.code, code, found.message);
+  return found;
+}

@@ -1,0 +1,65 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Format, Variant } from '../../src/format/format.js';
+import { describeFormat } from '../../src/format/format.js';
+import { LAYOUT_64 } from '../../src/format/layout.js';
+import { MACHINES } from '../format/formats.js';
+import { LibGdbm } from '../tools/libgdbm.js';
+import { MiniGdbm } from '../tools/minigdbm.js';
+import { Random } from '../tools/random.js';
+import type { Intact } from './intact.js';
+import { intactOf } from './intact.js';
+import type { LifeSpec } from './life.js';
+import { historyOf, lifeOf } from './life.js';
+
+export interface DatabaseSpec extends LifeSpec {
+  readonly blockSize: number;
+  readonly seed: number;
+}
+
+/** What the real library of this machine writes; the suite's machines are amd64 and arm64. */
+export const NATIVE: Format = { byteOrder: 'little', layout: LAYOUT_64, variant: 'standard' };
+
+/** Whether the real library of this machine can open such a file. */
+export function isNative({ layout, byteOrder }: Format): boolean {
+  return layout === NATIVE.layout && byteOrder === NATIVE.byteOrder;
+}
+
+/** Each layout in each byte order. */
+export function formats(variant: Variant): Format[] {
+  return MACHINES.map((machine) => ({ ...machine, variant }));
+}
+
+/** A database of any format and the other one that is mixed into it, by the project's own writer. */
+export function miniDatabase(format: Format, spec: DatabaseSpec): Intact {
+  const name = describeFormat(format);
+  // As the machines do: the big-endian ones and those with 32-bit offsets stand for those with unsigned chars.
+  const hashChar = format.byteOrder === 'big' || format.layout.offsetBits === 32 ? 'unsigned' : 'signed';
+  const make = (tag: string, other?: Intact): Intact => {
+    const steps = lifeOf(new Random(spec.seed + tag.length), { ...spec, tag });
+    const bytes = new MiniGdbm({ format, blockSize: spec.blockSize, hashChar }).run(steps).bytes();
+    return intactOf({ name, bytes, format, hashChar, history: historyOf(steps), other });
+  };
+  return make('', make('other-'));
+}
+
+/** The same by the real library, on this machine. */
+export async function realDatabase(spec: DatabaseSpec): Promise<Intact> {
+  const lib = new LibGdbm();
+  const folder = await mkdtemp(join(tmpdir(), 'gdbm-doctor-torture-'));
+  const make = async (tag: string, other?: Intact): Promise<Intact> => {
+    const path = join(folder, `made-${tag}.db`);
+    const steps = lifeOf(new Random(spec.seed + tag.length), { ...spec, tag });
+    await lib.create(path, steps, { blockSize: spec.blockSize });
+    const name = `libgdbm, blocks of ${spec.blockSize}`;
+    const bytes = await readFile(path);
+    return intactOf({ name, bytes, format: NATIVE, hashChar: 'signed', history: historyOf(steps), other });
+  };
+  try {
+    return await make('', await make('other-'));
+  } finally {
+    lib.close();
+    await rm(folder, { recursive: true });
+  }
+}

@@ -1,0 +1,24 @@
+import { LibGdbm } from '../tools/libgdbm.js';
+import { testWith } from '../tools/needs.js';
+import { realDatabase } from './databases.js';
+import type { Intact } from './intact.js';
+import { MODELS } from './models.js';
+import { seedFor } from './settings.js';
+import { torture } from './trials.js';
+
+/*
+ * The same promise as in torture.test.ts, for files of this machine's real library, which also walks every fresh one.
+ */
+
+const SPEC = { seed: seedFor('real'), records: 1500, huge: 2, maxValue: 6000 };
+let databases: Promise<Intact[]> | undefined;
+
+for (const model of MODELS) {
+  const name = `${model.name}: every record still there comes back, from the real library's file`;
+  testWith('libgdbm', name, async (t) => {
+    const lib = new LibGdbm();
+    t.after(() => lib.close());
+    databases ??= Promise.all([512, 4096].map((blockSize) => realDatabase({ ...SPEC, blockSize })));
+    await torture(model, await databases, lib);
+  });
+}

@@ -1,0 +1,107 @@
+import { hashKey } from '../../src/format/hash.js';
+import type { Damaged } from './damaged.js';
+import type { Intact } from './intact.js';
+import type { Survivors } from './survivors.js';
+import { isAbsenceKnown, survivalOf, survivorsOf } from './survivors.js';
+
+/** What a recovery gave, held against what it could have given. */
+export interface Score {
+  /** Records that survive, in place and moved. */
+  readonly survivors: number;
+  /** Records that no one can tell where they are; see {@link Survivors}. */
+  readonly ambiguous: number;
+  /** Survivors that came back with their value. */
+  readonly recalled: number;
+  /** Survivors that did not come back at all, in place and moved. */
+  readonly lost: readonly string[];
+  readonly lostMoved: readonly string[];
+  /** Survivors that came back with another value. */
+  readonly wrong: readonly string[];
+  /** Keys that the sound database did not hold, by where they come from. */
+  readonly invented: readonly Invented[];
+  /** Records that were hit but came back right, from an old copy. */
+  readonly bonus: number;
+  /** Records that were hit and came back with a value that they had before. */
+  readonly outdated: number;
+  /** Records that were hit and came back with other bytes; nothing in the format can show this. */
+  readonly changed: number;
+}
+
+export interface Invented {
+  readonly key: string;
+  /**
+   * `resurrected`: it was deleted. `resurrected unknowing`: so it was, and nothing is left in the file that says so.
+   * `foreign whole`: the element and the key of a record of the other file are whole in the mix; the format has
+   * nothing that tells them apart. `foreign`: a key of the other file that is not. `twin`: a stored key of which bytes
+   * were changed so that its length and hash are still the same; nothing can show this. `never stored`: by nobody.
+   */
+  readonly from:
+    'resurrected' | 'resurrected unknowing' | 'foreign whole' | 'foreign' | 'twin' | 'never stored';
+}
+
+/** Inventions that nothing in the file could have prevented. */
+export function isExcused({ from }: Invented): boolean {
+  return from === 'resurrected unknowing' || from === 'foreign whole' || from === 'twin';
+}
+
+/** @param output every key and value of the recovered database; undefined where there is none */
+export function scoreOf(
+  intact: Intact,
+  damaged: Damaged,
+  output: ReadonlyMap<string, string> = new Map(),
+): Score {
+  const survivors = survivorsOf(intact, damaged);
+  const { inPlace, moved } = survivors;
+  const missing = (keys: ReadonlySet<string>) => [...keys].filter((key) => !output.has(key));
+  const score = { recalled: 0, bonus: 0, outdated: 0, changed: 0 };
+  const wrong: string[] = [];
+  const unknown: string[] = [];
+  for (const [key, value] of output) {
+    const record = intact.records.get(key);
+    if (record === undefined) unknown.push(key);
+    else if (survives(survivors, key)) {
+      if (value === record.value) score.recalled++;
+      else wrong.push(key);
+    } else if (value === record.value) score.bonus++;
+    else if (intact.history.get(key)!.includes(value)) score.outdated++;
+    else score.changed++;
+  }
+  return {
+    ...score,
+    survivors: inPlace.size + moved.size,
+    ambiguous: survivors.ambiguous.size,
+    lost: missing(inPlace),
+    lostMoved: missing(moved),
+    wrong,
+    invented: unknown.length === 0 ? [] : inventionsOf(intact, damaged, unknown),
+  };
+}
+
+function inventionsOf(intact: Intact, damaged: Damaged, keys: readonly string[]): Invented[] {
+  const { other } = intact;
+  // Blocks of the other file may have come before or after others were moved.
+  const places = [damaged, { bytes: damaged.bytes, whereIs: (at: number) => at }];
+  const isWhole = (key: string) => {
+    const { element, bytes } = other!.records.get(key)!;
+    const parts = [element, { at: bytes.at, length: key.length }];
+    return places.some((place) => parts.every((part) => survivalOf(other!, place, part) !== 'hit'));
+  };
+  return keys.map((key) => {
+    if (intact.history.has(key)) {
+      const known = isAbsenceKnown(intact, damaged, key);
+      return { key, from: known ? 'resurrected' : 'resurrected unknowing' };
+    }
+    if (!other?.records.has(key)) return { key, from: hasTwin(intact, key) ? 'twin' : 'never stored' };
+    return { key, from: isWhole(key) ? 'foreign whole' : 'foreign' };
+  });
+}
+
+/** Whether a stored key has the same length and hash. */
+function hasTwin({ records, hashChar }: Intact, key: string): boolean {
+  const hashOf = (one: string) => hashKey(Buffer.from(one, 'latin1'), hashChar);
+  return [...records.keys()].some((one) => one.length === key.length && hashOf(one) === hashOf(key));
+}
+
+function survives({ inPlace, moved }: Survivors, key: string): boolean {
+  return inPlace.has(key) || moved.has(key);
+}

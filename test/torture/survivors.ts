@@ -1,0 +1,70 @@
+import { slotOf } from '../../src/format/directory.js';
+import { hashKey } from '../../src/format/hash.js';
+import { offsetSize } from '../../src/format/layout.js';
+import type { Intact, Range } from './intact.js';
+
+/** A damaged file's bytes, and where the sound file's bytes have gone in it. */
+export interface Remains {
+  readonly bytes: Uint8Array;
+  /** −1 where the byte is gone. */
+  whereIs(offset: number): number;
+}
+
+/** How a run of bytes came through: whole at its place, whole at another, or not. */
+export type Survival = 'in place' | 'moved' | 'hit';
+
+/** Which records are physically still in a damaged file. */
+export interface Survivors {
+  readonly inPlace: ReadonlySet<string>;
+  /** Element, key and value are whole, but not all of them where they were. */
+  readonly moved: ReadonlySet<string>;
+  /**
+   * Element and record are whole but have moved apart, and the key's bytes are also elsewhere: which of the places
+   * the element means cannot be told. Not counted as survivors.
+   */
+  readonly ambiguous: ReadonlySet<string>;
+}
+
+export function survivorsOf(intact: Intact, damaged: Remains): Survivors {
+  const inPlace = new Set<string>();
+  const moved = new Set<string>();
+  const ambiguous = new Set<string>();
+  for (const { key, element, bytes } of intact.records.values()) {
+    const parts = [survivalOf(intact, damaged, element), survivalOf(intact, damaged, bytes)];
+    if (parts.includes('hit')) continue;
+    const apart = damaged.whereIs(element.at) - element.at !== damaged.whereIs(bytes.at) - bytes.at;
+    if (!parts.includes('moved')) inPlace.add(key);
+    else (apart && isTwice(damaged.bytes, key) ? ambiguous : moved).add(key);
+  }
+  return { inPlace, moved, ambiguous };
+}
+
+function isTwice(bytes: Uint8Array, key: string): boolean {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const first = file.indexOf(key, 0, 'latin1');
+  return file.includes(key, first + 1, 'latin1');
+}
+
+/** What became of a run of the sound file's bytes. */
+export function survivalOf({ bytes: sound }: Intact, damaged: Remains, { at, length }: Range): Survival {
+  if (length === 0) return at <= damaged.bytes.length ? 'in place' : 'hit';
+  const start = damaged.whereIs(at);
+  if (start < 0) return 'hit';
+  for (let i = 0; i < length; i++) {
+    if (damaged.whereIs(at + i) !== start + i || damaged.bytes[start + i] !== sound[at + i]) return 'hit';
+  }
+  return start === at ? 'in place' : 'moved';
+}
+
+/**
+ * Whether something is left in the damaged file that says that a key is not in the database: the bucket in force for
+ * its hash, which lacks it, or the directory's entry, which says that no other bucket is in force.
+ */
+export function isAbsenceKnown(intact: Intact, damaged: Remains, key: string): boolean {
+  const { slots, directory, format, header } = intact;
+  const slot = slotOf(hashKey(Buffer.from(key, 'latin1'), intact.hashChar), Math.log2(slots.length));
+  const width = offsetSize(format.layout);
+  const bucket = { at: slots[slot], length: header.bucket_size };
+  const entry = { at: directory.at + slot * width, length: width };
+  return [bucket, entry].some((range) => survivalOf(intact, damaged, range) !== 'hit');
+}

@@ -1,0 +1,158 @@
+/**
+ * Tortures `repair` and `gdbmtool recover` side by side and prints what came back.
+ *
+ *     node --import tsx test/torture/table.ts [--seed N] [--runs N] [--write]
+ *
+ * With `--write` the tables go into docs/torture.md.
+ */
+import { execFileSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { arch } from 'node:os';
+import { parseArgs } from 'node:util';
+import fc from 'fast-check';
+import { format as prettify } from 'prettier';
+import type { Format } from '../../src/format/format.js';
+import { fixture } from '../tools/fixtures.js';
+
+const { values: options } = parseArgs({
+  options: { seed: { type: 'string' }, runs: { type: 'string' }, write: { type: 'boolean', default: false } },
+});
+// The settings are read from the environment when their module is loaded.
+if (options.seed !== undefined) process.env['SEED'] = options.seed;
+process.env['RUNS'] = options.runs ?? process.env['RUNS'] ?? '10';
+const { SEED, RUNS, seedFor } = await import('./settings.js');
+const { anyModelNames, modelsNamed } = await import('./combine.js');
+const { formats, miniDatabase, realDatabase } = await import('./databases.js');
+const { damagedCopy } = await import('./judge.js');
+const { recoverByGdbmtool } = await import('./gdbmtool.js');
+const { MODELS } = await import('./models.js');
+const { recover } = await import('./recover.js');
+const { scoreOf } = await import('./score.js');
+const { Tally } = await import('./tally.js');
+type Intact = Awaited<ReturnType<typeof realDatabase>>;
+type Models = readonly (typeof MODELS)[number][];
+
+/** Ways of damage by name, each trial drawing its own where there are several. */
+const rows: { name: string; draw: (seed: number) => Models }[] = [
+  ...MODELS.map((model) => ({ name: model.name, draw: () => [model] })),
+  {
+    name: 'two to four of these together',
+    draw: (seed) => modelsNamed(fc.sample(anyModelNames, { seed, numRuns: 1 })[0]),
+  },
+];
+
+const REAL = { seed: seedFor('table'), records: 3000, huge: 3, maxValue: 8000 };
+const MINI = { seed: seedFor('table'), records: 700, maxValue: 300, blockSize: 512 };
+
+/** Both programs on every row's damage to the real library's files. */
+async function sideBySide(): Promise<string[]> {
+  const real = await Promise.all([512, 4096].map((blockSize) => realDatabase({ ...REAL, blockSize })));
+  const lines = [
+    '| damage | records still there | `repair`: came back | lost | wrong values | invented keys | refused | `gdbmtool recover`: came back | lost | wrong values | invented keys | refused |',
+    `|${' --- |'.repeat(12)}`,
+  ];
+  const totals = [new Tally(), new Tally()];
+  for (const { name, draw } of rows) {
+    const tallies = [new Tally(), new Tally()];
+    for (const { intact, damaged } of damagedCopies(real, name, draw)) {
+      const outcomes = [await recover(damaged.bytes), await recoverByGdbmtool(damaged.bytes)];
+      for (const [i, { contents }] of outcomes.entries()) {
+        const score = scoreOf(intact, damaged, contents);
+        for (const tally of [tallies[i], totals[i]]) {
+          tally.add(intact.records.size, score, contents === undefined);
+        }
+      }
+    }
+    lines.push(sideBySideRow(name, tallies));
+    process.stderr.write(`${name}\n`);
+  }
+  return [...lines, sideBySideRow('**all**', totals)];
+}
+
+function sideBySideRow(name: string, tallies: readonly InstanceType<typeof Tally>[]): string {
+  const cells = tallies.map(
+    ({ recall, lost, wrong, inventions, refused, trials }) =>
+      `${recall} | ${lost} | ${wrong} | ${inventions} | ${refused} of ${trials} |`,
+  );
+  return `| ${name} | ${tallies[0].survival} | ${cells.join(' ')}`;
+}
+
+/** What came back in each format, for each row. */
+async function everyFormat(): Promise<string[]> {
+  const all = [...formats('standard'), ...formats('numsync')];
+  const databases = all.map((format) => miniDatabase(format, MINI));
+  const lines = [
+    `| damage | ${all.map(shortName).join(' | ')} | lost | wrong values | invented keys |`,
+    `|${' --- |'.repeat(all.length + 4)}`,
+  ];
+  for (const { name, draw } of rows) {
+    const tallies = databases.map(() => new Tally());
+    const total = new Tally();
+    for (const [i, database] of databases.entries()) {
+      for (const { intact, damaged } of damagedCopies([database], name, draw)) {
+        const { contents } = await recover(damaged.bytes);
+        const score = scoreOf(intact, damaged, contents);
+        for (const tally of [tallies[i], total]) {
+          tally.add(intact.records.size, score, contents === undefined);
+        }
+      }
+    }
+    const recalls = tallies.map(({ recall }) => recall).join(' | ');
+    lines.push(`| ${name} | ${recalls} | ${total.lost} | ${total.wrong} | ${total.inventions} |`);
+    process.stderr.write(`${name}, every format\n`);
+  }
+  return lines;
+}
+
+function* damagedCopies(databases: readonly Intact[], name: string, draw: (seed: number) => Models) {
+  for (const intact of databases) {
+    for (let run = 0; run < RUNS; run++) {
+      const seed = seedFor('table', name, intact.name, run);
+      yield { intact, damaged: damagedCopy(intact, draw(seed), seed) };
+    }
+  }
+}
+
+function shortName({ layout, byteOrder, variant }: Format): string {
+  const packed = layout.offsetBits === 64 && layout.alignment === 4 ? ' packed' : '';
+  return `${layout.offsetBits}${packed} ${byteOrder}${variant === 'numsync' ? ' numsync' : ''}`;
+}
+
+const version = execFileSync('gdbmtool', ['--version'], { encoding: 'utf8' }).split('\n')[0];
+const page = `# What comes back
+
+The torture suite (\`test/torture/\`) damages sound databases and counts, from the sound file, which records are
+physically still there: those whose bucket element, key and value are whole, at their places or, where the damage moved
+bytes, together elsewhere. Then it lets \`repair\` and, on a copy, \`gdbmtool recover force\` work, and compares.
+
+- **came back**: of the records still there, those with their right value in the result.
+- **wrong values**: records still there that came back with another value.
+- **invented keys**: keys in the result that the database did not hold, deleted ones among them. In parentheses how
+  many of these nothing in the file tells from real ones: a deleted record whose bucket is gone and its directory
+  entry too, or a whole record of the other file where two are mixed.
+- **refused**: trials that left no database that opens.
+
+A value whose own bytes were hit cannot be told from a right one by anything in the format; it counts as neither.
+A record with no bytes of its own left in any place that tells which it is (its element and its bytes moved apart, and its
+key is there more than once) is not counted as still there.
+
+Made by \`node --import tsx test/torture/table.ts --seed ${SEED} --runs ${RUNS} --write\` on ${arch()} with ${version}. Another
+seed looks at other damage.
+
+## Files of the real library
+
+Two databases of ${REAL.records} records at first, with blocks of 512 and of 4096 bytes, updates, deletions and new records;
+${RUNS} damaged copies of each for each row.
+
+${(await sideBySide()).join('\n')}
+
+## Every format
+
+What \`repair\` brought back of databases by the project's own writer, in each layout and byte order, standard and numsync;
+${RUNS} damaged copies of each for each row.
+
+${(await everyFormat()).join('\n')}
+`;
+const pretty = await prettify(page, { parser: 'markdown', printWidth: 110 });
+if (options.write) await writeFile(fixture('../docs/torture.md'), pretty);
+else process.stdout.write(pretty);

@@ -1,0 +1,22 @@
+import test from 'node:test';
+import { formats, miniDatabase } from './databases.js';
+import { MODELS } from './models.js';
+import { seedFor } from './settings.js';
+import { torture } from './trials.js';
+
+/*
+ * What a repair owes to whoever damaged the file: each record whose element, key and value are still there comes
+ * back with its value, no key appears that was not in the database, and the fresh file is sound.
+ */
+
+const MINI = { blockSize: 512, seed: seedFor('mini') };
+const minis = [
+  ...formats('standard').map((format) => miniDatabase(format, { ...MINI, records: 700, maxValue: 300 })),
+  ...formats('numsync').map((format) => miniDatabase(format, { ...MINI, records: 120, maxValue: 900 })),
+];
+
+for (const model of MODELS) {
+  test(`${model.name}: every record still there comes back, in every format`, async () => {
+    await torture(model, minis);
+  });
+}
