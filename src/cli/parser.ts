@@ -3,7 +3,9 @@ import yargs from 'yargs';
 import { KEY_ENCODINGS } from './get.js';
 import { STRUCTURES } from './inspect.js';
 import { parseExpectKeys, parseInclude, parseMaxLoss } from './limits.js';
+import { FALLBACKS } from '../guard/fallbacks.js';
 import { PROFILE_NAMES } from '../profile/profiles.js';
+import { KEEP } from '../snapshots/prune.js';
 import { packageVersion } from './version.js';
 
 /** What the parser calls for a command, about a file. */
@@ -40,8 +42,50 @@ export async function parserFor(args: readonly string[], run: Run): Promise<Argv
     requiresArg: true,
     describe: 'The program whose database it is; auto tells it by the keys, none looks at no value',
   };
+
+  const keep = {
+    type: 'number',
+    default: KEEP,
+    requiresArg: true,
+    describe: 'Snapshots that are kept',
+  } as const;
+  const watching = {
+    interval: {
+      type: 'number',
+      default: 60,
+      requiresArg: true,
+      describe: 'Seconds between looks',
+    },
+    profile,
+    snapshots,
+    keep,
+    'log-file': { type: 'string', requiresArg: true, describe: 'Also write the log here' },
+    'log-format': {
+      choices: ['text', 'json'] as const,
+      default: 'text' as const,
+      requiresArg: true,
+      describe: 'A line of text or of JSON for each step',
+    },
+    'metrics-file': {
+      type: 'string',
+      requiresArg: true,
+      describe: "Write the state here, in Prometheus' text format",
+    },
+    'health-file': {
+      type: 'string',
+      requiresArg: true,
+      describe: 'A file that is there as long as the database is healthy',
+    },
+  } as const;
+  const positive = ({ interval, keep: count }: { interval: number; keep: number }) =>
+    (interval > 0 && Number.isInteger(count) && count > 0) ||
+    'expected --interval SECONDS of more than 0 and --keep N of 1 or more';
+
+  // What is behind -- belongs to the guarded program, and is not ours to read.
+  const end = args[0] === 'guard' ? args.indexOf('--') : -1;
+  const command = end < 0 ? [] : args.slice(end + 1);
   return (
-    yargs([...args])
+    yargs([...(end < 0 ? args : args.slice(0, end))])
       .scriptName('gdbm-doctor')
       .usage('$0 <command>\n\nReads, checks and repairs GDBM database files, without libgdbm.')
       .command(
@@ -217,6 +261,104 @@ export async function parserFor(args: readonly string[], run: Run): Promise<Argv
               dryRun,
               json: argv.json,
             });
+          })(),
+      )
+      .command(
+        'guard [file]',
+        'Make a database usable, run its program, and watch the database meanwhile',
+        (y) =>
+          y
+            .usage('$0 guard [file] [options] -- COMMAND ARG...')
+            .positional('file', {
+              type: 'string',
+              describe: "The database; found in the command where that is Flower's or celery beat's",
+            })
+            .options({
+              ...watching,
+              fallback: {
+                choices: FALLBACKS,
+                default: 'empty' as const,
+                requiresArg: true,
+                describe: 'Where nothing can be done: a new database, none, or no start',
+              },
+            })
+            .check(positive)
+            .check(() => command.length > 0 || 'expected a command: guard [file] [options] -- COMMAND ARG...')
+            .example(
+              '$0 guard -- celery flower --persistent=True --db=/data/flower',
+              "As a container's entrypoint",
+            )
+            .example('$0 guard --interval 10 state.db -- python app.py', 'Any program'),
+        async (argv) =>
+          run(argv.file, async () => {
+            const { guardCommand } = await import('./guard.js');
+            const { file: path, interval, logFile, logFormat, metricsFile, healthFile, fallback } = argv;
+            return guardCommand({
+              file: path,
+              command,
+              fallback,
+              interval,
+              logFile,
+              logFormat,
+              metricsFile,
+              healthFile,
+              profile: argv.profile,
+              snapshots: argv.snapshots,
+              keep: argv.keep,
+            });
+          })(),
+      )
+      .command(
+        'watch <files..>',
+        'Look at databases that are in use, keep snapshots, and repair what is damaged at rest',
+        (y) =>
+          y
+            .positional('files', { ...file, array: true })
+            .options({
+              ...watching,
+              once: {
+                type: 'boolean',
+                default: false,
+                describe: 'Look once, twice if that is needed to be sure',
+              },
+            })
+            .check(positive)
+            .example('$0 watch --interval 30 /data/flower.db', 'In a sidecar')
+            .example('$0 watch --once /data/flower.db', 'From cron'),
+        async (argv) =>
+          run(undefined, async () => {
+            const { watchCommand } = await import('./watch.js');
+            const { files, interval, once, logFile, logFormat, metricsFile, healthFile } = argv;
+            return watchCommand({
+              files,
+              once,
+              interval,
+              logFile,
+              logFormat,
+              metricsFile,
+              healthFile,
+              profile: argv.profile,
+              snapshots: argv.snapshots,
+              keep: argv.keep,
+            });
+          })(),
+      )
+      // For the two above, which look by a process of its own; not for people.
+      .command(
+        'look <file>',
+        false,
+        (y) =>
+          y.positional('file', file).options({
+            profile,
+            snapshots,
+            keep,
+            snapshot: { type: 'boolean', default: true, describe: 'Keep a copy of a clean file' },
+          }),
+        async (argv) =>
+          run(argv.file, async () => {
+            const { lookCommand } = await import('./look.js');
+            const { file: path, profile: wanted, snapshot, snapshots: dir, keep: count } = argv;
+            return lookCommand({ path, profile: wanted, snapshot, snapshots: dir, keep: count });
           })(),
       )
       .command(

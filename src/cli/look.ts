@@ -1,0 +1,13 @@
+import type { LookOptions } from '../look.js';
+import { lookOnce } from '../look.js';
+import type { ExitCode } from './exit.js';
+import { EXIT } from './exit.js';
+import { print } from './terminal.js';
+
+/** Looks once at a database, for a watcher: prints a line of JSON, see `Look`. */
+export async function lookCommand(options: LookOptions): Promise<ExitCode> {
+  const look = await lookOnce(options);
+  await print(`${JSON.stringify(look)}\n`);
+  if (look.verdict === 'clean') return EXIT.ok;
+  return look.verdict === 'damaged' ? EXIT.damaged : EXIT.failed;
+}

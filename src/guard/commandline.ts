@@ -1,0 +1,104 @@
+/** What is known of a command that is to be guarded. */
+export interface GuardedCommand {
+  readonly program: 'flower' | 'beat' | 'other';
+  /** Its database, as the command or the environment names it; undefined where it keeps none, or none is known. */
+  readonly database: string | undefined;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Flower's database where none is named (flower 2.0, `options.py`). */
+const FLOWER_DB = 'flower';
+/** Beat's where none is named (celery 5, `beat_schedule_filename`). */
+const BEAT_DB = 'celerybeat-schedule';
+
+/**
+ * Understands the command lines of Flower and of celery beat. Flower reads the environment's `FLOWER_…` first, and
+ * its own arguments `--name=value` over them, with dashes or underscores alike (tornado's parser); it keeps a database
+ * only if it is `persistent`. What a `flowerconfig.py` says is not seen: it is a program.
+ */
+export function understandCommand(command: readonly string[], env: Environment): GuardedCommand {
+  const program = programOf(command);
+  if (program === 'flower') {
+    const persistent = flowerOption(command, env, 'persistent');
+    const keeps = persistent !== undefined && isTrue(persistent);
+    return { program, database: keeps ? (flowerOption(command, env, 'db') ?? FLOWER_DB) : undefined };
+  }
+  if (program === 'beat') {
+    const scheduler = optionOf(command, ['-S', '--scheduler']);
+    const persistent = scheduler === undefined || /(^|[.:])PersistentScheduler$/.test(scheduler);
+    return {
+      program,
+      database: persistent ? (optionOf(command, ['-s', '--schedule']) ?? BEAT_DB) : undefined,
+    };
+  }
+  return { program, database: undefined };
+}
+
+/** The same command and environment, but for what makes Flower keep a database; undefined for any other program. */
+export function withoutPersistence(
+  command: readonly string[],
+  env: Environment,
+): { command: string[]; env: Environment } | undefined {
+  if (programOf(command) !== 'flower') return undefined;
+  const rest = command.filter((word) => !['persistent', 'db'].includes(tornadoName(word) ?? ''));
+  const kept = Object.entries(env).filter(([name]) => name !== 'FLOWER_PERSISTENT' && name !== 'FLOWER_DB');
+  return { command: rest, env: Object.fromEntries(kept) };
+}
+
+/** The same command and environment with another database; undefined for a program whose arguments are not known. */
+export function withDatabase(
+  command: readonly string[],
+  env: Environment,
+  path: string,
+): { command: string[]; env: Environment } | undefined {
+  const program = programOf(command);
+  if (program === 'other') return undefined;
+  // The last of several counts, for tornado as for celery.
+  if (program === 'beat') return { command: [...command, '-s', path], env };
+  return { command: [...command, `--db=${path}`], env };
+}
+
+function programOf(command: readonly string[]): GuardedCommand['program'] {
+  const names = command.map((word) => word.slice(word.lastIndexOf('/') + 1));
+  if (names[0] === 'flower') return 'flower';
+  const celery = names.indexOf('celery');
+  if (celery < 0) return 'other';
+  const words = names.slice(celery + 1);
+  // Of the words that are no options, the first that is a command of celery's: others are values, as of `-A proj`.
+  const subcommand = words.find((word) => ['flower', 'beat', 'worker'].includes(word));
+  if (subcommand === 'worker')
+    return words.some((word) => word === '-B' || word === '--beat') ? 'beat' : 'other';
+  return subcommand === 'flower' || subcommand === 'beat' ? subcommand : 'other';
+}
+
+function flowerOption(command: readonly string[], env: Environment, name: string): string | undefined {
+  const given = command.findLast((word) => tornadoName(word) === name);
+  if (given === undefined) return env[`FLOWER_${name.toUpperCase()}`];
+  const equals = given.indexOf('=');
+  return equals < 0 ? 'true' : given.slice(equals + 1);
+}
+
+/** The name of an argument as tornado reads it: any number of dashes, then the name. */
+function tornadoName(word: string): string | undefined {
+  const match = /^-+([^=]+)/.exec(word);
+  return match?.[1].replaceAll('-', '_');
+}
+
+/** As tornado reads a bool: everything is true but these; the environment's words for false are among them. */
+function isTrue(text: string): boolean {
+  return !['false', '0', 'f', 'no', 'n', 'off', ''].includes(text.trim().toLowerCase());
+}
+
+/** The value of an option of celery's: `-s PATH`, `-sPATH`, `--schedule PATH` or `--schedule=PATH`. */
+function optionOf(command: readonly string[], names: readonly string[]): string | undefined {
+  for (let i = command.length - 1; i >= 0; i--) {
+    const word = command[i];
+    for (const name of names) {
+      if (word === name) return command[i + 1];
+      if (name.startsWith('--') && word.startsWith(`${name}=`)) return word.slice(name.length + 1);
+      if (/^-[a-zA-Z]$/.test(name) && word.startsWith(name) && !word.startsWith('--')) return word.slice(2);
+    }
+  }
+  return undefined;
+}

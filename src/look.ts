@@ -1,0 +1,159 @@
+import type { BigIntStats, Stats } from 'node:fs';
+import { constants } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { open, stat, unlink } from 'node:fs/promises';
+import type { WantedProfile } from './contents.js';
+import { checkContents, withProfile } from './contents.js';
+import { isDeclared } from './database/identify.js';
+import { RefusedError, refusal } from './replace/errors.js';
+import { fileSource, openFileSource } from './source/file.js';
+import { SourceError } from './source/source.js';
+import { takeSnapshot } from './snapshots/take.js';
+import { findHolders } from './volume/holders.js';
+import type { Look } from './watch/look.js';
+
+export interface LookOptions {
+  readonly path: string;
+  readonly profile: WantedProfile;
+  /** Whether to keep a copy of a clean file. */
+  readonly snapshot: boolean;
+  readonly snapshots: string | undefined;
+  readonly keep: number;
+}
+
+const NOTHING: Omit<Look, 'path' | 'verdict' | 'what'> = {
+  records: 0,
+  size: 0,
+  profile: 'none',
+  usable: false,
+  digest: '',
+  held: null,
+  snapshot: null,
+  snapshotTrouble: null,
+};
+
+/**
+ * Looks once at a database that may be in use: opens it, reads it, and takes what it read for true only if the file did
+ * not change meanwhile. Takes no lock, so that no save of its program fails.
+ */
+export async function lookOnce(options: LookOptions): Promise<Look> {
+  const { path } = options;
+  let handle: FileHandle;
+  try {
+    // Opening a pipe must not wait for its writer.
+    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      return { ...NOTHING, path, verdict: 'missing', what: 'there is no such file' };
+    }
+    return { ...NOTHING, path, verdict: 'unreadable', what: troubleOf(error, path, 'read it') };
+  }
+  try {
+    const before = await handle.stat({ bigint: true });
+    const judged = await handle.stat();
+    if (!before.isFile()) return { ...NOTHING, path, verdict: 'unreadable', what: 'it is no regular file' };
+    return await lookInto(handle, before, judged, options);
+  } catch (error) {
+    const changing = error instanceof SourceError;
+    const what = changing ? 'it was written to meanwhile' : troubleOf(error, path, 'read it');
+    return { ...NOTHING, path, verdict: changing ? 'changing' : 'unreadable', what };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function lookInto(
+  handle: FileHandle,
+  before: BigIntStats,
+  judged: Stats,
+  options: LookOptions,
+): Promise<Look> {
+  const { path } = options;
+  const contents = await checkContents(await fileSource(handle), options.profile);
+  const { verdict, findings, other, records, libgdbm } = withProfile(contents);
+  const { profile } = contents;
+  if (!(await isUnchanged(handle, before, path))) {
+    return { ...NOTHING, path, verdict: 'changing', what: 'it was written to meanwhile' };
+  }
+  const about = {
+    path,
+    records: records.count,
+    size: Number(before.size),
+    profile: profile?.name ?? (options.profile === 'auto' ? 'none' : options.profile),
+    // Programs take an empty file for a new database, but Python's whichdb does not.
+    usable: verdict === 'healthy' && profile?.usable !== false,
+  };
+  if (other !== undefined && isDeclared(other)) {
+    return { ...NOTHING, ...about, verdict: 'foreign', what: `this is ${other.what}` };
+  }
+  if (about.usable) {
+    const kept = options.snapshot ? await keep(handle, judged, about.records, options) : NO_SNAPSHOT;
+    if (kept === 'changed')
+      return { ...NOTHING, path, verdict: 'changing', what: 'it was written to meanwhile' };
+    return { ...NOTHING, ...about, verdict: 'clean', what: `sound, with ${about.records} records`, ...kept };
+  }
+  const worst = findings.find(({ severity }) => severity === 'error');
+  const { holders } = await findHolders({ dev: before.dev, ino: before.ino }, []);
+  const said = libgdbm === null ? '' : `, libgdbm says "${libgdbm}"`;
+  return {
+    ...NOTHING,
+    ...about,
+    verdict: 'damaged',
+    what: `damaged: ${worst === undefined ? `this is ${other?.what ?? 'no database'}` : `${worst.code}, ${worst.found}`}${said}`,
+    digest: [
+      before.ino,
+      before.size,
+      before.mtimeNs,
+      ...findings.map(({ code, offset }) => `${code}@${offset}`),
+    ].join(' '),
+    held: holders === undefined ? null : holders.some(({ lock }) => lock !== undefined),
+  };
+}
+
+/** What to tell a person of an error at the file system; a mistake in the program is thrown on. */
+function troubleOf(error: unknown, path: string, doing: string): string {
+  if (error instanceof RefusedError) return error.message;
+  if (error instanceof Error && 'syscall' in error) return refusal(error, path, doing).message;
+  throw error;
+}
+
+const NO_SNAPSHOT = { snapshot: null, snapshotTrouble: null };
+
+/** Keeps a copy; `changed` where it shows that the look was at a file in between. */
+async function keep(
+  handle: FileHandle,
+  stats: Stats,
+  records: number,
+  { path: file, profile, snapshots: dir, keep: count }: LookOptions,
+): Promise<Pick<Look, 'snapshot' | 'snapshotTrouble'> | 'changed'> {
+  try {
+    const { taken, why } = await takeSnapshot(file, { handle, stats, records }, { dir, keep: count });
+    if (taken === undefined) return NO_SNAPSHOT;
+    // Writes through mmap need not show in the file's time: what counts is whether the copy itself is sound.
+    const copy = await openFileSource(taken.path);
+    try {
+      const { verdict } = withProfile(await checkContents(copy, profile));
+      if (verdict !== 'healthy') {
+        await unlink(taken.path);
+        return 'changed';
+      }
+    } finally {
+      await copy.close();
+    }
+    return { snapshot: { id: taken.id, taken: true, poor: taken.poor ? why : null }, snapshotTrouble: null };
+  } catch (error) {
+    if (error instanceof RefusedError && error.code === 'changed') return 'changed';
+    return { snapshot: null, snapshotTrouble: troubleOf(error, file, 'keep a copy of it') };
+  }
+}
+
+async function isUnchanged(handle: FileHandle, before: BigIntStats, path: string): Promise<boolean> {
+  const now = await handle.stat({ bigint: true });
+  const named = await stat(path, { bigint: true }).catch(() => undefined);
+  return (
+    now.size === before.size &&
+    now.mtimeNs === before.mtimeNs &&
+    named?.ino === before.ino &&
+    named.dev === before.dev
+  );
+}

@@ -1,0 +1,137 @@
+import type { Look } from './look.js';
+import type { Log } from './log.js';
+import type { Own } from './own.js';
+import { lookAt } from './own.js';
+
+/** The newest good snapshot of a database. */
+export interface BestSnapshot {
+  readonly id: string;
+  readonly records: number;
+}
+
+/** What mending a database needs. */
+export interface Mending {
+  readonly own: Own;
+  readonly log: Log;
+  readonly path: string;
+  /** Options for each of our own commands that looks into the file, such as `--profile flower`. */
+  readonly profileOptions: readonly string[];
+  /** Options that name the snapshots' folder. */
+  readonly folderOptions: readonly string[];
+  readonly bestSnapshot: () => Promise<BestSnapshot | undefined>;
+}
+
+/**
+ * `sound`: nothing was to be done. `repaired`: by what was in the file. `restored`: a snapshot holds more. `unmended`:
+ * neither could be done; the file is as it was.
+ */
+export type Outcome = 'sound' | 'repaired' | 'restored' | 'unmended';
+
+/** What a report of `repair --json` or `restore --json` says of its one file. */
+interface Report {
+  readonly action?: string;
+  readonly reason?: string | null;
+  readonly kept?: number;
+  readonly lost?: number;
+  readonly backup?: string | null;
+  readonly error?: { readonly code: string };
+}
+
+/** Programs whose few records are one state: an older one with more records is no gain. */
+const ONE_STATE = ['flower', 'celerybeat'];
+
+/**
+ * Makes a database usable: repairs it from what is in the file and, where a snapshot holds more than that, brings the
+ * snapshot back. Each of the two leaves the file as it was as a backup.
+ *
+ * @param look what the last look saw
+ * @param atRest whether the program that uses it is known not to run, so that it may do without a lock where there is
+ *   no program to take one
+ */
+export async function mend(look: Look, mending: Mending, atRest = false): Promise<Outcome> {
+  const { log, path, profileOptions } = mending;
+  const own = atRest ? lockingIfPossible(mending) : mending.own;
+  let now = look;
+  let outcome: Outcome = 'sound';
+  const best = await mending.bestSnapshot();
+  // A file of no bytes has nothing to be repaired from.
+  const emptied = look.size === 0 && best !== undefined;
+  if (look.verdict === 'damaged' && !emptied) {
+    const answer = await own(['repair', '--json', ...profileOptions, path]);
+    const report = firstReport(answer.stdout);
+    if (report?.action === 'repaired') {
+      outcome = 'repaired';
+      const { kept = 0, lost = 0, backup = null } = report;
+      log({
+        level: 'warning',
+        event: 'repaired',
+        message: `${path}: repaired; ${kept} records kept, ${lost} lost. As it was: ${backup ?? 'not kept'}`,
+        details: { path, kept, lost, backup },
+      });
+    } else {
+      outcome = 'unmended';
+      const why = report?.reason ?? (answer.said === '' ? `it ended with ${answer.code}` : answer.said);
+      log({
+        level: 'error',
+        event: 'repair-failed',
+        message: `${path}: not repaired: ${why}`,
+        details: { path },
+      });
+    }
+    now = await lookAt(own, path, ['--no-snapshot', ...profileOptions]);
+  }
+  if (best === undefined || !holdsMore(best, now)) return outcome;
+  return (await restore(best, now, { ...mending, own }))
+    ? 'restored'
+    : outcome === 'sound'
+      ? 'unmended'
+      : outcome;
+}
+
+/** Whether a snapshot holds more than a database after its repair. */
+export function holdsMore(best: BestSnapshot, look: Look): boolean {
+  if (best.records === 0 || look.verdict === 'foreign' || look.verdict === 'changing') return false;
+  if (look.verdict !== 'clean' || !look.usable || look.records === 0) return true;
+  return !ONE_STATE.includes(look.profile) && look.records < best.records;
+}
+
+async function restore(best: BestSnapshot, look: Look, mending: Mending): Promise<boolean> {
+  const { own, log, path, folderOptions } = mending;
+  const answer = await own(['restore', '--json', '--at', best.id, ...folderOptions, path]);
+  const report = firstReport(answer.stdout);
+  const details = { path, snapshot: best.id, records: best.records };
+  if (answer.code === 0 && report?.action === 'restored') {
+    const message =
+      `${path}: the snapshot ${best.id} is back, with ${best.records} records; the file had ` +
+      `${look.verdict === 'clean' ? look.records : 'none that can be used'}`;
+    log({ level: 'warning', event: 'restored', message, details });
+    return true;
+  }
+  const why = report?.reason ?? answer.said;
+  log({
+    level: 'error',
+    event: 'restore-failed',
+    message: `${path}: snapshot ${best.id} not brought back: ${why}`,
+    details,
+  });
+  return false;
+}
+
+/** Runs a command again without a lock, where the only trouble is that there is no program to take one. */
+function lockingIfPossible({ own, log, path }: Mending): Own {
+  return async (args) => {
+    const answer = await own(args);
+    if (firstReport(answer.stdout)?.error?.code !== 'no-lock-program') return answer;
+    const message = `${path}: there is no program flock to lock it with (util-linux or busybox); going on without`;
+    log({ level: 'warning', event: 'no-lock-program', message, details: { path } });
+    return own([...args, '--no-lock']);
+  };
+}
+
+function firstReport(text: string): Report | undefined {
+  try {
+    return (JSON.parse(text) as { files: Report[] }).files[0];
+  } catch {
+    return undefined;
+  }
+}

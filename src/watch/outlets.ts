@@ -1,0 +1,73 @@
+import { appendFile, rename, unlink, writeFile } from 'node:fs/promises';
+import type { Log, LogEvent, LogFormat } from './log.js';
+import { logLine } from './log.js';
+import type { Status } from './status.js';
+import { healthText, isHealthy, metricsText } from './status.js';
+
+/** Where the log, the metrics and the health go; each may be left out. */
+export interface OutletOptions {
+  readonly logFormat: LogFormat;
+  readonly logFile: string | undefined;
+  readonly metricsFile: string | undefined;
+  readonly healthFile: string | undefined;
+}
+
+/** Lines that wait for a log file on a volume that hangs, at most. */
+const MAX_WAITING = 1000;
+
+/** Writes to the log, the metrics and the health file. Whatever cannot be written is left out; nothing is thrown. */
+export class Outlets {
+  readonly #options: OutletOptions;
+  readonly #waiting: string[] = [];
+  #writing: Promise<void> | undefined;
+
+  constructor(options: OutletOptions) {
+    this.#options = options;
+  }
+
+  readonly log: Log = (event: LogEvent) => {
+    const line = `${logLine(event, this.#options.logFormat, new Date())}\n`;
+    try {
+      process.stderr.write(line);
+    } catch {
+      // A reader that went away.
+    }
+    if (this.#options.logFile === undefined || this.#waiting.length >= MAX_WAITING) return;
+    this.#waiting.push(line);
+    this.#writing ??= this.#drain(this.#options.logFile);
+  };
+
+  /** Writes the states to the metrics and the health file, each as a whole. */
+  async tell(statuses: readonly Status[]): Promise<void> {
+    const { metricsFile, healthFile } = this.#options;
+    if (metricsFile !== undefined) await replaceQuietly(metricsFile, metricsText(statuses));
+    if (healthFile === undefined) return;
+    // A health check only looks whether the file is there.
+    if (statuses.every(isHealthy)) await replaceQuietly(healthFile, healthText(statuses));
+    else await unlink(healthFile).catch(() => {});
+  }
+
+  /** Waits until the log file has every line. */
+  async flush(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #drain(path: string): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const text = this.#waiting.splice(0).join('');
+      await appendFile(path, text, { mode: 0o600 }).catch(() => {});
+    }
+    this.#writing = undefined;
+  }
+}
+
+/** Writes a file beside its place and renames it, so that a reader never sees half of it. */
+async function replaceQuietly(path: string, text: string): Promise<void> {
+  const fresh = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(fresh, text, { mode: 0o644 });
+    await rename(fresh, path);
+  } catch {
+    await unlink(fresh).catch(() => {});
+  }
+}

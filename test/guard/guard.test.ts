@@ -1,0 +1,280 @@
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { chmod, copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { check } from '../../src/examine.js';
+import { memorySource } from '../../src/source/memory.js';
+import { fixture } from '../tools/fixtures.js';
+import { temporaryFolder } from '../tools/folder.js';
+import { testWith } from '../tools/needs.js';
+
+const BIN = fixture('../bin/gdbm-doctor.js');
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function start(
+  t: TestContext,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): { child: ChildProcess; ended: Promise<Ended> } {
+  const child = spawn(process.execPath, [BIN, ...args], { env: { ...process.env, ...env }, stdio: 'pipe' });
+  t.after(() => child.kill('SIGKILL'));
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  child.stdin.end('from outside');
+  const ended = new Promise<Ended>((resolve) => {
+    child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+  return { child, ended };
+}
+
+/** A child that is node itself, so that the test needs nothing else. */
+const node = (script: string) => ['--', process.execPath, '-e', script];
+
+async function database(t: TestContext): Promise<string> {
+  const path = join(await temporaryFolder(t), 'state.db');
+  await copyFile(fixture('amd64.db'), path);
+  return path;
+}
+
+test('the program’s exit code, streams and arguments are its own', async (t) => {
+  const path = await database(t);
+  const script =
+    'process.stdin.pipe(process.stdout); console.error("own"); process.exitCode = 41; process.stdin.on("end", () => console.log(process.argv.slice(1)))';
+  const { code, stdout, stderr } = await start(t, [
+    'guard',
+    path,
+    ...node(script),
+    '--',
+    '--interval',
+    '-x',
+    '--',
+  ]).ended;
+  assert.equal(code, 41);
+  assert.match(stdout, /^from outside\[ '--interval', '-x', '--' \]\n$/);
+  assert.match(stderr, /^own$/m);
+});
+
+test('a signal that ends the program ends the guard with 128 and its number', async (t) => {
+  const path = await database(t);
+  const { code } = await start(t, ['guard', path, ...node('process.kill(process.pid, "SIGKILL")')]).ended;
+  assert.equal(code, 137);
+});
+
+for (const signal of [
+  'SIGTERM',
+  'SIGINT',
+  'SIGHUP',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGQUIT',
+  'SIGALRM',
+  'SIGWINCH',
+] as const) {
+  test(`${signal} is passed on to the program`, async (t) => {
+    const path = await database(t);
+    const script = `process.on("${signal}", () => { console.log("got it"); process.exit(3); }); setInterval(() => {}, 1000); console.log("up")`;
+    const { child, ended } = start(t, ['guard', path, ...node(script)]);
+    await new Promise((resolve) => child.stdout!.once('data', resolve));
+    child.kill(signal);
+    const { code, stdout } = await ended;
+    assert.match(stdout, /got it/);
+    assert.equal(code, 3);
+  });
+}
+
+test('a program that is not there ends with 127, one that cannot be run with 126', async (t) => {
+  const path = await database(t);
+  assert.equal((await start(t, ['guard', path, '--', 'no-such-program-here']).ended).code, 127);
+  assert.equal((await start(t, ['guard', path, '--', path]).ended).code, 126);
+});
+
+test('without a command, or with a wrong option, it says what was expected', async (t) => {
+  const path = await database(t);
+  const { code, stderr } = await start(t, ['guard', path]).ended;
+  assert.equal(code, 2);
+  assert.match(stderr, /expected a command/);
+  assert.equal((await start(t, ['guard', path, '--fallback', 'hope', ...node('')]).ended).code, 2);
+});
+
+test('a damaged database is repaired before the program starts, and the old file stays', async (t) => {
+  const path = await database(t);
+  const bytes = await readFile(path);
+  bytes.writeBigInt64LE(7n, 8);
+  await writeFile(path, bytes);
+  const script = 'console.log(require("fs").readFileSync(process.argv[1]).readBigInt64LE(8))';
+  const { code, stdout, stderr } = await start(t, ['guard', path, ...node(script), path]).ended;
+  assert.equal(code, 0, stderr);
+  assert.notEqual(stdout, '7n\n');
+  assert.equal((await check(memorySource(await readFile(path)))).verdict, 'healthy');
+  assert.deepEqual(await readFile(`${path}.~1~`), bytes);
+  assert.match(stderr, /repaired; \d+ records kept/);
+});
+
+test('what was lost comes back from a snapshot: an emptied, a cut, a missing file', async (t) => {
+  const path = await database(t);
+  const sound = await readFile(path);
+  assert.equal((await start(t, ['guard', path, ...node('')]).ended).code, 0);
+  const losses: (() => Promise<unknown>)[] = [
+    () => writeFile(path, ''),
+    () => writeFile(path, sound.subarray(0, 600)),
+    async () => (await import('node:fs/promises')).unlink(path),
+  ];
+  for (const lose of losses) {
+    await lose();
+    const { code, stderr } = await start(t, ['guard', path, ...node('')]).ended;
+    assert.equal(code, 0);
+    assert.match(stderr, /the snapshot \S+ is back/);
+    assert.deepEqual(await readFile(path), sound);
+  }
+});
+
+/** What no repair makes a database of. */
+const HOPELESS = Buffer.from('this is a text and nothing else\n'.repeat(300));
+
+test('where nothing can be done the file is set aside, and the program starts with none', async (t) => {
+  const path = await database(t);
+  await writeFile(path, HOPELESS);
+  const script = 'console.log(require("fs").existsSync(process.argv[1]))';
+  const { code, stdout, stderr } = await start(t, ['guard', path, ...node(script), path]).ended;
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, 'false\n');
+  assert.deepEqual(await readFile(`${path}.~1~`), HOPELESS);
+});
+
+test('--fallback fail does not start it, and touches nothing', async (t) => {
+  const path = await database(t);
+  await writeFile(path, HOPELESS);
+  const { code, stdout } = await start(t, [
+    'guard',
+    path,
+    '--fallback',
+    'fail',
+    ...node('console.log("ran")'),
+  ]).ended;
+  assert.equal(code, 2);
+  assert.equal(stdout, '');
+  assert.deepEqual(await readFile(path), HOPELESS);
+});
+
+/** A stand-in for celery: prints its arguments and what the environment says of persistence. */
+async function celery(t: TestContext): Promise<string> {
+  const path = join(await temporaryFolder(t), 'celery');
+  const script =
+    'console.log(JSON.stringify([process.argv.slice(2), process.env.FLOWER_PERSISTENT, process.env.FLOWER_DB]))';
+  await writeFile(path, `#!${process.execPath}\n${script}\n`);
+  await chmod(path, 0o755);
+  return path;
+}
+
+test('the database is taken from Flower’s arguments or environment, and --fallback no-persistence takes it away', async (t) => {
+  const path = await database(t);
+  await writeFile(path, HOPELESS);
+  const program = await celery(t);
+  const options = ['guard', '--fallback', 'no-persistence', '--', program, 'flower'];
+  const byArgument = await start(t, [...options, '--persistent=True', `--db=${path}`, '--port=1']).ended;
+  assert.equal(byArgument.stdout, '[["flower","--port=1"],null,null]\n');
+  const env = { FLOWER_PERSISTENT: 'True', FLOWER_DB: path };
+  const byEnvironment = await start(t, options, env).ended;
+  assert.equal(byEnvironment.stdout, '[["flower"],null,null]\n');
+  assert.deepEqual(await readFile(path), HOPELESS);
+});
+
+testWith(
+  'root',
+  'on a read-only volume the program starts: with a database elsewhere, without one, or not',
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    const path = join(folder, 'away', 'state.db');
+    const program = await celery(t);
+    const command = ['--', program, 'flower', '--persistent=True', `--db=${path}`];
+    // A folder that is not there can be written to by nobody.
+    const empty = await start(t, ['guard', ...command]).ended;
+    assert.equal(empty.code, 0, empty.stderr);
+    const [args] = JSON.parse(empty.stdout) as [string[]];
+    assert.match(args.at(-1)!, /^--db=.*gdbm-doctor-.*\/state\.db$/);
+    const without = await start(t, ['guard', '--fallback', 'no-persistence', ...command]).ended;
+    assert.equal(without.stdout, '[["flower"],null,null]\n');
+    assert.equal((await start(t, ['guard', '--fallback', 'fail', ...command]).ended).code, 2);
+  },
+);
+
+testWith(
+  'flock',
+  'while the program runs the database is watched: snapshots, metrics, health, and the log',
+  async (t) => {
+    const path = await database(t);
+    const folder = await temporaryFolder(t);
+    const file = (name: string) => join(folder, name);
+    const outlets = [
+      `--metrics-file=${file('metrics')}`,
+      `--health-file=${file('health')}`,
+      `--log-file=${file('log')}`,
+    ];
+    const { child, ended } = start(t, [
+      'guard',
+      path,
+      '--interval=0.2',
+      '--keep=2',
+      '--log-format=json',
+      ...outlets,
+      ...node('setInterval(() => {}, 1000)'),
+    ]);
+    await until(() =>
+      readFile(file('metrics'), 'utf8').then((text) => /^gdbm_doctor_healthy\{[^}]*\} 1$/m.test(text)),
+    );
+    assert.equal(await readFile(file('health'), 'utf8'), 'healthy\n');
+    // Another sound database is saved: another snapshot.
+    const before = (await readdir(join(path, '..', '.state.db.snapshots'))).length;
+    await copyFile(fixture('i386.db'), path);
+    await copyFile(fixture('killed-shelve.db'), path);
+    // Damage at rest: seen twice, then repaired.
+    await until(() => stat(`${path}.~1~`).then(() => true));
+    await until(async () => (await check(memorySource(await readFile(path)))).verdict === 'healthy');
+    await until(() =>
+      readFile(file('metrics'), 'utf8').then((text) => /^gdbm_doctor_repairs_total\{[^}]*\} 1$/m.test(text)),
+    );
+    child.kill('SIGTERM');
+    assert.equal((await ended).code, 143);
+    assert.ok((await readdir(join(path, '..', '.state.db.snapshots'))).length > before);
+    const lines = (await readFile(file('log'), 'utf8')).trimEnd().split('\n');
+    const events = lines.map((line) => (JSON.parse(line) as { event: string }).event);
+    for (const event of ['clean', 'snapshot', 'started', 'repaired', 'ended'])
+      assert.ok(events.includes(event), event);
+  },
+);
+
+test('a log, metrics and health that cannot be written never stop the work', async (t) => {
+  const path = await database(t);
+  await mkdir(`${path}.folder`);
+  const nowhere = ['--log-file', '--metrics-file', '--health-file'].flatMap((name) => [
+    name,
+    `${path}.folder`,
+  ]);
+  assert.equal((await start(t, ['guard', path, ...nowhere, ...node('process.exitCode = 5')]).ended).code, 5);
+});
+
+test('a command that keeps no database runs as it is', async (t) => {
+  const { code, stderr } = await start(t, ['guard', ...node('process.exitCode = 6')]).ended;
+  assert.equal(code, 6);
+  assert.match(stderr, /Name the database before the --/);
+});
+
+async function until(happened: () => Promise<boolean>): Promise<void> {
+  for (let n = 0; n < 300; n++) {
+    if (await happened().catch(() => false)) return;
+    await sleep(100);
+  }
+  throw new Error('expected it to happen in 30 s');
+}

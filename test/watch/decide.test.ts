@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import type { Memory, Step } from '../../src/watch/decide.js';
+import { decide, giveUp, NOTHING_SEEN } from '../../src/watch/decide.js';
+import type { Look } from '../../src/watch/look.js';
+import { parseLook } from '../../src/watch/look.js';
+
+function look(verdict: Look['verdict'], digest = '', held: boolean | null = false): Look {
+  const nothing = {
+    records: 0,
+    size: 1,
+    profile: 'none',
+    usable: false,
+    snapshot: null,
+    snapshotTrouble: null,
+  };
+  return { path: 'x', what: verdict, verdict, digest, held, ...nothing };
+}
+
+function stepsOf(looks: readonly Look[]): Step[] {
+  let memory: Memory = NOTHING_SEEN;
+  return looks.map((one) => {
+    const decided = decide(memory, one);
+    memory = decided.memory;
+    return decided.step;
+  });
+}
+
+test('damage is repaired when two looks in a row see it and nobody holds the file', () => {
+  assert.deepEqual(stepsOf([look('damaged', 'a'), look('damaged', 'a')]), ['look-again', 'repair']);
+});
+
+test('damage that changes, that is held, or between which the file was sound, is not repaired', () => {
+  const again = 'look-again';
+  assert.deepEqual(stepsOf([look('damaged', 'a'), look('damaged', 'b')]), [again, again]);
+  assert.deepEqual(stepsOf([look('damaged', 'a'), look('damaged', 'a', true)]), [again, again]);
+  assert.deepEqual(stepsOf([look('damaged', 'a', true), look('damaged', 'a')]), [again, again]);
+  assert.deepEqual(stepsOf([look('damaged', 'a'), look('clean'), look('damaged', 'a')]), [
+    again,
+    'rest',
+    again,
+  ]);
+  assert.deepEqual(stepsOf([look('damaged', 'a'), look('changing'), look('damaged', 'a')]), [
+    again,
+    again,
+    again,
+  ]);
+});
+
+test('what could not be repaired is not tried again until it changes', () => {
+  const { memory } = decide(NOTHING_SEEN, look('damaged', 'a'));
+  const hopeless = giveUp(memory);
+  assert.equal(decide(hopeless, look('damaged', 'a')).step, 'rest');
+  const first = decide(hopeless, look('damaged', 'b'));
+  assert.equal(first.step, 'look-again');
+  assert.equal(decide(first.memory, look('damaged', 'b')).step, 'repair');
+});
+
+test('whatever is seen, a repair follows only two equal looks at damage', () => {
+  const anyLook = fc
+    .tuple(
+      fc.constantFrom('clean', 'damaged', 'damaged', 'changing', 'missing', 'foreign', 'unreadable'),
+      fc.constantFrom('a', 'b'),
+      fc.constantFrom(true, false, false, null),
+    )
+    .map(([verdict, digest, held]) => look(verdict, digest, held));
+  fc.assert(
+    fc.property(fc.array(anyLook, { maxLength: 20 }), (looks) => {
+      stepsOf(looks).forEach((step, i) => {
+        if (step !== 'repair') return;
+        const [before, now] = [looks[i - 1], looks[i]];
+        assert.ok(before.verdict === 'damaged' && now.verdict === 'damaged' && before.digest === now.digest);
+        assert.ok(before.held !== true && now.held !== true);
+      });
+    }),
+    { seed: 20261124 },
+  );
+});
+
+test('a look is read only from a line that is one', () => {
+  const one = look('clean');
+  assert.deepEqual(parseLook(JSON.stringify(one)), one);
+  for (const text of ['', 'null', '1', '{}', '{"verdict":1}', 'Killed'])
+    assert.equal(parseLook(text), undefined);
+});

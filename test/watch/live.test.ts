@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { lookOnce } from '../../src/look.js';
+import { decide, NOTHING_SEEN } from '../../src/watch/decide.js';
+import { fixture } from '../tools/fixtures.js';
+import { temporaryFolder } from '../tools/folder.js';
+import { PYTHON, testWith } from '../tools/needs.js';
+import { check } from '../../src/examine.js';
+import { openFileSource } from '../../src/source/file.js';
+
+/** Saves as Flower does, as often as it is told and as fast as it can; prints how many saves failed, and why. */
+const WRITER = `
+import shelve, sys
+failed = []
+for n in range(int(sys.argv[2])):
+    try:
+        with shelve.open(sys.argv[1], flag='n') as state:
+            state['events'] = {'tasks': [{'id': i, 'saved': n} for i in range(n % 50 * 20)]}
+            state['counter'] = {'worker@host': n}
+    except Exception as error:
+        failed.append(repr(error))
+print(len(failed), failed[:3])
+`;
+const SAVES = 1000;
+
+testWith(
+  'python',
+  'a writer that saves 1,000 times is never in the way of a look every 10 ms, nor it of him',
+  async (t) => {
+    const path = join(await temporaryFolder(t), 'flower');
+    const snapshots = `${path}.snapshots`;
+    const writer = spawn(PYTHON, ['-c', WRITER, path, String(SAVES)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    t.after(() => writer.kill('SIGKILL'));
+    let answer = '';
+    writer.stdout.setEncoding('utf8').on('data', (text: string) => (answer += text));
+    const ended = new Promise((resolve) => writer.once('close', resolve));
+    let running = true;
+    void ended.then(() => (running = false));
+    const seen: Record<string, number> = {};
+    let memory = NOTHING_SEEN;
+    while (running) {
+      const look = await lookOnce({ path, profile: 'flower', snapshot: true, snapshots, keep: 1000 });
+      seen[look.verdict] = (seen[look.verdict] ?? 0) + 1;
+      const decided = decide(memory, look);
+      memory = decided.memory;
+      assert.notEqual(decided.step, 'repair', `a false alarm: ${look.what}`);
+      assert.equal(look.snapshotTrouble, null);
+      await sleep(10);
+    }
+    await ended;
+    t.diagnostic(`looks: ${JSON.stringify(seen)}`);
+    assert.equal(answer.trim(), '0 []', 'a save failed');
+    assert.ok(Object.values(seen).reduce((a, b) => a + b) >= 20, JSON.stringify(seen));
+    const last = await lookOnce({ path, profile: 'flower', snapshot: true, snapshots, keep: 1000 });
+    assert.equal(last.verdict, 'clean', last.what);
+    for (const name of await readdir(snapshots)) {
+      if (!name.endsWith('.db')) continue;
+      const source = await openFileSource(join(snapshots, name));
+      assert.equal((await check(source)).verdict, 'healthy', name);
+      await source.close();
+    }
+  },
+);
+
+testWith(
+  'python',
+  'watch itself, beside such a writer, says nothing of damage and repairs nothing',
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    const path = join(folder, 'flower');
+    const options = ['--interval=0.01', '--profile=flower', '--log-format=json', `--log-file=${path}.log`];
+    const watch = spawn(process.execPath, [fixture('../bin/gdbm-doctor.js'), 'watch', ...options, path], {
+      stdio: 'ignore',
+    });
+    t.after(() => watch.kill('SIGKILL'));
+    const writer = spawn(PYTHON, ['-c', WRITER, path, '4000'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    t.after(() => writer.kill('SIGKILL'));
+    let answer = '';
+    writer.stdout.setEncoding('utf8').on('data', (text: string) => (answer += text));
+    await new Promise((resolve) => writer.once('close', resolve));
+    assert.equal(answer.trim(), '0 []', 'a save failed');
+    // Once the writer rests, the next look sees it sound.
+    await until(async () => (await events(`${path}.log`)).includes('clean'));
+    watch.kill('SIGTERM');
+    assert.equal(await new Promise((resolve) => watch.once('close', resolve)), 0);
+    const happened = await events(`${path}.log`);
+    for (const event of ['damaged', 'repaired', 'restored', 'repair-failed'])
+      assert.ok(!happened.includes(event), event);
+  },
+);
+
+/** The events of a JSON log. */
+async function events(path: string): Promise<string[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  const lines = text.split('\n').slice(0, -1);
+  return lines.map((line) => (JSON.parse(line) as { event: string }).event);
+}
+
+async function until(happened: () => Promise<boolean>): Promise<void> {
+  for (let n = 0; n < 300; n++) {
+    if (await happened()) return;
+    await sleep(100);
+  }
+  throw new Error('expected it to happen in 30 s');
+}
