@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { appendFile, copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunningFlower } from '../tools/flower.js';
+import { answered, killGroup, shownTasks, Stage, until } from '../tools/flower.js';
+import { testWith } from '../tools/needs.js';
+import { Random } from '../tools/random.js';
+
+/*
+ * The real Flower, looked at through its HTTP API: what guard is for.
+ */
+
+const GUARD = ['--interval=0.3'];
+const SEED = 20261124;
+const ROUNDS = 30;
+
+/** A stage on which a Flower under guard has shown tasks, saved them, and ended: the good state. */
+async function goodState(t: TestContext): Promise<{ stage: Stage; path: string; tasks: string[] }> {
+  const stage = await Stage.open(t);
+  const path = join(stage.folder, 'flower');
+  const flower = await stage.start(path, GUARD);
+  await answered(flower);
+  const tasks = await stage.runTasks(20);
+  await shows(flower, tasks);
+  flower.child.kill('SIGTERM');
+  assert.equal(await flower.ended, 0, flower.said());
+  return { stage, path, tasks };
+}
+
+async function shows(flower: RunningFlower, tasks: readonly string[]): Promise<void> {
+  await until(async () => {
+    const shown = await shownTasks(flower);
+    return shown !== undefined && tasks.every((id) => shown.has(id));
+  });
+}
+
+testWith(
+  'flower',
+  'SIGTERM to guard ends Flower cleanly, with its state saved and a snapshot of it',
+  async (t) => {
+    const { stage, path, tasks } = await goodState(t);
+    const saved = new Set(await stage.saved(path));
+    assert.ok(tasks.every((id) => saved.has(id)));
+    const folder = join(stage.folder, '.flower.snapshots');
+    const newest = (await readdir(folder))
+      .filter((name) => /-r[1-9]\d*\.db$/.test(name))
+      .sort()
+      .at(-1)!;
+    assert.deepEqual(await readFile(join(folder, newest)), await readFile(path));
+  },
+);
+
+testWith(
+  'flower',
+  'Flower alone ends on a file that needs recovery; under guard it answers and shows the tasks',
+  async (t) => {
+    const { stage, path, tasks } = await goodState(t);
+    // A writer died while it was adding to the file.
+    await appendFile(path, Buffer.alloc(4096));
+    const alone = await stage.start(path);
+    assert.notEqual(await alone.ended, 0);
+    assert.match(alone.said(), /Database needs recovery/);
+
+    const guarded = await stage.start(path, GUARD);
+    const shown = await answered(guarded);
+    for (const id of tasks) assert.ok(shown.has(id), guarded.said());
+    assert.match(guarded.said(), /repaired; 1 records kept/);
+  },
+);
+
+const DAMAGES: Record<string, (path: string, stage: Stage) => Promise<unknown>> = {
+  'a file of no bytes': (path) => writeFile(path, ''),
+  'a wrecked header': async (path) => {
+    const bytes = await readFile(path);
+    bytes.fill(0xa5, 0, 4096);
+    await writeFile(path, bytes);
+  },
+  'a pickle that is cut short': (path, stage) => stage.cutEvents(path),
+};
+
+for (const [what, damage] of Object.entries(DAMAGES)) {
+  testWith(
+    'flower',
+    `${what}: Flower alone shows nothing, under guard it shows the last good state`,
+    async (t) => {
+      const { stage, path, tasks } = await goodState(t);
+      await damage(path, stage);
+      const copy = join(stage.folder, 'alone');
+      await copyFile(path, copy);
+      const alone = await stage.start(copy);
+      const first = await Promise.race([
+        alone.ended.then(() => 'ended'),
+        answered(alone).then(({ size }) => size),
+      ]).catch(() => 'ended');
+      assert.ok(first === 'ended' || first === 0, `Flower alone shows ${first} tasks`);
+      killGroup(alone.child);
+
+      const guarded = await stage.start(path, GUARD);
+      const shown = await answered(guarded);
+      for (const id of tasks) assert.ok(shown.has(id), guarded.said());
+    },
+  );
+}
+
+testWith(
+  ['flower', 'root', 'mounts'],
+  'a read-only volume: Flower starts by each fallback but fail',
+  async (t) => {
+    const { stage, path } = await goodState(t);
+    const readOnly = [
+      'unshare',
+      '-m',
+      'sh',
+      '-c',
+      'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"',
+      stage.folder,
+    ];
+    for (const fallback of ['empty', 'no-persistence'] as const) {
+      const flower = await stage.start(path, [...GUARD, `--fallback=${fallback}`], readOnly);
+      await answered(flower);
+      killGroup(flower.child);
+      await flower.ended;
+    }
+    const refused = await stage.start(path, [...GUARD, '--fallback=fail'], readOnly);
+    assert.equal(await refused.ended, 2, refused.said());
+    assert.match(refused.said(), /read-only/);
+  },
+);
+
+testWith(
+  'flower',
+  'two Flowers on one file both answer, and a third shows what was saved last',
+  async (t) => {
+    const { stage, path, tasks } = await goodState(t);
+    const both = [await stage.start(path, GUARD), await stage.start(path, GUARD)];
+    for (const flower of both) await answered(flower);
+    const more = await stage.runTasks(5);
+    for (const flower of both) await shows(flower, more);
+    await sleep(1000);
+    for (const flower of both) killGroup(flower.child);
+    const third = await stage.start(path, GUARD);
+    const shown = await answered(third);
+    for (const id of tasks) assert.ok(shown.has(id), third.said());
+  },
+);
+
+testWith(
+  'flower',
+  `${ROUNDS} times SIGKILL while Flower saves: it always starts, and with every task of the last snapshot`,
+  async (t) => {
+    const { stage, path } = await goodState(t);
+    const random = new Random(SEED);
+    const folder = join(stage.folder, '.flower.snapshots');
+    const seen = { repaired: 0, restored: 0, sound: 0 };
+    for (let round = 0; round < ROUNDS; round++) {
+      const before = await newestTasks(stage, folder);
+      const flower = await stage.start(path, GUARD);
+      const shown = await answered(flower);
+      const missing = before.filter((id) => !shown.has(id));
+      assert.deepEqual(
+        missing,
+        [],
+        `round ${round}: tasks of the last snapshot are missing:\n${flower.said()}`,
+      );
+      if (/repaired;/.test(flower.said())) seen.repaired++;
+      else if (/is back/.test(flower.said())) seen.restored++;
+      else seen.sound++;
+      await stage.runTasks(10);
+      await sleep(random.below(700));
+      killGroup(flower.child);
+      await flower.ended;
+    }
+    t.diagnostic(JSON.stringify(seen));
+  },
+);
+
+/** The tasks in the newest good snapshot, as Python reads it. */
+async function newestTasks(stage: Stage, folder: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter((name) => /-r[1-9]\d*\.db$/.test(name)).sort();
+  const tasks = await stage.saved(join(folder, names.at(-1)!));
+  assert.ok(tasks !== undefined, `Python loads the snapshot ${names.at(-1)}`);
+  return tasks;
+}
