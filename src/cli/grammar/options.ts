@@ -1,0 +1,79 @@
+import { PROFILE_NAMES } from '../../profile/profiles.js';
+import { KEEP } from '../../snapshots/prune.js';
+
+/* Options that several commands have. */
+
+export const json = {
+  type: 'boolean',
+  default: false,
+  describe: 'One JSON document instead of text',
+} as const;
+
+export const all = {
+  type: 'boolean',
+  default: false,
+  describe: 'Show every finding, not the first few',
+} as const;
+
+export const expectKey = {
+  type: 'string',
+  requiresArg: true,
+  // Not an array option: that would take the file's name as a key, too.
+  coerce: (keys: string | string[]) => [keys].flat(),
+  describe: 'A key to look for before values without an element; may be repeated',
+} as const;
+
+export const file = { type: 'string', demandOption: true, describe: 'A GDBM database file' } as const;
+
+export const snapshots = {
+  type: 'string',
+  requiresArg: true,
+  describe: 'The folder of the snapshots; .NAME.snapshots beside the file by default',
+} as const;
+
+export const profile = {
+  choices: ['auto', ...PROFILE_NAMES] as const,
+  default: 'auto' as const,
+  requiresArg: true,
+  describe: 'The program whose database it is; auto tells it by the keys, none looks at no value',
+};
+
+export const keep = {
+  type: 'number',
+  default: KEEP,
+  requiresArg: true,
+  describe: 'Snapshots that are kept',
+} as const;
+
+export const watching = {
+  interval: {
+    type: 'number',
+    default: 60,
+    requiresArg: true,
+    describe: 'Seconds between looks',
+  },
+  profile,
+  snapshots,
+  keep,
+  'log-file': { type: 'string', requiresArg: true, describe: 'Also write the log here' },
+  'log-format': {
+    choices: ['text', 'json'] as const,
+    default: 'text' as const,
+    requiresArg: true,
+    describe: 'A line of text or of JSON for each step',
+  },
+  'metrics-file': {
+    type: 'string',
+    requiresArg: true,
+    describe: "Write the state here, in Prometheus' text format",
+  },
+  'health-file': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'A file that is there as long as the database is healthy',
+  },
+} as const;
+
+export const positive = ({ interval, keep: count }: { interval: number; keep: number }) =>
+  (interval > 0 && Number.isInteger(count) && count > 0) ||
+  'expected --interval SECONDS of more than 0 and --keep N of 1 or more';

@@ -1,0 +1,48 @@
+import type { Argv } from 'yargs';
+import type { Run } from '../parser.js';
+import { json, file, snapshots } from './options.js';
+
+/** `restore` on the command line. */
+export function restoreGrammar(parser: Argv, run: Run): Argv {
+  return parser.command(
+    'restore <file>',
+    'Bring a snapshot back in the place of a database',
+    (y) =>
+      y
+        .positional('file', file)
+        .options({
+          at: {
+            type: 'string',
+            requiresArg: true,
+            describe: 'Which one: how its time or hash begins; the newest good one by default',
+          },
+          snapshots,
+          wait: {
+            type: 'number',
+            default: 0,
+            requiresArg: true,
+            describe: 'Seconds to wait for a program that holds the file',
+          },
+          lock: { type: 'boolean', default: true, describe: 'Lock it as libgdbm does; or --no-lock' },
+          'dry-run': { type: 'boolean', default: false, describe: 'Only say what would be done' },
+          json,
+        })
+        .check(({ wait }) => wait >= 0 || 'expected --wait SECONDS of 0 or more')
+        .example('$0 restore flower.db', 'The newest good one; the file stays as flower.db.~1~')
+        .example('$0 restore --at 20261124T05 flower.db', 'The one that was taken then'),
+    async (argv) =>
+      run(argv.file, async () => {
+        const { restoreCommand } = await import('../restore.js');
+        const { file: path, at, wait, lock, dryRun } = argv;
+        return restoreCommand({
+          file: path,
+          at,
+          dir: argv.snapshots,
+          wait,
+          lock,
+          dryRun,
+          json: argv.json,
+        });
+      })(),
+  );
+}
