@@ -1,11 +1,12 @@
 import type { CheckResult } from './check/check.js';
 import { checkDatabase, checkEmpty, checkOther } from './check/check.js';
 import type { Report } from './examine.js';
-import { openSearched } from './examine.js';
+import { openProved, openSearched } from './examine.js';
 import type { LostElement } from './profile/detect.js';
 import type { ProfileResult } from './profile/inspect.js';
 import { checkProfile } from './profile/inspect.js';
 import type { ProfileName } from './profile/profiles.js';
+import { salvageProved } from './salvage/proved.js';
 import { salvage } from './salvage/salvage.js';
 import type { Source } from './source/source.js';
 
@@ -34,13 +35,19 @@ export async function checkContents(
   report?: Report,
 ): Promise<CheckedContents> {
   if (source.size === 0) return { checked: checkEmpty(), profile: undefined };
+  const name = wanted === 'auto' ? undefined : wanted;
+  const proved = await openProved(source);
+  if (proved !== undefined) {
+    const { db, checked, proof } = proved;
+    if (wanted === 'none') return { checked, profile: undefined };
+    return { checked, profile: await checkProfile(source, () => salvageProved(db, proof), name) };
+  }
   const found = await openSearched(source, report);
   if (found === undefined) return { checked: await checkOther(source), profile: undefined };
   const { db, survey } = found;
   const lost: LostElement[] = [];
   const checked = await checkDatabase(db, survey, ({ rejected }) => collectLost(lost, rejected));
   if (wanted === 'none') return { checked, profile: undefined };
-  const name = wanted === 'auto' ? undefined : wanted;
   return { checked, profile: await checkProfile(db.source, () => salvage(db, survey), name, lost) };
 }
 

@@ -1,5 +1,7 @@
 import type { CheckResult } from './check/check.js';
 import { checkDatabase, checkEmpty, checkOther } from './check/check.js';
+import type { ProvedCheck } from './check/proved.js';
+import { checkProved } from './check/proved.js';
 import type { Database } from './database/database.js';
 import { openDatabase, withDirectory } from './database/database.js';
 import { identifyOther, isDeclared } from './database/identify.js';
@@ -84,6 +86,23 @@ async function openLost(source: Source, progress: Progress): Promise<Database | 
   return inferByScan(source, progress);
 }
 
+/** A database whose buckets and records are all in order. */
+export interface Proved extends ProvedCheck {
+  readonly db: Database;
+}
+
+/**
+ * Opens a database and proves that its buckets and records are all in order.
+ *
+ * @returns undefined where that is not so: then {@link openSearched} finds what there is
+ * @throws SourceError if the source cannot be read
+ */
+export async function openProved(source: Source): Promise<Proved | undefined> {
+  const db = await openDatabase(source);
+  const proved = db === undefined ? undefined : await checkProved(db);
+  return db === undefined || proved === undefined ? undefined : { db, ...proved };
+}
+
 /**
  * Checks a file: every structure, every element, every key, every byte. Reads only.
  *
@@ -91,6 +110,8 @@ async function openLost(source: Source, progress: Progress): Promise<Database | 
  */
 export async function check(source: Source, report?: Report): Promise<CheckResult> {
   if (source.size === 0) return checkEmpty();
+  const proved = await openProved(source);
+  if (proved !== undefined) return proved.checked;
   const found = await openSearched(source, report);
   return found === undefined ? checkOther(source) : checkDatabase(found.db, found.survey);
 }

@@ -24,14 +24,7 @@ export function* checkDirectory(db: Database, survey: Survey): Generator<Finding
     yield finding('directory-lost', offset, found, 'a directory of 2^dir_bits bucket offsets');
     return;
   }
-  if (offset + directory.length * width >= source.size) {
-    yield finding(
-      'directory-at-end',
-      offset,
-      `the directory ends at ${offset + directory.length * width}`,
-      `an end before the file's, ${source.size}`,
-    );
-  }
+  yield* checkDirectoryPlace(db);
   // Neighbouring slots with the same fault are one finding.
   for (let slot = 0, end: number; slot < directory.length; slot = end) {
     end = slot + 1;
@@ -68,4 +61,18 @@ function* checkRun(
   } else {
     yield finding('directory-run', at, `${slots} lead to ${place}`, own);
   }
+}
+
+/** Whether the directory ends where libgdbm takes it: it refuses a file that ends with it. */
+export function* checkDirectoryPlace({ source, format, geometry, directory }: Database): Generator<Finding> {
+  if (geometry.directory === undefined) return;
+  const { offset } = geometry.directory;
+  const end = offset + directory.length * offsetSize(format.layout);
+  if (end < source.size) return;
+  yield finding(
+    'directory-at-end',
+    offset,
+    `the directory ends at ${end}`,
+    `an end before the file's, ${source.size}`,
+  );
 }

@@ -94,7 +94,7 @@ export class SpaceMap {
       if (openCount === 0) {
         unaccounted += length;
         gaps.push({ offset: at, length });
-        if (gaps.length > 8 * MAX_GAPS) gaps = largest(gaps);
+        if (gaps.length > 8 * MAX_GAPS) gaps = largestGaps(gaps);
       } else if (openCount === 1) {
         totals[open.findIndex((n) => n > 0)] += length;
       } else {
@@ -128,7 +128,7 @@ export class SpaceMap {
       overreaching: overlapCount > 0 ? this.#overreaching() : new Set(),
       isUsed: this.#used(),
       unused: () => this.#unused(size),
-      gaps: largest(gaps).sort((a, b) => a.offset - b.offset),
+      gaps: largestGaps(gaps).sort((a, b) => a.offset - b.offset),
     };
   }
 
@@ -248,6 +248,9 @@ function firstEndingAfter(ranges: readonly { offset: number; length: number }[],
   return low;
 }
 
-function largest(gaps: { offset: number; length: number }[]): { offset: number; length: number }[] {
+/** The largest gaps, as many as an account tells of one by one. */
+export function largestGaps(
+  gaps: { offset: number; length: number }[],
+): { offset: number; length: number }[] {
   return gaps.sort((a, b) => b.length - a.length).slice(0, MAX_GAPS);
 }

@@ -41,6 +41,18 @@ export class KeyHasher {
   }
 }
 
+/** The hash of a key inside other bytes, from `at` on, for loops over many keys. */
+export function rangeHash(bytes: Uint8Array, at: number, length: number, hashChar: HashChar): number {
+  const ignored = hashChar === 'signed' ? 24 : 0;
+  let value = start(length);
+  let shift = 0;
+  for (let i = at; i < at + length; i++) {
+    value = (value + (((bytes[i] << ignored) >> ignored) << shift)) & 0x7fffffff;
+    shift = shift >= 19 ? shift - 19 : shift + 5;
+  }
+  return finish(value);
+}
+
 function start(length: number): number {
   return Math.imul(0x238f13af, length);
 }

@@ -106,13 +106,20 @@ export class FreshFile implements Sink {
     this.signal?.throwIfAborted();
     requireRange(this, offset, length);
     const bytes = new Uint8Array(length);
+    await this.readInto(offset, bytes);
+    return bytes;
+  }
+
+  async readInto(offset: number, target: Uint8Array): Promise<void> {
+    this.signal?.throwIfAborted();
+    const { length } = target;
+    requireRange(this, offset, length);
     for (let done = 0; done < length;) {
-      const { bytesRead } = await this.handle.read(bytes, done, length - done, offset + done);
+      const { bytesRead } = await this.handle.read(target, done, length - done, offset + done);
       if (bytesRead === 0)
         throw new SourceError(`${this.path}: expected ${length} bytes at ${offset}, found an end`);
       done += bytesRead;
     }
-    return bytes;
   }
 
   /** Gets the bytes onto the disk. */

@@ -1,4 +1,5 @@
 import type { Source } from './source.js';
+import { readInto } from './source.js';
 
 /** A source whose next read fails once `signal` is aborted. */
 export function abortable(source: Source, signal: AbortSignal | undefined): Source {
@@ -8,6 +9,10 @@ export function abortable(source: Source, signal: AbortSignal | undefined): Sour
     read(offset, length) {
       signal.throwIfAborted();
       return source.read(offset, length);
+    },
+    readInto(offset, target) {
+      signal.throwIfAborted();
+      return readInto(source, offset, target);
     },
   };
 }

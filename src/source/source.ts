@@ -11,6 +11,14 @@ export interface Source {
    * @throws SourceError if the range is not inside the source or cannot be read
    */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** The same into memory that the caller has, all of `target`; not every source has it, see {@link readInto}. */
+  readInto?(offset: number, target: Uint8Array): Promise<void>;
+}
+
+/** Reads as many bytes as `target` has, into it. */
+export async function readInto(source: Source, offset: number, target: Uint8Array): Promise<void> {
+  if (source.readInto !== undefined) await source.readInto(offset, target);
+  else target.set(await source.read(offset, target.length));
 }
 
 /** A source could not deliver bytes that it should have. */

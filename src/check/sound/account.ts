@@ -1,0 +1,131 @@
+import type { Range } from '../../source/gather.js';
+import type { SpaceAccount, SpaceKind } from '../space.js';
+import { largestGaps, SPACE_KINDS } from '../space.js';
+import type { Extents } from './extents.js';
+import { RecordRuns } from './recordruns.js';
+
+/** The gaps kept before the smallest of them are dropped. */
+const GAPS_HELD = 1024;
+
+/**
+ * Accounts for every byte of a file in one sweep, records in order of their offsets between the structures. It ends at
+ * the first byte that two of them claim: who is right then is for somebody else to find out.
+ */
+export class AccountSweep {
+  readonly #structures: Extents;
+  readonly #size: number;
+  readonly #totals = new Float64Array(SPACE_KINDS.length);
+  readonly runs = new RecordRuns();
+  #next = 0;
+  #at = 0;
+  #unaccounted = 0;
+  #gaps: { offset: number; length: number }[] = [];
+
+  /** @param structures what is no record, in order of offset, each inside the file and not empty */
+  constructor(structures: Extents, size: number) {
+    this.#structures = structures;
+    this.#size = size;
+  }
+
+  /**
+   * Takes a record, which must not be before the last one.
+   *
+   * @returns false where something else has one of its bytes
+   */
+  takeRecord(offset: number, length: number): boolean {
+    if (length === 0) return true;
+    const fits = this.#takeStructuresBefore(offset + length) && this.#take(RECORD, offset, length);
+    return fits && this.runs.add(offset, offset + length);
+  }
+
+  /** What every byte is; undefined where two structures have one of them. */
+  finish(): SpaceAccount | undefined {
+    if (!this.#takeStructuresBefore(Number.POSITIVE_INFINITY)) return undefined;
+    this.#skipTo(this.#size);
+    const bytes = Object.fromEntries(SPACE_KINDS.map((kind, i) => [kind, this.#totals[i]]));
+    return {
+      bytes: { ...(bytes as Record<SpaceKind, number>), overlapping: 0, unaccounted: this.#unaccounted },
+      overlaps: [],
+      overlapCount: 0,
+      overreaching: new Set(),
+      isUsed: (offset, length) => this.#isUsed(offset, length),
+      unused: () => this.#unused(),
+      gaps: largestGaps(this.#gaps).sort((a, b) => a.offset - b.offset),
+    };
+  }
+
+  /** Structures that begin before a record's end come before it, or lie on it. */
+  #takeStructuresBefore(end: number): boolean {
+    const structures = this.#structures;
+    while (this.#next < structures.length && structures.offset(this.#next) < end) {
+      const i = this.#next++;
+      if (!this.#take(structures.kind(i), structures.offset(i), structures.size(i))) return false;
+    }
+    return true;
+  }
+
+  #take(kind: number, offset: number, length: number): boolean {
+    if (offset < this.#at || offset + length > this.#size) return false;
+    if (offset > this.#at) this.#skipTo(offset);
+    this.#totals[kind] += length;
+    this.#at = offset + length;
+    return true;
+  }
+
+  #skipTo(offset: number): void {
+    const length = offset - this.#at;
+    if (length <= 0) return;
+    this.#unaccounted += length;
+    this.#gaps.push({ offset: this.#at, length });
+    if (this.#gaps.length > GAPS_HELD) this.#gaps = largestGaps(this.#gaps);
+    this.#at = offset;
+  }
+
+  #isUsed(offset: number, length: number): boolean {
+    if (length <= 0) return false;
+    const run = this.runs.runAt(offset + length - 1);
+    if (run >= 0 && this.runs.end(run) > offset) return true;
+    for (let i = this.#lastBefore(offset + length); i >= 0; i--) {
+      // They do not overlap, so the last one in force that begins before the end decides.
+      if (IN_FORCE[this.#structures.kind(i)])
+        return this.#structures.offset(i) + this.#structures.size(i) > offset;
+    }
+    return false;
+  }
+
+  /** The last structure that begins before an offset; −1 where none does. */
+  #lastBefore(offset: number): number {
+    let low = 0;
+    let high = this.#structures.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#structures.offset(middle) >= offset) high = middle;
+      else low = middle + 1;
+    }
+    return low - 1;
+  }
+
+  #unused(): Range[] {
+    const { runs } = this;
+    const structures = this.#structures;
+    const used: { offset: number; end: number }[] = [];
+    for (let i = 0; i < structures.length; i++) {
+      const offset = structures.offset(i);
+      if (IN_FORCE[structures.kind(i)]) used.push({ offset, end: offset + structures.size(i) });
+    }
+    for (let run = 0; run < runs.length; run++) used.push({ offset: runs.start(run), end: runs.end(run) });
+    used.sort((a, b) => a.offset - b.offset);
+    const ranges: Range[] = [];
+    let at = 0;
+    for (const { offset, end } of used) {
+      if (offset > at) ranges.push({ offset: at, length: offset - at });
+      at = Math.max(at, end);
+    }
+    if (this.#size > at) ranges.push({ offset: at, length: this.#size - at });
+    return ranges;
+  }
+}
+
+/** Lists of free space may be wrong themselves; the others prove what they are. */
+const IN_FORCE = SPACE_KINDS.map((kind) => kind !== 'free' && kind !== 'avail');
+const RECORD = SPACE_KINDS.indexOf('record');

@@ -1,0 +1,54 @@
+import type { Database } from '../../database/database.js';
+
+/** The buckets that a directory leads to, in order of their file offsets. */
+export interface DirectoryRuns {
+  readonly length: number;
+  /** File offsets of the buckets. */
+  readonly offsets: Float64Array;
+  /** The first slot of each. */
+  readonly firstSlots: Uint32Array;
+  /** `bucket_bits` as the number of its slots says. */
+  readonly bits: Uint8Array;
+}
+
+/**
+ * The runs of equal entries of a directory, if each can be a bucket's: inside the file, as many slots as a power of two,
+ * aligned to it, and no bucket in two runs or on another one.
+ *
+ * @returns undefined where any run is not so
+ */
+export function directoryRuns({ directory, geometry, source }: Database): DirectoryRuns | undefined {
+  const { blockSize, bucketSize } = geometry;
+  const slots = directory.length;
+  const directoryBits = Math.log2(slots);
+  // Buckets do not overlap, so there are no more of them than the file has room for.
+  const most = Math.min(slots, Math.floor(source.size / bucketSize));
+  const offsets = new Float64Array(most);
+  const firsts = new Uint32Array(most);
+  const bits = new Uint8Array(most);
+  let length = 0;
+  for (let slot = 0, end = 0; slot < slots; slot = end) {
+    const offset = directory[slot];
+    end = slot + 1;
+    while (end < slots && directory[end] === offset) end++;
+    const own = end - slot;
+    const isRun = (own & (own - 1)) === 0 && slot % own === 0;
+    const isInside = offset >= blockSize && offset + bucketSize <= source.size;
+    if (!isRun || !isInside || length === most) return undefined;
+    offsets[length] = offset;
+    firsts[length] = slot;
+    bits[length] = directoryBits - Math.log2(own);
+    length++;
+  }
+  if (length === 0) return undefined;
+  const order = Uint32Array.from({ length }, (_, i) => i).sort((a, b) => offsets[a] - offsets[b]);
+  for (let n = 1; n < length; n++) {
+    if (offsets[order[n]] < offsets[order[n - 1]] + bucketSize) return undefined;
+  }
+  return {
+    length,
+    offsets: Float64Array.from(order, (i) => offsets[i]),
+    firstSlots: Uint32Array.from(order, (i) => firsts[i]),
+    bits: Uint8Array.from(order, (i) => bits[i]),
+  };
+}

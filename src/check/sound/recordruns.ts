@@ -1,0 +1,60 @@
+/** More runs than this are another kind of file: 16 MiB of memory. */
+const MAX_RUNS = 1 << 20;
+
+/** Where records follow each other without a byte between them, as runs in order of their file offsets. */
+export class RecordRuns {
+  #starts = new Float64Array(1024);
+  #ends = new Float64Array(1024);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  start(run: number): number {
+    return this.#starts[run];
+  }
+
+  end(run: number): number {
+    return this.#ends[run];
+  }
+
+  /**
+   * Adds a range that is not before the last one.
+   *
+   * @returns false where there are too many runs to remember
+   */
+  add(offset: number, end: number): boolean {
+    const last = this.#length - 1;
+    if (last >= 0 && this.#ends[last] === offset) {
+      this.#ends[last] = end;
+      return true;
+    }
+    if (this.#length === MAX_RUNS) return false;
+    if (this.#length === this.#starts.length) {
+      this.#starts = doubled(this.#starts);
+      this.#ends = doubled(this.#ends);
+    }
+    this.#starts[this.#length] = offset;
+    this.#ends[this.#length++] = end;
+    return true;
+  }
+
+  /** The last run that begins at or before an offset; −1 where none does. */
+  runAt(offset: number): number {
+    let low = 0;
+    let high = this.#length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#starts[middle] > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low - 1;
+  }
+}
+
+function doubled(values: Float64Array): Float64Array<ArrayBuffer> {
+  const bigger = new Float64Array(2 * values.length);
+  bigger.set(values);
+  return bigger;
+}

@@ -1,0 +1,48 @@
+/** Slices of a file at most, and bytes of one at least. */
+const MAX_SLICES = 1 << 16;
+const MIN_SLICE = 1 << 16;
+
+/** How many records begin in each slice of a file. */
+export class RecordHistogram {
+  readonly slice: number;
+  readonly counts: Uint32Array;
+  records = 0;
+
+  /** @param size of the file in bytes */
+  constructor(size: number) {
+    this.slice = Math.max(MIN_SLICE, 2 ** Math.ceil(Math.log2(Math.max(1, size) / MAX_SLICES)));
+    this.counts = new Uint32Array(Math.floor(size / this.slice) + 1);
+  }
+
+  add(offset: number): void {
+    this.counts[Math.floor(offset / this.slice)]++;
+    this.records++;
+  }
+}
+
+/** A part of a file, as file offsets. */
+export interface Region {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Divides a file into parts in which no more than `most` records begin.
+ *
+ * @returns undefined where more begin in a single slice
+ */
+export function planRegions({ counts, slice }: RecordHistogram, most: number): Region[] | undefined {
+  const regions: Region[] = [];
+  let first = 0;
+  let records = 0;
+  for (let i = 0; i < counts.length; i++) {
+    if (counts[i] > most) return undefined;
+    if (records + counts[i] > most) {
+      regions.push({ from: first * slice, to: i * slice });
+      first = i;
+      records = 0;
+    }
+    records += counts[i];
+  }
+  return [...regions, { from: first * slice, to: counts.length * slice }];
+}

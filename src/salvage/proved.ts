@@ -1,0 +1,43 @@
+import { BucketPass } from '../check/sound/bucketpass.js';
+import type { Proof } from '../check/sound/prove.js';
+import type { Database } from '../database/database.js';
+import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
+
+/** Buckets that are read before their records are given. */
+const BUCKETS = 64;
+
+/** The records of a database that was proved to be in order, as {@link salvage} gives them, but in no order of hashes. */
+export async function* salvageProved(
+  db: Database,
+  { buckets, flavours }: Proof,
+): AsyncGenerator<SalvagedBatch> {
+  const told = flavours.signed > 0 ? 'signed' : 'unsigned';
+  // Which keys tell the flavour is not remembered; where none does, all are the same.
+  const hashChar = flavours.signed + flavours.unsigned === 0 ? 'either' : told;
+  for (let from = 0; from < buckets.length; from += BUCKETS) {
+    const part = {
+      length: Math.min(BUCKETS, buckets.length - from),
+      offsets: buckets.offsets.subarray(from),
+      firstSlots: buckets.firstSlots.subarray(from),
+      bits: buckets.bits.subarray(from),
+    };
+    const batch: SalvagedRecord[] = [];
+    await new BucketPass(db, part).each((words, _, run) => {
+      for (let i = 0; i < words.elements; i++) {
+        if (words.isFree(i)) continue;
+        batch.push({
+          hash: words.hash(i),
+          hashChar,
+          offset: words.pointer(i),
+          keySize: words.keySize(i),
+          dataSize: words.dataSize(i),
+          bucket: part.offsets[run],
+          element: i,
+          provenance: 'live',
+        });
+      }
+      return true;
+    });
+    yield batch;
+  }
+}
