@@ -4,7 +4,10 @@ import type { Sink } from './build/sink.js';
 import type { CheckResult, FileFormat } from './check/check.js';
 import type { SpaceAccount } from './check/space.js';
 import { extentName } from './check/space.js';
-import { check } from './examine.js';
+import type { Proof } from './check/sound/prove.js';
+import { check, openProved } from './examine.js';
+import { firstDifference } from './relocate/compare.js';
+import { relocate } from './relocate/relocate.js';
 import { openDatabase } from './database/database.js';
 import type { Database } from './database/database.js';
 import { Lookup } from './database/lookup.js';
@@ -34,6 +37,13 @@ export interface Added {
 }
 
 const NOTHING_ADDED: Added = { include: [], carved: [] };
+
+/** A database with its check and the proof that its buckets and records are in order. */
+export interface ProvedDatabase {
+  readonly db: Database;
+  readonly checked: CheckedDatabase;
+  readonly proof: Proof;
+}
 
 /** Whether a check found a database, of whatever state. */
 export function foundDatabase(checked: CheckResult): checked is CheckedDatabase {
@@ -156,6 +166,36 @@ export async function verify(
     );
   }
   return result;
+}
+
+/**
+ * Writes a fresh copy of a database that was proved to be in order but for what is around its records.
+ *
+ * @throws BuildError if the format cannot hold it
+ */
+export function rebuildProved({ db, checked, proof }: ProvedDatabase, sink: Sink): Promise<BuildResult> {
+  return relocate(db, proof, specOf(checked.format), sink);
+}
+
+/**
+ * Compares a fresh copy with the database that it is of: the copy is in order itself, and holds the same bytes in the
+ * same elements.
+ *
+ * @throws VerifyError with the first difference
+ */
+export async function verifyProved({ db, proof }: ProvedDatabase, fresh: Source): Promise<CheckResult> {
+  const copy = await openProved(fresh);
+  if (copy === undefined || copy.checked.verdict !== 'healthy') {
+    const worst = copy?.checked.findings.find(({ severity }) => severity === 'error');
+    const found =
+      worst === undefined ? 'one that is not' : `${worst.code} at offset ${worst.offset}: ${worst.found}`;
+    throw new VerifyError(`expected a sound fresh database, found ${found}`);
+  }
+  const different =
+    copy.proof.records === proof.records ? await firstDifference(db, proof, copy.db) : 'other records';
+  if (different !== undefined)
+    throw new VerifyError(`expected the same records in the fresh database, found ${different}`);
+  return copy.checked;
 }
 
 /** Every record that a fresh database could hold, in the order in which they are stored: of two with one key the first. */

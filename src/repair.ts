@@ -6,7 +6,7 @@ import type { CheckResult } from './check/check.js';
 import { checkDatabase } from './check/check.js';
 import type { RejectedElement } from './check/record.js';
 import type { Report } from './examine.js';
-import { check, openSearched } from './examine.js';
+import { check, openProved, openSearched } from './examine.js';
 import type { WantedProfile } from './contents.js';
 import { collectLost, withProfile } from './contents.js';
 import type { LostElement } from './profile/detect.js';
@@ -25,8 +25,9 @@ import type { Database } from './database/database.js';
 import { identifyOther } from './database/identify.js';
 import type { SearchedSurvey } from './orphans/adopt.js';
 import { LAYOUT_64 } from './format/layout.js';
-import type { RebuildResult } from './rebuild.js';
-import { keepable, foundDatabase, rebuild, verify } from './rebuild.js';
+import type { ProvedDatabase, RebuildResult } from './rebuild.js';
+import { foundDatabase, keepable, rebuild, rebuildProved, verify, verifyProved } from './rebuild.js';
+import { salvageProved } from './salvage/proved.js';
 import { dress } from './replace/dress.js';
 import { refusal } from './replace/errors.js';
 import { FreshFile } from './replace/fresh.js';
@@ -148,9 +149,8 @@ export async function repair(path: string, options: RepairOptions = {}): Promise
 async function repairHeld(held: HeldFile, options: RepairOptions): Promise<RepairResult> {
   // 2. Check it.
   const source = abortable(await fileSource(held.handle), options.signal);
-  const subject = await examine(source, held.path, options);
+  const { subject, inside } = await examineAll(source, held.path, options);
   const { checked } = subject;
-  const inside = await lookInside(subject, options);
   const { profile, keep } = inside;
   const outcome: RepairResult = {
     path: held.path,
@@ -255,15 +255,37 @@ interface Inside {
   readonly notes: readonly string[];
 }
 
+/** A proof is enough where all that is in order stays; anything else is for the examination of each element. */
+async function examineAll(
+  source: Source,
+  path: string,
+  options: RepairOptions,
+): Promise<{ subject: Subject; inside: Inside }> {
+  const wantsMore = (options.include ?? []).length > 0 || options.quarantine !== undefined;
+  const proved = wantsMore || source.size === 0 ? undefined : await examineProved(source);
+  if (proved !== undefined) {
+    const inside = await lookInside(proved, options);
+    if (inside.keep === undefined) return { subject: proved, inside };
+  }
+  const subject = await examine(source, path, options);
+  return { subject, inside: await lookInside(subject, options) };
+}
+
 async function lookInside(
-  { checked, database, carvedRecords: carved, lostElements }: Subject,
+  { proved, checked, database, carvedRecords: carved, lostElements }: Subject,
   { profile: wanted = 'none', include = [] }: RepairOptions,
 ): Promise<Inside> {
   const nothing = { profile: undefined, keep: undefined, leftOut: 0, notes: [] };
-  if (wanted === 'none' || database === undefined || !foundDatabase(checked)) return nothing;
+  if (wanted === 'none') return nothing;
+  const name = wanted === 'auto' ? undefined : wanted;
+  if (proved !== undefined) {
+    const { db, proof } = proved;
+    const profile = await checkProfile(db.source, () => salvageProved(db, proof), name);
+    return { ...nothing, profile, keep: filterFor(profile) };
+  }
+  if (database === undefined || !foundDatabase(checked)) return nothing;
   const { db, surveyed } = database;
   const records = () => keepable(db, surveyed, checked, { include, carved });
-  const name = wanted === 'auto' ? undefined : wanted;
   const profile = await checkProfile(db.source, records, name, lostElements);
   const keep = filterFor(profile);
   if (keep === undefined) return { ...nothing, profile };
@@ -284,6 +306,8 @@ async function lookInside(
 /** A file to be repaired; an empty one and one that is not GDBM have no database. */
 interface Subject {
   readonly checked: CheckResult;
+  /** Where all buckets and records are in order; then there is no `database`, as nothing needs to be examined. */
+  readonly proved?: ProvedDatabase;
   readonly database: { db: Database; surveyed: SearchedSurvey } | undefined;
   readonly found: Record<Provenance, number>;
   readonly carved: readonly CarvedFind[];
@@ -297,10 +321,30 @@ interface Subject {
 /** Lost records and ranges told of one by one; the rest is counted. */
 const DETAILS = 100;
 
+const NOTHING_FOUND = { live: 0, orphaned: 0, loose: 0, stale: 0, deleted: 0, carved: 0 };
+
+async function examineProved(source: Source): Promise<Subject | undefined> {
+  const opened = await openProved(source);
+  if (opened === undefined) return undefined;
+  const { db, checked, proof } = opened;
+  if (!foundDatabase(checked)) return undefined;
+  return {
+    checked,
+    proved: { db, checked, proof },
+    database: undefined,
+    found: { ...NOTHING_FOUND, live: proof.records },
+    carved: [],
+    carvedRecords: [],
+    uncoveredRanges: [],
+    lostDetails: [],
+    lostElements: [],
+  };
+}
+
 async function examine(source: Source, path: string, options: RepairOptions): Promise<Subject> {
   const { report } = options;
   const nothing = {
-    found: { live: 0, orphaned: 0, loose: 0, stale: 0, deleted: 0, carved: 0 },
+    found: { ...NOTHING_FOUND },
     carved: [],
     carvedRecords: [],
     uncoveredRanges: [],
@@ -346,16 +390,23 @@ async function examine(source: Source, path: string, options: RepairOptions): Pr
   return { ...subject, carved, carvedRecords: await recordsOf(db, carved) };
 }
 
+const NOTHING_LEFT = { overreaching: 0, overclaimed: 0, leftOut: 0 };
+
 async function buildFresh(
-  { checked, database, carvedRecords: carved }: Subject,
+  { proved, checked, database, carvedRecords: carved }: Subject,
   fresh: FreshFile,
   include: readonly Addition[] = [],
   keep?: RecordFilter,
 ): Promise<{ built: RebuildResult; after: CheckResult }> {
+  if (proved !== undefined) {
+    const built = await rebuildProved(proved, fresh);
+    await fresh.sync();
+    return { built: { ...built, ...NOTHING_LEFT }, after: await verifyProved(proved, fresh) };
+  }
   if (database === undefined || !foundDatabase(checked)) {
     const built = await new DatabaseBuilder(fresh, newDatabaseSpec()).finish();
     await fresh.sync();
-    return { built: { ...built, overreaching: 0, overclaimed: 0, leftOut: 0 }, after: await check(fresh) };
+    return { built: { ...built, ...NOTHING_LEFT }, after: await check(fresh) };
   }
   const { db, surveyed } = database;
   const built = await rebuild(db, surveyed, checked, fresh, { include, carved }, keep);

@@ -18,6 +18,7 @@ const MAY_USE: Record<string, string[]> = {
   carve: ['format', 'source', 'pickle'],
   profile: ['format', 'source', 'database', 'check', 'pickle', 'salvage'],
   build: ['format', 'source'],
+  relocate: ['format', 'source', 'database', 'check', 'build'],
   replace: ['format', 'source', 'build'],
   snapshots: ['format', 'source', 'build', 'replace'],
   volume: ['format', 'source', 'database'],

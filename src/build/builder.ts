@@ -1,37 +1,19 @@
-import type { AvailElement } from '../format/avail.js';
-import { encodeAvailBlock, headerAvailSize } from '../format/avail.js';
 import { bucketElementCount, BucketView, KEY_START } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
-import { directorySizeFor, encodeDirectory, MAX_DIRECTORY_BITS, slotOf } from '../format/directory.js';
-import type { Format } from '../format/format.js';
+import { directorySizeFor, MAX_DIRECTORY_BITS, slotOf } from '../format/directory.js';
 import { FREE_HASH, HASH_BITS } from '../format/hash.js';
-import {
-  encodeExtendedHeader,
-  encodeHeader,
-  extendedHeaderOffset,
-  headerAvailOffset,
-} from '../format/header.js';
-import { maxOffset, offsetSize } from '../format/layout.js';
-import { magicOf } from '../format/magic.js';
+import { offsetSize } from '../format/layout.js';
 import { readChunks } from '../source/source.js';
+import { Frame } from './frame.js';
 import type { Partition } from './partition.js';
 import { partitionHashes } from './partition.js';
 import { RecordIndex } from './recordindex.js';
-import type { Sink } from './sink.js';
-import { Appender } from './sink.js';
+import type { Appender, Sink } from './sink.js';
+import type { BuildSpec } from './spec.js';
+import { BuildError } from './spec.js';
 
-/** What kind of database is to be built. */
-export interface BuildSpec {
-  readonly format: Format;
-  /** Bytes of the header block. */
-  readonly blockSize: number;
-  /** Bytes of a bucket. */
-  readonly bucketSize: number;
-  /** The extended header's counter, for numsync. */
-  readonly numsync?: number;
-  /** The directory gets at most 2^this entries; by default as many as the format can have. */
-  readonly maxDirectoryBits?: number;
-}
+export type { BuildSpec } from './spec.js';
+export { BuildError } from './spec.js';
 
 /** A record to be stored. */
 export interface BuildRecord {
@@ -57,20 +39,12 @@ export interface BuildResult {
   readonly size: number;
 }
 
-/** A database of this kind cannot hold what it was given. */
-export class BuildError extends Error {
-  override readonly name = 'BuildError';
-}
-
 /** A second hash of keys (FNV-1a without its start), of another kind than libgdbm's. */
 function digestOf(bytes: Uint8Array, before: number): number {
   let digest = before;
   for (let i = 0; i < bytes.length; i++) digest = Math.imul(digest ^ bytes[i] ^ 0x5bd1e995, 0x01000193);
   return digest;
 }
-
-/** libgdbm does not list free space of so few bytes. */
-const IGNORED_SIZE = 4;
 
 /**
  * Builds a database in one pass: records as they come, then buckets, directory and header. Until `finish` the
@@ -79,6 +53,7 @@ const IGNORED_SIZE = 4;
 export class DatabaseBuilder {
   readonly #spec: BuildSpec;
   readonly #sink: Sink;
+  readonly #frame: Frame;
   readonly #out: Appender;
   readonly #index = new RecordIndex();
   readonly #elements: number;
@@ -86,14 +61,15 @@ export class DatabaseBuilder {
   constructor(sink: Sink, spec: BuildSpec) {
     this.#spec = spec;
     this.#sink = sink;
-    this.#out = new Appender(sink, spec.blockSize);
+    this.#frame = new Frame(sink, spec);
+    this.#out = this.#frame.out;
     this.#elements = bucketElementCount(spec.format.layout, spec.bucketSize);
   }
 
   /** Appends a record's bytes. */
   async add({ hash, keySize, dataSize, bytes }: BuildRecord): Promise<void> {
     const offset = this.#out.position;
-    this.#requireOffset(offset + keySize + dataSize);
+    this.#frame.requireOffset(offset + keySize + dataSize);
     const keyStart = new Uint8Array(Math.min(KEY_START, keySize));
     let done = 0;
     let digest = 0;
@@ -117,50 +93,22 @@ export class DatabaseBuilder {
    * @throws BuildError if the records do not fit the format
    */
   async finish(): Promise<BuildResult> {
-    const { layout } = this.#spec.format;
-    const { bucketSize, blockSize } = this.#spec;
+    const { bucketSize } = this.#spec;
     await this.#out.flush();
     const { order: unique, duplicates } = await this.#dropDuplicates(this.#index.orderByHash());
     const { order, crowded } = this.#dropCrowded(unique);
     const { partitions, directoryBits } = this.#partition(order);
 
-    const free: AvailElement[] = [];
-    /** Fills the last block, with at least so many bytes, and lists what was filled as free. */
-    const fillBlock = async (atLeast: number) => {
-      const av_adr = this.#out.position;
-      await this.#out.append(new Uint8Array(atLeast));
-      const av_size = atLeast + (await this.#out.align(blockSize));
-      // libgdbm believes no free space before the first bucket could be.
-      if (av_size > IGNORED_SIZE && av_adr >= bucketSize) free.push({ av_size, av_adr });
-    };
-    await fillBlock(0);
+    await this.#frame.fillBlock(0);
     const directory = new Float64Array(2 ** directoryBits);
     for (const partition of partitions) {
       const slot = slotOf(partition.first, directoryBits);
       directory.fill(this.#out.position, slot, slot + 2 ** (directoryBits - partition.bits));
-      this.#requireOffset(this.#out.position + bucketSize);
+      this.#frame.requireOffset(this.#out.position + bucketSize);
       await this.#out.append(this.#bucket(partition, order));
     }
-    const directoryOffset = this.#out.position;
-    const directorySize = directory.length * offsetSize(layout);
-    this.#requireOffset(directoryOffset + directorySize + 2 * blockSize);
-    await this.#out.append(encodeDirectory(directory, layout, this.#spec.format.byteOrder));
-    // libgdbm refuses a file that ends with its directory.
-    await fillBlock(1);
-    await this.#out.flush();
-    const size = this.#out.position;
-    await this.#sink.write(0, this.#headerBlock(directoryOffset, directoryBits, size, free));
+    const size = await this.#frame.close(directory);
     return { records: order.length, duplicates, crowded, size };
-  }
-
-  #requireOffset(end: number): void {
-    const limit = maxOffset(this.#spec.format.layout);
-    if (end > limit) {
-      throw new BuildError(
-        `expected a database of at most ${limit} bytes for ${this.#spec.format.layout.offsetBits}-bit offsets, ` +
-          `found records that need ${end}`,
-      );
-    }
   }
 
   /** The deepest split that the directory can show; its size in bytes is a signed 32-bit number. */
@@ -240,34 +188,5 @@ export class DatabaseBuilder {
       });
     }
     return bytes;
-  }
-
-  #headerBlock(dir: number, dirBits: number, size: number, free: AvailElement[]): Uint8Array {
-    const { format, blockSize, bucketSize, numsync } = this.#spec;
-    const { layout, byteOrder } = format;
-    const block = new Uint8Array(blockSize);
-    const header = {
-      magic: magicOf(format),
-      block_size: blockSize,
-      dir,
-      dir_size: offsetSize(layout) * 2 ** dirBits,
-      dir_bits: dirBits,
-      bucket_size: bucketSize,
-      bucket_elems: this.#elements,
-      next_block: size,
-    };
-    block.set(encodeHeader(header, layout, byteOrder));
-    if (format.variant === 'numsync') {
-      const extended = encodeExtendedHeader({ version: 0, numsync: numsync ?? 0 }, layout, byteOrder);
-      block.set(extended, extendedHeaderOffset(layout));
-    }
-    const avail = {
-      size: headerAvailSize(format, blockSize),
-      count: free.length,
-      next_block: 0,
-      table: free.sort((a, b) => a.av_size - b.av_size),
-    };
-    encodeAvailBlock(avail, layout, byteOrder, block, headerAvailOffset(format));
-    return block;
   }
 }

@@ -14,7 +14,7 @@ export type HashChar = 'signed' | 'unsigned';
 
 /** The hash of a key. */
 export function hashKey(key: Uint8Array, hashChar: HashChar): number {
-  return finish(mix(start(key.length), key, 0, hashChar === 'signed'));
+  return hashFinish(mix(hashStart(key.length), key, 0, hashChar === 'signed'));
 }
 
 /** The hash of a key that comes in pieces, so that a key of any size needs no memory of its size. */
@@ -25,7 +25,7 @@ export class KeyHasher {
 
   /** @param length bytes of the whole key, which the hash starts from */
   constructor(length: number, hashChar: HashChar) {
-    this.#value = start(length);
+    this.#value = hashStart(length);
     this.#signed = hashChar === 'signed';
   }
 
@@ -37,23 +37,12 @@ export class KeyHasher {
   }
 
   digest(): number {
-    return finish(this.#value);
+    return hashFinish(this.#value);
   }
 }
 
-/** The hash of a key inside other bytes, from `at` on, for loops over many keys. */
-export function rangeHash(bytes: Uint8Array, at: number, length: number, hashChar: HashChar): number {
-  const ignored = hashChar === 'signed' ? 24 : 0;
-  let value = start(length);
-  let shift = 0;
-  for (let i = at; i < at + length; i++) {
-    value = (value + (((bytes[i] << ignored) >> ignored) << shift)) & 0x7fffffff;
-    shift = shift >= 19 ? shift - 19 : shift + 5;
-  }
-  return finish(value);
-}
-
-function start(length: number): number {
+/** What the sum of a key of so many bytes begins with. */
+export function hashStart(length: number): number {
   return Math.imul(0x238f13af, length);
 }
 
@@ -69,7 +58,8 @@ function mix(value: number, bytes: Uint8Array, index: number, signed: boolean): 
   return value;
 }
 
-function finish(value: number): number {
+/** The hash that a sum of 31 bits gives; of a larger one only its low 31 bits count. */
+export function hashFinish(value: number): number {
   return (Math.imul(1103515243, value) + 12345) & 0x7fffffff;
 }
 

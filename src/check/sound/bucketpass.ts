@@ -27,11 +27,14 @@ export class BucketPass {
   }
 
   /** Reads each bucket; `visit` gets its words and bytes, valid during the call, and says whether to go on. */
-  async each(visit: (words: BucketWords, bytes: Uint8Array, run: number) => boolean): Promise<boolean> {
+  async each(
+    visit: (words: BucketWords, bytes: Uint8Array, run: number) => boolean | Promise<boolean>,
+  ): Promise<boolean> {
     for (let run = 0; run < this.#runs.length; run++) {
       await readInto(this.#db.source, this.#runs.offsets[run], this.#bytes);
       this.#words.load(this.#bytes);
-      if (!visit(this.#words, this.#bytes, run)) return false;
+      const goesOn = visit(this.#words, this.#bytes, run);
+      if (!(typeof goesOn === 'boolean' ? goesOn : await goesOn)) return false;
     }
     return true;
   }

@@ -1,6 +1,6 @@
 import { KEY_START } from '../../format/bucket.js';
 import type { HashChar } from '../../format/hash.js';
-import { KeyHasher, rangeHash } from '../../format/hash.js';
+import { hashFinish, hashKey, hashStart, KeyHasher } from '../../format/hash.js';
 import type { Source } from '../../source/source.js';
 import { readChunks, readInto } from '../../source/source.js';
 import type { ElementColumns } from './columns.js';
@@ -109,20 +109,26 @@ function isKeyOf(
     if ((start & 0xff) !== bytes[at + i]) return false;
     start >>>= 8;
   }
+  // One loop for all that is wanted of the bytes: as unsigned chars the hash, whether that is the signed one too, and a
+  // second hash of another kind.
   let all = 0;
   let digest = size;
-  for (let i = at; i < at + size; i++) {
+  let sum = hashStart(size);
+  let shift = 0;
+  for (let i = at, end = at + size; i < end; i++) {
     const byte = bytes[i];
     all |= byte;
     digest = (Math.imul(digest, 31) + byte) | 0;
+    sum = (sum + (byte << shift)) | 0;
+    shift = shift >= 19 ? shift - 19 : shift + 5;
   }
   if (!twins.add(hash, digest)) return false;
-  const unsigned = rangeHash(bytes, at, size, 'unsigned') === hash;
+  const unsigned = hashFinish(sum) === hash;
   if (all < 0x80) {
     if (unsigned) flavours.either++;
     return unsigned;
   }
-  const signed = rangeHash(bytes, at, size, 'signed') === hash;
+  const signed = hashKey(bytes.subarray(at, at + size), 'signed') === hash;
   if (signed || unsigned) flavours[signed && unsigned ? 'either' : signed ? 'signed' : 'unsigned']++;
   return signed || unsigned;
 }
