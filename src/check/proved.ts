@@ -22,10 +22,11 @@ export interface ProvedCheck {
  * memory that examining each element does, and says the same. What may be wrong all the same is in the header, the
  * directory's place and the tables of free space.
  *
+ * @param held elements remembered at a time, where fewer are wanted
  * @returns undefined where there is no such proof, and each element is to be examined
  * @throws SourceError if the source cannot be read
  */
-export async function checkProved(db: Database): Promise<ProvedCheck | undefined> {
+export async function checkProved(db: Database, held?: number): Promise<ProvedCheck | undefined> {
   const { source, format, geometry } = db;
   if (db.headerLost || geometry.directory === undefined) return undefined;
   const findings = new FindingList();
@@ -45,7 +46,7 @@ export async function checkProved(db: Database): Promise<ProvedCheck | undefined
   for (const { offset, bytes } of chain.blocks.slice(1)) add('avail', offset, bytes);
 
   // 3. Buckets, their elements and keys, and an account of every byte.
-  const proof = await prove(db, structures, findings);
+  const proof = await prove(db, structures, findings, held);
   if (proof === undefined) return undefined;
   const { records, bytes, flavours, account, buckets } = proof;
   // Keys of both kinds of machine in one file are a finding that is told elsewhere.

@@ -27,7 +27,7 @@ export function directoryRuns({ directory, geometry, source }: Database): Direct
   const firsts = new Uint32Array(most);
   const bits = new Uint8Array(most);
   let length = 0;
-  for (let slot = 0, end = 0; slot < slots; slot = end) {
+  for (let slot = 0, end: number; slot < slots; slot = end) {
     const offset = directory[slot];
     end = slot + 1;
     while (end < slots && directory[end] === offset) end++;

@@ -75,7 +75,7 @@ export async function proveKeys(
 }
 
 function* planWindows({ offsets, keySizes }: ElementColumns, order: Uint32Array): Generator<Window> {
-  for (let from = 0, to = 0; from < order.length; from = to) {
+  for (let from = 0, to: number; from < order.length; from = to) {
     const base = offsets[order[from]];
     let end = base;
     // A key too long for a window is one by itself, and read in pieces.

@@ -37,6 +37,7 @@ const HELD = 1 << 20;
  *
  * @param structures what is no record and no bucket; the buckets and their free space are added
  * @param findings gets what an intact file may have in the avail tables of its buckets
+ * @param held elements remembered at a time
  * @returns undefined where anything is not so; what it is, the examination of each element tells
  * @throws SourceError if the source cannot be read
  */
@@ -44,6 +45,7 @@ export async function prove(
   db: Database,
   structures: Extents,
   findings: FindingList,
+  held = HELD,
 ): Promise<Proof | undefined> {
   if (db.headerLost || db.missing !== 0 || db.rearrangement !== undefined) return undefined;
   const buckets = directoryRuns(db);
@@ -52,7 +54,7 @@ export async function prove(
   const pass = new BucketPass(db, buckets);
 
   // 1. Every bucket by itself; as many elements are remembered as there is room for.
-  const columns = new ElementColumns(Math.min(HELD, buckets.length * geometry.bucketElements));
+  const columns = new ElementColumns(Math.min(held, buckets.length * geometry.bucketElements));
   const histogram = new RecordHistogram(source.size);
   let bytes = 0;
   const sound = await pass.judge(structures, findings, (words, i, pointer) => {
@@ -66,7 +68,7 @@ export async function prove(
   const sweep = new AccountSweep(structures.sort(), source.size);
   const flavours: Flavours = { either: 0, signed: 0, unsigned: 0 };
   const twins = new TwinFilter(histogram.records);
-  const regions = planRegions(histogram, HELD);
+  const regions = planRegions(histogram, held);
   if (regions === undefined) return undefined;
   for (const { from, to } of regions) {
     if (regions.length > 1) {

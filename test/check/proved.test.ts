@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import test from 'node:test';
+import fc from 'fast-check';
+import type { CheckResult } from '../../src/check/check.js';
+import { checkDatabase } from '../../src/check/check.js';
+import { checkProved } from '../../src/check/proved.js';
+import { planRegions, RecordHistogram } from '../../src/check/sound/regions.js';
+import { ElementColumns } from '../../src/check/sound/columns.js';
+import { openProved, openSearched } from '../../src/examine.js';
+import { memorySource } from '../../src/source/memory.js';
+import { build, specFor } from '../build/build.js';
+import { FORMATS } from '../format/formats.js';
+import { fixture } from '../tools/fixtures.js';
+import { formats, miniDatabase } from '../torture/databases.js';
+
+/*
+ * A proof says the same as the examination of each element, and never that all is in order where it is not.
+ */
+
+const SEED = 20261124;
+const databases = [...formats('standard'), ...formats('numsync'), ...formats('old')].map((format) =>
+  miniDatabase(format, { blockSize: 512, seed: SEED, records: 150, maxValue: 120 }),
+);
+
+/** What both must agree on. */
+function comparable({ space, findings, ...rest }: CheckResult) {
+  const { bytes, overlapCount, gaps } = space!;
+  return {
+    ...rest,
+    bytes,
+    overlapCount,
+    gaps,
+    findings: findings.map(({ code, offset, found }) => [code, offset, found]),
+  };
+}
+
+async function examined(bytes: Uint8Array): Promise<CheckResult> {
+  const found = await openSearched(memorySource(bytes));
+  return checkDatabase(found!.db, found!.survey);
+}
+
+test('an intact database of every format is proved, and the proof says what the examination says', async () => {
+  for (const { bytes, name } of databases) {
+    const proved = await openProved(memorySource(bytes));
+    assert.ok(proved, name);
+    assert.deepEqual(comparable(proved.checked), comparable(await examined(bytes)), name);
+  }
+});
+
+test('the files of real machines are proved', async () => {
+  for (const name of ['amd64', 'amd64-numsync', 'i386', 'arm64', 'armhf', 's390x', 's390x-numsync']) {
+    const bytes = await readFile(fixture(`${name}.db`));
+    const proved = await openProved(memorySource(bytes));
+    assert.ok(proved, name);
+    assert.deepEqual(comparable(proved.checked), comparable(await examined(bytes)), name);
+  }
+});
+
+test('whatever is damaged, a proof says what the examination of each element says', async () => {
+  let proofs = 0;
+  let trials = 0;
+  const anyChange = fc.record({
+    // Headers, tables and buckets are a small part of a file, and most of what can be wrong.
+    at: fc.oneof(fc.nat(2000), fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true })),
+    value: fc.oneof(fc.nat(255), fc.constantFrom(0, 0xff)),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.nat(databases.length - 1),
+      fc.array(anyChange, { minLength: 1, maxLength: 3 }),
+      async (n, changes) => {
+        const bytes = Uint8Array.from(databases[n].bytes);
+        for (const { at, value } of changes) bytes[at < 1 ? Math.floor(at * bytes.length) : at] = value;
+        trials++;
+        const proved = await openProved(memorySource(bytes));
+        if (proved === undefined) return;
+        proofs++;
+        assert.deepEqual(comparable(proved.checked), comparable(await examined(bytes)));
+      },
+    ),
+    { seed: SEED, numRuns: 1500 },
+  );
+  assert.ok(proofs > trials / 10, `${proofs} of ${trials} were proved`);
+  assert.ok(proofs < trials, 'some were not');
+});
+
+test('elements made wrong are never proved: pointer, sizes, hash, key, a key that is there twice', async () => {
+  for (const intact of databases) {
+    for (const { element, bytes: record } of [...intact.records.values()].slice(0, 20)) {
+      for (const offset of [0, 4, 8, 11, 12, 16, 20]) {
+        const bytes = Uint8Array.from(intact.bytes);
+        bytes[element.at + offset] ^= 1;
+        const proved = await openProved(memorySource(bytes));
+        // Past a short key's end key_start may hold anything.
+        const said = proved && comparable(proved.checked);
+        if (said) assert.deepEqual(said, comparable(await examined(bytes)), `${intact.name} ${offset}`);
+        const isPadding = offset === 4 && said !== undefined && record.length < 4;
+        assert.ok(
+          said === undefined ||
+            isPadding ||
+            said.verdict !== 'healthy' ||
+            (await examined(bytes)).verdict === 'healthy',
+        );
+      }
+    }
+  }
+});
+
+test('a key that is there twice is no proof, however large the file', async () => {
+  const records = Array.from({ length: 400 }, (_, n) => ({
+    key: Buffer.from(`key ${n}`),
+    value: Buffer.from(`value ${n}`),
+  }));
+  for (const format of FORMATS) {
+    const { bytes } = await build(records, specFor(format));
+    assert.ok(await openProved(memorySource(bytes)));
+    const twice = await doubleOne(bytes);
+    const proved = twice && (await openProved(memorySource(twice)));
+    assert.equal(proved, undefined);
+  }
+});
+
+/** Lets an element beside another one of its bucket be the same as it, as far as a lookup reaches both. */
+async function doubleOne(bytes: Uint8Array): Promise<Uint8Array | undefined> {
+  const { db } = (await openSearched(memorySource(bytes)))!;
+  const { BucketView } = await import('../../src/format/bucket.js');
+  for (const offset of new Set(db.directory)) {
+    const copy = Uint8Array.from(bytes);
+    const place = copy.subarray(offset, offset + db.geometry.bucketSize);
+    const bucket = new BucketView(place, db.format, db.geometry.bucketElements);
+    for (let i = 0; i + 1 < bucket.elements; i++) {
+      if (bucket.hash(i) < 0 || bucket.hash(i) % bucket.elements !== i || bucket.hash(i + 1) !== -1) continue;
+      // The same key at another place, in the file's unused end.
+      bucket.moveElement(i + 1, bucket, bucket.dataPointer(i));
+      const at = bucket.elementOffset(i);
+      place.copyWithin(
+        bucket.elementOffset(i + 1),
+        at,
+        at + bucket.elementOffset(1) - bucket.elementOffset(0),
+      );
+      bucket.setHead(bucket.bits, bucket.count + 1);
+      return copy;
+    }
+  }
+  return undefined;
+}
+
+test('parts of a file hold no more records than asked, and are the whole file', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat((1 << 22) - 1), { maxLength: 300 }),
+      fc.integer({ min: 1, max: 60 }),
+      (offsets, most) => {
+        const histogram = new RecordHistogram(1 << 22);
+        for (const offset of offsets) histogram.add(offset);
+        const regions = planRegions(histogram, most);
+        if (regions === undefined) {
+          assert.ok(histogram.counts.some((n) => n > most));
+          return;
+        }
+        assert.equal(regions[0].from, 0);
+        assert.ok(regions.at(-1)!.to >= 1 << 22);
+        for (const [i, { from, to }] of regions.entries()) {
+          if (i > 0) assert.equal(from, regions[i - 1].to);
+          assert.ok(offsets.filter((offset) => offset >= from && offset < to).length <= most);
+        }
+      },
+    ),
+    { seed: SEED },
+  );
+});
+
+test('elements come in order of their offsets, also past 4 GiB', () => {
+  fc.assert(
+    fc.property(fc.array(fc.double({ min: 0, max: 2 ** 44, noNaN: true }).map(Math.floor)), (offsets) => {
+      const columns = new ElementColumns(offsets.length);
+      offsets.forEach((offset, i) => (columns.offsets[i] = offset));
+      columns.length = offsets.length;
+      const order = columns.orderByOffset(0, 2 ** 44 + 1);
+      assert.deepEqual(
+        Array.from(order, (i) => offsets[i]),
+        [...offsets].sort((a, b) => a - b),
+      );
+    }),
+    { seed: SEED },
+  );
+});
+
+test('a database in several parts is proved as one in a single part', async () => {
+  const records = Array.from({ length: 2000 }, (_, n) => ({
+    key: Buffer.from(`key ${n}`),
+    value: Buffer.alloc(n % 700, n),
+  }));
+  const { bytes } = await build(records, specFor(FORMATS[0]));
+  const { db } = (await openProved(memorySource(bytes)))!;
+  const whole = await checkProved(db);
+  const parts = await checkProved(db, 400);
+  assert.ok(whole && parts);
+  assert.deepEqual(comparable(parts.checked), comparable(whole.checked));
+  assert.equal(parts.proof.runs.length, whole.proof.runs.length);
+  assert.equal(await checkProved(db, 10), undefined, 'more begin in one slice than are held');
+});
