@@ -9,5 +9,11 @@ export function abortable(source: Source, signal: AbortSignal | undefined): Sour
       signal.throwIfAborted();
       return source.read(offset, length);
     },
+    ...(source.readInto !== undefined && {
+      async readInto(offset: number, into: Uint8Array) {
+        signal.throwIfAborted();
+        await source.readInto!(offset, into);
+      },
+    }),
   };
 }
