@@ -6,6 +6,7 @@ import type { WantedProfile } from './contents.js';
 import { checkContents, withProfile } from './contents.js';
 import { isDeclared } from './database/identify.js';
 import { RefusedError, refusal } from './replace/errors.js';
+import { fileState, MISSING } from './replace/target.js';
 import { fileSource, openFileSource } from './source/file.js';
 import { SourceError } from './source/source.js';
 import { takeSnapshot } from './snapshots/take.js';
@@ -26,6 +27,7 @@ const NOTHING: Omit<Look, 'path' | 'verdict' | 'what'> = {
   size: 0,
   profile: 'none',
   usable: false,
+  state: '',
   digest: '',
   held: null,
   snapshot: null,
@@ -44,7 +46,7 @@ export async function lookOnce(options: LookOptions): Promise<Look> {
     handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      return { ...NOTHING, path, verdict: 'missing', what: 'there is no such file' };
+      return { ...NOTHING, path, verdict: 'missing', what: 'there is no such file', state: MISSING };
     }
     return { ...NOTHING, path, verdict: 'unreadable', what: troubleOf(error, path, 'read it') };
   }
@@ -79,6 +81,7 @@ async function lookInto(
     path,
     records: records.count,
     size: Number(before.size),
+    state: fileState(before),
     profile: profile?.name ?? (options.profile === 'auto' ? 'none' : options.profile),
     // Programs take an empty file for a new database, but Python's whichdb does not.
     usable: verdict === 'healthy' && profile?.usable !== false,
@@ -100,12 +103,7 @@ async function lookInto(
     ...about,
     verdict: 'damaged',
     what: `damaged: ${worst === undefined ? `this is ${other?.what ?? 'no database'}` : `${worst.code}, ${worst.found}`}${said}`,
-    digest: [
-      before.ino,
-      before.size,
-      before.mtimeNs,
-      ...findings.map(({ code, offset }) => `${code}@${offset}`),
-    ].join(' '),
+    digest: [about.state, ...findings.map(({ code, offset }) => `${code}@${offset}`)].join(' '),
     held: holders === undefined ? null : holders.some(({ lock }) => lock !== undefined),
   };
 }

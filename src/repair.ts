@@ -33,7 +33,7 @@ import { refusal } from './replace/errors.js';
 import { FreshFile } from './replace/fresh.js';
 import { placeFile, replaceFile } from './replace/replace.js';
 import type { HeldFile } from './replace/target.js';
-import { holdFile, requireUnchanged } from './replace/target.js';
+import { holdFile, requireState, requireUnchanged } from './replace/target.js';
 import { abortable } from './source/abortable.js';
 import { fileSource } from './source/file.js';
 import type { Source } from './source/source.js';
@@ -63,6 +63,8 @@ export interface RepairOptions {
   readonly quarantine?: string;
   /** Refuses to write if more records would be lost: a number, or a share of all records, 0 to 1. */
   readonly maxLoss?: { readonly records: number } | { readonly share: number } | undefined;
+  /** What the file must still be once it is locked, as a look named it (`fileState`); else it is refused. */
+  readonly ifState?: string | undefined;
   /** Told how far long work is. */
   readonly report?: Report;
   /** Ends the repair; the source is as it was, unless it is already replaced. */
@@ -140,6 +142,7 @@ export async function repair(path: string, options: RepairOptions = {}): Promise
     signal: options.signal,
   });
   try {
+    await requireState(held, options.ifState);
     return await repairHeld(held, options);
   } finally {
     await held.release();

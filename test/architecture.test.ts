@@ -42,12 +42,13 @@ const AT_THE_EDGE = [
 
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
 
-function importsOf(file: string): { specifier: string; typeOnly: boolean }[] {
+function importsOf(file: string): { specifier: string; typeOnly: boolean; later: boolean }[] {
   const text = readFileSync(join(src, file), 'utf8');
   const found = [...text.matchAll(/(?:import|export)\s(type\s)?[^;]*?from\s'([^']+)'|import\('([^']+)'\)/g)];
   return found.map(([, type, from, dynamic]) => ({
     specifier: from ?? dynamic,
     typeOnly: type !== undefined,
+    later: from === undefined,
   }));
 }
 
@@ -90,4 +91,19 @@ test('nothing that the core needs at run time comes from the edge', () => {
   for (const file of reached) {
     assert.ok(!AT_THE_EDGE.some((edge) => file.startsWith(edge)), `the core needs ${file}`);
   }
+});
+
+test('guard and watch, which stay, do not hold what their looks need', () => {
+  const held = new Set<string>();
+  const visit = (file: string) => {
+    if (held.has(file)) return;
+    held.add(file);
+    for (const { specifier, typeOnly, later } of importsOf(file)) {
+      if (specifier.startsWith('.') && !typeOnly && !later) visit(ours(file, specifier));
+    }
+  };
+  for (const file of ['cli/main.ts', 'cli/guard.ts', 'cli/watch.ts']) visit(file);
+  assert.ok(held.size > 30);
+  const rooms = ['format', 'database', 'check', 'orphans', 'salvage', 'build', 'inspect', 'pickle', 'carve'];
+  for (const file of held) assert.ok(!rooms.includes(file.split('/')[0]), `they hold ${file}`);
 });

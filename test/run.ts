@@ -1,12 +1,14 @@
 /**
  * Runs every test file and closes with what passed, failed and was skipped, each skip with its reason.
- * Arguments are parts of file names; without any, all files run.
+ * Arguments are parts of file names; without any, all files run. A file that hangs is ended and fails.
  */
+import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
+import { endLeftovers, MARK } from './tools/leftovers.js';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const wanted = process.argv.slice(2);
@@ -16,21 +18,33 @@ const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .map((name) => join(folder, name))
   .sort();
 
+/** Milliseconds that a file may take; GDBM_DOCTOR_TEST_TIMEOUT names another number. */
+const timeout = Number(process.env['GDBM_DOCTOR_TEST_TIMEOUT'] ?? 10 * 60_000);
+const mark = randomUUID();
+process.env[MARK] = mark;
+
 let passed = 0;
 let failed = 0;
 const skipped: string[] = [];
-const stream = run({ files, concurrency: true });
+const stream = run({ files, concurrency: true, timeout });
 stream.on('test:pass', ({ name, skip }) => {
   if (skip === undefined) passed++;
   else skipped.push(`${name}: ${skip === true ? 'no reason given' : skip}`);
 });
-stream.on('test:fail', () => failed++);
+stream.on('test:fail', ({ details }) => {
+  failed++;
+  // Its children would hold its output open, and so the run.
+  if ((details.error as { failureType?: string }).failureType === 'testTimeoutFailure') {
+    setTimeout(() => endLeftovers(mark), 1000);
+  }
+});
 stream.pipe(new spec()).pipe(process.stdout);
 stream.on('end', () => {
   setImmediate(() => {
     const lines = skipped.map((line) => `skipped: ${line}\n`).join('');
     const tail = skipped.length > 0 ? `, ${skipped.length} skipped` : '';
     process.stdout.write(`\n${lines}tests: ${passed} passed, ${failed} failed${tail}\n`);
+    endLeftovers(mark);
     process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
   });
 });

@@ -9,7 +9,8 @@ import { checkReport, reportDocument, unreadableReport } from '../report/json.js
 import { checkText } from '../report/text.js';
 import { readUpTo } from '../source/source.js';
 import type { ExitCode } from './exit.js';
-import { EXIT, explain } from './exit.js';
+import { EXIT } from './exit.js';
+import { explain } from './explain.js';
 import { openRegularFile } from './file.js';
 import { progressLine } from './progress.js';
 import { printReport, styleFor, tell } from './terminal.js';

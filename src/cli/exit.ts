@@ -1,8 +1,3 @@
-import { BuildError } from '../build/builder.js';
-import { VerifyError } from '../rebuild.js';
-import { RefusedError, refusal } from '../replace/errors.js';
-import { SourceError } from '../source/source.js';
-
 /** What the process ends with. */
 export const EXIT = {
   /** Healthy, or now usable. */
@@ -13,24 +8,3 @@ export const EXIT = {
   failed: 2,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
-
-/** An error that a person caused or can mend, as opposed to a mistake in the program. */
-export interface ExpectedError {
-  readonly code: string;
-  readonly message: string;
-}
-
-/** What to tell a person of an error; a mistake in the program is thrown on. */
-export function explain(error: unknown, path: string, doing: string): ExpectedError {
-  if (error instanceof RefusedError) return error;
-  if (error instanceof SourceError) return { code: 'changed', message: `${path}: ${error.message}` };
-  if (error instanceof BuildError) return { code: 'does-not-fit', message: `${path}: ${error.message}` };
-  if (error instanceof VerifyError) {
-    return {
-      code: 'not-verified',
-      message: `${path}: ${error.message}. Nothing was replaced; check the disk and try again.`,
-    };
-  }
-  if (error instanceof Error && 'syscall' in error) return refusal(error, path, doing);
-  throw error;
-}

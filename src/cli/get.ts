@@ -9,15 +9,13 @@ import { readChunks } from '../source/source.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { withDatabase } from './file.js';
+import type { KeyEncoding } from './grammar/get.js';
 import { print, tell } from './terminal.js';
-
-/** How a key is written on the command line. */
-export const KEY_ENCODINGS = ['utf8', 'hex', 'base64'] as const;
 
 export interface GetArguments {
   readonly file: string;
   readonly key: string;
-  readonly encoding: (typeof KEY_ENCODINGS)[number];
+  readonly encoding: KeyEncoding;
 }
 
 /** Writes one value raw to stdout. */

@@ -7,11 +7,8 @@ import { structureText } from '../report/structuretext.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { withDatabase } from './file.js';
+import type { StructureName } from './grammar/inspect.js';
 import { print, styleFor } from './terminal.js';
-
-/** What can be looked at. */
-export const STRUCTURES = ['header', 'directory', 'bucket', 'avail'] as const;
-export type StructureName = (typeof STRUCTURES)[number];
 
 export interface InspectArguments {
   readonly file: string;

@@ -1,4 +1,4 @@
-import { EXIT, explain } from './exit.js';
+import { EXIT } from './exit.js';
 import { parserFor, UsageError } from './parser.js';
 import { tell } from './terminal.js';
 
@@ -29,6 +29,8 @@ async function guarded(file: string | undefined, command: () => Promise<number>)
   } catch (error) {
     // The reader of a pipe has seen enough, as in `list | head`.
     if ((error as NodeJS.ErrnoException).code === 'EPIPE') return EXIT.ok;
+    // Only now: it knows every error there is, and the parts that throw them, which guard and watch must not hold for ever.
+    const { explain } = await import('./explain.js');
     tell(explain(error, file ?? 'the command', 'read it').message);
     return EXIT.failed;
   }

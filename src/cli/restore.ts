@@ -2,7 +2,8 @@ import { reportDocument } from '../report/json.js';
 import { failedRestoreJson, restoreJson, restoreText } from '../report/snapshots.js';
 import type { RestoreOptions } from '../snapshots/restore.js';
 import { restoreSnapshot } from '../snapshots/restore.js';
-import { EXIT, explain } from './exit.js';
+import { EXIT } from './exit.js';
+import { explain } from './explain.js';
 import { StopSignals } from './signals.js';
 import { printReport, styleFor, tell } from './terminal.js';
 

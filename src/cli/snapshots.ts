@@ -2,7 +2,8 @@ import { reportDocument } from '../report/json.js';
 import { failedSnapshotsJson, snapshotsJson, snapshotsText } from '../report/snapshots.js';
 import { listSnapshots } from '../snapshots/list.js';
 import type { ExitCode } from './exit.js';
-import { EXIT, explain } from './exit.js';
+import { EXIT } from './exit.js';
+import { explain } from './explain.js';
 import { printReport, styleFor, tell } from './terminal.js';
 
 export interface SnapshotsArguments {

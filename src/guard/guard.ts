@@ -149,12 +149,18 @@ async function prepare(options: GuardOptions, mending: Mending): Promise<GuardOp
   // 3. What can be had of it, from the file and from snapshots.
   const best = await mending.bestSnapshot();
   const wanted = look.verdict === 'damaged' || (isBare(look) && best !== undefined && holdsMore(best, look));
-  const outcome = wanted ? await mend(look, mending, true) : 'sound';
+  let outcome = wanted ? await mend(look, mending, true) : 'sound';
+  for (let n = 0; n < PATIENCE && outcome === 'busy'; n++) {
+    // Perhaps another guard, which repairs it.
+    await sleep(PAUSE);
+    look = await lookAt(own, path, options.lookOptions);
+    outcome = look.verdict === 'clean' ? 'sound' : await mend(look, mending, true);
+  }
   const isNew = look.verdict === 'missing' && outcome !== 'restored';
   const unwritable = problems.find(
     ({ code }) => UNWRITABLE.includes(code) || (isNew && code === NO_NEW_FILE),
   );
-  const hopeless = outcome === 'unmended' || look.verdict === 'unreadable';
+  const hopeless = outcome === 'unmended' || outcome === 'busy' || look.verdict === 'unreadable';
   return hopeless || unwritable !== undefined ? fallBack(options, mending, unwritable?.found) : options;
 }
 

@@ -1,4 +1,5 @@
 import type { Source } from '../source/source.js';
+import { fill } from '../source/source.js';
 import type { Kind } from './kinds.js';
 import { KINDS } from './kinds.js';
 import type { PickleFault, TextPlace } from './machine.js';
@@ -36,12 +37,13 @@ export interface WalkOptions {
 const MAX_DEPTH = 2 ** 26;
 /** Bytes of the first window; each next one is twice as large, so that what fails soon costs little. */
 const FIRST_WINDOW = 4096;
-const LARGEST_WINDOW = 1 << 20;
+/** Must hold two lines of names, see `PickleMachine.run`; larger ones than this are not faster. */
+const LARGEST_WINDOW = 1 << 18;
 
 /**
  * Walks through a pickle of protocol 2 to 5 at a file offset, opcode by opcode, without making or calling anything,
  * until its STOP, which must lie before `end`. That it is whole says that Python's pickler may have written it so, not
- * that its classes can be imported. Memory: a window of a MiB, and two bytes for each thing that is remembered.
+ * that its classes can be imported. Memory: a window of 256 KiB, and two bytes for each thing that is remembered.
  *
  * @throws SourceError if the source cannot be read
  */
@@ -55,9 +57,11 @@ export async function walkPickle(
   const limit = Math.min(end, source.size);
   machine.begin(offset, limit);
   let size = FIRST_WINDOW;
+  let buffer = new Uint8Array(0);
   do {
     const length = Math.max(0, Math.min(size, limit - machine.next));
-    machine.run(length === 0 ? new Uint8Array(0) : await source.read(machine.next, length));
+    if (source.readInto !== undefined && buffer.length < length) buffer = new Uint8Array(size);
+    machine.run(length === 0 ? buffer.subarray(0, 0) : await fill(source, machine.next, length, buffer));
     if (machine.fault !== undefined) return { whole: false, ...machine.fault };
     if (machine.rest > 0 && !machine.restIsText) machine.skip();
     size = Math.min(LARGEST_WINDOW, 2 * size);

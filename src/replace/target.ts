@@ -1,4 +1,4 @@
-import type { Stats } from 'node:fs';
+import type { BigIntStats, Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { lstat, open, realpath, stat } from 'node:fs/promises';
 import { RefusedError, refusal, requireRegularFile } from './errors.js';
@@ -72,6 +72,29 @@ export async function isStillNamed({ realPath, stats }: HeldFile): Promise<boole
   } catch {
     return false;
   }
+}
+
+/** Names what a file is now: another name says that it was written to, or is another file. */
+export function fileState({ dev, ino, size, mtimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${size}:${mtimeNs}`;
+}
+
+/** The state where there is no file. */
+export const MISSING = 'missing';
+
+/**
+ * Refuses a file that is no longer what its asker saw. Between a look, which takes no lock, and the lock a program may
+ * have begun to save, with or without a lock of its own: what it has not finished is no damage.
+ *
+ * @param state as {@link fileState} named it; undefined where nobody looked
+ * @throws RefusedError `changed`
+ */
+export async function requireState({ handle, path }: HeldFile, state: string | undefined): Promise<void> {
+  if (state === undefined || fileState(await handle.stat({ bigint: true })) === state) return;
+  throw new RefusedError(
+    'changed',
+    `${path}: expected it as it was at the last look, found that it was written to since. Nothing was changed.`,
+  );
 }
 
 /**

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { abortable } from '../source/abortable.js';
 import { fileSource } from '../source/file.js';
-import { readChunks } from '../source/source.js';
+import { passChunks } from '../source/source.js';
 
 /**
  * The SHA-256 of what an open file holds now, in hexadecimal.
@@ -12,6 +12,6 @@ import { readChunks } from '../source/source.js';
 export async function contentHash(handle: FileHandle, signal?: AbortSignal): Promise<string> {
   const source = abortable(await fileSource(handle), signal);
   const hash = createHash('sha256');
-  for await (const piece of readChunks(source, 0, source.size)) hash.update(piece);
+  for await (const piece of passChunks(source, 0, source.size)) hash.update(piece);
   return hash.digest('hex');
 }

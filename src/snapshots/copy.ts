@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { FreshFile } from '../replace/fresh.js';
 import { fileSource } from '../source/file.js';
-import { readChunks } from '../source/source.js';
+import { passChunks } from '../source/source.js';
 
 /**
  * Copies an open file into a fresh one beside `target`, synced: as a reflink, which takes no room and no time, where
@@ -27,7 +27,7 @@ async function copyBytes(target: string, from: FileHandle, signal?: AbortSignal)
   try {
     const source = await fileSource(from);
     let at = 0;
-    for await (const piece of readChunks(source, 0, source.size)) {
+    for await (const piece of passChunks(source, 0, source.size)) {
       await fresh.write(at, piece);
       at += piece.length;
     }

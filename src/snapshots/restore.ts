@@ -6,7 +6,7 @@ import { RefusedError } from '../replace/errors.js';
 import type { FreshFile } from '../replace/fresh.js';
 import { placeFile, replaceFile } from '../replace/replace.js';
 import type { HeldFile } from '../replace/target.js';
-import { holdFile, requireUnchanged } from '../replace/target.js';
+import { holdFile, MISSING, requireState, requireUnchanged } from '../replace/target.js';
 import { contentHash } from './contenthash.js';
 import { copyBeside } from './copy.js';
 import { restoringRefused } from './errors.js';
@@ -26,6 +26,8 @@ export interface RestoreOptions {
   readonly lock?: boolean;
   /** Says what would be done and writes nothing. */
   readonly dryRun?: boolean;
+  /** What the database must still be once it is locked, as a look named it (`fileState`); else it is refused. */
+  readonly ifState?: string | undefined;
   /** Ends it; the database is as it was, unless it is already replaced. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -81,7 +83,7 @@ async function restoreFrom(
   dbPath: string,
   options: RestoreOptions,
 ): Promise<Restored> {
-  const { signal, dryRun = false, wait = 0, lock = true } = options;
+  const { signal, dryRun = false, wait = 0, lock = true, ifState } = options;
   const hash = await contentHash(handle, signal);
   requireIntact(snapshot, hash);
   const nothing = { path: dbPath, action: 'none', snapshot, output: undefined, backup: undefined } as const;
@@ -89,12 +91,14 @@ async function restoreFrom(
     return { ...nothing, reason: 'Dry run: nothing was written. The snapshot is intact.', notes: [] };
   }
   const realPath = await leadsTo(dbPath);
-  if (!(await exists(realPath))) {
+  // A new file is only linked to a name that is free: one that is saved meanwhile stays.
+  if ((ifState === undefined || ifState === MISSING) && !(await exists(realPath))) {
     const notes = await placeNew(handle, hash, snapshot, realPath, signal);
     return { ...nothing, action: 'restored', reason: undefined, output: realPath, notes };
   }
   const held = await holdFile(dbPath, { lock: 'exclusive', wait, noLock: !lock, signal });
   try {
+    await requireState(held, ifState);
     if (held.stats.size === snapshot.bytes && (await contentHash(held.handle, signal)) === hash) {
       return { ...nothing, reason: 'It is byte for byte what the snapshot is.', notes: [] };
     }

@@ -1,5 +1,4 @@
 import type { Source } from './source.js';
-import { readInto } from './source.js';
 
 /** A source whose next read fails once `signal` is aborted. */
 export function abortable(source: Source, signal: AbortSignal | undefined): Source {
@@ -10,9 +9,11 @@ export function abortable(source: Source, signal: AbortSignal | undefined): Sour
       signal.throwIfAborted();
       return source.read(offset, length);
     },
-    readInto(offset, target) {
-      signal.throwIfAborted();
-      return readInto(source, offset, target);
-    },
+    ...(source.readInto !== undefined && {
+      async readInto(offset: number, into: Uint8Array) {
+        signal.throwIfAborted();
+        await source.readInto!(offset, into);
+      },
+    }),
   };
 }

@@ -38,35 +38,36 @@ const TURN = 20;
 export async function fileSource(handle: FileHandle): Promise<Source> {
   const { size } = await handle.stat();
   let turn = performance.now();
-  const source: Required<Source> = {
+  const source: Source = {
     size,
     async read(offset, length) {
       requireRange(source, offset, length);
       const bytes = new Uint8Array(length);
-      await source.readInto(offset, bytes);
+      await readInto(offset, bytes);
       return bytes;
     },
-    async readInto(offset, target) {
-      const { length } = target;
-      requireRange(source, offset, length);
-      const now = performance.now();
-      const atOnce = length <= AT_ONCE && now - turn < TURN;
-      if (!atOnce) turn = now;
-      let done = 0;
-      while (done < length) {
-        const bytesRead = atOnce
-          ? readSync(handle.fd, target, done, length - done, offset + done)
-          : (await handle.read(target, done, length - done, offset + done)).bytesRead;
-        // Another program cut the file while it was being read.
-        if (bytesRead === 0) {
-          throw new SourceError(
-            `expected ${length} bytes at offset ${offset}, found the end of the file after ${done}: ` +
-              `the file shrank while it was being read`,
-          );
-        }
-        done += bytesRead;
-      }
-    },
+    readInto,
   };
+  async function readInto(offset: number, bytes: Uint8Array): Promise<void> {
+    const { length } = bytes;
+    requireRange(source, offset, length);
+    const now = performance.now();
+    const atOnce = length <= AT_ONCE && now - turn < TURN;
+    if (!atOnce) turn = now;
+    let done = 0;
+    while (done < length) {
+      const bytesRead = atOnce
+        ? readSync(handle.fd, bytes, done, length - done, offset + done)
+        : (await handle.read(bytes, done, length - done, offset + done)).bytesRead;
+      // Another program cut the file while it was being read.
+      if (bytesRead === 0) {
+        throw new SourceError(
+          `expected ${length} bytes at offset ${offset}, found the end of the file after ${done}: ` +
+            `the file shrank while it was being read`,
+        );
+      }
+      done += bytesRead;
+    }
+  }
   return source;
 }

@@ -11,14 +11,13 @@ export interface Source {
    * @throws SourceError if the range is not inside the source or cannot be read
    */
   read(offset: number, length: number): Promise<Uint8Array>;
-  /** The same into memory that the caller has, all of `target`; not every source has it, see {@link readInto}. */
-  readInto?(offset: number, target: Uint8Array): Promise<void>;
-}
-
-/** Reads as many bytes as `target` has, into it. */
-export async function readInto(source: Source, offset: number, target: Uint8Array): Promise<void> {
-  if (source.readInto !== undefined) await source.readInto(offset, target);
-  else target.set(await source.read(offset, target.length));
+  /**
+   * Fills `into` with the bytes at a file offset, as {@link read} would give them, where the source can do without new
+   * memory for them: the engine collects buffers late, so that a pass over a large file would leave 64 MiB of them.
+   *
+   * @throws SourceError as {@link read} does
+   */
+  readInto?(offset: number, into: Uint8Array): Promise<void>;
 }
 
 /** A source could not deliver bytes that it should have. */
@@ -39,6 +38,41 @@ export function requireRange(source: Source, offset: number, length: number): vo
 export async function readUpTo(source: Source, offset: number, length: number): Promise<Uint8Array> {
   const available = Math.max(0, Math.min(length, source.size - offset));
   return available === 0 ? new Uint8Array(0) : source.read(offset, available);
+}
+
+/**
+ * Reads a range in pieces, as {@link readChunks} does, which all may be in the same memory: each is only valid until the
+ * next one is asked for.
+ */
+export async function* passChunks(
+  source: Source,
+  offset: number,
+  length: number,
+  chunkSize = 1 << 18,
+): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(source.readInto === undefined ? 0 : Math.min(chunkSize, length));
+  for (let done = 0; done < length; done += chunkSize) {
+    yield await fill(source, offset + done, Math.min(chunkSize, length - done), buffer);
+  }
+}
+
+/** Reads as many bytes as `target` has, into it, from whatever source. */
+export async function readInto(source: Source, offset: number, target: Uint8Array): Promise<void> {
+  if (source.readInto !== undefined) await source.readInto(offset, target);
+  else target.set(await source.read(offset, target.length));
+}
+
+/** Reads bytes into `buffer`, which has room for them, if the source can; else as it does. */
+export async function fill(
+  source: Source,
+  offset: number,
+  length: number,
+  buffer: Uint8Array,
+): Promise<Uint8Array> {
+  if (source.readInto === undefined) return source.read(offset, length);
+  const bytes = buffer.subarray(0, length);
+  await source.readInto(offset, bytes);
+  return bytes;
 }
 
 /** Reads a range in pieces of at most `chunkSize` bytes, so that its size needs no memory. */

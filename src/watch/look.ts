@@ -14,6 +14,8 @@ export interface Look {
   /** The profile, and whether its program gets what it needs from the file. */
   readonly profile: string;
   readonly usable: boolean;
+  /** What the file was: its device, inode, size and time; `missing` where there is none, empty where that is not known. */
+  readonly state: string;
   /** Names the damage: the file's size, time and inode and its findings. */
   readonly digest: string;
   /** Whether somebody holds a lock; null where that cannot be seen, and another look is needed. */

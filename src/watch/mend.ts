@@ -23,9 +23,10 @@ export interface Mending {
 
 /**
  * `sound`: nothing was to be done. `repaired`: by what was in the file. `restored`: a snapshot holds more. `unmended`:
- * neither could be done; the file is as it was.
+ * neither could be done; the file is as it was. `busy`: a program holds it or wrote to it since the look; what is wrong
+ * with it now is for the next looks to say.
  */
-export type Outcome = 'sound' | 'repaired' | 'restored' | 'unmended';
+export type Outcome = 'sound' | 'repaired' | 'restored' | 'unmended' | 'busy';
 
 /** What a report of `repair --json` or `restore --json` says of its one file. */
 interface Report {
@@ -34,8 +35,11 @@ interface Report {
   readonly kept?: number;
   readonly lost?: number;
   readonly backup?: string | null;
-  readonly error?: { readonly code: string };
+  readonly error?: { readonly code: string; readonly message?: string };
 }
+
+/** Refusals that say that somebody uses the file, not that it cannot be mended. */
+const BUSY = ['locked', 'changed'];
 
 /** Programs whose few records are one state: an older one with more records is no gain. */
 const ONE_STATE = ['flower', 'celerybeat'];
@@ -43,6 +47,10 @@ const ONE_STATE = ['flower', 'celerybeat'];
 /**
  * Makes a database usable: repairs it from what is in the file and, where a snapshot holds more than that, brings the
  * snapshot back. Each of the two leaves the file as it was as a backup.
+ *
+ * Each takes the exclusive lock, and then goes on only if the file is still what the look saw: two that watch one file,
+ * or a program that began to save in between, find each other so. Where the program does not lock, the file is compared
+ * once more before the fresh one takes its name.
  *
  * @param look what the last look saw
  * @param atRest whether the program that uses it is known not to run, so that it may do without a lock where there is
@@ -57,7 +65,7 @@ export async function mend(look: Look, mending: Mending, atRest = false): Promis
   // A file of no bytes has nothing to be repaired from.
   const emptied = look.size === 0 && best !== undefined;
   if (look.verdict === 'damaged' && !emptied) {
-    const answer = await own(['repair', '--json', ...profileOptions, path]);
+    const answer = await own(['repair', '--json', ...ifState(look), ...profileOptions, path]);
     const report = firstReport(answer.stdout);
     if (report?.action === 'repaired') {
       outcome = 'repaired';
@@ -68,6 +76,11 @@ export async function mend(look: Look, mending: Mending, atRest = false): Promis
         message: `${path}: repaired; ${kept} records kept, ${lost} lost. As it was: ${backup ?? 'not kept'}`,
         details: { path, kept, lost, backup },
       });
+    } else if (isBusy(report)) {
+      sayBusy(mending, report);
+      return 'busy';
+    } else if (answer.code === 0 && report?.action === 'none' && report.reason === null) {
+      // Another one mended it.
     } else {
       outcome = 'unmended';
       const why = report?.reason ?? (answer.said === '' ? `it ended with ${answer.code}` : answer.said);
@@ -81,11 +94,21 @@ export async function mend(look: Look, mending: Mending, atRest = false): Promis
     now = await lookAt(own, path, ['--no-snapshot', ...profileOptions]);
   }
   if (best === undefined || !holdsMore(best, now)) return outcome;
-  return (await restore(best, now, { ...mending, own }))
-    ? 'restored'
-    : outcome === 'sound'
-      ? 'unmended'
-      : outcome;
+  const restored = await restore(best, now, { ...mending, own });
+  return restored === 'unmended' && outcome === 'repaired' ? outcome : restored;
+}
+
+function ifState({ state }: Look): string[] {
+  return state === '' ? [] : [`--if-state=${state}`];
+}
+
+function isBusy(report: Report | undefined): boolean {
+  return report?.error !== undefined && BUSY.includes(report.error.code);
+}
+
+function sayBusy({ log, path }: Mending, report: Report | undefined): void {
+  const message = `${path}: left alone for now: ${report?.error?.message ?? 'it is in use'}`;
+  log({ level: 'info', event: 'busy', message, details: { path } });
 }
 
 /** Whether a snapshot holds more than a database after its repair. */
@@ -95,9 +118,13 @@ export function holdsMore(best: BestSnapshot, look: Look): boolean {
   return !ONE_STATE.includes(look.profile) && look.records < best.records;
 }
 
-async function restore(best: BestSnapshot, look: Look, mending: Mending): Promise<boolean> {
+async function restore(
+  best: BestSnapshot,
+  look: Look,
+  mending: Mending,
+): Promise<'restored' | 'unmended' | 'busy'> {
   const { own, log, path, folderOptions } = mending;
-  const answer = await own(['restore', '--json', '--at', best.id, ...folderOptions, path]);
+  const answer = await own(['restore', '--json', '--at', best.id, ...ifState(look), ...folderOptions, path]);
   const report = firstReport(answer.stdout);
   const details = { path, snapshot: best.id, records: best.records };
   if (answer.code === 0 && report?.action === 'restored') {
@@ -105,7 +132,11 @@ async function restore(best: BestSnapshot, look: Look, mending: Mending): Promis
       `${path}: the snapshot ${best.id} is back, with ${best.records} records; the file had ` +
       `${look.verdict === 'clean' ? look.records : 'none that can be used'}`;
     log({ level: 'warning', event: 'restored', message, details });
-    return true;
+    return 'restored';
+  }
+  if (isBusy(report)) {
+    sayBusy(mending, report);
+    return 'busy';
   }
   const why = report?.reason ?? answer.said;
   log({
@@ -114,7 +145,7 @@ async function restore(best: BestSnapshot, look: Look, mending: Mending): Promis
     message: `${path}: snapshot ${best.id} not brought back: ${why}`,
     details,
   });
-  return false;
+  return 'unmended';
 }
 
 /** Runs a command again without a lock, where the only trouble is that there is no program to take one. */

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { appendFile, rename, unlink, writeFile } from 'node:fs/promises';
 import type { Log, LogEvent, LogFormat } from './log.js';
 import { logLine } from './log.js';
@@ -14,6 +15,9 @@ export interface OutletOptions {
 
 /** Lines that wait for a log file on a volume that hangs, at most. */
 const MAX_WAITING = 1000;
+
+/** Appends; a pipe that nobody reads is an error at once, not a wait that would outlast the guarded program. */
+const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NONBLOCK;
 
 /** Writes to the log, the metrics and the health file. Whatever cannot be written is left out; nothing is thrown. */
 export class Outlets {
@@ -55,7 +59,7 @@ export class Outlets {
   async #drain(path: string): Promise<void> {
     while (this.#waiting.length > 0) {
       const text = this.#waiting.splice(0).join('');
-      await appendFile(path, text, { mode: 0o600 }).catch(() => {});
+      await appendFile(path, text, { mode: 0o600, flag: APPEND as unknown as string }).catch(() => {});
     }
     this.#writing = undefined;
   }

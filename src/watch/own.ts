@@ -63,6 +63,7 @@ export async function lookAt(own: Own, path: string, options: readonly string[])
     size: 0,
     profile: 'none',
     usable: false,
+    state: '',
     digest: '',
     held: null,
     snapshot: null,

@@ -61,9 +61,10 @@ export class Watcher {
       return;
     }
     this.#memory = NOTHING_SEEN;
+    if (outcome === 'busy') return;
     this.#status = {
       ...this.#status,
-      repairs: repairs + 1,
+      repairs: repairs + (outcome === 'sound' ? 0 : 1),
       restores: restores + (outcome === 'restored' ? 1 : 0),
     };
     this.#take(await lookAt(this.#mending.own, this.#mending.path, this.#lookOptions), false);

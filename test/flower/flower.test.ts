@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
-import { appendFile, copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, cp, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { check } from '../../src/examine.js';
+import { memorySource } from '../../src/source/memory.js';
 import type { RunningFlower } from '../tools/flower.js';
-import { answered, killGroup, shownTasks, Stage, until } from '../tools/flower.js';
+import { answered, killGroup, shownTasks, Stage } from '../tools/flower.js';
 import { testWith } from '../tools/needs.js';
 import { Random } from '../tools/random.js';
+import { until } from '../tools/until.js';
 
 /*
  * The real Flower, looked at through its HTTP API: what guard is for.
@@ -16,21 +20,42 @@ const GUARD = ['--interval=0.3'];
 const SEED = 20261124;
 const ROUNDS = 30;
 
-/** A stage on which a Flower under guard has shown tasks, saved them, and ended: the good state. */
-async function goodState(t: TestContext): Promise<{ stage: Stage; path: string; tasks: string[] }> {
-  const stage = await Stage.open(t);
-  const path = join(stage.folder, 'flower');
+interface GoodState {
+  readonly stage: Stage;
+  /** Where the database is, and its snapshots. */
+  readonly folder: string;
+  readonly path: string;
+  readonly tasks: readonly string[];
+}
+
+let first: Promise<GoodState> | undefined;
+after(async () => (await first)?.stage.end());
+
+/** A Flower under guard has shown tasks, saved them, and ended: what all tests begin with, made once. */
+async function makeGoodState(): Promise<GoodState> {
+  const stage = await Stage.open();
+  const folder = await mkdtemp(join(stage.folder, 'good-'));
+  const path = join(folder, 'flower');
   const flower = await stage.start(path, GUARD);
   await answered(flower);
   const tasks = await stage.runTasks(20);
   await shows(flower, tasks);
   flower.child.kill('SIGTERM');
   assert.equal(await flower.ended, 0, flower.said());
-  return { stage, path, tasks };
+  return { stage, folder, path, tasks };
+}
+
+/** A copy of the good state, with its snapshots, for one test, with which the Flowers it started end. */
+async function goodState(t: TestContext): Promise<GoodState> {
+  const good = await (first ??= makeGoodState());
+  t.after(() => good.stage.endFlowers());
+  const folder = await mkdtemp(join(good.stage.folder, 'copy-'));
+  await cp(good.folder, folder, { recursive: true });
+  return { ...good, folder, path: join(folder, 'flower') };
 }
 
 async function shows(flower: RunningFlower, tasks: readonly string[]): Promise<void> {
-  await until(async () => {
+  await until('Flower shows the tasks', async () => {
     const shown = await shownTasks(flower);
     return shown !== undefined && tasks.every((id) => shown.has(id));
   });
@@ -40,15 +65,15 @@ testWith(
   'flower',
   'SIGTERM to guard ends Flower cleanly, with its state saved and a snapshot of it',
   async (t) => {
-    const { stage, path, tasks } = await goodState(t);
+    const { stage, folder, path, tasks } = await goodState(t);
     const saved = new Set(await stage.saved(path));
     assert.ok(tasks.every((id) => saved.has(id)));
-    const folder = join(stage.folder, '.flower.snapshots');
-    const newest = (await readdir(folder))
+    const snapshots = join(folder, '.flower.snapshots');
+    const newest = (await readdir(snapshots))
       .filter((name) => /-r[1-9]\d*\.db$/.test(name))
       .sort()
       .at(-1)!;
-    assert.deepEqual(await readFile(join(folder, newest)), await readFile(path));
+    assert.deepEqual(await readFile(join(snapshots, newest)), await readFile(path));
   },
 );
 
@@ -85,9 +110,9 @@ for (const [what, damage] of Object.entries(DAMAGES)) {
     'flower',
     `${what}: Flower alone shows nothing, under guard it shows the last good state`,
     async (t) => {
-      const { stage, path, tasks } = await goodState(t);
+      const { stage, folder, path, tasks } = await goodState(t);
       await damage(path, stage);
-      const copy = join(stage.folder, 'alone');
+      const copy = join(folder, 'alone');
       await copyFile(path, copy);
       const alone = await stage.start(copy);
       const first = await Promise.race([
@@ -108,22 +133,22 @@ testWith(
   ['flower', 'root', 'mounts'],
   'a read-only volume: Flower starts by each fallback but fail',
   async (t) => {
-    const { stage, path } = await goodState(t);
+    const { stage, folder, path } = await goodState(t);
     const readOnly = [
       'unshare',
       '-m',
       'sh',
       '-c',
       'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"',
-      stage.folder,
+      folder,
     ];
     for (const fallback of ['empty', 'no-persistence'] as const) {
-      const flower = await stage.start(path, [...GUARD, `--fallback=${fallback}`], readOnly);
+      const flower = await stage.start(path, [...GUARD, `--fallback=${fallback}`], { before: readOnly });
       await answered(flower);
       killGroup(flower.child);
       await flower.ended;
     }
-    const refused = await stage.start(path, [...GUARD, '--fallback=fail'], readOnly);
+    const refused = await stage.start(path, [...GUARD, '--fallback=fail'], { before: readOnly });
     assert.equal(await refused.ended, 2, refused.said());
     assert.match(refused.said(), /read-only/);
   },
@@ -133,12 +158,18 @@ testWith(
   'flower',
   'two Flowers on one file both answer, and a third shows what was saved last',
   async (t) => {
-    const { stage, path, tasks } = await goodState(t);
+    const { stage, folder, path, tasks } = await goodState(t);
     const both = [await stage.start(path, GUARD), await stage.start(path, GUARD)];
     for (const flower of both) await answered(flower);
     const more = await stage.runTasks(5);
     for (const flower of both) await shows(flower, more);
-    await sleep(1000);
+    await until('the tasks are saved', async () => {
+      // A copy: a reader's lock would make a save fail.
+      const copy = join(folder, 'copy');
+      await copyFile(path, copy);
+      const saved = await stage.saved(copy);
+      return more.every((id) => saved?.includes(id));
+    });
     for (const flower of both) killGroup(flower.child);
     const third = await stage.start(path, GUARD);
     const shown = await answered(third);
@@ -150,13 +181,15 @@ testWith(
   'flower',
   `${ROUNDS} times SIGKILL while Flower saves: it always starts, and with every task of the last snapshot`,
   async (t) => {
-    const { stage, path } = await goodState(t);
+    const { stage, folder, path } = await goodState(t);
     const random = new Random(SEED);
-    const folder = join(stage.folder, '.flower.snapshots');
+    const snapshots = join(folder, '.flower.snapshots');
     const seen = { repaired: 0, restored: 0, sound: 0 };
+    /** What the kills left. */
+    const left = { whole: 0, empty: 0, damaged: 0 };
     for (let round = 0; round < ROUNDS; round++) {
-      const before = await newestTasks(stage, folder);
-      const flower = await stage.start(path, GUARD);
+      const before = await newestTasks(stage, snapshots);
+      const flower = await stage.start(path, GUARD, { saveInterval: 1 });
       const shown = await answered(flower);
       const missing = before.filter((id) => !shown.has(id));
       assert.deepEqual(
@@ -171,8 +204,14 @@ testWith(
       await sleep(random.below(700));
       killGroup(flower.child);
       await flower.ended;
+      const { verdict, records } = await check(memorySource(await readFile(path)));
+      left[verdict !== 'healthy' ? 'damaged' : records.count === 0 ? 'empty' : 'whole']++;
     }
-    t.diagnostic(JSON.stringify(seen));
+    t.diagnostic(`started: ${JSON.stringify(seen)}, left: ${JSON.stringify(left)}`);
+    assert.ok(
+      left.empty + left.damaged >= 3,
+      `expected kills while Flower saves, found ${JSON.stringify(left)}`,
+    );
   },
 );
 

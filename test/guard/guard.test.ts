@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmod, copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { check } from '../../src/examine.js';
 import { memorySource } from '../../src/source/memory.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
+import { until } from '../tools/until.js';
 
 const BIN = fixture('../bin/gdbm-doctor.js');
 
@@ -231,7 +231,7 @@ testWith(
       ...outlets,
       ...node('setInterval(() => {}, 1000)'),
     ]);
-    await until(() =>
+    await until('the metrics say healthy', () =>
       readFile(file('metrics'), 'utf8').then((text) => /^gdbm_doctor_healthy\{[^}]*\} 1$/m.test(text)),
     );
     assert.equal(await readFile(file('health'), 'utf8'), 'healthy\n');
@@ -240,9 +240,12 @@ testWith(
     await copyFile(fixture('i386.db'), path);
     await copyFile(fixture('killed-shelve.db'), path);
     // Damage at rest: seen twice, then repaired.
-    await until(() => stat(`${path}.~1~`).then(() => true));
-    await until(async () => (await check(memorySource(await readFile(path)))).verdict === 'healthy');
-    await until(() =>
+    await until('a backup is there', () => stat(`${path}.~1~`).then(() => true));
+    await until(
+      'it is sound',
+      async () => (await check(memorySource(await readFile(path)))).verdict === 'healthy',
+    );
+    await until('the metrics tell of a repair', () =>
       readFile(file('metrics'), 'utf8').then((text) => /^gdbm_doctor_repairs_total\{[^}]*\} 1$/m.test(text)),
     );
     child.kill('SIGTERM');
@@ -265,16 +268,24 @@ test('a log, metrics and health that cannot be written never stop the work', asy
   assert.equal((await start(t, ['guard', path, ...nowhere, ...node('process.exitCode = 5')]).ended).code, 5);
 });
 
+testWith(
+  'mkfifo',
+  'a log file that is a pipe without a reader does not keep the guard from its end',
+  async (t) => {
+    const path = await database(t);
+    assert.equal(spawnSync('mkfifo', [`${path}.log`]).status, 0);
+    const { code } = await start(t, [
+      'guard',
+      path,
+      `--log-file=${path}.log`,
+      ...node('process.exitCode = 5'),
+    ]).ended;
+    assert.equal(code, 5);
+  },
+);
+
 test('a command that keeps no database runs as it is', async (t) => {
   const { code, stderr } = await start(t, ['guard', ...node('process.exitCode = 6')]).ended;
   assert.equal(code, 6);
   assert.match(stderr, /Name the database before the --/);
 });
-
-async function until(happened: () => Promise<boolean>): Promise<void> {
-  for (let n = 0; n < 300; n++) {
-    if (await happened().catch(() => false)) return;
-    await sleep(100);
-  }
-  throw new Error('expected it to happen in 30 s');
-}

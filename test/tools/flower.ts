@@ -1,12 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { copyFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { fixture } from './fixtures.js';
-import { temporaryFolder } from './folder.js';
+import { until } from './until.js';
 
 /** A virtual environment with Flower, celery and redis, made by .ci/run. */
 const VENV = process.env['GDBM_DOCTOR_FLOWER'] ?? '';
@@ -21,11 +20,12 @@ export interface RunningFlower {
   readonly ended: Promise<number | null>;
 }
 
-/** A Redis, a celery worker and what is needed to start Flowers beside them; all end with the test. */
+/** A Redis, a celery worker and what is needed to start Flowers beside them; all end with the stage. */
 export class Stage {
   readonly folder: string;
   readonly #env: NodeJS.ProcessEnv;
   readonly #children: ChildProcess[] = [];
+  readonly #flowers: ChildProcess[] = [];
 
   private constructor(folder: string, port: number) {
     this.folder = folder;
@@ -38,13 +38,14 @@ export class Stage {
     };
   }
 
-  static async open(t: TestContext): Promise<Stage> {
+  static async open(): Promise<Stage> {
     const port = await freePort();
-    const stage = new Stage(await temporaryFolder(t), port);
-    t.after(() => stage.#end());
+    const stage = new Stage(await mkdtemp(join(tmpdir(), 'gdbm-doctor-test-')), port);
+    // Also where the tests end early.
+    process.once('exit', () => stage.#killAll());
     await copyFile(fileURLToPath(new URL('flower.py', import.meta.url)), join(stage.folder, 'app.py'));
     stage.#spawn('redis-server', ['--port', String(port), '--save', '', '--dir', stage.folder]);
-    await until(async () => (await stage.#python('run', '0')) !== undefined);
+    await until('Redis answers', async () => (await stage.#python('run', '0')) !== undefined);
     stage.#spawn(join(VENV, 'bin/celery'), ['-A', 'app', 'worker', '-P', 'solo', '-E', '-l', 'ERROR']);
     await stage.runTasks(1);
     return stage;
@@ -68,21 +69,32 @@ export class Stage {
   }
 
   /** The command that starts a Flower which keeps its state in a file. */
-  command(path: string, port: number): string[] {
-    const options = ['--persistent=True', `--db=${path}`, '--state_save_interval=100', `--port=${port}`];
+  command(path: string, port: number, saveInterval: number): string[] {
+    const options = [
+      '--persistent=True',
+      `--db=${path}`,
+      `--state_save_interval=${saveInterval}`,
+      `--port=${port}`,
+    ];
     return [join(VENV, 'bin/celery'), '-A', 'app', 'flower', '--address=127.0.0.1', ...options];
   }
 
-  /** Starts a Flower, under guard if options of guard are given, in a process group of its own. */
+  /**
+   * Starts a Flower, under guard if options of guard are given, in a process group of its own.
+   *
+   * @param before what is to start it
+   * @param saveInterval milliseconds between its saves
+   */
   async start(
     path: string,
     guard?: readonly string[],
-    before: readonly string[] = [],
+    { before = [], saveInterval = 100 }: { before?: readonly string[]; saveInterval?: number } = {},
   ): Promise<RunningFlower> {
     const port = await freePort();
     const own = guard === undefined ? [] : [process.execPath, BIN, 'guard', ...guard, '--'];
-    const [file, ...args] = [...before, ...own, ...this.command(path, port)];
+    const [file, ...args] = [...before, ...own, ...this.command(path, port, saveInterval)];
     const child = this.#spawn(file, args);
+    this.#flowers.push(child);
     let said = '';
     for (const stream of [child.stdout!, child.stderr!]) {
       stream.setEncoding('utf8').on('data', (text: string) => (said += text));
@@ -112,7 +124,16 @@ export class Stage {
     });
   }
 
-  #end(): void {
+  endFlowers(): void {
+    for (const child of this.#flowers.splice(0)) killGroup(child);
+  }
+
+  async end(): Promise<void> {
+    this.#killAll();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  #killAll(): void {
     for (const child of this.#children) killGroup(child);
   }
 }
@@ -140,19 +161,13 @@ export async function shownTasks({ port }: RunningFlower): Promise<Map<string, u
 /** Waits until a Flower answers, and gives what it shows. */
 export async function answered(flower: RunningFlower): Promise<Map<string, unknown>> {
   let tasks: Map<string, unknown> | undefined;
-  await until(async () => (tasks = await shownTasks(flower)) !== undefined || flower.child.exitCode !== null);
+  await until(
+    'Flower answers',
+    async () => (tasks = await shownTasks(flower)) !== undefined || flower.child.exitCode !== null,
+  );
   if (tasks === undefined)
     throw new Error(`expected Flower to answer, found that it ended:\n${flower.said()}`);
   return tasks;
-}
-
-/** Waits for up to a minute until something has happened. */
-export async function until(happened: () => Promise<boolean>): Promise<void> {
-  for (let n = 0; n < 600; n++) {
-    if (await happened().catch(() => false)) return;
-    await sleep(100);
-  }
-  throw new Error('expected it to happen in a minute');
 }
 
 async function freePort(): Promise<number> {

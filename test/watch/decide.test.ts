@@ -11,6 +11,7 @@ function look(verdict: Look['verdict'], digest = '', held: boolean | null = fals
     records: 0,
     size: 1,
     profile: 'none',
+    state: '',
     usable: false,
     snapshot: null,
     snapshotTrouble: null,

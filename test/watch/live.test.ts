@@ -8,6 +8,7 @@ import { decide, NOTHING_SEEN } from '../../src/watch/decide.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { PYTHON, testWith } from '../tools/needs.js';
+import { until } from '../tools/until.js';
 import { check } from '../../src/examine.js';
 import { openFileSource } from '../../src/source/file.js';
 
@@ -85,7 +86,7 @@ testWith(
     await new Promise((resolve) => writer.once('close', resolve));
     assert.equal(answer.trim(), '0 []', 'a save failed');
     // Once the writer rests, the next look sees it sound.
-    await until(async () => (await events(`${path}.log`)).includes('clean'));
+    await until('it is seen sound', async () => (await events(`${path}.log`)).includes('clean'));
     watch.kill('SIGTERM');
     assert.equal(await new Promise((resolve) => watch.once('close', resolve)), 0);
     const happened = await events(`${path}.log`);
@@ -99,12 +100,4 @@ async function events(path: string): Promise<string[]> {
   const text = await readFile(path, 'utf8').catch(() => '');
   const lines = text.split('\n').slice(0, -1);
   return lines.map((line) => (JSON.parse(line) as { event: string }).event);
-}
-
-async function until(happened: () => Promise<boolean>): Promise<void> {
-  for (let n = 0; n < 300; n++) {
-    if (await happened()) return;
-    await sleep(100);
-  }
-  throw new Error('expected it to happen in 30 s');
 }

@@ -1,7 +1,10 @@
 import type { Argv } from 'yargs';
-import { STRUCTURES } from '../inspect.js';
 import type { Run } from '../parser.js';
 import { json, file } from './options.js';
+
+/** What can be looked at. */
+export const STRUCTURES = ['header', 'directory', 'bucket', 'avail'] as const;
+export type StructureName = (typeof STRUCTURES)[number];
 
 /** `inspect` on the command line. */
 export function inspectGrammar(parser: Argv, run: Run): Argv {

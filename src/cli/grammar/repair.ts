@@ -49,6 +49,8 @@ export function repairGrammar(parser: Argv, run: Run): Argv {
             requiresArg: true,
             describe: 'Write nothing if more is lost: a number of records or N%',
           },
+          // For watch and guard, which looked before; not for people.
+          'if-state': { type: 'string', requiresArg: true, hidden: true },
           json,
           all,
         })
@@ -81,6 +83,7 @@ export function repairGrammar(parser: Argv, run: Run): Argv {
           include: parseInclude(argv.include),
           expectKeys: parseExpectKeys(argv.expectKey),
           maxLoss: parseMaxLoss(argv.maxLoss),
+          ifState: argv.ifState,
         });
       })(),
   );

@@ -25,6 +25,8 @@ export function restoreGrammar(parser: Argv, run: Run): Argv {
           },
           lock: { type: 'boolean', default: true, describe: 'Lock it as libgdbm does; or --no-lock' },
           'dry-run': { type: 'boolean', default: false, describe: 'Only say what would be done' },
+          // For watch and guard, which looked before; not for people.
+          'if-state': { type: 'string', requiresArg: true, hidden: true },
           json,
         })
         .check(({ wait }) => wait >= 0 || 'expected --wait SECONDS of 0 or more')
@@ -42,6 +44,7 @@ export function restoreGrammar(parser: Argv, run: Run): Argv {
           lock,
           dryRun,
           json: argv.json,
+          ifState: argv.ifState,
         });
       })(),
   );
