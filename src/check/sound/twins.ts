@@ -1,9 +1,9 @@
 import type { Source } from '../../source/source.js';
 import type { BucketPass } from './bucketpass.js';
 
-/** Bits of the filter for each key, and of the whole filter at most: 16 MiB. */
+/** Bits of the filter for each key, and of the whole filter at most: 32 MiB. */
 const BITS_EACH = 32;
-const MAX_BITS = 2 ** 27;
+const MAX_BITS = 2 ** 28;
 /** Bits of a block, which one look at memory brings. */
 const BLOCK_BITS = 512;
 
