@@ -9,7 +9,7 @@ import type { Source } from '../source/source.js';
 import type { Candidate } from './candidates.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sweep } from '../source/sweep.js';
-import { nextThreeZeros } from './zeros.js';
+import { endOfZeros, nextThreeZeros } from './zeros.js';
 
 /** Runs of entries that agree on a place, at least: fewer are numbers that chance to be a bucket's offset. */
 const MIN_VOTES = 2;
@@ -54,6 +54,11 @@ export async function findDirectoryOf(
       if (width === 8) at = nextThreeZeros(bytes, at + zeros, end + zeros) - zeros;
       if (at >= end) break;
       const value = readOffset(view, at, format.layout, little);
+      if (value === 0) {
+        // Wherever an entry lies among the same zero bytes, it is zero too.
+        at = endOfZeros(bytes, at + width) - width;
+        continue;
+      }
       const run = runs[(base + at) % width];
       if (run.length > 0 && value === run.value && run.start + run.length * width === base + at) {
         run.length++;

@@ -7,7 +7,7 @@ import { BucketFilter } from './heads.js';
 import { LooseList } from './loose.js';
 import { OffsetList } from './offsets.js';
 import type { Progress } from '../source/sweep.js';
-import { joinRanges, lastPlace, sweep, uncoveredPlaces } from '../source/sweep.js';
+import { coveredPlaces, joinRanges, lastPlace, sweep, uncoveredPlaces } from '../source/sweep.js';
 
 /** What a file holds that nothing leads to. */
 export interface FoundOrphans {
@@ -19,7 +19,7 @@ export interface FoundOrphans {
 
 /**
  * Looks through a whole file, at every byte offset, for buckets and for single elements. One pass, and one more
- * through the keys for each 2^18 places at which an element may stand alone. Memory: the windows, 8 bytes for each
+ * through the keys for each 2^20 places at which an element may stand alone. Memory: the windows, 8 bytes for each
  * bucket found and 16 for each element.
  *
  * @param known ranges in which nothing is looked for, because their structures are known
@@ -47,11 +47,12 @@ export async function findOrphans(
       behind = Math.max(behind, base + heads.find(view, start, end, base, buckets));
     }
     // A bucket from the window before may reach into this one.
-    const own = [...buckets.values().subarray(Math.max(0, seen - 1))].map((offset) => ({
+    const own = Array.from(buckets.values().subarray(Math.max(0, seen - 1)), (offset) => ({
       offset,
       length: bucketSize,
     }));
-    for (const [from, to] of uncoveredPlaces(window, joinRanges([...covered, ...own]))) {
+    const near = Array.from(coveredPlaces(window, covered), ([, , range]) => range);
+    for (const [from, to] of uncoveredPlaces(window, joinRanges([...near, ...own]))) {
       elements.find(view, from, Math.min(to, lastPlace(window, size)), base, loose.waiting);
     }
     await loose.settle(false);

@@ -4,7 +4,9 @@ import { OffsetList } from './offsets.js';
 import { proveElements, readElements } from './prove.js';
 
 /** Places that wait until their keys are read in one pass through the file. */
-const BATCH = 1 << 18;
+const BATCH = 1 << 20;
+/** Bytes of keys over 64 KiB that are read in any file; in large ones a sixteenth of the file. */
+const LONG_KEYS = 64 << 20;
 /** Proved elements that are remembered at most: 16 bytes each. */
 const MAX_PROVED = 1 << 23;
 
@@ -20,7 +22,7 @@ export class LooseList {
   constructor(source: Source, format: Format) {
     this.#source = source;
     this.#format = format;
-    this.#budget = source.size;
+    this.#budget = Math.max(LONG_KEYS, source.size / 16);
   }
 
   /** Places to be looked at; push file offsets here and call {@link settle}. */
@@ -69,7 +71,7 @@ export class LooseList {
         this.#at.push(at[i]);
         this.#hashes.push(elements.hashes[i]);
       }
-      // What looks like a long key is mostly none: all of them together cost no more than reading the file once more.
+      // What looks like a long key is mostly none: all of them together cost little beside reading the file.
       const long = elements.sizes.reduce((sum, size) => sum + (size > 0xffff ? size : 0), 0);
       this.#budget = Math.max(0, this.#budget - long);
     }
