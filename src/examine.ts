@@ -1,11 +1,11 @@
 import type { CheckResult } from './check/check.js';
 import { checkDatabase, checkEmpty, checkOther } from './check/check.js';
 import type { Database } from './database/database.js';
-import { openDatabase, withDirectory } from './database/database.js';
+import { openDatabase, withDirectory, withoutDirectory } from './database/database.js';
 import { identifyOther, isDeclared } from './database/identify.js';
 import { survey } from './database/survey.js';
 import type { SearchedSurvey } from './orphans/adopt.js';
-import { adoptOrphans, isIncomplete, knownRanges } from './orphans/adopt.js';
+import { adoptOrphans, isIncomplete, isMisled, knownRanges } from './orphans/adopt.js';
 import { judgeBuckets } from './orphans/candidates.js';
 import { findDirectoryOf } from './orphans/directory.js';
 import { findOrphans } from './orphans/find.js';
@@ -69,13 +69,20 @@ export async function search(db: Database, progress?: Progress): Promise<Searche
   const first = await survey(db);
   if (!isIncomplete(first)) return { db, survey: { ...first, stale: [] } };
   const { source, format, geometry } = db;
-  const found = await findOrphans(source, format, geometry.bucketSize, knownRanges(db, first), progress);
-  if (db.directory.length > 0) return { db, survey: await adoptOrphans(db, first, found) };
+  const misled = isMisled(first);
+  const known = misled ? [] : knownRanges(db, first);
+  const found = await findOrphans(source, format, geometry.bucketSize, known, progress);
+  if (db.directory.length > 0 && !misled) return { db, survey: await adoptOrphans(db, first, found) };
   const buckets = await judgeBuckets(db, found.buckets);
   const place = await findDirectoryOf(source, format, buckets, progress);
-  if (place === undefined) return { db, survey: await adoptOrphans(db, first, found) };
-  const led = await withDirectory(db, place);
-  return { db: led, survey: await adoptOrphans(led, await survey(led), found) };
+  if (place !== undefined) {
+    const led = await withDirectory(db, place);
+    const second = await survey(led);
+    if (!isMisled(second)) return { db: led, survey: await adoptOrphans(led, second, found) };
+  }
+  // What leads astray is worth less than nothing.
+  const lost = withoutDirectory(db);
+  return { db: lost, survey: await adoptOrphans(lost, await survey(lost), found) };
 }
 
 /** A file of another kind is not searched: what it holds is its own. */
