@@ -5,7 +5,7 @@ import { openDatabase, withDirectory, withoutDirectory } from './database/databa
 import { identifyOther, isDeclared } from './database/identify.js';
 import { survey } from './database/survey.js';
 import type { SearchedSurvey } from './orphans/adopt.js';
-import { adoptOrphans, isIncomplete, isMisled, knownRanges } from './orphans/adopt.js';
+import { adoptOrphans, atHome, isIncomplete, isMisled, knownRanges } from './orphans/adopt.js';
 import { judgeBuckets } from './orphans/candidates.js';
 import { findDirectoryOf } from './orphans/directory.js';
 import { findOrphans } from './orphans/find.js';
@@ -74,11 +74,12 @@ export async function search(db: Database, progress?: Progress): Promise<Searche
   const found = await findOrphans(source, format, geometry.bucketSize, known, progress);
   if (db.directory.length > 0 && !misled) return { db, survey: await adoptOrphans(db, first, found) };
   const buckets = await judgeBuckets(db, found.buckets);
-  const place = await findDirectoryOf(source, format, buckets, progress);
+  const place = await findDirectoryOf(source, format, buckets, geometry.blockSize, progress);
   if (place !== undefined) {
     const led = await withDirectory(db, place);
     const second = await survey(led);
-    if (!isMisled(second)) return { db: led, survey: await adoptOrphans(led, second, found) };
+    if (!isMisled(second) && atHome(second) > atHome(first))
+      return { db: led, survey: await adoptOrphans(led, second, found) };
   }
   // What leads astray is worth less than nothing.
   const lost = withoutDirectory(db);

@@ -24,6 +24,12 @@ export interface SearchedSurvey extends Survey {
 /** A bucket with fewer of its keys is behind every other one. */
 const ENOUGH_PROVED = 0.25;
 
+/**
+ * With fewer it is behind those with more: of two files whose blocks were mixed the one with fewer blocks here has fewer
+ * of its buckets' keys, and an old bucket has those that were not moved since.
+ */
+const MOSTLY_PROVED = 0.6;
+
 /** With fewer elements the bits that they share are chance. */
 const FEW = 3;
 
@@ -156,7 +162,7 @@ function holdDamaged(
 function rank(candidates: readonly Candidate[], free: FreeSpace, bucketSize: number): Candidate[] {
   const worth = candidates.map((candidate) => ({
     candidate,
-    proved: candidate.proved >= ENOUGH_PROVED ? 1 : 0,
+    proved: candidate.proved < ENOUGH_PROVED ? 0 : candidate.proved < MOSTLY_PROVED ? 1 : 2,
     used: free.covers(candidate.site.offset, bucketSize) ? 0 : 1,
     // Of few elements the shared bits say little; still the deeper one is more likely the newer one.
     depth:
