@@ -12,6 +12,7 @@ import { judgeBuckets, judgeFragment } from './candidates.js';
 import type { FoundOrphans } from './find.js';
 import { joinFragments } from './fragments.js';
 import { FreeSpace, holdsAny } from './free.js';
+import { RecordsInUse } from './inuse.js';
 import { refutedEntries } from './refuted.js';
 import { elementsStart, readElements } from './prove.js';
 
@@ -59,7 +60,8 @@ export async function adoptOrphans(
   );
   const free = await FreeSpace.read(db, settled);
   const refuted = await refutedEntries(db, survey, settled);
-  const ranked = rank([...sound, ...fragments.map(judgeFragment)], free, geometry.bucketSize);
+  const inUse = await RecordsInUse.read(db, settled);
+  const ranked = await rank([...sound, ...fragments.map(judgeFragment)], free, inUse, geometry.bucketSize);
 
   const sites: BucketSite[] = [...survey.sites];
   const stale: BucketSite[] = [];
@@ -159,11 +161,19 @@ function holdDamaged(
   return held;
 }
 
-function rank(candidates: readonly Candidate[], free: FreeSpace, bucketSize: number): Candidate[] {
-  const worth = candidates.map((candidate) => ({
+async function rank(
+  candidates: readonly Candidate[],
+  free: FreeSpace,
+  inUse: RecordsInUse,
+  bucketSize: number,
+): Promise<Candidate[]> {
+  const contradicted: boolean[] = [];
+  for (const { site } of candidates) contradicted.push(await inUse.isContradicted(site));
+  const worth = candidates.map((candidate, n) => ({
     candidate,
     proved: candidate.proved < ENOUGH_PROVED ? 0 : candidate.proved < MOSTLY_PROVED ? 1 : 2,
     used: free.covers(candidate.site.offset, bucketSize) ? 0 : 1,
+    consistent: contradicted[n] ? 0 : 1,
     // Of few elements the shared bits say little; still the deeper one is more likely the newer one.
     depth:
       candidate.range?.bits ??
@@ -173,6 +183,7 @@ function rank(candidates: readonly Candidate[], free: FreeSpace, bucketSize: num
     (a, b) =>
       b.proved - a.proved ||
       b.used - a.used ||
+      b.consistent - a.consistent ||
       b.depth - a.depth ||
       b.candidate.proved - a.candidate.proved ||
       a.candidate.site.offset - b.candidate.site.offset,
