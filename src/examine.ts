@@ -72,14 +72,18 @@ export async function search(db: Database, progress?: Progress): Promise<Searche
   const misled = isMisled(first);
   const known = misled ? [] : knownRanges(db, first);
   const found = await findOrphans(source, format, geometry.bucketSize, known, progress);
-  if (db.directory.length > 0 && !misled) return { db, survey: await adoptOrphans(db, first, found) };
+  const led = db.directory.length > 0 && !misled;
+  if (led && atHome(first) > 0) return { db, survey: await adoptOrphans(db, first, found) };
   const buckets = await judgeBuckets(db, found.buckets);
+  const proved = buckets.filter(({ site, proved }) => site.used > 0 && proved >= BELIEVED).length;
+  // Numbers that are no directory lead to few places, and to no bucket.
+  if (led && proved <= first.sites.length) return { db, survey: await adoptOrphans(db, first, found) };
   const place = await findDirectoryOf(source, format, buckets, geometry.blockSize, progress);
   if (place !== undefined) {
-    const led = await withDirectory(db, place);
-    const second = await survey(led);
+    const other = await withDirectory(db, place);
+    const second = await survey(other);
     if (!isMisled(second) && atHome(second) > atHome(first))
-      return { db: led, survey: await adoptOrphans(led, second, found) };
+      return { db: other, survey: await adoptOrphans(other, second, found) };
   }
   // What leads astray is worth less than nothing.
   const lost = withoutDirectory(db);

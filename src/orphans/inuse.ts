@@ -10,8 +10,12 @@ const LEAST_GRANULE = 8;
 /** Of a longer record only so many bytes count, so that a wrong size does little. */
 const LOOKED_AT = 4096;
 
+/** Records of a bucket that lie on others', at least, and of how many one at least. */
+const FEW = 2;
+const MOST = 8;
+
 /**
- * Where the records of buckets in force are. No two such buckets share a byte, so a bucket most of whose records lie on
+ * Where the records of buckets in force are. No two such buckets share a byte, so a bucket with several records on
  * theirs is an old one, or one of another file. Memory: a bit for each 8 bytes of the file, in larger files for more, so
  * that it is never over 32 MiB.
  */
@@ -39,7 +43,7 @@ export class RecordsInUse {
     return inUse;
   }
 
-  /** Whether more than half of a bucket's records lie on those of others. */
+  /** Whether more of a bucket's records lie on those of others than a wrong element or two make. */
   async isContradicted(site: BucketSite): Promise<boolean> {
     const bucket = await readSite(this.db, site);
     let looked = 0;
@@ -54,7 +58,7 @@ export class RecordsInUse {
         break;
       }
     }
-    return taken * 2 > looked;
+    return taken >= FEW && taken * MOST > looked;
   }
 
   /** The granules that lie whole inside an element's record: from the first to before the last; none of a free one. */
