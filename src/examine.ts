@@ -3,11 +3,11 @@ import { checkDatabase, checkEmpty, checkOther } from './check/check.js';
 import type { ProvedCheck } from './check/proved.js';
 import { checkProved } from './check/proved.js';
 import type { Database } from './database/database.js';
-import { openDatabase, withDirectory } from './database/database.js';
+import { openDatabase, withDirectory, withoutDirectory } from './database/database.js';
 import { identifyOther, isDeclared } from './database/identify.js';
 import { survey } from './database/survey.js';
 import type { SearchedSurvey } from './orphans/adopt.js';
-import { adoptOrphans, isIncomplete, knownRanges } from './orphans/adopt.js';
+import { adoptOrphans, atHome, isIncomplete, isMisled, knownRanges } from './orphans/adopt.js';
 import { judgeBuckets } from './orphans/candidates.js';
 import { findDirectoryOf } from './orphans/directory.js';
 import { findOrphans } from './orphans/find.js';
@@ -71,13 +71,25 @@ export async function search(db: Database, progress?: Progress): Promise<Searche
   const first = await survey(db);
   if (!isIncomplete(first)) return { db, survey: { ...first, stale: [] } };
   const { source, format, geometry } = db;
-  const found = await findOrphans(source, format, geometry.bucketSize, knownRanges(db, first), progress);
-  if (db.directory.length > 0) return { db, survey: await adoptOrphans(db, first, found) };
+  const misled = isMisled(first);
+  const known = misled ? [] : knownRanges(db, first);
+  const found = await findOrphans(source, format, geometry.bucketSize, known, progress);
+  const led = db.directory.length > 0 && !misled;
+  if (led && atHome(first) > 0) return { db, survey: await adoptOrphans(db, first, found) };
   const buckets = await judgeBuckets(db, found.buckets);
-  const place = await findDirectoryOf(source, format, buckets, progress);
-  if (place === undefined) return { db, survey: await adoptOrphans(db, first, found) };
-  const led = await withDirectory(db, place);
-  return { db: led, survey: await adoptOrphans(led, await survey(led), found) };
+  const proved = buckets.filter(({ site, proved }) => site.used > 0 && proved >= BELIEVED).length;
+  // Numbers that are no directory lead to few places, and to no bucket.
+  if (led && proved <= first.sites.length) return { db, survey: await adoptOrphans(db, first, found) };
+  const place = await findDirectoryOf(source, format, buckets, geometry.blockSize, progress);
+  if (place !== undefined) {
+    const other = await withDirectory(db, place);
+    const second = await survey(other);
+    if (!isMisled(second) && atHome(second) > atHome(first))
+      return { db: other, survey: await adoptOrphans(other, second, found) };
+  }
+  // What leads astray is worth less than nothing.
+  const lost = withoutDirectory(db);
+  return { db: lost, survey: await adoptOrphans(lost, await survey(lost), found) };
 }
 
 /** A file of another kind is not searched: what it holds is its own. */

@@ -65,6 +65,15 @@ export async function withDirectory(db: Database, place: DirectoryPlace): Promis
   return { ...db, geometry, directory: await readDirectory(db.source, db.format, geometry) };
 }
 
+/** The same database as if its directory were lost. */
+export function withoutDirectory(db: Database): Database {
+  return {
+    ...db,
+    geometry: { ...db.geometry, directory: undefined },
+    directory: new Float64Array(0),
+  };
+}
+
 async function readExtendedHeader(source: Source, format: Format): Promise<ExtendedHeader | undefined> {
   const at = extendedHeaderOffset(format.layout);
   const { size } = extendedHeaderStruct(format.layout);

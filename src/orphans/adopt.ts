@@ -12,6 +12,8 @@ import { judgeBuckets, judgeFragment } from './candidates.js';
 import type { FoundOrphans } from './find.js';
 import { joinFragments } from './fragments.js';
 import { FreeSpace, holdsAny } from './free.js';
+import { RecordsInUse } from './inuse.js';
+import { refutedEntries } from './refuted.js';
 import { elementsStart, readElements } from './prove.js';
 
 /** A survey with the buckets that a scan found. */
@@ -22,6 +24,12 @@ export interface SearchedSurvey extends Survey {
 
 /** A bucket with fewer of its keys is behind every other one. */
 const ENOUGH_PROVED = 0.25;
+
+/**
+ * With fewer it is behind those with more: of two files whose blocks were mixed the one with fewer blocks here has fewer
+ * of its buckets' keys, and an old bucket has those that were not moved since.
+ */
+const MOSTLY_PROVED = 0.6;
 
 /** With fewer elements the bits that they share are chance. */
 const FEW = 3;
@@ -51,7 +59,9 @@ export async function adoptOrphans(
     (site, i) => site.state === 'sound' && survey.siteOfSlot[site.ownFirst] === i,
   );
   const free = await FreeSpace.read(db, settled);
-  const ranked = rank([...sound, ...fragments.map(judgeFragment)], free, geometry.bucketSize);
+  const refuted = await refutedEntries(db, survey, settled);
+  const inUse = await RecordsInUse.read(db, settled);
+  const ranked = await rank([...sound, ...fragments.map(judgeFragment)], free, inUse, geometry.bucketSize);
 
   const sites: BucketSite[] = [...survey.sites];
   const stale: BucketSite[] = [];
@@ -61,17 +71,35 @@ export async function adoptOrphans(
     const index = site.state === 'sound' ? known.get(site.offset) : undefined;
     const adopted =
       range !== undefined &&
-      !isElsewhere(db, site, range) &&
+      !isElsewhere(db, site, range, refuted) &&
       survey.claims.claim(range, index ?? sites.length);
     if (index !== undefined) continue;
     if (adopted) sites.push(site);
     else if (site.state === 'headless' && range === undefined) {
-      const split = await partFragment(db, site, free);
+      const split = await partFragment(db, site, free, refuted);
       if (split.open.length > 0) sites.push({ ...site, elements: split.open });
       if (split.old.length > 0) stale.push({ ...site, elements: split.old });
     } else stale.push(site);
   }
   return { ...survey, sites, stale };
+}
+
+/**
+ * Whether most of the sound buckets that the directory leads to say that they belong to other slots: then it is another
+ * directory than the one in force, or it is read from a wrong place.
+ */
+export function isMisled(survey: Survey): boolean {
+  const sound = survey.sites.filter(({ state }) => state === 'sound').length;
+  return 2 * atHome(survey) < sound;
+}
+
+/** How many buckets have a slot that leads to them and is their own. */
+export function atHome(survey: Survey): number {
+  const settled = new Set<number>();
+  for (let slot = 0; slot < survey.siteOfSlot.length; slot++) {
+    if (isSettled(survey, slot)) settled.add(survey.siteOfSlot[slot]);
+  }
+  return settled.size;
 }
 
 /** Where what the directory leads to is, so that nothing is looked for there. */
@@ -133,11 +161,19 @@ function holdDamaged(
   return held;
 }
 
-function rank(candidates: readonly Candidate[], free: FreeSpace, bucketSize: number): Candidate[] {
-  const worth = candidates.map((candidate) => ({
+async function rank(
+  candidates: readonly Candidate[],
+  free: FreeSpace,
+  inUse: RecordsInUse,
+  bucketSize: number,
+): Promise<Candidate[]> {
+  const contradicted: boolean[] = [];
+  for (const { site } of candidates) contradicted.push(await inUse.isContradicted(site));
+  const worth = candidates.map((candidate, n) => ({
     candidate,
-    proved: candidate.proved >= ENOUGH_PROVED ? 1 : 0,
+    proved: candidate.proved < ENOUGH_PROVED ? 0 : candidate.proved < MOSTLY_PROVED ? 1 : 2,
     used: free.covers(candidate.site.offset, bucketSize) ? 0 : 1,
+    consistent: contradicted[n] ? 0 : 1,
     // Of few elements the shared bits say little; still the deeper one is more likely the newer one.
     depth:
       candidate.range?.bits ??
@@ -147,6 +183,7 @@ function rank(candidates: readonly Candidate[], free: FreeSpace, bucketSize: num
     (a, b) =>
       b.proved - a.proved ||
       b.used - a.used ||
+      b.consistent - a.consistent ||
       b.depth - a.depth ||
       b.candidate.proved - a.candidate.proved ||
       a.candidate.site.offset - b.candidate.site.offset,
@@ -158,7 +195,12 @@ function rank(candidates: readonly Candidate[], free: FreeSpace, bucketSize: num
  * Whether directory entries that may be right lead elsewhere: they know a bucket that is lost, and this one is an old
  * one. A whole bucket with just the range of its entries may itself have been moved, which its head says.
  */
-function isElsewhere(db: Database, site: BucketSite, range: HashRange): boolean {
+function isElsewhere(
+  db: Database,
+  site: BucketSite,
+  range: HashRange,
+  refuted: ReadonlySet<number>,
+): boolean {
   const slots = db.directory.length;
   if (slots === 0) return false;
   const first = range.first / (HASH_RANGE / slots);
@@ -166,7 +208,7 @@ function isElsewhere(db: Database, site: BucketSite, range: HashRange): boolean 
   let seen: number | undefined;
   for (let slot = Math.floor(first); slot < first + count; slot++) {
     const entry = db.directory[slot];
-    if (!mayLead(db, entry)) continue;
+    if (!mayLead(db, entry) || refuted.has(entry)) continue;
     if (seen !== undefined && entry !== seen) return true;
     seen = entry;
   }
@@ -189,6 +231,7 @@ async function partFragment(
   db: Database,
   site: BucketSite,
   free: FreeSpace,
+  refuted: ReadonlySet<number>,
 ): Promise<{ open: number[]; old: number[] }> {
   const parts = { open: [] as number[], old: [] as number[] };
   const bits = Math.log2(db.directory.length);
@@ -197,7 +240,7 @@ async function partFragment(
   const { hashes } = await readElements(db.source, db.format, at);
   for (const [i, offset] of at.entries()) {
     const entry = db.directory.length === 0 ? Number.NaN : db.directory[slotOf(hashes[i], bits)];
-    const elsewhere = mayLead(db, entry) && entry !== site.offset;
+    const elsewhere = mayLead(db, entry) && !refuted.has(entry) && entry !== site.offset;
     (elsewhere || free.covers(offset, size) ? parts.old : parts.open).push(offset);
   }
   return parts;

@@ -9,7 +9,7 @@ import type { Source } from '../source/source.js';
 import type { Candidate } from './candidates.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sweep } from '../source/sweep.js';
-import { nextThreeZeros } from './zeros.js';
+import { endOfZeros, nextThreeZeros } from './zeros.js';
 
 /** Runs of entries that agree on a place, at least: fewer are numbers that chance to be a bucket's offset. */
 const MIN_VOTES = 2;
@@ -24,12 +24,14 @@ const FILTER_BITS = 16;
  * found even if half of it is lost. A doubling leaves the old one behind, half as large: one that is too small for the
  * deepest bucket is such.
  *
+ * @param least the lowest file offset that it may have: the header's block is before it
  * @returns undefined where fewer than two buckets' entries agree
  */
 export async function findDirectoryOf(
   source: Source,
   format: Format,
   buckets: readonly Candidate[],
+  least: number,
   progress?: Progress,
 ): Promise<DirectoryPlace | undefined> {
   const ranges = new Map<number, HashRange>();
@@ -40,7 +42,7 @@ export async function findDirectoryOf(
     filter[filterIndex(site.offset)] = 1;
   }
   const width = offsetSize(format.layout);
-  const votes = new Votes(source.size, width);
+  const votes = new Votes(least, source.size, width);
   const little = format.byteOrder === 'little';
   const zeros = little ? 5 : 0;
   // Entries lie `width` bytes apart, so each remainder of the offset is a lane of its own.
@@ -54,6 +56,11 @@ export async function findDirectoryOf(
       if (width === 8) at = nextThreeZeros(bytes, at + zeros, end + zeros) - zeros;
       if (at >= end) break;
       const value = readOffset(view, at, format.layout, little);
+      if (value === 0) {
+        // Wherever an entry lies among the same zero bytes, it is zero too.
+        at = endOfZeros(bytes, at + width) - width;
+        continue;
+      }
       const run = runs[(base + at) % width];
       if (run.length > 0 && value === run.value && run.start + run.length * width === base + at) {
         run.length++;
@@ -83,6 +90,7 @@ class Votes {
   readonly #counts = new Map<string, { place: DirectoryPlace; runs: number }>();
 
   constructor(
+    readonly least: number,
     readonly fileSize: number,
     readonly width: number,
   ) {}
@@ -92,7 +100,7 @@ class Votes {
     if (!Number.isInteger(bits) || bits < MIN_DIRECTORY_BITS || bits > MAX_DIRECTORY_BITS) return;
     const slot = first / (HASH_RANGE / 2 ** bits);
     const offset = start - slot * this.width;
-    if (offset <= 0 || offset + 2 ** bits * this.width > this.fileSize) return;
+    if (offset < this.least || offset + 2 ** bits * this.width > this.fileSize) return;
     const name = `${offset} ${bits}`;
     const count = this.#counts.get(name) ?? { place: { offset, bits }, runs: 0 };
     this.#counts.set(name, count);

@@ -3,7 +3,7 @@ import { hashKey } from '../format/hash.js';
 import { headerStruct } from '../format/header.js';
 import type { ByteOrder, Layout } from '../format/layout.js';
 import { member } from '../format/struct.js';
-import type { OffsetList } from './offsets.js';
+import type { CandidateList } from './candidatelist.js';
 import { endOfZeros, nextThreeZeros, nextTwoZeros } from './zeros.js';
 
 /** Keys so long are only believed of elements whose pointer has 64 bits, most of which must be zero. */
@@ -25,6 +25,7 @@ export class ElementFilter {
   /** The half of the pointer that counts 4 GiB, and the other one. */
   readonly #high: number;
   readonly #low: number;
+  readonly #keyStart: number;
   readonly #keySize: number;
   readonly #dataSize: number;
   /** Where bytes of every element are zero: three in a row if its pointer has 64 bits, else two. */
@@ -42,6 +43,7 @@ export class ElementFilter {
     this.#wide = layout.offsetBits === 64;
     this.#high = this.#wide && this.#little ? pointer + 4 : pointer;
     this.#low = this.#wide && !this.#little ? pointer + 4 : pointer;
+    this.#keyStart = member(struct, 'key_start').offset;
     this.#keySize = member(struct, 'key_size').offset;
     this.#dataSize = member(struct, 'data_size').offset;
     // The first bytes of the pointer's high half or, where it has none, those of the key's size.
@@ -56,9 +58,9 @@ export class ElementFilter {
    * @param from the first place, in bytes from the window's start
    * @param to the place after the last
    * @param base file offset of the window
-   * @param found gets file offsets
+   * @param found gets what stands there
    */
-  find(view: DataView, from: number, to: number, base: number, found: OffsetList): void {
+  find(view: DataView, from: number, to: number, base: number, found: CandidateList): void {
     const little = this.#little;
     const wide = this.#wide;
     const highAt = this.#high;
@@ -88,7 +90,7 @@ export class ElementFilter {
       if (keySize < 0 || dataSize < 0 || pointer + keySize + dataSize > this.#fileSize) continue;
       if (keySize === 0 && hash !== EMPTY_HASH) continue;
       if (!wide && keySize >= LONG_KEY_32) continue;
-      found.push(base + at);
+      found.push(base + at, hash, pointer, keySize, view.getUint32(at + this.#keyStart));
     }
   }
 }

@@ -7,7 +7,7 @@ import { BucketFilter } from './heads.js';
 import { LooseList } from './loose.js';
 import { OffsetList } from './offsets.js';
 import type { Progress } from '../source/sweep.js';
-import { joinRanges, lastPlace, sweep, uncoveredPlaces } from '../source/sweep.js';
+import { coveredPlaces, joinRanges, lastPlace, sweep, uncoveredPlaces } from '../source/sweep.js';
 
 /** What a file holds that nothing leads to. */
 export interface FoundOrphans {
@@ -19,8 +19,9 @@ export interface FoundOrphans {
 
 /**
  * Looks through a whole file, at every byte offset, for buckets and for single elements. One pass, and one more
- * through the keys for each 2^18 places at which an element may stand alone. Memory: the windows, 8 bytes for each
- * bucket found and 16 for each element.
+ * through the keys for each 2^20 places at which an element may stand alone. Memory, whatever the file's size: the
+ * windows, 80 MiB at most for the places that wait and the reading of their keys, 16 bytes for each of at most 2^23
+ * elements; and 8 bytes for each bucket.
  *
  * @param known ranges in which nothing is looked for, because their structures are known
  */
@@ -35,7 +36,7 @@ export async function findOrphans(
   const elements = new ElementFilter(format.layout, format.byteOrder, source.size);
   const covered = joinRanges(known);
   const buckets = new OffsetList();
-  const loose = new LooseList(source, format);
+  const loose = new LooseList(source);
   const { size } = elementStruct(format.layout);
   let behind = 0;
   for await (const window of sweep(source, bucketSize, progress)) {
@@ -47,11 +48,12 @@ export async function findOrphans(
       behind = Math.max(behind, base + heads.find(view, start, end, base, buckets));
     }
     // A bucket from the window before may reach into this one.
-    const own = [...buckets.values().subarray(Math.max(0, seen - 1))].map((offset) => ({
+    const own = Array.from(buckets.values().subarray(Math.max(0, seen - 1)), (offset) => ({
       offset,
       length: bucketSize,
     }));
-    for (const [from, to] of uncoveredPlaces(window, joinRanges([...covered, ...own]))) {
+    const near = Array.from(coveredPlaces(window, covered), ([, , range]) => range);
+    for (const [from, to] of uncoveredPlaces(window, joinRanges([...near, ...own]))) {
       elements.find(view, from, Math.min(to, lastPlace(window, size)), base, loose.waiting);
     }
     await loose.settle(false);

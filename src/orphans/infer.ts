@@ -80,7 +80,7 @@ async function proveSome(source: Source, progress?: Progress): Promise<ProvedSom
   for (const layouts of [[LAYOUT_64, LAYOUT_64_PACKED], [LAYOUT_32]]) {
     for (const byteOrder of ['little', 'big'] as const) {
       const filter = new ElementFilter(layouts[0], byteOrder, source.size);
-      const loose = new LooseList(source, { layout: layouts[0], byteOrder, variant: 'standard' });
+      const loose = new LooseList(source);
       kinds.push({ byteOrder, layouts, loose, filter });
     }
   }

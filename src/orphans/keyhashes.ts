@@ -1,6 +1,7 @@
 import { hashKey, isPortableKey, KeyHasher } from '../format/hash.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
+import { readInOrder } from './readinorder.js';
 
 /** Ranges that may be keys, as lists that go together. */
 export interface KeyRanges {
@@ -26,9 +27,6 @@ export interface KeyHashes {
 const SHORT = 64;
 /** Keys up to so many bytes are read with their neighbours. */
 const SMALL = 64 * 1024;
-/** Neighbours closer than this are read together. */
-const MAX_GAP = 16 * 1024;
-const MAX_READ = 1 << 20;
 /** Offsets and indexes share a number while they are sorted: 2^31 steps of offset, 2^22 indexes. */
 const INDEX_LIMIT = 2 ** 22;
 const OFFSET_STEPS = 2 ** 31;
@@ -48,18 +46,13 @@ export async function hashRanges(source: Source, ranges: KeyRanges, budget: numb
   };
   const order = orderOf(offsets.subarray(0, length), source.size);
   const long: number[] = [];
-  await readInOrder(
-    source,
-    offsets,
-    (n) => Math.min(sizes[n], SHORT),
-    order,
-    (n, bytes) => {
-      if (sizes[n] <= SHORT) hash(n, bytes);
-      else if (starts === undefined || mayBeKey(bytes, starts[n], sizes[n])) long.push(n);
-    },
-  );
+  const sizeOf = (n: number) => Math.min(sizes[n], SHORT);
+  await readInOrder(source, { offsets, sizeOf, order }, (n, bytes) => {
+    if (sizes[n] <= SHORT) hash(n, bytes);
+    else if (starts === undefined || mayBeKey(bytes, starts[n], sizes[n])) long.push(n);
+  });
   const small = long.filter((n) => sizes[n] <= SMALL);
-  await readInOrder(source, offsets, (n) => sizes[n], small, hash);
+  await readInOrder(source, { offsets, sizeOf: (n) => sizes[n], order: small }, hash);
   for (const n of long) {
     if (sizes[n] <= SMALL || sizes[n] > budget) continue;
     budget -= sizes[n];
@@ -75,35 +68,6 @@ export async function hashRanges(source: Source, ranges: KeyRanges, budget: numb
 function mayBeKey(bytes: Uint8Array, start: number, size: number): boolean {
   const found = ((bytes[0] << 24) | (bytes[1] << 16) | (bytes[2] << 8) | bytes[3]) >>> 0;
   return found === start && (size <= SMALL || bytes.some((byte) => byte !== 0));
-}
-
-/** Reads ranges in an order that is nearly that of their offsets, neighbours together. */
-async function readInOrder(
-  source: Source,
-  offsets: Float64Array,
-  sizeOf: (index: number) => number,
-  order: ArrayLike<number>,
-  visit: (index: number, bytes: Uint8Array) => void,
-): Promise<void> {
-  for (let i = 0; i < order.length;) {
-    // Sorted by steps of offset, so that the first may not be the lowest.
-    let start = offsets[order[i]];
-    let end = start + sizeOf(order[i]);
-    let j = i + 1;
-    for (; j < order.length; j++) {
-      const offset = offsets[order[j]];
-      const low = Math.min(start, offset);
-      const high = Math.max(end, offset + sizeOf(order[j]));
-      if (offset > end + MAX_GAP || high - low > MAX_READ) break;
-      start = low;
-      end = high;
-    }
-    const bytes = await source.read(start, end - start);
-    for (; i < j; i++) {
-      const at = offsets[order[i]] - start;
-      visit(order[i], bytes.subarray(at, at + sizeOf(order[i])));
-    }
-  }
 }
 
 /** Indexes in order of their offsets, which need not be exact: near ones may change places. */

@@ -1,30 +1,30 @@
-import type { Format } from '../format/format.js';
 import type { Source } from '../source/source.js';
+import { CandidateList } from './candidatelist.js';
 import { OffsetList } from './offsets.js';
-import { proveElements, readElements } from './prove.js';
+import { proveElements } from './prove.js';
 
-/** Places that wait until their keys are read in one pass through the file. */
-const BATCH = 1 << 18;
+/** Places that wait until their keys are read in one pass through the file: 28 bytes each. */
+const BATCH = 1 << 20;
+/** Bytes of keys over 64 KiB that are read in any file; in large ones a sixteenth of the file. */
+const LONG_KEYS = 64 << 20;
 /** Proved elements that are remembered at most: 16 bytes each. */
 const MAX_PROVED = 1 << 23;
 
 /** Collects places at which an element may stand and keeps those whose key gives their hash. */
 export class LooseList {
   readonly #source: Source;
-  readonly #format: Format;
-  readonly #waiting = new OffsetList();
+  readonly #waiting = new CandidateList();
   readonly #at = new OffsetList();
   readonly #hashes = new OffsetList();
   #budget: number;
 
-  constructor(source: Source, format: Format) {
+  constructor(source: Source) {
     this.#source = source;
-    this.#format = format;
-    this.#budget = source.size;
+    this.#budget = Math.max(LONG_KEYS, source.size / 16);
   }
 
-  /** Places to be looked at; push file offsets here and call {@link settle}. */
-  get waiting(): OffsetList {
+  /** Places to be looked at; push them here and call {@link settle}. */
+  get waiting(): CandidateList {
     return this.#waiting;
   }
 
@@ -63,13 +63,12 @@ export class LooseList {
   async settle(last: boolean): Promise<void> {
     if (this.#waiting.length < BATCH && !last) return;
     for (let from = 0; from < this.#waiting.length && !this.isFull; from += BATCH) {
-      const at = this.#waiting.values().slice(from, from + BATCH);
-      const elements = await readElements(this.#source, this.#format, at);
+      const elements = this.#waiting.part(from, from + BATCH);
       for (const i of await proveElements(this.#source, elements, this.#budget)) {
-        this.#at.push(at[i]);
+        this.#at.push(elements.at[i]);
         this.#hashes.push(elements.hashes[i]);
       }
-      // What looks like a long key is mostly none: all of them together cost no more than reading the file once more.
+      // What looks like a long key is mostly none: all of them together cost little beside reading the file.
       const long = elements.sizes.reduce((sum, size) => sum + (size > 0xffff ? size : 0), 0);
       this.#budget = Math.max(0, this.#budget - long);
     }

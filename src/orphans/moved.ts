@@ -5,6 +5,7 @@ import { KEY_START } from '../format/bucket.js';
 import { Rearrangement } from '../source/rearranged.js';
 import type { WantedKey } from './locate.js';
 import { locateKeys, MAX_LOCATED, MIN_LOCATED } from './locate.js';
+import { hasMisfit } from './misfits.js';
 import type { Progress } from '../source/sweep.js';
 
 /** Keys that are looked for, at most. */
@@ -28,6 +29,7 @@ export async function findMoved(
   survey: Survey,
   progress?: Progress,
 ): Promise<Rearrangement | undefined> {
+  if (!(await hasMisfit(db, survey))) return undefined;
   const { source, geometry } = db;
   const { blockSize } = geometry;
   const blockOf = (offset: number) => Math.floor(offset / blockSize);

@@ -1,9 +1,9 @@
 import { BucketView, elementStruct } from '../format/bucket.js';
 import type { Format } from '../format/format.js';
-import { gather } from '../source/gather.js';
 import type { Source } from '../source/source.js';
 import type { KeyRanges } from './keyhashes.js';
 import { hashRanges } from './keyhashes.js';
+import { readInOrder } from './readinorder.js';
 
 /** Elements that stand alone, as lists that go together. */
 export interface LooseElements extends KeyRanges {
@@ -14,7 +14,7 @@ export interface LooseElements extends KeyRanges {
   readonly starts: Uint32Array;
 }
 
-/** Reads the elements that stand at places of a file; each must be whole inside it. */
+/** Reads the elements that stand at places of a file; each must be whole inside it, and the places in order. */
 export async function readElements(source: Source, format: Format, at: Float64Array): Promise<LooseElements> {
   const { size } = elementStruct(format.layout);
   const length = at.length;
@@ -23,11 +23,11 @@ export async function readElements(source: Source, format: Format, at: Float64Ar
   const sizes = new Int32Array(length);
   const starts = new Uint32Array(length);
   const first = elementsStart(format);
-  const ranges = Array.from(at, (offset) => ({ offset, length: size }));
   // A bucket of one element, so that the fields are read where the bucket's reader has them.
   const bytes = new Uint8Array(first + size);
   const one = new BucketView(bytes, format, 1);
-  await gather(source, ranges, (i, element) => {
+  const order = Uint32Array.from(at, (_, i) => i);
+  await readInOrder(source, { offsets: at, sizeOf: () => size, order }, (i, element) => {
     bytes.set(element, first);
     hashes[i] = one.hash(0);
     offsets[i] = one.dataPointer(0);

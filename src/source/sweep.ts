@@ -2,7 +2,10 @@ import type { Range } from './gather.js';
 import type { Source } from './source.js';
 
 /** Bytes looked at a time, at least; a window must also hold a bucket. */
-const CHUNK = 1 << 20;
+const CHUNK = 1 << 18;
+
+/** Bytes after which the progress is told again. */
+const TELL_EVERY = 1 << 20;
 
 /** A piece of a file to look for structures in. */
 export interface Window {
@@ -19,8 +22,8 @@ export type Progress = (doneBytes: number, allBytes: number) => void;
 
 /**
  * A file in windows that overlap so that each structure of up to `longest` bytes lies whole in one. Where only some
- * places are looked at, `within` has them, sorted, and windows without any are not read. Memory: two windows of a MiB
- * and of the longest structure.
+ * places are looked at, `within` has them, sorted, and windows without any are not read. Memory: two windows of 256 KiB,
+ * or of twice the longest structure if that is more; larger ones are slower, as a processor's cache does not hold them.
  */
 export async function* sweep(
   source: Source,
@@ -29,8 +32,12 @@ export async function* sweep(
   within?: readonly Range[],
 ): AsyncGenerator<Window> {
   const step = Math.max(CHUNK, longest);
+  let told = -TELL_EVERY;
   for (let base = 0; base < source.size; base += step) {
-    progress(base, source.size);
+    if (base - told >= TELL_EVERY) {
+      progress(base, source.size);
+      told = base;
+    }
     if (within !== undefined && coveredPlaces({ base, places: step }, within).next().done) continue;
     const bytes = await source.read(base, Math.min(step + longest, source.size - base));
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

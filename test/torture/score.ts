@@ -91,6 +91,8 @@ function inventionsOf(intact: Intact, damaged: Damaged, keys: readonly string[])
       const known = isAbsenceKnown(intact, damaged, key);
       return { key, from: known ? 'resurrected' : 'resurrected unknowing' };
     }
+    // The other file's own deleted records come with its old buckets.
+    if (other?.history.has(key) && !other.records.has(key)) return { key, from: 'foreign' };
     if (!other?.records.has(key)) return { key, from: hasTwin(intact, key) ? 'twin' : 'never stored' };
     return { key, from: isWhole(key) ? 'foreign whole' : 'foreign' };
   });

@@ -1,7 +1,7 @@
 /**
  * Tortures `repair` and `gdbmtool recover` side by side and prints what came back.
  *
- *     node --import tsx test/torture/table.ts [--seed N] [--runs N] [--write]
+ *     npm run torture -- [--seed N] [--runs N] [--write]
  *
  * With `--write` the tables go into docs/torture.md.
  */
@@ -48,8 +48,8 @@ const MINI = { seed: seedFor('table'), records: 700, maxValue: 300, blockSize: 5
 async function sideBySide(): Promise<string[]> {
   const real = await Promise.all([512, 4096].map((blockSize) => realDatabase({ ...REAL, blockSize })));
   const lines = [
-    '| damage | records still there | `repair`: came back | lost | wrong values | invented keys | refused | `gdbmtool recover`: came back | lost | wrong values | invented keys | refused |',
-    `|${' --- |'.repeat(12)}`,
+    '| damage | records still there | `gdbm-doctor repair` brought back | `gdbmtool recover` brought back |',
+    '| --- | --: | --- | --- |',
   ];
   const totals = [new Tally(), new Tally()];
   for (const { name, draw } of rows) {
@@ -70,11 +70,25 @@ async function sideBySide(): Promise<string[]> {
 }
 
 function sideBySideRow(name: string, tallies: readonly InstanceType<typeof Tally>[]): string {
-  const cells = tallies.map(
-    ({ recall, lost, wrong, inventions, refused, trials }) =>
-      `${recall} | ${lost} | ${wrong} | ${inventions} | ${refused} of ${trials} |`,
-  );
-  return `| ${name} | ${tallies[0].survival} | ${cells.join(' ')}`;
+  return `| ${name} | ${tallies[0].survival} | ${tallies.map(outcomeCell).join(' | ')} |`;
+}
+
+/** How many came back and, only where there is something, what else is to be said. */
+function outcomeCell({
+  recall,
+  lost,
+  wrong,
+  inventions,
+  refused,
+  trials,
+}: InstanceType<typeof Tally>): string {
+  const rest = [
+    lost > 0 && `${lost} lost`,
+    wrong > 0 && `${wrong} wrong`,
+    inventions !== '0' && `${inventions} invented`,
+    refused > 0 && `refused ${refused} of ${trials}`,
+  ].filter((one) => one !== false);
+  return rest.length === 0 ? `**${recall}**` : `${recall}: ${rest.join(', ')}`;
 }
 
 /** What came back in each format, for each row. */
@@ -82,8 +96,8 @@ async function everyFormat(): Promise<string[]> {
   const all = [...formats('standard'), ...formats('numsync')];
   const databases = all.map((format) => miniDatabase(format, MINI));
   const lines = [
-    `| damage | ${all.map(shortName).join(' | ')} | lost | wrong values | invented keys |`,
-    `|${' --- |'.repeat(all.length + 4)}`,
+    `| damage | ${all.map(shortName).join(' | ')} | all |`,
+    `| --- |${' --: |'.repeat(all.length)} --- |`,
   ];
   for (const { name, draw } of rows) {
     const tallies = databases.map(() => new Tally());
@@ -98,7 +112,7 @@ async function everyFormat(): Promise<string[]> {
       }
     }
     const recalls = tallies.map(({ recall }) => recall).join(' | ');
-    lines.push(`| ${name} | ${recalls} | ${total.lost} | ${total.wrong} | ${total.inventions} |`);
+    lines.push(`| ${name} | ${recalls} | ${outcomeCell(total)} |`);
     process.stderr.write(`${name}, every format\n`);
   }
   return lines;
@@ -121,23 +135,35 @@ function shortName({ layout, byteOrder, variant }: Format): string {
 const version = execFileSync('gdbmtool', ['--version'], { encoding: 'utf8' }).split('\n')[0];
 const page = `# What comes back
 
-The torture suite (\`test/torture/\`) damages sound databases and counts, from the sound file, which records are
-physically still there: those whose bucket element, key and value are whole, at their places or, where the damage moved
-bytes, together elsewhere. Then it lets \`repair\` and, on a copy, \`gdbmtool recover force\` work, and compares.
+How much of a damaged database \`gdbm-doctor repair\` brings back, beside \`gdbmtool recover force\` of the real library.
 
-- **came back**: of the records still there, those with their right value in the result.
-- **wrong values**: records still there that came back with another value.
-- **invented keys**: keys in the result that the database did not hold, deleted ones among them. In parentheses how
-  many of these nothing in the file tells from real ones: a deleted record whose bucket is gone and its directory
-  entry too, or a whole record of the other file where two are mixed.
-- **refused**: trials that left no database that opens.
+Made by
+
+\`\`\`sh
+npm run torture -- --seed ${SEED} --runs ${RUNS} --write
+\`\`\`
+
+on ${arch()} with
+${version}. Another seed looks at other damage.
+
+## How to read it
+
+Each row is a way in which files come to harm, and each trial a sound database that was damaged so, at places drawn by
+the seed. From the sound file the suite (\`test/torture/\`) knows which records are physically **still there**: those of
+which the bucket element, the key and the value are whole, at their places or, where the damage moved bytes, elsewhere.
+A cell says how many of these came back with their right value; in **bold** if there is nothing else to say. Else:
+
+- **lost**: still there, and not in the result.
+- **wrong**: still there, and in the result with another value.
+- **invented**: keys in the result that the database did not hold at last, deleted ones among them. In parentheses how
+  many of them nothing in the file tells from real ones: a deleted record whose bucket is gone and its directory entry
+  too, or a whole record of the other file where the blocks of two are mixed.
+- **refused**: trials that left no database that opens. Where nothing is left there is nothing to bring back.
 
 A value whose own bytes were hit cannot be told from a right one by anything in the format; it counts as neither.
-A record with no bytes of its own left in any place that tells which it is (its element and its bytes moved apart, and its
-key is there more than once) is not counted as still there.
-
-Made by \`node --import tsx test/torture/table.ts --seed ${SEED} --runs ${RUNS} --write\` on ${arch()} with ${version}. Another
-seed looks at other damage.
+Not counted as still there is a record whose element and bytes moved apart while its key is there more than once: nothing
+tells which of the places is meant. Where two files' blocks are mixed, the header and a part of the directory are the
+first file's: else it would be the second one, with blocks of the first.
 
 ## Files of the real library
 
@@ -148,8 +174,9 @@ ${(await sideBySide()).join('\n')}
 
 ## Every format
 
-What \`repair\` brought back of databases by the project's own writer, in each layout and byte order, standard and numsync;
-${RUNS} damaged copies of each for each row.
+What \`repair\` brought back of databases by the project's own writer, in each layout (width of offsets in bits, \`packed\`
+if they are aligned to 4 bytes) and byte order, standard and numsync; ${RUNS} damaged copies of each for each row. The last
+column is all of them together, as in the first table.
 
 ${(await everyFormat()).join('\n')}
 `;

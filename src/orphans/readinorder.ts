@@ -1,0 +1,45 @@
+import type { Source } from '../source/source.js';
+
+/** Neighbours closer than this are read together. */
+const MAX_GAP = 16 * 1024;
+/** A joint read is at most so large, unless a single range is larger. */
+const MAX_READ = 1 << 18;
+
+/** Ranges of a source as lists that go together, and in which order they are read: nearly that of their offsets. */
+export interface OrderedRanges {
+  readonly offsets: Float64Array;
+  /** Bytes of the range with an index. */
+  readonly sizeOf: (index: number) => number;
+  readonly order: ArrayLike<number>;
+}
+
+/**
+ * Reads ranges, neighbours together. Memory: one joint read, of 256 KiB or of the longest range; no object for each.
+ *
+ * @param visit gets each index with its bytes, which are only valid during the call
+ */
+export async function readInOrder(
+  source: Source,
+  { offsets, sizeOf, order }: OrderedRanges,
+  visit: (index: number, bytes: Uint8Array) => void,
+): Promise<void> {
+  for (let i = 0; i < order.length;) {
+    // Sorted by steps of offset, so that the first may not be the lowest.
+    let start = offsets[order[i]];
+    let end = start + sizeOf(order[i]);
+    let j = i + 1;
+    for (; j < order.length; j++) {
+      const offset = offsets[order[j]];
+      const low = Math.min(start, offset);
+      const high = Math.max(end, offset + sizeOf(order[j]));
+      if (offset > end + MAX_GAP || high - low > MAX_READ) break;
+      start = low;
+      end = high;
+    }
+    const bytes = await source.read(start, end - start);
+    for (; i < j; i++) {
+      const at = offsets[order[i]] - start;
+      visit(order[i], bytes.subarray(at, at + sizeOf(order[i])));
+    }
+  }
+}
