@@ -2,6 +2,7 @@ import { checkAvailChain } from '../check/avail.js';
 import type { BucketExamination } from '../check/bucket.js';
 import type { CheckResult } from '../check/check.js';
 import { checkDatabase } from '../check/check.js';
+import type { RejectedElement } from '../check/record.js';
 import type { Database } from '../database/database.js';
 import { owns } from '../database/survey.js';
 import { elementStruct } from '../format/bucket.js';
@@ -37,6 +38,8 @@ export interface Picture {
   readonly records: { readonly shown: readonly SalvagedRecord[]; readonly all: number };
   readonly old: { readonly shown: readonly SalvagedRecord[]; readonly all: number };
   readonly buckets: { readonly shown: readonly BucketMark[]; readonly all: number };
+  /** Elements that prove no record, the first of them. */
+  readonly rejected: readonly RejectedElement[];
   readonly availBlocks: readonly { readonly offset: number; readonly bytes: number }[];
   /** How many buckets have so many elements in use, by their number. */
   readonly fill: readonly number[];
@@ -54,6 +57,7 @@ export const MAX_OPEN = 256;
 const MAX_RECORDS = 1500;
 const MAX_OLD = 500;
 const MAX_BUCKETS = 3000;
+const MAX_REJECTED = 1000;
 /** A damaged element's sizes may be damaged too; more than this is not painted for one. */
 const MAX_DAMAGE = 16 << 20;
 
@@ -86,6 +90,7 @@ export async function takePicture(db: Database, survey: SearchedSurvey, fileSize
     records: { shown: painter.records.kept, all: painter.records.seen },
     old: { shown: old.kept, all: old.seen },
     buckets: { shown: painter.buckets.kept, all: painter.buckets.seen },
+    rejected: painter.rejected,
     availBlocks,
     fill: painter.fill,
     keySizes: painter.keySizes.counts,
@@ -100,6 +105,7 @@ class Painter {
   readonly claims = new ClaimList();
   readonly records = new Sample<SalvagedRecord>(MAX_RECORDS);
   readonly buckets = new Sample<BucketMark>(MAX_BUCKETS);
+  readonly rejected: RejectedElement[] = [];
   readonly fill: number[];
   readonly keySizes = new Magnitudes();
   readonly valueSizes = new Magnitudes();
@@ -141,6 +147,7 @@ class Painter {
       this.hashes[Math.floor(hash / (HASH_RANGE / HASH_CELLS))]++;
       this.records.take({ ...record, provenance });
     }
+    if (this.rejected.length < MAX_REJECTED) this.rejected.push(...rejected);
     for (const { reason, offset: at, keySize, dataSize } of rejected) {
       const size = keySize + dataSize;
       const inside = keySize >= 0 && dataSize >= 0 && at > 0 && at + size <= this.#db.source.size;
