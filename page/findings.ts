@@ -2,7 +2,7 @@ import { data } from './data.js';
 import { byId, el, hex, number, quoted } from './dom.js';
 
 const MARKS = { error: '✕', warning: '!', note: 'i' } as const;
-const FEW = 4;
+const FEW = 2;
 
 /** The findings, one group for each code, the worst first; each leads to its place on the map. */
 export function startFindings(goTo: (offset: number) => void): void {

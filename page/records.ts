@@ -3,7 +3,7 @@ import { byId, decode64, el, hex, number, quoted, sizeText } from './dom.js';
 import { opcodesOf, plain } from './pickle.js';
 
 type Shown = (typeof data.records.shown)[number];
-const STEP = 50;
+const STEP = 15;
 
 /** The records, filtered by what their keys hold and by how they were found. */
 export function startRecords(goTo: (offset: number) => void): void {
