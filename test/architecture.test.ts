@@ -24,7 +24,7 @@ const MAY_USE: Record<string, string[]> = {
   watch: [],
   guard: ['watch'],
   picture: ['format', 'source', 'database', 'check', 'orphans', 'salvage', 'pickle', 'report'],
-  inspect: ['format', 'source', 'database', 'check', 'orphans', 'picture', 'report'],
+  inspect: ['format', 'source', 'database', 'check', 'orphans', 'picture', 'report', 'salvage'],
 };
 /** What may know of the file system, the process and the terminal. */
 const AT_THE_EDGE = [

@@ -1,5 +1,5 @@
 import type { Argv } from 'yargs';
-import { KEY_ENCODINGS } from '../get.js';
+import { KEY_ENCODINGS } from '../key.js';
 import type { Run } from '../parser.js';
 import { file } from './options.js';
 
