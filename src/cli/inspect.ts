@@ -43,12 +43,12 @@ const SHOWN_RANGES = 100;
 export async function inspectCommand(options: InspectArguments): Promise<ExitCode> {
   const { file, json, hash } = options;
   return withDatabase(file, async (_, found, source) => {
-    const { result: structures, evidence } = await withEvidence(file, source, hash, () =>
+    const { result: structures, evidence } = await withEvidence(file, hash, () =>
       view(found, source, options),
     );
     const statement = await statementNow(evidence);
     if (json) {
-      const document = { ...reportDocument([{ path: file, structures }]), ...(hash && { statement }) };
+      const document = reportDocument([{ path: file, structures }], statement);
       await print(`${JSON.stringify(document, undefined, 2)}\n`);
     } else {
       for (const one of structures) await print(structureText(one, styleFor(process.stdout)));

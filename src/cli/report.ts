@@ -21,7 +21,7 @@ import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { openRegularFile } from './file.js';
 import { progressLine } from './progress.js';
-import { sha256Of, statementNow } from './statement.js';
+import { statementNow, withEvidence } from './statement.js';
 import { print } from './terminal.js';
 
 export interface ReportArguments {
@@ -37,9 +37,10 @@ export async function reportCommand({ file, html, hash, profile }: ReportArgumen
   const progress = progressLine();
   try {
     await requireOwnOutput(html, file);
-    const before = hash ? await sha256Of(source) : undefined;
-    const { data, result } = await pageOf(file, source, profile, progress.report);
-    const evidence = before === undefined ? [] : [{ path: file, before, after: await sha256Of(source) }];
+    const {
+      result: { data, result },
+      evidence,
+    } = await withEvidence(file, hash, () => pageOf(file, source, profile, progress.report));
     progress.end();
     const statement = await statementNow(evidence);
     const page = htmlPage({ ...data, statement: pageWords(file, result, undefined, statement).statement });

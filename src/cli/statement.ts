@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Evidence, Statement } from '../report/statement.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
+import { openRegularFile } from './file.js';
 import { packageVersion } from './version.js';
 
 /** Says how this run of the command makes its report. */
@@ -15,22 +16,30 @@ export async function statementNow(evidence?: readonly Evidence[]): Promise<Stat
   };
 }
 
-/** SHA-256 in hex of all of a source, read in pieces. */
-export async function sha256Of(source: Source): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const bytes of readChunks(source, 0, source.size)) hash.update(bytes);
-  return hash.digest('hex');
+/** SHA-256 in hex of all of a file as it is now, read in pieces. */
+async function sha256Of(path: string): Promise<string> {
+  const source = await openRegularFile(path);
+  try {
+    return await sha256OfRange(source, 0, source.size);
+  } finally {
+    await source.close();
+  }
 }
 
-/** Hashes an open file before and after `use`, if that is wanted. */
+/** Hashes a file before and after `use`, if that is wanted; what the name holds then, not what was open before. */
 export async function withEvidence<T>(
   path: string,
-  source: Source,
   wanted: boolean,
   use: () => Promise<T>,
 ): Promise<{ result: T; evidence: Evidence[] }> {
-  const before = wanted ? await sha256Of(source) : '';
+  const before = wanted ? await sha256Of(path) : '';
   const result = await use();
-  if (!wanted) return { result, evidence: [] };
-  return { result, evidence: [{ path, before, after: await sha256Of(source) }] };
+  return { result, evidence: wanted ? [{ path, before, after: await sha256Of(path) }] : [] };
+}
+
+/** SHA-256 in hex of a range. */
+export async function sha256OfRange(source: Source, offset: number, length: number): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const bytes of readChunks(source, offset, length)) hash.update(bytes);
+  return hash.digest('hex');
 }
