@@ -21,7 +21,7 @@ export function opcodesOf(bytes: Uint8Array): string[] {
       break;
     }
     const { name, argument } = known;
-    let shown = '';
+    let shown: string;
     if (typeof argument === 'number') {
       if (i + argument > bytes.length) break;
       shown =
