@@ -42,6 +42,11 @@ function windowAt(offset: number): Window | undefined {
   return windows.find((one) => one.offset <= offset && offset < one.end);
 }
 
+/** Whether each range between two offsets is known by itself. */
+export function isExact(from: number, to: number): boolean {
+  return data.size === 0 || windows.some((one) => one.offset <= from && to <= one.end);
+}
+
 function cellMix(index: number): readonly (readonly [kind: number, bytes: number])[] {
   const cell = data.map.cells[index];
   const start = index * data.map.cell;

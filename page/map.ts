@@ -1,5 +1,5 @@
 import type { Area } from './data.js';
-import { areaAt, data, mixOf } from './data.js';
+import { areaAt, data, isExact, mixOf } from './data.js';
 import { byId, bytesText, hex, number, percent, sizeText } from './dom.js';
 import { STYLES, tileOf } from './kinds.js';
 import { isDark } from './theme.js';
@@ -128,7 +128,7 @@ export class FileMap {
     strip.strokeStyle = ink;
     strip.strokeRect(Math.min(x1 + 1, whole - 7), 1, Math.max(6, x2 - x1 - 2), 20);
     byId('sight').textContent =
-      `${hex(this.from)} to ${hex(this.from + this.span)} · ${sizeText(this.span)} in sight · a row is ${sizeText(Math.ceil(perRow))}`;
+      `${hex(this.from)} to ${hex(this.from + this.span)} · ${sizeText(this.span)} in sight · a row is ${sizeText(Math.ceil(perRow))}${isExact(this.from, this.from + this.span) ? '' : ' · summarised in part'}`;
     this.#canvas.dataset['from'] = String(this.from);
     this.#canvas.dataset['span'] = String(this.span);
     this.#canvas.dataset['cursor'] = String(this.cursor);

@@ -19,7 +19,7 @@ export function startRecords(goTo: (offset: number) => void): void {
       ({ key, provenance }) =>
         key.toLowerCase().includes(wanted) && (choice.value === '' || provenance === choice.value),
     );
-    body.replaceChildren(...matching.slice(0, most).map((one) => row(one, goTo)));
+    body.replaceChildren(...matching.slice(0, most).flatMap((one) => row(one, goTo)));
     byId('record-count').textContent =
       `${number(Math.min(most, matching.length))} of ${number(matching.length)} shown`;
     byId('more').hidden = matching.length <= most;
@@ -40,29 +40,26 @@ export function startRecords(goTo: (offset: number) => void): void {
   draw();
 }
 
-function row(one: Shown, goTo: (offset: number) => void): HTMLElement {
-  const go = el(
-    'button',
-    { class: 'link', type: 'button', 'aria-label': `Show on the map, offset ${one.offset}` },
-    hex(one.offset),
-  );
+function row(one: Shown, goTo: (offset: number) => void): HTMLElement[] {
+  const label = `Show on the map, offset ${one.offset}`;
+  const go = el('button', { class: 'link', type: 'button', 'aria-label': label }, hex(one.offset));
   go.addEventListener('click', () => goTo(one.offset));
-  const details = el(
-    'details',
-    {},
-    el('summary', {}, one.key === '' ? el('em', {}, 'empty key') : quoted(one.key)),
-  );
-  details.addEventListener('toggle', () => {
-    if (details.open && details.childElementCount === 1) details.append(preview(one));
+  const name = one.key === '' ? el('em', {}, 'empty key') : quoted(one.key);
+  const open = el('button', { class: 'open', type: 'button', 'aria-expanded': 'false' }, name);
+  const more = el('tr', { class: 'more' });
+  more.hidden = true;
+  open.addEventListener('click', () => {
+    if (more.childElementCount === 0) more.append(el('td', { colspan: 4 }, preview(one)));
+    more.hidden = !more.hidden;
+    open.setAttribute('aria-expanded', String(!more.hidden));
   });
-  return el(
-    'tr',
-    {},
-    el('td', { class: 'key' }, details),
+  const cells = [
+    el('td', { class: 'key' }, open),
     el('td', {}, el('span', { class: `tag ${one.provenance}` }, one.provenance)),
     el('td', { class: 'num' }, sizeText(one.valueSize)),
     el('td', { class: 'num' }, go),
-  );
+  ];
+  return [el('tr', { class: 'record' }, ...cells), more];
 }
 
 function preview(one: Shown): HTMLElement {

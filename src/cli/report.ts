@@ -9,7 +9,7 @@ import type { PageData } from '../picture/pagedata.js';
 import { takePicture } from '../picture/picture.js';
 import type { LostElement } from '../profile/detect.js';
 import { checkProfile } from '../profile/inspect.js';
-import { RefusedError } from '../replace/errors.js';
+import { RefusedError, refusal } from '../replace/errors.js';
 import { htmlPage } from '../report/html/page.js';
 import { pageWords } from '../report/html/words.js';
 import { statementText } from '../report/statementtext.js';
@@ -111,6 +111,6 @@ async function writeWhole(path: string, text: string): Promise<void> {
     await rename(temporary, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') await rm(temporary, { force: true });
-    throw error;
+    throw refusal(error as NodeJS.ErrnoException, path, 'write the report');
   }
 }

@@ -116,7 +116,7 @@ testWith(
     const keys = await page.locator('#record-rows .quoted').allInnerTexts();
     assert.ok(keys.length > 0 && keys.every((key) => key.includes('order/0000')), keys.join());
     await page.locator('#filter').fill('no such key');
-    assert.equal(await page.locator('#record-rows tr').count(), 0);
+    assert.equal(await page.locator('#record-rows tr.record').count(), 0);
     await page.locator('#filter').fill('');
     await page.locator('#provenance').selectOption('deleted');
     assert.deepEqual([...new Set(await page.locator('#record-rows .tag').allInnerTexts())], ['deleted']);
@@ -163,8 +163,8 @@ testWith('chromium', 'nothing from a file runs, loads or changes the page', asyn
   const { page, said } = await reportOf(t, db.bytes());
   const title = await page.title();
   await page.locator('#more').click();
-  assert.equal(await page.locator('#record-rows tr').count(), hostile.length + 40);
-  for (const one of await page.locator('#record-rows summary').all()) await one.click();
+  assert.equal(await page.locator('#record-rows tr.record').count(), hostile.length + 40);
+  for (const one of await page.locator('#record-rows .open').all()) await one.click();
   const shown = (await page.locator('#record-rows .quoted').allInnerTexts()).join('\n');
   assert.ok(shown.includes('</script><script>document.title="owned"</script>#0'), shown);
   assert.ok(shown.includes('\\xe2\\x80\\xae'), 'what turns the direction of text is escaped');
