@@ -81,8 +81,11 @@ function preview(one: Shown): HTMLElement {
     box.append(el('h4', {}, `Pickle opcodes${more}`), el('pre', {}, opcodes.join('\n')));
   else box.append(el('h4', {}, `Text${more}`), el('pre', {}, plain(bytes)));
   const lines: string[] = [];
-  for (let i = 0; i < bytes.length; i += 16)
-    lines.push(Array.from(bytes.subarray(i, i + 16), (byte) => byte.toString(16).padStart(2, '0')).join(' '));
+  const per = innerWidth < 600 ? 8 : 16;
+  for (let i = 0; i < bytes.length; i += per)
+    lines.push(
+      Array.from(bytes.subarray(i, i + per), (byte) => byte.toString(16).padStart(2, '0')).join(' '),
+    );
   box.append(el('h4', {}, `Hex${more}`), el('pre', {}, lines.join('\n')));
   return box;
 }

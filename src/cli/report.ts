@@ -111,6 +111,6 @@ async function writeWhole(path: string, text: string): Promise<void> {
     await rename(temporary, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') await rm(temporary, { force: true });
-    throw refusal(error as NodeJS.ErrnoException, path, 'write the report');
+    throw refusal(error, path, 'write the report');
   }
 }

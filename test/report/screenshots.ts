@@ -1,5 +1,5 @@
 /** Screenshots of reports to look at: npm run screenshots [-- FOLDER]. Needs Debian's chromium. */
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -13,7 +13,9 @@ const SIZES = { phone: [390, 844], laptop: [1366, 768], wide: [2560, 1440] } as 
 const folder = resolve(process.argv[2] ?? 'demo-output/screenshots');
 await mkdir(folder, { recursive: true });
 const work = await mkdtemp(join(tmpdir(), 'shots-'));
-const damaged = join(work, 'orders.db');
+// The page shows the path as it was given.
+process.chdir(work);
+const damaged = 'orders.db';
 await writeFile(damaged, damagedDatabase());
 const files: Record<string, string> = {
   killed: fixture('killed-shelve.db'),
@@ -36,9 +38,15 @@ for (const [name, file] of Object.entries(files)) {
     }
   }
 }
-// The one that the README shows.
-const shown = await browser.newPage({ viewport: { width: 1366, height: 1180 }, colorScheme: 'light' });
+// docs/report.png, which the README shows.
+const shown = await browser.newPage({ viewport: { width: 1280, height: 1060 }, colorScheme: 'light' });
 await openReport(browser, pathToFileURL(join(work, 'damaged.html')).href, shown);
+await shown.evaluate(`document.getElementById('map').scrollIntoView({ block: 'center' })`);
+await shown.locator('#map').click({ position: { x: 300, y: 160 } });
+await shown.evaluate('scrollTo(0, 0)');
+await shown.waitForTimeout(200);
 await shown.screenshot({ path: join(folder, 'report.png') });
 await browser.close();
+process.chdir('/');
+await rm(work, { recursive: true });
 process.stdout.write(`screenshots in ${folder}\n`);

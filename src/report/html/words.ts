@@ -56,8 +56,8 @@ function adviceOf(
   const missing = lost > 0 || records.uncovered > 0 || size === 0;
   return {
     text: missing
-      ? 'First look what a repair would keep and what is lost; it writes nothing. A repair then keeps the file as it was beside the new one.'
-      : 'A repair brings every record that can be proved back, and keeps the file as it was beside the new one.',
+      ? 'Look first at what a repair would keep and what is lost: this writes nothing. The repair itself keeps the file as it was beside the new one.'
+      : 'A repair brings back every record that can be proved, and keeps the file as it was beside the new one.',
     command: `gdbm-doctor repair ${missing ? '--dry-run ' : ''}${shellWord(path)}`,
   };
 }
