@@ -24,7 +24,8 @@ const MAY_USE: Record<string, string[]> = {
   volume: ['format', 'source', 'database'],
   watch: [],
   guard: ['watch'],
-  inspect: ['format', 'source', 'database', 'check', 'report'],
+  picture: ['format', 'source', 'database', 'check', 'orphans', 'salvage', 'pickle', 'report'],
+  inspect: ['format', 'source', 'database', 'check', 'orphans', 'picture', 'report', 'salvage'],
 };
 /** What may know of the file system, the process and the terminal. */
 const AT_THE_EDGE = [

@@ -6,6 +6,8 @@ import { finding } from '../check/finding.js';
 import { identifyOther } from '../database/identify.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import { checkReport, reportDocument, unreadableReport } from '../report/json.js';
+import type { Evidence } from '../report/statement.js';
+import { statementText } from '../report/statementtext.js';
 import { checkText } from '../report/text.js';
 import { readUpTo } from '../source/source.js';
 import type { ExitCode } from './exit.js';
@@ -13,25 +15,39 @@ import { EXIT } from './exit.js';
 import { explain } from './explain.js';
 import { openRegularFile } from './file.js';
 import { progressLine } from './progress.js';
+import { statementNow, withEvidence } from './statement.js';
 import { printReport, styleFor, tell } from './terminal.js';
 
 export interface CheckArguments {
   readonly files: readonly string[];
   readonly json: boolean;
   readonly all: boolean;
+  /** Whether the report has the files' hashes and how it was made. */
+  readonly hash: boolean;
   readonly profile: WantedProfile;
 }
 
 /** Checks each file and reports; never writes. */
-export async function checkCommand({ files, json, all, profile: wanted }: CheckArguments): Promise<ExitCode> {
+export async function checkCommand({
+  files,
+  json,
+  all,
+  hash,
+  profile: wanted,
+}: CheckArguments): Promise<ExitCode> {
   const reports: object[] = [];
+  const hashes: Evidence[] = [];
   let exit: ExitCode = EXIT.ok;
   const worse = (code: ExitCode) => {
     if (code > exit) exit = code;
   };
   for (const path of files) {
     try {
-      const { result, profile } = await checkFile(path, wanted);
+      const {
+        result: { result, profile },
+        evidence,
+      } = await withEvidence(path, hash, () => checkFile(path, wanted));
+      hashes.push(...evidence);
       if (result.verdict === 'damaged') worse(EXIT.damaged);
       if (result.verdict === 'not-gdbm') worse(EXIT.failed);
       if (json) reports.push(checkReport(path, result, profile));
@@ -46,9 +62,11 @@ export async function checkCommand({ files, json, all, profile: wanted }: CheckA
       tell(message);
     }
   }
-  if (json && !(await printReport(`${JSON.stringify(reportDocument(reports), undefined, 2)}\n`))) {
-    worse(EXIT.failed);
-  }
+  const statement = await statementNow(hashes);
+  if (json) {
+    const document = JSON.stringify(reportDocument(reports, statement), undefined, 2);
+    if (!(await printReport(`${document}\n`))) worse(EXIT.failed);
+  } else if (hash && !(await printReport(statementText(statement)))) worse(EXIT.failed);
   return exit;
 }
 

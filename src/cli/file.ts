@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Database } from '../database/database.js';
+import type { Searched } from '../examine.js';
 import { openSearched } from '../examine.js';
 import { identifyOther } from '../database/identify.js';
 import { RefusedError, requireRegularFile } from '../replace/errors.js';
@@ -22,7 +23,10 @@ export async function openRegularFile(path: string): Promise<FileSource> {
  *
  * @throws RefusedError if it is none
  */
-export async function withDatabase<T>(path: string, use: (db: Database) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(
+  path: string,
+  use: (db: Database, found: Searched, file: FileSource) => Promise<T>,
+): Promise<T> {
   const source = await openRegularFile(path);
   try {
     if (source.size === 0) {
@@ -32,7 +36,7 @@ export async function withDatabase<T>(path: string, use: (db: Database) => Promi
       );
     }
     const found = await openSearched(source);
-    if (found !== undefined) return await use(found.db);
+    if (found !== undefined) return await use(found.db, found, source);
     const { what, advice } = identifyOther(await readUpTo(source, 0, 4096), path);
     throw new RefusedError('io', `${path}: expected a GDBM database, found ${what}. ${advice}`);
   } finally {

@@ -2,14 +2,14 @@ import type { Database } from '../database/database.js';
 import type { FoundRecord } from '../database/lookup.js';
 import { Lookup } from '../database/lookup.js';
 import { equalBytes } from '../format/bytes.js';
-import { RefusedError } from '../replace/errors.js';
 import { readRecords } from '../records.js';
 import { escapeStart } from '../report/escape.js';
 import { readChunks } from '../source/source.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { withDatabase } from './file.js';
-import type { KeyEncoding } from './grammar/get.js';
+import type { KeyEncoding } from './grammar/keyencoding.js';
+import { decodeKey } from './key.js';
 import { print, tell } from './terminal.js';
 
 export interface GetArguments {
@@ -30,20 +30,6 @@ export async function getCommand({ file, key: text, encoding }: GetArguments): P
     for await (const piece of readChunks(db.source, found.valueOffset, found.valueSize)) await print(piece);
     return EXIT.ok;
   });
-}
-
-/** Node leaves out what it cannot decode; a key with a slip in it must not become another key. */
-function decodeKey(text: string, encoding: GetArguments['encoding']): Uint8Array {
-  const bytes = Buffer.from(text, encoding);
-  const again = bytes.toString(encoding);
-  const same =
-    encoding === 'base64'
-      ? again.replace(/=+$/, '') === text.replace(/=+$/, '')
-      : again === text.toLowerCase();
-  if (encoding !== 'utf8' && !same) {
-    throw new RefusedError('io', `expected a key in ${encoding}, found "${text}".`);
-  }
-  return new Uint8Array(bytes);
 }
 
 /** In a damaged file a key may be there that no lookup finds. */

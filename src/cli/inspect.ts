@@ -1,52 +1,94 @@
-import type { Database } from '../database/database.js';
+import type { Searched } from '../examine.js';
+import { inspectAt, inspectMap } from '../inspect/at.js';
+import { inspectCollisions, inspectCount, inspectStatus } from '../inspect/count.js';
 import { inspectAvail, inspectBucket, inspectDirectory, inspectHeader } from '../inspect/inspect.js';
+import { inspectHash, inspectRecord } from '../inspect/record.js';
 import type { StructureView } from '../inspect/structure.js';
+import { takePicture } from '../picture/picture.js';
 import { RefusedError } from '../replace/errors.js';
 import { reportDocument } from '../report/json.js';
+import { statementText } from '../report/statementtext.js';
 import { structureText } from '../report/structuretext.js';
+import type { Source } from '../source/source.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { withDatabase } from './file.js';
-import type { StructureName } from './grammar/inspect.js';
+import type { StructureName } from './grammar/inspectwords.js';
+import { parseNumber } from './grammar/inspectwords.js';
+import type { KeyEncoding } from './grammar/keyencoding.js';
+import { decodeKey } from './key.js';
+import { statementNow, withEvidence } from './statement.js';
 import { print, styleFor } from './terminal.js';
 
 export interface InspectArguments {
   readonly file: string;
   readonly structure: StructureName;
-  /** The directory slot whose bucket is meant. */
-  readonly slot: number;
+  /** A directory slot, a key or a file offset, as the structure needs it. */
+  readonly what: string | undefined;
+  readonly encoding: KeyEncoding;
   readonly json: boolean;
+  readonly all: boolean;
+  readonly hash: boolean;
 }
 
+/** Ranges of a map that are listed unless all are wanted. */
+const SHOWN_RANGES = 100;
+
 /** Shows a structure field by field, with offsets. */
-export async function inspectCommand({ file, structure, slot, json }: InspectArguments): Promise<ExitCode> {
-  return withDatabase(file, async (db) => {
-    const structures = await view(db, structure, slot, file);
+export async function inspectCommand(options: InspectArguments): Promise<ExitCode> {
+  const { file, json, hash } = options;
+  return withDatabase(file, async (_, found, source) => {
+    const { result: structures, evidence } = await withEvidence(file, hash, () =>
+      view(found, source, options),
+    );
+    const statement = await statementNow(evidence);
     if (json) {
-      await print(`${JSON.stringify(reportDocument([{ path: file, structures }]), undefined, 2)}\n`);
+      const document = reportDocument([{ path: file, structures }], statement);
+      await print(`${JSON.stringify(document, undefined, 2)}\n`);
     } else {
       for (const one of structures) await print(structureText(one, styleFor(process.stdout)));
+      if (hash) await print(statementText(statement));
     }
     return EXIT.ok;
   });
 }
 
 async function view(
-  db: Database,
-  structure: StructureName,
-  slot: number,
-  file: string,
+  { db, survey }: Searched,
+  source: Source,
+  { file, structure, what, encoding, all }: InspectArguments,
 ): Promise<StructureView[]> {
-  if (structure === 'header') return inspectHeader(db);
-  if (structure === 'avail') return inspectAvail(db);
-  if (db.directory.length === 0) {
-    throw new RefusedError('io', `${file}: expected a directory, found none. See: gdbm-doctor check`);
+  const refuse = (message: string) => new RefusedError('io', `${file}: ${message}`);
+  switch (structure) {
+    case 'header':
+      return inspectHeader(db);
+    case 'avail':
+      return inspectAvail(db);
+    case 'count':
+      return inspectCount(survey);
+    case 'collisions':
+      return inspectCollisions(db, survey);
+    case 'status':
+      return inspectStatus(db, survey);
+    case 'map':
+      return inspectMap((await takePicture(db, survey, source.size)).areas, all ? Infinity : SHOWN_RANGES);
+    case 'hash':
+      return inspectHash(db, decodeKey(what ?? '', encoding));
+    case 'record':
+      return inspectRecord(db, decodeKey(what ?? '', encoding));
+    case 'at': {
+      const offset = parseNumber(what);
+      if (!(offset < source.size))
+        throw refuse(`expected a file offset, 0 to ${source.size - 1}, found ${offset}.`);
+      return inspectAt(db, survey, source, offset);
+    }
   }
-  if (structure === 'directory') return inspectDirectory(db);
+  if (db.directory.length === 0) throw refuse('expected a directory, found none. See: gdbm-doctor check');
+  if (structure !== 'bucket') return inspectDirectory(db);
   try {
-    return await inspectBucket(db, slot);
+    return await inspectBucket(db, parseNumber(what ?? '0'));
   } catch (error) {
-    if (error instanceof RangeError) throw new RefusedError('io', `${file}: ${error.message}.`);
+    if (error instanceof RangeError) throw refuse(`${error.message}.`);
     throw error;
   }
 }

@@ -9,6 +9,7 @@ import { inspectGrammar } from './grammar/inspect.js';
 import { listGrammar } from './grammar/list.js';
 import { lookGrammar } from './grammar/look.js';
 import { repairGrammar } from './grammar/repair.js';
+import { reportGrammar } from './grammar/report.js';
 import { restoreGrammar } from './grammar/restore.js';
 import { salvageGrammar } from './grammar/salvage.js';
 import { snapshotsGrammar } from './grammar/snapshots.js';
@@ -42,6 +43,7 @@ export async function parserFor(args: readonly string[], run: Run): Promise<Argv
   watchGrammar(parser, run);
   lookGrammar(parser, run);
   salvageGrammar(parser, run);
+  reportGrammar(parser, run);
   inspectGrammar(parser, run);
   listGrammar(parser, run);
   getGrammar(parser, run);

@@ -1,20 +1,30 @@
 import type { Report } from '../examine.js';
+import { progressText } from './progressbar.js';
 
 /** Shown at most so often, in milliseconds; shorter work shows nothing. */
 const EVERY = 200;
+/** Of a terminal that does not tell its width. */
+const COLUMNS = 80;
 
 /** Shows how far long work is, on one line of a terminal that is wiped at the end; nothing where stderr is none. */
 export function progressLine(): { report: Report; end: () => void } {
   let last = performance.now();
+  let began = last;
+  let current: string | undefined;
+  let before = 0;
   let shown = false;
   const isTerminal = process.stderr.isTTY === true && process.env['TERM'] !== 'dumb';
   return {
     report(step, done, all) {
       const now = performance.now();
+      // The same step may begin again, on another part of the work.
+      if (step !== current || done < before) [current, began] = [step, now];
+      before = done;
       if (!isTerminal || now - last < EVERY) return;
       last = now;
       shown = true;
-      process.stderr.write(`\r\x1b[K${step}: ${all === 0 ? 100 : Math.floor((done / all) * 100)} %`);
+      const text = progressText({ step, done, all, elapsed: now - began }, process.stderr.columns || COLUMNS);
+      process.stderr.write(`\r\x1b[K${text}`);
     },
     end() {
       if (shown) process.stderr.write('\r\x1b[K');

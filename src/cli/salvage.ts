@@ -5,6 +5,7 @@ import { openSearched } from '../examine.js';
 import { foundDatabase } from '../rebuild.js';
 import { RefusedError } from '../replace/errors.js';
 import { escapeStart } from '../report/escape.js';
+import { statementText } from '../report/statementtext.js';
 import type { SpaceAccount } from '../check/space.js';
 import { carveValues } from '../salvage/carved.js';
 import { salvageDeleted } from '../salvage/deleted.js';
@@ -16,13 +17,16 @@ import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { openRegularFile } from './file.js';
 import { progressLine } from './progress.js';
-import { Output } from './terminal.js';
+import { sha256OfRange, statementNow, withEvidence } from './statement.js';
+import { Output, print } from './terminal.js';
 
 export interface SalvageArguments {
   readonly file: string;
   readonly deleted: boolean;
   readonly carve: boolean;
   readonly expectKeys: readonly Uint8Array[];
+  /** Whether the file and each value are hashed. */
+  readonly hash: boolean;
   readonly json: boolean;
 }
 
@@ -31,7 +35,17 @@ const SHOWN_KEY = 1024;
 
 /** Lists every record that is still in a file, with how it was found and where it is; never writes. */
 export async function salvageCommand(options: SalvageArguments): Promise<ExitCode> {
-  const { file, deleted, json } = options;
+  const { file, hash, json } = options;
+  const { result: exit, evidence } = await withEvidence(file, hash, () => salvageFile(options));
+  if (hash) {
+    const statement = await statementNow(evidence);
+    await print(json ? `${JSON.stringify({ kind: 'statement', ...statement })}\n` : statementText(statement));
+  }
+  return exit;
+}
+
+async function salvageFile(options: SalvageArguments): Promise<ExitCode> {
+  const { file, deleted, json, hash } = options;
   const source = await openRegularFile(file);
   const progress = progressLine();
   try {
@@ -62,9 +76,13 @@ export async function salvageCommand(options: SalvageArguments): Promise<ExitCod
       // Where the file lost its beginning or blocks changed places, offsets are told as they are now.
       const now = placeNow(db, offset);
       if (json) {
-        const place = { offset: now, keySize, valueSize: dataSize, bucket: placeNow(db, bucket), element };
+        const length = keySize + dataSize;
+        const place = { offset: now, length, keySize, valueSize: dataSize };
+        const owner = { bucket: placeNow(db, bucket), element };
         const name = Buffer.from(key).toString('base64');
-        await out.add(`${JSON.stringify({ key: name, provenance, confidence, overwritten, ...place })}\n`);
+        const proof = { key: name, provenance, confidence, overwritten };
+        const sum = hash && { valueSha256: await sha256OfRange(db.source, offset + keySize, dataSize) };
+        await out.add(`${JSON.stringify({ kind: 'record', ...proof, ...place, ...owner, ...sum })}\n`);
       } else {
         const note = overwritten ? ' (overwritten in part)' : '';
         const size = String(dataSize).padStart(10);
@@ -86,7 +104,7 @@ export async function salvageCommand(options: SalvageArguments): Promise<ExitCod
 async function listCarved(
   { db, survey }: Searched,
   space: SpaceAccount,
-  { expectKeys, json }: SalvageArguments,
+  { expectKeys, json, hash }: SalvageArguments,
   out: Output,
 ): Promise<void> {
   for (const { shape, offset, size, key, freed, before } of await carveValues(
@@ -96,10 +114,14 @@ async function listCarved(
     const name = key === undefined ? undefined : await db.source.read(key.offset, key.size);
     const at = placeNow(db, key?.offset ?? offset);
     if (json) {
-      const place = { offset: at, keySize: key?.size ?? 0, valueSize: size, bucket: null, element: null };
+      const length = (key?.size ?? 0) + size;
+      const place = { offset: at, length, keySize: key?.size ?? 0, valueSize: size };
+      const owner = { bucket: null, element: null };
+      const sum = hash && { valueSha256: await sha256OfRange(db.source, offset, size) };
       const confidence = key === undefined || freed ? 'low' : 'medium';
       const text = name === undefined ? null : Buffer.from(name).toString('base64');
       const line = {
+        kind: 'value',
         key: text,
         provenance: 'carved',
         shape,
@@ -107,6 +129,8 @@ async function listCarved(
         overwritten: false,
         before,
         ...place,
+        ...owner,
+        ...sum,
       };
       await out.add(`${JSON.stringify(line)}\n`);
     } else {

@@ -5,8 +5,8 @@ import { structParser } from '../format/struct.js';
 /** One field of a structure where it stands in the file. */
 export interface FieldView {
   readonly name: string;
-  /** File offset. */
-  readonly offset: number;
+  /** File offset; null where it stands nowhere but follows from others. */
+  readonly offset: number | null;
   /** Bytes. */
   readonly size: number;
   readonly value: number | string;
@@ -17,8 +17,8 @@ export interface FieldView {
 /** A structure of a file, field by field. */
 export interface StructureView {
   readonly structure: string;
-  /** File offset. */
-  readonly offset: number;
+  /** File offset; null where it is about no single place. */
+  readonly offset: number | null;
   /** Bytes. */
   readonly size: number;
   readonly fields: readonly FieldView[];
@@ -28,6 +28,16 @@ export interface StructureView {
 
 /** One element of a table; all rows of a table have the same names. */
 export type RowView = Readonly<Record<string, number | string>>;
+
+/** A value that follows from others. */
+export function derived(name: string, value: number | string, meaning?: string): FieldView {
+  return { name, offset: null, size: 0, value, ...(meaning !== undefined && { meaning }) };
+}
+
+/** A field where it stands in the file. */
+export function stored(name: string, offset: number, size: number, value: number | string): FieldView {
+  return { name, offset, size, value };
+}
 
 /** Shows the numbers of a struct; arrays and raw bytes have views of their own. */
 export function viewStruct(

@@ -1,6 +1,7 @@
 import type { CheckResult, FileFormat } from '../check/check.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { RepairResult } from '../repair.js';
+import type { Statement } from './statement.js';
 
 /** The version of the documents' shape; it grows when a field is renamed or goes. */
 export const REPORT_VERSION = 1;
@@ -9,10 +10,12 @@ export const REPORT_VERSION = 1;
 export interface ReportDocument {
   readonly version: typeof REPORT_VERSION;
   readonly files: readonly object[];
+  /** How it was made, where that is told. */
+  readonly statement?: Statement;
 }
 
-export function reportDocument(files: readonly object[]): ReportDocument {
-  return { version: REPORT_VERSION, files };
+export function reportDocument(files: readonly object[], statement?: Statement): ReportDocument {
+  return { version: REPORT_VERSION, files, ...(statement && { statement }) };
 }
 
 /** A checked file as programs read it; the profile if one was looked for. */

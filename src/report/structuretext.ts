@@ -4,13 +4,14 @@ import type { RowView, StructureView } from '../inspect/structure.js';
 /** A structure for a person: its fields, then its table. */
 export function structureText(view: StructureView, style: ChalkInstance): string {
   const { structure, offset, size, fields, rows } = view;
-  const lines = [style.bold(`${structure}: ${size} bytes at offset ${offset} (0x${offset.toString(16)})`)];
+  const place = offset === null ? '' : `: ${size} bytes at offset ${offset} (0x${offset.toString(16)})`;
+  const lines = [style.bold(`${structure}${place}`)];
   const nameWidth = Math.max(0, ...fields.map(({ name }) => name.length));
-  const offsetWidth = Math.max(0, ...fields.map((field) => String(field.offset).length));
+  const offsetWidth = Math.max(0, ...fields.map((field) => String(field.offset ?? '').length));
   for (const { name, offset: at, value, meaning } of fields) {
-    const place = style.dim(String(at).padStart(offsetWidth));
+    const where = style.dim(String(at ?? '').padStart(offsetWidth));
     lines.push(
-      `  ${place}  ${name.padEnd(nameWidth)}  ${value}${meaning === undefined ? '' : `  (${meaning})`}`,
+      `  ${where}  ${name.padEnd(nameWidth)}  ${value}${meaning === undefined ? '' : `  (${meaning})`}`,
     );
   }
   if (rows !== undefined)

@@ -34,7 +34,7 @@ export function checkText(path: string, result: CheckResult, options: TextOption
 }
 
 /** Whether a repair would change anything: it leaves every value of a shelve as it is. */
-function isMendable({ findings }: CheckResult, profile: ProfileResult | undefined): boolean {
+export function isMendable({ findings }: CheckResult, profile: ProfileResult | undefined): boolean {
   const inside = profile?.findings ?? [];
   const isStructural = findings.some((one) => one.severity === 'error' && !inside.includes(one));
   return isStructural || (profile !== undefined && filterFor(profile) !== undefined);
@@ -109,14 +109,14 @@ function describe(result: CheckResult, profile?: ProfileResult): string[] {
   return lines;
 }
 
-function formatText(format: FileFormat): string {
+export function formatText(format: FileFormat): string {
   const { geometry, hashChar, extended } = format;
   const hash = hashChar === 'undetermined' ? 'hash flavour cannot be told' : `hash of ${hashChar} char`;
   const sync = extended === undefined ? '' : `, numsync ${extended.numsync}`;
   return `${describeFormat(format)}, blocks of ${number(geometry.blockSize)} bytes, ${hash}${sync}`;
 }
 
-function recordsText({ records }: CheckResult): string {
+export function recordsText({ records }: CheckResult): string {
   const rejected = Object.entries(records.rejected);
   const base = `${number(records.count)} in ${count(records.buckets, 'bucket')}`;
   if (rejected.length === 0) return base;
@@ -225,7 +225,7 @@ function percent(share: number): string {
 }
 
 /** A path as a POSIX shell takes it. */
-function shellWord(path: string): string {
+export function shellWord(path: string): string {
   return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${escapeText(path).replaceAll("'", `'\\''`)}'`;
 }
 

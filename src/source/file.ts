@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { readSync } from 'node:fs';
+import { constants, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Source } from './source.js';
 import { requireRange, SourceError } from './source.js';
@@ -10,13 +10,26 @@ export interface FileSource extends Source {
   close(): Promise<void>;
 }
 
+/** Where the system has it and the file is ours, reading leaves even the time of the last reading as it was. */
+const { O_RDONLY, O_NOATIME = 0 } = constants as { O_RDONLY: number; O_NOATIME?: number };
+
+async function openQuietly(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, O_RDONLY | O_NOATIME);
+  } catch (error) {
+    // Only the owner may ask for it.
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM' || O_NOATIME === 0) throw error;
+    return open(path, O_RDONLY);
+  }
+}
+
 /**
  * Opens a file for reading only.
  *
  * @throws NodeJS.ErrnoException as the file system says it
  */
 export async function openFileSource(path: string): Promise<FileSource> {
-  const handle = await open(path, 'r');
+  const handle = await openQuietly(path);
   try {
     const source = await fileSource(handle);
     return { ...source, close: () => handle.close() };

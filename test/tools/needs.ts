@@ -26,6 +26,7 @@ const TOOLS = {
     found: () => process.env['GDBM_DOCTOR_MACHINES'] !== undefined,
     get: 'the other machines with fixtures/machines.sh, and name their folder in GDBM_DOCTOR_MACHINES',
   },
+  chromium: { found: () => runs('chromium', '--version'), get: 'chromium' },
   shellcheck: { found: () => runs('shellcheck', '--version'), get: 'shellcheck' },
   root: { found: () => process.getuid?.() === 0, get: 'to be root' },
 } as const satisfies Record<string, { found: () => boolean; get: string }>;

@@ -1,10 +1,7 @@
 import type { Argv } from 'yargs';
+import { KEY_ENCODINGS } from './keyencoding.js';
 import type { Run } from '../parser.js';
 import { file } from './options.js';
-
-/** How a key is written on the command line. */
-export const KEY_ENCODINGS = ['utf8', 'hex', 'base64'] as const;
-export type KeyEncoding = (typeof KEY_ENCODINGS)[number];
 
 /** `get` on the command line. */
 export function getGrammar(parser: Argv, run: Run): Argv {

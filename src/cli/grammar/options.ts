@@ -9,6 +9,12 @@ export const json = {
   describe: 'One JSON document instead of text',
 } as const;
 
+export const hash = {
+  type: 'boolean',
+  default: false,
+  describe: 'SHA-256 of the file before and after, and how the report was made',
+} as const;
+
 export const all = {
   type: 'boolean',
   default: false,

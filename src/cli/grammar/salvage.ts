@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import { parseExpectKeys } from '../limits.js';
 import type { Run } from '../parser.js';
-import { expectKey, file, json } from './options.js';
+import { expectKey, file, hash, json } from './options.js';
 
 /** `salvage` on the command line. */
 export function salvageGrammar(parser: Argv, run: Run): Argv {
@@ -19,6 +19,10 @@ export function salvageGrammar(parser: Argv, run: Run): Argv {
             describe: 'Also values that only their own shape tells: Python pickles',
           },
           'expect-key': expectKey,
+          hash: {
+            ...hash,
+            describe: 'SHA-256 of the file before and after, and of each value; how it was made',
+          },
           json: { ...json, describe: 'A line of JSON for each record' },
         })
         .example('$0 salvage broken.db', 'What is there, wherever it is')
@@ -32,6 +36,7 @@ export function salvageGrammar(parser: Argv, run: Run): Argv {
           deleted: argv.deleted,
           carve: argv.carve,
           expectKeys: parseExpectKeys(argv.expectKey),
+          hash: argv.hash,
           json: argv.json,
         });
       })(),

@@ -1,0 +1,47 @@
+/**
+ * Makes src/report/html/assets.ts of page/: the script, the style and the skeleton that every HTML report has, with the
+ * hashes by which its Content-Security-Policy lets just these run.
+ */
+import { build } from 'esbuild';
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+const root = new URL('../', import.meta.url);
+
+/** The text of the file; a test holds it against what is committed. */
+export async function pageAssets(): Promise<string> {
+  const { outputFiles } = await build({
+    absWorkingDir: fileURLToPath(root),
+    entryPoints: ['page/main.ts', 'page/style.css'],
+    outdir: 'unused',
+    bundle: true,
+    minify: true,
+    write: false,
+    format: 'iife',
+    target: 'es2022',
+    legalComments: 'none',
+    charset: 'ascii',
+  });
+  const [script, style] = ['.js', '.css'].map((end) =>
+    outputFiles.find(({ path }) => path.endsWith(end))!.text.trim(),
+  );
+  if (/<\/?(script|style|!--)/i.test(script + style)) throw new Error('the page would end its own script');
+  const hash = (text: string) => `sha256-${createHash('sha256').update(text).digest('base64')}`;
+  const body = (await readFile(new URL('page/body.html', root), 'utf8')).trim();
+  const values = {
+    SCRIPT: script,
+    SCRIPT_HASH: hash(script),
+    STYLE: style,
+    STYLE_HASH: hash(style),
+    BODY: body,
+  };
+  const lines = Object.entries(values).map(
+    ([name, value]) => `export const ${name} = ${JSON.stringify(value)};\n`,
+  );
+  return `// Made by bundle/page.ts of page/: npm run page\n${lines.join('')}`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await writeFile(new URL('src/report/html/assets.ts', root), await pageAssets());
+}

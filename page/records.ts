@@ -1,0 +1,91 @@
+import { data } from './data.js';
+import { byId, decode64, el, hex, number, quoted, sizeText } from './dom.js';
+import { opcodesOf, plain } from './pickle.js';
+
+type Shown = (typeof data.records.shown)[number];
+const STEP = 15;
+
+/** The records, filtered by what their keys hold and by how they were found. */
+export function startRecords(goTo: (offset: number) => void): void {
+  const filter = byId<HTMLInputElement>('filter');
+  const choice = byId<HTMLSelectElement>('provenance');
+  const body = byId('record-rows');
+  const found = [...new Set(data.records.shown.map(({ provenance }) => provenance))];
+  choice.append(el('option', { value: '' }, 'All'), ...found.map((one) => el('option', { value: one }, one)));
+  let most = STEP;
+  const draw = () => {
+    const wanted = filter.value.toLowerCase();
+    const matching = data.records.shown.filter(
+      ({ key, provenance }) =>
+        key.toLowerCase().includes(wanted) && (choice.value === '' || provenance === choice.value),
+    );
+    body.replaceChildren(...matching.slice(0, most).flatMap((one) => row(one, goTo)));
+    byId('record-count').textContent =
+      `${number(Math.min(most, matching.length))} of ${number(matching.length)} shown`;
+    byId('more').hidden = matching.length <= most;
+  };
+  for (const [input, event] of [
+    [filter, 'input'],
+    [choice, 'change'],
+  ] as const) {
+    input.addEventListener(event, () => {
+      most = STEP;
+      draw();
+    });
+  }
+  byId('more').addEventListener('click', () => {
+    most += 4 * STEP;
+    draw();
+  });
+  draw();
+}
+
+function row(one: Shown, goTo: (offset: number) => void): HTMLElement[] {
+  const label = `Show on the map, offset ${one.offset}`;
+  const go = el('button', { class: 'link', type: 'button', 'aria-label': label }, hex(one.offset));
+  go.addEventListener('click', () => goTo(one.offset));
+  const name = one.key === '' ? el('em', {}, 'empty key') : quoted(one.key);
+  const open = el('button', { class: 'open', type: 'button', 'aria-expanded': 'false' }, name);
+  const more = el('tr', { class: 'more' });
+  more.hidden = true;
+  open.addEventListener('click', () => {
+    if (more.childElementCount === 0) more.append(el('td', { colspan: 4 }, preview(one)));
+    more.hidden = !more.hidden;
+    open.setAttribute('aria-expanded', String(!more.hidden));
+  });
+  const cells = [
+    el('td', { class: 'key' }, open),
+    el('td', {}, el('span', { class: `tag ${one.provenance}` }, one.provenance)),
+    el('td', { class: 'num' }, sizeText(one.valueSize)),
+    el('td', { class: 'num' }, go),
+  ];
+  return [el('tr', { class: 'record' }, ...cells), more];
+}
+
+function preview(one: Shown): HTMLElement {
+  const bytes = decode64(one.preview);
+  const place = one.bucket < 0 ? 'no bucket' : `bucket at ${hex(one.bucket)}, element ${one.element}`;
+  const box = el(
+    'div',
+    { class: 'preview' },
+    el(
+      'p',
+      {},
+      `Hash ${number(one.hash)}, ${place}; key of ${number(one.keySize)} bytes, value of ${number(one.valueSize)}.`,
+    ),
+  );
+  if (bytes.length === 0) return box;
+  const more = bytes.length < one.valueSize ? ` (the first ${bytes.length} bytes)` : '';
+  const opcodes = opcodesOf(bytes);
+  if (opcodes.length > 0)
+    box.append(el('h4', {}, `Pickle opcodes${more}`), el('pre', {}, opcodes.join('\n')));
+  else box.append(el('h4', {}, `Text${more}`), el('pre', {}, plain(bytes)));
+  const lines: string[] = [];
+  const per = innerWidth < 600 ? 8 : 16;
+  for (let i = 0; i < bytes.length; i += per)
+    lines.push(
+      Array.from(bytes.subarray(i, i + per), (byte) => byte.toString(16).padStart(2, '0')).join(' '),
+    );
+  box.append(el('h4', {}, `Hex${more}`), el('pre', {}, lines.join('\n')));
+  return box;
+}

@@ -1,0 +1,116 @@
+import { open, rename, rm, stat } from 'node:fs/promises';
+import type { CheckResult } from '../check/check.js';
+import { checkEmpty, checkOther } from '../check/check.js';
+import type { WantedProfile } from '../contents.js';
+import { collectLost, withProfile } from '../contents.js';
+import { openSearched } from '../examine.js';
+import { pageOfDatabase, pageOfOther } from '../picture/page.js';
+import type { PageData } from '../picture/pagedata.js';
+import { takePicture } from '../picture/picture.js';
+import type { LostElement } from '../profile/detect.js';
+import { checkProfile } from '../profile/inspect.js';
+import { RefusedError, refusal } from '../replace/errors.js';
+import { htmlPage } from '../report/html/page.js';
+import { pageWords } from '../report/html/words.js';
+import { statementText } from '../report/statementtext.js';
+import { salvage } from '../salvage/salvage.js';
+import type { FileSource } from '../source/file.js';
+import { openFileSource } from '../source/file.js';
+import { readUpTo } from '../source/source.js';
+import type { ExitCode } from './exit.js';
+import { EXIT } from './exit.js';
+import { openRegularFile } from './file.js';
+import { progressLine } from './progress.js';
+import { statementNow, withEvidence } from './statement.js';
+import { print } from './terminal.js';
+
+export interface ReportArguments {
+  readonly file: string;
+  readonly html: string;
+  readonly hash: boolean;
+  readonly profile: WantedProfile;
+}
+
+/** Writes a page about a file; the file itself is only read. */
+export async function reportCommand({ file, html, hash, profile }: ReportArguments): Promise<ExitCode> {
+  const source = await openRegularFile(file);
+  const progress = progressLine();
+  try {
+    await requireOwnOutput(html, file);
+    const {
+      result: { data, result },
+      evidence,
+    } = await withEvidence(file, hash, () => pageOf(file, source, profile, progress.report));
+    progress.end();
+    const statement = await statementNow(evidence);
+    const page = htmlPage({ ...data, statement: pageWords(file, result, undefined, statement).statement });
+    await writeWhole(html, page);
+    const megabytes = (Buffer.byteLength(page) / 1e6).toFixed(1);
+    await print(`${html}: the report of ${file}, ${result.verdict}, ${megabytes} MB\n`);
+    if (hash) await print(statementText(statement));
+    if (result.verdict === 'not-gdbm') return EXIT.failed;
+    return result.verdict === 'healthy' ? EXIT.ok : EXIT.damaged;
+  } finally {
+    progress.end();
+    await source.close();
+  }
+}
+
+async function pageOf(
+  path: string,
+  source: FileSource,
+  wanted: WantedProfile,
+  report: Parameters<typeof openSearched>[1],
+): Promise<{ data: PageData; result: CheckResult }> {
+  const statement = await statementNow();
+  const found = source.size === 0 ? undefined : await openSearched(source, report);
+  if (found === undefined) {
+    const result = source.size === 0 ? checkEmpty() : await checkOther(source);
+    return { data: await pageOfOther(source, result, pageWords(path, result, undefined, statement)), result };
+  }
+  const { db, survey } = found;
+  const picture = await takePicture(db, survey, source.size);
+  const lost: LostElement[] = [];
+  collectLost(lost, picture.rejected);
+  const name = wanted === 'auto' ? undefined : wanted;
+  const profile =
+    wanted === 'none' ? undefined : await checkProfile(db.source, () => salvage(db, survey), name, lost);
+  const result = withProfile({ checked: picture.checked, profile });
+  const words = pageWords(path, result, profile, statement);
+  return { data: await pageOfDatabase(db, source, { ...picture, checked: result }, words), result };
+}
+
+/** A report takes the place of an older report, and of nothing else. */
+async function requireOwnOutput(output: string, file: string): Promise<void> {
+  const there = await stat(output).catch(() => undefined);
+  if (there === undefined) return;
+  const own = await stat(file);
+  const source = there.isFile() ? await openFileSource(output) : undefined;
+  try {
+    const start = source === undefined ? '' : Buffer.from(await readUpTo(source, 0, 15)).toString();
+    if (there.ino !== own.ino && start === '<!doctype html>') return;
+  } finally {
+    await source?.close();
+  }
+  throw new RefusedError(
+    'io',
+    `${output}: expected no file or an older report, found another file. Choose another name for --html.`,
+  );
+}
+
+/** Nobody ever finds half of a page. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${process.pid}.part`;
+  try {
+    const handle = await open(temporary, 'wx');
+    try {
+      await handle.writeFile(text);
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') await rm(temporary, { force: true });
+    throw refusal(error, path, 'write the report');
+  }
+}

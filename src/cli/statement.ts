@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import type { Evidence, Statement } from '../report/statement.js';
+import type { Source } from '../source/source.js';
+import { readChunks } from '../source/source.js';
+import { openRegularFile } from './file.js';
+import { packageVersion } from './version.js';
+
+/** Says how this run of the command makes its report. */
+export async function statementNow(evidence?: readonly Evidence[]): Promise<Statement> {
+  return {
+    tool: 'gdbm-doctor',
+    version: await packageVersion(),
+    options: process.argv.slice(2),
+    time: new Date().toISOString(),
+    ...(evidence && evidence.length > 0 && { evidence }),
+  };
+}
+
+/** SHA-256 in hex of all of a file as it is now, read in pieces. */
+async function sha256Of(path: string): Promise<string> {
+  const source = await openRegularFile(path);
+  try {
+    return await sha256OfRange(source, 0, source.size);
+  } finally {
+    await source.close();
+  }
+}
+
+/** Hashes a file before and after `use`, if that is wanted; what the name holds then, not what was open before. */
+export async function withEvidence<T>(
+  path: string,
+  wanted: boolean,
+  use: () => Promise<T>,
+): Promise<{ result: T; evidence: Evidence[] }> {
+  const before = wanted ? await sha256Of(path) : '';
+  const result = await use();
+  return { result, evidence: wanted ? [{ path, before, after: await sha256Of(path) }] : [] };
+}
+
+/** SHA-256 in hex of a range. */
+export async function sha256OfRange(source: Source, offset: number, length: number): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const bytes of readChunks(source, offset, length)) hash.update(bytes);
+  return hash.digest('hex');
+}

@@ -1,0 +1,111 @@
+import type { Severity } from '../check/finding.js';
+
+/** All that the page of a report shows. Offsets are those in the file as it lies there; texts are escaped for people. */
+export interface PageData {
+  readonly statement: Statement;
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly verdict: string;
+  /** One sentence: how bad it is. */
+  readonly headline: string;
+  /** What to do first, if anything: a sentence, and a command where there is one. */
+  readonly advice: { readonly text: string; readonly command: string | null };
+  /** Names and values, in order of their importance. */
+  readonly facts: readonly (readonly [name: string, value: string])[];
+  /** Names of what bytes are, which numbers below stand for; and how many bytes each has. */
+  readonly kinds: readonly string[];
+  readonly totals: readonly number[];
+  readonly map: MapData;
+  readonly little: boolean;
+  readonly structs: Readonly<Record<string, StructData>>;
+  readonly structures: readonly StructureData[];
+  /** Runs of the file's bytes that the page has, in order, each in base64. */
+  readonly hex: readonly (readonly [offset: number, base64: string])[];
+  readonly findings: readonly FindingData[];
+  readonly findingCounts: Readonly<Record<string, number>>;
+  readonly records: {
+    readonly shown: readonly RecordData[];
+    /** In force, and old ones, shown or not. */
+    readonly live: number;
+    readonly old: number;
+  };
+  readonly spread: {
+    readonly elements: number;
+    readonly fill: readonly number[];
+    readonly keySizes: readonly number[];
+    readonly valueSizes: readonly number[];
+    readonly hashes: readonly number[];
+    /** Hashes without a bucket, from the first to before the second. */
+    readonly open: readonly (readonly [number, number])[];
+    readonly uncovered: number;
+    readonly buckets: number;
+  };
+  /** Where the page does not show all that there is. */
+  readonly summarised: readonly string[];
+  /** Of each opcode of a pickle: byte, name, and how its argument is read. */
+  readonly opcodes: readonly (readonly [number, string, number | string])[];
+}
+
+/** How a report was made, so that it can be made again. */
+export interface Statement {
+  readonly tool: string;
+  readonly version: string;
+  readonly options: readonly string[];
+  /** ISO 8601. */
+  readonly time: string;
+  /** SHA-256 of the file before and after, if they were asked for. */
+  readonly evidence?: { readonly before: string; readonly after: string };
+}
+
+/** What bytes are: exactly in `exact`, and elsewhere in cells of `cell` bytes, each with the bytes of each kind. */
+export interface MapData {
+  readonly exact: readonly ExactData[];
+  /** Bytes of a cell; 0 where all is exact. */
+  readonly cell: number;
+  /** For each cell its one kind, or kinds and bytes in turns. */
+  readonly cells: readonly (number | readonly number[])[];
+  /** Ranges in the whole file. */
+  readonly ranges: number;
+}
+
+/** Ranges that follow each other from `offset` on: their lengths, and their kinds as digits. */
+export interface ExactData {
+  readonly offset: number;
+  readonly lengths: readonly number[];
+  readonly kinds: string;
+}
+
+/** A struct's fields: name, bytes from its start, bytes; and the table that follows from `tableAt`, if there is one. */
+export interface StructData {
+  readonly fields: readonly (readonly [string, number, number])[];
+  readonly tableAt?: number;
+  readonly stride?: number;
+  readonly row?: readonly (readonly [string, number, number])[];
+}
+
+/** A structure's place: which struct it is by name, file offset, bytes, and what to call it. */
+export type StructureData = readonly [struct: string, offset: number, size: number, name: string];
+
+export interface FindingData {
+  readonly code: string;
+  readonly severity: Severity;
+  readonly offset: number | null;
+  readonly found: string;
+  readonly expected: string;
+  readonly consequence: string;
+}
+
+export interface RecordData {
+  readonly key: string;
+  readonly provenance: string;
+  readonly offset: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly hash: number;
+  /** File offset of its bucket, and its element there. */
+  readonly bucket: number;
+  readonly element: number;
+  /** The value's first bytes, in base64. */
+  readonly preview: string;
+}

@@ -1,0 +1,75 @@
+import type { CheckResult } from '../../check/check.js';
+import type { PageWords } from '../../picture/page.js';
+import type { ProfileResult } from '../../profile/inspect.js';
+import { escapeText } from '../escape.js';
+import { insideText } from '../inside.js';
+import type { Statement } from '../statement.js';
+import { formatText, isMendable, number, recordsText, shellWord } from '../text.js';
+
+/** The sentences of a page: how bad it is, what to do first, and the facts. */
+export function pageWords(
+  path: string,
+  result: CheckResult,
+  profile: ProfileResult | undefined,
+  { evidence, ...statement }: Statement,
+): PageWords {
+  const own = evidence?.find((one) => one.path === path);
+  const { verdict } = result;
+  return {
+    statement: {
+      ...statement,
+      options: statement.options.map(escapeText),
+      ...(own && { evidence: { before: own.before, after: own.after } }),
+    },
+    path: escapeText(path),
+    verdict,
+    headline: headlineOf(result),
+    advice: adviceOf(path, result, profile),
+    facts: factsOf(result, profile),
+  };
+}
+
+function headlineOf({ verdict, size, records, libgdbm, other }: CheckResult): string {
+  if (verdict === 'not-gdbm') return `This is ${other?.what ?? 'no GDBM database'}.`;
+  if (size === 0) return 'The file is empty.';
+  const count = `${number(records.count)} record${records.count === 1 ? '' : 's'}`;
+  if (verdict === 'healthy') return `All is well: ${count}, each where a lookup finds it.`;
+  const says = libgdbm === null ? 'libgdbm opens it all the same' : `libgdbm says “${libgdbm}”`;
+  return `${count} can be proved; ${says}.`;
+}
+
+function adviceOf(
+  path: string,
+  result: CheckResult,
+  profile: ProfileResult | undefined,
+): PageWords['advice'] {
+  const { verdict, records, other, size } = result;
+  if (verdict === 'not-gdbm') return { text: other?.advice ?? '', command: null };
+  if (verdict === 'healthy') return { text: 'There is nothing to do.', command: null };
+  if (!isMendable(result, profile)) {
+    return {
+      text: 'The structure is sound; what is wrong is inside of values, which a repair leaves as they are. A snapshot may have them whole.',
+      command: `gdbm-doctor snapshots ${shellWord(path)}`,
+    };
+  }
+  const lost = Object.values(records.rejected).reduce((sum, n) => sum + n, 0);
+  const missing = lost > 0 || records.uncovered > 0 || size === 0;
+  return {
+    text: missing
+      ? 'Look first at what a repair would keep and what is lost: this writes nothing. The repair itself keeps the file as it was beside the new one.'
+      : 'A repair brings back every record that can be proved, and keeps the file as it was beside the new one.',
+    command: `gdbm-doctor repair ${missing ? '--dry-run ' : ''}${shellWord(path)}`,
+  };
+}
+
+function factsOf(result: CheckResult, profile: ProfileResult | undefined): [string, string][] {
+  const { format, libgdbm, size, records } = result;
+  const facts: [string, string][] = [['Size', `${number(size)} bytes`]];
+  if (format === undefined) return facts;
+  facts.push(['Records', recordsText(result)], ['libgdbm', libgdbm === null ? 'opens it' : `“${libgdbm}”`]);
+  if (records.uncovered > 0)
+    facts.push(['Hashes without a bucket', `${(records.uncovered * 100).toFixed(2)} %`]);
+  if (profile !== undefined && profile.name !== 'none') facts.push(['Inside', insideText(profile)]);
+  facts.push(['Format', formatText(format)]);
+  return facts;
+}
