@@ -66,7 +66,9 @@ export async function salvageCommand(options: SalvageArguments): Promise<ExitCod
         const name = Buffer.from(key).toString('base64');
         await out.add(`${JSON.stringify({ key: name, provenance, confidence, overwritten, ...place })}\n`);
       } else {
-        const note = overwritten ? ' (overwritten in part)' : '';
+        const note = inForce
+          ? ''
+          : ` (confidence ${confidence}${overwritten ? ', overwritten in part' : ''})`;
         const size = String(dataSize).padStart(10);
         await out.add(
           `${provenance.padEnd(8)} ${size} bytes at ${now}  ${escapeStart(key, SHOWN_KEY)}${note}\n`,
