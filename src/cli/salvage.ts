@@ -84,7 +84,9 @@ async function salvageFile(options: SalvageArguments): Promise<ExitCode> {
         const sum = hash && { valueSha256: await sha256OfRange(db.source, offset + keySize, dataSize) };
         await out.add(`${JSON.stringify({ kind: 'record', ...proof, ...place, ...owner, ...sum })}\n`);
       } else {
-        const note = overwritten ? ' (overwritten in part)' : '';
+        const note = inForce
+          ? ''
+          : ` (confidence ${confidence}${overwritten ? ', overwritten in part' : ''})`;
         const size = String(dataSize).padStart(10);
         await out.add(
           `${provenance.padEnd(8)} ${size} bytes at ${now}  ${escapeStart(key, SHOWN_KEY)}${note}\n`,
