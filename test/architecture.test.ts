@@ -23,6 +23,7 @@ const MAY_USE: Record<string, string[]> = {
   volume: ['format', 'source', 'database'],
   watch: [],
   guard: ['watch'],
+  exchange: ['format', 'source', 'database', 'check', 'orphans', 'salvage', 'build', 'examine.ts'],
   inspect: ['format', 'source', 'database', 'check', 'report'],
 };
 /** What may know of the file system, the process and the terminal. */
