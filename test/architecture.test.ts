@@ -37,6 +37,7 @@ const AT_THE_EDGE = [
   'cli/',
   'repair.ts',
   'look.ts',
+  'put.ts',
   'index.ts',
 ];
 

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
-import { openSearched } from '../examine.js';
 import { asciiWriter } from '../exchange/asciiwriter.js';
 import type { Dumped } from '../exchange/dump.js';
 import { dump } from '../exchange/dump.js';
 import { globOf } from '../exchange/glob.js';
 import type { MachineName } from '../exchange/machines.js';
 import { lengthFormOf, thisMachine } from '../exchange/machines.js';
+import { openForWalk } from '../exchange/walk.js';
 import type { DumpWriter } from '../exchange/output.js';
 import { binaryWriter, csvWriter, ndjsonWriter } from '../exchange/writers.js';
 import { FreshFile } from '../replace/fresh.js';
@@ -35,7 +35,7 @@ export async function dumpCommand(args: DumpArguments): Promise<ExitCode> {
   const { file, output } = args;
   const source = await openDatabaseFile(file);
   try {
-    const searched = await openSearched(source, undefined);
+    const searched = await openForWalk(source);
     if (searched === undefined) return await source.refuse();
     const { variant } = searched.db.format;
     const writer = await writerFor(args, variant === 'numsync' ? 'numsync' : 'standard');

@@ -8,6 +8,7 @@ import { guardGrammar } from './grammar/guard.js';
 import { inspectGrammar } from './grammar/inspect.js';
 import { listGrammar } from './grammar/list.js';
 import { lookGrammar } from './grammar/look.js';
+import { convertGrammar, loadGrammar } from './grammar/make.js';
 import { repairGrammar } from './grammar/repair.js';
 import { restoreGrammar } from './grammar/restore.js';
 import { salvageGrammar } from './grammar/salvage.js';
@@ -46,6 +47,8 @@ export async function parserFor(args: readonly string[], run: Run): Promise<Argv
   listGrammar(parser, run);
   getGrammar(parser, run);
   dumpGrammar(parser, run);
+  loadGrammar(parser, run);
+  convertGrammar(parser, run);
   return (
     parser
       .example('$0 check flower.db', 'What is wrong with it?')

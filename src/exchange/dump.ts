@@ -22,11 +22,12 @@ const FLUSH = 4 << 20;
  * @param wanted the keys to be written; all where it is left out
  */
 export async function dump(
-  { db, survey }: Searched,
+  searched: Searched,
   writer: DumpWriter,
   write: (bytes: Uint8Array) => Promise<void>,
   wanted?: Glob,
 ): Promise<Dumped> {
+  const { db } = searched;
   const dumped: Dumped = { written: 0, records: 0, incomplete: false };
   const out = new OutputBuffer();
   const flush = async () => {

@@ -4,6 +4,10 @@ import type { BucketSite } from '../database/survey.js';
 import { readSite } from '../database/survey.js';
 import { slotOf } from '../format/directory.js';
 import { FREE_HASH, hashKey } from '../format/hash.js';
+import { openDatabase } from '../database/database.js';
+import type { Searched } from '../examine.js';
+import { openSearched, search } from '../examine.js';
+import { equalBytes } from '../format/bytes.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { readSalvaged } from '../salvage/read.js';
 import type { SalvagedBatch } from '../salvage/salvage.js';
@@ -46,8 +50,7 @@ const WINDOW_BITS = 20;
  * @param loss is told of what cannot be given
  */
 export async function* walkRecords(
-  db: Database,
-  survey: SearchedSurvey,
+  { db, survey }: Searched,
   loss: WalkLoss = { records: 0, incomplete: false },
 ): AsyncGenerator<WalkedBatch> {
   const { sites } = survey;
@@ -68,13 +71,37 @@ export async function* walkRecords(
     yield batch;
     next = end;
   }
-  if (next < sites.length) yield* walkDamaged(db, survey, sites.slice(next), claimable, loss);
+  if (next === sites.length) return;
+  // Only now is it worth while to look for blocks that changed places.
+  const again = db.missing === 0 && !db.headerLost ? await openSearched(db.source) : undefined;
+  if (again === undefined || again.db.rearrangement === undefined || db.rearrangement !== undefined) {
+    yield* walkDamaged(db, survey, sites.slice(next), claimable, loss);
+    return;
+  }
+  const done = sites[next].firstSlot;
+  const rest = again.survey.sites.filter(({ origin, firstSlot }) => origin === 'scan' || firstSlot >= done);
+  loss.incomplete = again.survey.claims.open().next().done !== true;
+  yield* walkDamaged(again.db, again.survey, rest, claimable, loss);
+}
+
+/**
+ * Opens a database for a walk, which looks for more where it finds anything wrong: a sound one is read once.
+ *
+ * @returns undefined if nothing in the file speaks for the format
+ */
+export async function openForWalk(source: Source): Promise<Searched | undefined> {
+  const db = await openDatabase(source);
+  const found = db === undefined ? undefined : await search(db);
+  const sound = found?.survey.sites.some(({ state }) => state === 'sound') === true;
+  return sound ? found : openSearched(source);
 }
 
 /** Records of sound buckets whose bytes are still to be read. */
 class Pending {
   bytes = 0;
   #count = 0;
+  /** Pairs of records with one hash, whose keys may be the same. */
+  readonly #twins: [number, number][] = [];
   #hashes = new Int32Array(1024);
   #offsets = new Float64Array(1024);
   #keySizes = new Int32Array(1024);
@@ -92,7 +119,7 @@ class Pending {
     if (site.state !== 'sound' || site.origin !== 'directory' || !own) return false;
     const bucket = await readSite(db, site);
     const directoryBits = Math.log2(db.directory.length);
-    const seen = new Set<number>();
+    const first = this.#count;
     while (this.#count + bucket.elements > this.#hashes.length) this.#grow();
     for (let i = 0; i < bucket.elements; i++) {
       const hash = bucket.hash(i);
@@ -104,9 +131,10 @@ class Pending {
       if (hash < 0 || !(offset >= 0 && keySize >= 0 && dataSize >= 0 && offset + size <= this.source.size))
         return false;
       const slot = slotOf(hash, directoryBits);
-      // Two keys of one hash may be one key twice.
-      if (slot < site.ownFirst || slot >= site.ownFirst + site.ownSlots || seen.has(hash)) return false;
-      seen.add(hash);
+      if (slot < site.ownFirst || slot >= site.ownFirst + site.ownSlots) return false;
+      for (let m = first; m < this.#count; m++) {
+        if (this.#hashes[m] === hash) this.#twins.push([m, this.#count]);
+      }
       const n = this.#count++;
       this.#hashes[n] = hash;
       this.#offsets[n] = offset;
@@ -162,6 +190,10 @@ class Pending {
       // Such a key is read whole only by the examination.
       if (this.#keySizes[i] > SMALL) return undefined;
       if (!this.#fits(await source.read(offsets[i], this.#keySizes[i]), this.#hashes[i])) return undefined;
+    }
+    for (const [a, b] of this.#twins) {
+      const keyOf = (n: number) => bytes.subarray(starts[n], starts[n] + this.#keySizes[n]);
+      if (starts[a] < 0 || starts[b] < 0 || equalBytes(keyOf(a), keyOf(b))) return undefined;
     }
     return { count, bytes, starts, offsets, keySizes: this.#keySizes, dataSizes: this.#dataSizes };
   }
