@@ -44,11 +44,7 @@ export async function dump(
     writer.end(out, which);
   };
   writer.head(out);
-  for await (const { count, bytes, starts, offsets, keySizes, dataSizes } of walkRecords(
-    db,
-    survey,
-    dumped,
-  )) {
+  for await (const { count, bytes, starts, offsets, keySizes, dataSizes } of walkRecords(searched, dumped)) {
     for (let i = 0; i < count; i++) {
       const from = starts[i];
       const keyEnd = from + keySizes[i];
