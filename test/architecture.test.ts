@@ -26,6 +26,7 @@ const MAY_USE: Record<string, string[]> = {
   guard: ['watch'],
   picture: ['format', 'source', 'database', 'check', 'orphans', 'salvage', 'pickle', 'report'],
   inspect: ['format', 'source', 'database', 'check', 'orphans', 'picture', 'report', 'salvage'],
+  exchange: ['format', 'source', 'database', 'check', 'orphans', 'salvage', 'build', 'examine.ts'],
 };
 /** What may know of the file system, the process and the terminal. */
 const AT_THE_EDGE = [
@@ -38,6 +39,7 @@ const AT_THE_EDGE = [
   'cli/',
   'repair.ts',
   'look.ts',
+  'put.ts',
   'index.ts',
 ];
 

@@ -38,8 +38,14 @@ const BATCH_BYTES = 8 << 20;
  * Examines every bucket that the directory leads to, in order of their slots: the bucket's head, each element's
  * fields, and each key against its element. One pass gives the findings and the records, so that a check and a
  * repair can never judge differently.
+ *
+ * @param sites those of the survey's buckets that are to be examined; all where it is left out
  */
-export async function* examineBuckets(db: Database, survey: Survey): AsyncGenerator<BucketExamination> {
+export async function* examineBuckets(
+  db: Database,
+  survey: Survey,
+  sites: readonly BucketSite[] = survey.sites,
+): AsyncGenerator<BucketExamination> {
   // What stands in damaged buckets may be anything, and must not use up what the sound ones need.
   const budgets = {
     sound: new KeyBudget(KEY_BUDGET * db.source.size),
@@ -47,7 +53,7 @@ export async function* examineBuckets(db: Database, survey: Survey): AsyncGenera
   };
   let batch: PendingBucket[] = [];
   let elements = 0;
-  for (const site of survey.sites) {
+  for (const site of sites) {
     batch.push(await openBucket(db, survey, site));
     elements += site.used;
     const bytes = batch.length * db.geometry.bucketSize;

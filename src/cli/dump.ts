@@ -1,48 +1,89 @@
-import { search } from '../examine.js';
-import { readSalvaged } from '../salvage/read.js';
-import { salvage } from '../salvage/salvage.js';
-import { readChunks } from '../source/source.js';
+import { stat } from 'node:fs/promises';
+import { asciiWriter } from '../exchange/asciiwriter.js';
+import type { Dumped } from '../exchange/dump.js';
+import { dump } from '../exchange/dump.js';
+import { globOf } from '../exchange/glob.js';
+import type { MachineName } from '../exchange/machinenames.js';
+import { lengthFormOf, thisMachine } from '../exchange/machines.js';
+import { openForWalk } from '../exchange/walk.js';
+import type { DumpWriter } from '../exchange/output.js';
+import { binaryWriter, csvWriter, ndjsonWriter } from '../exchange/writers.js';
+import { FreshFile } from '../replace/fresh.js';
+import { placeFile } from '../replace/replace.js';
+import { refusal } from '../replace/errors.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
-import { withDatabase } from './file.js';
-import { Output } from './terminal.js';
+import { openDatabaseFile } from './file.js';
+import { ownerOf } from './owner.js';
+import { print, tell } from './terminal.js';
+import { packageVersion } from './version.js';
+
+/** `0` and `1` are `gdbm_dump`'s other names of the first two. */
+export const DUMP_FORMATS = ['ndjson', 'ascii', 'binary', 'csv', '0', '1'] as const;
 
 export interface DumpArguments {
   readonly file: string;
+  /** `-` or undefined is stdout. */
+  readonly output: string | undefined;
+  readonly format: (typeof DUMP_FORMATS)[number];
+  readonly keys: readonly string[] | undefined;
+  readonly machine: MachineName | undefined;
 }
 
-/** A multiple of three, so that pieces of base64 join without padding between them. */
-const PIECE = 3 << 18;
-
-/** Writes each record as a line of JSON, key and value in base64. */
-export async function dumpCommand({ file }: DumpArguments): Promise<ExitCode> {
-  return withDatabase(file, async (db) => {
-    const out = new Output();
-    const addRange = async (offset: number, size: number) => {
-      for await (const piece of readChunks(db.source, offset, size, PIECE)) await out.add(base64(piece));
-    };
-    for await (const { record, bytes } of readSalvaged(
-      db.source,
-      salvage(db, (await search(db)).survey),
-      'whole',
-    )) {
-      const { offset, keySize, dataSize } = record;
-      if (bytes !== undefined) {
-        const key = base64(bytes.subarray(0, keySize));
-        await out.add(`{"key":"${key}","value":"${base64(bytes.subarray(keySize))}"}\n`);
-        continue;
-      }
-      await out.add('{"key":"');
-      await addRange(offset, keySize);
-      await out.add('","value":"');
-      await addRange(offset + keySize, dataSize);
-      await out.add('"}\n');
+/** Writes every record as a dump. */
+export async function dumpCommand(args: DumpArguments): Promise<ExitCode> {
+  const { file, output } = args;
+  const source = await openDatabaseFile(file);
+  try {
+    const searched = await openForWalk(source);
+    if (searched === undefined) return await source.refuse();
+    const { variant } = searched.db.format;
+    const writer = await writerFor(args, variant === 'numsync' ? 'numsync' : 'standard');
+    const wanted = args.keys === undefined ? undefined : globOf(args.keys);
+    if (output === undefined || output === '-')
+      return ended(file, await dump(searched, writer, print, wanted));
+    const fresh = await FreshFile.createBeside(output);
+    try {
+      const write = (bytes: Uint8Array) => fresh.write(fresh.size, bytes);
+      const dumped = await dump(searched, writer, write, wanted);
+      // As open or closed as a shell's > would make it.
+      await fresh.handle.chmod(0o666 & ~process.umask());
+      await fresh.sync();
+      await placeFile(fresh, output);
+      return ended(file, dumped);
+    } catch (error) {
+      if (error instanceof Error && 'syscall' in error) throw refusal(error, output, 'write it');
+      throw error;
+    } finally {
+      await fresh.close();
     }
-    await out.flush();
-    return EXIT.ok;
-  });
+  } finally {
+    await source.close();
+  }
 }
 
-function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64');
+function ended(file: string, { written, records, incomplete }: Dumped): ExitCode {
+  if (records === 0 && !incomplete) return EXIT.ok;
+  const some = incomplete ? 'some buckets are gone' : `${records} records cannot be proved`;
+  tell(`${file}: damaged: ${some}; the ${written} that can be had were written. See: gdbm-doctor check`);
+  return EXIT.damaged;
+}
+
+async function writerFor(
+  { file, format, machine }: DumpArguments,
+  variant: 'standard' | 'numsync',
+): Promise<DumpWriter> {
+  if (format === 'ndjson') return ndjsonWriter();
+  if (format === 'csv') return csvWriter();
+  if (format === 'binary' || format === '0')
+    return binaryWriter(lengthFormOf(machine ?? thisMachine(process.arch)));
+  const by = `gdbm-doctor ${await packageVersion()}`;
+  return asciiWriter({ by, date: asctime(new Date()), file, ...(await ownerOf(await stat(file))), variant });
+}
+
+/** As C's asctime: `Tue Nov  3 20:45:00 2026`. */
+function asctime(date: Date): string {
+  const [day, month, , year] = date.toDateString().split(' ');
+  const time = date.toTimeString().slice(0, 8);
+  return `${day} ${month} ${String(date.getDate()).padStart(2)} ${time} ${year}`;
 }

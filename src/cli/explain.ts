@@ -1,4 +1,5 @@
 import { BuildError } from '../build/builder.js';
+import { DumpError } from '../exchange/input.js';
 import { VerifyError } from '../rebuild.js';
 import { RefusedError, refusal } from '../replace/errors.js';
 import { SourceError } from '../source/source.js';
@@ -14,6 +15,7 @@ export function explain(error: unknown, path: string, doing: string): ExpectedEr
   if (error instanceof RefusedError) return error;
   if (error instanceof SourceError) return { code: 'changed', message: `${path}: ${error.message}` };
   if (error instanceof BuildError) return { code: 'does-not-fit', message: `${path}: ${error.message}` };
+  if (error instanceof DumpError) return { code: 'malformed', message: `${path}: ${error.message}` };
   if (error instanceof VerifyError) {
     return {
       code: 'not-verified',

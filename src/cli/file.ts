@@ -18,6 +18,35 @@ export async function openRegularFile(path: string): Promise<FileSource> {
   return openFileSource(path);
 }
 
+/** A file that should be a database. */
+export interface DatabaseFile extends FileSource {
+  /** @throws RefusedError that says what it is instead */
+  refuse(): Promise<never>;
+}
+
+/**
+ * Opens a file that should be a database.
+ *
+ * @throws RefusedError if it is empty
+ */
+export async function openDatabaseFile(path: string): Promise<DatabaseFile> {
+  const source = await openRegularFile(path);
+  if (source.size === 0) {
+    await source.close();
+    throw new RefusedError(
+      'io',
+      `${path}: expected a database, found an empty file. Run: gdbm-doctor repair`,
+    );
+  }
+  return {
+    ...source,
+    async refuse() {
+      const { what, advice } = identifyOther(await readUpTo(source, 0, 4096), path);
+      throw new RefusedError('io', `${path}: expected a GDBM database, found ${what}. ${advice}`);
+    },
+  };
+}
+
 /**
  * Opens a file and reads it as a database while `use` runs.
  *
@@ -27,18 +56,10 @@ export async function withDatabase<T>(
   path: string,
   use: (db: Database, found: Searched, file: FileSource) => Promise<T>,
 ): Promise<T> {
-  const source = await openRegularFile(path);
+  const source = await openDatabaseFile(path);
   try {
-    if (source.size === 0) {
-      throw new RefusedError(
-        'io',
-        `${path}: expected a database, found an empty file. Run: gdbm-doctor repair`,
-      );
-    }
     const found = await openSearched(source);
-    if (found !== undefined) return await use(found.db, found, source);
-    const { what, advice } = identifyOther(await readUpTo(source, 0, 4096), path);
-    throw new RefusedError('io', `${path}: expected a GDBM database, found ${what}. ${advice}`);
+    return found === undefined ? await source.refuse() : await use(found.db, found, source);
   } finally {
     await source.close();
   }

@@ -8,6 +8,8 @@ import { guardGrammar } from './grammar/guard.js';
 import { inspectGrammar } from './grammar/inspect.js';
 import { listGrammar } from './grammar/list.js';
 import { lookGrammar } from './grammar/look.js';
+import { diffGrammar, latestGrammar } from './grammar/compare.js';
+import { convertGrammar, loadGrammar } from './grammar/make.js';
 import { repairGrammar } from './grammar/repair.js';
 import { reportGrammar } from './grammar/report.js';
 import { restoreGrammar } from './grammar/restore.js';
@@ -48,6 +50,10 @@ export async function parserFor(args: readonly string[], run: Run): Promise<Argv
   listGrammar(parser, run);
   getGrammar(parser, run);
   dumpGrammar(parser, run);
+  loadGrammar(parser, run);
+  convertGrammar(parser, run);
+  diffGrammar(parser, run);
+  latestGrammar(parser, run);
   return (
     parser
       .example('$0 check flower.db', 'What is wrong with it?')
@@ -56,6 +62,7 @@ export async function parserFor(args: readonly string[], run: Run): Promise<Argv
         'Exit codes: 0 healthy, or usable now; 1 damaged, a key that is not there, or over --max-loss; 2 could not do it: ' +
           'usage, I/O, locked, not GDBM.\nReports go to stdout, everything else to stderr.',
       )
+      .completion('completion', 'Write a script that completes commands in bash or zsh')
       .strict()
       .demandCommand(1, 'expected a command')
       .help()

@@ -29,6 +29,13 @@ export const expectKey = {
   describe: 'A key to look for before values without an element; may be repeated',
 } as const;
 
+export const keys = {
+  type: 'string',
+  requiresArg: true,
+  coerce: (globs: string | string[]) => [globs].flat(),
+  describe: 'Only keys that fit: * any bytes, ? a character, \\ takes the next as it is',
+} as const;
+
 export const file = { type: 'string', demandOption: true, describe: 'A GDBM database file' } as const;
 
 export const snapshots = {

@@ -1,0 +1,71 @@
+import { openSearched } from '../examine.js';
+import type { DiffCounts } from '../exchange/diff.js';
+import { diff } from '../exchange/diff.js';
+import { escapeStart } from '../report/escape.js';
+import { REPORT_VERSION } from '../report/json.js';
+import { EXIT } from './exit.js';
+import { openDatabaseFile } from './file.js';
+import { Output, tell } from './terminal.js';
+
+export interface DiffArguments {
+  readonly before: string;
+  readonly after: string;
+  readonly json: boolean;
+}
+
+/** A key longer than this is shown by its beginning. */
+const SHOWN_KEY = 1024;
+const SIGN = { removed: '-', added: '+', changed: '~' } as const;
+
+/** Tells which keys differ between two databases; ends as diff does, with 0, 1 or, in trouble, 2. */
+export async function diffCommand({ before, after, json }: DiffArguments): Promise<number> {
+  const sources = [await openDatabaseFile(before), await openDatabaseFile(after)];
+  try {
+    const a = (await openSearched(sources[0])) ?? (await sources[0].refuse());
+    const b = (await openSearched(sources[1])) ?? (await sources[1].refuse());
+    const loss = () => ({ records: 0, incomplete: false });
+    const counts: DiffCounts = {
+      same: 0,
+      removed: 0,
+      added: 0,
+      changed: 0,
+      lossBefore: loss(),
+      lossAfter: loss(),
+    };
+    const out = new Output();
+    if (json) {
+      const paths = `"before":${JSON.stringify(before)},"after":${JSON.stringify(after)}`;
+      await out.add(`{"version":${REPORT_VERSION},${paths},"differences":[`);
+    }
+    let separator = '\n';
+    for await (const { how, key, before: was, after: is } of diff(a, b, counts)) {
+      if (json) {
+        const base64 = Buffer.from(key).toString('base64');
+        await out.add(
+          `${separator}${JSON.stringify({ how, key: base64, before: was ?? null, after: is ?? null })}`,
+        );
+        separator = ',\n';
+      } else {
+        const sizes = how === 'changed' ? `${was} -> ${is} bytes` : `${was ?? is} bytes`;
+        await out.add(`${SIGN[how]} ${escapeStart(key, SHOWN_KEY)}  (${sizes})\n`);
+      }
+    }
+    const { same, removed, added, changed } = counts;
+    const damaged = [counts.lossBefore, counts.lossAfter].map(
+      ({ records, incomplete }) => records > 0 || incomplete,
+    );
+    if (json)
+      await out.add(
+        `\n],"same":${same},"removed":${removed},"added":${added},"changed":${changed},"complete":${!damaged.includes(true)}}\n`,
+      );
+    await out.flush();
+    [before, after].forEach((path, i) => {
+      if (damaged[i])
+        tell(`${path}: damaged, so not every record was compared. Run: gdbm-doctor repair ${path}`);
+    });
+    if (damaged.includes(true)) return EXIT.failed;
+    return removed + added + changed > 0 ? EXIT.damaged : EXIT.ok;
+  } finally {
+    for (const source of sources) await source.close();
+  }
+}

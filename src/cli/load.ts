@@ -1,0 +1,81 @@
+import { createReadStream } from 'node:fs';
+import { basename } from 'node:path';
+import { load, requireSound } from '../exchange/load.js';
+import { MACHINES, thisMachine } from '../exchange/machines.js';
+import { readDump } from '../exchange/readdump.js';
+import type { DumpHeader } from '../exchange/record.js';
+import type { WantedFormat } from '../exchange/wanted.js';
+import { targetFor } from '../exchange/target.js';
+import type { Dress, PutOptions } from '../put.js';
+import { putFile } from '../put.js';
+import { RefusedError, refusal } from '../replace/errors.js';
+import { EXIT } from './exit.js';
+import { idOf } from './owner.js';
+import { making } from './put.js';
+import { printReport, tell } from './terminal.js';
+import { safeSentence } from '../report/escape.js';
+
+export interface LoadArguments extends Omit<PutOptions, 'signal'>, WantedFormat {
+  /** `-` is stdin. */
+  readonly dump: string;
+  /** The name in the dump's head, in the working directory, where it is left out. */
+  readonly output: string | undefined;
+  /** Permission bits. */
+  readonly mode: number | undefined;
+  /** Whether owner and mode come from the dump's head. */
+  readonly meta: boolean;
+  readonly duplicates: 'refuse' | 'first';
+}
+
+/** Builds a database of a dump. */
+export async function loadCommand(args: LoadArguments): Promise<number> {
+  const { dump, output, meta, duplicates } = args;
+  return making(dump, async (signal) => {
+    const input = dump === '-' ? process.stdin : createReadStream(dump, { highWaterMark: 1 << 20 });
+    try {
+      const reader = await readDump(input as AsyncIterable<Uint8Array>);
+      const path = output ?? namedIn(reader.header, dump);
+      const machine = args.machine ?? thisMachine(process.arch);
+      const { byteOrder, layout, hashChar } = MACHINES[machine];
+      const format = { byteOrder, layout, variant: reader.header.variant ?? 'standard' } as const;
+      const target = targetFor(args, { format, hashChar, blockSize: 0 });
+      let records = 0;
+      const { backup, notes } = await putFile(path, { ...args, signal }, async (fresh) => {
+        const built = await load(reader, fresh, target, duplicates);
+        await fresh.sync();
+        await requireSound(fresh, built);
+        records = built.records;
+        return dressOf(meta ? reader.header : undefined, args.mode);
+      });
+      for (const note of notes) tell(note);
+      const kept = backup === undefined ? '' : `; as it was: ${backup}`;
+      await printReport(safeSentence(`${path}: ${records} records loaded${kept}`) + '\n');
+      return EXIT.ok;
+    } catch (error) {
+      throw error instanceof Error && 'syscall' in error ? refusal(error, dump, 'read it') : error;
+    } finally {
+      input.destroy();
+    }
+  });
+}
+
+/** Never a path out of a dump: it is another's to write, and could name anything. */
+function namedIn({ file }: DumpHeader, dump: string): string {
+  const name = file === undefined ? '' : basename(file);
+  if (name !== '' && name !== '.' && name !== '..') return name;
+  throw new RefusedError(
+    'io',
+    `${dump}: expected the database's name in it, found none. Name it: load ${dump} DB`,
+  );
+}
+
+async function dressOf(header: DumpHeader | undefined, mode: number | undefined): Promise<Dress> {
+  const uid = (header?.user !== undefined ? await idOf('passwd', header.user) : undefined) ?? header?.uid;
+  const gid = (header?.group !== undefined ? await idOf('group', header.group) : undefined) ?? header?.gid;
+  const bits = mode ?? header?.mode;
+  return {
+    ...(uid !== undefined && { uid }),
+    ...(gid !== undefined && { gid }),
+    ...(bits !== undefined && { mode: bits }),
+  };
+}

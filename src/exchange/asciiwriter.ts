@@ -1,0 +1,58 @@
+import { encodeBase64 } from './base64.js';
+import type { DumpWriter, OutputBuffer } from './output.js';
+import type { DumpHeader } from './record.js';
+
+/** Bytes of a line, which takes 76 characters. */
+const LINE = 57;
+const LENGTH = new TextEncoder().encode('#:len=');
+
+/** What the head of a dump says besides what the database is. */
+export interface AsciiHead extends Omit<DumpHeader, 'kind'> {
+  /** The program that writes it, with its version. */
+  readonly by: string;
+  /** In local time, as C's asctime writes it: `Tue Nov 24 20:45:00 2026`. */
+  readonly date: string;
+}
+
+/** Writes what `gdbm_dump` writes by default. */
+export function asciiWriter(head: AsciiHead): DumpWriter {
+  return {
+    head(out) {
+      const { by, date, file, uid, user, gid, group, mode, variant } = head;
+      out.text(`# GDBM dump file created by ${by} on ${date}\n#:version=1.1\n`);
+      // A line's end in a name would be a line of its own.
+      // eslint-disable-next-line no-control-regex
+      if (file !== undefined) out.text(`#:file=${file.replace(/[\u0000-\u001f\u007f]/g, '?')}\n`);
+      const owner = [
+        ['uid', uid],
+        ['user', user],
+        ['gid', gid],
+        ['group', group],
+        ['mode', mode?.toString(8).padStart(3, '0')],
+      ].filter(([, value]) => value !== undefined);
+      if (owner.length > 0) out.text(`#:${owner.map(([name, value]) => `${name}=${value}`).join(',')}\n`);
+      out.text(`#:format=${variant ?? 'standard'}\n# End of header\n`);
+    },
+    begin(out, _which, size) {
+      out.copy(LENGTH, 0, LENGTH.length);
+      out.number(size);
+      out.byte(0x0a);
+    },
+    piece: base64Lines,
+    end() {},
+    tail(out, count) {
+      out.text(`#:count=${count}\n# End of data\n`);
+    },
+  };
+}
+
+function base64Lines(out: OutputBuffer, bytes: Uint8Array, from: number, to: number): void {
+  out.reserve(Math.ceil((to - from) / LINE) * 77);
+  const into = out.bytes;
+  let at = out.used;
+  for (let i = from; i < to; i += LINE) {
+    at = encodeBase64(bytes, i, Math.min(i + LINE, to), into, at);
+    into[at++] = 0x0a;
+  }
+  out.used = at;
+}

@@ -1,0 +1,112 @@
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+const PAD = 0x3d;
+
+/** The two characters of each 12 bits. */
+const FIRST = new Uint8Array(4096);
+const SECOND = new Uint8Array(4096);
+/** The six bits of a character; {@link NO_DIGIT} for any other. */
+const DIGIT = new Uint8Array(256).fill(0xff);
+const NO_DIGIT = 0x80;
+for (let i = 0; i < 4096; i++) {
+  FIRST[i] = ALPHABET.charCodeAt(i >> 6);
+  SECOND[i] = ALPHABET.charCodeAt(i & 63);
+}
+for (let i = 0; i < 64; i++) DIGIT[ALPHABET.charCodeAt(i)] = i;
+
+/** Characters that so many bytes take. */
+export function base64Length(bytes: number): number {
+  return Math.ceil(bytes / 3) * 4;
+}
+
+/**
+ * Writes bytes as base64, padded. By hand, because it goes from one buffer into another at any place, for which no
+ * string and no object has to be made: a dump has millions of short pieces.
+ *
+ * @returns where the next byte of `into` goes
+ */
+export function encodeBase64(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  into: Uint8Array,
+  at: number,
+): number {
+  const whole = to - ((to - from) % 3);
+  let i = from;
+  for (; i < whole; i += 3) {
+    const high = (bytes[i] << 4) | (bytes[i + 1] >> 4);
+    const low = ((bytes[i + 1] & 15) << 8) | bytes[i + 2];
+    into[at] = FIRST[high];
+    into[at + 1] = SECOND[high];
+    into[at + 2] = FIRST[low];
+    into[at + 3] = SECOND[low];
+    at += 4;
+  }
+  if (i === to) return at;
+  const two = to - i === 2;
+  const high = (bytes[i] << 4) | (two ? bytes[i + 1] >> 4 : 0);
+  into[at] = FIRST[high];
+  into[at + 1] = SECOND[high];
+  into[at + 2] = two ? FIRST[(bytes[i + 1] & 15) << 8] : PAD;
+  into[at + 3] = PAD;
+  return at + 4;
+}
+
+/** Base64 that comes in pieces. What is no digit stops it: who reads knows what may stand there. */
+export class Base64Decoder {
+  #bits = 0;
+  #digits = 0;
+  /** Where it stopped reading. */
+  read = 0;
+
+  /** Digits of the last group of four that came so far, 0 to 3. */
+  get pending(): number {
+    return this.#digits;
+  }
+
+  /**
+   * Decodes until something is no digit, or either side is full. `into` may be `from` itself, at or before where is
+   * read: decoding is shorter.
+   *
+   * @returns where the next byte of `into` goes; {@link read} is where the next byte of `from` is
+   */
+  decode(from: Uint8Array, start: number, end: number, into: Uint8Array, at: number, limit: number): number {
+    let i = start;
+    for (;;) {
+      if (this.#digits === 0) {
+        const last = Math.min(end - 4, i + (Math.floor((limit - at) / 3) - 1) * 4);
+        for (; i <= last; i += 4) {
+          const a = DIGIT[from[i]];
+          const b = DIGIT[from[i + 1]];
+          const c = DIGIT[from[i + 2]];
+          const d = DIGIT[from[i + 3]];
+          if (((a | b | c | d) & NO_DIGIT) !== 0) break;
+          into[at] = (a << 2) | (b >> 4);
+          into[at + 1] = ((b & 15) << 4) | (c >> 2);
+          into[at + 2] = ((c & 3) << 6) | d;
+          at += 3;
+        }
+      }
+      if (i >= end || at >= limit) break;
+      const digit = DIGIT[from[i]];
+      if (digit === 0xff) break;
+      i++;
+      this.#bits = ((this.#bits << 6) | digit) & 0xffff;
+      if (this.#digits > 0) into[at++] = (this.#bits >> (6 - 2 * this.#digits)) & 0xff;
+      this.#digits = (this.#digits + 1) & 3;
+    }
+    this.read = i;
+    return at;
+  }
+
+  /** Makes ready for the next text. */
+  reset(): void {
+    this.#digits = 0;
+    this.#bits = 0;
+  }
+}
+
+/** Whether a byte is the sign that fills up the last group of four. */
+export function isPad(byte: number): boolean {
+  return byte === PAD;
+}

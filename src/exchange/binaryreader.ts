@@ -1,0 +1,179 @@
+import type { Input } from './input.js';
+import type { DumpReader, DumpRecord } from './record.js';
+import { Arena, BATCH_RECORDS, HELD_VALUE, MAX_SIZE, PIECE } from './record.js';
+
+/**
+ * How a length is written: always an `unsigned long` of the writing machine that holds the length as 32 bits in network
+ * order. `le64`: four bytes and four zeroes. `be64`: four zeroes and four bytes. `long32`: four bytes.
+ */
+export type LengthForm = 'le64' | 'be64' | 'long32';
+
+export const LENGTH_FORMS: readonly LengthForm[] = ['le64', 'be64', 'long32'];
+
+/** Bytes of a length, and where in it the 32 bits are. */
+const SHAPE: Readonly<Record<LengthForm, { size: number; at: number }>> = {
+  le64: { size: 8, at: 0 },
+  be64: { size: 8, at: 4 },
+  long32: { size: 4, at: 0 },
+};
+
+/** Bytes from whose lengths the form is told. */
+const TELLING = 1 << 16;
+const LONGEST_LINE = 4096;
+const STEP = 1 << 20;
+const MARK = 0x21;
+
+/** Writes a length; gives where the next byte goes. */
+export function encodeLength(form: LengthForm, length: number, into: Uint8Array, at: number): number {
+  const { size, at: place } = SHAPE[form];
+  into.fill(0, at, at + size);
+  into[at + place] = length >>> 24;
+  into[at + place + 1] = length >>> 16;
+  into[at + place + 2] = length >>> 8;
+  into[at + place + 3] = length;
+  return at + size;
+}
+
+/** Reads a length; undefined where the bytes are none of this form. */
+export function decodeLength(form: LengthForm, bytes: Uint8Array, at: number): number | undefined {
+  const { size, at: place } = SHAPE[form];
+  for (let i = 0; i < size; i++) if ((i < place || i >= place + 4) && bytes[at + i] !== 0) return undefined;
+  const p = at + place;
+  const length = ((bytes[p] << 24) | (bytes[p + 1] << 16) | (bytes[p + 2] << 8) | bytes[p + 3]) >>> 0;
+  return length <= MAX_SIZE ? length : undefined;
+}
+
+/**
+ * Reads a dump as `gdbm_dump -H binary` writes it: lines that begin with `!`, the first and the last of them with
+ * nothing else, then lengths and bytes to the end. Which machine wrote the lengths is told from the first of them.
+ */
+export async function readBinaryDump(input: Input): Promise<DumpReader> {
+  for (let n = 0; ; n++) {
+    if (!(await input.need(1)) || input.bytes[input.pos] !== MARK) {
+      input.fail(
+        'a line that begins with "!", and one with nothing else before the data',
+        input.whatIsHere(),
+      );
+    }
+    const line = (await input.takeLine(LONGEST_LINE))!;
+    if (n > 0 && line.length === 1) break;
+  }
+  await input.need(TELLING);
+  const form = lengthForm(input.bytes.subarray(input.pos, input.end));
+  return { header: { kind: 'binary' }, batches: records(input, form) };
+}
+
+/**
+ * The form that most of the beginning agrees with. Several may: in a dump of empty records, or where a key begins with
+ * zeroes; then the first of {@link LENGTH_FORMS}.
+ */
+export function lengthForm(bytes: Uint8Array): LengthForm {
+  let best: LengthForm = 'le64';
+  let furthest = -1;
+  for (const form of LENGTH_FORMS) {
+    const reached = agreement(form, bytes);
+    if (reached > furthest) [best, furthest] = [form, reached];
+  }
+  return best;
+}
+
+/** How many bytes are lengths of this form and what they count; one more where that ends with the bytes. */
+function agreement(form: LengthForm, bytes: Uint8Array): number {
+  const { size } = SHAPE[form];
+  let at = 0;
+  let data = 0;
+  while (at + size <= bytes.length) {
+    const length = decodeLength(form, bytes, at);
+    if (length === undefined) return at;
+    if (at + size + length > bytes.length) {
+      // The data go on behind what is looked at, or end where they should not.
+      return bytes.length >= TELLING && length < 1 << 28 ? bytes.length : at;
+    }
+    at += size + length;
+    data++;
+  }
+  return at === bytes.length && data % 2 === 0 ? at + 1 : at;
+}
+
+async function* records(input: Input, form: LengthForm): AsyncGenerator<DumpRecord[]> {
+  const { size } = SHAPE[form];
+  const arena = new Arena();
+  const length = async (what: string): Promise<number> => {
+    if (!(await input.need(size))) {
+      input.failAt(input.offset, `${size} bytes, the length of ${what}`, 'the end: the dump is cut off');
+    }
+    const found = decodeLength(form, input.bytes, input.pos);
+    if (found === undefined) {
+      input.failAt(
+        input.offset,
+        `the length of ${what}, 0 to ${MAX_SIZE}`,
+        hex(input.bytes, input.pos, size),
+      );
+    }
+    input.pos += size;
+    return found;
+  };
+  /** Copies up to `limit` bytes; what a length says takes no memory before the bytes are there. */
+  const copy = async (into: Uint8Array, at: number, limit: number): Promise<void> => {
+    for (let filled = at; filled < limit;) {
+      if (!(await input.need(1))) {
+        input.failAt(
+          input.offset,
+          `${limit - filled} bytes more of a record`,
+          'the end: the dump is cut off',
+        );
+      }
+      const part = Math.min(limit - filled, input.end - input.pos);
+      into.set(input.bytes.subarray(input.pos, input.pos + part), filled);
+      input.pos += part;
+      filled += part;
+    }
+  };
+  const hold = async (count: number, keepFrom: number): Promise<number> => {
+    let from = keepFrom;
+    for (let left = count; left > 0;) {
+      const part = Math.min(left, STEP);
+      from = arena.reserve(part, from);
+      await copy(arena.bytes, arena.used, arena.used + part);
+      arena.used += part;
+      left -= part;
+    }
+    return from;
+  };
+  async function* large(key: Uint8Array, dataSize: number): AsyncGenerator<Uint8Array> {
+    yield key;
+    const piece = new Uint8Array(PIECE);
+    for (let left = dataSize; left > 0; left -= PIECE) {
+      const part = Math.min(left, PIECE);
+      await copy(piece, 0, part);
+      yield piece.subarray(0, part);
+    }
+  }
+  let batch: DumpRecord[] = [];
+  while (await input.need(1)) {
+    const keySize = await length('a key');
+    const from = await hold(keySize, arena.used);
+    const dataSize = await length('a value');
+    if (dataSize > HELD_VALUE) {
+      const key = arena.bytes.slice(from, from + keySize);
+      arena.used = from;
+      if (batch.length > 0) yield batch;
+      batch = [];
+      yield [{ key, dataSize, bytes: large(key, dataSize) }];
+      arena.clear();
+      continue;
+    }
+    const start = await hold(dataSize, from);
+    const bytes = arena.bytes.subarray(start, start + keySize + dataSize);
+    batch.push({ key: bytes.subarray(0, keySize), dataSize, bytes });
+    if (batch.length < BATCH_RECORDS && !arena.isFull) continue;
+    yield batch;
+    batch = [];
+    arena.clear();
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function hex(bytes: Uint8Array, at: number, count: number): string {
+  return Array.from(bytes.subarray(at, at + count), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+}

@@ -1,0 +1,140 @@
+/** A dump is not what it should be. The message says where, what was expected and what was found. */
+export class DumpError extends Error {
+  override readonly name = 'DumpError';
+}
+
+const NEWLINE = 0x0a;
+
+/**
+ * The bytes of a dump, as they come: a piece is held, and more is fetched when it is asked for. Knows line and column.
+ * What is before `pos` has been dealt with.
+ */
+export class Input {
+  /** Bytes `pos` to before `end` of it are there. */
+  bytes: Uint8Array = new Uint8Array(0);
+  pos = 0;
+  end = 0;
+  /** Offset in the input of the first byte of `bytes`. */
+  #base = 0;
+  /** The line of `pos`, from 1 on. */
+  line = 1;
+  #lineStart = 0;
+  #ended = false;
+  readonly #pieces: AsyncIterator<Uint8Array>;
+
+  constructor(pieces: AsyncIterable<Uint8Array>) {
+    this.#pieces = pieces[Symbol.asyncIterator]();
+  }
+
+  /** Offset in the input of the next byte. */
+  get offset(): number {
+    return this.#base + this.pos;
+  }
+
+  /** Fetches a piece more; false at the end. */
+  async more(): Promise<boolean> {
+    while (!this.#ended) {
+      const next = await this.#pieces.next();
+      if (next.done) {
+        this.#ended = true;
+        break;
+      }
+      const piece = next.value;
+      if (piece.length === 0) continue;
+      const left = this.end - this.pos;
+      this.#base += this.pos;
+      if (left === 0) {
+        this.bytes = piece;
+        this.end = piece.length;
+      } else this.#join(piece, left);
+      this.pos = 0;
+      return true;
+    }
+    return false;
+  }
+
+  /** Keeps what is left and adds a piece; the room grows by doubling, so that a long line costs no more than twice it. */
+  #join(piece: Uint8Array, left: number): void {
+    const size = left + piece.length;
+    const room = Math.max(size, Math.min(size * 2, size + (64 << 20)));
+    if (this.#own === this.bytes && this.bytes.length >= size && this.pos > 0) {
+      this.bytes.copyWithin(0, this.pos, this.end);
+    } else if (this.#own === this.bytes && this.bytes.length >= size) {
+      // It is already at the front.
+    } else {
+      const joined = new Uint8Array(room);
+      joined.set(this.bytes.subarray(this.pos, this.end));
+      this.#own = joined;
+      this.bytes = joined;
+    }
+    this.bytes.set(piece, left);
+    this.end = size;
+  }
+  #own: Uint8Array | undefined;
+
+  /** Sees to it that so many bytes are there; false where the input ends before. */
+  async need(count: number): Promise<boolean> {
+    while (this.end - this.pos < count) if (!(await this.more())) return false;
+    return true;
+  }
+
+  /** Says that `pos` is now behind a newline. */
+  newline(): void {
+    this.line++;
+    this.#lineStart = this.#base + this.pos;
+  }
+
+  /**
+   * Takes a line without its end, a newline with or without a carriage return; undefined at the end of the input.
+   * The bytes are good until more is asked for.
+   *
+   * @param longest bytes; a longer line is refused
+   */
+  async takeLine(longest: number): Promise<Uint8Array | undefined> {
+    let searched = this.pos;
+    for (;;) {
+      const found = this.bytes.subarray(0, this.end).indexOf(NEWLINE, searched);
+      const length = (found < 0 ? this.end : found) - this.pos;
+      if (length > longest) this.fail(`a line of at most ${longest} bytes`, 'a longer one');
+      if (found >= 0) {
+        const line = this.bytes.subarray(this.pos, found);
+        this.pos = found + 1;
+        this.newline();
+        return line.at(-1) === 0x0d ? line.subarray(0, -1) : line;
+      }
+      if (!(await this.more())) {
+        if (this.pos === this.end) return undefined;
+        const line = this.bytes.subarray(this.pos, this.end);
+        this.pos = this.end;
+        return line;
+      }
+      searched = this.pos + length;
+    }
+  }
+
+  /** @throws DumpError about the byte at `pos` */
+  fail(expected: string, found: string): never {
+    const column = this.#base + this.pos - this.#lineStart + 1;
+    throw new DumpError(`line ${this.line}, column ${column}: expected ${expected}, found ${found}.`);
+  }
+
+  /** @throws DumpError about a line that was just taken */
+  failLine(column: number, expected: string, found: string): never {
+    throw new DumpError(`line ${this.line - 1}, column ${column}: expected ${expected}, found ${found}.`);
+  }
+
+  /** @throws DumpError about a dump without lines */
+  failAt(offset: number, expected: string, found: string): never {
+    throw new DumpError(`offset ${offset} (0x${offset.toString(16)}): expected ${expected}, found ${found}.`);
+  }
+
+  /** What stands at `pos`, for people. */
+  whatIsHere(): string {
+    if (this.pos >= this.end) return 'the end of the input';
+    const byte = this.bytes[this.pos];
+    if (byte === NEWLINE) return 'the end of the line';
+    return byte > 0x20 && byte < 0x7f
+      ? `"${String.fromCharCode(byte)}"`
+      : `a byte 0x${byte.toString(16).padStart(2, '0')}`;
+  }
+}

@@ -1,0 +1,214 @@
+import { Base64Decoder, base64Length } from './base64.js';
+import type { Input } from './input.js';
+import type { DumpReader, DumpRecord } from './record.js';
+import { BATCH_RECORDS, MAX_SIZE } from './record.js';
+
+const text = new TextDecoder('utf-8', { fatal: true });
+/** Lines hold a whole key or value. */
+const LONGEST_LINE = 2 * MAX_SIZE;
+const LONGEST_FIELD = 4096;
+/** Bytes held for a batch. */
+const BATCH_BYTES = 2 << 20;
+
+/**
+ * Reads lines of JSON, `{"key": base64, "value": base64}`. What else an object has is passed over, so that a quarantine
+ * can be loaded too.
+ */
+export function readNdjson(input: Input): DumpReader {
+  return { header: { kind: 'ndjson' }, batches: inBatches(jsonRecords(input)) };
+}
+
+/** As this project writes them. */
+const QUICK_KEY = new TextEncoder().encode('{"key":"');
+const QUICK_VALUE = new TextEncoder().encode('","value":"');
+const QUOTE = 0x22;
+
+async function* jsonRecords(input: Input): AsyncGenerator<DumpRecord> {
+  for (;;) {
+    const line = await input.takeLine(LONGEST_LINE);
+    if (line === undefined) return;
+    if (line.length === 0) continue;
+    yield quickRecord(line) ?? slowRecord(input, line);
+  }
+}
+
+/** The record of a line that is written in the usual way; undefined of any other. */
+function quickRecord(line: Uint8Array): DumpRecord | undefined {
+  if (!startsWith(line, QUICK_KEY, 0)) return undefined;
+  const keyEnd = line.indexOf(QUOTE, QUICK_KEY.length);
+  if (keyEnd < 0 || !startsWith(line, QUICK_VALUE, keyEnd)) return undefined;
+  const valueFrom = keyEnd + QUICK_VALUE.length;
+  const valueEnd = line.length - 2;
+  if (valueEnd < valueFrom || line[valueEnd] !== QUOTE || line[valueEnd + 1] !== 0x7d) return undefined;
+  const into = new Uint8Array(((keyEnd - QUICK_KEY.length + (valueEnd - valueFrom)) / 4) * 3 + 3);
+  const keySize = decodeText(line, QUICK_KEY.length, keyEnd, into, 0);
+  if (keySize === undefined) return undefined;
+  const end = decodeText(line, valueFrom, valueEnd, into, keySize);
+  if (end === undefined) return undefined;
+  const bytes = into.subarray(0, end);
+  return { key: bytes.subarray(0, keySize), dataSize: end - keySize, bytes };
+}
+
+/** Decodes padded base64; gives where its bytes end, undefined where it is not base64. */
+function decodeText(
+  line: Uint8Array,
+  from: number,
+  end: number,
+  into: Uint8Array,
+  at: number,
+): number | undefined {
+  let to = end;
+  while (to > from && end - to < 2 && line[to - 1] === 0x3d) to--;
+  const decoder = new Base64Decoder();
+  const filled = decoder.decode(line, from, to, into, at, into.length);
+  return decoder.read === to && base64Length(filled - at) === end - from ? filled : undefined;
+}
+
+function slowRecord(input: Input, line: Uint8Array): DumpRecord {
+  let object: unknown;
+  try {
+    object = JSON.parse(text.decode(line));
+  } catch (error) {
+    const place = / at position (\d+)/.exec((error as Error).message);
+    input.failLine(Number(place?.[1] ?? 0) + 1, 'an object in JSON', 'what is none, or is not whole');
+  }
+  const fields = object as { key?: unknown; value?: unknown } | null;
+  const key = field(input, line, fields?.key, 'key');
+  const value = field(input, line, fields?.value, 'value');
+  const bytes = new Uint8Array(key.length + value.length);
+  bytes.set(key);
+  bytes.set(value, key.length);
+  return { key: bytes.subarray(0, key.length), dataSize: value.length, bytes };
+}
+
+function field(input: Input, line: Uint8Array, written: unknown, name: string): Uint8Array {
+  const shown = line.length > 0 ? Math.max(0, latin1(line).indexOf(`"${name}"`)) + 1 : 1;
+  if (typeof written !== 'string') {
+    input.failLine(shown, `"${name}" with a text in base64`, written === undefined ? 'none' : typeof written);
+  }
+  const encoded = new TextEncoder().encode(written);
+  const into = new Uint8Array((encoded.length / 4) * 3 + 3);
+  const end = decodeText(encoded, 0, encoded.length, into, 0);
+  if (end === undefined) input.failLine(shown, `"${name}" in base64`, 'what is none');
+  return into.subarray(0, end);
+}
+
+/** Of a long line the beginning: it is only to say where something is. */
+function latin1(line: Uint8Array): string {
+  return new TextDecoder('latin1').decode(line.subarray(0, LONGEST_FIELD));
+}
+
+function startsWith(line: Uint8Array, start: Uint8Array, at: number): boolean {
+  for (let i = 0; i < start.length; i++) if (line[at + i] !== start[i]) return false;
+  return true;
+}
+
+/**
+ * Reads a dump of Berkeley DB's `db_dump`: fields, `HEADER=END`, then a line each for keys and values, which begins with a
+ * space and holds hexadecimal digits (`format=bytevalue`) or text with `\xx` and `\\` in it (`format=print`), and `DATA=END`.
+ */
+export async function readBerkeleyDump(input: Input): Promise<DumpReader> {
+  const fields = new Map<string, string>();
+  for (;;) {
+    const taken = await input.takeLine(LONGEST_FIELD);
+    if (taken === undefined) input.fail('"HEADER=END"', 'the end of the input');
+    const line = new TextDecoder('latin1').decode(taken);
+    if (line === 'HEADER=END') break;
+    const equals = line.indexOf('=');
+    if (equals < 1) input.failLine(1, 'NAME=VALUE or "HEADER=END"', `"${line.slice(0, 20)}"`);
+    fields.set(line.slice(0, equals), line.slice(equals + 1));
+    if (line.startsWith('VERSION=') && line !== 'VERSION=3') input.failLine(9, '3', `"${line.slice(8, 28)}"`);
+  }
+  const form = fields.get('format') ?? 'bytevalue';
+  if (form !== 'bytevalue' && form !== 'print') {
+    input.failLine(1, 'format=bytevalue or format=print', `"${form.slice(0, 20)}"`);
+  }
+  const type = fields.get('type') ?? 'hash';
+  // Numbered records have no keys of their own in a dump.
+  if ((type !== 'hash' && type !== 'btree') || fields.get('keys') === '0') {
+    input.failLine(1, 'type=hash or type=btree with keys', `type=${type.slice(0, 20)} without`);
+  }
+  return { header: { kind: 'bdb' }, batches: inBatches(berkeleyRecords(input, form === 'print')) };
+}
+
+async function* berkeleyRecords(input: Input, print: boolean): AsyncGenerator<DumpRecord> {
+  const decode = print ? decodePrinted : decodeHex;
+  const datum = async (what: string): Promise<Uint8Array | undefined> => {
+    const line = await input.takeLine(LONGEST_LINE);
+    if (line === undefined) input.fail(`a line with ${what}, or "DATA=END"`, 'the end: the dump is cut off');
+    if (line[0] === 0x20) return decode(input, line);
+    if (new TextDecoder('latin1').decode(line.subarray(0, 20)) !== 'DATA=END') {
+      input.failLine(1, `a space before ${what}, or "DATA=END"`, 'neither');
+    }
+    return undefined;
+  };
+  for (;;) {
+    const key = await datum('a key');
+    if (key === undefined) break;
+    const value = await datum('a value');
+    if (value === undefined) input.failLine(1, 'the value that belongs to the last key', '"DATA=END"');
+    const bytes = new Uint8Array(key.length + value.length);
+    bytes.set(key);
+    bytes.set(value, key.length);
+    yield { key: bytes.subarray(0, key.length), dataSize: value.length, bytes };
+  }
+  // More databases may follow in one dump; only a file of one can be loaded as one.
+  const more = await input.takeLine(LONGEST_FIELD);
+  if (more !== undefined && more.length > 0) {
+    input.failLine(1, 'the end after "DATA=END"', 'more; split the dump into one file for each database');
+  }
+}
+
+function hexDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const letter = byte | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
+}
+
+function decodeHex(input: Input, line: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array((line.length - 1) >> 1);
+  for (let i = 0; i < bytes.length; i++) {
+    const high = hexDigit(line[2 * i + 1]);
+    const low = hexDigit(line[2 * i + 2]);
+    if (high < 0 || low < 0)
+      input.failLine(2 * i + (high < 0 ? 2 : 3), 'a hexadecimal digit', 'another byte');
+    bytes[i] = (high << 4) | low;
+  }
+  if (line.length % 2 === 0) input.failLine(line.length, 'an even number of hexadecimal digits', 'one more');
+  return bytes;
+}
+
+function decodePrinted(input: Input, line: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(line.length);
+  let size = 0;
+  for (let i = 1; i < line.length; i++) {
+    if (line[i] !== 0x5c) bytes[size++] = line[i];
+    else if (line[i + 1] === 0x5c) {
+      bytes[size++] = 0x5c;
+      i++;
+    } else {
+      const high = hexDigit(line[i + 1] ?? 0);
+      const low = hexDigit(line[i + 2] ?? 0);
+      if (high < 0 || low < 0)
+        input.failLine(i + 1, '"\\\\" or two hexadecimal digits behind "\\"', 'neither');
+      bytes[size++] = (high << 4) | low;
+      i += 2;
+    }
+  }
+  return bytes.subarray(0, size);
+}
+
+/** Each record has memory of its own here, so a batch may be as long as it likes; not to be so by bytes. */
+async function* inBatches(records: AsyncIterable<DumpRecord>): AsyncGenerator<DumpRecord[]> {
+  let batch: DumpRecord[] = [];
+  let bytes = 0;
+  for await (const record of records) {
+    batch.push(record);
+    bytes += record.key.length + record.dataSize;
+    if (batch.length < BATCH_RECORDS && bytes < BATCH_BYTES) continue;
+    yield batch;
+    batch = [];
+    bytes = 0;
+  }
+  if (batch.length > 0) yield batch;
+}

@@ -1,0 +1,59 @@
+/** Bytes on their way out. */
+export class OutputBuffer {
+  bytes: Uint8Array = new Uint8Array(1 << 20);
+  used = 0;
+
+  /** Makes room for so many bytes. */
+  reserve(count: number): void {
+    if (this.used + count <= this.bytes.length) return;
+    const bigger = new Uint8Array(Math.max((this.used + count) * 2, this.bytes.length * 2));
+    bigger.set(this.bytes.subarray(0, this.used));
+    this.bytes = bigger;
+  }
+
+  text(text: string): void {
+    // At most three bytes for each unit of a string.
+    this.reserve(text.length * 3);
+    this.used += new TextEncoder().encodeInto(text, this.bytes.subarray(this.used)).written;
+  }
+
+  copy(bytes: Uint8Array, from: number, to: number): void {
+    this.reserve(to - from);
+    this.bytes.set(bytes.subarray(from, to), this.used);
+    this.used += to - from;
+  }
+
+  byte(byte: number): void {
+    this.reserve(1);
+    this.bytes[this.used++] = byte;
+  }
+
+  /** A number in decimal digits. */
+  number(value: number): void {
+    this.reserve(16);
+    let digits = 1;
+    for (let power = 10; value >= power; power *= 10) digits++;
+    for (let i = digits - 1, rest = value; i >= 0; i--) {
+      this.bytes[this.used + i] = 0x30 + (rest % 10);
+      rest = Math.floor(rest / 10);
+    }
+    this.used += digits;
+  }
+}
+
+/**
+ * Writes one form of dump. A key or value begins, comes in one piece or in several, all but the last of a size that
+ * {@link DUMP_PIECE} is, and ends.
+ */
+export interface DumpWriter {
+  head(out: OutputBuffer): void;
+  begin(out: OutputBuffer, which: 'key' | 'value', size: number): void;
+  /** @param whole whether it is the only piece */
+  piece(out: OutputBuffer, bytes: Uint8Array, from: number, to: number, whole: boolean): void;
+  end(out: OutputBuffer, which: 'key' | 'value'): void;
+  /** @param count records that were written */
+  tail(out: OutputBuffer, count: number): void;
+}
+
+/** Bytes of a piece of what is too large to be held: whole lines of base64, and whole groups of three. */
+export const DUMP_PIECE = 57 * 4096;

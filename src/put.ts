@@ -1,0 +1,83 @@
+import type { Stats } from 'node:fs';
+import { lstat } from 'node:fs/promises';
+import { dress } from './replace/dress.js';
+import { RefusedError } from './replace/errors.js';
+import { FreshFile } from './replace/fresh.js';
+import { placeFile, replaceFile } from './replace/replace.js';
+import { holdFile, requireUnchanged } from './replace/target.js';
+
+export interface PutOptions {
+  /** Whether a file that is there may be replaced; it stays as `NAME.~1~`. */
+  readonly replace: boolean;
+  /** Seconds to wait for another process that holds it. */
+  readonly wait: number;
+  readonly lock: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Owner and mode that a new file is to have; what is left out is the process's own, and private. */
+export type Dress = Partial<Pick<Stats, 'uid' | 'gid' | 'mode'>>;
+
+/** Where a file was put. */
+export interface Put {
+  readonly backup: string | undefined;
+  readonly notes: readonly string[];
+}
+
+/**
+ * Makes a file: written beside the place under another name, filled and verified by `fill`, synced, and only then named. One
+ * that is there is replaced only if that is wanted, under libgdbm's lock, and has its owner and mode handed on.
+ *
+ * @param fill writes it and reads it back; gives what a new file is to look like
+ * @throws RefusedError or what `fill` throws; nothing was changed
+ */
+export async function putFile(
+  path: string,
+  { replace, wait, lock, signal }: PutOptions,
+  fill: (fresh: FreshFile) => Promise<Dress>,
+): Promise<Put> {
+  const there = await lstat(path).then(
+    () => true,
+    () => false,
+  );
+  if (!there) return putNew(path, fill, signal);
+  if (!replace) {
+    throw new RefusedError(
+      'exists',
+      `${path}: expected no such file, found one. Name another, or add --replace: it stays as ${path}.~1~.`,
+    );
+  }
+  const held = await holdFile(path, { lock: 'exclusive', wait, noLock: !lock, signal });
+  try {
+    const fresh = await FreshFile.createBeside(held.realPath, signal);
+    try {
+      await fill(fresh);
+      const notes = await dress(held, fresh);
+      await requireUnchanged(held, 'the work');
+      return { backup: (await replaceFile(held, fresh, true)).backup, notes };
+    } finally {
+      await fresh.close();
+    }
+  } finally {
+    await held.release();
+  }
+}
+
+async function putNew(
+  path: string,
+  fill: (fresh: FreshFile) => Promise<Dress>,
+  signal: AbortSignal,
+): Promise<Put> {
+  const fresh = await FreshFile.createBeside(path, signal);
+  try {
+    const wanted = await fill(fresh);
+    const now = await fresh.handle.stat();
+    const { uid = now.uid, gid = now.gid, mode = now.mode } = wanted;
+    const owned = await fresh.adopt({ uid, gid, mode: mode & 0o777 });
+    await fresh.sync();
+    await placeFile(fresh, path);
+    return { backup: undefined, notes: owned ? [] : [`It could not be given the owner ${uid}:${gid}.`] };
+  } finally {
+    await fresh.close();
+  }
+}
