@@ -7,7 +7,14 @@ import { openDatabase, withDirectory, withoutDirectory } from './database/databa
 import { identifyOther, isDeclared } from './database/identify.js';
 import { survey } from './database/survey.js';
 import type { SearchedSurvey } from './orphans/adopt.js';
-import { adoptOrphans, atHome, isIncomplete, isMisled, knownRanges } from './orphans/adopt.js';
+import {
+  adoptOrphans,
+  atHome,
+  damagedWithElements,
+  isIncomplete,
+  isMisled,
+  knownRanges,
+} from './orphans/adopt.js';
 import { judgeBuckets } from './orphans/candidates.js';
 import { findDirectoryOf } from './orphans/directory.js';
 import { findOrphans } from './orphans/find.js';
@@ -79,7 +86,8 @@ export async function search(db: Database, progress?: Progress): Promise<Searche
   const buckets = await judgeBuckets(db, found.buckets);
   const proved = buckets.filter(({ site, proved }) => site.used > 0 && proved >= BELIEVED).length;
   // Numbers that are no directory lead to few places, and to no bucket.
-  if (led && proved <= first.sites.length) return { db, survey: await adoptOrphans(db, first, found) };
+  if (led && proved <= damagedWithElements(db, first, found.loose))
+    return { db, survey: await adoptOrphans(db, first, found) };
   const place = await findDirectoryOf(source, format, buckets, geometry.blockSize, progress);
   if (place !== undefined) {
     const other = await withDirectory(db, place);

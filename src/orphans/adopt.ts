@@ -13,6 +13,7 @@ import type { FoundOrphans } from './find.js';
 import { joinFragments } from './fragments.js';
 import { FreeSpace, holdsAny } from './free.js';
 import { RecordsInUse } from './inuse.js';
+import type { LooseList } from './loose.js';
 import { refutedEntries } from './refuted.js';
 import { elementsStart, readElements } from './prove.js';
 
@@ -100,6 +101,27 @@ export function atHome(survey: Survey): number {
     if (isSettled(survey, slot)) settled.add(survey.siteOfSlot[slot]);
   }
   return settled.size;
+}
+
+/** How many damaged buckets that the directory leads to have elements whose keys give their hash. */
+export function damagedWithElements(
+  { format, geometry }: Database,
+  survey: Survey,
+  loose: LooseList,
+): number {
+  const { size } = elementStruct(format.layout);
+  let buckets = 0;
+  for (const { state, offset } of survey.sites) {
+    if (state !== 'malformed') continue;
+    const first = offset + elementsStart(format);
+    const end = first + size * geometry.bucketElements;
+    let elements = 0;
+    for (let i = loose.firstAtOrAfter(first); i < loose.length && loose.at(i) < end; i++) {
+      if ((loose.at(i) - first) % size === 0) elements++;
+    }
+    if (elements >= FEW) buckets++;
+  }
+  return buckets;
 }
 
 /** Where what the directory leads to is, so that nothing is looked for there. */
