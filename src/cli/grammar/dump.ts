@@ -2,6 +2,7 @@ import type { Argv } from 'yargs';
 import { MACHINE_NAMES } from '../../exchange/machinenames.js';
 import type { Run } from '../parser.js';
 import { file, keys } from './options.js';
+import { giveDashBack } from './stdio.js';
 
 /** `dump` on the command line. */
 export function dumpGrammar(parser: Argv, run: Run): Argv {
@@ -11,7 +12,11 @@ export function dumpGrammar(parser: Argv, run: Run): Argv {
     (y) =>
       y
         .positional('file', file)
-        .positional('output', { type: 'string', describe: 'Where to; - or nothing is stdout' })
+        .positional('output', {
+          type: 'string',
+          coerce: giveDashBack,
+          describe: 'Where to; - or nothing is stdout',
+        })
         .options({
           format: {
             alias: 'H',

@@ -3,6 +3,7 @@ import { MACHINE_NAMES } from '../../exchange/machinenames.js';
 import { whyImpossible } from '../../exchange/wanted.js';
 import type { Run } from '../parser.js';
 import { file } from './options.js';
+import { giveDashBack } from './stdio.js';
 
 /* The commands that make a database of what another one, or a dump, holds. */
 
@@ -49,7 +50,12 @@ export function loadGrammar(parser: Argv, run: Run): Argv {
     'Make a database of a dump of gdbm_dump, db_dump or dump',
     (y) =>
       y
-        .positional('dump', { type: 'string', demandOption: true, describe: 'The dump; - is stdin' })
+        .positional('dump', {
+          type: 'string',
+          demandOption: true,
+          coerce: giveDashBack,
+          describe: 'The dump; - is stdin',
+        })
         .positional('output', {
           type: 'string',
           describe: 'The database; by default the name that is in the dump',
