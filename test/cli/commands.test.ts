@@ -12,7 +12,21 @@ import { fixture, fixtureRecords } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
 
-const COMMANDS = ['check', 'doctor', 'repair', 'snapshots', 'restore', 'inspect', 'list', 'get', 'dump'];
+const COMMANDS = [
+  'check',
+  'doctor',
+  'repair',
+  'snapshots',
+  'restore',
+  'inspect',
+  'list',
+  'get',
+  'dump',
+  'load',
+  'convert',
+  'diff',
+  'latest-snapshot',
+];
 const NODE = process.execPath;
 const ESC = String.fromCharCode(27);
 

@@ -32,7 +32,9 @@ export function dumpGrammar(parser: Argv, run: Run): Argv {
     async (argv) =>
       run(argv.file, async () => {
         const { dumpCommand } = await import('../dump.js');
-        const { file: path, output, format } = argv;
+        const { file: path, format } = argv;
+        // yargs makes an empty text of a lone dash.
+        const output = argv.output === '' ? '-' : argv.output;
         return dumpCommand({ file: path, output, format, keys: argv.keys, machine: argv.for });
       })(),
   );

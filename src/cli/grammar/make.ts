@@ -79,7 +79,8 @@ export function loadGrammar(parser: Argv, run: Run): Argv {
         const { dump, output, mode, for: machine, ...rest } = argv;
         return loadCommand({
           ...rest,
-          dump,
+          // yargs makes an empty text of a lone dash.
+          dump: dump === '' ? '-' : dump,
           output,
           machine,
           mode: mode === undefined ? undefined : parseInt(mode, 8),
