@@ -19,34 +19,46 @@ async function recordsOf(path: string): Promise<[string, string][]> {
     .sort();
 }
 
+/** A database without what libgdbm's own dumps cannot hold: data of no bytes end its binary one. */
+async function withoutEmpty(folder: string, variant: 'standard' | 'numsync'): Promise<string> {
+  const [lines, path] = [join(folder, 'lines'), join(folder, `${variant}.db`)];
+  const records = (await fixtureRecords()).filter(([, value]) => value !== '');
+  await writeFile(lines, records.map(([key, value]) => `{"key":"${key}","value":"${value}"}\n`).join(''));
+  const { code, stderr } = await cli(['load', '--variant', variant, lines, path]);
+  assert.equal(code, 0, stderr);
+  return path;
+}
+
 testWith('gdbmtool', 'a dump is byte for byte what gdbm_dump writes, but for its first line', async (t) => {
   const folder = await temporaryFolder(t);
-  for (const name of ['amd64.db', 'amd64-numsync.db']) {
+  for (const variant of ['standard', 'numsync'] as const) {
+    const db = await withoutEmpty(folder, variant);
     for (const format of ['ascii', 'binary']) {
       const [theirs, ours] = [join(folder, 'theirs'), join(folder, 'ours')];
       await rm(theirs, { force: true });
       await rm(ours, { force: true });
-      assert.equal((await run('gdbm_dump', ['-H', format, fixture(name), theirs], { LC_ALL: 'C' })).code, 0);
-      assert.equal((await cli(['dump', '-H', format, fixture(name), ours])).code, 0);
+      assert.equal((await run('gdbm_dump', ['-H', format, db, theirs], { LC_ALL: 'C' })).code, 0);
+      assert.equal((await cli(['dump', '-H', format, db, ours])).code, 0);
       const created = /^# GDBM dump file created by .+ on \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\n/;
       const body = async (path: string) => (await readFile(path, 'latin1')).replace(created, '');
-      assert.equal(await body(ours), await body(theirs), `${name} ${format}`);
+      assert.equal(await body(ours), await body(theirs), `${variant} ${format}`);
     }
   }
 });
 
 testWith('gdbmtool', 'what gdbm_dump wrote is loaded, and gdbm_load takes what dump wrote', async (t) => {
   const folder = await temporaryFolder(t);
+  const db = await withoutEmpty(folder, 'standard');
+  const records = (await fixtureRecords()).filter(([, value]) => value !== '');
   for (const format of ['ascii', 'binary']) {
     const path = (name: string) => join(folder, `${format}-${name}`);
-    await run('gdbm_dump', ['-H', format, fixture('amd64.db'), path('theirs')]);
+    await run('gdbm_dump', ['-H', format, db, path('theirs')]);
     assert.equal((await cli(['load', path('theirs'), path('ours.db')])).code, 0);
-    // libgdbm's own load knows no values of no bytes.
-    assert.deepEqual(await recordsOf(path('ours.db')), await fixtureRecords());
-    await cli(['dump', '-H', format, '--keys', '*schl*', fixture('amd64.db'), path('some')]);
+    assert.deepEqual(await recordsOf(path('ours.db')), records);
+    await cli(['dump', '-H', format, '--keys', '*schl*', db, path('some')]);
     const loaded = await run('gdbm_load', ['-n', path('some'), path('theirs.db')]);
     assert.equal(loaded.code, 0, loaded.stderr);
-    const some = (await fixtureRecords()).filter(([key]) => Buffer.from(key, 'base64').includes('schl'));
+    const some = records.filter(([key]) => Buffer.from(key, 'base64').includes('schl'));
     assert.deepEqual(await recordsOf(path('theirs.db')), some);
   }
 });
