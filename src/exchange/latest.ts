@@ -23,6 +23,7 @@ export interface Latest {
 
 const READABLE = 0o400;
 const WRITABLE = 0o200;
+const OWNER = 0o700;
 
 /**
  * Which of two snapshots to recover from, as libgdbm's `gdbm_latest_snapshot` chooses. A snapshot has the mode 0200 while it
@@ -61,7 +62,7 @@ export function latestSnapshot(even: SnapshotFacts | undefined, odd: SnapshotFac
 
 function stateOf(facts: SnapshotFacts | undefined): 'missing' | 'complete' | 'written' | 'other' {
   if (facts === undefined) return 'missing';
-  const bits = facts.mode & (READABLE | WRITABLE);
+  const bits = facts.mode & OWNER;
   return bits === READABLE ? 'complete' : bits === WRITABLE ? 'written' : 'other';
 }
 

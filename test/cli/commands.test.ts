@@ -24,6 +24,10 @@ const COMMANDS = [
   'list',
   'get',
   'dump',
+  'load',
+  'convert',
+  'diff',
+  'latest-snapshot',
 ];
 const NODE = process.execPath;
 const ESC = String.fromCharCode(27);
