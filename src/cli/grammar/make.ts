@@ -67,10 +67,7 @@ export function loadGrammar(parser: Argv, run: Run): Argv {
           },
         })
         .check((argv) => possible(argv))
-        .check(
-          ({ mode }) =>
-            mode === undefined || /^[0-7]{3,4}$/.test(mode) || 'expected --mode in octal',
-        )
+        .check(({ mode }) => mode === undefined || /^[0-7]{3,4}$/.test(mode) || 'expected --mode in octal')
         .example('$0 load flower.dump flower.db', 'From gdbm_dump, ASCII or binary')
         .example('$0 dump a.db | $0 load - b.db', 'By a pipe'),
     async (argv) =>
