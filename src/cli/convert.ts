@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { checkDatabase } from '../check/check.js';
-import { openSearched } from '../examine.js';
+import { openProved, openSearched, search } from '../examine.js';
 import { copyInto, requireSound, whyTooLarge } from '../exchange/load.js';
 import type { WantedFormat } from '../exchange/wanted.js';
 import { targetFor } from '../exchange/target.js';
@@ -26,10 +26,11 @@ export async function convertCommand(args: ConvertArguments): Promise<number> {
   return making(file, async (signal) => {
     const source = await openDatabaseFile(file);
     try {
-      const searched = await openSearched(source);
+      const proved = await openProved(source);
+      const searched = proved === undefined ? await openSearched(source) : await search(proved.db);
       if (searched === undefined) return await source.refuse();
       const { db } = searched;
-      const checked = await checkDatabase(db, searched.survey);
+      const checked = proved?.checked ?? (await checkDatabase(db, searched.survey));
       if (checked.verdict !== 'healthy') {
         tell(
           `${file}: expected a sound database, found a damaged one; nothing was written. Run: gdbm-doctor repair ${file}`,
