@@ -10,7 +10,9 @@ import { checkAvailTable } from './avail.js';
 import { ElementExam } from './element.js';
 import type { Finding } from './finding.js';
 import { finding } from './finding.js';
-import { KeyBudget, readKeys } from './key.js';
+import type { KeyEvidence, WantedKey } from './key.js';
+import { KeyBudget, readKeys, sameKey } from './key.js';
+import type { Source } from '../source/source.js';
 import type { RejectedElement, StoredRecord } from './record.js';
 
 /** What looking at one bucket and the keys of its elements gave. */
@@ -111,7 +113,9 @@ async function* examineBatch(
   const evidence = await readKeys(db.source, affordable);
   const evidenceOf = new Map(affordable.map((key, n) => [key, evidence[n]]));
   for (const [n, { site, findings, free, exam }] of batch.entries()) {
-    const judged = exam?.judge(wanted[n].map((key) => evidenceOf.get(key)));
+    const found = wanted[n].map((key) => evidenceOf.get(key));
+    await markRepeated(db.source, wanted[n], found);
+    const judged = exam?.judge(found);
     yield {
       site,
       free,
@@ -119,6 +123,32 @@ async function* examineBatch(
       records: judged?.records ?? [],
       rejected: judged?.rejected ?? [],
     };
+  }
+}
+
+/** Marks in a bucket the keys that an earlier element has, too: those of one digest are compared byte for byte. */
+async function markRepeated(
+  source: Source,
+  wanted: readonly WantedKey[],
+  evidence: readonly (KeyEvidence | undefined)[],
+): Promise<void> {
+  const seen = new Map<number, WantedKey[]>();
+  for (const [n, found] of evidence.entries()) {
+    if (found?.digest === undefined || found.fits === undefined) continue;
+    // Two numbers of 32 bits in one that is exact, but for a few bits of which the comparison knows nothing.
+    const name = (found.digest >>> 0) * 2 ** 20 + (wanted[n].hash & 0xfffff);
+    const others = seen.get(name);
+    if (others === undefined) {
+      seen.set(name, [wanted[n]]);
+      continue;
+    }
+    for (const other of others) {
+      if (other.hash !== wanted[n].hash || other.length !== wanted[n].length) continue;
+      if (!(await sameKey(source, other, wanted[n]))) continue;
+      found.repeats = true;
+      break;
+    }
+    if (!found.repeats) others.push(wanted[n]);
   }
 }
 

@@ -1,6 +1,5 @@
 import type { BucketView } from '../format/bucket.js';
 import { KEY_START } from '../format/bucket.js';
-import { equalBytes } from '../format/bytes.js';
 import { slotOf } from '../format/directory.js';
 import { FREE_HASH } from '../format/hash.js';
 import type { Database } from '../database/database.js';
@@ -9,10 +8,8 @@ import { rulerOf } from '../database/survey.js';
 import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
 import type { KeyEvidence, WantedKey } from './key.js';
+import { startOf } from './key.js';
 import type { RejectedElement, RejectReason, StoredRecord } from './record.js';
-
-/** Gives each run of bytes a text of its own. */
-const latin1 = new TextDecoder('latin1');
 
 /** What the examination of one bucket's elements gave. */
 export interface ElementVerdicts {
@@ -58,19 +55,14 @@ export class ElementExam {
 
   /** @param evidence for each wanted key, in their order; undefined where it was too costly to read */
   judge(evidence: readonly (KeyEvidence | undefined)[]): ElementVerdicts {
-    const keys = new Set<string>();
     for (const [n, i] of this.#candidates.entries()) {
       const found = evidence[n];
       if (!this.#isProvedByKey(i, found) || !this.#isInForce(i)) continue;
       const hash = this.bucket.hash(i);
-      const { key, start, fits } = found;
-      if (key !== undefined) {
-        const name = latin1.decode(key);
-        if (keys.has(name)) {
-          this.#reject('duplicate', 'key-duplicate', i, 'a key that an earlier element has', 'each key once');
-          continue;
-        }
-        keys.add(name);
+      const { repeats, start, fits } = found;
+      if (repeats) {
+        this.#reject('duplicate', 'key-duplicate', i, 'a key that an earlier element has', 'each key once');
+        continue;
       }
       this.#compareKeyStart(i, start);
       this.#records.push({
@@ -170,10 +162,12 @@ export class ElementExam {
     return this.#usedBefore[i] >= (i - (hash % elements) + elements) % elements;
   }
 
-  #compareKeyStart(i: number, start: Uint8Array): void {
+  #compareKeyStart(i: number, start: number): void {
     const stored = this.bucket.keyStart(i);
-    if (equalBytes(stored.subarray(0, start.length), start)) return;
-    this.#report('element-key-start', i, `key_start ${hex(stored)}`, `${hex(start)} as the key begins`);
+    const known = Math.min(KEY_START, this.bucket.keySize(i));
+    if (startOf(stored.subarray(0, known)) === start) return;
+    const begins = Uint8Array.of(start, start >>> 8, start >>> 16, start >>> 24).subarray(0, known);
+    this.#report('element-key-start', i, `key_start ${hex(stored)}`, `${hex(begins)} as the key begins`);
   }
 
   #hashesSeenTwice(): Set<number> {

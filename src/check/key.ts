@@ -1,4 +1,5 @@
 import { KEY_START } from '../format/bucket.js';
+import { equalBytes } from '../format/bytes.js';
 import type { HashChar } from '../format/hash.js';
 import { hashKey, isPortableKey, KeyHasher } from '../format/hash.js';
 import { gather } from '../source/gather.js';
@@ -21,10 +22,12 @@ export interface WantedKey {
 export interface KeyEvidence {
   /** By which flavour the key gives the element's hash; undefined if by neither. */
   readonly fits: HashChar | 'either' | undefined;
-  /** The key's first bytes. */
-  readonly start: Uint8Array;
-  /** Only where it was wanted whole and is small. */
-  readonly key: Uint8Array | undefined;
+  /** The key's first bytes as a number, the first one in the lowest place. */
+  readonly start: number;
+  /** Another hash of the key; only where it was wanted whole and is small. */
+  readonly digest: number | undefined;
+  /** Whether an element before it has the same key, as somebody found out who compared those of one digest. */
+  repeats: boolean;
 }
 
 /** Keys up to so many bytes are read together; longer ones by themselves, in pieces. */
@@ -72,8 +75,9 @@ export async function readKeys(source: Source, wanted: readonly WantedKey[]): Pr
       const { hash, whole } = wanted[small[i]];
       evidence[small[i]] = {
         fits: flavourOf(key, hash),
-        start: key.slice(0, KEY_START),
-        key: whole ? key.slice() : undefined,
+        start: startOf(key),
+        digest: whole ? digestOf(key) : undefined,
+        repeats: false,
       };
     },
   );
@@ -89,7 +93,26 @@ async function readLargeKey(source: Source, { offset, length, hash }: WantedKey)
   }
   const start = await source.read(offset, KEY_START);
   // Two large keys with one hash are told apart by the builder, which compares whole keys.
-  return { fits: flavour(hash, signed.digest(), unsigned.digest()), start, key: undefined };
+  const fits = flavour(hash, signed.digest(), unsigned.digest());
+  return { fits, start: startOf(start), digest: undefined, repeats: false };
+}
+
+/** The first bytes of a key as a number, the first one in the lowest place; zeroes past its end. */
+export function startOf(key: Uint8Array): number {
+  let start = 0;
+  for (let i = Math.min(KEY_START, key.length) - 1; i >= 0; i--) start = (start << 8) | key[i];
+  return start >>> 0;
+}
+
+function digestOf(key: Uint8Array): number {
+  let digest = key.length;
+  for (let i = 0; i < key.length; i++) digest = Math.imul(digest ^ key[i] ^ 0x5bd1e995, 0x01000193);
+  return digest;
+}
+
+/** Whether two keys of one size are the same. */
+export async function sameKey(source: Source, a: WantedKey, b: WantedKey): Promise<boolean> {
+  return equalBytes(await source.read(a.offset, a.length), await source.read(b.offset, b.length));
 }
 
 function flavourOf(key: Uint8Array, hash: number): HashChar | 'either' | undefined {

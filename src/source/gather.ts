@@ -20,7 +20,7 @@ export async function gather(
   ranges: readonly Range[],
   visit: (index: number, bytes: Uint8Array) => void,
 ): Promise<void> {
-  const order = ranges.map((_, i) => i).sort((a, b) => ranges[a].offset - ranges[b].offset);
+  const order = orderOf(ranges);
   for (let i = 0; i < order.length;) {
     const start = ranges[order[i]].offset;
     let end = start + ranges[order[i]].length;
@@ -37,4 +37,18 @@ export async function gather(
       visit(order[i], bytes.subarray(range.offset - start, range.offset - start + range.length));
     }
   }
+}
+
+/** Ranges' indexes in order of their offsets. */
+function orderOf(ranges: readonly Range[]): ArrayLike<number> {
+  const { length } = ranges;
+  const last = ranges.reduce((most, { offset }) => Math.max(most, offset), 0);
+  if (length * (last + 1) > Number.MAX_SAFE_INTEGER) {
+    return ranges.map((_, i) => i).sort((a, b) => ranges[a].offset - ranges[b].offset);
+  }
+  // Offset and index in one number: numbers are sorted many times faster than by a comparison of objects.
+  const packed = new Float64Array(length);
+  for (let i = 0; i < length; i++) packed[i] = ranges[i].offset * length + i;
+  packed.sort();
+  return Uint32Array.from(packed, (number) => number % length);
 }
