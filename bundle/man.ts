@@ -26,6 +26,8 @@ const overview = await helpFor([]);
 const commands = [...overview.matchAll(/^ {2}gdbm-doctor ([a-z-]+)/gm)].map(([, name]) => name);
 const sections: string[] = [];
 for (const name of new Set(commands)) {
+  // yargs prints the script instead of a help.
+  if (name === 'completion') continue;
   sections.push(`.SS ${name.replaceAll('-', '\\-')}\n${verbatim((await helpFor([name])).trim())}`);
 }
 const page = `.\\" Made of the program's own descriptions.
