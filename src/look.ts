@@ -12,6 +12,7 @@ import { SourceError } from './source/source.js';
 import { takeSnapshot } from './snapshots/take.js';
 import { findHolders } from './volume/holders.js';
 import type { Look } from './watch/look.js';
+import { bareLook } from './watch/look.js';
 
 export interface LookOptions {
   readonly path: string;
@@ -21,18 +22,6 @@ export interface LookOptions {
   readonly snapshots: string | undefined;
   readonly keep: number;
 }
-
-const NOTHING: Omit<Look, 'path' | 'verdict' | 'what'> = {
-  records: 0,
-  size: 0,
-  profile: 'none',
-  usable: false,
-  state: '',
-  digest: '',
-  held: null,
-  snapshot: null,
-  snapshotTrouble: null,
-};
 
 /**
  * Looks once at a database that may be in use: opens it, reads it, and takes what it read for true only if the file did
@@ -46,19 +35,19 @@ export async function lookOnce(options: LookOptions): Promise<Look> {
     handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      return { ...NOTHING, path, verdict: 'missing', what: 'there is no such file', state: MISSING };
+      return { ...bareLook(path, 'missing', 'there is no such file'), state: MISSING };
     }
-    return { ...NOTHING, path, verdict: 'unreadable', what: troubleOf(error, path, 'read it') };
+    return bareLook(path, 'unreadable', troubleOf(error, path, 'read it'));
   }
   try {
     const before = await handle.stat({ bigint: true });
     const judged = await handle.stat();
-    if (!before.isFile()) return { ...NOTHING, path, verdict: 'unreadable', what: 'it is no regular file' };
+    if (!before.isFile()) return bareLook(path, 'unreadable', 'it is no regular file');
     return await lookInto(handle, before, judged, options);
   } catch (error) {
     const changing = error instanceof SourceError;
     const what = changing ? 'it was written to meanwhile' : troubleOf(error, path, 'read it');
-    return { ...NOTHING, path, verdict: changing ? 'changing' : 'unreadable', what };
+    return bareLook(path, changing ? 'changing' : 'unreadable', what);
   } finally {
     await handle.close();
   }
@@ -75,7 +64,7 @@ async function lookInto(
   const { verdict, findings, other, records, libgdbm } = withProfile(contents);
   const { profile } = contents;
   if (!(await isUnchanged(handle, before, path))) {
-    return { ...NOTHING, path, verdict: 'changing', what: 'it was written to meanwhile' };
+    return bareLook(path, 'changing', 'it was written to meanwhile');
   }
   const about = {
     path,
@@ -87,22 +76,21 @@ async function lookInto(
     usable: verdict === 'healthy' && profile?.usable !== false,
   };
   if (other !== undefined && isDeclared(other)) {
-    return { ...NOTHING, ...about, verdict: 'foreign', what: `this is ${other.what}` };
+    return { ...bareLook(path, 'foreign', `this is ${other.what}`), ...about };
   }
   if (about.usable) {
     const kept = options.snapshot ? await keep(handle, judged, about.records, options) : NO_SNAPSHOT;
-    if (kept === 'changed')
-      return { ...NOTHING, path, verdict: 'changing', what: 'it was written to meanwhile' };
-    return { ...NOTHING, ...about, verdict: 'clean', what: `sound, with ${about.records} records`, ...kept };
+    if (kept === 'changed') return bareLook(path, 'changing', 'it was written to meanwhile');
+    return { ...bareLook(path, 'clean', `sound, with ${about.records} records`), ...about, ...kept };
   }
   const worst = findings.find(({ severity }) => severity === 'error');
   const { holders } = await findHolders({ dev: before.dev, ino: before.ino }, []);
   const said = libgdbm === null ? '' : `, libgdbm says "${libgdbm}"`;
+  const fault =
+    worst === undefined ? `this is ${other?.what ?? 'no database'}` : `${worst.code}, ${worst.found}`;
   return {
-    ...NOTHING,
+    ...bareLook(path, 'damaged', `damaged: ${fault}${said}`),
     ...about,
-    verdict: 'damaged',
-    what: `damaged: ${worst === undefined ? `this is ${other?.what ?? 'no database'}` : `${worst.code}, ${worst.found}`}${said}`,
     digest: [about.state, ...findings.map(({ code, offset }) => `${code}@${offset}`)].join(' '),
     held: holders === undefined ? null : holders.some(({ lock }) => lock !== undefined),
   };

@@ -1,4 +1,5 @@
 import type { Range } from '../source/gather.js';
+import { firstAfter, firstEndingAfter } from '../source/ranges.js';
 
 /** What bytes of a file are. */
 export const SPACE_KINDS = ['header', 'directory', 'bucket', 'avail', 'record', 'free'] as const;
@@ -223,29 +224,6 @@ const RECORD = SPACE_KINDS.indexOf('record');
 /** A name for a range, for sets of ranges. */
 export function extentName(offset: number, length: number): string {
   return `${offset}+${length}`;
-}
-
-/** The index of the first of the sorted numbers that is larger. */
-function firstAfter(sorted: Float64Array, value: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle] > value) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
-function firstEndingAfter(ranges: readonly { offset: number; length: number }[], offset: number): number {
-  let low = 0;
-  let high = ranges.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (ranges[middle].offset + ranges[middle].length > offset) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 /** The largest gaps, as many as an account tells of one by one. */

@@ -2,6 +2,7 @@ import type { Database } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
 import { isSettled, readSite } from '../database/survey.js';
 import { FREE_HASH } from '../format/hash.js';
+import { firstAfter } from '../source/ranges.js';
 
 /** Entries that are looked into, at most; a directory with more wrong ones is as good as lost. */
 const MAX_TARGETS = 1 << 16;
@@ -33,7 +34,7 @@ export async function refutedEntries(
   // Elements that lie about their size are few, but each could be looked through with every target.
   let left = TOUCHED_PER_TARGET * targets.length;
   const refute = (offset: number, end: number) => {
-    for (let i = firstAbove(targets, offset - bucketSize); i < targets.length && targets[i] < end; i++) {
+    for (let i = firstAfter(targets, offset - bucketSize); i < targets.length && targets[i] < end; i++) {
       if (--left < 0) return;
       refuted.add(targets[i]);
     }
@@ -51,16 +52,4 @@ export async function refutedEntries(
   // One that leads to a bucket in force is right or wrong for other reasons.
   for (const { offset } of settled) refuted.delete(offset);
   return refuted;
-}
-
-/** Index of the first number of a sorted list that is greater. */
-function firstAbove(sorted: Float64Array, low: number): number {
-  let from = 0;
-  let to = sorted.length;
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    if (sorted[middle] > low) to = middle;
-    else from = middle + 1;
-  }
-  return from;
 }

@@ -1,4 +1,5 @@
 import type { Range } from './gather.js';
+import { firstEndingAfter } from './ranges.js';
 import type { Source } from './source.js';
 
 /** Bytes looked at a time, at least; a window must also hold a bucket. */
@@ -82,17 +83,6 @@ export function joinRanges(ranges: readonly Range[]): Range[] {
     } else joined.push({ offset, length });
   }
   return joined;
-}
-
-function firstEndingAfter(ranges: readonly Range[], offset: number): number {
-  let low = 0;
-  let high = ranges.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (ranges[middle].offset + ranges[middle].length > offset) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 /** The place after the last at which a structure of `size` bytes is whole inside the window. */

@@ -26,6 +26,24 @@ export interface Look {
   readonly snapshotTrouble: string | null;
 }
 
+/** A look that saw no database to tell more of. */
+export function bareLook(path: string, verdict: Look['verdict'], what: string): Look {
+  return {
+    path,
+    verdict,
+    what,
+    records: 0,
+    size: 0,
+    profile: 'none',
+    usable: false,
+    state: '',
+    digest: '',
+    held: null,
+    snapshot: null,
+    snapshotTrouble: null,
+  };
+}
+
 /** Reads the line that `look` prints; undefined where it is none. */
 export function parseLook(text: string): Look | undefined {
   try {

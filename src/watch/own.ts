@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { Look } from './look.js';
-import { parseLook } from './look.js';
+import { bareLook, parseLook } from './look.js';
 
 /** What one of our own commands answered. */
 export interface OwnAnswer {
@@ -55,18 +55,5 @@ export async function lookAt(own: Own, path: string, options: readonly string[])
   const { code, stdout, said } = await own(['look', ...options, path]);
   const look = parseLook(stdout);
   if (look !== undefined) return look;
-  return {
-    path,
-    verdict: 'unreadable',
-    what: said === '' ? `the look ended with ${code}` : said,
-    records: 0,
-    size: 0,
-    profile: 'none',
-    usable: false,
-    state: '',
-    digest: '',
-    held: null,
-    snapshot: null,
-    snapshotTrouble: null,
-  };
+  return bareLook(path, 'unreadable', said === '' ? `the look ended with ${code}` : said);
 }

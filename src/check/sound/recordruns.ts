@@ -1,3 +1,5 @@
+import { firstAfter } from '../../source/ranges.js';
+
 /** More runs than this are another kind of file: 16 MiB of memory. */
 const MAX_RUNS = 1 << 20;
 
@@ -42,14 +44,7 @@ export class RecordRuns {
 
   /** The last run that begins at or before an offset; −1 where none does. */
   runAt(offset: number): number {
-    let low = 0;
-    let high = this.#length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#starts[middle] > offset) high = middle;
-      else low = middle + 1;
-    }
-    return low - 1;
+    return firstAfter(this.#starts.subarray(0, this.#length), offset) - 1;
   }
 }
 

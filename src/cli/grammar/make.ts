@@ -2,7 +2,7 @@ import type { Argv } from 'yargs';
 import { MACHINE_NAMES } from '../../exchange/machinenames.js';
 import { whyImpossible } from '../../exchange/wanted.js';
 import type { Run } from '../parser.js';
-import { file } from './options.js';
+import { file, holding } from './options.js';
 import { giveDashBack } from './stdio.js';
 
 /* The commands that make a database of what another one, or a dump, holds. */
@@ -32,13 +32,7 @@ const putting = {
     default: false,
     describe: 'Replace a file that is there; it stays as NAME.~1~',
   },
-  wait: {
-    type: 'number',
-    default: 0,
-    requiresArg: true,
-    describe: 'Seconds to wait for a program that holds it',
-  },
-  lock: { type: 'boolean', default: true, describe: 'Lock it as libgdbm does; or --no-lock' },
+  ...holding,
 } as const;
 
 const possible = (wanted: object) => whyImpossible(wanted) ?? true;

@@ -90,3 +90,14 @@ export const watching = {
 export const positive = ({ interval, keep: count }: { interval: number; keep: number }) =>
   (interval > 0 && Number.isInteger(count) && count > 0) ||
   'expected --interval SECONDS of more than 0 and --keep N of 1 or more';
+
+/** Of the commands that replace a file. */
+export const holding = {
+  wait: {
+    type: 'number',
+    default: 0,
+    requiresArg: true,
+    describe: 'Seconds to wait for a program that holds the file',
+  },
+  lock: { type: 'boolean', default: true, describe: 'Lock it as libgdbm does; or --no-lock' },
+} as const;

@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import { parseExpectKeys, parseInclude, parseMaxLoss } from '../limits.js';
 import type { Run } from '../parser.js';
-import { json, all, expectKey, file, profile } from './options.js';
+import { json, all, expectKey, file, profile, holding } from './options.js';
 
 /** `repair` on the command line. */
 export function repairGrammar(parser: Argv, run: Run): Argv {
@@ -24,13 +24,7 @@ export function repairGrammar(parser: Argv, run: Run): Argv {
             default: true,
             describe: 'Keep the file as FILE.~1~; or --no-backup',
           },
-          wait: {
-            type: 'number',
-            default: 0,
-            requiresArg: true,
-            describe: 'Seconds to wait for a program that holds the file',
-          },
-          lock: { type: 'boolean', default: true, describe: 'Lock it as libgdbm does; or --no-lock' },
+          ...holding,
           include: {
             type: 'string',
             requiresArg: true,

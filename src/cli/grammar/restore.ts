@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import type { Run } from '../parser.js';
-import { json, file, snapshots } from './options.js';
+import { json, file, snapshots, holding } from './options.js';
 
 /** `restore` on the command line. */
 export function restoreGrammar(parser: Argv, run: Run): Argv {
@@ -17,13 +17,7 @@ export function restoreGrammar(parser: Argv, run: Run): Argv {
             describe: 'Which one: how its time or hash begins; the newest good one by default',
           },
           snapshots,
-          wait: {
-            type: 'number',
-            default: 0,
-            requiresArg: true,
-            describe: 'Seconds to wait for a program that holds the file',
-          },
-          lock: { type: 'boolean', default: true, describe: 'Lock it as libgdbm does; or --no-lock' },
+          ...holding,
           'dry-run': { type: 'boolean', default: false, describe: 'Only say what would be done' },
           // For watch and guard, which looked before; not for people.
           'if-state': { type: 'string', requiresArg: true, hidden: true },
