@@ -1,5 +1,5 @@
 import { elementStruct } from '../format/bucket.js';
-import { hashKey } from '../format/hash.js';
+import { FREE_HASH, hashKey } from '../format/hash.js';
 import { headerStruct } from '../format/header.js';
 import type { ByteOrder, Layout } from '../format/layout.js';
 import { member } from '../format/struct.js';
@@ -8,6 +8,11 @@ import { endOfZeros, nextThreeZeros, nextTwoZeros } from './zeros.js';
 
 /** Keys so long are only believed of elements whose pointer has 64 bits, most of which must be zero. */
 const LONG_KEY_32 = 64 * 1024;
+/**
+ * Places with a hash that tells little, which are believed without an element beside them. Of honest elements one in
+ * 10,000 has such a hash, so that only files full of numbers and zeroes have so many.
+ */
+const UNTELLING = 1 << 22;
 /** The hash of the key of no bytes, whichever the flavour. */
 const EMPTY_HASH = hashKey(new Uint8Array(0), 'signed');
 
@@ -31,8 +36,16 @@ export class ElementFilter {
   /** Where bytes of every element are zero: three in a row if its pointer has 64 bits, else two. */
   readonly #zeros: number;
 
-  /** @param fileSize bytes of the file that the elements point into */
-  constructor(layout: Layout, byteOrder: ByteOrder, fileSize: number) {
+  /** How many more places with a hash that tells little are believed. */
+  #untelling: number;
+
+  /**
+   * @param fileSize bytes of the file that the elements point into
+   * @param untelling how many places are believed whose hash has two bytes of zero or more and that have no element
+   *   beside them: small numbers among zeroes look like such elements
+   */
+  constructor(layout: Layout, byteOrder: ByteOrder, fileSize: number, untelling = UNTELLING) {
+    this.#untelling = untelling;
     const struct = elementStruct(layout);
     const pointer = member(struct, 'data_pointer').offset;
     this.size = struct.size;
@@ -90,7 +103,32 @@ export class ElementFilter {
       if (keySize < 0 || dataSize < 0 || pointer + keySize + dataSize > this.#fileSize) continue;
       if (keySize === 0 && hash !== EMPTY_HASH) continue;
       if (!wide && keySize >= LONG_KEY_32) continue;
+      if (!isTelling(hash)) {
+        if (this.#untelling > 0) this.#untelling--;
+        else if (!this.#isElement(view, at - this.size) && !this.#isElement(view, at + this.size)) continue;
+      }
       found.push(base + at, hash, pointer, keySize, view.getUint32(at + this.#keyStart));
     }
   }
+
+  /** Whether a free element stands at a place, or one with a hash that tells and a record inside the file. */
+  #isElement(view: DataView, at: number): boolean {
+    if (at < 0 || at + this.size > view.byteLength) return false;
+    const little = this.#little;
+    const hash = view.getInt32(at, little);
+    if (hash === FREE_HASH) return true;
+    if (hash < 0 || !isTelling(hash)) return false;
+    const high = this.#wide ? view.getUint32(at + this.#high, little) : 0;
+    const pointer = high * 2 ** 32 + view.getUint32(at + this.#low, little);
+    const keySize = view.getInt32(at + this.#keySize, little);
+    const dataSize = view.getInt32(at + this.#dataSize, little);
+    return keySize >= 0 && dataSize >= 0 && pointer > 0 && pointer + keySize + dataSize <= this.#fileSize;
+  }
+}
+
+/** Whether at most one of a hash's four bytes is zero, as of nearly every hash. */
+function isTelling(hash: number): boolean {
+  let zeros = 0;
+  for (let shift = 0; shift < 32; shift += 8) if ((hash & (0xff << shift)) === 0) zeros++;
+  return zeros < 2;
 }

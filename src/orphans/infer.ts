@@ -13,7 +13,7 @@ import { LooseList } from './loose.js';
 import { OffsetList } from './offsets.js';
 import { elementsStart } from './prove.js';
 import type { Progress } from '../source/sweep.js';
-import { lastPlace, sweep } from '../source/sweep.js';
+import { lastPlace, sampleSweep } from '../source/sweep.js';
 
 /** Elements that are proved are enough to tell the format by. */
 const ENOUGH = 2000;
@@ -29,7 +29,8 @@ const BUCKET_SIZES = Array.from({ length: 12 }, (_, i) => 512 << i);
  * @returns undefined if no element is proved
  */
 export async function inferByKeys(source: Source, progress?: Progress): Promise<Database | undefined> {
-  const elements = await proveSome(source, progress);
+  // Nearly all elements have a hash that tells, and the rest would be looked for in vain in a file full of zeroes.
+  const elements = (await proveSome(source, 0, progress)) ?? (await proveSome(source, undefined, progress));
   if (elements === undefined) return undefined;
   const { byteOrder, loose } = elements;
   let best: { format: Format; bucketSize: number; score: number } | undefined;
@@ -75,27 +76,32 @@ interface ProvedSome {
 }
 
 /** Elements of each kind that there is, until one kind has enough. */
-async function proveSome(source: Source, progress?: Progress): Promise<ProvedSome | undefined> {
+async function proveSome(
+  source: Source,
+  untelling: number | undefined,
+  progress?: Progress,
+): Promise<ProvedSome | undefined> {
   const kinds: (ProvedSome & { filter: ElementFilter })[] = [];
   for (const layouts of [[LAYOUT_64, LAYOUT_64_PACKED], [LAYOUT_32]]) {
     for (const byteOrder of ['little', 'big'] as const) {
-      const filter = new ElementFilter(layouts[0], byteOrder, source.size);
+      const filter = new ElementFilter(layouts[0], byteOrder, source.size, untelling);
       const loose = new LooseList(source);
       kinds.push({ byteOrder, layouts, loose, filter });
     }
   }
   const { size } = elementStruct(LAYOUT_64);
   let windows = 0;
-  for await (const window of sweep(source, size, progress)) {
+  for await (const window of sampleSweep(source, size, progress)) {
     windows++;
     // Their keys are anywhere in the file: proved after 1, 2, 4, 8... windows, so that it is not read once for each.
-    const isTime = (windows & (windows - 1)) === 0 || window.base + window.places >= source.size;
+    const isTime = (windows & (windows - 1)) === 0;
     for (const { filter, loose } of kinds) {
       filter.find(window.view, 0, lastPlace(window, filter.size), window.base, loose.waiting);
       await loose.settle(isTime && loose.waiting.length > 0);
       if (loose.length >= ENOUGH) return { ...kinds.find((kind) => kind.loose === loose)! };
     }
   }
+  for (const { loose } of kinds) await loose.settle(true);
   const best = kinds.sort((a, b) => b.loose.length - a.loose.length)[0];
   return best.loose.length > 0 ? best : undefined;
 }

@@ -1,4 +1,4 @@
-import { hashKey, isPortableKey, KeyHasher } from '../format/hash.js';
+import { hashFinish, hashStart, KeyHasher } from '../format/hash.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
 import { readInOrder } from './readinorder.js';
@@ -27,9 +27,8 @@ export interface KeyHashes {
 const SHORT = 64;
 /** Keys up to so many bytes are read with their neighbours. */
 const SMALL = 64 * 1024;
-/** Offsets and indexes share a number while they are sorted: 2^31 steps of offset, 2^22 indexes. */
-const INDEX_LIMIT = 2 ** 22;
-const OFFSET_STEPS = 2 ** 31;
+/** Ranges are sorted by so many steps of their offset: what is in one step is read at once anyhow. */
+const STEPS = 2 ** 16;
 
 /**
  * Hashes ranges of a source, whatever their order, in one pass through the source, and one more for long ranges.
@@ -40,16 +39,27 @@ export async function hashRanges(source: Source, ranges: KeyRanges, budget: numb
   const { offsets, sizes, length, starts } = ranges;
   const signed = new Int32Array(length).fill(-1);
   const unsigned = new Int32Array(length).fill(-1);
-  const hash = (n: number, key: Uint8Array) => {
-    signed[n] = hashKey(key, 'signed');
-    unsigned[n] = isPortableKey(key) ? signed[n] : hashKey(key, 'unsigned');
+  const hash = (n: number, bytes: Uint8Array, at: number) => {
+    // Both flavours in one loop; only the low 31 bits of the sums count.
+    const end = at + sizes[n];
+    let one = hashStart(sizes[n]);
+    let other = one;
+    let shift = 0;
+    for (let i = at; i < end; i++) {
+      const byte = bytes[i];
+      one = (one + ((byte << 24) >> (24 - shift))) | 0;
+      other = (other + (byte << shift)) | 0;
+      shift = shift >= 19 ? shift - 19 : shift + 5;
+    }
+    signed[n] = hashFinish(one);
+    unsigned[n] = hashFinish(other);
   };
   const order = orderOf(offsets.subarray(0, length), source.size);
   const long: number[] = [];
   const sizeOf = (n: number) => Math.min(sizes[n], SHORT);
-  await readInOrder(source, { offsets, sizeOf, order }, (n, bytes) => {
-    if (sizes[n] <= SHORT) hash(n, bytes);
-    else if (starts === undefined || mayBeKey(bytes, starts[n], sizes[n])) long.push(n);
+  await readInOrder(source, { offsets, sizeOf, order }, (n, bytes, at) => {
+    if (sizes[n] <= SHORT) hash(n, bytes, at);
+    else if (starts === undefined || mayBeKey(bytes, at, starts[n], sizes[n])) long.push(n);
   });
   const small = long.filter((n) => sizes[n] <= SMALL);
   await readInOrder(source, { offsets, sizeOf: (n) => sizes[n], order: small }, hash);
@@ -65,18 +75,23 @@ export async function hashRanges(source: Source, ranges: KeyRanges, budget: numb
  * Whether a long key begins as it must. A very long one must not begin with zero bytes only: all numbers that chance to
  * lead into empty space seem to have such keys, and reading them would take longer than everything else.
  */
-function mayBeKey(bytes: Uint8Array, start: number, size: number): boolean {
-  const found = ((bytes[0] << 24) | (bytes[1] << 16) | (bytes[2] << 8) | bytes[3]) >>> 0;
-  return found === start && (size <= SMALL || bytes.some((byte) => byte !== 0));
+function mayBeKey(bytes: Uint8Array, at: number, start: number, size: number): boolean {
+  const found = ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0;
+  if (found !== start) return false;
+  if (size <= SMALL) return true;
+  for (let i = at; i < at + SHORT; i++) if (bytes[i] !== 0) return true;
+  return false;
 }
 
-/** Indexes in order of their offsets, which need not be exact: near ones may change places. */
+/** Indexes in order of their offsets, those in one step of them in order of their numbers: a counting sort. */
 function orderOf(offsets: Float64Array, size: number): Uint32Array {
-  if (offsets.length > INDEX_LIMIT) throw new RangeError(`expected at most ${INDEX_LIMIT} ranges`);
-  const step = Math.max(1, Math.ceil(size / OFFSET_STEPS));
-  const packed = Float64Array.from(offsets, (offset, i) => Math.floor(offset / step) * INDEX_LIMIT + i);
-  packed.sort();
-  return Uint32Array.from(packed, (value) => value % INDEX_LIMIT);
+  const step = Math.max(1, Math.ceil((size + 1) / STEPS));
+  const next = new Uint32Array(STEPS + 1);
+  for (let n = 0; n < offsets.length; n++) next[Math.floor(offsets[n] / step) + 1]++;
+  for (let i = 0; i < STEPS; i++) next[i + 1] += next[i];
+  const order = new Uint32Array(offsets.length);
+  for (let n = 0; n < offsets.length; n++) order[next[Math.floor(offsets[n] / step)]++] = n;
+  return order;
 }
 
 async function hashLarge(source: Source, offset: number, size: number): Promise<[number, number]> {

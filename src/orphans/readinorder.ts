@@ -1,4 +1,5 @@
 import type { Source } from '../source/source.js';
+import { fill } from '../source/source.js';
 
 /** Neighbours closer than this are read together. */
 const MAX_GAP = 16 * 1024;
@@ -16,13 +17,14 @@ export interface OrderedRanges {
 /**
  * Reads ranges, neighbours together. Memory: one joint read, of 256 KiB or of the longest range; no object for each.
  *
- * @param visit gets each index with its bytes, which are only valid during the call
+ * @param visit gets each index with where its bytes begin in `bytes`, which are only valid during the call
  */
 export async function readInOrder(
   source: Source,
   { offsets, sizeOf, order }: OrderedRanges,
-  visit: (index: number, bytes: Uint8Array) => void,
+  visit: (index: number, bytes: Uint8Array, at: number) => void,
 ): Promise<void> {
+  let buffer = new Uint8Array(0);
   for (let i = 0; i < order.length;) {
     // Sorted by steps of offset, so that the first may not be the lowest.
     let start = offsets[order[i]];
@@ -36,10 +38,10 @@ export async function readInOrder(
       start = low;
       end = high;
     }
-    const bytes = await source.read(start, end - start);
-    for (; i < j; i++) {
-      const at = offsets[order[i]] - start;
-      visit(order[i], bytes.subarray(at, at + sizeOf(order[i])));
+    if (source.readInto !== undefined && buffer.length < end - start) {
+      buffer = new Uint8Array(Math.max(MAX_READ, end - start));
     }
+    const bytes = await fill(source, start, end - start, buffer);
+    for (; i < j; i++) visit(order[i], bytes, offsets[order[i]] - start);
   }
 }

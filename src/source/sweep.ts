@@ -1,6 +1,7 @@
 import type { Range } from './gather.js';
 import { firstEndingAfter } from './ranges.js';
 import type { Source } from './source.js';
+import { fill } from './source.js';
 
 /** Bytes looked at a time, at least; a window must also hold a bucket. */
 const CHUNK = 1 << 18;
@@ -10,7 +11,10 @@ const TELL_EVERY = 1 << 20;
 
 /** A piece of a file to look for structures in. */
 export interface Window {
-  /** The bytes from each place on, as many as the longest structure needs, and fewer only at the file's end. */
+  /**
+   * The bytes from each place on, as many as the longest structure needs, and fewer only at the file's end; valid until
+   * the next window is asked for.
+   */
   readonly view: DataView;
   /** File offset of the view's start. */
   readonly base: number;
@@ -23,8 +27,8 @@ export type Progress = (doneBytes: number, allBytes: number) => void;
 
 /**
  * A file in windows that overlap so that each structure of up to `longest` bytes lies whole in one. Where only some
- * places are looked at, `within` has them, sorted, and windows without any are not read. Memory: two windows of 256 KiB,
- * or of twice the longest structure if that is more; larger ones are slower, as a processor's cache does not hold them.
+ * places are looked at, `within` has them, sorted, and windows without any are not read. Memory: one window of 256 KiB, or
+ * of twice the longest structure if that is more; larger ones are slower, as a processor's cache does not hold them.
  */
 export async function* sweep(
   source: Source,
@@ -33,6 +37,7 @@ export async function* sweep(
   within?: readonly Range[],
 ): AsyncGenerator<Window> {
   const step = Math.max(CHUNK, longest);
+  const read = windowReader(source, step, longest);
   let told = -TELL_EVERY;
   for (let base = 0; base < source.size; base += step) {
     if (base - told >= TELL_EVERY) {
@@ -40,11 +45,46 @@ export async function* sweep(
       told = base;
     }
     if (within !== undefined && coveredPlaces({ base, places: step }, within).next().done) continue;
-    const bytes = await source.read(base, Math.min(step + longest, source.size - base));
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    yield { view, base, places: Math.min(step, bytes.length) };
+    yield await read(base);
   }
   progress(source.size, source.size);
+}
+
+/**
+ * All windows of a file as {@link sweep} gives them, but in an order that soon comes to every part of it, for who stops
+ * as soon as enough is found: what a file is full of may all be at its end.
+ */
+export async function* sampleSweep(
+  source: Source,
+  longest: number,
+  progress: Progress = () => {},
+): AsyncGenerator<Window> {
+  const step = Math.max(CHUNK, longest);
+  const read = windowReader(source, step, longest);
+  const count = Math.ceil(source.size / step);
+  const stride = spreadingStride(count);
+  for (let done = 0, index = 0; done < count; done++, index = (index + stride) % count) {
+    progress(done * step, source.size);
+    yield await read(index * step);
+  }
+  progress(source.size, source.size);
+}
+
+/** A step around a circle of `count` places that comes to each of them once, near ones long after each other. */
+function spreadingStride(count: number): number {
+  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
+  let stride = Math.max(1, Math.round(count * 0.618));
+  while (divisor(stride, count) !== 1) stride++;
+  return stride;
+}
+
+function windowReader(source: Source, step: number, longest: number): (base: number) => Promise<Window> {
+  const buffer = new Uint8Array(source.readInto === undefined ? 0 : Math.min(step + longest, source.size));
+  return async (base) => {
+    const bytes = await fill(source, base, Math.min(step + longest, source.size - base), buffer);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return { view, base, places: Math.min(step, bytes.length) };
+  };
 }
 
 /** Gives the parts of a window's places that no range of a sorted list covers, as `from` and `to` in the window. */

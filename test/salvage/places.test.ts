@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { BucketView } from '../../src/format/bucket.js';
+import type { Format } from '../../src/format/format.js';
+import { LAYOUT_32, LAYOUT_64 } from '../../src/format/layout.js';
+import { CandidateList } from '../../src/orphans/candidatelist.js';
+import { ElementFilter } from '../../src/orphans/elements.js';
+import { elementsStart } from '../../src/orphans/prove.js';
+import { memorySource } from '../../src/source/memory.js';
+import { sampleSweep } from '../../src/source/sweep.js';
+
+const SIZE = 1 << 16;
+const FORMATS: readonly Format[] = [LAYOUT_64, LAYOUT_32].flatMap((layout) =>
+  (['little', 'big'] as const).map((byteOrder) => ({ layout, byteOrder, variant: 'standard' as const })),
+);
+
+/** Small numbers among zeroes, as counters and tables have them: every place may be an element's. */
+function numbersAmongZeros(): Uint8Array {
+  const bytes = new Uint8Array(SIZE);
+  for (let at = 0; at < SIZE; at += 8) {
+    bytes[at] = (at >>> 3) % 251;
+    bytes[at + 1] = (at >>> 5) % 199;
+  }
+  return bytes;
+}
+
+interface Planted {
+  readonly hash: number;
+  readonly keySize: number;
+  readonly pointer: number;
+}
+
+/** Writes elements side by side at `at`. */
+function plant(bytes: Uint8Array, format: Format, at: number, elements: readonly Planted[]): number[] {
+  const first = elementsStart(format);
+  const one = new BucketView(bytes.subarray(at - first), format, elements.length);
+  return elements.map(({ hash, keySize, pointer }, i) => {
+    one.setElement(i, {
+      hash,
+      key_start: new Uint8Array([1, 2, 3, 4]),
+      data_pointer: pointer,
+      key_size: keySize,
+      data_size: 9,
+    });
+    return at - first + one.elementOffset(i);
+  });
+}
+
+function placesIn(bytes: Uint8Array, format: Format, untelling?: number): number[] {
+  const filter = new ElementFilter(format.layout, format.byteOrder, bytes.length, untelling);
+  const found = new CandidateList();
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  filter.find(view, 0, bytes.length - filter.size + 1, 0, found);
+  return Array.from(found.at.subarray(0, found.length));
+}
+
+test('numbers among zeroes are not taken for elements by the thousand', () => {
+  const bytes = numbersAmongZeros();
+  const little = FORMATS.filter(({ byteOrder }) => byteOrder === 'little');
+  for (const format of little) {
+    assert.ok(placesIn(bytes, format).length > 1000, 'expected data that looks like elements');
+    assert.equal(placesIn(bytes, format, 10).length, 10);
+    assert.equal(placesIn(bytes, format, 0).length, 0);
+  }
+});
+
+test('an element among them is found by its hash, or by the element beside it', () => {
+  const hash = fc.integer({ min: 0, max: 0x7fffffff });
+  const told = hash.filter(
+    (value) => [0, 8, 16, 24].filter((by) => ((value >>> by) & 0xff) === 0).length < 2,
+  );
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...FORMATS),
+      fc.integer({ min: 1000, max: SIZE - 1000 }),
+      fc.array(hash, { maxLength: 1 }),
+      told,
+      (format, at, beside, own) => {
+        const bytes = numbersAmongZeros();
+        const elements = [...beside, own].map((value) => ({ hash: value, keySize: 20, pointer: 5000 }));
+        const places = plant(bytes, format, at, elements);
+        const found = placesIn(bytes, format, 0);
+        for (const place of places) assert.ok(found.includes(place), `expected ${place} among the places`);
+      },
+    ),
+  );
+});
+
+test('a sampling sweep comes to each place of a file once', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 1 << 22 }),
+      fc.integer({ min: 1, max: 700_000 }),
+      async (size, longest) => {
+        const windows: [number, number][] = [];
+        for await (const { base, places, view } of sampleSweep(memorySource(new Uint8Array(size)), longest)) {
+          assert.equal(view.byteLength, Math.min(size - base, Math.max(1 << 18, longest) + longest));
+          windows.push([base, places]);
+        }
+        windows.sort(([a], [b]) => a - b);
+        let next = 0;
+        for (const [base, places] of windows) {
+          assert.equal(base, next);
+          next += places;
+        }
+        assert.equal(next, size);
+      },
+    ),
+    { numRuns: 30 },
+  );
+});
