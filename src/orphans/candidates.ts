@@ -64,15 +64,11 @@ async function judgeBatch(db: Database, offsets: Float64Array): Promise<Candidat
     const site = orphanSite(offset, bucket);
     buckets.push({ site, hash, from, to: keys.length });
   }
-  const hashes = await hashRanges(
-    source,
-    {
-      length: keys.length,
-      offsets: Float64Array.from(keys, ({ offset }) => offset),
-      sizes: Int32Array.from(keys, ({ size }) => size),
-    },
-    0,
-  );
+  const hashes = await hashRanges(source, {
+    length: keys.length,
+    offsets: Float64Array.from(keys, ({ offset }) => offset),
+    sizes: Int32Array.from(keys, ({ size }) => size),
+  });
   return buckets.map(({ site, hash, from, to }) => {
     const { bits } = site;
     if (hash === undefined) {

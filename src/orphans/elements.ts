@@ -4,7 +4,7 @@ import { headerStruct } from '../format/header.js';
 import type { ByteOrder, Layout } from '../format/layout.js';
 import { member } from '../format/struct.js';
 import type { CandidateList } from './candidatelist.js';
-import { endOfZeros, nextThreeZeros, nextTwoZeros } from './zeros.js';
+import { endOfZeros, nextThreeZeros, nextTwoZeros, zeroBytes } from './zeros.js';
 
 /** Keys so long are only believed of elements whose pointer has 64 bits, most of which must be zero. */
 const LONG_KEY_32 = 64 * 1024;
@@ -128,7 +128,5 @@ export class ElementFilter {
 
 /** Whether at most one of a hash's four bytes is zero, as of nearly every hash. */
 function isTelling(hash: number): boolean {
-  let zeros = 0;
-  for (let shift = 0; shift < 32; shift += 8) if ((hash & (0xff << shift)) === 0) zeros++;
-  return zeros < 2;
+  return zeroBytes(hash) < 2;
 }

@@ -1,7 +1,8 @@
 import { hashFinish, hashStart, KeyHasher } from '../format/hash.js';
 import type { Source } from '../source/source.js';
-import { readChunks } from '../source/source.js';
+import { passChunks } from '../source/source.js';
 import { readInOrder } from './readinorder.js';
+import { zeroBytes } from './zeros.js';
 
 /** Ranges that may be keys, as lists that go together. */
 export interface KeyRanges {
@@ -23,6 +24,17 @@ export interface KeyHashes {
   readonly unsigned: Int32Array;
 }
 
+/** Bytes of keys over 64 KiB that may be read; what is read is taken off. */
+export interface LongKeyBudget {
+  /** For all of them. */
+  bytes: number;
+  /** Of that for keys whose first four bytes are zero, two of them or more: what leads into tables looks like that. */
+  doubtful: number;
+}
+
+/** For who takes only keys up to 64 KiB. */
+export const NO_LONG_KEYS: Readonly<LongKeyBudget> = { bytes: 0, doubtful: 0 };
+
 /** Keys up to so many bytes are read whole, whatever they begin with. */
 const SHORT = 64;
 /** Keys up to so many bytes are read with their neighbours. */
@@ -33,9 +45,13 @@ const STEPS = 2 ** 16;
 /**
  * Hashes ranges of a source, whatever their order, in one pass through the source, and one more for long ranges.
  *
- * @param budget bytes of ranges over 64 KiB that may be read
+ * @param budget how much of ranges over 64 KiB may be read
  */
-export async function hashRanges(source: Source, ranges: KeyRanges, budget: number): Promise<KeyHashes> {
+export async function hashRanges(
+  source: Source,
+  ranges: KeyRanges,
+  budget: LongKeyBudget = { ...NO_LONG_KEYS },
+): Promise<KeyHashes> {
   const { offsets, sizes, length, starts } = ranges;
   const signed = new Int32Array(length).fill(-1);
   const unsigned = new Int32Array(length).fill(-1);
@@ -63,10 +79,14 @@ export async function hashRanges(source: Source, ranges: KeyRanges, budget: numb
   });
   const small = long.filter((n) => sizes[n] <= SMALL);
   await readInOrder(source, { offsets, sizeOf: (n) => sizes[n], order: small }, hash);
+  const isDoubtful = (n: number) => starts !== undefined && zeroBytes(starts[n]) >= 2;
   for (const n of long) {
-    if (sizes[n] <= SMALL || sizes[n] > budget) continue;
-    budget -= sizes[n];
-    [signed[n], unsigned[n]] = await hashLarge(source, offsets[n], sizes[n]);
+    const size = sizes[n];
+    const doubtful = isDoubtful(n);
+    if (size <= SMALL || size > (doubtful ? Math.min(budget.bytes, budget.doubtful) : budget.bytes)) continue;
+    budget.bytes -= size;
+    if (doubtful) budget.doubtful -= size;
+    [signed[n], unsigned[n]] = await hashLarge(source, offsets[n], size);
   }
   return { signed, unsigned };
 }
@@ -97,7 +117,7 @@ function orderOf(offsets: Float64Array, size: number): Uint32Array {
 async function hashLarge(source: Source, offset: number, size: number): Promise<[number, number]> {
   const signed = new KeyHasher(size, 'signed');
   const unsigned = new KeyHasher(size, 'unsigned');
-  for await (const bytes of readChunks(source, offset, size)) {
+  for await (const bytes of passChunks(source, offset, size)) {
     signed.update(bytes);
     unsigned.update(bytes);
   }

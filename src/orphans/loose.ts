@@ -1,12 +1,15 @@
 import type { Source } from '../source/source.js';
 import { CandidateList } from './candidatelist.js';
+import type { LongKeyBudget } from './keyhashes.js';
 import { OffsetList } from './offsets.js';
 import { proveElements } from './prove.js';
 
 /** Places that wait until their keys are read in one pass through the file: 28 bytes each. */
 const BATCH = 1 << 20;
-/** Bytes of keys over 64 KiB that are read in any file; in large ones a sixteenth of the file. */
+/** Bytes of keys over 64 KiB that are read: in any file so many, in large ones twice the file, whose keys do not overlap. */
 const LONG_KEYS = 64 << 20;
+/** And so many of those that are doubtful. */
+const DOUBTFUL_KEYS = 4 << 20;
 /** Proved elements that are remembered at most: 16 bytes each. */
 const MAX_PROVED = 1 << 23;
 
@@ -16,11 +19,11 @@ export class LooseList {
   readonly #waiting = new CandidateList();
   readonly #at = new OffsetList();
   readonly #hashes = new OffsetList();
-  #budget: number;
+  readonly #budget: LongKeyBudget;
 
   constructor(source: Source) {
     this.#source = source;
-    this.#budget = Math.max(LONG_KEYS, source.size / 16);
+    this.#budget = { bytes: Math.max(LONG_KEYS, 2 * source.size), doubtful: DOUBTFUL_KEYS };
   }
 
   /** Places to be looked at; push them here and call {@link settle}. */
@@ -68,9 +71,6 @@ export class LooseList {
         this.#at.push(elements.at[i]);
         this.#hashes.push(elements.hashes[i]);
       }
-      // What looks like a long key is mostly none: all of them together cost little beside reading the file.
-      const long = elements.sizes.reduce((sum, size) => sum + (size > 0xffff ? size : 0), 0);
-      this.#budget = Math.max(0, this.#budget - long);
     }
     this.#waiting.clear();
   }

@@ -20,7 +20,7 @@ export async function hasMisfit(db: Database, survey: Survey): Promise<boolean> 
   const own = new Int32Array(room);
   let length = 0;
   const misfits = async () => {
-    const { signed, unsigned } = await hashRanges(source, { length, offsets, sizes }, 0);
+    const { signed, unsigned } = await hashRanges(source, { length, offsets, sizes });
     for (let n = 0; n < length; n++) if (own[n] !== signed[n] && own[n] !== unsigned[n]) return true;
     return false;
   };

@@ -1,7 +1,7 @@
 import { BucketView, elementStruct } from '../format/bucket.js';
 import type { Format } from '../format/format.js';
 import type { Source } from '../source/source.js';
-import type { KeyRanges } from './keyhashes.js';
+import type { KeyRanges, LongKeyBudget } from './keyhashes.js';
 import { hashRanges } from './keyhashes.js';
 import { readInOrder } from './readinorder.js';
 
@@ -46,7 +46,7 @@ export function elementsStart(format: Format): number {
 export async function proveElements(
   source: Source,
   elements: LooseElements,
-  budget: number,
+  budget: LongKeyBudget,
 ): Promise<number[]> {
   const { signed, unsigned } = await hashRanges(source, elements, budget);
   const proved: number[] = [];

