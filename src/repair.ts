@@ -403,8 +403,8 @@ async function buildFresh(
 ): Promise<{ built: RebuildResult; after: CheckResult }> {
   if (proved !== undefined) {
     const built = await rebuildProved(proved, fresh);
-    await fresh.sync();
-    return { built: { ...built, ...NOTHING_LEFT }, after: await verifyProved(proved, fresh) };
+    const after = await whileSyncing(fresh, () => verifyProved(proved, fresh));
+    return { built: { ...built, ...NOTHING_LEFT }, after };
   }
   if (database === undefined || !foundDatabase(checked)) {
     const built = await new DatabaseBuilder(fresh, newDatabaseSpec()).finish();
@@ -413,8 +413,18 @@ async function buildFresh(
   }
   const { db, surveyed } = database;
   const built = await rebuild(db, surveyed, checked, fresh, { include, carved }, keep);
-  await fresh.sync();
-  return { built, after: await verify(db, surveyed, checked, built, fresh, { include, carved }, keep) };
+  const compare = () => verify(db, surveyed, checked, built, fresh, { include, carved }, keep);
+  return { built, after: await whileSyncing(fresh, compare) };
+}
+
+/** Reads a fresh file back while the disk writes it; it is as it should be only if both end well. */
+async function whileSyncing<T>(fresh: FreshFile, readBack: () => Promise<T>): Promise<T> {
+  const synced = fresh.sync();
+  // If reading ends first, by an error, nobody waits for this one.
+  synced.catch(() => {});
+  const after = await readBack();
+  await synced;
+  return after;
 }
 
 /** Writes what was found but not kept, before the source is replaced, so that it is never only in a backup. */

@@ -5,7 +5,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { chmod, copyFile, open, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Sink } from '../build/sink.js';
-import { requireRange, SourceError } from '../source/source.js';
+import { handleReader } from '../source/file.js';
+import { requireRange } from '../source/source.js';
 import { refusal } from './errors.js';
 
 /** Not made of the name of the file it is for, which may be as long as a name can be. */
@@ -18,6 +19,9 @@ export function isFreshName(name: string): boolean {
   return /^\.gdbm-doctor-[0-9a-f]{12}\.tmp$/.test(name);
 }
 
+/** Bytes after which those written so far are sent to the disk while the next are made. */
+const BEHIND = 32 << 20;
+
 /**
  * A file that is being made: nobody knows its name yet and nobody else can read it. It is removed unless it is
  * kept.
@@ -25,6 +29,10 @@ export function isFreshName(name: string): boolean {
 export class FreshFile implements Sink {
   #size = 0;
   #done = false;
+  readonly #read: (offset: number, bytes: Uint8Array) => Promise<void>;
+  #unsynced = 0;
+  #syncing: Promise<void> | undefined;
+  #syncError: unknown;
 
   private constructor(
     readonly path: string,
@@ -32,7 +40,9 @@ export class FreshFile implements Sink {
     /** The file it is made for, which errors name. */
     readonly purpose: string,
     readonly signal: AbortSignal | undefined,
-  ) {}
+  ) {
+    this.#read = handleReader(handle);
+  }
 
   /**
    * Makes a new file beside `target`, private to its maker. The name is random and must not exist, so that
@@ -100,6 +110,8 @@ export class FreshFile implements Sink {
       throw refusal(error, this.purpose, 'write the fresh file beside it');
     }
     this.#size = Math.max(this.#size, offset + bytes.length);
+    this.#unsynced += bytes.length;
+    if (this.#unsynced >= BEHIND) this.#beginSync();
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
@@ -112,24 +124,34 @@ export class FreshFile implements Sink {
 
   async readInto(offset: number, target: Uint8Array): Promise<void> {
     this.signal?.throwIfAborted();
-    const { length } = target;
-    requireRange(this, offset, length);
-    for (let done = 0; done < length;) {
-      const { bytesRead } = await this.handle.read(target, done, length - done, offset + done);
-      if (bytesRead === 0)
-        throw new SourceError(`${this.path}: expected ${length} bytes at ${offset}, found an end`);
-      done += bytesRead;
-    }
+    requireRange(this, offset, target.length);
+    await this.#read(offset, target);
   }
 
   /** Gets the bytes onto the disk. */
   async sync(): Promise<void> {
     this.signal?.throwIfAborted();
     try {
+      await this.#syncing;
+      // The kernel tells an error once, and may have told it before the last sync.
+      if (this.#syncError !== undefined) throw this.#syncError as Error;
       await this.handle.sync();
     } catch (error) {
       throw refusal(error, this.purpose, 'sync the fresh file beside it');
     }
+  }
+
+  /** What is sent to the disk early is not waited for at the end. */
+  #beginSync(): void {
+    if (this.#syncing !== undefined) return;
+    this.#unsynced = 0;
+    this.#syncing = this.handle.datasync().then(
+      () => (this.#syncing = undefined),
+      (error: unknown) => {
+        this.#syncError ??= error;
+        this.#syncing = undefined;
+      },
+    );
   }
 
   /** Gives the file an owner and mode; false where it may not give it away. */
@@ -156,6 +178,7 @@ export class FreshFile implements Sink {
 
   /** Closes the file, and removes it unless it is kept. */
   async close(): Promise<void> {
+    await this.#syncing;
     await this.handle.close();
     if (!this.#done) await unlink(this.path).catch(() => {});
   }

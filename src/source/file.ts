@@ -50,7 +50,11 @@ const TURN = 20;
 /** A source over a file that somebody else opened and closes; its size is taken now. */
 export async function fileSource(handle: FileHandle): Promise<Source> {
   const { size } = await handle.stat();
-  let turn = performance.now();
+  const readFrom = handleReader(handle);
+  const readInto = (offset: number, bytes: Uint8Array): Promise<void> => {
+    requireRange(source, offset, bytes.length);
+    return readFrom(offset, bytes);
+  };
   const source: Source = {
     size,
     async read(offset, length) {
@@ -62,9 +66,18 @@ export async function fileSource(handle: FileHandle): Promise<Source> {
     },
     readInto,
   };
-  async function readInto(offset: number, bytes: Uint8Array): Promise<void> {
+  return source;
+}
+
+/**
+ * Fills bytes from an open file.
+ *
+ * @throws SourceError where the file ends before
+ */
+export function handleReader(handle: FileHandle): (offset: number, bytes: Uint8Array) => Promise<void> {
+  let turn = performance.now();
+  return async (offset, bytes) => {
     const { length } = bytes;
-    requireRange(source, offset, length);
     const now = performance.now();
     const atOnce = length <= AT_ONCE && now - turn < TURN;
     if (!atOnce) turn = now;
@@ -82,6 +95,5 @@ export async function fileSource(handle: FileHandle): Promise<Source> {
       }
       done += bytesRead;
     }
-  }
-  return source;
+  };
 }
