@@ -16,8 +16,6 @@ import { equalBytes } from './format/bytes.js';
 import type { HashChar } from './format/hash.js';
 import { KeyHasher } from './format/hash.js';
 import { offsetSize } from './format/layout.js';
-import { salvageDeleted } from './salvage/deleted.js';
-import { salvageStale } from './salvage/stale.js';
 import type { Addition, SalvagedBatch, SalvagedRecord } from './salvage/salvage.js';
 import type { RecordFilter } from './profile/leaveout.js';
 import { readSalvaged } from './salvage/read.js';
@@ -32,11 +30,13 @@ export type CheckedDatabase = CheckResult & { readonly format: FileFormat; reado
 /** What a fresh database gets besides what is in force, never over a better record of the same key. */
 export interface Added {
   readonly include: readonly Addition[];
+  /** Records with the provenances `stale` and `deleted` of which nothing is known to be overwritten, the most likely one of a key first. */
+  readonly old: SalvagedBatch;
   /** Records with the provenance `carved`, the most likely one of a key first. */
   readonly carved: SalvagedBatch;
 }
 
-const NOTHING_ADDED: Added = { include: [], carved: [] };
+const NOTHING_ADDED: Added = { include: [], old: [], carved: [] };
 
 /** A database with its check and the proof that its buckets and records are in order. */
 export interface ProvedDatabase {
@@ -208,6 +208,24 @@ export function keepable(
   return recordsToKeep(db, survey, checked, { overreaching: 0, overclaimed: 0 }, added);
 }
 
+/** Why a record whose key is proved is not written. */
+export type NotKept = 'overreaching' | 'overclaimed';
+
+/** The records in force that a fresh database cannot hold, each with the reason, in the order in which they were left out. */
+export async function notKept(
+  db: Database,
+  survey: SearchedSurvey,
+  checked: CheckedDatabase,
+  visit: (record: SalvagedRecord, reason: NotKept) => Promise<void> | void,
+): Promise<void> {
+  const out: [SalvagedRecord, NotKept][] = [];
+  const left = { overreaching: 0, overclaimed: 0, visit: (...one: [SalvagedRecord, NotKept]) => out.push(one) };
+  for await (const batch of recordsToKeep(db, survey, checked, left, NOTHING_ADDED)) {
+    void batch;
+    for (const [record, reason] of out.splice(0)) await visit(record, reason);
+  }
+}
+
 async function* filtered(
   batches: AsyncIterable<SalvagedBatch>,
   left: { leftOut: number },
@@ -225,6 +243,13 @@ function targetHash({ hashChar }: FileFormat): HashChar {
   return hashChar === 'undetermined' ? 'signed' : hashChar;
 }
 
+/** Counts what is left out, and tells of each if that is wanted. */
+interface LeftOut {
+  overreaching: number;
+  overclaimed: number;
+  readonly visit?: (record: SalvagedRecord, reason: NotKept) => void;
+}
+
 /**
  * The records in the order they are stored: those of the file's own hash first, because of two with one key the
  * first is kept, and only the file's own machines ever found theirs.
@@ -233,7 +258,7 @@ async function* recordsToKeep(
   db: Database,
   survey: SearchedSurvey,
   checked: CheckedDatabase,
-  left: { overreaching: number; overclaimed: number },
+  left: LeftOut,
   added: Added,
 ): AsyncGenerator<SalvagedBatch> {
   const target = targetHash(checked.format);
@@ -246,19 +271,22 @@ async function* recordsToKeep(
     for await (const batch of salvage(db, survey)) {
       const wanted = batch.filter((record) => isNative(record) === (pass === 'native'));
       foreign += batch.length - wanted.length;
-      yield wanted.filter(({ offset, keySize, dataSize }) => {
+      yield wanted.filter((record) => {
+        const { offset, keySize, dataSize } = record;
         const size = keySize + dataSize;
-        if (overreaching.size > 0 && overreaching.has(extentName(offset, size))) left.overreaching++;
-        else if (size > claimable) left.overclaimed++;
-        else {
+        const isOverreaching = overreaching.size > 0 && overreaching.has(extentName(offset, size));
+        if (!isOverreaching && size <= claimable) {
           claimable -= size;
           return true;
         }
+        const reason = isOverreaching ? 'overreaching' : 'overclaimed';
+        left[reason]++;
+        left.visit?.(record, reason);
         return false;
       });
     }
   }
-  for await (const batch of additions(db, survey, checked, added)) {
+  for (const batch of additions(checked, added)) {
     // Never over a better one: of two with one key the first is kept.
     yield batch.filter(({ keySize, dataSize }) => {
       const fits = keySize + dataSize <= claimable;
@@ -269,23 +297,14 @@ async function* recordsToKeep(
 }
 
 /** What a repair adds if it is asked to, as far as nothing in force lies on its bytes. */
-async function* additions(
-  db: Database,
-  survey: SearchedSurvey,
-  { space }: CheckedDatabase,
-  { include, carved }: Added,
-): AsyncGenerator<SalvagedBatch> {
+function additions({ space }: CheckedDatabase, { include, old, carved }: Added): SalvagedBatch[] {
   const wanted = new Set<string>(include);
-  const whole = (batch: SalvagedBatch) =>
+  return [old, carved].map((batch) =>
     batch.filter(
       ({ provenance, offset, keySize, dataSize }) =>
         wanted.has(provenance) && !space.isUsed(offset, keySize + dataSize),
-    );
-  if (wanted.has('stale') || wanted.has('deleted')) {
-    for await (const batch of salvageStale(db, survey)) yield whole(batch);
-  }
-  if (wanted.has('deleted')) for await (const batch of salvageDeleted(db, survey)) yield whole(batch);
-  yield whole(carved);
+    ),
+  );
 }
 
 async function hashFor(source: Source, record: SalvagedRecord, target: HashChar): Promise<number> {
@@ -293,6 +312,15 @@ async function hashFor(source: Source, record: SalvagedRecord, target: HashChar)
   const hasher = new KeyHasher(record.keySize, target);
   for await (const piece of readChunks(source, record.offset, record.keySize)) hasher.update(piece);
   return hasher.digest();
+}
+
+/** Tells of records whether a database holds the same key with the same value. */
+export async function heldIn(source: Source, fresh: Source): Promise<(record: SalvagedRecord) => Promise<boolean>> {
+  const near = cached(fresh);
+  const freshDb = await openDatabase(near);
+  if (freshDb === undefined) return () => Promise.resolve(false);
+  const lookup = new Lookup(freshDb);
+  return async (record) => (await whereStored(source, record, undefined, lookup, near)) !== undefined;
 }
 
 /** The offset of the same value in the fresh file, where a lookup finds it. */
