@@ -219,7 +219,11 @@ export async function notKept(
   visit: (record: SalvagedRecord, reason: NotKept) => Promise<void> | void,
 ): Promise<void> {
   const out: [SalvagedRecord, NotKept][] = [];
-  const left = { overreaching: 0, overclaimed: 0, visit: (...one: [SalvagedRecord, NotKept]) => out.push(one) };
+  const left = {
+    overreaching: 0,
+    overclaimed: 0,
+    visit: (...one: [SalvagedRecord, NotKept]) => out.push(one),
+  };
   for await (const batch of recordsToKeep(db, survey, checked, left, NOTHING_ADDED)) {
     void batch;
     for (const [record, reason] of out.splice(0)) await visit(record, reason);
@@ -314,13 +318,23 @@ async function hashFor(source: Source, record: SalvagedRecord, target: HashChar)
   return hasher.digest();
 }
 
-/** Tells of records whether a database holds the same key with the same value. */
-export async function heldIn(source: Source, fresh: Source): Promise<(record: SalvagedRecord) => Promise<boolean>> {
+/** Bytes compared for each byte of the source: elements that all point at one large record must not multiply it. */
+const COMPARED = 2;
+
+/** Tells of records whether a database holds the same key with the same value; what costs too much to compare is not held. */
+export async function heldIn(
+  source: Source,
+  fresh: Source,
+): Promise<(record: SalvagedRecord) => Promise<boolean>> {
   const near = cached(fresh);
   const freshDb = await openDatabase(near);
   if (freshDb === undefined) return () => Promise.resolve(false);
   const lookup = new Lookup(freshDb);
-  return async (record) => (await whereStored(source, record, undefined, lookup, near)) !== undefined;
+  let budget = COMPARED * source.size;
+  return async (record) => {
+    budget -= record.keySize + record.dataSize;
+    return budget >= 0 && (await whereStored(source, record, undefined, lookup, near)) !== undefined;
+  };
 }
 
 /** The offset of the same value in the fresh file, where a lookup finds it. */

@@ -39,6 +39,11 @@ export interface OldRecords {
   readonly dropped: number;
 }
 
+/** Whether a record may be added to a fresh database: nothing of it is known to be overwritten. */
+export function isAddable({ confidence }: OldRecord): boolean {
+  return confidence === 'high' || confidence === 'medium';
+}
+
 /** What is known of a record before it is judged. */
 interface Candidate {
   readonly record: SalvagedRecord;
