@@ -16,6 +16,7 @@ import { equalBytes } from './format/bytes.js';
 import type { HashChar } from './format/hash.js';
 import { KeyHasher } from './format/hash.js';
 import { offsetSize } from './format/layout.js';
+import { ADDITIONS } from './salvage/salvage.js';
 import type { Addition, SalvagedBatch, SalvagedRecord } from './salvage/salvage.js';
 import type { RecordFilter } from './profile/leaveout.js';
 import { readSalvaged } from './salvage/read.js';
@@ -61,7 +62,11 @@ export interface RebuildResult extends BuildResult {
   readonly overclaimed: number;
   /** Records left out because the program that the database belongs to could not load it with them. */
   readonly leftOut: number;
+  /** Of the records in the database those that were added to what is in force. */
+  readonly added: Readonly<Record<Addition, number>>;
 }
+
+export const NONE_ADDED = { stale: 0, deleted: 0, carved: 0 };
 
 /** The fresh database does not hold what was meant to be in it. */
 export class VerifyError extends Error {
@@ -100,9 +105,14 @@ export async function rebuild(
   const maxDirectoryBits = Math.floor(Math.log2(room / offsetSize(db.format.layout)));
   const builder = new DatabaseBuilder(sink, { ...specOf(checked.format), maxDirectoryBits });
   const left = { overreaching: 0, overclaimed: 0, leftOut: 0 };
+  const additions = new Map<number, Addition>();
+  let number = 0;
   const kept = filtered(recordsToKeep(db, survey, checked, left, added), left, keep);
   for await (const { record, bytes } of readSalvaged(db.source, kept, 'whole')) {
-    const { offset, keySize, dataSize } = record;
+    const { provenance, offset, keySize, dataSize } = record;
+    const addition = ADDITIONS.find((one) => one === provenance);
+    if (addition !== undefined) additions.set(number, addition);
+    number++;
     await builder.add({
       hash: await hashFor(db.source, record, target),
       keySize,
@@ -110,7 +120,15 @@ export async function rebuild(
       bytes: bytes ?? readChunks(db.source, offset, keySize + dataSize),
     });
   }
-  return { ...(await builder.finish()), ...left };
+  const built = await builder.finish();
+  const counts = { ...NONE_ADDED };
+  if (additions.size > 0) {
+    for (const i of builder.kept) {
+      const addition = additions.get(i);
+      if (addition !== undefined) counts[addition]++;
+    }
+  }
+  return { ...built, ...left, added: counts };
 }
 
 /**

@@ -33,6 +33,7 @@ import type { Added, NotKept, ProvedDatabase, RebuildResult } from './rebuild.js
 import {
   foundDatabase,
   heldIn,
+  NONE_ADDED,
   keepable,
   notKept,
   rebuild,
@@ -110,6 +111,8 @@ export interface RepairResult {
   readonly backup: string | undefined;
   /** Records in the fresh database, or that would be. */
   readonly kept: number;
+  /** Of those what was added because it was asked for; undefined where nothing was written. */
+  readonly added: Readonly<Record<Addition, number>> | undefined;
   readonly lost: LostRecords;
   /** Records that were found, by how; `stale` and `deleted` ones are kept only if that was asked for. */
   readonly found: Readonly<Record<Provenance, number>>;
@@ -183,6 +186,7 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
     output: undefined,
     backup: undefined,
     kept: checked.records.count - (checked.space?.overreaching.size ?? 0) - inside.leftOut,
+    added: undefined,
     lost: lostRecords(checked, subject.noElements, { leftOut: inside.leftOut }),
     found: subject.found,
     carvedWithKey: subject.carvedRecords.length,
@@ -245,6 +249,7 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
       action: 'repaired' as const,
       after,
       kept: built.records,
+      added: built.added,
       quarantine: quarantined,
     };
     const lost = lostRecords(checked, subject.noElements, built);
@@ -490,7 +495,7 @@ async function examine(source: Source, path: string, options: RepairOptions): Pr
 /** Places of old records that are told apart while they are counted. */
 const REMEMBERED = 1 << 20;
 
-const NOTHING_LEFT = { overreaching: 0, overclaimed: 0, leftOut: 0 };
+const NOTHING_LEFT = { overreaching: 0, overclaimed: 0, leftOut: 0, added: NONE_ADDED };
 
 async function buildFresh(
   subject: Subject,
@@ -564,9 +569,13 @@ function exceedsLimit(
   if (limit === undefined) return undefined;
   const unknown = uncovered > 0 && estimated === null;
   const lost = records + (estimated ?? 0);
-  const allowed = 'records' in limit ? limit.records : limit.share * (kept + lost);
+  // A share as people write it, 29 %, is no binary fraction: what is just at the limit must be let pass.
+  const allowed = 'records' in limit ? limit.records : limit.share * (kept + lost) * (1 + Number.EPSILON * 4);
   if (!unknown && lost <= allowed) return undefined;
-  const how = 'records' in limit ? `${limit.records} records` : `${limit.share * 100} % of the records`;
+  const how =
+    'records' in limit
+      ? `${limit.records} records`
+      : `${Number((limit.share * 100).toPrecision(12))} % of the records`;
   const what = unknown ? 'an unknown number' : `${lost} of ${kept + lost}`;
   return `Expected a loss of at most ${how}, found that ${what} would be lost. Nothing was changed.`;
 }

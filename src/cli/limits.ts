@@ -1,7 +1,6 @@
 import type { RepairOptions } from '../repair.js';
 import type { Addition } from '../salvage/salvage.js';
-
-const ADDITIONS: readonly Addition[] = ['stale', 'deleted', 'carved'];
+import { ADDITIONS } from '../salvage/salvage.js';
 
 /**
  * Reads `--max-loss`: a number of records, or a share of all as `N%`.

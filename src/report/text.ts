@@ -66,7 +66,7 @@ export function repairText(result: RepairResult, options: TextOptions): string {
     field('libgdbm said', before.libgdbm === null ? 'nothing: it opens the file' : `"${before.libgdbm}"`),
   );
   lines.push(
-    field('kept', `${count(kept, 'record')}, byte for byte`),
+    field('kept', `${count(kept, 'record')}, byte for byte${addedText(result)}`),
     ...foundLines(result),
     ...lostLines(result, options.all),
   );
@@ -122,6 +122,13 @@ export function recordsText({ records }: CheckResult): string {
   const base = `${number(records.count)} in ${count(records.buckets, 'bucket')}`;
   if (rejected.length === 0) return base;
   return `${base}; not proved: ${rejected.map(([reason, n]) => `${number(n)} (${reason})`).join(', ')}`;
+}
+
+/** How many of the records that were kept are not what was in force. */
+function addedText({ added }: RepairResult): string {
+  const parts = Object.entries(added ?? {}).filter(([, n]) => n > 0);
+  if (parts.length === 0) return '';
+  return `; ${parts.map(([provenance, n]) => `${number(n)} ${provenance}`).join(', ')} among them, as asked for`;
 }
 
 /** How the records were found, where it was not simply by the directory. */
