@@ -151,6 +151,9 @@ export class SalvageList {
     if (replaced) notes.push('the key has a newer value');
     if (shape !== undefined)
       notes.push(`${shape.whole ? 'a whole' : 'begins as, but is no whole'} ${shape.name}`);
+    if (confidence === 'low' && overwritten.key + overwritten.value === 0 && shape === undefined && !shared) {
+      notes.push("the key may be another record's");
+    }
     if (shared) notes.push('another old record began at the same place');
     const parts = [
       ...(overwritten.key > 0 ? [`${overwritten.key} of ${keySize} bytes of the key`] : []),

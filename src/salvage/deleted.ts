@@ -15,7 +15,7 @@ export async function* salvageDeleted(db: Database, survey: SearchedSurvey): Asy
   const sound = [...survey.sites, ...survey.stale].filter(({ state }) => state === 'sound');
   for await (const batch of freedElements(db, sound)) {
     yield batch.filter(
-      ({ keyFits, belongs, hashBits }) => keyFits && belongs !== false && hashBits >= TELLING_BITS,
+      ({ keyFits, belongs, homeBits }) => keyFits && belongs !== false && homeBits >= TELLING_BITS,
     );
   }
 }

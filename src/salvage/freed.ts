@@ -17,8 +17,8 @@ export interface FreedElement extends SalvagedRecord {
   readonly keyFits: boolean;
   /** Whether the hash of the key is one of the bucket's own range; undefined where that range is not known. */
   readonly belongs: boolean | undefined;
-  /** log2 of how unlikely it is that a key which is not the element's own has such a hash for its bucket and place. */
-  readonly hashBits: number;
+  /** log2 of how unlikely it is that a key which is not the element's own has its home so near to the element's place. */
+  readonly homeBits: number;
 }
 
 /** Longer keys of free elements are not read: the fields of an element that was never used may hold anything. */
@@ -114,15 +114,18 @@ function judge({ elements, bits, own, keyStart, ...place }: Waiting, key: Uint8A
   const portable = isPortableKey(key);
   const hashes = portable ? (['signed'] as const) : (['signed', 'unsigned'] as const);
   let best: FreedElement | undefined;
+  let most = -1;
   for (const flavour of hashes) {
     const hash = hashKey(key, flavour);
     // Deleting moves later elements of a run towards their home, never away from it.
     const distance = (place.element - (hash % elements) + elements) % elements;
     const belongs = own === undefined ? undefined : rangeOf(hash, bits).first === own;
-    const hashBits = Math.log2(elements / (distance + 1)) + (belongs === true ? bits : 0);
+    const homeBits = Math.log2(elements / (distance + 1));
+    const worth = homeBits + (belongs === true ? bits : 0);
     const hashChar = portable ? ('either' as const) : flavour;
-    if (best !== undefined && best.hashBits >= hashBits) continue;
-    best = { ...place, hash, hashChar, provenance, keyStart, keyFits, belongs, hashBits };
+    if (worth <= most) continue;
+    most = worth;
+    best = { ...place, hash, hashChar, provenance, keyStart, keyFits, belongs, homeBits };
   }
   return keyFits ? best! : { ...best!, hash: FREE_HASH };
 }

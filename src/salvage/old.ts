@@ -6,12 +6,12 @@ import { HashClaims } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import { rulerOf } from '../database/survey.js';
 import { equalBytes } from '../format/bytes.js';
-import { FREE_HASH, HASH_BITS, hashKey, isPortableKey } from '../format/hash.js';
+import { FREE_HASH, hashKey, isPortableKey } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
-import type { Confidence } from './confidence.js';
-import { CONFIDENCES, confidenceOf } from './confidence.js';
+import type { Confidence, KeyProof } from './confidence.js';
+import { CONFIDENCES, confidenceOf, TELLING } from './confidence.js';
 import { freedElements, placeName } from './freed.js';
 import { InForce } from './inforce.js';
 import type { Overwritten } from './overwritten.js';
@@ -48,8 +48,8 @@ export function isAddable({ confidence }: OldRecord): boolean {
 interface Candidate {
   readonly record: SalvagedRecord;
   readonly keyStart: Uint8Array;
-  readonly keyProved: boolean;
-  readonly keyBits: number;
+  readonly proof: KeyProof;
+  readonly homeBits: number;
 }
 
 /** Records that are remembered at most: some 300 bytes each. */
@@ -67,8 +67,10 @@ const READ_BUDGET = 2;
 export async function findOld(db: Database, survey: SearchedSurvey, known?: InForce): Promise<OldRecords> {
   const inForce = known ?? (await InForce.read(db, survey));
   const { candidates, dropped } = await collect(db, survey, inForce);
-  const proved = candidates.filter(({ keyProved }) => keyProved).map(({ record }) => record);
-  const overwriting = new Overwriting(inForce, proved, {
+  const proved = candidates.filter(({ proof }) => proof !== 'none').map(({ record }) => record);
+  // A key that may be another record's says nothing of who wrote last.
+  const sure = candidates.filter(isSure).map(({ record }) => record);
+  const overwriting = new Overwriting(inForce, sure, {
     buckets: survey.stale.filter(({ state }) => state === 'sound').map(({ offset }) => offset),
     bucketSize: db.geometry.bucketSize,
   });
@@ -77,12 +79,21 @@ export async function findOld(db: Database, survey: SearchedSurvey, known?: InFo
   const replaced = await keysInForce(db.source, proved, inForce);
   let budget = READ_BUDGET * db.source.size;
   const records: OldRecord[] = [];
-  for (const { record, keyStart, keyProved, keyBits } of candidates) {
+  for (const { record, keyStart, proof, homeBits } of candidates) {
+    const keyProved = proof !== 'none';
+    const provenance = record.provenance === 'stale' ? 'stale' : 'deleted';
     const overwritten = overwriting.of(record);
     const shared = keyProved && begun.get(record.offset)! > 1;
     budget -= record.dataSize;
     const shape = keyProved && budget >= 0 ? await shapeOf(db.source, record) : undefined;
-    const confidence = confidenceOf({ keyProved, keyBits, overwritten, shared, whole: shape?.whole });
+    const confidence = confidenceOf({
+      provenance,
+      proof,
+      homeBits,
+      overwritten,
+      shared,
+      whole: shape?.whole,
+    });
     const isReplaced = replaced.has(record);
     records.push({ ...record, confidence, overwritten, shared, replaced: isReplaced, keyStart, shape });
   }
@@ -117,7 +128,12 @@ async function collect(
     if (inForce.has(offset, keySize, dataSize)) return;
     const hashChar = keyProved ? await flavourOf(db.source, place) : 'signed';
     const provenance = reason === 'duplicate' ? 'stale' : provenanceOf(hash);
-    add({ record: { ...place, hashChar, provenance }, keyStart, keyProved, keyBits: HASH_BITS });
+    add({
+      record: { ...place, hashChar, provenance },
+      keyStart,
+      proof: keyProved ? 'hash' : 'none',
+      homeBits: 0,
+    });
   };
   for (const one of inForce.misplaced) await addRejected(one, true);
 
@@ -132,23 +148,28 @@ async function collect(
       if (inForce.has(offset, keySize, dataSize)) continue;
       const keyStart = await db.source.read(offset, Math.min(4, keySize));
       const provenance = provenanceOf(hash);
-      add({ record: { ...record, provenance }, keyStart, keyProved: true, keyBits: HASH_BITS });
+      add({ record: { ...record, provenance }, keyStart, proof: 'hash', homeBits: 0 });
     }
     for (const one of rejected) if (one.reason === 'key') await addRejected(one, false);
   }
 
   for await (const batch of freedElements(db, [...survey.sites, ...survey.stale], inForce.has)) {
-    for (const { keyStart, keyFits, belongs, hashBits, ...record } of batch) {
+    for (const { keyStart, keyFits, belongs, homeBits, ...record } of batch) {
       // Of a bucket whose head is lost, that bytes look like a free element may be chance.
       if (!keyFits && belongs === undefined) continue;
-      const keyBits = Math.min(hashBits, 8 * record.keySize);
-      add({ record, keyStart, keyProved: keyFits, keyBits });
+      const proof = !keyFits ? 'none' : belongs === true ? 'bucket' : 'start';
+      add({ record, keyStart, proof, homeBits });
     }
   }
   return { candidates: [...found.values()].sort((a, b) => a.record.offset - b.record.offset), dropped };
 }
 
-const worth = ({ keyProved, keyBits }: Candidate) => (keyProved ? 1 + keyBits : 0);
+const isSure = ({ proof, homeBits }: Candidate) =>
+  proof === 'hash' || (proof !== 'none' && homeBits >= TELLING);
+
+/** Of elements with one place the one that proves most is told; a bucket in force knows of a deletion more lately. */
+const worth = ({ proof, homeBits }: Candidate) => 100 * PROOFS.indexOf(proof) + homeBits;
+const PROOFS: readonly KeyProof[] = ['none', 'start', 'hash', 'bucket'];
 
 /** The flavour of hash by which a key that is proved gives its element's hash. */
 async function flavourOf(

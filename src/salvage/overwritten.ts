@@ -38,7 +38,7 @@ type Claim = Omit<Overlay, 'bytes'> & { readonly length: number };
 
 /** Finds what is written over old records: what is in force, old records and old buckets that begin inside of them. */
 export class Overwriting {
-  readonly #inForce: InForce;
+  readonly #inForce: Pick<InForce, 'over'>;
   readonly #old: readonly Place[];
   readonly #oldStarts: Float64Array;
   readonly #buckets: Float64Array;
@@ -49,7 +49,7 @@ export class Overwriting {
    * @param buckets file offsets of whole buckets that are not in force
    */
   constructor(
-    inForce: InForce,
+    inForce: Pick<InForce, 'over'>,
     old: readonly Place[],
     { buckets, bucketSize }: { buckets: readonly number[]; bucketSize: number },
   ) {
