@@ -5,6 +5,7 @@ import { checkProved } from './check/proved.js';
 import type { Database } from './database/database.js';
 import { openDatabase, withDirectory, withoutDirectory } from './database/database.js';
 import { identifyOther, isDeclared } from './database/identify.js';
+import type { Survey } from './database/survey.js';
 import { survey } from './database/survey.js';
 import type { SearchedSurvey } from './orphans/adopt.js';
 import {
@@ -36,6 +37,11 @@ const BELIEVED = 0.5;
 /** Told what long work is being done, and how far it is. */
 export type Report = (step: string, doneBytes: number, allBytes: number) => void;
 
+export interface SearchOptions {
+  /** Whether superseded buckets are wanted, too, though every hash has its bucket: the whole file is scanned for them. */
+  readonly old?: boolean;
+}
+
 /**
  * Opens a file, sound or damaged, and finds its buckets: those that the directory leads to and, where it leads to
  * none for some hashes, those that a scan of the whole file finds. Blocks that changed places are read where they
@@ -44,39 +50,46 @@ export type Report = (step: string, doneBytes: number, allBytes: number) => void
  * @returns undefined if nothing in the file speaks for the format
  * @throws SourceError if the source cannot be read
  */
-export async function openSearched(source: Source, report?: Report): Promise<Searched | undefined> {
+export async function openSearched(
+  source: Source,
+  report?: Report,
+  { old = false }: SearchOptions = {},
+): Promise<Searched | undefined> {
   const progress =
     (step: string): Progress =>
     (done, all) =>
       report?.(step, done, all);
-  const found = await openAsItIs(source, progress);
+  const found = await openAsItIs(source, progress, old);
   if (found === undefined || found.db.missing !== 0) return found;
   const rearrangement = await findMoved(found.db, found.survey, progress('looking for moved blocks'));
   if (rearrangement === undefined) return found;
-  const again = await openAsItIs(rearrangement.of(source), progress);
+  const again = await openAsItIs(rearrangement.of(source), progress, old);
   return again === undefined ? found : { ...again, db: { ...again.db, rearrangement } };
 }
 
 async function openAsItIs(
   source: Source,
   progress: (step: string) => Progress,
+  old: boolean,
 ): Promise<Searched | undefined> {
   const db = (await openDatabase(source)) ?? (await openLost(source, progress('looking for the format')));
   if (db === undefined) return undefined;
-  const found = await search(db, progress('looking for buckets'));
+  const found = await search(db, progress('looking for buckets'), old);
   const sound = [...found.survey.sites, ...found.survey.stale].some(({ state }) => state === 'sound');
   if (db.headerLost || sound || db.confidence >= BELIEVED) return found;
   // A header that leads to nothing may itself be what is wrong.
   const other = await inferByScan(source, progress('looking for the format'));
   if (other === undefined) return found;
-  const again = await search(other, progress('looking for buckets'));
+  const again = await search(other, progress('looking for buckets'), old);
   return again.survey.sites.some(({ state }) => state === 'sound' || state === 'headless') ? again : found;
 }
 
 /** Finds the buckets of a database that is open, and its directory if it is lost. */
-export async function search(db: Database, progress?: Progress): Promise<Searched> {
+export async function search(db: Database, progress?: Progress, old = false): Promise<Searched> {
   const first = await survey(db);
-  if (!isIncomplete(first)) return { db, survey: { ...first, stale: [] } };
+  if (!isIncomplete(first)) {
+    return { db, survey: old ? await withOld(db, first, progress) : { ...first, stale: [] } };
+  }
   const { source, format, geometry } = db;
   const misled = isMisled(first);
   const known = misled ? [] : knownRanges(db, first);
@@ -98,6 +111,15 @@ export async function search(db: Database, progress?: Progress): Promise<Searche
   // What leads astray is worth less than nothing.
   const lost = withoutDirectory(db);
   return { db: lost, survey: await adoptOrphans(lost, await survey(lost), found) };
+}
+
+/** A survey that needs none of what a scan finds, with all of it as superseded. */
+async function withOld(db: Database, first: Survey, progress?: Progress): Promise<SearchedSurvey> {
+  const { source, format, geometry } = db;
+  const known = knownRanges(db, first);
+  const found = await findOrphans(source, format, geometry.bucketSize, known, progress);
+  const { sites, stale } = await adoptOrphans(db, first, found);
+  return { ...first, stale: [...stale, ...sites.slice(first.sites.length)] };
 }
 
 /** A file of another kind is not searched: what it holds is its own. */

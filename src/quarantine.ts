@@ -1,16 +1,20 @@
 import { examineBuckets } from './check/bucket.js';
-import type { SpaceAccount } from './check/space.js';
 import type { Searched } from './examine.js';
+import { FREE_HASH } from './format/hash.js';
 import type { CarvedFind } from './salvage/carved.js';
-import { salvageDeleted } from './salvage/deleted.js';
+import type { CheckedDatabase, NotKept } from './rebuild.js';
+import { notKept } from './rebuild.js';
+import type { Confidence } from './salvage/confidence.js';
+import type { OldRecord } from './salvage/old.js';
 import type { Addition, SalvagedBatch, SalvagedRecord } from './salvage/salvage.js';
-import { salvageStale } from './salvage/stale.js';
 
 /** What was found and is not in the fresh database, as a line of JSON tells it. Offsets and sizes in bytes. */
 export interface Quarantined {
-  /** Why it is not written: a provenance, `unproved`, or `left-out` because a program could not load it. */
-  readonly provenance: Addition | 'unproved' | 'left-out';
-  /** For what is unproved, what is wrong with it. */
+  /** Why it is not written: a provenance, `unproved`, `left-out` because a program could
+   * not load it, `overreaching` because its size reaches into other data, or `overclaimed` because all records together
+   * claim more bytes than the file has. */
+  readonly provenance: Addition | 'unproved' | 'left-out' | NotKept;
+  /** For what is unproved, and for a proved record that is not written, what is wrong with it. */
   readonly reason?: string;
   /** The element's hash; of a carved value without a key null. */
   readonly hash: number | null;
@@ -29,27 +33,46 @@ export interface Quarantined {
   readonly value: string | null;
   /** Only of a carved value without a key: base64 of up to 256 bytes before it that nothing else has. */
   readonly before?: string | null;
-  /** Whether something in force lies on its bytes, so that they are not what was stored. */
+  /** Whether something in force, or written later, lies on its bytes, so that they are not what was stored. */
   readonly overwritten: boolean;
+  /** Of an old record: how far it is to be believed, and bytes of its key and value that are known to be overwritten. */
+  readonly confidence?: Confidence;
+  readonly overwrittenKeyBytes?: number;
+  readonly overwrittenValueBytes?: number;
+  /** Who has them: what it is, its file offset, how many bytes of this record it has. */
+  readonly overwrittenBy?: readonly { what: string; offset: number; bytes: number }[];
 }
 
 /** One value that is larger is named by its place only. */
 const MAX_BYTES = 16 << 20;
 
+/** Proved records that could not be written which are told of. */
+const MAX_HELD = 1 << 20;
+
 /** Bytes before a value without a key that are shown. */
 const MAX_BEFORE = 256;
 
+/** What is not in the fresh database. */
+export interface Rest {
+  /** Proved records that a program could not load. */
+  readonly leftOut: AsyncIterable<SalvagedBatch>;
+  readonly old: readonly OldRecord[];
+  readonly carved: readonly CarvedFind[];
+  /** Whether the fresh database has the same key with the same value. */
+  readonly isKept: (record: SalvagedRecord) => Promise<boolean>;
+}
+
 /**
- * Everything that was found and is not written by default: elements whose record cannot be proved, and records of
- * superseded buckets and freed elements. The values together are no larger than the file, so that elements which all
- * point at one large record do not multiply it.
+ * Everything that was found and is not in the fresh database: proved records that could not be written, elements whose
+ * record cannot be proved, old records and carved values. The values together are no larger than the file, so that
+ * elements which all point at one large record do not multiply it.
  */
 export async function* quarantine(
   { db, survey }: Searched,
-  space: SpaceAccount,
-  leftOut: AsyncIterable<SalvagedBatch>,
-  carved: readonly CarvedFind[] = [],
+  checked: CheckedDatabase,
+  { leftOut, old, carved, isKept }: Rest,
 ): AsyncGenerator<Quarantined> {
+  const { space } = checked;
   const { source } = db;
   let budget = source.size;
   const read = async (offset: number, length: number) => {
@@ -75,15 +98,37 @@ export async function* quarantine(
     element,
     key: await read(offset, keySize),
     value: await read(offset + keySize, dataSize),
-    overwritten: provenance !== 'left-out' && space.isUsed(offset, keySize + dataSize),
+    overwritten: provenance === 'overreaching',
   });
   // First, because they are proved: what comes later must not use up what they need.
   for await (const batch of leftOut) for (const record of batch) yield await salvaged(record, 'left-out');
+  const tooLarge: [SalvagedRecord, NotKept][] = [];
+  await notKept(db, survey, checked, (...one) => {
+    if (tooLarge.length < MAX_HELD) tooLarge.push(one);
+  });
+  for (const [record, reason] of tooLarge) yield { ...(await salvaged(record, reason)), reason };
+  for (const one of old) {
+    const { confidence, overwritten, keyStart, provenance } = one;
+    if (confidence !== 'trace' && (await isKept(one))) continue;
+    const by = overwritten.by.map(({ what, offset, bytes }) => ({ what, offset, bytes }));
+    yield {
+      ...(await salvaged(one, provenance === 'stale' ? 'stale' : 'deleted')),
+      hash: one.hash === FREE_HASH ? null : one.hash,
+      keyStart: base64(keyStart),
+      confidence,
+      overwritten: confidence === 'trace' || overwritten.key + overwritten.value > 0,
+      overwrittenKeyBytes: overwritten.key,
+      overwrittenValueBytes: overwritten.value,
+      overwrittenBy: by,
+    };
+  }
   for await (const { rejected } of examineBuckets(db, survey)) {
     for (const { reason, keyStart, ...place } of rejected) {
+      // Those are old records.
+      if (reason === 'superseded' || reason === 'duplicate') continue;
       const { offset, keySize, dataSize } = place;
       yield {
-        provenance: reason === 'superseded' || reason === 'duplicate' ? 'stale' : 'unproved',
+        provenance: 'unproved',
         reason,
         keyStart: base64(keyStart),
         ...place,
@@ -93,15 +138,9 @@ export async function* quarantine(
       };
     }
   }
-  for (const records of [salvageStale(db, survey), salvageDeleted(db, survey)]) {
-    for await (const batch of records) {
-      for (const record of batch) {
-        yield await salvaged(record, record.provenance === 'stale' ? 'stale' : 'deleted');
-      }
-    }
-  }
   for (const { shape, offset, size, key, before: gap } of carved) {
     const before = Math.min(gap, MAX_BEFORE);
+    if (key !== undefined && (await isKept(asRecord(key, size)))) continue;
     yield {
       provenance: 'carved',
       shape,
@@ -117,6 +156,12 @@ export async function* quarantine(
       overwritten: false,
     };
   }
+}
+
+/** Of a carved value what tells it apart from others. */
+function asRecord(key: { readonly offset: number; readonly size: number }, dataSize: number): SalvagedRecord {
+  const place = { offset: key.offset, keySize: key.size, dataSize, bucket: -1, element: -1 };
+  return { ...place, hash: FREE_HASH, hashChar: 'either', provenance: 'carved' };
 }
 
 function base64(bytes: Uint8Array): string {

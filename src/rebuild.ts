@@ -16,8 +16,7 @@ import { equalBytes } from './format/bytes.js';
 import type { HashChar } from './format/hash.js';
 import { KeyHasher } from './format/hash.js';
 import { offsetSize } from './format/layout.js';
-import { salvageDeleted } from './salvage/deleted.js';
-import { salvageStale } from './salvage/stale.js';
+import { ADDITIONS } from './salvage/salvage.js';
 import type { Addition, SalvagedBatch, SalvagedRecord } from './salvage/salvage.js';
 import type { RecordFilter } from './profile/leaveout.js';
 import { readSalvaged } from './salvage/read.js';
@@ -32,11 +31,13 @@ export type CheckedDatabase = CheckResult & { readonly format: FileFormat; reado
 /** What a fresh database gets besides what is in force, never over a better record of the same key. */
 export interface Added {
   readonly include: readonly Addition[];
+  /** Records with the provenances `stale` and `deleted` of which nothing is known to be overwritten, the most likely one of a key first. */
+  readonly old: SalvagedBatch;
   /** Records with the provenance `carved`, the most likely one of a key first. */
   readonly carved: SalvagedBatch;
 }
 
-const NOTHING_ADDED: Added = { include: [], carved: [] };
+const NOTHING_ADDED: Added = { include: [], old: [], carved: [] };
 
 /** A database with its check and the proof that its buckets and records are in order. */
 export interface ProvedDatabase {
@@ -61,7 +62,11 @@ export interface RebuildResult extends BuildResult {
   readonly overclaimed: number;
   /** Records left out because the program that the database belongs to could not load it with them. */
   readonly leftOut: number;
+  /** Of the records in the database those that were added to what is in force. */
+  readonly added: Readonly<Record<Addition, number>>;
 }
+
+export const NONE_ADDED = { stale: 0, deleted: 0, carved: 0 };
 
 /** The fresh database does not hold what was meant to be in it. */
 export class VerifyError extends Error {
@@ -100,9 +105,14 @@ export async function rebuild(
   const maxDirectoryBits = Math.floor(Math.log2(room / offsetSize(db.format.layout)));
   const builder = new DatabaseBuilder(sink, { ...specOf(checked.format), maxDirectoryBits });
   const left = { overreaching: 0, overclaimed: 0, leftOut: 0 };
+  const additions = new Map<number, Addition>();
+  let number = 0;
   const kept = filtered(recordsToKeep(db, survey, checked, left, added), left, keep);
   for await (const { record, bytes } of readSalvaged(db.source, kept, 'whole')) {
-    const { offset, keySize, dataSize } = record;
+    const { provenance, offset, keySize, dataSize } = record;
+    const addition = ADDITIONS.find((one) => one === provenance);
+    if (addition !== undefined) additions.set(number, addition);
+    number++;
     await builder.add({
       hash: await hashFor(db.source, record, target),
       keySize,
@@ -110,7 +120,15 @@ export async function rebuild(
       bytes: bytes ?? readChunks(db.source, offset, keySize + dataSize),
     });
   }
-  return { ...(await builder.finish()), ...left };
+  const built = await builder.finish();
+  const counts = { ...NONE_ADDED };
+  if (additions.size > 0) {
+    for (const i of builder.kept) {
+      const addition = additions.get(i);
+      if (addition !== undefined) counts[addition]++;
+    }
+  }
+  return { ...built, ...left, added: counts };
 }
 
 /**
@@ -208,6 +226,28 @@ export function keepable(
   return recordsToKeep(db, survey, checked, { overreaching: 0, overclaimed: 0 }, added);
 }
 
+/** Why a record whose key is proved is not written. */
+export type NotKept = 'overreaching' | 'overclaimed';
+
+/** The records in force that a fresh database cannot hold, each with the reason, in the order in which they were left out. */
+export async function notKept(
+  db: Database,
+  survey: SearchedSurvey,
+  checked: CheckedDatabase,
+  visit: (record: SalvagedRecord, reason: NotKept) => Promise<void> | void,
+): Promise<void> {
+  const out: [SalvagedRecord, NotKept][] = [];
+  const left = {
+    overreaching: 0,
+    overclaimed: 0,
+    visit: (...one: [SalvagedRecord, NotKept]) => out.push(one),
+  };
+  for await (const batch of recordsToKeep(db, survey, checked, left, NOTHING_ADDED)) {
+    void batch;
+    for (const [record, reason] of out.splice(0)) await visit(record, reason);
+  }
+}
+
 async function* filtered(
   batches: AsyncIterable<SalvagedBatch>,
   left: { leftOut: number },
@@ -225,6 +265,13 @@ function targetHash({ hashChar }: FileFormat): HashChar {
   return hashChar === 'undetermined' ? 'signed' : hashChar;
 }
 
+/** Counts what is left out, and tells of each if that is wanted. */
+interface LeftOut {
+  overreaching: number;
+  overclaimed: number;
+  readonly visit?: (record: SalvagedRecord, reason: NotKept) => void;
+}
+
 /**
  * The records in the order they are stored: those of the file's own hash first, because of two with one key the
  * first is kept, and only the file's own machines ever found theirs.
@@ -233,7 +280,7 @@ async function* recordsToKeep(
   db: Database,
   survey: SearchedSurvey,
   checked: CheckedDatabase,
-  left: { overreaching: number; overclaimed: number },
+  left: LeftOut,
   added: Added,
 ): AsyncGenerator<SalvagedBatch> {
   const target = targetHash(checked.format);
@@ -246,19 +293,22 @@ async function* recordsToKeep(
     for await (const batch of salvage(db, survey)) {
       const wanted = batch.filter((record) => isNative(record) === (pass === 'native'));
       foreign += batch.length - wanted.length;
-      yield wanted.filter(({ offset, keySize, dataSize }) => {
+      yield wanted.filter((record) => {
+        const { offset, keySize, dataSize } = record;
         const size = keySize + dataSize;
-        if (overreaching.size > 0 && overreaching.has(extentName(offset, size))) left.overreaching++;
-        else if (size > claimable) left.overclaimed++;
-        else {
+        const isOverreaching = overreaching.size > 0 && overreaching.has(extentName(offset, size));
+        if (!isOverreaching && size <= claimable) {
           claimable -= size;
           return true;
         }
+        const reason = isOverreaching ? 'overreaching' : 'overclaimed';
+        left[reason]++;
+        left.visit?.(record, reason);
         return false;
       });
     }
   }
-  for await (const batch of additions(db, survey, checked, added)) {
+  for (const batch of additions(checked, added)) {
     // Never over a better one: of two with one key the first is kept.
     yield batch.filter(({ keySize, dataSize }) => {
       const fits = keySize + dataSize <= claimable;
@@ -269,23 +319,14 @@ async function* recordsToKeep(
 }
 
 /** What a repair adds if it is asked to, as far as nothing in force lies on its bytes. */
-async function* additions(
-  db: Database,
-  survey: SearchedSurvey,
-  { space }: CheckedDatabase,
-  { include, carved }: Added,
-): AsyncGenerator<SalvagedBatch> {
+function additions({ space }: CheckedDatabase, { include, old, carved }: Added): SalvagedBatch[] {
   const wanted = new Set<string>(include);
-  const whole = (batch: SalvagedBatch) =>
+  return [old, carved].map((batch) =>
     batch.filter(
       ({ provenance, offset, keySize, dataSize }) =>
         wanted.has(provenance) && !space.isUsed(offset, keySize + dataSize),
-    );
-  if (wanted.has('stale') || wanted.has('deleted')) {
-    for await (const batch of salvageStale(db, survey)) yield whole(batch);
-  }
-  if (wanted.has('deleted')) for await (const batch of salvageDeleted(db, survey)) yield whole(batch);
-  yield whole(carved);
+    ),
+  );
 }
 
 async function hashFor(source: Source, record: SalvagedRecord, target: HashChar): Promise<number> {
@@ -293,6 +334,25 @@ async function hashFor(source: Source, record: SalvagedRecord, target: HashChar)
   const hasher = new KeyHasher(record.keySize, target);
   for await (const piece of readChunks(source, record.offset, record.keySize)) hasher.update(piece);
   return hasher.digest();
+}
+
+/** Bytes compared for each byte of the source: elements that all point at one large record must not multiply it. */
+const COMPARED = 2;
+
+/** Tells of records whether a database holds the same key with the same value; what costs too much to compare is not held. */
+export async function heldIn(
+  source: Source,
+  fresh: Source,
+): Promise<(record: SalvagedRecord) => Promise<boolean>> {
+  const near = cached(fresh);
+  const freshDb = await openDatabase(near);
+  if (freshDb === undefined) return () => Promise.resolve(false);
+  const lookup = new Lookup(freshDb);
+  let budget = COMPARED * source.size;
+  return async (record) => {
+    budget -= record.keySize + record.dataSize;
+    return budget >= 0 && (await whereStored(source, record, undefined, lookup, near)) !== undefined;
+  };
 }
 
 /** The offset of the same value in the fresh file, where a lookup finds it. */

@@ -4,7 +4,7 @@ import type { BuildSpec } from './build/builder.js';
 import { DatabaseBuilder } from './build/builder.js';
 import type { CheckResult } from './check/check.js';
 import { checkDatabase } from './check/check.js';
-import type { RejectedElement } from './check/record.js';
+import type { RejectedElement, RejectReason } from './check/record.js';
 import type { Report } from './examine.js';
 import { check, openProved, openSearched } from './examine.js';
 import type { WantedProfile } from './contents.js';
@@ -18,15 +18,29 @@ import { profileOf } from './profile/profiles.js';
 import { quarantine } from './quarantine.js';
 import type { CarvedFind } from './salvage/carved.js';
 import { carveValues, recordsOf } from './salvage/carved.js';
+import { placeName } from './salvage/freed.js';
+import type { OldRecord } from './salvage/old.js';
+import { findOld, isAddable } from './salvage/old.js';
 import type { Addition, Provenance, SalvagedBatch } from './salvage/salvage.js';
 import { provenanceOf } from './salvage/salvage.js';
 import { salvageStale } from './salvage/stale.js';
 import type { Database } from './database/database.js';
 import { identifyOther } from './database/identify.js';
 import type { SearchedSurvey } from './orphans/adopt.js';
+import { KEY_START } from './format/bucket.js';
 import { LAYOUT_64 } from './format/layout.js';
-import type { ProvedDatabase, RebuildResult } from './rebuild.js';
-import { foundDatabase, keepable, rebuild, rebuildProved, verify, verifyProved } from './rebuild.js';
+import type { Added, NotKept, ProvedDatabase, RebuildResult } from './rebuild.js';
+import {
+  foundDatabase,
+  heldIn,
+  NONE_ADDED,
+  keepable,
+  notKept,
+  rebuild,
+  rebuildProved,
+  verify,
+  verifyProved,
+} from './rebuild.js';
 import { salvageProved } from './salvage/proved.js';
 import { dress } from './replace/dress.js';
 import { refusal } from './replace/errors.js';
@@ -97,6 +111,8 @@ export interface RepairResult {
   readonly backup: string | undefined;
   /** Records in the fresh database, or that would be. */
   readonly kept: number;
+  /** Of those what was added because it was asked for; undefined where nothing was written. */
+  readonly added: Readonly<Record<Addition, number>> | undefined;
   readonly lost: LostRecords;
   /** Records that were found, by how; `stale` and `deleted` ones are kept only if that was asked for. */
   readonly found: Readonly<Record<Provenance, number>>;
@@ -105,11 +121,16 @@ export interface RepairResult {
   /** Hashes of which no bucket is left, from `first` to before `end`; at most 100 ranges. */
   readonly uncoveredRanges: readonly { first: number; end: number }[];
   /** What is known of lost records; at most 100 of them. */
-  readonly lostDetails: readonly RejectedElement[];
+  readonly lostDetails: readonly LostDetail[];
   /** Where what was found but not kept was written. */
   readonly quarantine: string | undefined;
   /** What else the operator should know. */
   readonly notes: readonly string[];
+}
+
+/** What is known of a lost record. */
+export interface LostDetail extends Omit<RejectedElement, 'reason'> {
+  readonly reason: RejectedElement['reason'] | NotKept;
 }
 
 /** What did not come back. */
@@ -165,7 +186,8 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
     output: undefined,
     backup: undefined,
     kept: checked.records.count - (checked.space?.overreaching.size ?? 0) - inside.leftOut,
-    lost: lostRecords(checked, { leftOut: inside.leftOut }),
+    added: undefined,
+    lost: lostRecords(checked, subject.noElements, { leftOut: inside.leftOut }),
     found: subject.found,
     carvedWithKey: subject.carvedRecords.length,
     uncoveredRanges: subject.uncoveredRanges,
@@ -180,7 +202,9 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
     return { ...outcome, action: 'refused', reason: `This is ${what}. ${advice}` };
   }
   if (checked.verdict === 'healthy' && keep === undefined && options.output === undefined) {
-    return outcome.before.verdict === 'healthy' ? outcome : { ...outcome, reason: NOT_MENDED };
+    const isMore = (options.include ?? []).length > 0 || options.quarantine !== undefined;
+    const reason = outcome.before.verdict !== 'healthy' ? NOT_MENDED : isMore ? NOTHING_ADDED : undefined;
+    return { ...outcome, reason };
   }
   if (checked.size === 0 && /\.(pag|dir|dat)$/.test(held.realPath)) {
     const reason =
@@ -189,16 +213,18 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
     return { ...outcome, action: 'refused', reason };
   }
   const { count, uncovered, rejected } = checked.records;
-  const carvedOnly = options.include?.includes('carved') === true && subject.carvedRecords.length > 0;
+  const include = options.include ?? [];
+  const { carved: carvedRecords, old } = addedOf(subject, include);
+  const isAdded = [...carvedRecords, ...old].some(({ provenance }) =>
+    (include as string[]).includes(provenance),
+  );
   const takesEmpty = profile !== undefined && profileOf(profile.name).startsEmpty;
   const unreachable = count === 0 && (uncovered > 0 || Object.keys(rejected).length > 0);
-  if (checked.size > 0 && unreachable && !carvedOnly && !takesEmpty) {
+  if (checked.size > 0 && unreachable && !isAdded && !takesEmpty) {
     const reason =
       'No record can be reached: the directory, or every bucket with records that it led to, is gone. ' +
       'A repaired file would be empty, so the file is left as it is. Restore it from a copy if there is one.' +
-      (subject.carvedRecords.length === 0
-        ? ''
-        : ` ${subject.carvedRecords.length} values were found by their shape alone: --include carved keeps them.`);
+      moreHint(subject);
     return { ...outcome, action: 'refused', reason };
   }
   const tooMuch = exceedsLimit(outcome.lost, outcome.kept, options.maxLoss);
@@ -214,7 +240,7 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
   const fresh = await FreshFile.createBeside(options.output ?? held.realPath, options.signal);
   try {
     const { built, after } = await buildFresh(subject, fresh, options.include, keep);
-    const quarantined = await writeQuarantine(subject, options, keep);
+    const quarantined = await writeQuarantine(subject, fresh, options, keep);
     const notes = [...inside.notes, ...(await dress(held, fresh))];
 
     // 5. Only now give it its name.
@@ -223,9 +249,10 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
       action: 'repaired' as const,
       after,
       kept: built.records,
+      added: built.added,
       quarantine: quarantined,
     };
-    const lost = lostRecords(checked, built);
+    const lost = lostRecords(checked, subject.noElements, built);
     if (options.output !== undefined) {
       await placeFile(fresh, options.output);
       return { ...done, lost, output: options.output, notes };
@@ -244,10 +271,34 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
   }
 }
 
+/** What else there is where nothing can be reached. */
+function moreHint({ found, carvedRecords }: Subject): string {
+  const { stale, carved } = found;
+  const keyed = carvedRecords.length;
+  const were = (n: number, what: string) => (n === 1 ? `1 ${what} was` : `${n} ${what}s were`);
+  const hints = [
+    ...(stale > 0
+      ? [`${were(stale, 'record')} found in superseded buckets: --include stale keeps them.`]
+      : []),
+    ...(carved > 0
+      ? [
+          `${were(carved, 'value')} found by their shape alone, ${keyed} with a key that is known` +
+            `${keyed > 0 ? ': --include carved keeps those' : ''}.`,
+          'To see each, and what stands before it: gdbm-doctor salvage --carve; then name keys: --expect-key KEY.',
+        ]
+      : []),
+  ];
+  return hints.map((hint) => ` ${hint}`).join('');
+}
+
 /** Why a sound file is left alone whose values are not. */
 const NOT_MENDED =
   'The database itself is healthy and was left as it is. What is named below is wrong with what a program stored in ' +
   'it, and nothing in the file tells how it was.';
+
+/** Why a healthy file is left alone though more was asked for. */
+const NOTHING_ADDED =
+  'The database is healthy and was left as it is: what is old is added only to a fresh one beside it. Name that: -o OUT.';
 
 /** What is inside for a program, and what that means for the fresh database. */
 interface Inside {
@@ -275,9 +326,10 @@ async function examineAll(
 }
 
 async function lookInside(
-  { proved, checked, database, carvedRecords: carved, lostElements }: Subject,
+  subject: Subject,
   { profile: wanted = 'none', include = [] }: RepairOptions,
 ): Promise<Inside> {
+  const { proved, checked, database, lostElements } = subject;
   const nothing = { profile: undefined, keep: undefined, leftOut: 0, notes: [] };
   if (wanted === 'none') return nothing;
   const name = wanted === 'auto' ? undefined : wanted;
@@ -288,7 +340,7 @@ async function lookInside(
   }
   if (database === undefined || !foundDatabase(checked)) return nothing;
   const { db, surveyed } = database;
-  const records = () => keepable(db, surveyed, checked, { include, carved });
+  const records = () => keepable(db, surveyed, checked, addedOf(subject, include));
   const profile = await checkProfile(db.source, records, name, lostElements);
   const keep = filterFor(profile);
   if (keep === undefined) return { ...nothing, profile };
@@ -313,12 +365,21 @@ interface Subject {
   readonly proved?: ProvedDatabase;
   readonly database: { db: Database; surveyed: SearchedSurvey } | undefined;
   readonly found: Record<Provenance, number>;
+  /** Old records, where they are wanted: for what is to be added, or for the quarantine. */
+  readonly old: readonly OldRecord[];
   readonly carved: readonly CarvedFind[];
   readonly carvedRecords: SalvagedBatch;
   readonly uncoveredRanges: { first: number; end: number }[];
-  readonly lostDetails: RejectedElement[];
+  readonly lostDetails: LostDetail[];
+  /** What stands in overwritten buckets and was no element, by reason. */
+  readonly noElements: Partial<Record<RejectReason, number>>;
   /** Of elements of lost records what tells their keys; some of them. */
   readonly lostElements: LostElement[];
+}
+
+/** What a fresh database may get besides what is in force. */
+function addedOf({ old, carvedRecords: carved }: Subject, include: readonly Addition[] = []): Added {
+  return { include, old: old.filter(isAddable), carved };
 }
 
 /** Lost records and ranges told of one by one; the rest is counted. */
@@ -336,25 +397,30 @@ async function examineProved(source: Source): Promise<Subject | undefined> {
     proved: { db, checked, proof },
     database: undefined,
     found: { ...NOTHING_FOUND, live: proof.records },
+    old: [],
     carved: [],
     carvedRecords: [],
     uncoveredRanges: [],
     lostDetails: [],
     lostElements: [],
+    noElements: {},
   };
 }
 
 async function examine(source: Source, path: string, options: RepairOptions): Promise<Subject> {
-  const { report } = options;
+  const { report, include = [] } = options;
+  const isOldWanted = include.length > 0 || options.quarantine !== undefined;
   const nothing = {
     found: { ...NOTHING_FOUND },
+    old: [],
     carved: [],
     carvedRecords: [],
     uncoveredRanges: [],
     lostDetails: [],
     lostElements: [],
+    noElements: {},
   };
-  const found = source.size === 0 ? undefined : await openSearched(source, report);
+  const found = source.size === 0 ? undefined : await openSearched(source, report, { old: isOldWanted });
   if (found === undefined) {
     const checked = await check(source);
     if (checked.other === undefined) return { checked, database: undefined, ...nothing };
@@ -364,27 +430,60 @@ async function examine(source: Source, path: string, options: RepairOptions): Pr
   }
   const { db, survey: surveyed } = found;
   const { found: classes } = nothing;
-  const lostDetails: RejectedElement[] = [];
+  const lostDetails: LostDetail[] = [];
   const lostElements: LostElement[] = [];
+  const noElements: Partial<Record<RejectReason, number>> = {};
   const checked = await checkDatabase(db, surveyed, ({ site, records, rejected }) => {
     classes[provenanceOf(site)] += records.length;
     collectLost(lostElements, rejected);
+    // Of a bucket that is overwritten nothing tells how many elements it had: its hashes are without a bucket.
+    if (site.state === 'malformed' && records.length === 0) {
+      for (const { reason } of rejected) noElements[reason] = (noElements[reason] ?? 0) + 1;
+      return;
+    }
     for (const one of rejected) {
       if (one.reason === 'superseded' || one.reason === 'duplicate') continue;
       if (lostDetails.length < DETAILS) lostDetails.push(one);
     }
   });
-  // A sound file is not searched for what it deleted: nobody asked, and it takes time.
-  if (checked.verdict === 'damaged') {
+  let old: readonly OldRecord[] = [];
+  if (isOldWanted && foundDatabase(checked)) {
+    report?.('looking for old records', 0, source.size);
+    ({ records: old } = await findOld(db, surveyed));
+    for (const { provenance, confidence } of old) if (confidence !== 'trace') classes[provenance]++;
+  } else if (checked.verdict === 'damaged') {
+    // A sound file is not searched for what it deleted: nobody asked, and it takes time.
+    const seen = new Set<string>();
     for await (const batch of salvageStale(db, surveyed)) {
-      for (const { provenance } of batch) classes[provenance]++;
+      for (const { provenance, offset, keySize, dataSize } of batch) {
+        const name = placeName(offset, keySize, dataSize);
+        if (!seen.has(name)) classes[provenance]++;
+        if (seen.size < REMEMBERED) seen.add(name);
+      }
     }
+  }
+  if (foundDatabase(checked) && checked.space.overreaching.size > 0) {
+    await notKept(db, surveyed, checked, async (record, reason) => {
+      if (lostDetails.length >= DETAILS) return;
+      const keyStart = await db.source.read(record.offset, Math.min(KEY_START, record.keySize));
+      const { hash, offset, keySize, dataSize, bucket, element } = record;
+      lostDetails.push({ reason, hash, keyStart, offset, keySize, dataSize, bucket, element });
+    });
   }
   const uncoveredRanges = [...surveyed.claims.open()].slice(0, DETAILS);
   const database = { db, surveyed };
-  const subject = { checked, database, found: classes, uncoveredRanges, lostDetails, lostElements };
-  const { records, uncovered } = lostRecords(checked);
-  const isLoss = records > 0 || uncovered > 0;
+  const subject = {
+    checked,
+    database,
+    found: classes,
+    old,
+    noElements,
+    uncoveredRanges,
+    lostDetails,
+    lostElements,
+  };
+  const { records, uncovered } = lostRecords(checked, noElements);
+  const isLoss = records > 0 || uncovered > 0 || include.includes('carved');
   if (!foundDatabase(checked) || !isLoss) return { ...subject, carved: [], carvedRecords: [] };
   const progress = (done: number, all: number) => report?.('looking for values by their shape', done, all);
   const { space } = checked;
@@ -393,14 +492,18 @@ async function examine(source: Source, path: string, options: RepairOptions): Pr
   return { ...subject, carved, carvedRecords: await recordsOf(db, carved) };
 }
 
-const NOTHING_LEFT = { overreaching: 0, overclaimed: 0, leftOut: 0 };
+/** Places of old records that are told apart while they are counted. */
+const REMEMBERED = 1 << 20;
+
+const NOTHING_LEFT = { overreaching: 0, overclaimed: 0, leftOut: 0, added: NONE_ADDED };
 
 async function buildFresh(
-  { proved, checked, database, carvedRecords: carved }: Subject,
+  subject: Subject,
   fresh: FreshFile,
   include: readonly Addition[] = [],
   keep?: RecordFilter,
 ): Promise<{ built: RebuildResult; after: CheckResult }> {
+  const { proved, checked, database } = subject;
   if (proved !== undefined) {
     const built = await rebuildProved(proved, fresh);
     const after = await whileSyncing(fresh, () => verifyProved(proved, fresh));
@@ -412,8 +515,9 @@ async function buildFresh(
     return { built: { ...built, ...NOTHING_LEFT }, after: await check(fresh) };
   }
   const { db, surveyed } = database;
-  const built = await rebuild(db, surveyed, checked, fresh, { include, carved }, keep);
-  const compare = () => verify(db, surveyed, checked, built, fresh, { include, carved }, keep);
+  const added = addedOf(subject, include);
+  const built = await rebuild(db, surveyed, checked, fresh, added, keep);
+  const compare = () => verify(db, surveyed, checked, built, fresh, added, keep);
   return { built, after: await whileSyncing(fresh, compare) };
 }
 
@@ -429,21 +533,22 @@ async function whileSyncing<T>(fresh: FreshFile, readBack: () => Promise<T>): Pr
 
 /** Writes what was found but not kept, before the source is replaced, so that it is never only in a backup. */
 async function writeQuarantine(
-  { checked, database, carved, carvedRecords }: Subject,
+  subject: Subject,
+  fresh: FreshFile,
   { quarantine: path, include }: RepairOptions,
   keep: RecordFilter | undefined,
 ): Promise<string | undefined> {
   if (path === undefined) return undefined;
+  const { checked, database, old, carved } = subject;
   try {
     const file = await open(path, 'wx', 0o600);
     try {
       if (database !== undefined && foundDatabase(checked)) {
         const { db, surveyed: survey } = database;
-        const out = leftOut(
-          keepable(db, survey, checked, { include: include ?? [], carved: carvedRecords }),
-          keep,
-        );
-        for await (const line of quarantine({ db, survey }, checked.space, out, carved)) {
+        const out = leftOut(keepable(db, survey, checked, addedOf(subject, include)), keep);
+        const isKept = await heldIn(db.source, fresh);
+        const rest = { leftOut: out, old, carved, isKept };
+        for await (const line of quarantine({ db, survey }, checked, rest)) {
           await file.write(`${JSON.stringify(line)}\n`);
         }
       }
@@ -474,9 +579,13 @@ function exceedsLimit(
   if (limit === undefined) return undefined;
   const unknown = uncovered > 0 && estimated === null;
   const lost = records + (estimated ?? 0);
-  const allowed = 'records' in limit ? limit.records : limit.share * (kept + lost);
+  // A share as people write it, 29 %, is no binary fraction: what is just at the limit must be let pass.
+  const allowed = 'records' in limit ? limit.records : limit.share * (kept + lost) * (1 + Number.EPSILON * 4);
   if (!unknown && lost <= allowed) return undefined;
-  const how = 'records' in limit ? `${limit.records} records` : `${limit.share * 100} % of the records`;
+  const how =
+    'records' in limit
+      ? `${limit.records} records`
+      : `${Number((limit.share * 100).toPrecision(12))} % of the records`;
   const what = unknown ? 'an unknown number' : `${lost} of ${kept + lost}`;
   return `Expected a loss of at most ${how}, found that ${what} would be lost. Nothing was changed.`;
 }
@@ -500,12 +609,21 @@ async function requireFree(path: string): Promise<void> {
   if (taken) throw refusal({ code: 'EEXIST' }, path, 'make it');
 }
 
-function lostRecords(checked: CheckResult, built: Partial<RebuildResult> = {}): LostRecords {
+function lostRecords(
+  checked: CheckResult,
+  noElements: Subject['noElements'],
+  built: Partial<RebuildResult> = {},
+): LostRecords {
   const { rejected, uncovered, count } = checked.records;
   // Old copies and second records of a key are not lost: the ones in force are kept.
   const reasons = Object.fromEntries(
     Object.entries({
-      ...rejected,
+      ...Object.fromEntries(
+        Object.entries(rejected).map(([reason, n]) => [
+          reason,
+          n - (noElements[reason as RejectReason] ?? 0),
+        ]),
+      ),
       overreaching: built.overreaching ?? checked.space?.overreaching.size ?? 0,
       overclaimed: built.overclaimed ?? 0,
       crowded: built.crowded ?? 0,

@@ -57,6 +57,7 @@ export class DatabaseBuilder {
   readonly #out: Appender;
   readonly #index = new RecordIndex();
   readonly #elements: number;
+  #kept: Uint32Array = new Uint32Array(0);
 
   constructor(sink: Sink, spec: BuildSpec) {
     this.#spec = spec;
@@ -64,6 +65,11 @@ export class DatabaseBuilder {
     this.#frame = new Frame(sink, spec);
     this.#out = this.#frame.out;
     this.#elements = bucketElementCount(spec.format.layout, spec.bucketSize);
+  }
+
+  /** Which records are in the database, as numbers in the order in which they were added; after `finish`. */
+  get kept(): Uint32Array {
+    return this.#kept;
   }
 
   /** Appends a record's bytes. */
@@ -97,6 +103,7 @@ export class DatabaseBuilder {
     await this.#out.flush();
     const { order: unique, duplicates } = await this.#dropDuplicates(this.#index.orderByHash());
     const { order, crowded } = this.#dropCrowded(unique);
+    this.#kept = order;
     const { partitions, directoryBits } = this.#partition(order);
 
     await this.#frame.fillBlock(0);

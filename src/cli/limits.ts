@@ -1,6 +1,7 @@
 import type { RepairOptions } from '../repair.js';
 import type { Addition } from '../salvage/salvage.js';
 
+// Not from there: what only reads a command line does not load what a repair needs.
 const ADDITIONS: readonly Addition[] = ['stale', 'deleted', 'carved'];
 
 /**

@@ -75,6 +75,7 @@ export function repairReport(result: RepairResult): object {
     output: output ?? null,
     backup: backup ?? null,
     kept,
+    added: result.added ?? null,
     lost: lost.records,
     lostDetail: { reasons: lost.reasons, uncovered: lost.uncovered, estimated: lost.estimated },
     verified: after === undefined ? null : { verdict: after.verdict, records: after.records.count },

@@ -3,8 +3,8 @@ import type { CheckResult, FileFormat, Verdict } from '../check/check.js';
 import type { Finding, Severity } from '../check/finding.js';
 import { describeFormat } from '../format/format.js';
 import type { ProfileResult } from '../profile/inspect.js';
-import type { RepairResult } from '../repair.js';
-import { escapeText, safeSentence } from './escape.js';
+import type { LostDetail, RepairResult } from '../repair.js';
+import { escapeBytes, escapeText, safeSentence } from './escape.js';
 import { filterFor } from '../profile/leaveout.js';
 import { insideText } from './inside.js';
 
@@ -49,6 +49,7 @@ export function repairText(result: RepairResult, options: TextOptions): string {
     return join([
       `${name}: ${style.red('NOT REPAIRED')}`,
       `  ${safeSentence(reason ?? '')}`,
+      ...(result.limited === true ? [...foundLines(result), ...lostLines(result, options.all)] : []),
       ...findingLines(before, options),
     ]);
   }
@@ -65,9 +66,9 @@ export function repairText(result: RepairResult, options: TextOptions): string {
     field('libgdbm said', before.libgdbm === null ? 'nothing: it opens the file' : `"${before.libgdbm}"`),
   );
   lines.push(
-    field('kept', `${count(kept, 'record')}, byte for byte`),
+    field('kept', `${count(kept, 'record')}, byte for byte${addedText(result)}`),
     ...foundLines(result),
-    ...lostLines(result),
+    ...lostLines(result, options.all),
   );
   if (result.profile !== undefined && result.profile.name !== 'none') {
     lines.push(field('inside', insideText(result.profile)));
@@ -123,47 +124,91 @@ export function recordsText({ records }: CheckResult): string {
   return `${base}; not proved: ${rejected.map(([reason, n]) => `${number(n)} (${reason})`).join(', ')}`;
 }
 
+/** How many of the records that were kept are not what was in force. */
+function addedText({ added }: RepairResult): string {
+  const parts = Object.entries(added ?? {}).filter(([, n]) => n > 0);
+  if (parts.length === 0) return '';
+  return `; ${parts.map(([provenance, n]) => `${number(n)} ${provenance}`).join(', ')} among them, as asked for`;
+}
+
 /** How the records were found, where it was not simply by the directory. */
 function foundLines({ found, carvedWithKey }: RepairResult): string[] {
-  const { orphaned, loose, stale, deleted, carved } = found;
+  const { live, orphaned, loose, stale, deleted, carved } = found;
   const lines: string[] = [];
-  if (orphaned > 0) lines.push(field('', `${number(orphaned)} of them in buckets that nothing led to`));
-  if (loose > 0) lines.push(field('', `${number(loose)} of them by their elements alone`));
-  const old = stale + deleted;
+  if (orphaned > 0 || loose > 0) {
+    const ways = [
+      ...(live > 0 ? [`${number(live)} live`] : []),
+      ...(orphaned > 0 ? [`${number(orphaned)} orphaned, in buckets that nothing led to`] : []),
+      ...(loose > 0 ? [`${number(loose)} loose, by their elements alone`] : []),
+    ];
+    lines.push(field('found', ways.join('; ')));
+  }
+  if (stale + deleted > 0) {
+    const ways = [
+      ...(stale > 0 ? [`${number(stale)} stale, which only superseded buckets know`] : []),
+      ...(deleted > 0 ? [`${number(deleted)} deleted or replaced`] : []),
+    ];
+    lines.push(field('old copies', `${ways.join('; ')}; see --include, --quarantine`));
+  }
   if (carved > 0) {
     const keyed = `${number(carvedWithKey)} with a key that is known`;
     lines.push(
-      field(
-        'carved',
-        `${count(carved, 'value')} by their shape alone, ${keyed}; see --include, --quarantine`,
-      ),
-    );
-  }
-  if (old > 0) {
-    lines.push(
-      field(
-        'old copies',
-        `${number(old)}, known only to buckets that others superseded; see --include, --quarantine`,
-      ),
+      field('carved', `${count(carved, 'value')} by shape alone, ${keyed}; see --include, --quarantine`),
     );
   }
   return lines;
 }
 
-function lostLines({ lost, before }: RepairResult): string[] {
+function lostLines({ lost, before, uncoveredRanges, lostDetails }: RepairResult, all: boolean): string[] {
   const reasons = Object.entries(lost.reasons).map(
     ([reason, n]) => `${number(n)} ${REASONS[reason] ?? reason}`,
   );
   const lines = [field('lost', lost.records === 0 ? 'no record that is known of' : reasons.join(', '))];
+  const shown = lostDetails.slice(0, all ? lostDetails.length : SHOWN_LOST);
+  for (const one of shown) lines.push(`    ${safeSentence(lostText(one))}`);
+  const more = Math.max(lost.records, lostDetails.length) - shown.length;
+  if (shown.length > 0 && more > 0) {
+    lines.push(
+      `    … and ${number(more)} more; ${all ? '--quarantine FILE tells of each' : '--all shows up to 100'}`,
+    );
+  }
   if (lost.uncovered > 0 && before.size > 0) {
     const guess =
       lost.estimated === null
         ? 'how many records that was cannot be told'
         : `perhaps ${count(lost.estimated, 'record')}`;
     lines.push(field('', `${percent(lost.uncovered)} of all hashes had no bucket (${guess})`));
+    const ranges = uncoveredRanges.slice(0, all ? uncoveredRanges.length : SHOWN_LOST);
+    for (const { first, end } of ranges) lines.push(`    hashes ${hex32(first)} to ${hex32(end - 1)}`);
+    if (ranges.length < uncoveredRanges.length) {
+      lines.push(
+        `    … and ${number(uncoveredRanges.length - ranges.length)} ranges more; --all shows up to 100`,
+      );
+    }
   }
   return lines;
 }
+
+/** Lost records and ranges of hashes shown to a person who did not ask for all. */
+const SHOWN_LOST = 5;
+
+/** What the element of a lost record still says. */
+function lostText({ reason, keyStart, keySize, dataSize, offset, bucket, element }: LostDetail): string {
+  const begins = keyStart.length === 0 ? '' : ` that begins "${escapeBytes(keyStart)}"`;
+  const place = `at ${offset}, element ${element} of the bucket at ${bucket}`;
+  return `a key of ${keySize} bytes${begins} and a value of ${dataSize}, ${place}: ${LOST_WHY[reason] ?? reason}`;
+}
+
+const LOST_WHY: Readonly<Record<string, string>> = {
+  hash: 'its hash is impossible',
+  bounds: 'outside the file',
+  key: 'its key is overwritten',
+  unchecked: 'its key would cost too much to read',
+  overreaching: 'its size reaches into other data',
+  overclaimed: 'all records together claim more bytes than the file has',
+};
+
+const hex32 = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
 
 const REASONS: Readonly<Record<string, string>> = {
   hash: 'with an impossible hash',

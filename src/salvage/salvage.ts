@@ -14,7 +14,8 @@ export const PROVENANCES = ['live', 'orphaned', 'loose', 'stale', 'deleted', 'ca
 export type Provenance = (typeof PROVENANCES)[number];
 
 /** What a repair adds only if it is asked to: it may not have been in the database at last. */
-export type Addition = 'stale' | 'deleted' | 'carved';
+export const ADDITIONS = ['stale', 'deleted', 'carved'] as const;
+export type Addition = (typeof ADDITIONS)[number];
 
 /** A record that can be proved to have been stored, and how it was found. */
 export interface SalvagedRecord extends StoredRecord {

@@ -12,7 +12,11 @@ export function salvageGrammar(parser: Argv, run: Run): Argv {
       y
         .positional('file', file)
         .options({
-          deleted: { type: 'boolean', default: false, describe: 'Also what was deleted or replaced' },
+          deleted: {
+            type: 'boolean',
+            default: false,
+            describe: 'Also what was deleted or replaced, what overwrote it, and how sure it is',
+          },
           carve: {
             type: 'boolean',
             default: false,

@@ -1,0 +1,213 @@
+import type { RejectedElement } from '../check/record.js';
+import type { Database } from '../database/database.js';
+import { placeNow } from '../database/database.js';
+import { escapeBytes, escapeStart } from '../report/escape.js';
+import type { CarvedFind } from '../salvage/carved.js';
+import type { OldRecord } from '../salvage/old.js';
+import { MAX_OVERLAYS } from '../salvage/overwritten.js';
+import type { Overlay } from '../salvage/overwritten.js';
+import type { SalvagedRecord } from '../salvage/salvage.js';
+import { readUpTo } from '../source/source.js';
+import { sha256OfRange } from './statement.js';
+import { Output } from './terminal.js';
+
+/** A key longer than this is shown by its beginning; one that only tells who overwrote something, by less. */
+const SHOWN_KEY = 1024;
+const SHOWN_OTHER = 48;
+/** Bytes before a value without a key that are shown: where records are packed, they end with its key. */
+const SHOWN_BEFORE = 256;
+/** Longer keys of those that overwrote something are given by their beginning. */
+const OTHER_KEY = 4096;
+
+const REASONS: Readonly<Record<string, string>> = {
+  hash: 'its hash is impossible',
+  bounds: 'it lies outside the file',
+  key: 'its key does not give its hash',
+  unchecked: 'its key would cost too much to read',
+};
+
+/** The list that `salvage` prints: a line for each thing found, as text or as JSON, and what it adds up to. */
+export class SalvageList {
+  readonly #db: Database;
+  readonly #json: boolean;
+  readonly #hash: boolean;
+  readonly #out = new Output();
+  readonly #counts = new Map<string, number>();
+
+  constructor(db: Database, { json, hash }: { readonly json: boolean; readonly hash: boolean }) {
+    this.#db = db;
+    this.#json = json;
+    this.#hash = hash;
+  }
+
+  /** A record in force. */
+  async record(record: SalvagedRecord, key: Uint8Array): Promise<void> {
+    const { provenance, dataSize, offset } = record;
+    this.#count(provenance);
+    if (!this.#json) return this.#line(provenance, dataSize, offset, escapeStart(key, SHOWN_KEY));
+    const proof = { key: base64(key), provenance, confidence: 'proved', overwritten: false };
+    await this.#object({ kind: 'record', ...proof, ...this.#place(record), ...(await this.#sum(record)) });
+  }
+
+  /** A record that is not in force any more, with what is known to be written over it. */
+  async old(one: OldRecord): Promise<void> {
+    const { provenance, confidence, dataSize, keySize, offset, overwritten, shape, shared, replaced } = one;
+    this.#count(`${provenance} ${confidence}`);
+    const isTrace = confidence === 'trace';
+    const key = isTrace ? undefined : await this.#db.source.read(offset, keySize);
+    if (!this.#json) {
+      const name =
+        key === undefined
+          ? `${escapeStart(one.keyStart, 4)}… (${keySize} bytes of key)`
+          : escapeStart(key, SHOWN_KEY);
+      return this.#line(provenance, dataSize, offset, `${name} (${await this.#noteOf(one)})`);
+    }
+    const by = [];
+    for (const overlay of overwritten.by) {
+      const other = await this.#keyOf(overlay);
+      const { what, bytes } = overlay;
+      const at = placeNow(this.#db, overlay.offset);
+      by.push({ what, offset: at, bytes, ...(other && { key: base64(other) }) });
+    }
+    await this.#object({
+      kind: 'record',
+      key: key === undefined ? null : base64(key),
+      keyStart: base64(one.keyStart),
+      provenance,
+      confidence,
+      overwritten: overwritten.key + overwritten.value > 0 || isTrace,
+      overwrittenKeyBytes: overwritten.key,
+      overwrittenValueBytes: overwritten.value,
+      overwrittenBy: by,
+      sharesPlace: shared,
+      replaced,
+      shape: shape === undefined ? null : shape.name,
+      shapeWhole: shape === undefined ? null : shape.whole,
+      ...this.#place(one),
+      ...(await this.#sum(one)),
+    });
+  }
+
+  /** An element in use that proves no record. */
+  async unproved(one: RejectedElement): Promise<void> {
+    const { reason, keyStart, hash, keySize, dataSize, offset } = one;
+    this.#count('unproved');
+    if (!this.#json) {
+      const name = `${escapeStart(keyStart, 4)}… (${keySize} bytes of key; ${REASONS[reason] ?? reason})`;
+      return this.#line('unproved', dataSize, offset, name);
+    }
+    const said = { reason, hash, keyStart: base64(keyStart) };
+    await this.#object({ kind: 'element', key: null, provenance: 'unproved', ...said, ...this.#place(one) });
+  }
+
+  /** A value that no element knows. */
+  async carved({ shape, offset, size, key, freed, before }: CarvedFind): Promise<void> {
+    this.#count(key === undefined ? 'carved without a key' : 'carved');
+    const { source } = this.#db;
+    const name = key === undefined ? undefined : await source.read(key.offset, key.size);
+    const at = key?.offset ?? offset;
+    const shown = Math.min(before, SHOWN_BEFORE);
+    const gap = name === undefined ? await readUpTo(source, offset - shown, shown) : undefined;
+    if (!this.#json) {
+      const hint =
+        gap === undefined || gap.length === 0
+          ? ''
+          : `; before it "${escapeBytes(gap.subarray(-SHOWN_OTHER))}"`;
+      const text = name === undefined ? `a ${shape}, key not known${hint}` : escapeStart(name, SHOWN_KEY);
+      return this.#line('carved', size, at, `${text}${freed ? ' (in free space)' : ''}`);
+    }
+    const keySize = key?.size ?? 0;
+    const place = { offset: at, keySize, dataSize: size };
+    await this.#object({
+      kind: 'value',
+      key: name === undefined ? null : base64(name),
+      provenance: 'carved',
+      shape,
+      confidence: key === undefined || freed ? 'low' : 'medium',
+      overwritten: false,
+      before,
+      ...(gap !== undefined && { beforeBytes: base64(gap) }),
+      ...this.#place({ ...place, bucket: -1, element: -1 }),
+      bucket: null,
+      element: null,
+      ...(await this.#sum(place)),
+    });
+  }
+
+  /** What it adds up to, for a person; of old records how many were too many to be remembered. */
+  async end(dropped: number): Promise<void> {
+    if (!this.#json) {
+      const classes = [...this.#counts].map(([name, n]) => `${n.toLocaleString('en-US')} ${name}`);
+      await this.#out.add(`found: ${classes.length === 0 ? 'nothing' : classes.join(', ')}\n`);
+      if (dropped > 0) await this.#out.add(`not listed: ${dropped} old elements more, too many to be held\n`);
+    } else if (dropped > 0) await this.#object({ kind: 'dropped', elements: dropped });
+    await this.#out.flush();
+  }
+
+  /** What is known of an old record besides its place. */
+  async #noteOf(one: OldRecord): Promise<string> {
+    const { confidence, overwritten, keySize, dataSize, shape, shared, replaced } = one;
+    const notes = [confidence === 'trace' ? 'trace: the key is overwritten' : `confidence ${confidence}`];
+    if (replaced) notes.push('the key has a newer value');
+    if (shape !== undefined)
+      notes.push(`${shape.whole ? 'a whole' : 'begins as, but is no whole'} ${shape.name}`);
+    if (confidence === 'low' && overwritten.key + overwritten.value === 0 && shape === undefined && !shared) {
+      notes.push("the key may be another record's");
+    }
+    if (shared) notes.push('another old record began at the same place');
+    const parts = [
+      ...(overwritten.key > 0 ? [`${overwritten.key} of ${keySize} bytes of the key`] : []),
+      ...(overwritten.value > 0 ? [`${overwritten.value} of ${dataSize} bytes of the value`] : []),
+    ];
+    if (parts.length > 0) {
+      const by: string[] = [];
+      for (const overlay of overwritten.by.slice(0, 3)) by.push(await this.#nameOf(overlay));
+      const more = overwritten.by.length - by.length;
+      const rest = more > 0 ? ` and ${overwritten.by.length === MAX_OVERLAYS ? 'more' : `${more} more`}` : '';
+      notes.push(`overwritten: ${parts.join(' and ')}, by ${by.join(', ')}${rest}`);
+    }
+    return notes.join('; ');
+  }
+
+  async #nameOf(overlay: Overlay): Promise<string> {
+    const key = await this.#keyOf(overlay);
+    const article = overlay.what === 'old record' ? 'an' : overlay.what === 'superseded bucket' ? 'a' : 'the';
+    const name =
+      key === undefined ? ` at ${placeNow(this.#db, overlay.offset)}` : ` ${escapeStart(key, SHOWN_OTHER)}`;
+    return `${article} ${overlay.what}${name}`;
+  }
+
+  async #keyOf({ what, offset, keySize }: Overlay): Promise<Uint8Array | undefined> {
+    if (what !== 'record' && what !== 'old record') return undefined;
+    return this.#db.source.read(offset, Math.min(keySize, OTHER_KEY));
+  }
+
+  /** Where the file lost its beginning or blocks changed places, offsets are told as they are now. */
+  #place(one: Pick<SalvagedRecord, 'offset' | 'keySize' | 'dataSize' | 'bucket' | 'element'>) {
+    const { offset, keySize, dataSize, bucket, element } = one;
+    const place = { offset: placeNow(this.#db, offset), length: keySize + dataSize, keySize };
+    return { ...place, valueSize: dataSize, bucket: placeNow(this.#db, bucket), element };
+  }
+
+  async #sum({ offset, keySize, dataSize }: Pick<SalvagedRecord, 'offset' | 'keySize' | 'dataSize'>) {
+    if (!this.#hash) return {};
+    return { valueSha256: await sha256OfRange(this.#db.source, offset + keySize, dataSize) };
+  }
+
+  #count(name: string): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+  }
+
+  async #line(name: string, bytes: number, offset: number, text: string): Promise<void> {
+    const at = placeNow(this.#db, offset);
+    await this.#out.add(`${name.padEnd(8)} ${String(bytes).padStart(10)} bytes at ${at}  ${text}\n`);
+  }
+
+  async #object(value: object): Promise<void> {
+    await this.#out.add(`${JSON.stringify(value)}\n`);
+  }
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
+}
