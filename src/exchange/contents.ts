@@ -55,7 +55,10 @@ export async function digestOf(source: Source): Promise<string> {
   const db = await openDatabase(source);
   const digest = new ContentsDigest();
   if (db === undefined) return digest.value;
-  for await (const { count, bytes, starts, offsets, keySizes, dataSizes } of walkRecords(await search(db))) {
+  for await (const { count, bytes, starts, offsets, keySizes, dataSizes } of walkRecords({
+    db,
+    searched: () => search(db),
+  })) {
     for (let i = 0; i < count; i++) {
       const size = keySizes[i] + dataSizes[i];
       const record = digest.start(keySizes[i], dataSizes[i]);

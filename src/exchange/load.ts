@@ -10,7 +10,7 @@ import { ContentsDigest, digestOf } from './contents.js';
 import { DumpError } from './input.js';
 import type { DumpReader } from './record.js';
 import type { Target } from './target.js';
-import type { WalkedBatch } from './walk.js';
+import type { WalkedBatch } from './batch.js';
 
 /** What was built, and of what. */
 export interface Loaded extends BuildResult {
