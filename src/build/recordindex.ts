@@ -1,3 +1,5 @@
+import { KEY_START } from '../format/bucket.js';
+
 /**
  * What a builder remembers of each record until the buckets are written: 28 bytes in typed arrays, no object.
  */
@@ -15,7 +17,7 @@ export class RecordIndex {
   }
 
   /**
-   * @param keyStart the key's first bytes, at most 4
+   * @param bytes hold the key's first bytes at `at`
    * @param digest a second hash of the key, to tell most keys of one hash apart without reading them
    */
   add(
@@ -23,7 +25,8 @@ export class RecordIndex {
     offset: number,
     keySize: number,
     dataSize: number,
-    keyStart: Uint8Array,
+    bytes: Uint8Array,
+    at: number,
     digest: number,
   ): void {
     const i = this.#count;
@@ -32,7 +35,7 @@ export class RecordIndex {
     this.#offsets[i] = offset;
     this.#keySizes[i] = keySize;
     this.#dataSizes[i] = dataSize;
-    this.#keyStarts.set(keyStart, i * 4);
+    for (let n = 0; n < KEY_START && n < keySize; n++) this.#keyStarts[i * KEY_START + n] = bytes[at + n];
     this.#digests[i] = digest;
     this.#count++;
   }
@@ -66,15 +69,27 @@ export class RecordIndex {
 
   /** Record numbers in order of their hashes; of equal hashes the earlier record first. */
   orderByHash(): Uint32Array {
-    // A radix sort in three passes of 11 bits: stable, and linear in the number of records.
-    let order = Uint32Array.from({ length: this.#count }, (_, i) => i);
-    let target = new Uint32Array(this.#count);
+    // A radix sort in three passes of 11 bits: stable, and linear in the number of records. The hashes go along, as
+    // looking each up by its number would be a look at another part of memory.
+    const count = this.#count;
+    let order = new Uint32Array(count);
+    let hashes = this.#hashes.slice(0, count);
+    let nextOrder = new Uint32Array(count);
+    let nextHashes = new Int32Array(count);
+    for (let i = 0; i < count; i++) order[i] = i;
+    const starts = new Uint32Array(2049);
     for (const shift of [0, 11, 22]) {
-      const starts = new Uint32Array(2049);
-      for (let i = 0; i < this.#count; i++) starts[((this.#hashes[i] >>> shift) & 2047) + 1]++;
+      starts.fill(0);
+      for (let n = 0; n < count; n++) starts[((hashes[n] >>> shift) & 2047) + 1]++;
       for (let d = 0; d < 2048; d++) starts[d + 1] += starts[d];
-      for (const i of order) target[starts[(this.#hashes[i] >>> shift) & 2047]++] = i;
-      [order, target] = [target, order];
+      for (let n = 0; n < count; n++) {
+        const hash = hashes[n];
+        const at = starts[(hash >>> shift) & 2047]++;
+        nextOrder[at] = order[n];
+        nextHashes[at] = hash;
+      }
+      [order, nextOrder] = [nextOrder, order];
+      [hashes, nextHashes] = [nextHashes, hashes];
     }
     return order;
   }
