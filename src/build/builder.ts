@@ -232,7 +232,7 @@ export class DatabaseBuilder {
       while (bucket.hash(at) !== FREE_HASH) at = at + 1 === this.#elements ? 0 : at + 1;
       const element = this.#element;
       element.hash = hash;
-      element.key_start = index.keyStart(i);
+      index.copyKeyStart(i, element.key_start);
       element.data_pointer = index.offset(i);
       element.key_size = index.keySize(i);
       element.data_size = index.dataSize(i);

@@ -1,16 +1,25 @@
 import { KEY_START } from '../format/bucket.js';
 
+/** Records of a chunk, and words of a record. */
+const CHUNK_BITS = 14;
+const IN_CHUNK = (1 << CHUNK_BITS) - 1;
+const WORDS = 7;
+/* The words of a record: its hash, sizes, file offset in two, the key's first bytes and a second hash of the key. */
+const HASH = 0;
+const KEY_SIZE = 1;
+const DATA_SIZE = 2;
+const OFFSET_LOW = 3;
+const OFFSET_HIGH = 4;
+const START = 5;
+const DIGEST = 6;
+
 /**
- * What a builder remembers of each record until the buckets are written: 28 bytes in typed arrays, no object.
+ * What a builder remembers of each record until the buckets are written: 28 bytes, no object. They are in chunks, as one
+ * piece of memory would have to be made anew, and be there twice for a while, each time it is full.
  */
 export class RecordIndex {
   #count = 0;
-  #hashes = new Int32Array(1024);
-  #keySizes = new Int32Array(1024);
-  #dataSizes = new Int32Array(1024);
-  #offsets = new Float64Array(1024);
-  #keyStarts = new Uint8Array(4096);
-  #digests = new Int32Array(1024);
+  readonly #chunks: Int32Array[] = [];
 
   get count(): number {
     return this.#count;
@@ -29,42 +38,51 @@ export class RecordIndex {
     at: number,
     digest: number,
   ): void {
-    const i = this.#count;
-    if (i === this.#hashes.length) this.#grow();
-    this.#hashes[i] = hash;
-    this.#offsets[i] = offset;
-    this.#keySizes[i] = keySize;
-    this.#dataSizes[i] = dataSize;
-    for (let n = 0; n < KEY_START && n < keySize; n++) this.#keyStarts[i * KEY_START + n] = bytes[at + n];
-    this.#digests[i] = digest;
-    this.#count++;
+    const i = this.#count++;
+    if ((i & IN_CHUNK) === 0) this.#chunks.push(new Int32Array(WORDS << CHUNK_BITS));
+    const chunk = this.#chunks[i >>> CHUNK_BITS];
+    const base = (i & IN_CHUNK) * WORDS;
+    let start = 0;
+    for (let n = 0; n < KEY_START && n < keySize; n++) start |= bytes[at + n] << (8 * n);
+    chunk[base + HASH] = hash;
+    chunk[base + KEY_SIZE] = keySize;
+    chunk[base + DATA_SIZE] = dataSize;
+    chunk[base + OFFSET_LOW] = offset | 0;
+    chunk[base + OFFSET_HIGH] = offset / 2 ** 32;
+    chunk[base + START] = start;
+    chunk[base + DIGEST] = digest;
   }
 
   hash(i: number): number {
-    return this.#hashes[i];
+    return this.#word(i, HASH);
   }
 
   /** File offset of the record in the fresh file. */
   offset(i: number): number {
-    return this.#offsets[i];
+    return this.#word(i, OFFSET_HIGH) * 2 ** 32 + (this.#word(i, OFFSET_LOW) >>> 0);
   }
 
   keySize(i: number): number {
-    return this.#keySizes[i];
+    return this.#word(i, KEY_SIZE);
   }
 
   dataSize(i: number): number {
-    return this.#dataSizes[i];
+    return this.#word(i, DATA_SIZE);
   }
 
   /** Whether two keys may be the same. */
   maySameKey(a: number, b: number): boolean {
-    return this.#digests[a] === this.#digests[b] && this.#keySizes[a] === this.#keySizes[b];
+    return this.#word(a, DIGEST) === this.#word(b, DIGEST) && this.keySize(a) === this.keySize(b);
   }
 
-  /** Four bytes, zero past the key's end. */
-  keyStart(i: number): Uint8Array {
-    return this.#keyStarts.subarray(i * 4, i * 4 + 4);
+  /** Puts the key's first four bytes into `into`, zero past the key's end. */
+  copyKeyStart(i: number, into: Uint8Array): void {
+    const start = this.#word(i, START);
+    for (let n = 0; n < KEY_START; n++) into[n] = start >>> (8 * n);
+  }
+
+  #word(i: number, word: number): number {
+    return this.#chunks[i >>> CHUNK_BITS][(i & IN_CHUNK) * WORDS + word];
   }
 
   /** Record numbers in order of their hashes; of equal hashes the earlier record first. */
@@ -73,10 +91,13 @@ export class RecordIndex {
     // looking each up by its number would be a look at another part of memory.
     const count = this.#count;
     let order = new Uint32Array(count);
-    let hashes = this.#hashes.slice(0, count);
+    let hashes = new Int32Array(count);
     let nextOrder = new Uint32Array(count);
     let nextHashes = new Int32Array(count);
-    for (let i = 0; i < count; i++) order[i] = i;
+    for (let i = 0; i < count; i++) {
+      order[i] = i;
+      hashes[i] = this.hash(i);
+    }
     const starts = new Uint32Array(2049);
     for (const shift of [0, 11, 22]) {
       starts.fill(0);
@@ -92,19 +113,5 @@ export class RecordIndex {
       [hashes, nextHashes] = [nextHashes, hashes];
     }
     return order;
-  }
-
-  #grow(): void {
-    const capacity = this.#count * 2;
-    const grown = <T extends Int32Array | Float64Array | Uint8Array>(bigger: T, old: T): T => {
-      bigger.set(old);
-      return bigger;
-    };
-    this.#hashes = grown(new Int32Array(capacity), this.#hashes);
-    this.#keySizes = grown(new Int32Array(capacity), this.#keySizes);
-    this.#dataSizes = grown(new Int32Array(capacity), this.#dataSizes);
-    this.#offsets = grown(new Float64Array(capacity), this.#offsets);
-    this.#digests = grown(new Int32Array(capacity), this.#digests);
-    this.#keyStarts = grown(new Uint8Array(capacity * 4), this.#keyStarts);
   }
 }
