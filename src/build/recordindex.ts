@@ -1,4 +1,5 @@
 import { KEY_START } from '../format/bucket.js';
+import { HASH_BITS } from '../format/hash.js';
 
 /** Records of a chunk, and words of a record. */
 const CHUNK_BITS = 14;
@@ -12,6 +13,11 @@ const OFFSET_LOW = 3;
 const OFFSET_HIGH = 4;
 const START = 5;
 const DIGEST = 6;
+
+/** Bits of a hash that a sort takes together, and what divides records into bins before it. */
+const REST_BITS = 20;
+const REST = (1 << REST_BITS) - 1;
+const BINS = 1 << (HASH_BITS - REST_BITS);
 
 /**
  * What a builder remembers of each record until the buckets are written: 28 bytes, no object. They are in chunks, as one
@@ -87,30 +93,21 @@ export class RecordIndex {
 
   /** Record numbers in order of their hashes; of equal hashes the earlier record first. */
   orderByHash(): Uint32Array {
-    // A radix sort in three passes of 11 bits: stable, and linear in the number of records. The hashes go along, as
-    // looking each up by its number would be a look at another part of memory.
+    // First into bins by the hash's upper bits; then each bin is sorted, of each record the rest of the hash and its
+    // number as one number of 52 bits, for which the engine has a sort of its own.
     const count = this.#count;
-    let order = new Uint32Array(count);
-    let hashes = new Int32Array(count);
-    let nextOrder = new Uint32Array(count);
-    let nextHashes = new Int32Array(count);
+    const ends = new Uint32Array(BINS + 1);
+    for (let i = 0; i < count; i++) ends[(this.hash(i) >>> REST_BITS) + 1]++;
+    for (let bin = 0; bin < BINS; bin++) ends[bin + 1] += ends[bin];
+    const packed = new Float64Array(count);
     for (let i = 0; i < count; i++) {
-      order[i] = i;
-      hashes[i] = this.hash(i);
+      const hash = this.hash(i);
+      packed[ends[hash >>> REST_BITS]++] = (hash & REST) * 2 ** 32 + i;
     }
-    const starts = new Uint32Array(2049);
-    for (const shift of [0, 11, 22]) {
-      starts.fill(0);
-      for (let n = 0; n < count; n++) starts[((hashes[n] >>> shift) & 2047) + 1]++;
-      for (let d = 0; d < 2048; d++) starts[d + 1] += starts[d];
-      for (let n = 0; n < count; n++) {
-        const hash = hashes[n];
-        const at = starts[(hash >>> shift) & 2047]++;
-        nextOrder[at] = order[n];
-        nextHashes[at] = hash;
-      }
-      [order, nextOrder] = [nextOrder, order];
-      [hashes, nextHashes] = [nextHashes, hashes];
+    const order = new Uint32Array(count);
+    for (let bin = 0, from = 0; bin < BINS; from = ends[bin++]) {
+      if (ends[bin] - from > 1) packed.subarray(from, ends[bin]).sort();
+      for (let n = from; n < ends[bin]; n++) order[n] = packed[n] % 2 ** 32;
     }
     return order;
   }

@@ -65,7 +65,7 @@ export async function loadCommand(args: LoadArguments): Promise<number> {
 }
 
 /** Bytes of a piece of a dump. */
-const PIECE = 1 << 20;
+const PIECE = 1 << 18;
 
 /** A file's bytes in order: the next piece is read while one is looked at, into memory that is used again. */
 async function* piecesOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
