@@ -1,7 +1,8 @@
+import { readAsciiHeader } from './asciiheader.js';
 import { Base64Decoder, base64Length, decodeWhole, isPad } from './base64.js';
 import { viewOf } from '../format/struct.js';
 import type { Input } from './input.js';
-import type { DumpBatch, DumpHeader, DumpReader, LargeRecord } from './record.js';
+import type { DumpBatch, DumpReader, LargeRecord } from './record.js';
 import { Arena, HELD_VALUE, MAX_SIZE, PIECE } from './record.js';
 
 const HASH = 0x23;
@@ -21,53 +22,8 @@ const text = new TextDecoder();
  * and each value `#:len=N` and lines of base64.
  */
 export async function readAsciiDump(input: Input): Promise<DumpReader> {
-  const header = await readHeader(input);
+  const header = await readAsciiHeader(input);
   return { header, batches: new AsciiRecords(input).batches() };
-}
-
-async function readHeader(input: Input): Promise<DumpHeader> {
-  const fields = new Map<string, string>();
-  for (;;) {
-    if (!(await input.need(1)) || input.bytes[input.pos] !== HASH) {
-      input.fail('a line that begins with "#", and "# End of header" before the data', input.whatIsHere());
-    }
-    const line = text.decode(await input.takeLine(LONGEST_LINE));
-    if (/^#\s*End of header\s*$/.test(line)) break;
-    if (line.startsWith('#:len=')) input.failLine(1, '"# End of header" before the data', '"#:len"');
-    if (!line.startsWith('#:')) continue;
-    // A file's name may hold anything, also commas.
-    if (line.startsWith('#:file=')) fields.set('file', line.slice('#:file='.length));
-    else for (const part of line.slice(2).split(',')) addField(fields, part);
-  }
-  const version = fields.get('version');
-  if (version !== undefined && !/^[1-9]\d*(\.\d+)*$/.test(version)) {
-    input.failLine(1, 'a version such as 1.1', `"${version.slice(0, 20)}"`);
-  }
-  const variant = fields.get('format');
-  if (variant !== undefined && variant !== 'standard' && variant !== 'numsync') {
-    input.failLine(1, '#:format=standard or numsync', `"${variant.slice(0, 20)}"`);
-  }
-  return {
-    kind: 'ascii',
-    file: fields.get('file'),
-    uid: numberOf(fields.get('uid'), 10),
-    user: fields.get('user'),
-    gid: numberOf(fields.get('gid'), 10),
-    group: fields.get('group'),
-    mode: numberOf(fields.get('mode'), 8),
-    variant,
-  };
-}
-
-function addField(fields: Map<string, string>, part: string): void {
-  const equals = part.indexOf('=');
-  if (equals > 0) fields.set(part.slice(0, equals).trim(), part.slice(equals + 1).trim());
-}
-
-/** A number that was written badly says nothing: the data do not depend on it. */
-function numberOf(written: string | undefined, radix: 8 | 10): number | undefined {
-  const digits = radix === 8 ? /^[0-7]{1,5}$/ : /^\d{1,10}$/;
-  return written !== undefined && digits.test(written) ? Number.parseInt(written, radix) : undefined;
 }
 
 class AsciiRecords {

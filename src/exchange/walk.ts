@@ -11,7 +11,7 @@ import type { SalvagedBatch } from '../salvage/salvage.js';
 import { provenanceOf } from '../salvage/salvage.js';
 import type { Source } from '../source/source.js';
 import type { BucketPlace, WalkedBatch } from './batch.js';
-import { BatchReader } from './batch.js';
+import { BatchReader } from './batchreader.js';
 
 /** What a walk could not give. */
 export interface WalkLoss {
