@@ -1,13 +1,11 @@
 #!/usr/bin/env node
-import { main } from '../dist/cli/main.js';
-
 // A reader that went away is dealt with where the write fails; the streams' own events must not end the process.
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
 // No `await` here: the bundle is CommonJS, which has none outside of functions. Until the program has ended by itself
 // it has failed.
 process.exitCode = 2;
-main(process.argv.slice(2)).then(
+run(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;
   },
@@ -19,3 +17,14 @@ main(process.argv.slice(2)).then(
     process.exitCode = 2;
   },
 );
+
+/** The version alone needs nothing of the program. */
+async function run(args) {
+  if (args.length === 1 && args[0] === '--version') {
+    const { packageVersion } = await import('../dist/cli/version.js');
+    process.stdout.write(`${await packageVersion()}\n`);
+    return 0;
+  }
+  const { main } = await import('../dist/cli/main.js');
+  return main(args);
+}

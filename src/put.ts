@@ -4,6 +4,9 @@ import { dress } from './replace/dress.js';
 import { RefusedError } from './replace/errors.js';
 import { FreshFile } from './replace/fresh.js';
 import { placeFile, replaceFile } from './replace/replace.js';
+import { abortable } from './source/abortable.js';
+import { fileSource } from './source/file.js';
+import type { Source } from './source/source.js';
 import { holdFile, requireUnchanged } from './replace/target.js';
 
 export interface PutOptions {
@@ -61,6 +64,11 @@ export async function putFile(
   } finally {
     await held.release();
   }
+}
+
+/** A fresh file to be read back: as a file is that is only read, whose small reads are quick. */
+export async function readBack({ handle }: FreshFile, signal: AbortSignal): Promise<Source> {
+  return abortable(await fileSource(handle), signal);
 }
 
 async function putNew(

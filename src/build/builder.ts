@@ -1,7 +1,9 @@
+import type { Element } from '../format/bucket.js';
 import { bucketElementCount, BucketView, KEY_START } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import { directorySizeFor, MAX_DIRECTORY_BITS, slotOf } from '../format/directory.js';
-import { FREE_HASH, HASH_BITS } from '../format/hash.js';
+import type { HashChar } from '../format/hash.js';
+import { digestOn, FREE_HASH, HASH_BITS, keyDigest, KeyScan } from '../format/hash.js';
 import { offsetSize } from '../format/layout.js';
 import { readChunks } from '../source/source.js';
 import { Frame } from './frame.js';
@@ -39,11 +41,12 @@ export interface BuildResult {
   readonly size: number;
 }
 
-/** A second hash of keys (FNV-1a without its start), of another kind than libgdbm's. */
-function digestOf(bytes: Uint8Array, before: number): number {
-  let digest = before;
-  for (let i = 0; i < bytes.length; i++) digest = Math.imul(digest ^ bytes[i] ^ 0x5bd1e995, 0x01000193);
-  return digest;
+/** Records in one piece of memory, each directly behind the one before it. */
+export interface BuildBatch {
+  readonly bytes: Uint8Array;
+  /** Bytes of each key, and of each value. */
+  readonly keySizes: Int32Array;
+  readonly dataSizes: Int32Array;
 }
 
 /**
@@ -58,6 +61,17 @@ export class DatabaseBuilder {
   readonly #index = new RecordIndex();
   readonly #elements: number;
   #kept: Uint32Array = new Uint32Array(0);
+  readonly #key = new KeyScan();
+  /** A bucket in the making, and an element: both are used again for the next. */
+  readonly #room: Uint8Array;
+  readonly #view: BucketView;
+  readonly #element: Element = {
+    hash: 0,
+    key_start: new Uint8Array(KEY_START),
+    data_pointer: 0,
+    key_size: 0,
+    data_size: 0,
+  };
 
   constructor(sink: Sink, spec: BuildSpec) {
     this.#spec = spec;
@@ -65,6 +79,8 @@ export class DatabaseBuilder {
     this.#frame = new Frame(sink, spec);
     this.#out = this.#frame.out;
     this.#elements = bucketElementCount(spec.format.layout, spec.bucketSize);
+    this.#room = new Uint8Array(spec.bucketSize);
+    this.#view = new BucketView(this.#room, spec.format, this.#elements);
   }
 
   /** Which records are in the database, as numbers in the order in which they were added; after `finish`. */
@@ -78,10 +94,10 @@ export class DatabaseBuilder {
     this.#frame.requireOffset(offset + keySize + dataSize);
     const keyStart = new Uint8Array(Math.min(KEY_START, keySize));
     let done = 0;
-    let digest = 0;
+    let digest = keyDigest(keySize);
     const append = async (piece: Uint8Array) => {
       if (done < keyStart.length) keyStart.set(piece.subarray(0, keyStart.length - done), done);
-      if (done < keySize) digest = digestOf(piece.subarray(0, keySize - done), digest);
+      if (done < keySize) digest = digestOn(digest, piece, Math.min(piece.length, keySize - done));
       done += piece.length;
       await this.#out.append(piece);
     };
@@ -90,7 +106,36 @@ export class DatabaseBuilder {
     if (done !== keySize + dataSize) {
       throw new BuildError(`expected a record of ${keySize} + ${dataSize} bytes, found ${done}`);
     }
-    this.#index.add(hash, offset, keySize, dataSize, keyStart, digest);
+    this.#index.add(hash, offset, keySize, dataSize, keyStart, 0, digest);
+  }
+
+  /**
+   * Appends the bytes of many records at once, as {@link add} does of one.
+   *
+   * @param from the first of them in the batch, and `to` the one behind the last
+   * @param start where in `bytes` the first begins
+   * @returns where in `bytes` the last ends
+   */
+  async addRun(
+    { bytes, keySizes, dataSizes }: BuildBatch,
+    from: number,
+    to: number,
+    start: number,
+    hashChar: HashChar,
+  ): Promise<number> {
+    const key = this.#key;
+    const base = this.#out.position - start;
+    let at = start;
+    for (let i = from; i < to; i++) {
+      const keySize = keySizes[i];
+      const dataSize = dataSizes[i];
+      key.take(bytes, at, at + keySize, hashChar);
+      this.#index.add(key.hash, base + at, keySize, dataSize, bytes, at, key.digest);
+      at += keySize + dataSize;
+    }
+    this.#frame.requireOffset(base + at);
+    await this.#out.append(bytes.subarray(start, at));
+    return at;
   }
 
   /**
@@ -132,7 +177,8 @@ export class DatabaseBuilder {
     let kept = 0;
     let prefix = -1;
     let together = 0;
-    for (const i of order) {
+    for (let n = 0; n < order.length; n++) {
+      const i = order[n];
       const own = this.#index.hash(i) >>> shift;
       together = own === prefix ? together + 1 : 1;
       prefix = own;
@@ -142,7 +188,8 @@ export class DatabaseBuilder {
   }
 
   #partition(order: Uint32Array): { partitions: Partition[]; directoryBits: number } {
-    const hashes = Int32Array.from(order, (i) => this.#index.hash(i));
+    const hashes = new Int32Array(order.length);
+    for (let n = 0; n < order.length; n++) hashes[n] = this.#index.hash(order[n]);
     const partitions = partitionHashes(hashes, this.#elements, this.#maxBits);
     if (partitions === undefined) throw new BuildError('expected no crowded bucket to be left, found one');
     const deepest = partitions.reduce((bits, partition) => Math.max(bits, partition.bits), 0);
@@ -155,7 +202,8 @@ export class DatabaseBuilder {
     const index = this.#index;
     let kept = 0;
     let group = 0;
-    for (const i of order) {
+    for (let n = 0; n < order.length; n++) {
+      const i = order[n];
       if (kept > 0 && index.hash(order[kept - 1]) !== index.hash(i)) group = kept;
       let duplicate = false;
       for (let k = group; k < kept && !duplicate; k++) {
@@ -179,20 +227,23 @@ export class DatabaseBuilder {
 
   #bucket({ bits, from, to }: Partition, order: Uint32Array): Uint8Array {
     const index = this.#index;
-    const bytes = new Uint8Array(this.#spec.bucketSize);
-    const bucket = new BucketView(bytes, this.#spec.format, this.#elements);
+    const bytes = this.#room;
+    const bucket = this.#view;
+    bytes.fill(0);
     for (let at = 0; at < this.#elements; at++) bucket.setHash(at, FREE_HASH);
     bucket.setHead(bits, to - from);
-    for (const i of order.subarray(from, to)) {
-      let at = index.hash(i) % this.#elements;
-      while (bucket.hash(at) !== FREE_HASH) at = (at + 1) % this.#elements;
-      bucket.setElement(at, {
-        hash: index.hash(i),
-        key_start: index.keyStart(i),
-        data_pointer: index.offset(i),
-        key_size: index.keySize(i),
-        data_size: index.dataSize(i),
-      });
+    for (let n = from; n < to; n++) {
+      const i = order[n];
+      const hash = index.hash(i);
+      let at = hash % this.#elements;
+      while (bucket.hash(at) !== FREE_HASH) at = at + 1 === this.#elements ? 0 : at + 1;
+      const element = this.#element;
+      element.hash = hash;
+      index.copyKeyStart(i, element.key_start);
+      element.data_pointer = index.offset(i);
+      element.key_size = index.keySize(i);
+      element.data_size = index.dataSize(i);
+      bucket.setElement(at, element);
     }
     return bytes;
   }

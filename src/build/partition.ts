@@ -31,14 +31,17 @@ export function partitionHashes(
   let from = 0;
   while (first < HASH_RANGE) {
     let bits = first === 0 ? 0 : HASH_BITS - trailingZeros(first);
-    const end = () => first + 2 ** (HASH_BITS - bits);
+    let end = first + 2 ** (HASH_BITS - bits);
     // Too many if the record past the bucket's last element is still in the range.
-    while (from + capacity < hashes.length && hashes[from + capacity] < end()) bits++;
+    while (from + capacity < hashes.length && hashes[from + capacity] < end) {
+      bits++;
+      end = first + 2 ** (HASH_BITS - bits);
+    }
     if (bits > maxBits) return undefined;
     let to = from;
-    while (to < hashes.length && hashes[to] < end()) to++;
+    while (to < hashes.length && hashes[to] < end) to++;
     partitions.push({ first, bits, from, to });
-    first = end();
+    first = end;
     from = to;
   }
   return partitions;

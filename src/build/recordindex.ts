@@ -1,21 +1,38 @@
+import { KEY_START } from '../format/bucket.js';
+import { HASH_BITS } from '../format/hash.js';
+
+/** Records of a chunk, and words of a record. */
+const CHUNK_BITS = 14;
+const IN_CHUNK = (1 << CHUNK_BITS) - 1;
+const WORDS = 7;
+/* The words of a record: its hash, sizes, file offset in two, the key's first bytes and a second hash of the key. */
+const HASH = 0;
+const KEY_SIZE = 1;
+const DATA_SIZE = 2;
+const OFFSET_LOW = 3;
+const OFFSET_HIGH = 4;
+const START = 5;
+const DIGEST = 6;
+
+/** Bits of a hash that a sort takes together, and what divides records into bins before it. */
+const REST_BITS = 20;
+const REST = (1 << REST_BITS) - 1;
+const BINS = 1 << (HASH_BITS - REST_BITS);
+
 /**
- * What a builder remembers of each record until the buckets are written: 28 bytes in typed arrays, no object.
+ * What a builder remembers of each record until the buckets are written: 28 bytes, no object. They are in chunks, as one
+ * piece of memory would have to be made anew, and be there twice for a while, each time it is full.
  */
 export class RecordIndex {
   #count = 0;
-  #hashes = new Int32Array(1024);
-  #keySizes = new Int32Array(1024);
-  #dataSizes = new Int32Array(1024);
-  #offsets = new Float64Array(1024);
-  #keyStarts = new Uint8Array(4096);
-  #digests = new Int32Array(1024);
+  readonly #chunks: Int32Array[] = [];
 
   get count(): number {
     return this.#count;
   }
 
   /**
-   * @param keyStart the key's first bytes, at most 4
+   * @param bytes hold the key's first bytes at `at`
    * @param digest a second hash of the key, to tell most keys of one hash apart without reading them
    */
   add(
@@ -23,73 +40,75 @@ export class RecordIndex {
     offset: number,
     keySize: number,
     dataSize: number,
-    keyStart: Uint8Array,
+    bytes: Uint8Array,
+    at: number,
     digest: number,
   ): void {
-    const i = this.#count;
-    if (i === this.#hashes.length) this.#grow();
-    this.#hashes[i] = hash;
-    this.#offsets[i] = offset;
-    this.#keySizes[i] = keySize;
-    this.#dataSizes[i] = dataSize;
-    this.#keyStarts.set(keyStart, i * 4);
-    this.#digests[i] = digest;
-    this.#count++;
+    const i = this.#count++;
+    if ((i & IN_CHUNK) === 0) this.#chunks.push(new Int32Array(WORDS << CHUNK_BITS));
+    const chunk = this.#chunks[i >>> CHUNK_BITS];
+    const base = (i & IN_CHUNK) * WORDS;
+    let start = 0;
+    for (let n = 0; n < KEY_START && n < keySize; n++) start |= bytes[at + n] << (8 * n);
+    chunk[base + HASH] = hash;
+    chunk[base + KEY_SIZE] = keySize;
+    chunk[base + DATA_SIZE] = dataSize;
+    chunk[base + OFFSET_LOW] = offset | 0;
+    chunk[base + OFFSET_HIGH] = offset / 2 ** 32;
+    chunk[base + START] = start;
+    chunk[base + DIGEST] = digest;
   }
 
   hash(i: number): number {
-    return this.#hashes[i];
+    return this.#word(i, HASH);
   }
 
   /** File offset of the record in the fresh file. */
   offset(i: number): number {
-    return this.#offsets[i];
+    return this.#word(i, OFFSET_HIGH) * 2 ** 32 + (this.#word(i, OFFSET_LOW) >>> 0);
   }
 
   keySize(i: number): number {
-    return this.#keySizes[i];
+    return this.#word(i, KEY_SIZE);
   }
 
   dataSize(i: number): number {
-    return this.#dataSizes[i];
+    return this.#word(i, DATA_SIZE);
   }
 
   /** Whether two keys may be the same. */
   maySameKey(a: number, b: number): boolean {
-    return this.#digests[a] === this.#digests[b] && this.#keySizes[a] === this.#keySizes[b];
+    return this.#word(a, DIGEST) === this.#word(b, DIGEST) && this.keySize(a) === this.keySize(b);
   }
 
-  /** Four bytes, zero past the key's end. */
-  keyStart(i: number): Uint8Array {
-    return this.#keyStarts.subarray(i * 4, i * 4 + 4);
+  /** Puts the key's first four bytes into `into`, zero past the key's end. */
+  copyKeyStart(i: number, into: Uint8Array): void {
+    const start = this.#word(i, START);
+    for (let n = 0; n < KEY_START; n++) into[n] = start >>> (8 * n);
+  }
+
+  #word(i: number, word: number): number {
+    return this.#chunks[i >>> CHUNK_BITS][(i & IN_CHUNK) * WORDS + word];
   }
 
   /** Record numbers in order of their hashes; of equal hashes the earlier record first. */
   orderByHash(): Uint32Array {
-    // A radix sort in three passes of 11 bits: stable, and linear in the number of records.
-    let order = Uint32Array.from({ length: this.#count }, (_, i) => i);
-    let target = new Uint32Array(this.#count);
-    for (const shift of [0, 11, 22]) {
-      const starts = new Uint32Array(2049);
-      for (let i = 0; i < this.#count; i++) starts[((this.#hashes[i] >>> shift) & 2047) + 1]++;
-      for (let d = 0; d < 2048; d++) starts[d + 1] += starts[d];
-      for (const i of order) target[starts[(this.#hashes[i] >>> shift) & 2047]++] = i;
-      [order, target] = [target, order];
+    // First into bins by the hash's upper bits; then each bin is sorted, of each record the rest of the hash and its
+    // number as one number of 52 bits, for which the engine has a sort of its own.
+    const count = this.#count;
+    const ends = new Uint32Array(BINS + 1);
+    for (let i = 0; i < count; i++) ends[(this.hash(i) >>> REST_BITS) + 1]++;
+    for (let bin = 0; bin < BINS; bin++) ends[bin + 1] += ends[bin];
+    const packed = new Float64Array(count);
+    for (let i = 0; i < count; i++) {
+      const hash = this.hash(i);
+      packed[ends[hash >>> REST_BITS]++] = (hash & REST) * 2 ** 32 + i;
+    }
+    const order = new Uint32Array(count);
+    for (let bin = 0, from = 0; bin < BINS; from = ends[bin++]) {
+      if (ends[bin] - from > 1) packed.subarray(from, ends[bin]).sort();
+      for (let n = from; n < ends[bin]; n++) order[n] = packed[n] % 2 ** 32;
     }
     return order;
-  }
-
-  #grow(): void {
-    const capacity = this.#count * 2;
-    const grown = <T extends Int32Array | Float64Array | Uint8Array>(bigger: T, old: T): T => {
-      bigger.set(old);
-      return bigger;
-    };
-    this.#hashes = grown(new Int32Array(capacity), this.#hashes);
-    this.#keySizes = grown(new Int32Array(capacity), this.#keySizes);
-    this.#dataSizes = grown(new Int32Array(capacity), this.#dataSizes);
-    this.#offsets = grown(new Float64Array(capacity), this.#offsets);
-    this.#digests = grown(new Int32Array(capacity), this.#digests);
-    this.#keyStarts = grown(new Uint8Array(capacity * 4), this.#keyStarts);
   }
 }

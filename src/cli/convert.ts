@@ -4,10 +4,10 @@ import { openProved, openSearched, search } from '../examine.js';
 import { copyInto, requireSound, whyTooLarge } from '../exchange/load.js';
 import type { WantedFormat } from '../exchange/wanted.js';
 import { targetFor } from '../exchange/target.js';
-import { walkRecords } from '../exchange/walk.js';
+import { walkable, walkRecords } from '../exchange/walk.js';
 import { describeFormat } from '../format/format.js';
 import type { PutOptions } from '../put.js';
-import { putFile } from '../put.js';
+import { putFile, readBack } from '../put.js';
 import { RefusedError } from '../replace/errors.js';
 import { safeSentence } from '../report/escape.js';
 import { EXIT } from './exit.js';
@@ -49,9 +49,9 @@ export async function convertCommand(args: ConvertArguments): Promise<number> {
       if (tooLarge !== undefined) throw new RefusedError('io', `${file}: ${tooLarge}; nothing was written.`);
       const before = await stat(file);
       const { backup, notes } = await putFile(output, { ...args, signal }, async (fresh) => {
-        const built = await copyInto(db, walkRecords(searched), fresh, target);
+        const built = await copyInto(walkRecords(walkable(searched)), fresh, target);
         await fresh.sync();
-        await requireSound(fresh, built);
+        await requireSound(await readBack(fresh, signal), built);
         const after = await stat(file);
         if (
           built.records !== checked.records.count ||

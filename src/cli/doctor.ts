@@ -2,7 +2,7 @@ import type { CheckResult, FileFormat } from '../check/check.js';
 import { check } from '../examine.js';
 import { checkReport, reportDocument, unreadableReport } from '../report/json.js';
 import { safeSentence } from '../report/escape.js';
-import { number } from '../report/text.js';
+import { number } from '../report/number.js';
 import { volumeJson, volumeReport } from '../report/volume.js';
 import type { VolumeDiagnosis } from '../volume/diagnose.js';
 import { diagnoseVolume } from '../volume/diagnose.js';

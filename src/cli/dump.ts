@@ -35,17 +35,17 @@ export async function dumpCommand(args: DumpArguments): Promise<ExitCode> {
   const { file, output } = args;
   const source = await openDatabaseFile(file);
   try {
-    const searched = await openForWalk(source);
-    if (searched === undefined) return await source.refuse();
-    const { variant } = searched.db.format;
+    const database = await openForWalk(source);
+    if (database === undefined) return await source.refuse();
+    const { variant } = database.db.format;
     const writer = await writerFor(args, variant === 'numsync' ? 'numsync' : 'standard');
     const wanted = args.keys === undefined ? undefined : globOf(args.keys);
     if (output === undefined || output === '-')
-      return ended(file, await dump(searched, writer, print, wanted));
+      return ended(file, await dump(database, writer, print, wanted));
     const fresh = await FreshFile.createBeside(output);
     try {
       const write = (bytes: Uint8Array) => fresh.write(fresh.size, bytes);
-      const dumped = await dump(searched, writer, write, wanted);
+      const dumped = await dump(database, writer, write, wanted);
       // As open or closed as a shell's > would make it.
       await fresh.handle.chmod(0o666 & ~process.umask());
       await fresh.sync();

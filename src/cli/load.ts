@@ -1,4 +1,5 @@
-import { createReadStream } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { load, requireSound } from '../exchange/load.js';
 import { MACHINES, thisMachine } from '../exchange/machines.js';
@@ -7,7 +8,7 @@ import type { DumpHeader } from '../exchange/record.js';
 import type { WantedFormat } from '../exchange/wanted.js';
 import { targetFor } from '../exchange/target.js';
 import type { Dress, PutOptions } from '../put.js';
-import { putFile } from '../put.js';
+import { putFile, readBack } from '../put.js';
 import { RefusedError, refusal } from '../replace/errors.js';
 import { EXIT } from './exit.js';
 import { idOf } from './owner.js';
@@ -31,9 +32,12 @@ export interface LoadArguments extends Omit<PutOptions, 'signal'>, WantedFormat 
 export async function loadCommand(args: LoadArguments): Promise<number> {
   const { dump, output, meta, duplicates } = args;
   return making(dump, async (signal) => {
-    const input = dump === '-' ? process.stdin : createReadStream(dump, { highWaterMark: 1 << 20 });
+    let handle: FileHandle | undefined;
     try {
-      const reader = await readDump(input as AsyncIterable<Uint8Array>);
+      handle = dump === '-' ? undefined : await open(dump);
+      const reader = await readDump(
+        handle === undefined ? (process.stdin as AsyncIterable<Uint8Array>) : piecesOf(handle),
+      );
       const path = output ?? namedIn(reader.header, dump);
       const machine = args.machine ?? thisMachine(process.arch);
       const { byteOrder, layout, hashChar } = MACHINES[machine];
@@ -43,7 +47,7 @@ export async function loadCommand(args: LoadArguments): Promise<number> {
       const { backup, notes } = await putFile(path, { ...args, signal }, async (fresh) => {
         const built = await load(reader, fresh, target, duplicates);
         await fresh.sync();
-        await requireSound(fresh, built);
+        await requireSound(await readBack(fresh, signal), built);
         records = built.records;
         return dressOf(meta ? reader.header : undefined, args.mode);
       });
@@ -54,9 +58,32 @@ export async function loadCommand(args: LoadArguments): Promise<number> {
     } catch (error) {
       throw error instanceof Error && 'syscall' in error ? refusal(error, dump, 'read it') : error;
     } finally {
-      input.destroy();
+      await handle?.close();
+      if (handle === undefined) process.stdin.destroy();
     }
   });
+}
+
+/** Bytes of a piece of a dump. */
+const PIECE = 1 << 18;
+
+/** A file's bytes in order: the next piece is read while one is looked at, into memory that is used again. */
+async function* piecesOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
+  // Who looks at a piece may still hold the last one, and the one after it is being read.
+  const buffers = [0, 1, 2].map(() => new Uint8Array(PIECE));
+  const read = (turn: number) => {
+    const reading = handle.read(buffers[turn % 3], 0, PIECE, null);
+    // Where the dump is refused before, nobody waits for this one.
+    reading.catch(() => {});
+    return reading;
+  };
+  let ahead = read(0);
+  for (let turn = 0; ; turn++) {
+    const { bytesRead } = await ahead;
+    if (bytesRead === 0) return;
+    ahead = read(turn + 1);
+    yield buffers[turn % 3].subarray(0, bytesRead);
+  }
 }
 
 /** Never a path out of a dump: it is another's to write, and could name anything. */

@@ -1,11 +1,16 @@
-import { Base64Decoder, isPad } from './base64.js';
+import { readAsciiHeader } from './asciiheader.js';
+import { Base64Decoder, base64Length, decodeWhole, isPad } from './base64.js';
+import { viewOf } from '../format/struct.js';
 import type { Input } from './input.js';
-import type { DumpHeader, DumpReader, DumpRecord } from './record.js';
-import { Arena, BATCH_RECORDS, HELD_VALUE, MAX_SIZE, PIECE } from './record.js';
+import type { DumpBatch, DumpReader, LargeRecord } from './record.js';
+import { Arena, HELD_VALUE, MAX_SIZE, PIECE } from './record.js';
 
 const HASH = 0x23;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
+/** Bytes of a line of base64, and its characters. */
+const LINE = 57;
+const LINE_LENGTH = base64Length(LINE);
 /** Comments and fields are short. */
 const LONGEST_LINE = 64 * 1024;
 /** Room is made for so many bytes of a key at a time: a length alone must not take memory. */
@@ -17,53 +22,8 @@ const text = new TextDecoder();
  * and each value `#:len=N` and lines of base64.
  */
 export async function readAsciiDump(input: Input): Promise<DumpReader> {
-  const header = await readHeader(input);
+  const header = await readAsciiHeader(input);
   return { header, batches: new AsciiRecords(input).batches() };
-}
-
-async function readHeader(input: Input): Promise<DumpHeader> {
-  const fields = new Map<string, string>();
-  for (;;) {
-    if (!(await input.need(1)) || input.bytes[input.pos] !== HASH) {
-      input.fail('a line that begins with "#", and "# End of header" before the data', input.whatIsHere());
-    }
-    const line = text.decode(await input.takeLine(LONGEST_LINE));
-    if (/^#\s*End of header\s*$/.test(line)) break;
-    if (line.startsWith('#:len=')) input.failLine(1, '"# End of header" before the data', '"#:len"');
-    if (!line.startsWith('#:')) continue;
-    // A file's name may hold anything, also commas.
-    if (line.startsWith('#:file=')) fields.set('file', line.slice('#:file='.length));
-    else for (const part of line.slice(2).split(',')) addField(fields, part);
-  }
-  const version = fields.get('version');
-  if (version !== undefined && !/^[1-9]\d*(\.\d+)*$/.test(version)) {
-    input.failLine(1, 'a version such as 1.1', `"${version.slice(0, 20)}"`);
-  }
-  const variant = fields.get('format');
-  if (variant !== undefined && variant !== 'standard' && variant !== 'numsync') {
-    input.failLine(1, '#:format=standard or numsync', `"${variant.slice(0, 20)}"`);
-  }
-  return {
-    kind: 'ascii',
-    file: fields.get('file'),
-    uid: numberOf(fields.get('uid'), 10),
-    user: fields.get('user'),
-    gid: numberOf(fields.get('gid'), 10),
-    group: fields.get('group'),
-    mode: numberOf(fields.get('mode'), 8),
-    variant,
-  };
-}
-
-function addField(fields: Map<string, string>, part: string): void {
-  const equals = part.indexOf('=');
-  if (equals > 0) fields.set(part.slice(0, equals).trim(), part.slice(equals + 1).trim());
-}
-
-/** A number that was written badly says nothing: the data do not depend on it. */
-function numberOf(written: string | undefined, radix: 8 | 10): number | undefined {
-  const digits = radix === 8 ? /^[0-7]{1,5}$/ : /^\d{1,10}$/;
-  return written !== undefined && digits.test(written) ? Number.parseInt(written, radix) : undefined;
 }
 
 class AsciiRecords {
@@ -73,33 +33,107 @@ class AsciiRecords {
 
   constructor(readonly input: Input) {}
 
-  async *batches(): AsyncGenerator<DumpRecord[]> {
+  async *batches(): AsyncGenerator<DumpBatch | LargeRecord> {
     const arena = this.#arena;
-    let batch: DumpRecord[] = [];
     for (;;) {
+      this.#quickRecords();
+      if (arena.isFull) {
+        yield arena;
+        arena.clear();
+      }
+      const from = arena.used;
       const keySize = await this.#length('a key');
       if (keySize === undefined) break;
-      const from = await this.#hold(keySize, arena.used);
+      await this.#hold(keySize);
       const dataSize = (await this.#length('a value')) ?? this.#noValue();
       this.#count++;
       if (dataSize > HELD_VALUE) {
         const key = arena.bytes.slice(from, from + keySize);
-        arena.used = from;
-        if (batch.length > 0) yield batch;
-        batch = [];
-        yield [{ key, dataSize, bytes: this.#large(key, dataSize) }];
+        if (arena.count > 0) yield arena;
         arena.clear();
+        yield { key, dataSize, pieces: this.#large(key, dataSize) };
         continue;
       }
-      const start = await this.#hold(dataSize, from);
-      const bytes = arena.bytes.subarray(start, start + keySize + dataSize);
-      batch.push({ key: bytes.subarray(0, keySize), dataSize, bytes });
-      if (batch.length < BATCH_RECORDS && !arena.isFull) continue;
-      yield batch;
-      batch = [];
-      arena.clear();
+      await this.#hold(dataSize);
+      arena.add(keySize, dataSize);
     }
-    if (batch.length > 0) yield batch;
+    if (arena.count > 0) yield arena;
+  }
+
+  /**
+   * Reads records that are written in the usual way and are there as a whole. At anything else it stops before the
+   * record, which then is read with care, byte by byte, and refused with its place where it is wrong.
+   */
+  #quickRecords(): void {
+    const { input } = this;
+    const arena = this.#arena;
+    this.#from = viewOf(input.bytes);
+    this.#into = viewOf(arena.bytes);
+    // The decoder may write over a byte behind.
+    const room = arena.bytes.length - 1;
+    while (!arena.isFull) {
+      this.#pos = input.pos;
+      this.#lines = 0;
+      const from = arena.used;
+      const keySize = this.#quickLength();
+      if (keySize < 0 || keySize > HELD_VALUE || from + keySize > room) return;
+      if (!this.#quickDatum(keySize, from)) return;
+      const dataSize = this.#quickLength();
+      const end = from + keySize + dataSize;
+      if (dataSize < 0 || dataSize > HELD_VALUE || end > room) return;
+      if (!this.#quickDatum(dataSize, from + keySize)) return;
+      input.takeLines(this.#pos, this.#lines);
+      arena.used = end;
+      arena.add(keySize, dataSize);
+      this.#count++;
+    }
+  }
+  #pos = 0;
+  #lines = 0;
+  #from = viewOf(new Uint8Array(0));
+  #into = viewOf(new Uint8Array(0));
+
+  /** The usual line with a length at `#pos`; −1 where it is anything else. */
+  #quickLength(): number {
+    const { bytes, end } = this.input;
+    const pos = this.#pos;
+    if (bytes[pos] !== HASH || bytes[pos + 1] !== 0x3a || bytes[pos + 2] !== 0x6c) return -1;
+    if (bytes[pos + 3] !== 0x65 || bytes[pos + 4] !== 0x6e || bytes[pos + 5] !== 0x3d) return -1;
+    let size = 0;
+    let i = pos + 6;
+    for (; i < end && i < pos + 16; i++) {
+      const digit = bytes[i] - 0x30;
+      if (digit < 0 || digit > 9) break;
+      size = size * 10 + digit;
+    }
+    if (i === pos + 6 || i >= end || bytes[i] !== NEWLINE || size > MAX_SIZE) return -1;
+    this.#pos = i + 1;
+    this.#lines++;
+    return size;
+  }
+
+  /** Lines of base64 of the usual length at `#pos`; false where they are anything else. */
+  #quickDatum(size: number, at: number): boolean {
+    const { bytes, end } = this.input;
+    const from = this.#from;
+    const into = this.#into;
+    let pos = this.#pos;
+    let left = size;
+    for (; left > LINE; left -= LINE, at += LINE) {
+      if (pos + LINE_LENGTH >= end || bytes[pos + LINE_LENGTH] !== NEWLINE) return false;
+      if (!decodeWhole(from, pos, LINE, into, at)) return false;
+      pos += LINE_LENGTH + 1;
+      this.#lines++;
+    }
+    if (left > 0) {
+      const length = base64Length(left);
+      if (pos + length >= end || bytes[pos + length] !== NEWLINE) return false;
+      if (!decodeWhole(from, pos, left, into, at)) return false;
+      pos += length + 1;
+      this.#lines++;
+    }
+    this.#pos = pos;
+    return true;
   }
 
   #noValue(): never {
@@ -120,8 +154,6 @@ class AsciiRecords {
           'the end of the input: it is cut off',
         );
       }
-      const quick = this.#quickLength();
-      if (quick >= 0 && !counted) return quick;
       if (input.bytes[input.pos] !== HASH) {
         if (input.bytes[input.pos] === NEWLINE || input.bytes[input.pos] === RETURN) {
           // The line of a value of no bytes.
@@ -155,38 +187,17 @@ class AsciiRecords {
     }
   }
 
-  /** The usual line, without a string made of it; −1 where it is anything else. */
-  #quickLength(): number {
-    const { input } = this;
-    const { bytes, pos } = input;
-    if (bytes[pos] !== HASH || bytes[pos + 1] !== 0x3a || bytes[pos + 2] !== 0x6c) return -1;
-    if (bytes[pos + 3] !== 0x65 || bytes[pos + 4] !== 0x6e || bytes[pos + 5] !== 0x3d) return -1;
-    let size = 0;
-    let i = pos + 6;
-    for (; i < input.end && i < pos + 16; i++) {
-      const digit = bytes[i] - 0x30;
-      if (digit < 0 || digit > 9) break;
-      size = size * 10 + digit;
-    }
-    if (i === pos + 6 || i >= input.end || bytes[i] !== NEWLINE || size > MAX_SIZE) return -1;
-    input.pos = i + 1;
-    input.newline();
-    return size;
-  }
-
-  /** Decodes what comes next behind what the arena holds; gives where what was held from `keepFrom` on is now. */
-  async #hold(size: number, keepFrom: number): Promise<number> {
+  /** Decodes what comes next behind what the arena holds. */
+  async #hold(size: number): Promise<void> {
     const arena = this.#arena;
-    let from = keepFrom;
     for (let left = size; left > 0;) {
       const part = Math.min(left, STEP);
-      from = arena.reserve(part, from);
+      arena.reserve(part);
       const got = await this.#decode(arena.bytes, arena.used, arena.used + part);
       arena.used += got;
       left -= got;
     }
     await this.#endOfDatum(size);
-    return from;
   }
 
   async *#large(key: Uint8Array, dataSize: number): AsyncGenerator<Uint8Array> {

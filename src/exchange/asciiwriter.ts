@@ -4,7 +4,11 @@ import type { DumpHeader } from './record.js';
 
 /** Bytes of a line, which takes 76 characters. */
 const LINE = 57;
-const LENGTH = new TextEncoder().encode('#:len=');
+/** `#:le` and `n=` as numbers of 32 and 16 bits in little-endian order. */
+const LENGTH = 0x656c3a23;
+const LENGTH_END = 0x3d6e;
+/** Bytes of the longest line with a length. */
+const LENGTH_LINE = 24;
 
 /** What the head of a dump says besides what the database is. */
 export interface AsciiHead extends Omit<DumpHeader, 'kind'> {
@@ -34,25 +38,38 @@ export function asciiWriter(head: AsciiHead): DumpWriter {
       out.text(`#:format=${variant ?? 'standard'}\n# End of header\n`);
     },
     begin(out, _which, size) {
-      out.copy(LENGTH, 0, LENGTH.length);
-      out.number(size);
-      out.byte(0x0a);
+      lengthLine(out, size);
     },
     piece: base64Lines,
     end() {},
+    record(out, bytes, from, keyEnd, end) {
+      lengthLine(out, keyEnd - from);
+      base64Lines(out, bytes, from, keyEnd);
+      lengthLine(out, end - keyEnd);
+      base64Lines(out, bytes, keyEnd, end);
+    },
     tail(out, count) {
       out.text(`#:count=${count}\n# End of data\n`);
     },
   };
 }
 
+function lengthLine(out: OutputBuffer, size: number): void {
+  out.reserve(LENGTH_LINE);
+  out.view.setInt32(out.used, LENGTH, true);
+  out.view.setInt16(out.used + 4, LENGTH_END, true);
+  out.used += 6;
+  out.number(size);
+  out.bytes[out.used++] = 0x0a;
+}
+
 function base64Lines(out: OutputBuffer, bytes: Uint8Array, from: number, to: number): void {
   out.reserve(Math.ceil((to - from) / LINE) * 77);
-  const into = out.bytes;
+  const into = out.view;
   let at = out.used;
   for (let i = from; i < to; i += LINE) {
     at = encodeBase64(bytes, i, Math.min(i + LINE, to), into, at);
-    into[at++] = 0x0a;
+    into.setUint8(at++, 0x0a);
   }
   out.used = at;
 }

@@ -1,15 +1,18 @@
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const PAD = 0x3d;
 
-/** The two characters of each 12 bits. */
-const FIRST = new Uint8Array(4096);
-const SECOND = new Uint8Array(4096);
-/** The six bits of a character; {@link NO_DIGIT} for any other. */
-const DIGIT = new Uint8Array(256).fill(0xff);
+/** The two characters of each 12 bits, the first in the lower byte. */
+const PAIR = new Uint16Array(4096);
+/** What stands for no digit, and the bit that tells it. */
+const NONE = 0xff;
 const NO_DIGIT = 0x80;
+/** The six bits of a character. */
+const DIGIT = new Uint8Array(256).fill(NONE);
+/** The 12 bits of two characters, the first in the lower byte; negative where one is no digit. */
+const BITS = new Int16Array(1 << 16).fill(-1);
 for (let i = 0; i < 4096; i++) {
-  FIRST[i] = ALPHABET.charCodeAt(i >> 6);
-  SECOND[i] = ALPHABET.charCodeAt(i & 63);
+  PAIR[i] = ALPHABET.charCodeAt(i >> 6) | (ALPHABET.charCodeAt(i & 63) << 8);
+  BITS[PAIR[i]] = i;
 }
 for (let i = 0; i < 64; i++) DIGIT[ALPHABET.charCodeAt(i)] = i;
 
@@ -22,13 +25,14 @@ export function base64Length(bytes: number): number {
  * Writes bytes as base64, padded. By hand, because it goes from one buffer into another at any place, for which no
  * string and no object has to be made: a dump has millions of short pieces.
  *
+ * @param into has room for it
  * @returns where the next byte of `into` goes
  */
 export function encodeBase64(
   bytes: Uint8Array,
   from: number,
   to: number,
-  into: Uint8Array,
+  into: DataView,
   at: number,
 ): number {
   const whole = to - ((to - from) % 3);
@@ -36,20 +40,50 @@ export function encodeBase64(
   for (; i < whole; i += 3) {
     const high = (bytes[i] << 4) | (bytes[i + 1] >> 4);
     const low = ((bytes[i + 1] & 15) << 8) | bytes[i + 2];
-    into[at] = FIRST[high];
-    into[at + 1] = SECOND[high];
-    into[at + 2] = FIRST[low];
-    into[at + 3] = SECOND[low];
+    into.setInt32(at, PAIR[high] | (PAIR[low] << 16), true);
     at += 4;
   }
   if (i === to) return at;
   const two = to - i === 2;
-  const high = (bytes[i] << 4) | (two ? bytes[i + 1] >> 4 : 0);
-  into[at] = FIRST[high];
-  into[at + 1] = SECOND[high];
-  into[at + 2] = two ? FIRST[(bytes[i + 1] & 15) << 8] : PAD;
-  into[at + 3] = PAD;
+  const high = PAIR[(bytes[i] << 4) | (two ? bytes[i + 1] >> 4 : 0)];
+  const low = two ? (PAIR[(bytes[i + 1] & 15) << 8] & 0xff) | (PAD << 8) : PAD | (PAD << 8);
+  into.setInt32(at, high | (low << 16), true);
   return at + 4;
+}
+
+/**
+ * Decodes base64 that is there as a whole, padded.
+ *
+ * @param size bytes that it stands for, {@link base64Length} characters
+ * @param into has room for one byte more than it stands for, which is good for nothing then
+ * @returns false where it is not so; what was written then is good for nothing
+ */
+export function decodeWhole(
+  from: DataView,
+  start: number,
+  size: number,
+  into: DataView,
+  at: number,
+): boolean {
+  let wrong = 0;
+  let i = start;
+  const rest = size % 3;
+  for (const end = at + size - rest; at < end; at += 3, i += 4) {
+    const four = from.getInt32(i, true);
+    const high = BITS[four & 0xffff];
+    const low = BITS[four >>> 16];
+    wrong |= high | low;
+    // One store for the three bytes and one that the next ones go over.
+    into.setInt32(at, (high << 20) | (low << 8));
+  }
+  if (rest === 0) return wrong >= 0;
+  const high = BITS[from.getUint16(i, true)];
+  into.setUint8(at, high >> 4);
+  const pad = from.getUint8(i + 3) === PAD;
+  if (rest === 1) return (wrong | high) >= 0 && pad && from.getUint8(i + 2) === PAD;
+  const third = DIGIT[from.getUint8(i + 2)];
+  into.setUint8(at + 1, (high << 4) | (third >> 2));
+  return (wrong | high) >= 0 && pad && third !== NONE;
 }
 
 /** Base64 that comes in pieces. What is no digit stops it: who reads knows what may stand there. */
@@ -89,7 +123,7 @@ export class Base64Decoder {
       }
       if (i >= end || at >= limit) break;
       const digit = DIGIT[from[i]];
-      if (digit === 0xff) break;
+      if (digit === NONE) break;
       i++;
       this.#bits = ((this.#bits << 6) | digit) & 0xffff;
       if (this.#digits > 0) into[at++] = (this.#bits >> (6 - 2 * this.#digits)) & 0xff;

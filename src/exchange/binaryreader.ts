@@ -1,6 +1,6 @@
 import type { Input } from './input.js';
-import type { DumpReader, DumpRecord } from './record.js';
-import { Arena, BATCH_RECORDS, HELD_VALUE, MAX_SIZE, PIECE } from './record.js';
+import type { DumpBatch, DumpReader, LargeRecord } from './record.js';
+import { Arena, HELD_VALUE, MAX_SIZE, PIECE } from './record.js';
 
 /**
  * How a length is written: always an `unsigned long` of the writing machine that holds the length as 32 bits in network
@@ -95,7 +95,7 @@ function agreement(form: LengthForm, bytes: Uint8Array): number {
   return at === bytes.length && data % 2 === 0 ? at + 1 : at;
 }
 
-async function* records(input: Input, form: LengthForm): AsyncGenerator<DumpRecord[]> {
+async function* records(input: Input, form: LengthForm): AsyncGenerator<DumpBatch | LargeRecord> {
   const { size } = SHAPE[form];
   const arena = new Arena();
   const length = async (what: string): Promise<number> => {
@@ -129,16 +129,14 @@ async function* records(input: Input, form: LengthForm): AsyncGenerator<DumpReco
       filled += part;
     }
   };
-  const hold = async (count: number, keepFrom: number): Promise<number> => {
-    let from = keepFrom;
+  const hold = async (count: number): Promise<void> => {
     for (let left = count; left > 0;) {
       const part = Math.min(left, STEP);
-      from = arena.reserve(part, from);
+      arena.reserve(part);
       await copy(arena.bytes, arena.used, arena.used + part);
       arena.used += part;
       left -= part;
     }
-    return from;
   };
   async function* large(key: Uint8Array, dataSize: number): AsyncGenerator<Uint8Array> {
     yield key;
@@ -149,29 +147,25 @@ async function* records(input: Input, form: LengthForm): AsyncGenerator<DumpReco
       yield piece.subarray(0, part);
     }
   }
-  let batch: DumpRecord[] = [];
   while (await input.need(1)) {
+    const from = arena.used;
     const keySize = await length('a key');
-    const from = await hold(keySize, arena.used);
+    await hold(keySize);
     const dataSize = await length('a value');
     if (dataSize > HELD_VALUE) {
       const key = arena.bytes.slice(from, from + keySize);
-      arena.used = from;
-      if (batch.length > 0) yield batch;
-      batch = [];
-      yield [{ key, dataSize, bytes: large(key, dataSize) }];
+      if (arena.count > 0) yield arena;
       arena.clear();
+      yield { key, dataSize, pieces: large(key, dataSize) };
       continue;
     }
-    const start = await hold(dataSize, from);
-    const bytes = arena.bytes.subarray(start, start + keySize + dataSize);
-    batch.push({ key: bytes.subarray(0, keySize), dataSize, bytes });
-    if (batch.length < BATCH_RECORDS && !arena.isFull) continue;
-    yield batch;
-    batch = [];
+    await hold(dataSize);
+    arena.add(keySize, dataSize);
+    if (!arena.isFull) continue;
+    yield arena;
     arena.clear();
   }
-  if (batch.length > 0) yield batch;
+  if (arena.count > 0) yield arena;
 }
 
 function hex(bytes: Uint8Array, at: number, count: number): string {

@@ -1,68 +1,119 @@
+import { BucketPass } from '../check/sound/bucketpass.js';
+import { directoryRuns } from '../check/sound/directoryruns.js';
 import { openDatabase } from '../database/database.js';
-import { search } from '../examine.js';
 import type { Source } from '../source/source.js';
-import { readChunks } from '../source/source.js';
-import { walkRecords } from './walk.js';
+import { passChunks } from '../source/source.js';
+
+/** What records were, to be told again from a file that has them directly behind each other. */
+export interface Contents {
+  /** Bytes of all keys and values. */
+  readonly bytes: number;
+  readonly fingerprint: string;
+}
 
 /**
- * A fingerprint of records in any order: of each record two hashes of 32 bits, of its sizes and bytes, and their sums.
- * It tells whether what was written is what came, not whether somebody meant to deceive.
+ * A fingerprint of records that are stored directly behind each other: of all their bytes in order, and of where each
+ * begins and its sizes, in any order. Four hashes of 32 bits, of two kinds. It tells whether what was written is what
+ * came, not whether somebody meant to deceive.
  */
 export class ContentsDigest {
+  readonly #stream = new StreamDigest();
   #records = 0;
-  #first = 0;
-  #second = 0;
+  #places = 0;
+  #sizes = 0;
+  #next = 0;
 
-  /** Begins a record; what `update` gets next is its key and value, in pieces. */
-  start(keySize: number, dataSize: number): RecordDigest {
-    return new RecordDigest(keySize, dataSize);
+  /** Takes the next record's sizes. */
+  takeSizes(keySize: number, dataSize: number): void {
+    this.takePlace(this.#next, keySize, dataSize);
+    this.#next += keySize + dataSize;
   }
 
-  add({ first, second }: RecordDigest): void {
+  /** Takes the sizes of a record that begins so many bytes behind the beginning of the first. */
+  takePlace(at: number, keySize: number, dataSize: number): void {
+    const place = Math.imul(at | 0, 0x9e3779b1) ^ Math.imul((at / 2 ** 32) | 0, 0xc2b2ae35);
+    let one = Math.imul(place ^ keySize, 0x85ebca6b);
+    one = Math.imul(one ^ (one >>> 15) ^ dataSize, 0x27d4eb2f);
+    this.#places = (this.#places + (one ^ (one >>> 13))) | 0;
+    let other = Math.imul(keySize ^ Math.imul(dataSize, 0x165667b1), 0x9e3779b1);
+    other = Math.imul(other ^ (other >>> 16) ^ place, 0xc2b2ae35);
+    this.#sizes = (this.#sizes + (other ^ (other >>> 14))) | 0;
     this.#records++;
-    this.#first = (this.#first + first) | 0;
-    this.#second = (this.#second + second) | 0;
+  }
+
+  /** Takes the next bytes. */
+  takeBytes(bytes: Uint8Array): void {
+    this.#stream.update(bytes);
+  }
+
+  get value(): Contents {
+    const { length, value } = this.#stream;
+    return { bytes: length, fingerprint: `${this.#records} ${this.#places} ${this.#sizes} ${value}` };
+  }
+}
+
+/** A fingerprint of bytes, however they are divided: two hashes of 32 bits, a word at a time. */
+class StreamDigest {
+  length = 0;
+  #first = 0;
+  #second = 0;
+  /** The bytes of a word that is not yet whole. */
+  #word = 0;
+
+  update(bytes: Uint8Array): void {
+    let i = 0;
+    for (; i < bytes.length && this.length % 4 !== 0; i++) this.#byte(bytes[i]);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const end = bytes.length - ((bytes.length - i) % 4);
+    let first = this.#first;
+    let second = this.#second;
+    this.length += end - i;
+    for (; i < end; i += 4) {
+      const word = view.getInt32(i, true);
+      first = Math.imul(first ^ word, 0x01000193) ^ (first >>> 17);
+      second = (Math.imul(second, 0x9e3779b1) + word) | 0;
+    }
+    this.#first = first;
+    this.#second = second;
+    for (; i < bytes.length; i++) this.#byte(bytes[i]);
+  }
+
+  #byte(byte: number): void {
+    this.#word |= byte << (8 * (this.length++ % 4));
+    if (this.length % 4 === 0) this.#take();
+  }
+
+  #take(): void {
+    this.#first = Math.imul(this.#first ^ this.#word, 0x01000193) ^ (this.#first >>> 17);
+    this.#second = (Math.imul(this.#second, 0x9e3779b1) + this.#word) | 0;
+    this.#word = 0;
   }
 
   get value(): string {
-    return `${this.#records} ${this.#first} ${this.#second}`;
+    return `${this.#first} ${this.#second} ${this.#word}`;
   }
 }
 
-class RecordDigest {
-  first: number;
-  second: number;
-
-  constructor(keySize: number, dataSize: number) {
-    this.first = Math.imul(keySize, 0x9e3779b1) ^ dataSize;
-    this.second = Math.imul(dataSize, 0x85ebca6b) ^ keySize;
-  }
-
-  update(bytes: Uint8Array): this {
-    let { first, second } = this;
-    for (let i = 0; i < bytes.length; i++) {
-      first = Math.imul(first ^ bytes[i], 0x01000193);
-      second = (Math.imul(second, 31) + bytes[i]) | 0;
-    }
-    this.first = first;
-    this.second = second;
-    return this;
-  }
-}
-
-/** The fingerprint of all records of a sound database, as a walk reads them. */
-export async function digestOf(source: Source): Promise<string> {
+/**
+ * The fingerprint of what a database holds whose records lie directly behind each other from the end of its header block
+ * on, as a builder makes it.
+ *
+ * @param bytes of all keys and values
+ * @returns undefined where the file is not such a one
+ */
+export async function contentsOf(source: Source, bytes: number): Promise<Contents | undefined> {
   const db = await openDatabase(source);
+  const runs = db === undefined ? undefined : directoryRuns(db);
+  if (db === undefined || runs === undefined) return undefined;
+  const first = db.geometry.blockSize;
+  if (first + bytes > source.size) return undefined;
   const digest = new ContentsDigest();
-  if (db === undefined) return digest.value;
-  for await (const { count, bytes, starts, offsets, keySizes, dataSizes } of walkRecords(await search(db))) {
-    for (let i = 0; i < count; i++) {
-      const size = keySizes[i] + dataSizes[i];
-      const record = digest.start(keySizes[i], dataSizes[i]);
-      if (starts[i] >= 0) record.update(bytes.subarray(starts[i], starts[i] + size));
-      else for await (const piece of readChunks(source, offsets[i], size)) record.update(piece);
-      digest.add(record);
+  for await (const piece of passChunks(source, first, bytes, 1 << 20)) digest.takeBytes(piece);
+  await new BucketPass(db, runs).each((words) => {
+    for (let i = 0; i < words.elements; i++) {
+      if (!words.isFree(i)) digest.takePlace(words.pointer(i) - first, words.keySize(i), words.dataSize(i));
     }
-  }
+    return true;
+  });
   return digest.value;
 }

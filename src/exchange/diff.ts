@@ -2,9 +2,10 @@ import { Lookup } from '../database/lookup.js';
 import type { Searched } from '../examine.js';
 import { equalBytes } from '../format/bytes.js';
 import { cached } from '../source/cached.js';
+import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
 import type { WalkLoss } from './walk.js';
-import { walkRecords } from './walk.js';
+import { walkable, walkRecords } from './walk.js';
 
 /** A key that is not the same in two databases. */
 export interface Difference {
@@ -36,7 +37,7 @@ export async function* diff(
 ): AsyncGenerator<Difference> {
   const near = { ...after, db: { ...after.db, source: cached(after.db.source) } };
   const inAfter = new Lookup(near.db);
-  for await (const { key, at, dataSize, value } of entries(before, counts.lossBefore)) {
+  for await (const { source, key, at, dataSize, value } of entries(before, counts.lossBefore)) {
     const found = await inAfter.find(key);
     if (found === undefined) {
       counts.removed++;
@@ -47,7 +48,7 @@ export async function* diff(
     const same =
       valueSize === dataSize &&
       (value === undefined
-        ? await sameRange(before, at, after, valueOffset, dataSize)
+        ? await sameRange(source, at, after.db.source, valueOffset, dataSize)
         : equalBytes(value, await near.db.source.read(valueOffset, valueSize)));
     if (same) counts.same++;
     else {
@@ -67,24 +68,31 @@ export async function* diff(
 async function* entries(
   searched: Searched,
   loss: WalkLoss,
-): AsyncGenerator<{ key: Uint8Array; at: number; dataSize: number; value: Uint8Array | undefined }> {
-  const { source } = searched.db;
-  for await (const { count, bytes, starts, offsets, keySizes, dataSizes } of walkRecords(searched, loss)) {
+): AsyncGenerator<{
+  source: Source;
+  key: Uint8Array;
+  at: number;
+  dataSize: number;
+  value: Uint8Array | undefined;
+}> {
+  for await (const batch of walkRecords(walkable(searched), loss)) {
+    const { source, count, bytes, starts, offsets, keySizes, dataSizes } = batch;
     for (let i = 0; i < count; i++) {
       const [from, keySize, dataSize] = [starts[i], keySizes[i], dataSizes[i]];
       const at = offsets[i] + keySize;
-      if (from < 0) yield { key: await source.read(offsets[i], keySize), at, dataSize, value: undefined };
+      if (from < 0)
+        yield { source, key: await source.read(offsets[i], keySize), at, dataSize, value: undefined };
       else {
         const key = bytes.subarray(from, from + keySize);
-        yield { key, at, dataSize, value: bytes.subarray(from + keySize, from + keySize + dataSize) };
+        yield { source, key, at, dataSize, value: bytes.subarray(from + keySize, from + keySize + dataSize) };
       }
     }
   }
 }
 
-async function sameRange(a: Searched, atA: number, b: Searched, atB: number, size: number): Promise<boolean> {
-  const others = readChunks(b.db.source, atB, size);
-  for await (const piece of readChunks(a.db.source, atA, size)) {
+async function sameRange(a: Source, atA: number, b: Source, atB: number, size: number): Promise<boolean> {
+  const others = readChunks(b, atB, size);
+  for await (const piece of readChunks(a, atA, size)) {
     const other = await others.next();
     if (other.done || !equalBytes(piece, other.value)) return false;
   }

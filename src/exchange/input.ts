@@ -22,6 +22,7 @@ export class Input {
   #ended = false;
   readonly #pieces: AsyncIterator<Uint8Array>;
 
+  /** @param pieces each may be memory that is used again, but not before two more were given */
   constructor(pieces: AsyncIterable<Uint8Array>) {
     this.#pieces = pieces[Symbol.asyncIterator]();
   }
@@ -82,6 +83,13 @@ export class Input {
   newline(): void {
     this.line++;
     this.#lineStart = this.#base + this.pos;
+  }
+
+  /** Says that all up to `pos` has been dealt with, so many lines that end there. */
+  takeLines(pos: number, lines: number): void {
+    this.pos = pos;
+    this.line += lines;
+    this.#lineStart = this.#base + pos;
   }
 
   /**

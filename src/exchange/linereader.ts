@@ -1,15 +1,12 @@
 import { Base64Decoder, base64Length } from './base64.js';
 import type { Input } from './input.js';
-import type { DumpReader, DumpRecord } from './record.js';
-import { BATCH_RECORDS, MAX_SIZE } from './record.js';
+import type { DumpBatch, DumpReader } from './record.js';
+import { Arena, MAX_SIZE } from './record.js';
 
 const text = new TextDecoder('utf-8', { fatal: true });
 /** Lines hold a whole key or value. */
 const LONGEST_LINE = 2 * MAX_SIZE;
 const LONGEST_FIELD = 4096;
-/** Bytes held for a batch. */
-const BATCH_BYTES = 2 << 20;
-
 /**
  * Reads lines of JSON, `{"key": base64, "value": base64}`. What else an object has is passed over, so that a quarantine
  * can be loaded too.
@@ -18,12 +15,19 @@ export function readNdjson(input: Input): DumpReader {
   return { header: { kind: 'ndjson' }, batches: inBatches(jsonRecords(input)) };
 }
 
+/** A record of a line. */
+interface LineRecord {
+  readonly keySize: number;
+  /** The key and the value directly after it. */
+  readonly bytes: Uint8Array;
+}
+
 /** As this project writes them. */
 const QUICK_KEY = new TextEncoder().encode('{"key":"');
 const QUICK_VALUE = new TextEncoder().encode('","value":"');
 const QUOTE = 0x22;
 
-async function* jsonRecords(input: Input): AsyncGenerator<DumpRecord> {
+async function* jsonRecords(input: Input): AsyncGenerator<LineRecord> {
   for (;;) {
     const line = await input.takeLine(LONGEST_LINE);
     if (line === undefined) return;
@@ -33,7 +37,7 @@ async function* jsonRecords(input: Input): AsyncGenerator<DumpRecord> {
 }
 
 /** The record of a line that is written in the usual way; undefined of any other. */
-function quickRecord(line: Uint8Array): DumpRecord | undefined {
+function quickRecord(line: Uint8Array): LineRecord | undefined {
   if (!startsWith(line, QUICK_KEY, 0)) return undefined;
   const keyEnd = line.indexOf(QUOTE, QUICK_KEY.length);
   if (keyEnd < 0 || !startsWith(line, QUICK_VALUE, keyEnd)) return undefined;
@@ -46,7 +50,7 @@ function quickRecord(line: Uint8Array): DumpRecord | undefined {
   const end = decodeText(line, valueFrom, valueEnd, into, keySize);
   if (end === undefined) return undefined;
   const bytes = into.subarray(0, end);
-  return { key: bytes.subarray(0, keySize), dataSize: end - keySize, bytes };
+  return { keySize, bytes };
 }
 
 /** Decodes padded base64; gives where its bytes end, undefined where it is not base64. */
@@ -64,7 +68,7 @@ function decodeText(
   return decoder.read === to && base64Length(filled - at) === end - from ? filled : undefined;
 }
 
-function slowRecord(input: Input, line: Uint8Array): DumpRecord {
+function slowRecord(input: Input, line: Uint8Array): LineRecord {
   let object: unknown;
   try {
     object = JSON.parse(text.decode(line));
@@ -78,7 +82,7 @@ function slowRecord(input: Input, line: Uint8Array): DumpRecord {
   const bytes = new Uint8Array(key.length + value.length);
   bytes.set(key);
   bytes.set(value, key.length);
-  return { key: bytes.subarray(0, key.length), dataSize: value.length, bytes };
+  return { keySize: key.length, bytes };
 }
 
 function field(input: Input, line: Uint8Array, written: unknown, name: string): Uint8Array {
@@ -131,7 +135,7 @@ export async function readBerkeleyDump(input: Input): Promise<DumpReader> {
   return { header: { kind: 'bdb' }, batches: inBatches(berkeleyRecords(input, form === 'print')) };
 }
 
-async function* berkeleyRecords(input: Input, print: boolean): AsyncGenerator<DumpRecord> {
+async function* berkeleyRecords(input: Input, print: boolean): AsyncGenerator<LineRecord> {
   const decode = print ? decodePrinted : decodeHex;
   const datum = async (what: string): Promise<Uint8Array | undefined> => {
     const line = await input.takeLine(LONGEST_LINE);
@@ -150,7 +154,7 @@ async function* berkeleyRecords(input: Input, print: boolean): AsyncGenerator<Du
     const bytes = new Uint8Array(key.length + value.length);
     bytes.set(key);
     bytes.set(value, key.length);
-    yield { key: bytes.subarray(0, key.length), dataSize: value.length, bytes };
+    yield { keySize: key.length, bytes };
   }
   // More databases may follow in one dump; only a file of one can be loaded as one.
   const more = await input.takeLine(LONGEST_FIELD);
@@ -198,17 +202,16 @@ function decodePrinted(input: Input, line: Uint8Array): Uint8Array {
   return bytes.subarray(0, size);
 }
 
-/** Each record has memory of its own here, so a batch may be as long as it likes; not to be so by bytes. */
-async function* inBatches(records: AsyncIterable<DumpRecord>): AsyncGenerator<DumpRecord[]> {
-  let batch: DumpRecord[] = [];
-  let bytes = 0;
-  for await (const record of records) {
-    batch.push(record);
-    bytes += record.key.length + record.dataSize;
-    if (batch.length < BATCH_RECORDS && bytes < BATCH_BYTES) continue;
-    yield batch;
-    batch = [];
-    bytes = 0;
+async function* inBatches(records: AsyncIterable<LineRecord>): AsyncGenerator<DumpBatch> {
+  const arena = new Arena();
+  for await (const { keySize, bytes } of records) {
+    arena.reserve(bytes.length);
+    arena.bytes.set(bytes, arena.used);
+    arena.used += bytes.length;
+    arena.add(keySize, bytes.length - keySize);
+    if (!arena.isFull) continue;
+    yield arena;
+    arena.clear();
   }
-  if (batch.length > 0) yield batch;
+  if (arena.count > 0) yield arena;
 }

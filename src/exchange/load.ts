@@ -1,21 +1,23 @@
-import type { BuildResult } from '../build/builder.js';
+import type { BuildBatch, BuildResult, BuildSpec } from '../build/builder.js';
 import { DatabaseBuilder } from '../build/builder.js';
 import type { Sink } from '../build/sink.js';
-import type { Database } from '../database/database.js';
 import { check } from '../examine.js';
+import type { HashChar } from '../format/hash.js';
 import { hashKey, KeyHasher } from '../format/hash.js';
 import { maxOffset } from '../format/layout.js';
-import { readChunks } from '../source/source.js';
-import { ContentsDigest, digestOf } from './contents.js';
+import type { Source } from '../source/source.js';
+import { passChunks } from '../source/source.js';
+import type { Contents } from './contents.js';
+import { ContentsDigest, contentsOf } from './contents.js';
 import { DumpError } from './input.js';
 import type { DumpReader } from './record.js';
 import type { Target } from './target.js';
-import type { WalkedBatch } from './walk.js';
+import type { WalkedBatch } from './batch.js';
 
 /** What was built, and of what. */
 export interface Loaded extends BuildResult {
   /** The fingerprint of all that was stored; undefined where some of it was left out. */
-  readonly contents: string | undefined;
+  readonly contents: Contents | undefined;
 }
 
 /**
@@ -30,69 +32,92 @@ export async function load(
   { spec, hashChar }: Target,
   duplicates: 'refuse' | 'first' = 'refuse',
 ): Promise<Loaded> {
-  const builder = new DatabaseBuilder(sink, spec);
-  const digest = new ContentsDigest();
+  const building = new SeenBuild(sink, spec, hashChar);
   for await (const batch of batches) {
-    for (const { key, dataSize, bytes } of batch) {
-      const record = digest.start(key.length, dataSize);
-      const seen = bytes instanceof Uint8Array ? (record.update(bytes), bytes) : passing(bytes, record);
-      await builder.add({ hash: hashKey(key, hashChar), keySize: key.length, dataSize, bytes: seen });
-      digest.add(record);
+    if ('count' in batch) await building.addRun(batch, 0, batch.count, 0);
+    else {
+      const { key, dataSize, pieces } = batch;
+      await building.addLarge(hashKey(key, hashChar), key.length, dataSize, pieces);
     }
   }
-  const built = await builder.finish();
+  const built = await building.builder.finish();
   if (built.duplicates > 0 && duplicates === 'refuse') {
     throw new DumpError(
       `expected each key once, found ${built.duplicates} that come again. --duplicates first keeps the first of each.`,
     );
   }
   requireAll(built);
-  return { ...built, contents: built.duplicates > 0 ? undefined : digest.value };
+  return { ...built, contents: built.duplicates > 0 ? undefined : building.digest.value };
 }
 
 /** Copies what a walk gives into a fresh database of another kind. */
 export async function copyInto(
-  db: Database,
   batches: AsyncIterable<WalkedBatch>,
   sink: Sink,
   { spec, hashChar }: Target,
 ): Promise<Loaded> {
-  const builder = new DatabaseBuilder(sink, spec);
-  const digest = new ContentsDigest();
-  for await (const { count, bytes, starts, offsets, keySizes, dataSizes } of batches) {
-    for (let i = 0; i < count; i++) {
-      const sizes = { keySize: keySizes[i], dataSize: dataSizes[i] };
-      const seen = digest.start(keySizes[i], dataSizes[i]);
-      if (starts[i] >= 0) {
-        const record = bytes.subarray(starts[i], starts[i] + keySizes[i] + dataSizes[i]);
-        await builder.add({
-          hash: hashKey(record.subarray(0, keySizes[i]), hashChar),
-          ...sizes,
-          bytes: record,
-        });
-        digest.add(seen.update(record));
-        continue;
-      }
-      const hasher = new KeyHasher(keySizes[i], hashChar);
-      for await (const piece of readChunks(db.source, offsets[i], keySizes[i])) hasher.update(piece);
-      const whole = readChunks(db.source, offsets[i], keySizes[i] + dataSizes[i]);
-      await builder.add({ hash: hasher.digest(), ...sizes, bytes: passing(whole, seen) });
-      digest.add(seen);
+  const building = new SeenBuild(sink, spec, hashChar);
+  for await (const batch of batches) {
+    const { source, count, starts, offsets, keySizes, dataSizes } = batch;
+    let start = 0;
+    for (let i = 0, end: number; i < count; i = end) {
+      for (end = i; end < count && starts[end] >= 0; end++);
+      if (end > i) start = await building.addRun(batch, i, end, start);
+      if (end === count) break;
+      const [offset, keySize, dataSize] = [offsets[end], keySizes[end], dataSizes[end]];
+      const hasher = new KeyHasher(keySize, hashChar);
+      for await (const piece of passChunks(source, offset, keySize)) hasher.update(piece);
+      const whole = passChunks(source, offset, keySize + dataSize);
+      await building.addLarge(hasher.digest(), keySize, dataSize, whole);
+      end++;
     }
   }
-  const built = await builder.finish();
+  const built = await building.builder.finish();
   requireAll(built);
-  return { ...built, contents: digest.value };
+  return { ...built, contents: building.digest.value };
 }
 
-/** The same pieces, each seen by a digest on its way. */
-async function* passing(
-  pieces: AsyncIterable<Uint8Array>,
-  record: { update(bytes: Uint8Array): unknown },
-): AsyncGenerator<Uint8Array> {
-  for await (const piece of pieces) {
-    record.update(piece);
-    yield piece;
+/** A build whose records are all seen by a digest on their way. */
+class SeenBuild {
+  readonly builder: DatabaseBuilder;
+  readonly digest = new ContentsDigest();
+
+  constructor(
+    sink: Sink,
+    spec: BuildSpec,
+    readonly hashChar: HashChar,
+  ) {
+    this.builder = new DatabaseBuilder(sink, spec);
+  }
+
+  /** As the builder's. */
+  async addRun(batch: BuildBatch, from: number, to: number, start: number): Promise<number> {
+    const { bytes, keySizes, dataSizes } = batch;
+    let end = start;
+    for (let i = from; i < to; i++) {
+      this.digest.takeSizes(keySizes[i], dataSizes[i]);
+      end += keySizes[i] + dataSizes[i];
+    }
+    this.digest.takeBytes(bytes.subarray(start, end));
+    return this.builder.addRun(batch, from, to, start, this.hashChar);
+  }
+
+  async addLarge(
+    hash: number,
+    keySize: number,
+    dataSize: number,
+    pieces: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    this.digest.takeSizes(keySize, dataSize);
+    await this.builder.add({ hash, keySize, dataSize, bytes: this.#passing(pieces) });
+  }
+
+  /** The same pieces, each seen by the digest. */
+  async *#passing(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const piece of pieces) {
+      this.digest.takeBytes(piece);
+      yield piece;
+    }
   }
 }
 
@@ -121,10 +146,13 @@ export function whyTooLarge({ spec }: Target, bytes: number): string | undefined
  *
  * @throws DumpError
  */
-export async function requireSound(fresh: Sink, { records, contents }: Loaded): Promise<void> {
+export async function requireSound(fresh: Source, { records, contents }: Loaded): Promise<void> {
   const checked = await check(fresh);
   const trouble = checked.findings.find(({ severity }) => severity !== 'note');
-  const same = contents === undefined || (trouble === undefined && (await digestOf(fresh)) === contents);
+  const same =
+    contents === undefined ||
+    (trouble === undefined &&
+      (await contentsOf(fresh, contents.bytes))?.fingerprint === contents.fingerprint);
   if (trouble === undefined && checked.records.count === records && same) return;
   const found =
     trouble === undefined

@@ -1,6 +1,8 @@
 /** Bytes on their way out. */
 export class OutputBuffer {
-  bytes: Uint8Array = new Uint8Array(1 << 20);
+  bytes = new Uint8Array(1 << 20);
+  /** The same memory. */
+  view = new DataView(this.bytes.buffer);
   used = 0;
 
   /** Makes room for so many bytes. */
@@ -9,6 +11,7 @@ export class OutputBuffer {
     const bigger = new Uint8Array(Math.max((this.used + count) * 2, this.bytes.length * 2));
     bigger.set(this.bytes.subarray(0, this.used));
     this.bytes = bigger;
+    this.view = new DataView(bigger.buffer);
   }
 
   text(text: string): void {
@@ -28,9 +31,19 @@ export class OutputBuffer {
     this.bytes[this.used++] = byte;
   }
 
-  /** A number in decimal digits. */
+  /** A whole number in decimal digits. */
   number(value: number): void {
     this.reserve(16);
+    if (value < 1000) {
+      // Most are: a quick way for them.
+      const { bytes } = this;
+      const hundreds = (value / 100) | 0;
+      const tens = (value / 10) | 0;
+      if (hundreds > 0) bytes[this.used++] = 0x30 + hundreds;
+      if (tens > 0) bytes[this.used++] = 0x30 + tens - hundreds * 10;
+      bytes[this.used++] = 0x30 + value - tens * 10;
+      return;
+    }
     let digits = 1;
     for (let power = 10; value >= power; power *= 10) digits++;
     for (let i = digits - 1, rest = value; i >= 0; i--) {
@@ -51,6 +64,8 @@ export interface DumpWriter {
   /** @param whole whether it is the only piece */
   piece(out: OutputBuffer, bytes: Uint8Array, from: number, to: number, whole: boolean): void;
   end(out: OutputBuffer, which: 'key' | 'value'): void;
+  /** A whole record, where that is quicker than its parts: key and value from `from` to `keyEnd` and to `end`. */
+  record?(out: OutputBuffer, bytes: Uint8Array, from: number, keyEnd: number, end: number): void;
   /** @param count records that were written */
   tail(out: OutputBuffer, count: number): void;
 }

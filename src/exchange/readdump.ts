@@ -7,7 +7,7 @@ import type { DumpReader } from './record.js';
 /**
  * Reads a dump of whichever kind it is, told from how it begins.
  *
- * @param pieces the dump's bytes, in order; each piece is left alone once it was given
+ * @param pieces the dump's bytes, in order; each piece is left alone until two more were given
  * @throws DumpError from here or from the batches, where it is not what it should be
  */
 export async function readDump(pieces: AsyncIterable<Uint8Array>): Promise<DumpReader> {

@@ -1,11 +1,21 @@
-/** A record as it comes out of a dump. */
-export interface DumpRecord {
-  /** Good until the next batch is asked for. */
+/** Records as they come out of a dump, many in one piece of memory. All is good until the next batch is asked for. */
+export interface DumpBatch {
+  readonly count: number;
+  /** Each key, the value directly after it, and then the next record, from the beginning on. */
+  readonly bytes: Uint8Array;
+  /** Bytes of each key. */
+  readonly keySizes: Int32Array;
+  /** Bytes of each value. */
+  readonly dataSizes: Int32Array;
+}
+
+/** A record whose value is too large to be held, so that it goes by in pieces. */
+export interface LargeRecord {
   readonly key: Uint8Array;
   /** Bytes of the value. */
   readonly dataSize: number;
-  /** The key and the value directly after it; in pieces where the value is large. */
-  readonly bytes: Uint8Array | AsyncIterable<Uint8Array>;
+  /** The key and the value directly after it. */
+  readonly pieces: AsyncIterable<Uint8Array>;
 }
 
 /** What a dump says of the database that it is of. */
@@ -25,10 +35,10 @@ export interface DumpHeader {
 /** `bdb` is a dump of Berkeley DB's db_dump. */
 export type DumpKind = 'ascii' | 'binary' | 'ndjson' | 'bdb';
 
-/** A dump that is being read. A batch's records are good until the next is asked for, and are to be used in order. */
+/** A dump that is being read. What is given is to be used before the next is asked for. */
 export interface DumpReader {
   readonly header: DumpHeader;
-  readonly batches: AsyncIterable<readonly DumpRecord[]>;
+  readonly batches: AsyncIterable<DumpBatch | LargeRecord>;
 }
 
 /** Values up to so many bytes are held whole; larger ones go by in pieces. */
@@ -37,34 +47,42 @@ export const HELD_VALUE = 1 << 20;
 export const PIECE = 1 << 20;
 /** Sizes are signed 32-bit numbers in every GDBM file. */
 export const MAX_SIZE = 0x7fffffff;
-/** Records of a batch, and bytes of the arena that their keys and values are in. */
-export const BATCH_RECORDS = 4096;
+/** Records of a batch at most, and bytes of their memory. */
+const BATCH_RECORDS = 1 << 14;
 const ARENA = 4 << 20;
 
-/** Room for the records of a batch: one piece of memory for all, because one for each would cost more than reading it. */
-export class Arena {
+/** Room for the records of a batch: one piece of memory for all, which is used again for the next. */
+export class Arena implements DumpBatch {
   bytes = new Uint8Array(ARENA);
   used = 0;
+  count = 0;
+  readonly keySizes = new Int32Array(BATCH_RECORDS);
+  readonly dataSizes = new Int32Array(BATCH_RECORDS);
 
-  /** Sees to it that so many bytes are free from `used` on; what is there moves to larger memory if it must. */
-  reserve(count: number, keepFrom: number): number {
-    if (this.used + count <= this.bytes.length) return keepFrom;
-    const kept = this.used - keepFrom;
-    const bigger = new Uint8Array(Math.max(ARENA, Math.min((kept + count) * 2, kept + count + (64 << 20))));
-    bigger.set(this.bytes.subarray(keepFrom, this.used));
+  /** Sees to it that so many bytes are free from `used` on; what is there may move to larger memory. */
+  reserve(count: number): void {
+    if (this.used + count <= this.bytes.length) return;
+    const least = this.used + count;
+    const bigger = new Uint8Array(Math.min(least * 2, least + (64 << 20)));
+    bigger.set(this.bytes.subarray(0, this.used));
     this.bytes = bigger;
-    this.used = kept;
-    return 0;
+  }
+
+  /** Says that the last bytes are a record. */
+  add(keySize: number, dataSize: number): void {
+    this.keySizes[this.count] = keySize;
+    this.dataSizes[this.count++] = dataSize;
   }
 
   /** Whether a batch should end, so that memory stays as it is. */
   get isFull(): boolean {
-    return this.used > ARENA / 2;
+    return this.used > ARENA / 2 || this.count === BATCH_RECORDS;
   }
 
   /** Starts over. Larger memory than usual is given back. */
   clear(): void {
     if (this.bytes.length > ARENA) this.bytes = new Uint8Array(ARENA);
     this.used = 0;
+    this.count = 0;
   }
 }

@@ -1,30 +1,17 @@
 import { examineBuckets } from '../check/bucket.js';
+import { directoryRuns } from '../check/sound/directoryruns.js';
 import type { Database } from '../database/database.js';
-import type { BucketSite } from '../database/survey.js';
-import { readSite } from '../database/survey.js';
-import { slotOf } from '../format/directory.js';
-import { FREE_HASH, hashKey } from '../format/hash.js';
 import { openDatabase } from '../database/database.js';
+import type { BucketSite } from '../database/survey.js';
 import type { Searched } from '../examine.js';
 import { openSearched, search } from '../examine.js';
-import { equalBytes } from '../format/bytes.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { readSalvaged } from '../salvage/read.js';
 import type { SalvagedBatch } from '../salvage/salvage.js';
 import { provenanceOf } from '../salvage/salvage.js';
 import type { Source } from '../source/source.js';
-
-/** Records as they stand in a database, many in one piece of memory. */
-export interface WalkedBatch {
-  readonly count: number;
-  /** The keys and values of the small ones. */
-  readonly bytes: Uint8Array;
-  /** Where in `bytes` each begins; −1 where it is too large to be held, and is at `offsets` in the source. */
-  readonly starts: Float64Array;
-  readonly offsets: Float64Array;
-  readonly keySizes: Int32Array;
-  readonly dataSizes: Int32Array;
-}
+import type { BucketPlace, WalkedBatch } from './batch.js';
+import { BatchReader } from './batchreader.js';
 
 /** What a walk could not give. */
 export interface WalkLoss {
@@ -34,12 +21,36 @@ export interface WalkLoss {
   incomplete: boolean;
 }
 
-/** Records up to so many bytes are read together. */
-const SMALL = 256 * 1024;
-const BATCH_BYTES = 24 << 20;
-const BATCH_RECORDS = 1 << 18;
-/** What is read at once. */
-const WINDOW_BITS = 20;
+/** A database to be walked, and what finds all of its buckets, which is asked only where the directory does not. */
+export interface Walkable {
+  readonly db: Database;
+  readonly searched: () => Promise<Searched>;
+}
+
+/**
+ * Opens a database for a walk, which looks for more where it finds anything wrong: a sound one is read once.
+ *
+ * @returns undefined if nothing in the file speaks for the format
+ * @throws SourceError if the source cannot be read
+ */
+export async function openForWalk(source: Source): Promise<Walkable | undefined> {
+  const db = await openDatabase(source);
+  const searched = async () => {
+    const found = db === undefined ? undefined : await search(db);
+    const sound = found?.survey.sites.some(({ state }) => state === 'sound') === true;
+    return sound ? found : ((await openSearched(source)) ?? found);
+  };
+  // Of a directory each of whose entries can be right its buckets tell themselves whether they are.
+  if (db !== undefined && directoryRuns(db) !== undefined)
+    return { db, searched: async () => (await searched())! };
+  const found = await searched();
+  return found === undefined ? undefined : walkable(found);
+}
+
+/** To walk what was searched already. */
+export function walkable(searched: Searched): Walkable {
+  return { db: searched.db, searched: async () => searched };
+}
 
 /**
  * Every record in the order in which libgdbm walks: buckets by their slots, elements as they stand in them.
@@ -50,169 +61,89 @@ const WINDOW_BITS = 20;
  * @param loss is told of what cannot be given
  */
 export async function* walkRecords(
-  { db, survey }: Searched,
+  { db, searched }: Walkable,
   loss: WalkLoss = { records: 0, incomplete: false },
 ): AsyncGenerator<WalkedBatch> {
-  const { sites } = survey;
-  loss.incomplete = survey.claims.open().next().done !== true;
-  let claimable = db.source.size;
-  let next = 0;
-  while (next < sites.length) {
-    const pending = new Pending(db.source);
-    let end = next;
-    let sound = true;
-    for (; sound && end < sites.length && !pending.isFull; end++) sound = await pending.take(db, sites[end]);
-    claimable -= pending.bytes;
-    const batch = sound && claimable >= 0 ? await pending.read() : undefined;
-    if (batch === undefined) {
-      claimable += pending.bytes;
-      break;
-    }
-    yield batch;
-    next = end;
-  }
-  if (next === sites.length) return;
-  // Only now is it worth while to look for blocks that changed places.
-  const again = db.missing === 0 && !db.headerLost ? await openSearched(db.source) : undefined;
-  if (again === undefined || again.db.rearrangement === undefined || db.rearrangement !== undefined) {
-    yield* walkDamaged(db, survey, sites.slice(next), claimable, loss);
+  // 1. Buckets in the order of a directory each of whose entries can be right.
+  const directory = new SoundWalk(db, db.source.size);
+  yield* directory.through(placesOf(db));
+  if (directory.slot === db.directory.length && directory.slot > 0) return;
+
+  // 2. Those that a search finds sound.
+  const found = await searched();
+  loss.incomplete = found.survey.claims.open().next().done !== true;
+  const sites = notBefore(directory, found);
+  const sound = new SoundWalk(found.db, directory.claimable);
+  const places = sites.map(placeOf);
+  const end = places.indexOf(undefined);
+  yield* sound.through((end < 0 ? places : places.slice(0, end)) as BucketPlace[]);
+  if (sound.done === sites.length) return;
+
+  // 3. All others. Only now is it worth while to look for blocks that changed places.
+  const again =
+    found.db.missing === 0 && !found.db.headerLost ? await openSearched(found.db.source) : undefined;
+  if (again?.db.rearrangement === undefined || found.db.rearrangement !== undefined) {
+    yield* walkDamaged(found.db, found.survey, sites.slice(sound.done), sound.claimable, loss);
     return;
   }
-  const done = sites[next].firstSlot;
-  const rest = again.survey.sites.filter(({ origin, firstSlot }) => origin === 'scan' || firstSlot >= done);
   loss.incomplete = again.survey.claims.open().next().done !== true;
-  yield* walkDamaged(again.db, again.survey, rest, claimable, loss);
+  const walked = { db: found.db, slot: sites[sound.done].firstSlot };
+  yield* walkDamaged(again.db, again.survey, notBefore(walked, again), sound.claimable, loss);
 }
 
-/**
- * Opens a database for a walk, which looks for more where it finds anything wrong: a sound one is read once.
- *
- * @returns undefined if nothing in the file speaks for the format
- */
-export async function openForWalk(source: Source): Promise<Searched | undefined> {
-  const db = await openDatabase(source);
-  const found = db === undefined ? undefined : await search(db);
-  const sound = found?.survey.sites.some(({ state }) => state === 'sound') === true;
-  return sound ? found : openSearched(source);
+/** A walk through buckets that are believed to be sound, as far as they are. */
+class SoundWalk {
+  /** Bytes that records may still claim: records that lie on each other could fill a disk. */
+  claimable: number;
+  /** Buckets whose records were given. */
+  done = 0;
+  /** The first slot that was not. */
+  slot = 0;
+
+  constructor(
+    readonly db: Database,
+    claimable: number,
+  ) {
+    this.claimable = claimable;
+  }
+
+  async *through(places: readonly BucketPlace[]): AsyncGenerator<WalkedBatch> {
+    const reader = new BatchReader(this.db);
+    while (this.done < places.length) {
+      let end = this.done;
+      let sound = true;
+      for (; sound && end < places.length && !reader.isFull; end++) sound = await reader.take(places[end]);
+      const { pending } = reader;
+      const batch = sound && pending <= this.claimable ? await reader.read() : undefined;
+      if (batch === undefined) return;
+      this.claimable -= pending;
+      this.done = end;
+      this.slot = places[end - 1].firstSlot + this.db.directory.length / 2 ** places[end - 1].bits;
+      yield batch;
+    }
+  }
 }
 
-/** Records of sound buckets whose bytes are still to be read. */
-class Pending {
-  bytes = 0;
-  #count = 0;
-  /** Pairs of records with one hash, whose keys may be the same. */
-  readonly #twins: [number, number][] = [];
-  #hashes = new Int32Array(1024);
-  #offsets = new Float64Array(1024);
-  #keySizes = new Int32Array(1024);
-  #dataSizes = new Int32Array(1024);
+/** The buckets of a directory in the order of their slots; none where an entry cannot be right. */
+function placesOf(db: Database): BucketPlace[] {
+  const runs = directoryRuns(db);
+  if (runs === undefined) return [];
+  const { length, offsets, firstSlots, bits } = runs;
+  const order = Uint32Array.from({ length }, (_, i) => i).sort((a, b) => firstSlots[a] - firstSlots[b]);
+  return Array.from(order, (i) => ({ offset: offsets[i], firstSlot: firstSlots[i], bits: bits[i] }));
+}
 
-  constructor(readonly source: Source) {}
+/** Undefined where a site is not what its place in the directory says. */
+function placeOf({ state, origin, offset, firstSlot, slots, ownFirst, ownSlots, bits }: BucketSite) {
+  const own = firstSlot === ownFirst && slots === ownSlots;
+  return state === 'sound' && origin === 'directory' && own ? { offset, firstSlot, bits } : undefined;
+}
 
-  get isFull(): boolean {
-    return this.bytes >= BATCH_BYTES || this.#count >= BATCH_RECORDS;
-  }
-
-  /** Takes the elements of a bucket; false where something about them is not as it should be. */
-  async take(db: Database, site: BucketSite): Promise<boolean> {
-    const own = site.firstSlot === site.ownFirst && site.slots === site.ownSlots;
-    if (site.state !== 'sound' || site.origin !== 'directory' || !own) return false;
-    const bucket = await readSite(db, site);
-    const directoryBits = Math.log2(db.directory.length);
-    const first = this.#count;
-    while (this.#count + bucket.elements > this.#hashes.length) this.#grow();
-    for (let i = 0; i < bucket.elements; i++) {
-      const hash = bucket.hash(i);
-      if (hash === FREE_HASH) continue;
-      const offset = bucket.dataPointer(i);
-      const keySize = bucket.keySize(i);
-      const dataSize = bucket.dataSize(i);
-      const size = keySize + dataSize;
-      if (hash < 0 || !(offset >= 0 && keySize >= 0 && dataSize >= 0 && offset + size <= this.source.size))
-        return false;
-      const slot = slotOf(hash, directoryBits);
-      if (slot < site.ownFirst || slot >= site.ownFirst + site.ownSlots) return false;
-      for (let m = first; m < this.#count; m++) {
-        if (this.#hashes[m] === hash) this.#twins.push([m, this.#count]);
-      }
-      const n = this.#count++;
-      this.#hashes[n] = hash;
-      this.#offsets[n] = offset;
-      this.#keySizes[n] = keySize;
-      this.#dataSizes[n] = dataSize;
-      this.bytes += size;
-    }
-    return true;
-  }
-
-  /** Reads them in order of their offsets, each window of the file once; undefined where a key is not its hash's. */
-  async read(): Promise<WalkedBatch | undefined> {
-    const { source } = this;
-    const count = this.#count;
-    const offsets = this.#offsets;
-    const starts = new Float64Array(count);
-    const windows = Math.ceil(source.size / 2 ** WINDOW_BITS) + 1;
-    const firstOf = new Uint32Array(windows + 1);
-    let room = 0;
-    for (let i = 0; i < count; i++) {
-      const size = this.#keySizes[i] + this.#dataSizes[i];
-      starts[i] = size <= SMALL ? room : -1;
-      if (size <= SMALL) room += size;
-      firstOf[Math.floor(offsets[i] / 2 ** WINDOW_BITS) + 1]++;
-    }
-    for (let w = 0; w < windows; w++) firstOf[w + 1] += firstOf[w];
-    const order = new Uint32Array(count);
-    const place = firstOf.slice();
-    for (let i = 0; i < count; i++) order[place[Math.floor(offsets[i] / 2 ** WINDOW_BITS)]++] = i;
-    const bytes = new Uint8Array(room);
-    for (let w = 0; w < windows; w++) {
-      let low = Infinity;
-      let high = 0;
-      for (let n = firstOf[w]; n < firstOf[w + 1]; n++) {
-        const i = order[n];
-        if (starts[i] < 0) continue;
-        low = Math.min(low, offsets[i]);
-        high = Math.max(high, offsets[i] + this.#keySizes[i] + this.#dataSizes[i]);
-      }
-      if (low > high) continue;
-      const window = await source.read(low, high - low);
-      for (let n = firstOf[w]; n < firstOf[w + 1]; n++) {
-        const i = order[n];
-        if (starts[i] < 0) continue;
-        const from = offsets[i] - low;
-        const key = window.subarray(from, from + this.#keySizes[i]);
-        if (!this.#fits(key, this.#hashes[i])) return undefined;
-        bytes.set(window.subarray(from, from + this.#keySizes[i] + this.#dataSizes[i]), starts[i]);
-      }
-    }
-    for (let i = 0; i < count; i++) {
-      if (starts[i] >= 0) continue;
-      // Such a key is read whole only by the examination.
-      if (this.#keySizes[i] > SMALL) return undefined;
-      if (!this.#fits(await source.read(offsets[i], this.#keySizes[i]), this.#hashes[i])) return undefined;
-    }
-    for (const [a, b] of this.#twins) {
-      const keyOf = (n: number) => bytes.subarray(starts[n], starts[n] + this.#keySizes[n]);
-      if (starts[a] < 0 || starts[b] < 0 || equalBytes(keyOf(a), keyOf(b))) return undefined;
-    }
-    return { count, bytes, starts, offsets, keySizes: this.#keySizes, dataSizes: this.#dataSizes };
-  }
-
-  #fits(key: Uint8Array, hash: number): boolean {
-    return hashKey(key, 'signed') === hash || hashKey(key, 'unsigned') === hash;
-  }
-
-  #grow(): void {
-    const capacity = this.#hashes.length * 2;
-    const grown = <T extends Int32Array | Float64Array>(bigger: T, old: T): T => {
-      bigger.set(old);
-      return bigger;
-    };
-    this.#hashes = grown(new Int32Array(capacity), this.#hashes);
-    this.#offsets = grown(new Float64Array(capacity), this.#offsets);
-    this.#keySizes = grown(new Int32Array(capacity), this.#keySizes);
-    this.#dataSizes = grown(new Int32Array(capacity), this.#dataSizes);
-  }
+/** The sites whose slots were not walked yet, and those that are in no directory. */
+function notBefore({ db, slot }: { db: Database; slot: number }, found: Searched): BucketSite[] {
+  // Another directory may have another number of slots.
+  const first = slot === 0 ? 0 : slot * (found.db.directory.length / db.directory.length);
+  return found.survey.sites.filter(({ origin, firstSlot }) => origin === 'scan' || firstSlot >= first);
 }
 
 async function* walkDamaged(
@@ -238,9 +169,10 @@ async function* walkDamaged(
   }
   for await (const { record, bytes } of readSalvaged(db.source, examined(), 'whole')) {
     yield {
+      source: db.source,
       count: 1,
       bytes: bytes ?? new Uint8Array(0),
-      starts: Float64Array.of(bytes === undefined ? -1 : 0),
+      starts: Int32Array.of(bytes === undefined ? -1 : 0),
       offsets: Float64Array.of(record.offset),
       keySizes: Int32Array.of(record.keySize),
       dataSizes: Int32Array.of(record.dataSize),

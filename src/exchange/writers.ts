@@ -43,7 +43,7 @@ export function ndjsonWriter(): DumpWriter {
 
 function base64(out: OutputBuffer, bytes: Uint8Array, from: number, to: number): void {
   out.reserve(base64Length(to - from));
-  out.used = encodeBase64(bytes, from, to, out.bytes, out.used);
+  out.used = encodeBase64(bytes, from, to, out.view, out.used);
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -63,6 +63,46 @@ export function hashFinish(value: number): number {
   return (Math.imul(1103515243, value) + 12345) & 0x7fffffff;
 }
 
+/** What a second hash of a key of so many bytes begins with: of another kind, to tell most keys of one hash apart. */
+export function keyDigest(length: number): number {
+  return length;
+}
+
+/** The second hash with the next `count` bytes of the key. */
+export function digestOn(digest: number, bytes: Uint8Array, count: number): number {
+  for (let i = 0; i < count; i++) digest = Math.imul(digest ^ bytes[i], 0x01000193);
+  return digest;
+}
+
+/** What one look at a key's bytes tells, for loops over millions of keys: nothing is made for any of them. */
+export class KeyScan {
+  /** As {@link hashKey} gives it. */
+  hash = 0;
+  /** As {@link keyDigest} and {@link digestOn} give it. */
+  digest = 0;
+  /** Whether the hash is the same on every machine. */
+  portable = true;
+
+  /** Looks at the key at `from` to before `to`. */
+  take(bytes: Uint8Array, from: number, to: number, hashChar: HashChar): void {
+    const ignored = hashChar === 'signed' ? 24 : 0;
+    let sum = hashStart(to - from);
+    let digest = keyDigest(to - from);
+    let all = 0;
+    let shift = 0;
+    for (let i = from; i < to; i++) {
+      const byte = bytes[i];
+      all |= byte;
+      digest = Math.imul(digest ^ byte, 0x01000193);
+      sum = (sum + (((byte << ignored) >> ignored) << shift)) | 0;
+      shift = shift >= 19 ? shift - 19 : shift + 5;
+    }
+    this.hash = hashFinish(sum & 0x7fffffff);
+    this.digest = digest;
+    this.portable = all < 0x80;
+  }
+}
+
 /** Whether a key hashes the same on every machine: none of its bytes is 0x80 or more. */
 export function isPortableKey(key: Uint8Array): boolean {
   let all = 0;

@@ -1,4 +1,5 @@
 import type { FoundKey, ProfileResult } from '../profile/inspect.js';
+import { number } from './number.js';
 
 /** What is inside a database, on one line. Keys are the profile's own, so there is nothing to escape. */
 export function insideText({ name, keys, missing, values }: ProfileResult): string {
@@ -30,7 +31,3 @@ const STATES: Readonly<Record<FoundKey['state'], string>> = {
   old: 'perhaps a pickle of protocol 0 or 1',
   'not-pickle': 'no pickle',
 };
-
-function number(value: number): string {
-  return value.toLocaleString('en-US');
-}

@@ -3,7 +3,7 @@ import { Chalk } from 'chalk';
 import type { ListedSnapshot } from '../snapshots/list.js';
 import type { Restored } from '../snapshots/restore.js';
 import { escapeText, safeSentence } from './escape.js';
-import { number } from './text.js';
+import { number } from './number.js';
 
 const PLAIN = new Chalk({ level: 0 });
 

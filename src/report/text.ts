@@ -7,6 +7,7 @@ import type { LostDetail, RepairResult } from '../repair.js';
 import { escapeBytes, escapeText, safeSentence } from './escape.js';
 import { filterFor } from '../profile/leaveout.js';
 import { insideText } from './inside.js';
+import { number } from './number.js';
 
 /** Findings of one code shown to a person before the rest is only counted. */
 const SHOWN_PER_CODE = 5;
@@ -254,11 +255,6 @@ function findingText(one: Finding, style: ChalkInstance, withConsequence: boolea
 
 function field(name: string, value: string): string {
   return `  ${name.padEnd(12)} ${safeSentence(value)}`;
-}
-
-/** Groups of three, independent of the machine's language. */
-export function number(value: number): string {
-  return value.toLocaleString('en-US');
 }
 
 function count(n: number, what: string): string {

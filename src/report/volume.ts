@@ -4,7 +4,7 @@ import type { VolumeDiagnosis } from '../volume/diagnose.js';
 import type { ProblemSeverity, VolumeProblem } from '../volume/problem.js';
 import type { PlaceFacts, VolumeFacts } from '../volume/volumefacts.js';
 import { escapeText, safeSentence } from './escape.js';
-import { number } from './text.js';
+import { number } from './number.js';
 
 const PLAIN = new Chalk({ level: 0 });
 /** Characters of a line of sentences; a command is never broken, so that it can be copied. */

@@ -165,7 +165,7 @@ if (python()) {
   flowerShelf(shelf, PYTHON);
   const load = 'import shelve, sys; shelve.open(sys.argv[1], flag="r")["events"]';
   await contest({
-    what: '`check --profile flower`, a pickle of 60 MB, beside Python unpickling it',
+    what: '`check --profile flower`, a pickle of 52 MB, beside Python unpickling it',
     goal: 1,
     ours: [...own, 'check', '--profile=flower', shelf],
     peer: [PYTHON, '-c', load, shelf],

@@ -46,13 +46,13 @@ db.close()`;
   execFileSync(python, ['-c', script, path, String(records)]);
 }
 
-/** A Flower-like shelf: one pickle of some 50 MB. */
+/** A Flower-like shelf: one pickle of some 55 MB. */
 export function flowerShelf(path: string, python: string): void {
   if (existsSync(path)) return;
   const script = `
 import collections, shelve, sys
 tasks = collections.OrderedDict((('%032d' % n), {'name': 'app.add', 'state': 'SUCCESS', 'args': '(%d, %d)' % (n, n),
-  'received': n * 1.5, 'runtime': n / 7, 'worker': 'celery@host%d' % (n % 9), 'result': 'x' * 150}) for n in range(170000))
+  'received': n * 1.5, 'runtime': n / 7, 'worker': 'celery@host%d' % (n % 9), 'result': '%0150d' % n}) for n in range(200000))
 with shelve.open(sys.argv[1], flag='n') as shelf:
     shelf['events'] = {'tasks': tasks}
     shelf['counter'] = {'celery@host': 12}`;

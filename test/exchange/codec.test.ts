@@ -36,12 +36,19 @@ async function* inPieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8A
 async function read(bytes: Uint8Array, size = 1 << 16): Promise<[string, string][]> {
   const found: [string, string][] = [];
   for await (const batch of (await readDump(inPieces(bytes, size))).batches) {
-    for (const { key, bytes: whole } of batch) {
+    if ('count' in batch) {
+      let at = 0;
+      for (let i = 0; i < batch.count; i++) {
+        const keyEnd = at + batch.keySizes[i];
+        const end = keyEnd + batch.dataSizes[i];
+        found.push([text(batch.bytes.subarray(at, keyEnd)), text(batch.bytes.subarray(keyEnd, end))]);
+        at = end;
+      }
+    } else {
       const pieces: Uint8Array[] = [];
-      if (whole instanceof Uint8Array) pieces.push(whole);
-      else for await (const piece of whole) pieces.push(piece.slice());
+      for await (const piece of batch.pieces) pieces.push(piece.slice());
       const all = Buffer.concat(pieces);
-      found.push([text(all.subarray(0, key.length)), text(all.subarray(key.length))]);
+      found.push([text(all.subarray(0, batch.key.length)), text(all.subarray(batch.key.length))]);
     }
   }
   return found;

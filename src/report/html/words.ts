@@ -4,7 +4,8 @@ import type { ProfileResult } from '../../profile/inspect.js';
 import { escapeText } from '../escape.js';
 import { insideText } from '../inside.js';
 import type { Statement } from '../statement.js';
-import { formatText, isMendable, number, recordsText, shellWord } from '../text.js';
+import { number } from '../number.js';
+import { formatText, isMendable, recordsText, shellWord } from '../text.js';
 
 /** The sentences of a page: how bad it is, what to do first, and the facts. */
 export function pageWords(

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'node:test';
+import { DatabaseBuilder } from '../../src/build/builder.js';
+import { FreshFile } from '../../src/replace/fresh.js';
+import { placeFile } from '../../src/replace/replace.js';
+import { run } from '../tools/cli.js';
+import { fixture } from '../tools/fixtures.js';
+import { temporaryFolder } from '../tools/folder.js';
+import { NATIVE } from '../torture/databases.js';
+
+/*
+ * A tool that is run beside a service must not take the memory that the service needs: whatever the size of the file,
+ * a command has a fixed amount.
+ */
+
+/** MiB of the resident set, of which the engine itself takes some 40. */
+const MOST = 128;
+const RECORDS = 600_000;
+const VALUE = 500;
+
+/** What a process says at its end of the most memory that it had, in KiB. */
+const TELL =
+  "data:text/javascript,process.on('exit',()=>process._rawDebug('peak='+process.resourceUsage().maxRSS))";
+const env = { NODE_OPTIONS: `--max-old-space-size=64 --import=${TELL}` };
+
+/** Makes a database of 300 MB. */
+async function largeDatabase(path: string): Promise<void> {
+  const fresh = await FreshFile.createBeside(path);
+  const builder = new DatabaseBuilder(fresh, { format: NATIVE, blockSize: 4096, bucketSize: 4096 });
+  const count = 4000;
+  const keySizes = new Int32Array(count).fill(12);
+  const dataSizes = new Int32Array(count).fill(VALUE);
+  const bytes = Buffer.alloc(count * (12 + VALUE), 'value ');
+  for (let n = 0; n < RECORDS; n += count) {
+    for (let i = 0; i < count; i++) bytes.write(String(n + i).padStart(12, 'key-'), i * (12 + VALUE));
+    await builder.addRun({ bytes, keySizes, dataSizes }, 0, count, 0, 'signed');
+  }
+  await builder.finish();
+  await placeFile(fresh, path);
+  await fresh.close();
+}
+
+test('check, repair, dump and load of 300 MB take no more memory than they may', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'large.db');
+  await largeDatabase(path);
+  assert.ok((await stat(path)).size > 300e6);
+  const dump = join(folder, 'large.dump');
+  for (const args of [
+    ['check', path],
+    ['repair', '-o', join(folder, 'fresh.db'), path],
+    ['dump', '--format', 'ascii', path, dump],
+    ['load', dump, join(folder, 'loaded.db')],
+  ]) {
+    const ran = await run(process.execPath, [fixture('../dist/gdbm-doctor.cjs'), ...args], env);
+    const peak = Number(/^peak=(\d+)$/m.exec(ran.stderr)?.[1]) / 1024;
+    t.diagnostic(`${args[0]}: ${peak.toFixed(0)} MiB`);
+    assert.equal(ran.code, 0, `${args[0]}: ${ran.stderr}`);
+    assert.ok(peak > 30 && peak <= MOST, `${args[0]}: expected at most ${MOST} MiB, found ${peak}`);
+  }
+});
