@@ -14,7 +14,7 @@ import { joinFragments } from './fragments.js';
 import { FreeSpace, holdsAny } from './free.js';
 import { RecordsInUse } from './inuse.js';
 import type { LooseList } from './loose.js';
-import { refutedEntries } from './refuted.js';
+import { DoubtfulEntries } from './refuted.js';
 import { elementsStart, readElements } from './prove.js';
 
 /** A survey with the buckets that a scan found. */
@@ -60,7 +60,7 @@ export async function adoptOrphans(
     (site, i) => site.state === 'sound' && survey.siteOfSlot[site.ownFirst] === i,
   );
   const free = await FreeSpace.read(db, settled);
-  const refuted = await refutedEntries(db, survey, settled);
+  const entries = await DoubtfulEntries.read(db, survey, settled);
   const inUse = await RecordsInUse.read(db, settled);
   const ranked = await rank([...sound, ...fragments.map(judgeFragment)], free, inUse, geometry.bucketSize);
 
@@ -72,12 +72,12 @@ export async function adoptOrphans(
     const index = site.state === 'sound' ? known.get(site.offset) : undefined;
     const adopted =
       range !== undefined &&
-      !isElsewhere(db, site, range, refuted) &&
+      !isElsewhere(db, site, range, entries) &&
       survey.claims.claim(range, index ?? sites.length);
     if (index !== undefined) continue;
     if (adopted) sites.push(site);
     else if (site.state === 'headless' && range === undefined) {
-      const split = await partFragment(db, site, free, refuted);
+      const split = await partFragment(db, site, free, entries);
       if (split.open.length > 0) sites.push({ ...site, elements: split.open });
       if (split.old.length > 0) stale.push({ ...site, elements: split.old });
     } else stale.push(site);
@@ -217,20 +217,15 @@ async function rank(
  * Whether directory entries that may be right lead elsewhere: they know a bucket that is lost, and this one is an old
  * one. A whole bucket with just the range of its entries may itself have been moved, which its head says.
  */
-function isElsewhere(
-  db: Database,
-  site: BucketSite,
-  range: HashRange,
-  refuted: ReadonlySet<number>,
-): boolean {
+function isElsewhere(db: Database, site: BucketSite, range: HashRange, entries: DoubtfulEntries): boolean {
   const slots = db.directory.length;
   if (slots === 0) return false;
   const first = range.first / (HASH_RANGE / slots);
   const count = 2 ** (Math.log2(slots) - range.bits);
   let seen: number | undefined;
   for (let slot = Math.floor(first); slot < first + count; slot++) {
-    const entry = db.directory[slot];
-    if (!mayLead(db, entry) || refuted.has(entry)) continue;
+    const entry = entries.target(slot);
+    if (entry === undefined) continue;
     if (seen !== undefined && entry !== seen) return true;
     seen = entry;
   }
@@ -242,18 +237,12 @@ function isElsewhere(
   return before === seen || after === seen;
 }
 
-/** Whether a directory entry may be right, be its bucket still in the file or not. */
-function mayLead({ directory, geometry, source, header, headerLost }: Database, entry: number): boolean {
-  const end = headerLost ? source.size : Math.max(source.size, header.next_block);
-  return directory.length > 0 && entry >= geometry.blockSize && entry + geometry.bucketSize <= end;
-}
-
 /** Which elements of a fragment may be in force: not in free space, and not where the directory leads elsewhere. */
 async function partFragment(
   db: Database,
   site: BucketSite,
   free: FreeSpace,
-  refuted: ReadonlySet<number>,
+  entries: DoubtfulEntries,
 ): Promise<{ open: number[]; old: number[] }> {
   const parts = { open: [] as number[], old: [] as number[] };
   const bits = Math.log2(db.directory.length);
@@ -261,8 +250,8 @@ async function partFragment(
   const at = Float64Array.from(site.elements ?? []);
   const { hashes } = await readElements(db.source, db.format, at);
   for (const [i, offset] of at.entries()) {
-    const entry = db.directory.length === 0 ? Number.NaN : db.directory[slotOf(hashes[i], bits)];
-    const elsewhere = mayLead(db, entry) && !refuted.has(entry) && entry !== site.offset;
+    const entry = db.directory.length === 0 ? undefined : entries.target(slotOf(hashes[i], bits));
+    const elsewhere = entry !== undefined && entry !== site.offset;
     (elsewhere || free.covers(offset, size) ? parts.old : parts.open).push(offset);
   }
   return parts;

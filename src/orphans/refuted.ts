@@ -10,14 +10,48 @@ const MAX_TARGETS = 1 << 16;
 /** Times that a target is touched, at most, on an average. */
 const TOUCHED_PER_TARGET = 256;
 
+/** What a directory's entries say of the slots whose bucket does not say itself that they are its own. */
+export class DoubtfulEntries {
+  readonly #settled: ReadonlySet<number>;
+
+  private constructor(
+    readonly db: Database,
+    readonly survey: Survey,
+    settled: readonly BucketSite[],
+    /** File offsets that no bucket in force can have. */
+    readonly refuted: ReadonlySet<number>,
+  ) {
+    this.#settled = new Set(settled.map(({ offset }) => offset));
+  }
+
+  /** @param settled buckets in force */
+  static async read(db: Database, survey: Survey, settled: readonly BucketSite[]): Promise<DoubtfulEntries> {
+    return new DoubtfulEntries(db, survey, settled, await refutedTargets(db, survey, settled));
+  }
+
+  /**
+   * Where a slot's bucket is if its entry is right, be the bucket still in the file or not.
+   *
+   * @returns undefined where the entry cannot be right
+   */
+  target(slot: number): number | undefined {
+    const { directory, geometry, source, header, headerLost } = this.db;
+    const entry = directory[slot];
+    const end = headerLost ? source.size : Math.max(source.size, header.next_block);
+    if (!(entry >= geometry.blockSize && entry + geometry.bucketSize <= end)) return undefined;
+    if (this.refuted.has(entry)) return undefined;
+    // A bucket in force that has its own slots elsewhere has not this one, too.
+    return this.#settled.has(entry) && !isSettled(this.survey, slot) ? undefined : entry;
+  }
+}
+
 /**
- * Directory entries that cannot be right: the bucket that they lead to would share bytes with a bucket in force or with a
- * record of one. Any other entry that leads to no bucket may be right, and its bucket lost.
+ * Where no bucket can be to which a directory entry leads: it would share bytes with a bucket in force or with a record
+ * of one. Any other entry that leads to no bucket may be right, and its bucket lost.
  *
- * @param settled buckets in force
  * @returns file offsets, as entries have them
  */
-export async function refutedEntries(
+async function refutedTargets(
   db: Database,
   survey: Survey,
   settled: readonly BucketSite[],
