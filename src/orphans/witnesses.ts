@@ -1,0 +1,85 @@
+import type { Database } from '../database/database.js';
+import type { BucketSite } from '../database/survey.js';
+import { isReadable, readSite } from '../database/survey.js';
+import { FREE_HASH, hashKey } from '../format/hash.js';
+import type { Source } from '../source/source.js';
+import type { SearchedSurvey } from './adopt.js';
+import { MAX_LOCATED } from './locate.js';
+
+/** Of a key of one byte a hash says too little. */
+const LEAST = 2;
+/** Elements heard for one block, at most. */
+const MAX_HEARD = 256;
+
+/** A block that may stand at another's place, both by their number. */
+export interface Move {
+  readonly home: number;
+  readonly now: number;
+}
+
+/** A key that some element, in force or old, leads to. */
+interface Testimony {
+  readonly pointer: number;
+  readonly size: number;
+  readonly hash: number;
+}
+
+/**
+ * What elements say of moves of which one key alone speaks: also those of old buckets, for old copies move with their
+ * block, and those of keys too short to be looked for, which at a given place are as good as any other.
+ */
+export class Witnesses {
+  readonly #said = new Map<number, Map<string, Testimony>>();
+
+  private constructor(
+    readonly source: Source,
+    readonly blockSize: number,
+  ) {}
+
+  static async hear(db: Database, survey: SearchedSurvey, moves: readonly Move[]): Promise<Witnesses> {
+    const witnesses = new Witnesses(db.source, db.geometry.blockSize);
+    for (const { home, now } of moves) {
+      witnesses.#said.set(home, new Map());
+      witnesses.#said.set(now, new Map());
+    }
+    for (const site of [...survey.sites, ...survey.stale]) await witnesses.#ask(db, site);
+    return witnesses;
+  }
+
+  /** How many keys say that a block has moved so and, if what was there came in exchange, that that did. */
+  async agree({ home, now }: Move): Promise<{ for: number; against: number }> {
+    const said = { for: 0, against: 0 };
+    for (const [from, to] of [
+      [home, now],
+      [now, home],
+    ]) {
+      for (const testimony of this.#said.get(from)!.values()) {
+        if (await this.#isAt(testimony, testimony.pointer)) said.against++;
+        else if (await this.#isAt(testimony, testimony.pointer + (to - from) * this.blockSize)) said.for++;
+      }
+    }
+    return said;
+  }
+
+  async #ask(db: Database, site: BucketSite): Promise<void> {
+    if (!isReadable(site)) return;
+    const bucket = await readSite(db, site);
+    for (let i = 0; i < bucket.elements; i++) {
+      const hash = bucket.hash(i);
+      if (hash === FREE_HASH) continue;
+      const pointer = bucket.dataPointer(i);
+      const size = bucket.keySize(i);
+      const block = Math.floor(pointer / this.blockSize);
+      const said = this.#said.get(block);
+      if (said === undefined || said.size >= MAX_HEARD || size < LEAST || size > MAX_LOCATED) continue;
+      if (pointer + size <= (block + 1) * this.blockSize)
+        said.set(`${pointer} ${size} ${hash}`, { pointer, size, hash });
+    }
+  }
+
+  async #isAt({ size, hash }: Testimony, offset: number): Promise<boolean> {
+    if (offset + size > this.source.size) return false;
+    const key = await this.source.read(offset, size);
+    return hashKey(key, 'signed') === hash || hashKey(key, 'unsigned') === hash;
+  }
+}
