@@ -125,7 +125,7 @@ export function damagedWithElements(
 }
 
 /** Where what the directory leads to is, so that nothing is looked for there. */
-export function knownRanges({ geometry, format, directory }: Database, survey: Survey): Range[] {
+export function knownRanges({ geometry, format }: Database, survey: Survey): Range[] {
   const { bucketSize } = geometry;
   const settled = new Set<number>();
   for (let slot = 0; slot < survey.siteOfSlot.length; slot++) {
@@ -133,8 +133,14 @@ export function knownRanges({ geometry, format, directory }: Database, survey: S
   }
   const ranges = [...settled].map((i) => ({ offset: survey.sites[i].offset, length: bucketSize }));
   if (geometry.directory !== undefined && settled.size > 0) {
-    const length = directory.length * offsetSize(format.layout);
-    ranges.push({ offset: geometry.directory.offset, length });
+    // Where the entries lead to no bucket, something else may stand there.
+    const length = offsetSize(format.layout);
+    for (let slot = 0; slot < survey.siteOfSlot.length; slot++) {
+      const first = slot;
+      while (isSettled(survey, slot)) slot++;
+      const offset = geometry.directory.offset + first * length;
+      if (slot > first) ranges.push({ offset, length: (slot - first) * length });
+    }
   }
   return ranges;
 }

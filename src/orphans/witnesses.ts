@@ -1,7 +1,8 @@
 import type { Database } from '../database/database.js';
+import { rangeOf } from '../database/claims.js';
 import type { BucketSite } from '../database/survey.js';
 import { isReadable, readSite } from '../database/survey.js';
-import { FREE_HASH, hashKey } from '../format/hash.js';
+import { FREE_HASH, HASH_RANGE, hashKey } from '../format/hash.js';
 import type { Source } from '../source/source.js';
 import type { SearchedSurvey } from './adopt.js';
 import { MAX_LOCATED } from './locate.js';
@@ -30,6 +31,8 @@ interface Testimony {
  */
 export class Witnesses {
   readonly #said = new Map<number, Map<string, Testimony>>();
+  /** Buckets that stand in another block than their directory entries say: the names of such moves. */
+  readonly #buckets = new Set<string>();
 
   private constructor(
     readonly source: Source,
@@ -42,7 +45,9 @@ export class Witnesses {
       witnesses.#said.set(home, new Map());
       witnesses.#said.set(now, new Map());
     }
+    if (moves.length === 0) return witnesses;
     for (const site of [...survey.sites, ...survey.stale]) await witnesses.#ask(db, site);
+    await witnesses.#askBuckets(db, survey);
     return witnesses;
   }
 
@@ -53,6 +58,7 @@ export class Witnesses {
       [home, now],
       [now, home],
     ]) {
+      if (this.#buckets.has(`${from} ${to}`)) said.for++;
       for (const testimony of this.#said.get(from)!.values()) {
         if (await this.#isAt(testimony, testimony.pointer)) said.against++;
         else if (await this.#isAt(testimony, testimony.pointer + (to - from) * this.blockSize)) said.for++;
@@ -74,6 +80,26 @@ export class Witnesses {
       if (said === undefined || said.size >= MAX_HEARD || size < LEAST || size > MAX_LOCATED) continue;
       if (pointer + size <= (block + 1) * this.blockSize)
         said.set(`${pointer} ${size} ${hash}`, { pointer, size, hash });
+    }
+  }
+
+  /** A bucket that was found by itself, with the very hashes of entries that lead to none, is theirs. */
+  async #askBuckets(db: Database, survey: SearchedSurvey): Promise<void> {
+    const homes = new Map<string, number>();
+    for (const { origin, state, offset, firstSlot, slots } of survey.sites) {
+      if (origin !== 'directory' || state === 'sound' || !Number.isInteger(Math.log2(slots))) continue;
+      const bits = Math.log2(db.directory.length / slots);
+      homes.set(`${firstSlot * (HASH_RANGE / db.directory.length)} ${bits}`, offset);
+    }
+    if (homes.size === 0) return;
+    for (const site of [...survey.sites, ...survey.stale]) {
+      if (site.origin !== 'scan' || site.state !== 'sound' || site.used === 0) continue;
+      const bucket = await readSite(db, site);
+      let i = 0;
+      while (bucket.hash(i) === FREE_HASH) i++;
+      const home = homes.get(`${rangeOf(bucket.hash(i), site.bits).first} ${site.bits}`);
+      if (home === undefined || (home - site.offset) % this.blockSize !== 0) continue;
+      this.#buckets.add(`${Math.floor(home / this.blockSize)} ${Math.floor(site.offset / this.blockSize)}`);
     }
   }
 
