@@ -4,7 +4,7 @@ import type { BucketSite, Survey } from '../database/survey.js';
 import { isReadable, isSettled } from '../database/survey.js';
 import { elementStruct } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
-import { HASH_BITS, HASH_RANGE } from '../format/hash.js';
+import { HASH_RANGE } from '../format/hash.js';
 import { offsetSize } from '../format/layout.js';
 import type { Range } from '../source/gather.js';
 import type { Candidate } from './candidates.js';
@@ -12,8 +12,8 @@ import { judgeBuckets, judgeFragment } from './candidates.js';
 import type { FoundOrphans } from './find.js';
 import { joinFragments } from './fragments.js';
 import { FreeSpace, holdsAny } from './free.js';
-import { RecordsInUse } from './inuse.js';
 import type { LooseList } from './loose.js';
+import { rank, unrivalled } from './rank.js';
 import { DoubtfulEntries } from './refuted.js';
 import { elementsStart, readElements } from './prove.js';
 
@@ -22,15 +22,6 @@ export interface SearchedSurvey extends Survey {
   /** Buckets that another one supersedes: what they know may have been changed or deleted since. */
   readonly stale: readonly BucketSite[];
 }
-
-/** A bucket with fewer of its keys is behind every other one. */
-const ENOUGH_PROVED = 0.25;
-
-/**
- * With fewer it is behind those with more: of two files whose blocks were mixed the one with fewer blocks here has fewer
- * of its buckets' keys, and an old bucket has those that were not moved since.
- */
-const MOSTLY_PROVED = 0.6;
 
 /** With fewer elements the bits that they share are chance. */
 const FEW = 3;
@@ -59,10 +50,11 @@ export async function adoptOrphans(
   const settled = survey.sites.filter(
     (site, i) => site.state === 'sound' && survey.siteOfSlot[site.ownFirst] === i,
   );
-  const free = await FreeSpace.read(db, settled);
+  const candidates = [...sound, ...fragments.map(judgeFragment)];
+  const inForce = [...settled, ...unrivalled(candidates, survey.claims)];
+  const free = await FreeSpace.read(db, inForce);
   const entries = await DoubtfulEntries.read(db, survey, settled);
-  const inUse = await RecordsInUse.read(db, settled);
-  const ranked = await rank([...sound, ...fragments.map(judgeFragment)], free, inUse, geometry.bucketSize);
+  const ranked = await rank(db, candidates, free, inForce);
 
   const sites: BucketSite[] = [...survey.sites];
   const stale: BucketSite[] = [];
@@ -187,36 +179,6 @@ function holdDamaged(
     }
   });
   return held;
-}
-
-async function rank(
-  candidates: readonly Candidate[],
-  free: FreeSpace,
-  inUse: RecordsInUse,
-  bucketSize: number,
-): Promise<Candidate[]> {
-  const contradicted: boolean[] = [];
-  for (const { site } of candidates) contradicted.push(await inUse.isContradicted(site));
-  const worth = candidates.map((candidate, n) => ({
-    candidate,
-    proved: candidate.proved < ENOUGH_PROVED ? 0 : candidate.proved < MOSTLY_PROVED ? 1 : 2,
-    used: free.covers(candidate.site.offset, bucketSize) ? 0 : 1,
-    consistent: contradicted[n] ? 0 : 1,
-    // Of few elements the shared bits say little; still the deeper one is more likely the newer one.
-    depth:
-      candidate.range?.bits ??
-      (candidate.site.used >= FEW ? candidate.site.bits - HASH_BITS : -HASH_BITS) - 1,
-  }));
-  worth.sort(
-    (a, b) =>
-      b.proved - a.proved ||
-      b.used - a.used ||
-      b.consistent - a.consistent ||
-      b.depth - a.depth ||
-      b.candidate.proved - a.candidate.proved ||
-      a.candidate.site.offset - b.candidate.site.offset,
-  );
-  return worth.map(({ candidate }) => candidate);
 }
 
 /**

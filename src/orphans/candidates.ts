@@ -20,6 +20,8 @@ export interface Candidate {
 const SAMPLE = 8;
 /** Buckets judged together, in one pass through their keys. */
 const BATCH = 1 << 14;
+/** Bits that hashes do not share by chance, all together. */
+const NO_CHANCE = 40;
 /** By chance so many hashes share no further bit: fewer say little of the bits of their bucket. */
 const TELLING = 8;
 
@@ -36,6 +38,8 @@ interface Sampled {
   readonly site: BucketSite;
   /** Any hash of an element in use. */
   readonly hash: number | undefined;
+  /** How many leading bits all hashes share. */
+  readonly sharedBits: number;
   /** Where its sample is among all samples. */
   readonly from: number;
   readonly to: number;
@@ -50,10 +54,12 @@ async function judgeBatch(db: Database, offsets: Float64Array): Promise<Candidat
     const bucket = new BucketView(bytes, format, geometry.bucketElements);
     const from = keys.length;
     let hash: number | undefined;
+    let different = 0;
     const { count } = bucket;
-    for (let i = 0; i < bucket.elements && keys.length - from < SAMPLE; i++) {
+    for (let i = 0; i < bucket.elements; i++) {
       const own = bucket.hash(i);
-      if (own !== FREE_HASH) hash = own;
+      if (own !== FREE_HASH) different |= own ^ (hash ??= own);
+      if (keys.length - from >= SAMPLE) continue;
       // A bucket in which all were deleted is known by the keys of its free elements.
       if ((own === FREE_HASH) !== (count === 0)) continue;
       const size = bucket.keySize(i);
@@ -62,7 +68,8 @@ async function judgeBatch(db: Database, offsets: Float64Array): Promise<Candidat
       keys.push({ offset: pointer, size, hash: own });
     }
     const site = orphanSite(offset, bucket);
-    buckets.push({ site, hash, from, to: keys.length });
+    const sharedBits = Math.min(Math.clz32(different) - 1, HASH_BITS);
+    buckets.push({ site, hash, sharedBits, from, to: keys.length });
   }
   const hashes = await hashRanges(
     source,
@@ -73,7 +80,7 @@ async function judgeBatch(db: Database, offsets: Float64Array): Promise<Candidat
     },
     0,
   );
-  return buckets.map(({ site, hash, from, to }) => {
+  return buckets.map(({ site, hash, sharedBits, from, to }) => {
     const { bits } = site;
     if (hash === undefined) {
       const deleted = from < to ? mostCommonRange(hashes.signed.subarray(from, to), bits) : undefined;
@@ -83,7 +90,13 @@ async function judgeBatch(db: Database, offsets: Float64Array): Promise<Candidat
     for (let n = from; n < to; n++) {
       if (keys[n].hash === hashes.signed[n] || keys[n].hash === hashes.unsigned[n]) proved++;
     }
-    return { site, range: rangeOf(hash, bits), proved: to > from ? proved / (to - from) : 0 };
+    // Hashes that share many more bits than the head says are those of a bucket whose head is wrong.
+    const isHeadWrong = (sharedBits - bits) * (site.used - 1) > NO_CHANCE;
+    return {
+      site,
+      range: rangeOf(hash, isHeadWrong ? sharedBits : bits),
+      proved: to > from ? proved / (to - from) : 0,
+    };
   });
 }
 

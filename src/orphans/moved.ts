@@ -61,13 +61,15 @@ export async function findMoved(
     move.keys++;
     if (move.keys >= ENOUGH || (gone[now] === 1 && timesFound.get(key) === 1)) move.certain = true;
   }
-  const asked = [...moves.values()].filter(({ certain }) => !certain).slice(0, MAX_ASKED);
+  const asked = [...moves.values()].sort((a, b) => b.keys - a.keys).slice(0, MAX_ASKED);
   const witnesses = await Witnesses.hear(db, survey, asked);
   for (const move of asked) {
     const said = await witnesses.agree(move);
-    if (said.against > 0 || said.for < ENOUGH) continue;
-    move.certain = true;
-    move.keys = said.for;
+    if (said.against > 0) move.certain = false;
+    else if (said.for >= ENOUGH) {
+      move.certain = true;
+      move.keys = said.for;
+    }
   }
   const isWhole = (block: number) => (block + 1) * blockSize <= source.size;
   const places = new Map<number, number>();

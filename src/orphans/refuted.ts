@@ -1,14 +1,10 @@
 import type { Database } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
-import { isSettled, readSite } from '../database/survey.js';
-import { FREE_HASH } from '../format/hash.js';
-import { firstAfter } from '../source/ranges.js';
+import { isSettled } from '../database/survey.js';
+import { placesInUse } from './overlaps.js';
 
 /** Entries that are looked into, at most; a directory with more wrong ones is as good as lost. */
 const MAX_TARGETS = 1 << 16;
-
-/** Times that a target is touched, at most, on an average. */
-const TOUCHED_PER_TARGET = 256;
 
 /** What a directory's entries say of the slots whose bucket does not say itself that they are its own. */
 export class DoubtfulEntries {
@@ -57,32 +53,12 @@ async function refutedTargets(
   settled: readonly BucketSite[],
 ): Promise<Set<number>> {
   const { bucketSize, blockSize } = db.geometry;
-  const refuted = new Set<number>();
   const doubtful = new Set<number>();
   for (const [slot, entry] of db.directory.entries()) {
     const inside = entry >= blockSize && entry + bucketSize <= db.source.size;
     if (inside && !isSettled(survey, slot) && doubtful.size < MAX_TARGETS) doubtful.add(entry);
   }
-  if (doubtful.size === 0) return refuted;
-  const targets = Float64Array.from(doubtful).sort();
-  // Elements that lie about their size are few, but each could be looked through with every target.
-  let left = TOUCHED_PER_TARGET * targets.length;
-  const refute = (offset: number, end: number) => {
-    for (let i = firstAfter(targets, offset - bucketSize); i < targets.length && targets[i] < end; i++) {
-      if (--left < 0) return;
-      refuted.add(targets[i]);
-    }
-  };
-  for (const site of settled) {
-    const bucket = await readSite(db, site);
-    refute(site.offset, site.offset + bucketSize);
-    for (let i = 0; i < bucket.elements; i++) {
-      if (bucket.hash(i) === FREE_HASH) continue;
-      const offset = bucket.dataPointer(i);
-      const end = offset + bucket.keySize(i) + bucket.dataSize(i);
-      if (offset > 0 && end > offset && end <= db.source.size) refute(offset, end);
-    }
-  }
+  const refuted = await placesInUse(db, doubtful, settled);
   // One that leads to a bucket in force is right or wrong for other reasons.
   for (const { offset } of settled) refuted.delete(offset);
   return refuted;
