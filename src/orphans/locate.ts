@@ -18,6 +18,9 @@ const HASHED_PER_BYTE = [
   { longest: MAX_LOCATED, bytes: 4 },
 ] as const;
 
+/** Places at which one key should be, at most. */
+const MAX_SAME = 16;
+
 /** A key by what its element says of it. */
 export interface WantedKey {
   readonly hash: number;
@@ -41,14 +44,18 @@ export async function locateKeys(
   progress?: Progress,
 ): Promise<void> {
   /** For the first bytes of a key: its possible lengths, and the keys by length and hash. */
-  const byStart = new Map<number, { sizes: Set<number>; keys: Map<number, WantedKey> }>();
+  const byStart = new Map<number, { sizes: Set<number>; keys: Map<number, WantedKey[]> }>();
   const starts = new Uint8Array(1 << 16);
   let longest = KEY_START;
   for (const key of wanted) {
     let group = byStart.get(key.start);
     if (group === undefined) byStart.set(key.start, (group = { sizes: new Set(), keys: new Map() }));
     group.sizes.add(key.size);
-    group.keys.set(key.size * 2 ** 31 + key.hash, key);
+    const name = key.size * 2 ** 31 + key.hash;
+    const same = group.keys.get(name);
+    // Elements of different times may lead to different places for one key.
+    if (same === undefined) group.keys.set(name, [key]);
+    else if (same.length < MAX_SAME) same.push(key);
     starts[key.start >>> 16] = 1;
     longest = Math.max(longest, key.size);
   }
@@ -70,7 +77,7 @@ export async function locateKeys(
         for (const flavour of ['signed', 'unsigned'] as const) {
           const found = group.keys.get(size * 2 ** 31 + hashKey(key, flavour));
           if (found === undefined) continue;
-          visit(found, base + at);
+          for (const one of found) visit(one, base + at);
           break;
         }
       }

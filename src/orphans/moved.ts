@@ -114,7 +114,7 @@ async function findGone(
 
 /** Blocks of the directory whose entries lead to buckets that say so are where they belong; those without are gone. */
 function judgeDirectory(
-  { directory, geometry, format }: Database,
+  { directory, geometry, format, header, headerLost }: Database,
   survey: SearchedSurvey,
   blockOf: (offset: number) => number,
   atHome: Uint8Array,
@@ -122,6 +122,13 @@ function judgeDirectory(
 ): void {
   if (geometry.directory === undefined) return;
   const width = offsetSize(format.layout);
+  const shift = headerLost ? 0 : header.dir - geometry.directory.offset;
+  if (shift !== 0 && shift % geometry.blockSize === 0) {
+    // The directory itself has moved, if the header is right.
+    for (let at = header.dir; at < header.dir + directory.length * width; at += geometry.blockSize)
+      if (at >= 0 && blockOf(at) < gone.length) gone[blockOf(at)] = 1;
+    return;
+  }
   for (let slot = 0; slot < directory.length; slot++) {
     const block = blockOf(geometry.directory.offset + slot * width);
     if (isSettled(survey, slot)) atHome[block] = 1;

@@ -1,14 +1,20 @@
 import type { Database } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
 import { isSettled } from '../database/survey.js';
+import { offsetSize } from '../format/layout.js';
 import { placesInUse } from './overlaps.js';
 
 /** Entries that are looked into, at most; a directory with more wrong ones is as good as lost. */
 const MAX_TARGETS = 1 << 16;
 
+/** What is written over a directory is mostly whole sectors. */
+const SECTOR = 512;
+
 /** What a directory's entries say of the slots whose bucket does not say itself that they are its own. */
 export class DoubtfulEntries {
   readonly #settled: ReadonlySet<number>;
+  /** Sectors of the directory, counted from the file's start, that hold something else. */
+  readonly #overwritten: ReadonlySet<number>;
 
   private constructor(
     readonly db: Database,
@@ -18,6 +24,7 @@ export class DoubtfulEntries {
     readonly refuted: ReadonlySet<number>,
   ) {
     this.#settled = new Set(settled.map(({ offset }) => offset));
+    this.#overwritten = this.#findOverwritten();
   }
 
   /** @param settled buckets in force */
@@ -31,13 +38,40 @@ export class DoubtfulEntries {
    * @returns undefined where the entry cannot be right
    */
   target(slot: number): number | undefined {
-    const { directory, geometry, source, header, headerLost } = this.db;
-    const entry = directory[slot];
-    const end = headerLost ? source.size : Math.max(source.size, header.next_block);
-    if (!(entry >= geometry.blockSize && entry + geometry.bucketSize <= end)) return undefined;
-    if (this.refuted.has(entry)) return undefined;
+    const entry = this.db.directory[slot];
+    if (!this.#isPossible(entry) || this.refuted.has(entry)) return undefined;
+    if (this.#overwritten.has(this.#sectorOf(slot))) return undefined;
     // A bucket in force that has its own slots elsewhere has not this one, too.
     return this.#settled.has(entry) && !isSettled(this.survey, slot) ? undefined : entry;
+  }
+
+  #isPossible(entry: number): boolean {
+    const { geometry, source, header, headerLost } = this.db;
+    const end = headerLost ? source.size : Math.max(source.size, header.next_block);
+    return entry >= geometry.blockSize && entry + geometry.bucketSize <= end;
+  }
+
+  #sectorOf(slot: number): number {
+    const { geometry, format } = this.db;
+    return Math.floor(((geometry.directory?.offset ?? 0) + slot * offsetSize(format.layout)) / SECTOR);
+  }
+
+  /** Of other bytes an entry or two may chance to be possible; no bucket is at home where they lead. */
+  #findOverwritten(): Set<number> {
+    const overwritten = new Set<number>();
+    const { directory } = this.db;
+    for (let slot = 0; slot < directory.length;) {
+      const sector = this.#sectorOf(slot);
+      let possible = 0;
+      let settled = 0;
+      const first = slot;
+      for (; slot < directory.length && this.#sectorOf(slot) === sector; slot++) {
+        if (this.#isPossible(directory[slot])) possible++;
+        if (isSettled(this.survey, slot)) settled++;
+      }
+      if (settled === 0 && 2 * possible < slot - first) overwritten.add(sector);
+    }
+    return overwritten;
   }
 }
 

@@ -1,8 +1,11 @@
 import type { Database } from '../database/database.js';
+import type { HashRange } from '../database/claims.js';
 import { rangeOf } from '../database/claims.js';
 import type { BucketSite } from '../database/survey.js';
 import { isReadable, readSite } from '../database/survey.js';
-import { FREE_HASH, HASH_RANGE, hashKey } from '../format/hash.js';
+import { KEY_START } from '../format/bucket.js';
+import { equalBytes } from '../format/bytes.js';
+import { FREE_HASH, HASH_BITS, HASH_RANGE, hashKey } from '../format/hash.js';
 import type { Source } from '../source/source.js';
 import type { SearchedSurvey } from './adopt.js';
 import { MAX_LOCATED } from './locate.js';
@@ -22,7 +25,10 @@ export interface Move {
 interface Testimony {
   readonly pointer: number;
   readonly size: number;
-  readonly hash: number;
+  /** All hashes that the key may have: one, or where it was deleted those of its bucket. */
+  readonly range: HashRange;
+  /** How the key begins, as far as the element knows it. */
+  readonly start: Uint8Array;
 }
 
 /**
@@ -70,16 +76,23 @@ export class Witnesses {
   async #ask(db: Database, site: BucketSite): Promise<void> {
     if (!isReadable(site)) return;
     const bucket = await readSite(db, site);
+    let own: HashRange | undefined;
+    for (let i = 0; i < bucket.elements && own === undefined && site.state === 'sound'; i++) {
+      if (bucket.hash(i) !== FREE_HASH) own = rangeOf(bucket.hash(i), site.bits);
+    }
     for (let i = 0; i < bucket.elements; i++) {
       const hash = bucket.hash(i);
-      if (hash === FREE_HASH) continue;
+      const range = hash === FREE_HASH ? own : rangeOf(hash, HASH_BITS);
+      if (range === undefined) continue;
       const pointer = bucket.dataPointer(i);
       const size = bucket.keySize(i);
       const block = Math.floor(pointer / this.blockSize);
       const said = this.#said.get(block);
       if (said === undefined || said.size >= MAX_HEARD || size < LEAST || size > MAX_LOCATED) continue;
-      if (pointer + size <= (block + 1) * this.blockSize)
-        said.set(`${pointer} ${size} ${hash}`, { pointer, size, hash });
+      if (pointer + size > (block + 1) * this.blockSize) continue;
+      const start = bucket.keyStart(i).slice(0, Math.min(KEY_START, size));
+      const name = `${pointer} ${size} ${start.join(' ')}`;
+      if (!said.has(name) || hash !== FREE_HASH) said.set(name, { pointer, size, range, start });
     }
   }
 
@@ -103,9 +116,12 @@ export class Witnesses {
     }
   }
 
-  async #isAt({ size, hash }: Testimony, offset: number): Promise<boolean> {
-    if (offset + size > this.source.size) return false;
+  async #isAt({ size, range, start }: Testimony, offset: number): Promise<boolean> {
+    if (offset < 0 || offset + size > this.source.size) return false;
     const key = await this.source.read(offset, size);
-    return hashKey(key, 'signed') === hash || hashKey(key, 'unsigned') === hash;
+    if (!equalBytes(start, key.subarray(0, start.length))) return false;
+    return [hashKey(key, 'signed'), hashKey(key, 'unsigned')].some(
+      (hash) => rangeOf(hash, range.bits).first === range.first,
+    );
   }
 }
