@@ -50,7 +50,8 @@ export async function adoptOrphans(
   const settled = survey.sites.filter(
     (site, i) => site.state === 'sound' && survey.siteOfSlot[site.ownFirst] === i,
   );
-  const candidates = [...sound, ...fragments.map(judgeFragment)];
+  const candidates = [...sound];
+  for (const fragment of fragments) candidates.push(await judgeFragment(db, fragment));
   const inForce = [...settled, ...unrivalled(candidates, survey.claims)];
   const free = await FreeSpace.read(db, inForce);
   const entries = await DoubtfulEntries.read(db, survey, settled);

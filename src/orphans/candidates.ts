@@ -2,10 +2,11 @@ import type { Database } from '../database/database.js';
 import type { HashRange } from '../database/claims.js';
 import { rangeOf } from '../database/claims.js';
 import type { BucketSite } from '../database/survey.js';
-import { BucketView } from '../format/bucket.js';
+import { BUCKET_AVAIL, BucketView } from '../format/bucket.js';
 import { FREE_HASH, HASH_BITS } from '../format/hash.js';
 import type { Fragment } from './fragments.js';
 import { hashRanges } from './keyhashes.js';
+import { elementsStart } from './prove.js';
 
 /** A bucket that may be the one in force for its range of hashes. */
 export interface Candidate {
@@ -64,6 +65,8 @@ async function judgeBatch(db: Database, offsets: Float64Array): Promise<Candidat
       if ((own === FREE_HASH) !== (count === 0)) continue;
       const size = bucket.keySize(i);
       const pointer = bucket.dataPointer(i);
+      // Of what was cut off nobody can say whether it was a key.
+      if (pointer < db.missing) continue;
       if (!(pointer > 0 && size >= 0 && size <= 0xffff && pointer + size <= source.size)) continue;
       keys.push({ offset: pointer, size, hash: own });
     }
@@ -117,20 +120,43 @@ function mostCommonRange(hashes: Int32Array, bits: number): HashRange | undefine
   return undefined;
 }
 
-/** A fragment as a bucket, with the range that its hashes tell. */
-export function judgeFragment({ base, elements, sharedBits, hash }: Fragment): Candidate {
+/** A fragment as a bucket, with the range that its head, if that is left, or else its hashes tell. */
+export async function judgeFragment(db: Database, fragment: Fragment): Promise<Candidate> {
+  const { base, elements, sharedBits, hash } = fragment;
   const nowhere = { firstSlot: -1, slots: 0, ownFirst: -1, ownSlots: 0 };
   const used = elements.length;
+  const headBits = await bitsOfHead(db, fragment);
+  const bits = headBits ?? Math.min(sharedBits, HASH_BITS);
   const site: BucketSite = {
     origin: 'scan',
     offset: base,
     ...nowhere,
-    bits: Math.min(sharedBits, HASH_BITS),
+    bits,
     count: used,
     availCount: 0,
     used,
     state: 'headless',
     elements,
   };
-  return { site, range: used >= TELLING ? rangeOf(hash, sharedBits) : undefined, proved: 1 };
+  const isTold = headBits !== undefined || used >= TELLING;
+  return { site, range: isTold ? rangeOf(hash, bits) : undefined, proved: 1 };
+}
+
+/** The bits in a fragment's head, if that may be one: of a bucket some of whose elements are gone, or cut off. */
+async function bitsOfHead(
+  { source, format, geometry }: Database,
+  { base, elements, sharedBits }: Fragment,
+): Promise<number | undefined> {
+  const size = elementsStart(format);
+  if (base < geometry.blockSize || base + size > source.size) return undefined;
+  const head = new BucketView(await source.read(base, size), format, 0);
+  const { bits, count, availCount } = head;
+  const isPossible =
+    availCount >= 0 &&
+    availCount <= BUCKET_AVAIL &&
+    bits >= 0 &&
+    bits <= sharedBits &&
+    count >= elements.length &&
+    count <= geometry.bucketElements;
+  return isPossible ? bits : undefined;
 }
