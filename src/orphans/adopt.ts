@@ -8,9 +8,9 @@ import { HASH_RANGE } from '../format/hash.js';
 import { offsetSize } from '../format/layout.js';
 import type { Range } from '../source/gather.js';
 import type { Candidate } from './candidates.js';
-import { judgeBuckets, judgeFragment } from './candidates.js';
+import { bitsOfHead, judgeBuckets, judgeFragment } from './candidates.js';
 import type { FoundOrphans } from './find.js';
-import { joinFragments } from './fragments.js';
+import { gatherUnderHeads, joinFragments } from './fragments.js';
 import { FreeSpace, holdsAny } from './free.js';
 import type { LooseList } from './loose.js';
 import { rank, unrivalled } from './rank.js';
@@ -51,7 +51,11 @@ export async function adoptOrphans(
     (site, i) => site.state === 'sound' && survey.siteOfSlot[site.ownFirst] === i,
   );
   const candidates = [...sound];
-  for (const fragment of fragments) candidates.push(await judgeFragment(db, fragment));
+  const heads: (number | undefined)[] = [];
+  for (const fragment of fragments) heads.push(await bitsOfHead(db, fragment));
+  const gathered = gatherUnderHeads(fragments, heads, found.loose, format, geometry.bucketElements);
+  for (const [n, fragment] of gathered.entries())
+    if (fragment.elements.length > 0) candidates.push(judgeFragment(fragment, heads[n]));
   const inForce = [...settled, ...unrivalled(candidates, survey.claims)];
   const free = await FreeSpace.read(db, inForce);
   const entries = await DoubtfulEntries.read(db, survey, settled);

@@ -121,11 +121,12 @@ function mostCommonRange(hashes: Int32Array, bits: number): HashRange | undefine
 }
 
 /** A fragment as a bucket, with the range that its head, if that is left, or else its hashes tell. */
-export async function judgeFragment(db: Database, fragment: Fragment): Promise<Candidate> {
-  const { base, elements, sharedBits, hash } = fragment;
+export function judgeFragment(
+  { base, elements, sharedBits, hash }: Fragment,
+  headBits: number | undefined,
+): Candidate {
   const nowhere = { firstSlot: -1, slots: 0, ownFirst: -1, ownSlots: 0 };
   const used = elements.length;
-  const headBits = await bitsOfHead(db, fragment);
   const bits = headBits ?? Math.min(sharedBits, HASH_BITS);
   const site: BucketSite = {
     origin: 'scan',
@@ -143,7 +144,7 @@ export async function judgeFragment(db: Database, fragment: Fragment): Promise<C
 }
 
 /** The bits in a fragment's head, if that may be one: of a bucket some of whose elements are gone, or cut off. */
-async function bitsOfHead(
+export async function bitsOfHead(
   { source, format, geometry }: Database,
   { base, elements, sharedBits }: Fragment,
 ): Promise<number | undefined> {
