@@ -17,6 +17,8 @@ export interface Candidate {
   readonly proved: number;
 }
 
+/** The share of a bucket none of whose keys is in the file: they were cut off, so nothing speaks against it. */
+const UNSEEN = 0.6;
 /** Keys looked at to judge a bucket. */
 const SAMPLE = 8;
 /** Buckets judged together, in one pass through their keys. */
@@ -98,7 +100,7 @@ async function judgeBatch(db: Database, offsets: Float64Array): Promise<Candidat
     return {
       site,
       range: rangeOf(hash, isHeadWrong ? sharedBits : bits),
-      proved: to > from ? proved / (to - from) : 0,
+      proved: to > from ? proved / (to - from) : UNSEEN,
     };
   });
 }

@@ -153,6 +153,20 @@ const CASES = [
     made: 363079152,
     seed: 676429574,
   },
+  // Two elements left of a bucket that the end of the file cuts in two, each of which says that it began elsewhere.
+  {
+    models: ['truncated anywhere'],
+    database: 'big-endian, 64-bit offsets (4-byte aligned), standard',
+    made: 1991810942,
+    seed: 318704547,
+  },
+  // A whole bucket in force, all of whose keys were cut off: what it does not know was deleted.
+  {
+    models: ['truncated anywhere'],
+    database: 'little-endian, 64-bit offsets (4-byte aligned), numsync',
+    made: 1991810942,
+    seed: 1976375212,
+  },
 ];
 
 const allFormats = [...formats('standard'), ...formats('numsync')];
