@@ -1,7 +1,5 @@
 import { examineBuckets } from '../check/bucket.js';
 import type { Database } from '../database/database.js';
-import { isSettled } from '../database/survey.js';
-import { offsetSize } from '../format/layout.js';
 import { KEY_START } from '../format/bucket.js';
 import { Rearrangement } from '../source/rearranged.js';
 import type { WantedKey } from './locate.js';
@@ -96,7 +94,6 @@ async function findGone(
   const atHome = new Uint8Array(blocks);
   const gone = new Uint8Array(blocks);
   const wanted: WantedKey[] = [];
-  judgeDirectory(db, survey, blockOf, atHome, gone);
   for await (const { site, records, rejected } of examineBuckets(db, survey)) {
     if (site.origin === 'directory' && records.length === 0) gone[blockOf(site.offset)] = 1;
     // A shorter key is by chance at many a place.
@@ -110,30 +107,6 @@ async function findGone(
     }
   }
   return { wanted, atHome, gone };
-}
-
-/** Blocks of the directory whose entries lead to buckets that say so are where they belong; those without are gone. */
-function judgeDirectory(
-  { directory, geometry, format, header, headerLost }: Database,
-  survey: SearchedSurvey,
-  blockOf: (offset: number) => number,
-  atHome: Uint8Array,
-  gone: Uint8Array,
-): void {
-  if (geometry.directory === undefined) return;
-  const width = offsetSize(format.layout);
-  const shift = headerLost ? 0 : header.dir - geometry.directory.offset;
-  if (shift !== 0 && shift % geometry.blockSize === 0) {
-    // The directory itself has moved, if the header is right.
-    for (let at = header.dir; at < header.dir + directory.length * width; at += geometry.blockSize)
-      if (at >= 0 && blockOf(at) < gone.length) gone[blockOf(at)] = 1;
-    return;
-  }
-  for (let slot = 0; slot < directory.length; slot++) {
-    const block = blockOf(geometry.directory.offset + slot * width);
-    if (isSettled(survey, slot)) atHome[block] = 1;
-    else gone[block] = 1;
-  }
 }
 
 /** What stood where a moved block is now went where nothing is known of: blocks change places in circles. */
