@@ -180,3 +180,14 @@ for (const { models, database, made, seed } of CASES) {
     assert.equal(score.recalled, score.survivors);
   });
 }
+
+test("two files' blocks mixed, seed 1186306467: what is in force without a rival speaks against the other file's", async () => {
+  const format = allFormats.find(
+    (one) => describeFormat(one) === 'little-endian, 64-bit offsets (4-byte aligned), numsync',
+  )!;
+  const intact = miniDatabase(format, { blockSize: 512, seed: 1571626202, records: 700, maxValue: 300 });
+  const damaged = damagedCopy(intact, modelsNamed(["two files' blocks mixed"]), 1186306467);
+  const { score } = await tryRepair(intact, damaged);
+  // Of four buckets' records four are lost; without that, 26.
+  assert.ok(score.survivors - score.recalled <= 4, `${score.recalled} of ${score.survivors}`);
+});
