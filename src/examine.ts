@@ -60,11 +60,14 @@ export async function openSearched(
     (done, all) =>
       report?.(step, done, all);
   const found = await openAsItIs(source, progress, old);
-  if (found === undefined || found.db.missing !== 0) return found;
+  if (found === undefined) return found;
   const rearrangement = await findMoved(found.db, found.survey, progress('looking for moved blocks'));
   if (rearrangement === undefined) return found;
-  const again = await openAsItIs(rearrangement.of(source), progress, old);
-  return again === undefined ? found : { ...again, db: { ...again.db, rearrangement } };
+  const { source: whole, missing } = found.db;
+  const again = await openAsItIs(rearrangement.of(whole), progress, old);
+  // What is put right must not be read in another way than before, by which the blocks were told.
+  if (again === undefined || again.db.missing !== 0) return found;
+  return { ...again, db: { ...again.db, missing, rearrangement } };
 }
 
 async function openAsItIs(

@@ -143,8 +143,8 @@ export async function checkDatabase(
 
 /** The source as the file is, where it is read as it was. */
 function asItIs({ source, missing, rearrangement }: Database): Source {
-  if (rearrangement !== undefined) return rearrangement.undone(source);
-  return missing === 0 ? source : shifted(source, -missing);
+  const whole = rearrangement === undefined ? source : rearrangement.undone(source);
+  return missing === 0 ? whole : shifted(whole, -missing);
 }
 
 /** Counts records, rejected elements and flavours as buckets go by. */

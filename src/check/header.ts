@@ -23,7 +23,7 @@ export function checkHeader(db: Database): Finding[] {
   const moved = checkBlocks(db);
   if (db.missing !== 0) {
     const found = db.missing > 0 ? `${db.missing} bytes too few` : `${-db.missing} bytes too many`;
-    return [finding('bytes-missing', 0, found, 'a file that begins with its header')];
+    return [finding('bytes-missing', 0, found, 'a file that begins with its header'), ...moved];
   }
   if (db.headerLost) {
     return [finding('header-lost', 0, 'bytes that are no header', 'the header of a GDBM database'), ...moved];

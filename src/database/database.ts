@@ -23,7 +23,10 @@ export interface Database {
    * before, with zeroes for what is gone.
    */
   readonly missing: number;
-  /** Where blocks stand at other places than their own; the source has them where they belong. */
+  /**
+   * Where blocks stand at other places than their own; the source has them where they belong. Offsets are those of the
+   * file with what is missing.
+   */
   readonly rearrangement: Rearrangement | undefined;
   /** Only in a numsync file. */
   readonly extended: ExtendedHeader | undefined;
@@ -56,7 +59,7 @@ export async function openDatabase(source: Source): Promise<Database | undefined
 
 /** Where the byte that belongs at `offset` is in the file as it is now; negative where it is gone. */
 export function placeNow({ missing, rearrangement }: Database, offset: number): number {
-  return rearrangement === undefined ? offset - missing : rearrangement.whereIs(offset);
+  return (rearrangement?.whereIs(offset) ?? offset) - missing;
 }
 
 /** The same database with its directory at another place. */

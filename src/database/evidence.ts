@@ -124,10 +124,11 @@ export function electSizes(hypothesis: Hypothesis): { blockSize: number; bucketS
   };
 }
 
-/** The candidate with the most votes; of equals the first. */
+/** The candidate with the most votes; of equals a usual size, or the first. */
 function elect(votes: readonly number[]): number {
   const count = (size: number) => votes.filter((vote) => vote === size).length;
-  return [...votes].sort((a, b) => count(b) - count(a))[0] ?? 4096;
+  const usual = (size: number) => Number(isBlockSize(size));
+  return [...votes].sort((a, b) => count(b) - count(a) || usual(b) - usual(a))[0] ?? 4096;
 }
 
 function smallestBlock(fits: (size: number) => boolean): number | undefined {

@@ -4,17 +4,17 @@ import type { BucketSite, Survey } from '../database/survey.js';
 import { isReadable, isSettled } from '../database/survey.js';
 import { elementStruct } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
-import { HASH_BITS, HASH_RANGE } from '../format/hash.js';
+import { HASH_RANGE } from '../format/hash.js';
 import { offsetSize } from '../format/layout.js';
 import type { Range } from '../source/gather.js';
 import type { Candidate } from './candidates.js';
-import { judgeBuckets, judgeFragment } from './candidates.js';
+import { bitsOfHead, judgeBuckets, judgeFragment } from './candidates.js';
 import type { FoundOrphans } from './find.js';
-import { joinFragments } from './fragments.js';
+import { gatherUnderHeads, joinFragments } from './fragments.js';
 import { FreeSpace, holdsAny } from './free.js';
-import { RecordsInUse } from './inuse.js';
 import type { LooseList } from './loose.js';
-import { refutedEntries } from './refuted.js';
+import { rank, unrivalled } from './rank.js';
+import { DoubtfulEntries } from './refuted.js';
 import { elementsStart, readElements } from './prove.js';
 
 /** A survey with the buckets that a scan found. */
@@ -22,15 +22,6 @@ export interface SearchedSurvey extends Survey {
   /** Buckets that another one supersedes: what they know may have been changed or deleted since. */
   readonly stale: readonly BucketSite[];
 }
-
-/** A bucket with fewer of its keys is behind every other one. */
-const ENOUGH_PROVED = 0.25;
-
-/**
- * With fewer it is behind those with more: of two files whose blocks were mixed the one with fewer blocks here has fewer
- * of its buckets' keys, and an old bucket has those that were not moved since.
- */
-const MOSTLY_PROVED = 0.6;
 
 /** With fewer elements the bits that they share are chance. */
 const FEW = 3;
@@ -59,10 +50,16 @@ export async function adoptOrphans(
   const settled = survey.sites.filter(
     (site, i) => site.state === 'sound' && survey.siteOfSlot[site.ownFirst] === i,
   );
-  const free = await FreeSpace.read(db, settled);
-  const refuted = await refutedEntries(db, survey, settled);
-  const inUse = await RecordsInUse.read(db, settled);
-  const ranked = await rank([...sound, ...fragments.map(judgeFragment)], free, inUse, geometry.bucketSize);
+  const candidates = [...sound];
+  const heads: (number | undefined)[] = [];
+  for (const fragment of fragments) heads.push(await bitsOfHead(db, fragment));
+  const gathered = gatherUnderHeads(fragments, heads, found.loose, format, geometry.bucketElements);
+  for (const [n, fragment] of gathered.entries())
+    if (fragment.elements.length > 0) candidates.push(judgeFragment(fragment, heads[n]));
+  const inForce = [...settled, ...unrivalled(candidates, survey.claims)];
+  const free = await FreeSpace.read(db, inForce);
+  const entries = await DoubtfulEntries.read(db, survey, settled);
+  const ranked = await rank(db, candidates, free, inForce);
 
   const sites: BucketSite[] = [...survey.sites];
   const stale: BucketSite[] = [];
@@ -72,12 +69,12 @@ export async function adoptOrphans(
     const index = site.state === 'sound' ? known.get(site.offset) : undefined;
     const adopted =
       range !== undefined &&
-      !isElsewhere(db, site, range, refuted) &&
+      !isElsewhere(db, site, range, entries) &&
       survey.claims.claim(range, index ?? sites.length);
     if (index !== undefined) continue;
     if (adopted) sites.push(site);
     else if (site.state === 'headless' && range === undefined) {
-      const split = await partFragment(db, site, free, refuted);
+      const split = await partFragment(db, site, free, entries);
       if (split.open.length > 0) sites.push({ ...site, elements: split.open });
       if (split.old.length > 0) stale.push({ ...site, elements: split.old });
     } else stale.push(site);
@@ -125,7 +122,7 @@ export function damagedWithElements(
 }
 
 /** Where what the directory leads to is, so that nothing is looked for there. */
-export function knownRanges({ geometry, format, directory }: Database, survey: Survey): Range[] {
+export function knownRanges({ geometry, format }: Database, survey: Survey): Range[] {
   const { bucketSize } = geometry;
   const settled = new Set<number>();
   for (let slot = 0; slot < survey.siteOfSlot.length; slot++) {
@@ -133,8 +130,14 @@ export function knownRanges({ geometry, format, directory }: Database, survey: S
   }
   const ranges = [...settled].map((i) => ({ offset: survey.sites[i].offset, length: bucketSize }));
   if (geometry.directory !== undefined && settled.size > 0) {
-    const length = directory.length * offsetSize(format.layout);
-    ranges.push({ offset: geometry.directory.offset, length });
+    // Where the entries lead to no bucket, something else may stand there.
+    const length = offsetSize(format.layout);
+    for (let slot = 0; slot < survey.siteOfSlot.length; slot++) {
+      const first = slot;
+      while (isSettled(survey, slot)) slot++;
+      const offset = geometry.directory.offset + first * length;
+      if (slot > first) ranges.push({ offset, length: (slot - first) * length });
+    }
   }
   return ranges;
 }
@@ -183,54 +186,19 @@ function holdDamaged(
   return held;
 }
 
-async function rank(
-  candidates: readonly Candidate[],
-  free: FreeSpace,
-  inUse: RecordsInUse,
-  bucketSize: number,
-): Promise<Candidate[]> {
-  const contradicted: boolean[] = [];
-  for (const { site } of candidates) contradicted.push(await inUse.isContradicted(site));
-  const worth = candidates.map((candidate, n) => ({
-    candidate,
-    proved: candidate.proved < ENOUGH_PROVED ? 0 : candidate.proved < MOSTLY_PROVED ? 1 : 2,
-    used: free.covers(candidate.site.offset, bucketSize) ? 0 : 1,
-    consistent: contradicted[n] ? 0 : 1,
-    // Of few elements the shared bits say little; still the deeper one is more likely the newer one.
-    depth:
-      candidate.range?.bits ??
-      (candidate.site.used >= FEW ? candidate.site.bits - HASH_BITS : -HASH_BITS) - 1,
-  }));
-  worth.sort(
-    (a, b) =>
-      b.proved - a.proved ||
-      b.used - a.used ||
-      b.consistent - a.consistent ||
-      b.depth - a.depth ||
-      b.candidate.proved - a.candidate.proved ||
-      a.candidate.site.offset - b.candidate.site.offset,
-  );
-  return worth.map(({ candidate }) => candidate);
-}
-
 /**
  * Whether directory entries that may be right lead elsewhere: they know a bucket that is lost, and this one is an old
  * one. A whole bucket with just the range of its entries may itself have been moved, which its head says.
  */
-function isElsewhere(
-  db: Database,
-  site: BucketSite,
-  range: HashRange,
-  refuted: ReadonlySet<number>,
-): boolean {
+function isElsewhere(db: Database, site: BucketSite, range: HashRange, entries: DoubtfulEntries): boolean {
   const slots = db.directory.length;
   if (slots === 0) return false;
   const first = range.first / (HASH_RANGE / slots);
   const count = 2 ** (Math.log2(slots) - range.bits);
   let seen: number | undefined;
   for (let slot = Math.floor(first); slot < first + count; slot++) {
-    const entry = db.directory[slot];
-    if (!mayLead(db, entry) || refuted.has(entry)) continue;
+    const entry = entries.target(slot);
+    if (entry === undefined) continue;
     if (seen !== undefined && entry !== seen) return true;
     seen = entry;
   }
@@ -242,18 +210,12 @@ function isElsewhere(
   return before === seen || after === seen;
 }
 
-/** Whether a directory entry may be right, be its bucket still in the file or not. */
-function mayLead({ directory, geometry, source, header, headerLost }: Database, entry: number): boolean {
-  const end = headerLost ? source.size : Math.max(source.size, header.next_block);
-  return directory.length > 0 && entry >= geometry.blockSize && entry + geometry.bucketSize <= end;
-}
-
 /** Which elements of a fragment may be in force: not in free space, and not where the directory leads elsewhere. */
 async function partFragment(
   db: Database,
   site: BucketSite,
   free: FreeSpace,
-  refuted: ReadonlySet<number>,
+  entries: DoubtfulEntries,
 ): Promise<{ open: number[]; old: number[] }> {
   const parts = { open: [] as number[], old: [] as number[] };
   const bits = Math.log2(db.directory.length);
@@ -261,8 +223,8 @@ async function partFragment(
   const at = Float64Array.from(site.elements ?? []);
   const { hashes } = await readElements(db.source, db.format, at);
   for (const [i, offset] of at.entries()) {
-    const entry = db.directory.length === 0 ? Number.NaN : db.directory[slotOf(hashes[i], bits)];
-    const elsewhere = mayLead(db, entry) && !refuted.has(entry) && entry !== site.offset;
+    const entry = db.directory.length === 0 ? undefined : entries.target(slotOf(hashes[i], bits));
+    const elsewhere = entry !== undefined && entry !== site.offset;
     (elsewhere || free.covers(offset, size) ? parts.old : parts.open).push(offset);
   }
   return parts;

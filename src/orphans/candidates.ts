@@ -2,10 +2,11 @@ import type { Database } from '../database/database.js';
 import type { HashRange } from '../database/claims.js';
 import { rangeOf } from '../database/claims.js';
 import type { BucketSite } from '../database/survey.js';
-import { BucketView } from '../format/bucket.js';
+import { BUCKET_AVAIL, BucketView } from '../format/bucket.js';
 import { FREE_HASH, HASH_BITS } from '../format/hash.js';
 import type { Fragment } from './fragments.js';
 import { hashRanges } from './keyhashes.js';
+import { elementsStart } from './prove.js';
 
 /** A bucket that may be the one in force for its range of hashes. */
 export interface Candidate {
@@ -16,10 +17,14 @@ export interface Candidate {
   readonly proved: number;
 }
 
+/** The share of a bucket none of whose keys is in the file: they were cut off, so nothing speaks against it. */
+const UNSEEN = 0.6;
 /** Keys looked at to judge a bucket. */
 const SAMPLE = 8;
 /** Buckets judged together, in one pass through their keys. */
 const BATCH = 1 << 14;
+/** Bits that hashes do not share by chance, all together. */
+const NO_CHANCE = 40;
 /** By chance so many hashes share no further bit: fewer say little of the bits of their bucket. */
 const TELLING = 8;
 
@@ -36,6 +41,8 @@ interface Sampled {
   readonly site: BucketSite;
   /** Any hash of an element in use. */
   readonly hash: number | undefined;
+  /** How many leading bits all hashes share. */
+  readonly sharedBits: number;
   /** Where its sample is among all samples. */
   readonly from: number;
   readonly to: number;
@@ -50,26 +57,31 @@ async function judgeBatch(db: Database, offsets: Float64Array): Promise<Candidat
     const bucket = new BucketView(bytes, format, geometry.bucketElements);
     const from = keys.length;
     let hash: number | undefined;
+    let different = 0;
     const { count } = bucket;
-    for (let i = 0; i < bucket.elements && keys.length - from < SAMPLE; i++) {
+    for (let i = 0; i < bucket.elements; i++) {
       const own = bucket.hash(i);
-      if (own !== FREE_HASH) hash = own;
+      if (own !== FREE_HASH) different |= own ^ (hash ??= own);
+      if (keys.length - from >= SAMPLE) continue;
       // A bucket in which all were deleted is known by the keys of its free elements.
       if ((own === FREE_HASH) !== (count === 0)) continue;
       const size = bucket.keySize(i);
       const pointer = bucket.dataPointer(i);
+      // Of what was cut off nobody can say whether it was a key.
+      if (pointer < db.missing) continue;
       if (!(pointer > 0 && size >= 0 && size <= 0xffff && pointer + size <= source.size)) continue;
       keys.push({ offset: pointer, size, hash: own });
     }
     const site = orphanSite(offset, bucket);
-    buckets.push({ site, hash, from, to: keys.length });
+    const sharedBits = Math.min(Math.clz32(different) - 1, HASH_BITS);
+    buckets.push({ site, hash, sharedBits, from, to: keys.length });
   }
   const hashes = await hashRanges(source, {
     length: keys.length,
     offsets: Float64Array.from(keys, ({ offset }) => offset),
     sizes: Int32Array.from(keys, ({ size }) => size),
   });
-  return buckets.map(({ site, hash, from, to }) => {
+  return buckets.map(({ site, hash, sharedBits, from, to }) => {
     const { bits } = site;
     if (hash === undefined) {
       const deleted = from < to ? mostCommonRange(hashes.signed.subarray(from, to), bits) : undefined;
@@ -79,7 +91,13 @@ async function judgeBatch(db: Database, offsets: Float64Array): Promise<Candidat
     for (let n = from; n < to; n++) {
       if (keys[n].hash === hashes.signed[n] || keys[n].hash === hashes.unsigned[n]) proved++;
     }
-    return { site, range: rangeOf(hash, bits), proved: to > from ? proved / (to - from) : 0 };
+    // Hashes that share many more bits than the head says are those of a bucket whose head is wrong.
+    const isHeadWrong = (sharedBits - bits) * (site.used - 1) > NO_CHANCE;
+    return {
+      site,
+      range: rangeOf(hash, isHeadWrong ? sharedBits : bits),
+      proved: to > from ? proved / (to - from) : UNSEEN,
+    };
   });
 }
 
@@ -100,20 +118,44 @@ function mostCommonRange(hashes: Int32Array, bits: number): HashRange | undefine
   return undefined;
 }
 
-/** A fragment as a bucket, with the range that its hashes tell. */
-export function judgeFragment({ base, elements, sharedBits, hash }: Fragment): Candidate {
+/** A fragment as a bucket, with the range that its head, if that is left, or else its hashes tell. */
+export function judgeFragment(
+  { base, elements, sharedBits, hash }: Fragment,
+  headBits: number | undefined,
+): Candidate {
   const nowhere = { firstSlot: -1, slots: 0, ownFirst: -1, ownSlots: 0 };
   const used = elements.length;
+  const bits = headBits ?? Math.min(sharedBits, HASH_BITS);
   const site: BucketSite = {
     origin: 'scan',
     offset: base,
     ...nowhere,
-    bits: Math.min(sharedBits, HASH_BITS),
+    bits,
     count: used,
     availCount: 0,
     used,
     state: 'headless',
     elements,
   };
-  return { site, range: used >= TELLING ? rangeOf(hash, sharedBits) : undefined, proved: 1 };
+  const isTold = headBits !== undefined || used >= TELLING;
+  return { site, range: isTold ? rangeOf(hash, bits) : undefined, proved: 1 };
+}
+
+/** The bits in a fragment's head, if that may be one: of a bucket some of whose elements are gone, or cut off. */
+export async function bitsOfHead(
+  { source, format, geometry }: Database,
+  { base, elements, sharedBits }: Fragment,
+): Promise<number | undefined> {
+  const size = elementsStart(format);
+  if (base < geometry.blockSize || base + size > source.size) return undefined;
+  const head = new BucketView(await source.read(base, size), format, 0);
+  const { bits, count, availCount } = head;
+  const isPossible =
+    availCount >= 0 &&
+    availCount <= BUCKET_AVAIL &&
+    bits >= 0 &&
+    bits <= sharedBits &&
+    count >= elements.length &&
+    count <= geometry.bucketElements;
+  return isPossible ? bits : undefined;
 }

@@ -1,3 +1,4 @@
+import { rangeOf } from '../database/claims.js';
 import { elementStruct } from '../format/bucket.js';
 import type { Format } from '../format/format.js';
 import { HASH_BITS } from '../format/hash.js';
@@ -70,4 +71,42 @@ export function* joinFragments(
       hash,
     };
   }
+}
+
+/**
+ * Gives those fragments whose head is left the elements that others were given for want of it: with few elements left,
+ * chance has a say in where a bucket is thought to begin.
+ *
+ * @param headBits for each fragment the bits in its head, if it has one
+ */
+export function gatherUnderHeads(
+  fragments: readonly Fragment[],
+  headBits: readonly (number | undefined)[],
+  loose: LooseList,
+  format: Format,
+  bucketElements: number,
+): Fragment[] {
+  const stride = elementStruct(format.layout).size;
+  const headed = new Map<number, number>();
+  fragments.forEach(({ elements }, n) => {
+    if (headBits[n] !== undefined) for (const at of elements) headed.set(at, n);
+  });
+  const moved = new Map<number, number>();
+  fragments.forEach(({ base, hash }, n) => {
+    const bits = headBits[n];
+    if (bits === undefined) return;
+    const first = base + elementsStart(format);
+    const { first: range } = rangeOf(hash, bits);
+    for (let i = loose.firstAtOrAfter(first); i < loose.length; i++) {
+      const place = (loose.at(i) - first) / stride;
+      if (place >= bucketElements) break;
+      const belongs = Number.isInteger(place) && rangeOf(loose.hash(i), bits).first === range;
+      if (belongs && !headed.has(loose.at(i)) && !moved.has(loose.at(i))) moved.set(loose.at(i), n);
+    }
+  });
+  if (moved.size === 0) return [...fragments];
+  const gathered = fragments.map(({ elements }) => elements.filter((at) => !moved.has(at)));
+  const others = new Set(fragments.flatMap(({ elements }) => elements));
+  for (const [at, n] of moved) if (others.has(at)) gathered[n].push(at);
+  return fragments.map((fragment, n) => ({ ...fragment, elements: gathered[n].sort((a, b) => a - b) }));
 }

@@ -1,12 +1,14 @@
 import { examineBuckets } from '../check/bucket.js';
 import type { Database } from '../database/database.js';
-import type { Survey } from '../database/survey.js';
 import { KEY_START } from '../format/bucket.js';
 import { Rearrangement } from '../source/rearranged.js';
 import type { WantedKey } from './locate.js';
 import { locateKeys, MAX_LOCATED, MIN_LOCATED } from './locate.js';
+import type { SearchedSurvey } from './adopt.js';
 import { hasMisfit } from './misfits.js';
 import type { Progress } from '../source/sweep.js';
+import type { Move } from './witnesses.js';
+import { Witnesses } from './witnesses.js';
 
 /** Keys that are looked for, at most. */
 const MAX_WANTED = 1 << 16;
@@ -14,19 +16,21 @@ const MAX_WANTED = 1 << 16;
 const MAX_MOVED = 1 << 12;
 /** Keys that say the same of a block are enough, whatever else is known. */
 const ENOUGH = 2;
+/** Moves of which one key speaks and others are asked, at most. */
+const MAX_ASKED = 1 << 10;
 
 /**
  * Finds blocks that stand at other places than their own, as a volume leaves them that mixed up its sectors: elements
  * lead to places where their key is not, and the key is found whole blocks away. A block is believed to have moved if no
- * key of its own is at its place, none is at its new place that belongs there, and two keys or more say so; or a single
- * one that is nowhere else, where what belongs at the new place is gone from there. An old copy of a lost record is
- * whole blocks away by chance only, and does not drive away what belongs there.
+ * key of its own is at its place, none is at its new place that belongs there, and two keys or more say so, old ones
+ * among them; or a single one that is nowhere else, where what belongs at the new place is gone from there. An old copy
+ * of a lost record is whole blocks away by chance only, and does not drive away what belongs there.
  *
  * @returns undefined if no block is known to have moved
  */
 export async function findMoved(
   db: Database,
-  survey: Survey,
+  survey: SearchedSurvey,
   progress?: Progress,
 ): Promise<Rearrangement | undefined> {
   if (!(await hasMisfit(db, survey))) return undefined;
@@ -47,13 +51,23 @@ export async function findMoved(
   await locateKeys(source, wanted, visit, progress);
 
   /** Moves by their name, with the keys that say so. */
-  const moves = new Map<string, { home: number; now: number; keys: number; certain: boolean }>();
+  const moves = new Map<string, Move & { keys: number; certain: boolean }>();
   for (const { home, now, key } of found) {
     const name = `${home} ${now}`;
     const move = moves.get(name) ?? { home, now, keys: 0, certain: false };
     moves.set(name, move);
     move.keys++;
     if (move.keys >= ENOUGH || (gone[now] === 1 && timesFound.get(key) === 1)) move.certain = true;
+  }
+  const asked = [...moves.values()].sort((a, b) => b.keys - a.keys).slice(0, MAX_ASKED);
+  const witnesses = await Witnesses.hear(db, survey, asked);
+  for (const move of asked) {
+    const said = await witnesses.agree(move);
+    if (said.against > 0) move.certain = false;
+    else if (said.for >= ENOUGH) {
+      move.certain = true;
+      move.keys = said.for;
+    }
   }
   const isWhole = (block: number) => (block + 1) * blockSize <= source.size;
   const places = new Map<number, number>();
@@ -73,7 +87,7 @@ export async function findMoved(
 /** Keys that are not where their elements lead, and of which blocks something is where it belongs, or is not. */
 async function findGone(
   db: Database,
-  survey: Survey,
+  survey: SearchedSurvey,
   blockOf: (offset: number) => number,
 ): Promise<{ wanted: WantedKey[]; atHome: Uint8Array; gone: Uint8Array }> {
   const blocks = blockOf(db.source.size) + 1;

@@ -1,54 +1,98 @@
 import type { Database } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
-import { isSettled, readSite } from '../database/survey.js';
-import { FREE_HASH } from '../format/hash.js';
-import { firstAfter } from '../source/ranges.js';
+import { isSettled } from '../database/survey.js';
+import { offsetSize } from '../format/layout.js';
+import { placesInUse } from './overlaps.js';
 
 /** Entries that are looked into, at most; a directory with more wrong ones is as good as lost. */
 const MAX_TARGETS = 1 << 16;
 
-/** Times that a target is touched, at most, on an average. */
-const TOUCHED_PER_TARGET = 256;
+/** What is written over a directory is mostly whole sectors. */
+const SECTOR = 512;
+
+/** What a directory's entries say of the slots whose bucket does not say itself that they are its own. */
+export class DoubtfulEntries {
+  readonly #settled: ReadonlySet<number>;
+  /** Sectors of the directory, counted from the file's start, that hold something else. */
+  readonly #overwritten: ReadonlySet<number>;
+
+  private constructor(
+    readonly db: Database,
+    readonly survey: Survey,
+    settled: readonly BucketSite[],
+    /** File offsets that no bucket in force can have. */
+    readonly refuted: ReadonlySet<number>,
+  ) {
+    this.#settled = new Set(settled.map(({ offset }) => offset));
+    this.#overwritten = this.#findOverwritten();
+  }
+
+  /** @param settled buckets in force */
+  static async read(db: Database, survey: Survey, settled: readonly BucketSite[]): Promise<DoubtfulEntries> {
+    return new DoubtfulEntries(db, survey, settled, await refutedTargets(db, survey, settled));
+  }
+
+  /**
+   * Where a slot's bucket is if its entry is right, be the bucket still in the file or not.
+   *
+   * @returns undefined where the entry cannot be right
+   */
+  target(slot: number): number | undefined {
+    const entry = this.db.directory[slot];
+    if (!this.#isPossible(entry) || this.refuted.has(entry)) return undefined;
+    if (this.#overwritten.has(this.#sectorOf(slot))) return undefined;
+    // A bucket in force that has its own slots elsewhere has not this one, too.
+    return this.#settled.has(entry) && !isSettled(this.survey, slot) ? undefined : entry;
+  }
+
+  #isPossible(entry: number): boolean {
+    const { geometry, source, header, headerLost } = this.db;
+    const end = headerLost ? source.size : Math.max(source.size, header.next_block);
+    return entry >= geometry.blockSize && entry + geometry.bucketSize <= end;
+  }
+
+  #sectorOf(slot: number): number {
+    const { geometry, format } = this.db;
+    return Math.floor(((geometry.directory?.offset ?? 0) + slot * offsetSize(format.layout)) / SECTOR);
+  }
+
+  /** Of other bytes an entry or two may chance to be possible; no bucket is at home where they lead. */
+  #findOverwritten(): Set<number> {
+    const overwritten = new Set<number>();
+    const { directory } = this.db;
+    for (let slot = 0; slot < directory.length;) {
+      const sector = this.#sectorOf(slot);
+      let possible = 0;
+      let settled = 0;
+      const first = slot;
+      for (; slot < directory.length && this.#sectorOf(slot) === sector; slot++) {
+        if (this.#isPossible(directory[slot])) possible++;
+        if (isSettled(this.survey, slot)) settled++;
+      }
+      if (settled === 0 && 2 * possible < slot - first) overwritten.add(sector);
+    }
+    return overwritten;
+  }
+}
 
 /**
- * Directory entries that cannot be right: the bucket that they lead to would share bytes with a bucket in force or with a
- * record of one. Any other entry that leads to no bucket may be right, and its bucket lost.
+ * Where no bucket can be to which a directory entry leads: it would share bytes with a bucket in force or with a record
+ * of one. Any other entry that leads to no bucket may be right, and its bucket lost.
  *
- * @param settled buckets in force
  * @returns file offsets, as entries have them
  */
-export async function refutedEntries(
+async function refutedTargets(
   db: Database,
   survey: Survey,
   settled: readonly BucketSite[],
 ): Promise<Set<number>> {
   const { bucketSize, blockSize } = db.geometry;
-  const refuted = new Set<number>();
   const doubtful = new Set<number>();
   for (const [slot, entry] of db.directory.entries()) {
     const inside = entry >= blockSize && entry + bucketSize <= db.source.size;
     if (inside && !isSettled(survey, slot) && doubtful.size < MAX_TARGETS) doubtful.add(entry);
   }
-  if (doubtful.size === 0) return refuted;
-  const targets = Float64Array.from(doubtful).sort();
-  // Elements that lie about their size are few, but each could be looked through with every target.
-  let left = TOUCHED_PER_TARGET * targets.length;
-  const refute = (offset: number, end: number) => {
-    for (let i = firstAfter(targets, offset - bucketSize); i < targets.length && targets[i] < end; i++) {
-      if (--left < 0) return;
-      refuted.add(targets[i]);
-    }
-  };
-  for (const site of settled) {
-    const bucket = await readSite(db, site);
-    refute(site.offset, site.offset + bucketSize);
-    for (let i = 0; i < bucket.elements; i++) {
-      if (bucket.hash(i) === FREE_HASH) continue;
-      const offset = bucket.dataPointer(i);
-      const end = offset + bucket.keySize(i) + bucket.dataSize(i);
-      if (offset > 0 && end > offset && end <= db.source.size) refute(offset, end);
-    }
-  }
+  const refuted = await placesInUse(db, doubtful, settled);
   // One that leads to a bucket in force is right or wrong for other reasons.
   for (const { offset } of settled) refuted.delete(offset);
   return refuted;

@@ -13,8 +13,8 @@ const databases = new Map(
     .map((intact) => [intact.name, intact]),
 );
 
-/** Models after which records are at other places, or another file's; see gaps.ts. */
-const MOVING = /swapped|mixed|missing/;
+/** A model after which records are another file's; see gaps.ts. */
+const MIXING = /mixed/;
 
 test('however damages come together, hardly a value is wrong, no key is made up, and nearly all comes back', async () => {
   let survivors = 0;
@@ -29,14 +29,14 @@ test('however damages come together, hardly a value is wrong, no key is made up,
       const { score } = await tryRepair(intact, damagedCopy(intact, modelsNamed(names), seed));
       const stored = score.invented.every(({ from }) => from !== 'never stored');
       assert.ok(stored, 'a key that nobody stored');
-      if (names.some((name) => MOVING.test(name))) return;
+      if (names.some((name) => MIXING.test(name))) return;
       survivors += score.survivors;
       recalled += score.recalled;
       wrong += score.wrong.length;
     }),
     { seed: SEED, numRuns: 100 * RUNS },
   );
-  assert.ok(recalled >= 0.97 * survivors, `${recalled} of ${survivors} survivors`);
+  assert.ok(recalled >= 0.98 * survivors, `${recalled} of ${survivors} survivors`);
   // With every bucket's head, the directory and the free lists gone, two elements may know one key, and one is old.
   assert.ok(wrong <= 0.001 * survivors, `${wrong} wrong values of ${survivors} survivors`);
 });

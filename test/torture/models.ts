@@ -10,7 +10,7 @@ import { offsetSize } from '../../src/format/layout.js';
 import { member, viewOf, writeOffset } from '../../src/format/struct.js';
 import type { Random } from '../tools/random.js';
 import type { Damaged } from './damaged.js';
-import type { Intact } from './intact.js';
+import type { Intact, Range } from './intact.js';
 
 /** A way in which files come to harm. */
 export interface Model {
@@ -244,15 +244,22 @@ function bucketAvail(file: Damaged, intact: Intact, random: Random): void {
 /**
  * The header's block stays: a file with the other one's header is that one with blocks of this one in it, which is the
  * same damage with the names exchanged, and nothing could tell which of the two is meant. So it is with the other one's
- * whole directory where this one's was: all that says which buckets are in force would be the other one's.
+ * whole directory where nothing is left of this one's, in the same place or in another: all that says which buckets are
+ * in force would be the other one's.
  */
 function mixBlocks(file: Damaged, { header, directory, other }: Intact, random: Random): void {
   const size = header.block_size;
   const blocks = Math.floor(Math.min(file.bytes.length, other!.bytes.length) / size);
   const oneIn = 2 + random.below(20);
   const chosen = Array.from({ length: blocks - 1 }, (_, n) => n + 1).filter(() => random.below(oneIn) === 0);
-  const sameDirectory = other!.directory.at === directory.at;
-  const kept = sameDirectory ? Math.floor((directory.at + random.below(directory.length)) / size) : -1;
+  const blocksOf = ({ at, length }: Range) =>
+    Array.from(
+      { length: Math.ceil((at + length) / size) - Math.floor(at / size) },
+      (_, n) => n + Math.floor(at / size),
+    );
+  const spare = Math.floor((directory.at + random.below(directory.length)) / size);
+  const isOthers = [directory, other!.directory].flatMap(blocksOf).every((n) => chosen.includes(n));
+  const kept = isOthers ? spare : -1;
   for (const n of chosen.length > 0 ? chosen : [1 + random.below(blocks - 1)]) {
     if (n === kept) continue;
     file.write(n * size, other!.bytes.subarray(n * size, (n + 1) * size));

@@ -1,0 +1,70 @@
+import type { Database } from '../database/database.js';
+import type { BucketSite } from '../database/survey.js';
+import { readSite } from '../database/survey.js';
+import { FREE_HASH } from '../format/hash.js';
+import { firstAfter } from '../source/ranges.js';
+import { hashRanges } from './keyhashes.js';
+import { MAX_LOCATED } from './locate.js';
+
+/** Times that a place is touched, at most, on an average: elements that lie about their size are few. */
+const TOUCHED_PER_PLACE = 256;
+
+/**
+ * Of places at which a bucket may be, those at which none is: it would share bytes with a bucket in force, or with a
+ * record of one whose key is there.
+ *
+ * @param places file offsets
+ * @param inForce buckets that are surely in force
+ * @param reach so many bytes of a record count, at most: its value's size may be wrong
+ */
+export async function placesInUse(
+  db: Database,
+  places: Iterable<number>,
+  inForce: readonly BucketSite[],
+  reach = Infinity,
+): Promise<Set<number>> {
+  const { bucketSize } = db.geometry;
+  const inUse = new Set<number>();
+  const sorted = Float64Array.from(new Set(places)).sort();
+  if (sorted.length === 0) return inUse;
+  let left = TOUCHED_PER_PLACE * sorted.length;
+  const touched = (offset: number, end: number): number[] => {
+    const found: number[] = [];
+    for (let i = firstAfter(sorted, offset - bucketSize); i < sorted.length && sorted[i] < end; i++) {
+      if (--left < 0) break;
+      found.push(sorted[i]);
+    }
+    return found;
+  };
+  const records: { offset: number; size: number; hash: number; touched: number[] }[] = [];
+  for (const site of inForce) {
+    const bucket = await readSite(db, site);
+    for (const place of touched(site.offset, site.offset + bucketSize)) {
+      // It does not stand in its own way.
+      if (place !== site.offset) inUse.add(place);
+    }
+    for (let i = 0; i < bucket.elements; i++) {
+      const hash = bucket.hash(i);
+      if (hash === FREE_HASH) continue;
+      const offset = bucket.dataPointer(i);
+      const size = bucket.keySize(i);
+      const end = offset + size + bucket.dataSize(i);
+      const possible =
+        offset > 0 && size >= 0 && size <= MAX_LOCATED && end > offset && end <= db.source.size;
+      if (!possible) continue;
+      const places = touched(offset, Math.min(end, offset + reach));
+      if (places.length > 0) records.push({ offset, size, hash, touched: places });
+    }
+  }
+  const ranges = {
+    length: records.length,
+    offsets: Float64Array.from(records, ({ offset }) => offset),
+    sizes: Int32Array.from(records, ({ size }) => size),
+  };
+  const { signed, unsigned } = await hashRanges(db.source, ranges);
+  for (const [n, { hash, touched: ofRecord }] of records.entries()) {
+    if (hash !== signed[n] && hash !== unsigned[n]) continue;
+    for (const place of ofRecord) inUse.add(place);
+  }
+  return inUse;
+}

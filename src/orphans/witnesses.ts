@@ -1,0 +1,127 @@
+import type { Database } from '../database/database.js';
+import type { HashRange } from '../database/claims.js';
+import { rangeOf } from '../database/claims.js';
+import type { BucketSite } from '../database/survey.js';
+import { isReadable, readSite } from '../database/survey.js';
+import { KEY_START } from '../format/bucket.js';
+import { equalBytes } from '../format/bytes.js';
+import { FREE_HASH, HASH_BITS, HASH_RANGE, hashKey } from '../format/hash.js';
+import type { Source } from '../source/source.js';
+import type { SearchedSurvey } from './adopt.js';
+import { MAX_LOCATED } from './locate.js';
+
+/** Of a key of one byte a hash says too little. */
+const LEAST = 2;
+/** Elements heard for one block, at most. */
+const MAX_HEARD = 256;
+
+/** A block that may stand at another's place, both by their number. */
+export interface Move {
+  readonly home: number;
+  readonly now: number;
+}
+
+/** A key that some element, in force or old, leads to. */
+interface Testimony {
+  readonly pointer: number;
+  readonly size: number;
+  /** All hashes that the key may have: one, or where it was deleted those of its bucket. */
+  readonly range: HashRange;
+  /** How the key begins, as far as the element knows it. */
+  readonly start: Uint8Array;
+}
+
+/**
+ * What elements say of moves of which one key alone speaks: also those of old buckets, for old copies move with their
+ * block, and those of keys too short to be looked for, which at a given place are as good as any other.
+ */
+export class Witnesses {
+  readonly #said = new Map<number, Map<string, Testimony>>();
+  /** Buckets that stand in another block than their directory entries say: the names of such moves. */
+  readonly #buckets = new Set<string>();
+
+  private constructor(
+    readonly source: Source,
+    readonly blockSize: number,
+  ) {}
+
+  static async hear(db: Database, survey: SearchedSurvey, moves: readonly Move[]): Promise<Witnesses> {
+    const witnesses = new Witnesses(db.source, db.geometry.blockSize);
+    for (const { home, now } of moves) {
+      witnesses.#said.set(home, new Map());
+      witnesses.#said.set(now, new Map());
+    }
+    if (moves.length === 0) return witnesses;
+    for (const site of [...survey.sites, ...survey.stale]) await witnesses.#ask(db, site);
+    await witnesses.#askBuckets(db, survey);
+    return witnesses;
+  }
+
+  /** How many keys say that a block has moved so and, if what was there came in exchange, that that did. */
+  async agree({ home, now }: Move): Promise<{ for: number; against: number }> {
+    const said = { for: 0, against: 0 };
+    for (const [from, to] of [
+      [home, now],
+      [now, home],
+    ]) {
+      if (this.#buckets.has(`${from} ${to}`)) said.for++;
+      for (const testimony of this.#said.get(from)!.values()) {
+        if (await this.#isAt(testimony, testimony.pointer)) said.against++;
+        else if (await this.#isAt(testimony, testimony.pointer + (to - from) * this.blockSize)) said.for++;
+      }
+    }
+    return said;
+  }
+
+  async #ask(db: Database, site: BucketSite): Promise<void> {
+    if (!isReadable(site)) return;
+    const bucket = await readSite(db, site);
+    let own: HashRange | undefined;
+    for (let i = 0; i < bucket.elements && own === undefined && site.state === 'sound'; i++) {
+      if (bucket.hash(i) !== FREE_HASH) own = rangeOf(bucket.hash(i), site.bits);
+    }
+    for (let i = 0; i < bucket.elements; i++) {
+      const hash = bucket.hash(i);
+      const range = hash === FREE_HASH ? own : rangeOf(hash, HASH_BITS);
+      if (range === undefined) continue;
+      const pointer = bucket.dataPointer(i);
+      const size = bucket.keySize(i);
+      const block = Math.floor(pointer / this.blockSize);
+      const said = this.#said.get(block);
+      if (said === undefined || said.size >= MAX_HEARD || size < LEAST || size > MAX_LOCATED) continue;
+      if (pointer + size > (block + 1) * this.blockSize) continue;
+      const start = bucket.keyStart(i).slice(0, Math.min(KEY_START, size));
+      const name = `${pointer} ${size} ${start.join(' ')}`;
+      if (!said.has(name) || hash !== FREE_HASH) said.set(name, { pointer, size, range, start });
+    }
+  }
+
+  /** A bucket that was found by itself, with the very hashes of entries that lead to none, is theirs. */
+  async #askBuckets(db: Database, survey: SearchedSurvey): Promise<void> {
+    const homes = new Map<string, number>();
+    for (const { origin, state, offset, firstSlot, slots } of survey.sites) {
+      if (origin !== 'directory' || state === 'sound' || !Number.isInteger(Math.log2(slots))) continue;
+      const bits = Math.log2(db.directory.length / slots);
+      homes.set(`${firstSlot * (HASH_RANGE / db.directory.length)} ${bits}`, offset);
+    }
+    if (homes.size === 0) return;
+    for (const site of [...survey.sites, ...survey.stale]) {
+      if (site.origin !== 'scan' || site.state !== 'sound' || site.used === 0) continue;
+      const bucket = await readSite(db, site);
+      let i = 0;
+      while (bucket.hash(i) === FREE_HASH) i++;
+      const home = homes.get(`${rangeOf(bucket.hash(i), site.bits).first} ${site.bits}`);
+      if (home === undefined || (home - site.offset) % this.blockSize !== 0) continue;
+      this.#buckets.add(`${Math.floor(home / this.blockSize)} ${Math.floor(site.offset / this.blockSize)}`);
+    }
+  }
+
+  async #isAt({ size, range, start }: Testimony, offset: number): Promise<boolean> {
+    if (offset < 0 || offset + size > this.source.size) return false;
+    const key = await this.source.read(offset, size);
+    if (!equalBytes(start, key.subarray(0, start.length))) return false;
+    return [hashKey(key, 'signed'), hashKey(key, 'unsigned')].some(
+      (hash) => rangeOf(hash, range.bits).first === range.first,
+    );
+  }
+}
