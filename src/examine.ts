@@ -1,5 +1,6 @@
 import type { CheckResult } from './check/check.js';
 import { checkDatabase, checkEmpty, checkOther } from './check/check.js';
+import { examine } from './check/examination.js';
 import type { ProvedCheck } from './check/proved.js';
 import { checkProved } from './check/proved.js';
 import type { Database } from './database/database.js';
@@ -49,12 +50,20 @@ export async function openSearched(source: Source, report?: Report): Promise<Sea
     (step: string): Progress =>
     (done, all) =>
       report?.(step, done, all);
-  const found = await openAsItIs(source, progress);
+  const found = await examined(openAsItIs(source, progress));
   if (found === undefined || found.db.missing !== 0) return found;
   const rearrangement = await findMoved(found.db, found.survey, progress('looking for moved blocks'));
   if (rearrangement === undefined) return found;
-  const again = await openAsItIs(rearrangement.of(source), progress);
+  const again = await examined(openAsItIs(rearrangement.of(source), progress));
   return again === undefined ? found : { ...again, db: { ...again.db, rearrangement } };
+}
+
+/** Examines every element of what was found, once for all that is asked of it. */
+async function examined(opened: Promise<Searched | undefined>): Promise<Searched | undefined> {
+  const found = await opened;
+  if (found === undefined) return undefined;
+  const { db, survey } = found;
+  return { db, survey: { ...survey, examination: await examine(db, survey) } };
 }
 
 async function openAsItIs(

@@ -366,8 +366,8 @@ async function examine(source: Source, path: string, options: RepairOptions): Pr
   const { found: classes } = nothing;
   const lostDetails: RejectedElement[] = [];
   const lostElements: LostElement[] = [];
-  const checked = await checkDatabase(db, surveyed, ({ site, records, rejected }) => {
-    classes[provenanceOf(site)] += records.length;
+  const checked = await checkDatabase(db, surveyed, ({ site, kept, rejected }) => {
+    classes[provenanceOf(site)] += kept;
     collectLost(lostElements, rejected);
     for (const one of rejected) {
       if (one.reason === 'superseded' || one.reason === 'duplicate') continue;

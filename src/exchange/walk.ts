@@ -1,4 +1,4 @@
-import { examineBuckets } from '../check/bucket.js';
+import { examineBuckets } from '../check/judge.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
 import { readSite } from '../database/survey.js';

@@ -1,11 +1,10 @@
-import { examineBuckets } from '../check/bucket.js';
+import { examineBuckets } from '../check/judge.js';
 import type { Database } from '../database/database.js';
-import type { Survey } from '../database/survey.js';
+import type { ExaminedSurvey } from '../check/examination.js';
 import { KEY_START } from '../format/bucket.js';
 import { Rearrangement } from '../source/rearranged.js';
 import type { WantedKey } from './locate.js';
 import { locateKeys, MAX_LOCATED, MIN_LOCATED } from './locate.js';
-import { hasMisfit } from './misfits.js';
 import type { Progress } from '../source/sweep.js';
 
 /** Keys that are looked for, at most. */
@@ -26,10 +25,10 @@ const ENOUGH = 2;
  */
 export async function findMoved(
   db: Database,
-  survey: Survey,
+  survey: ExaminedSurvey,
   progress?: Progress,
 ): Promise<Rearrangement | undefined> {
-  if (!(await hasMisfit(db, survey))) return undefined;
+  if (survey.examination?.hasMisfit === false) return undefined;
   const { source, geometry } = db;
   const { blockSize } = geometry;
   const blockOf = (offset: number) => Math.floor(offset / blockSize);
@@ -73,7 +72,7 @@ export async function findMoved(
 /** Keys that are not where their elements lead, and of which blocks something is where it belongs, or is not. */
 async function findGone(
   db: Database,
-  survey: Survey,
+  survey: ExaminedSurvey,
   blockOf: (offset: number) => number,
 ): Promise<{ wanted: WantedKey[]; atHome: Uint8Array; gone: Uint8Array }> {
   const blocks = blockOf(db.source.size) + 1;
