@@ -393,7 +393,7 @@ async function examine(source: Source, path: string, options: RepairOptions): Pr
   return { ...subject, carved, carvedRecords: await recordsOf(db, carved) };
 }
 
-const NOTHING_LEFT = { overreaching: 0, overclaimed: 0, leftOut: 0 };
+const NOTHING_LEFT = { overreaching: 0, overclaimed: 0, leftOut: 0, relocated: false };
 
 async function buildFresh(
   { proved, checked, database, carvedRecords: carved }: Subject,
@@ -412,9 +412,10 @@ async function buildFresh(
     return { built: { ...built, ...NOTHING_LEFT }, after: await check(fresh) };
   }
   const { db, surveyed } = database;
-  const built = await rebuild(db, surveyed, checked, fresh, { include, carved }, keep);
+  const added = { include, carved: include.includes('carved') ? carved : [] };
+  const built = await rebuild(db, surveyed, checked, fresh, added, keep);
   await fresh.sync();
-  return { built, after: await verify(db, surveyed, checked, built, fresh, { include, carved }, keep) };
+  return { built, after: await verify(db, surveyed, checked, built, fresh, added, keep) };
 }
 
 /** Writes what was found but not kept, before the source is replaced, so that it is never only in a backup. */

@@ -10,7 +10,6 @@ import { SiteReader } from './sitereader.js';
 import type { BucketWords } from './sound/bucketwords.js';
 import { orderOf } from './sound/columns.js';
 import type { Extents } from './sound/extents.js';
-import type { RecordRuns } from './sound/recordruns.js';
 import { planRegions, RecordHistogram } from './sound/regions.js';
 import type { SpaceAccount } from './space.js';
 import { SPACE_KINDS } from './space.js';
@@ -23,8 +22,6 @@ const RECORD = SPACE_KINDS.indexOf('record');
 /** What every byte of a database is. */
 export interface Accounting {
   readonly account: SpaceAccount;
-  /** Where records follow each other; undefined where two of them share a byte. */
-  readonly runs: RecordRuns | undefined;
   /** Buckets whose bytes are in force. */
   readonly buckets: number;
 }
@@ -91,7 +88,7 @@ export async function accountFor(
     });
   }
   takeStructures(Number.POSITIVE_INFINITY);
-  return { account: sweep.finish(), runs: sweep.recordRuns, buckets };
+  return { account: sweep.finish(), buckets };
 }
 
 /** The rank of a bucket's own bytes; those of its free space and its records are between it and the next one's. */

@@ -27,7 +27,6 @@ import { judgeSpace } from './overlap.js';
 import type { RejectReason } from './record.js';
 import type { SpaceAccount } from './space.js';
 import { Extents } from './sound/extents.js';
-import type { RecordRuns } from './sound/recordruns.js';
 
 /** `healthy`: no finding is an error. `damaged`: at least one is. `not-gdbm`: nothing speaks for the format. */
 export type Verdict = 'healthy' | 'damaged' | 'not-gdbm';
@@ -76,31 +75,13 @@ export interface RecordCounts {
   readonly uncovered: number;
 }
 
-/** A check of a database, and what it found out of its elements and bytes. */
-export interface ExaminedCheck {
-  readonly checked: CheckResult & { readonly format: FileFormat; readonly space: SpaceAccount };
-  readonly examination: Examination;
-  /** Where the records follow each other; undefined where two of them share a byte. */
-  readonly runs: RecordRuns | undefined;
-}
-
 /** Checks a database that is open and surveyed, and lets `visit` see what there is to tell about each bucket. */
 export async function checkDatabase(
   db: Database,
   surveyed: ExaminedSurvey,
-  visit?: (verdict: SiteVerdict) => void,
-): Promise<CheckResult> {
-  return (await checkExamined(db, surveyed, surveyed.examination ?? (await examine(db, surveyed)), visit))
-    .checked;
-}
-
-/** Checks a database whose elements were examined, as {@link checkDatabase} does. */
-export async function checkExamined(
-  db: Database,
-  surveyed: Survey,
-  examination: Examination,
   visit: (verdict: SiteVerdict) => void = () => {},
-): Promise<ExaminedCheck> {
+): Promise<CheckResult> {
+  const examination = surveyed.examination ?? (await examine(db, surveyed));
   const { source, format, geometry } = db;
   const findings = new FindingList();
   const structures = new Extents();
@@ -141,11 +122,11 @@ export async function checkExamined(
   }
 
   // 4. An account of every byte.
-  const { account, runs, buckets } = await accountFor(db, surveyed, examination, structures);
+  const { account, buckets } = await accountFor(db, surveyed, examination, structures);
   findings.add(judgeSpace(account));
 
-  const checked = {
-    verdict: findings.has('error') ? ('damaged' as const) : ('healthy' as const),
+  return {
+    verdict: findings.has('error') ? 'damaged' : 'healthy',
     size: source.size,
     format: {
       ...format,
@@ -163,7 +144,6 @@ export async function checkExamined(
     // libgdbm sees the file as it is now.
     libgdbm: await predictLibgdbm(asItIs(db)),
   };
-  return { checked, examination, runs };
 }
 
 /** The source as the file is, where it is read as it was. */

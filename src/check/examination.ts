@@ -33,7 +33,7 @@ export interface Examination {
 
 /** A survey, with what was found out of its elements if they were examined. */
 export interface ExaminedSurvey extends Survey {
-  readonly examination?: Examination;
+  readonly examination?: Examination | undefined;
 }
 
 /** Whether a site is examined by lists of numbers; what is damaged is examined element by element. */

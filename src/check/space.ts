@@ -1,4 +1,5 @@
 import type { Range } from '../source/gather.js';
+import type { RecordRuns } from './sound/recordruns.js';
 
 /** What bytes of a file are. */
 export const SPACE_KINDS = ['header', 'directory', 'bucket', 'avail', 'record', 'free'] as const;
@@ -25,6 +26,8 @@ export interface SpaceAccount {
    * stored; the one that reaches over the other's beginning has a wrong size.
    */
   readonly overreaching: ReadonlySet<string>;
+  /** Where records follow each other without a byte between; undefined where two share a byte, or nobody asked. */
+  readonly runs?: RecordRuns | undefined;
   /** Whether a structure or a record in force has any byte of a range. */
   readonly isUsed: (offset: number, length: number) => boolean;
   /** Ranges that no structure or record in force has any byte of, in order. */

@@ -64,11 +64,6 @@ export class SpaceSweep {
     this.#size = size;
   }
 
-  /** The runs of the records; undefined where two records share a byte or there are too many runs. */
-  get recordRuns(): RecordRuns | undefined {
-    return this.#recordsApart ? this.#records : undefined;
-  }
-
   /**
    * Takes an extent, which must not begin before the last one. Empty ones claim nothing.
    *
@@ -112,6 +107,7 @@ export class SpaceSweep {
       overlaps: this.#overlaps.map(told),
       overlapCount: this.#overlapCount,
       overreaching: this.#overreaching,
+      runs: this.#recordsApart ? this.#records : undefined,
       isUsed: (offset, length) => this.#isUsed(offset, length),
       unused: () => this.#unused(),
       gaps: largestGaps(this.#gaps).sort((a, b) => a.offset - b.offset),

@@ -27,7 +27,7 @@ const databases = [...formats('standard'), ...formats('numsync'), ...formats('ol
 );
 
 function comparable(space: SpaceAccount) {
-  return { ...space, unused: space.unused(), isUsed: undefined };
+  return { ...space, unused: space.unused(), isUsed: undefined, runs: undefined };
 }
 
 async function agree(found: Searched, what: string): Promise<void> {

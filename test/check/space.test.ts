@@ -175,6 +175,7 @@ test('the sweep says what an account of all extents at once says, of any number 
       for (const { kind, offset, length } of claims) map.add(kind, offset, length);
       const told = (account: SpaceAccount) => ({
         ...account,
+        runs: undefined,
         unused: account.unused(),
         isUsed: Array.from({ length: size }, (_, at) =>
           account.isUsed(at, Math.min(size - at, 1 + (at % 7))),
