@@ -38,7 +38,9 @@ export class RepeatFinder {
       const hash = words.hash(i);
       let slot = Math.imul(hash, 0x9e3779b1) & mask;
       while (last[slot] !== 0 && words.hash(last[slot] - 1) !== hash) slot = (slot + 1) & mask;
-      const repeats = last[slot] !== 0 && (await this.#isAmong(site, words, i, last[slot] - 1));
+      const among = last[slot] !== 0 && this.#isAmong(site, words, i, last[slot] - 1);
+      // Waiting for what is known would take longer than all else here.
+      const repeats = typeof among === 'boolean' ? among : await among;
       if (repeats) {
         flags[at] |= REPEATS | MARKED;
         continue;
@@ -48,6 +50,7 @@ export class RepeatFinder {
     }
   }
 
+  /** Whether an element has the key of one of those of its hash, of which `latest` is the last. */
   #isAmong(site: number, words: BucketWords, i: number, latest: number): Promise<boolean> | boolean {
     const first = site * this.#marks.elements;
     for (let other = latest; other >= 0; other = this.#before[other] - 1) {
