@@ -131,12 +131,12 @@ function keptOf(
   db: Database,
   survey: SearchedSurvey,
   { space }: CheckedDatabase,
-  { include, carved }: Added,
+  { include }: Added,
   keep?: RecordFilter,
 ): KeptRecords | undefined {
   const { examination } = survey;
   const { runs, overreaching } = space;
-  const isAsItIs = include.length === 0 && carved.length === 0 && keep === undefined;
+  const isAsItIs = include.length === 0 && keep === undefined;
   if (examination === undefined || runs === undefined || overreaching.size > 0 || !isAsItIs) return undefined;
   // Keys of another kind of machine get another hash.
   if (examination.signed > 0 && examination.unsigned > 0) return undefined;

@@ -412,10 +412,9 @@ async function buildFresh(
     return { built: { ...built, ...NOTHING_LEFT }, after: await check(fresh) };
   }
   const { db, surveyed } = database;
-  const added = { include, carved: include.includes('carved') ? carved : [] };
-  const built = await rebuild(db, surveyed, checked, fresh, added, keep);
+  const built = await rebuild(db, surveyed, checked, fresh, { include, carved }, keep);
   await fresh.sync();
-  return { built, after: await verify(db, surveyed, checked, built, fresh, added, keep) };
+  return { built, after: await verify(db, surveyed, checked, built, fresh, { include, carved }, keep) };
 }
 
 /** Writes what was found but not kept, before the source is replaced, so that it is never only in a backup. */
