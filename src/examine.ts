@@ -1,5 +1,6 @@
 import type { CheckResult } from './check/check.js';
 import { checkDatabase, checkEmpty, checkOther } from './check/check.js';
+import { examine } from './check/examination.js';
 import type { ProvedCheck } from './check/proved.js';
 import { checkProved } from './check/proved.js';
 import type { Database } from './database/database.js';
@@ -59,15 +60,23 @@ export async function openSearched(
     (step: string): Progress =>
     (done, all) =>
       report?.(step, done, all);
-  const found = await openAsItIs(source, progress, old);
+  const found = await examined(openAsItIs(source, progress, old));
   if (found === undefined) return found;
   const rearrangement = await findMoved(found.db, found.survey, progress('looking for moved blocks'));
   if (rearrangement === undefined) return found;
   const { source: whole, missing } = found.db;
-  const again = await openAsItIs(rearrangement.of(whole), progress, old);
+  const again = await examined(openAsItIs(rearrangement.of(whole), progress, old));
   // What is put right must not be read in another way than before, by which the blocks were told.
   if (again === undefined || again.db.missing !== 0) return found;
   return { ...again, db: { ...again.db, missing, rearrangement } };
+}
+
+/** Examines every element of what was found, once for all that is asked of it. */
+async function examined(opened: Promise<Searched | undefined>): Promise<Searched | undefined> {
+  const found = await opened;
+  if (found === undefined) return undefined;
+  const { db, survey } = found;
+  return { db, survey: { ...survey, examination: await examine(db, survey) } };
 }
 
 async function openAsItIs(

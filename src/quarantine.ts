@@ -1,4 +1,4 @@
-import { examineBuckets } from './check/bucket.js';
+import { examineBuckets } from './check/judge.js';
 import type { Searched } from './examine.js';
 import { FREE_HASH } from './format/hash.js';
 import type { CarvedFind } from './salvage/carved.js';

@@ -7,6 +7,9 @@ import { extentName } from './check/space.js';
 import type { Proof } from './check/sound/prove.js';
 import { check, openProved } from './examine.js';
 import { firstDifference } from './relocate/compare.js';
+import { firstKeptDifference } from './relocate/comparekept.js';
+import type { KeptRecords } from './relocate/kept.js';
+import { relocateKept } from './relocate/kept.js';
 import { relocate } from './relocate/relocate.js';
 import { openDatabase } from './database/database.js';
 import type { Database } from './database/database.js';
@@ -64,6 +67,8 @@ export interface RebuildResult extends BuildResult {
   readonly leftOut: number;
   /** Of the records in the database those that were added to what is in force. */
   readonly added: Readonly<Record<Addition, number>>;
+  /** Whether records and buckets were copied as they lay, and not record by record. */
+  readonly relocated: boolean;
 }
 
 export const NONE_ADDED = { stale: 0, deleted: 0, carved: 0 };
@@ -103,12 +108,16 @@ export async function rebuild(
   const target = targetHash(checked.format);
   const room = Math.max(db.source.size, SMALL_DIRECTORY);
   const maxDirectoryBits = Math.floor(Math.log2(room / offsetSize(db.format.layout)));
-  const builder = new DatabaseBuilder(sink, { ...specOf(checked.format), maxDirectoryBits });
+  const spec = { ...specOf(checked.format), maxDirectoryBits };
   const left = { overreaching: 0, overclaimed: 0, leftOut: 0 };
+  const kept = keptOf(db, survey, checked, added, keep);
+  const copied = kept && (await relocateKept(kept, spec, sink));
+  if (copied !== undefined) return { ...copied, ...left, added: NONE_ADDED, relocated: true };
+  const builder = new DatabaseBuilder(sink, spec);
   const additions = new Map<number, Addition>();
   let number = 0;
-  const kept = filtered(recordsToKeep(db, survey, checked, left, added), left, keep);
-  for await (const { record, bytes } of readSalvaged(db.source, kept, 'whole')) {
+  const wanted = filtered(recordsToKeep(db, survey, checked, left, added), left, keep);
+  for await (const { record, bytes } of readSalvaged(db.source, wanted, 'whole')) {
     const { provenance, offset, keySize, dataSize } = record;
     const addition = ADDITIONS.find((one) => one === provenance);
     if (addition !== undefined) additions.set(number, addition);
@@ -128,7 +137,28 @@ export async function rebuild(
       if (addition !== undefined) counts[addition]++;
     }
   }
-  return { ...built, ...left, added: counts };
+  return { ...built, ...left, added: counts, relocated: false };
+}
+
+/**
+ * What is copied as it lies, without looking at one record after the other.
+ *
+ * @returns undefined where that cannot be: records share bytes, are stored under another hash, are left out or added
+ */
+function keptOf(
+  db: Database,
+  survey: SearchedSurvey,
+  { space }: CheckedDatabase,
+  { include }: Added,
+  keep?: RecordFilter,
+): KeptRecords | undefined {
+  const { examination } = survey;
+  const { runs, overreaching } = space;
+  const isAsItIs = include.length === 0 && keep === undefined;
+  if (examination === undefined || runs === undefined || overreaching.size > 0 || !isAsItIs) return undefined;
+  // Keys of another kind of machine get another hash.
+  if (examination.signed > 0 && examination.unsigned > 0) return undefined;
+  return { db, survey, examination, runs };
 }
 
 /**
@@ -146,6 +176,10 @@ export async function verify(
   added: Added = NOTHING_ADDED,
   keep?: RecordFilter,
 ): Promise<CheckResult> {
+  const kept = built.relocated ? keptOf(db, survey, checked, added, keep) : undefined;
+  if (kept !== undefined) {
+    return verifyCopy(fresh, kept.examination.records, (copy) => firstKeptDifference(kept, copy));
+  }
   const result = await check(fresh);
   const trouble = result.findings.find((one) => one.severity !== 'note');
   if (trouble !== undefined) {
@@ -167,8 +201,8 @@ export async function verify(
   const seen = new Set<number>();
   let same = 0;
   let different = 0;
-  const kept = filtered(keepable(db, survey, checked, added), { leftOut: 0 }, keep);
-  for await (const { record, bytes } of readSalvaged(db.source, kept, 'whole')) {
+  const wanted = filtered(keepable(db, survey, checked, added), { leftOut: 0 }, keep);
+  for await (const { record, bytes } of readSalvaged(db.source, wanted, 'whole')) {
     const at = await whereStored(db.source, record, bytes, lookup, near);
     // The empty key's value may begin where the empty value of the record before it does.
     const name = at === undefined ? Number.NaN : 2 * at + (record.keySize === 0 ? 1 : 0);
@@ -203,7 +237,15 @@ export function rebuildProved({ db, checked, proof }: ProvedDatabase, sink: Sink
  *
  * @throws VerifyError with the first difference
  */
-export async function verifyProved({ db, proof }: ProvedDatabase, fresh: Source): Promise<CheckResult> {
+export function verifyProved({ db, proof }: ProvedDatabase, fresh: Source): Promise<CheckResult> {
+  return verifyCopy(fresh, proof.records, (copy) => firstDifference(db, proof, copy));
+}
+
+async function verifyCopy(
+  fresh: Source,
+  records: number,
+  differenceIn: (copy: Database) => Promise<string | undefined>,
+): Promise<CheckResult> {
   const copy = await openProved(fresh);
   if (copy === undefined || copy.checked.verdict !== 'healthy') {
     const worst = copy?.checked.findings.find(({ severity }) => severity === 'error');
@@ -212,7 +254,9 @@ export async function verifyProved({ db, proof }: ProvedDatabase, fresh: Source)
     throw new VerifyError(`expected a sound fresh database, found ${found}`);
   }
   const different =
-    copy.proof.records === proof.records ? await firstDifference(db, proof, copy.db) : 'other records';
+    copy.proof.records === records
+      ? await differenceIn(copy.db)
+      : `${copy.proof.records} of ${records} records`;
   if (different !== undefined)
     throw new VerifyError(`expected the same records in the fresh database, found ${different}`);
   return copy.checked;

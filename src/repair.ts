@@ -433,11 +433,11 @@ async function examine(source: Source, path: string, options: RepairOptions): Pr
   const lostDetails: LostDetail[] = [];
   const lostElements: LostElement[] = [];
   const noElements: Partial<Record<RejectReason, number>> = {};
-  const checked = await checkDatabase(db, surveyed, ({ site, records, rejected }) => {
-    classes[provenanceOf(site)] += records.length;
+  const checked = await checkDatabase(db, surveyed, ({ site, kept, rejected }) => {
+    classes[provenanceOf(site)] += kept;
     collectLost(lostElements, rejected);
     // Of a bucket that is overwritten nothing tells how many elements it had: its hashes are without a bucket.
-    if (site.state === 'malformed' && records.length === 0) {
+    if (site.state === 'malformed' && kept === 0) {
       for (const { reason } of rejected) noElements[reason] = (noElements[reason] ?? 0) + 1;
       return;
     }
@@ -495,7 +495,7 @@ async function examine(source: Source, path: string, options: RepairOptions): Pr
 /** Places of old records that are told apart while they are counted. */
 const REMEMBERED = 1 << 20;
 
-const NOTHING_LEFT = { overreaching: 0, overclaimed: 0, leftOut: 0, added: NONE_ADDED };
+const NOTHING_LEFT = { overreaching: 0, overclaimed: 0, leftOut: 0, added: NONE_ADDED, relocated: false };
 
 async function buildFresh(
   subject: Subject,

@@ -24,13 +24,19 @@ export class KnownKeys {
   #slots = new Int32Array(512);
   #lengths = new Uint8Array(64);
 
+  readonly #maxBytes: number;
+
   constructor(keys: Iterable<Uint8Array>, { maxBytes = MAX_BYTES }: { maxBytes?: number } = {}) {
-    for (const key of keys) {
-      // An empty key is before every value.
-      if (key.length === 0) continue;
-      if (this.#used + key.length > maxBytes) this.dropped++;
-      else this.#add(key);
-    }
+    this.#maxBytes = maxBytes;
+    for (const key of keys) this.add(key);
+  }
+
+  /** Adds a key; its bytes are copied. */
+  add(key: Uint8Array): void {
+    // An empty key is before every value.
+    if (key.length === 0) return;
+    if (this.#used + key.length > this.#maxBytes) this.dropped++;
+    else this.#add(key);
   }
 
   /** Bytes of the longest known key that ends directly before index `at` of `bytes`; undefined if none does. */

@@ -1,6 +1,5 @@
 import type { Format } from '../format/format.js';
 import type { Geometry } from '../format/geometry.js';
-import { elementStruct } from '../format/bucket.js';
 import type { HashChar } from '../format/hash.js';
 import { HASH_RANGE } from '../format/hash.js';
 import type { ExtendedHeader, Header } from '../format/header.js';
@@ -9,23 +8,25 @@ import type { Database } from '../database/database.js';
 import type { OtherFile } from '../database/identify.js';
 import { identifyOther } from '../database/identify.js';
 import type { BucketSite, Survey } from '../database/survey.js';
-import { owns } from '../database/survey.js';
 import { shifted } from '../source/shifted.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
+import { accountFor } from './accounting.js';
 import { checkAvailChain } from './avail.js';
-import type { BucketExamination } from './bucket.js';
-import { examineBuckets } from './bucket.js';
 import { checkDirectory } from './directory.js';
+import type { ExaminedSurvey, Examination } from './examination.js';
+import { examine } from './examination.js';
 import type { Finding, FindingCode } from './finding.js';
 import { finding, FindingList } from './finding.js';
 import { checkHeader } from './header.js';
+import type { SiteVerdict } from './judge.js';
+import { judgeSites } from './judge.js';
 import type { LibgdbmMessage } from './libgdbm.js';
 import { predictLibgdbm } from './libgdbm.js';
 import { judgeSpace } from './overlap.js';
 import type { RejectReason } from './record.js';
 import type { SpaceAccount } from './space.js';
-import { SpaceMap } from './space.js';
+import { Extents } from './sound/extents.js';
 
 /** `healthy`: no finding is an error. `damaged`: at least one is. `not-gdbm`: nothing speaks for the format. */
 export type Verdict = 'healthy' | 'damaged' | 'not-gdbm';
@@ -74,37 +75,41 @@ export interface RecordCounts {
   readonly uncovered: number;
 }
 
-/** Checks a database that is open and surveyed, and lets `visit` see each bucket's examination. */
+/** Checks a database that is open and surveyed, and lets `visit` see what there is to tell about each bucket. */
 export async function checkDatabase(
   db: Database,
-  surveyed: Survey,
-  visit: (examined: BucketExamination) => void = () => {},
+  surveyed: ExaminedSurvey,
+  visit: (verdict: SiteVerdict) => void = () => {},
 ): Promise<CheckResult> {
+  const examination = surveyed.examination ?? (await examine(db, surveyed));
   const { source, format, geometry } = db;
   const findings = new FindingList();
-  const space = new SpaceMap();
+  const structures = new Extents();
+  // Before the buckets, whose ranks begin with 0.
+  const add = (kind: 'header' | 'directory' | 'avail' | 'free', offset: number, length: number) =>
+    structures.add(kind, offset, length, structures.length - 2 ** 40);
 
   // 1. Header and directory.
   findings.add(checkHeader(db));
-  space.add('header', 0, geometry.blockSize);
+  add('header', 0, geometry.blockSize);
   findings.add(checkDirectory(db, surveyed));
   if (geometry.directory !== undefined) {
-    space.add('directory', geometry.directory.offset, db.directory.length * offsetSize(format.layout));
+    add('directory', geometry.directory.offset, db.directory.length * offsetSize(format.layout));
   }
 
   // 2. Free space in the header's chain.
-  const chain = await checkAvailChain(db, ({ av_adr, av_size }) => space.add('free', av_adr, av_size));
+  const chain = await checkAvailChain(db, ({ av_adr, av_size }) => add('free', av_adr, av_size));
   findings.add(chain.findings);
-  for (const { offset, bytes } of chain.blocks.slice(1)) space.add('avail', offset, bytes);
+  for (const { offset, bytes } of chain.blocks.slice(1)) add('avail', offset, bytes);
 
   // 3. Buckets, their elements and keys.
   const tally = new Tally();
-  for await (const examined of examineBuckets(db, surveyed)) {
-    visit(examined);
-    findings.add(examined.findings);
-    tally.take(examined, source.size, space, geometry.bucketSize, elementStruct(format.layout).size);
+  for await (const verdict of judgeSites(db, surveyed, examination)) {
+    visit(verdict);
+    findings.add(verdict.findings);
+    tally.take(verdict);
   }
-  const { hashChar, foreign } = tally.flavour();
+  const { hashChar, foreign } = flavourOf(examination);
   if (foreign > 0) {
     findings.add([
       finding(
@@ -117,7 +122,7 @@ export async function checkDatabase(
   }
 
   // 4. An account of every byte.
-  const account = space.account(source.size);
+  const { account, buckets } = await accountFor(db, surveyed, examination, structures);
   findings.add(judgeSpace(account));
 
   return {
@@ -132,7 +137,7 @@ export async function checkDatabase(
       confidence: db.confidence,
     },
     other: undefined,
-    records: tally.counts(surveyed),
+    records: { ...tally.counts(surveyed), count: examination.records, bytes: examination.bytes, buckets },
     findings: findings.kept,
     findingCounts: Object.fromEntries(findings.counts),
     space: account,
@@ -147,55 +152,18 @@ function asItIs({ source, missing, rearrangement }: Database): Source {
   return missing === 0 ? whole : shifted(whole, -missing);
 }
 
-/** Counts records, rejected elements and flavours as buckets go by. */
+/** Counts rejected elements as buckets go by, and what share of all hashes is lost. */
 class Tally {
-  #count = 0;
-  #bytes = 0;
-  #buckets = 0;
   /** Buckets whose head is damaged and which have records all the same. */
   readonly #malformed: BucketSite[] = [];
-  #signed = 0;
-  #unsigned = 0;
   readonly #rejected: Partial<Record<RejectReason, number>> = {};
 
-  take(
-    examined: BucketExamination,
-    fileSize: number,
-    space: SpaceMap,
-    bucketSize: number,
-    elementSize: number,
-  ): void {
-    const { site, records, rejected, free } = examined;
-    // A wrong entry may lead into the middle of records; only a bucket that proves itself claims its bytes.
-    const proved = site.state === 'sound' && (site.origin === 'scan' || owns(site, site.firstSlot));
-    if (site.elements !== undefined) {
-      for (const at of site.elements) space.add('bucket', at, elementSize);
-    } else if (records.length > 0 || proved) {
-      this.#buckets++;
-      space.add('bucket', site.offset, Math.min(bucketSize, fileSize - site.offset));
-    }
-    if (site.state === 'malformed' && records.length > 0) this.#malformed.push(site);
-    for (const { av_adr, av_size } of free) space.add('free', av_adr, av_size);
-    for (const { offset, keySize, dataSize, hashChar } of records) {
-      space.add('record', offset, keySize + dataSize);
-      this.#count++;
-      this.#bytes += keySize + dataSize;
-      if (hashChar === 'signed') this.#signed++;
-      if (hashChar === 'unsigned') this.#unsigned++;
-    }
+  take({ site, kept, rejected }: SiteVerdict): void {
+    if (site.state === 'malformed' && kept > 0) this.#malformed.push(site);
     for (const { reason } of rejected) this.#rejected[reason] = (this.#rejected[reason] ?? 0) + 1;
   }
 
-  /** The flavour of most keys that tell, and how many keys have the other one. */
-  flavour(): { hashChar: HashChar | 'undetermined'; foreign: number } {
-    if (this.#signed === 0 && this.#unsigned === 0) return { hashChar: 'undetermined', foreign: 0 };
-    return {
-      hashChar: this.#signed >= this.#unsigned ? 'signed' : 'unsigned',
-      foreign: Math.min(this.#signed, this.#unsigned),
-    };
-  }
-
-  counts(surveyed: Survey): RecordCounts {
+  counts(surveyed: Survey): Pick<RecordCounts, 'rejected' | 'uncovered'> {
     const slots = surveyed.siteOfSlot.length;
     let uncovered = 0;
     for (const { first, end } of surveyed.claims.open()) uncovered += (end - first) / HASH_RANGE;
@@ -204,14 +172,17 @@ class Tally {
         if (surveyed.claims.ownerOf(slot * (HASH_RANGE / slots)) === undefined) uncovered -= 1 / slots;
       }
     }
-    return {
-      count: this.#count,
-      bytes: this.#bytes,
-      rejected: this.#rejected,
-      buckets: this.#buckets,
-      uncovered: Math.max(0, uncovered),
-    };
+    return { rejected: this.#rejected, uncovered: Math.max(0, uncovered) };
   }
+}
+
+/** The flavour of most keys that tell, and how many keys have the other one. */
+function flavourOf({ signed, unsigned }: Examination): {
+  hashChar: HashChar | 'undetermined';
+  foreign: number;
+} {
+  if (signed === 0 && unsigned === 0) return { hashChar: 'undetermined', foreign: 0 };
+  return { hashChar: signed >= unsigned ? 'signed' : 'unsigned', foreign: Math.min(signed, unsigned) };
 }
 
 const NO_RECORDS: RecordCounts = { count: 0, bytes: 0, rejected: {}, buckets: 0, uncovered: 1 };

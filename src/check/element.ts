@@ -35,10 +35,17 @@ export class ElementExam {
     readonly survey: Survey,
     readonly site: BucketSite,
     readonly bucket: BucketView,
+    /** Which elements are examined; all where it is left out. */
+    isWanted: (i: number) => boolean = () => true,
   ) {
     for (let i = 0; i < bucket.elements; i++) {
-      if (bucket.hash(i) !== FREE_HASH && this.#hasPossibleFields(i)) this.#candidates.push(i);
+      if (bucket.hash(i) !== FREE_HASH && isWanted(i) && this.#hasPossibleFields(i)) this.#candidates.push(i);
     }
+  }
+
+  /** The elements whose keys {@link wantedKeys} names. */
+  get candidates(): readonly number[] {
+    return this.#candidates;
   }
 
   /** The keys that {@link judge} needs, one for each candidate. */

@@ -31,7 +31,7 @@ export interface KeyEvidence {
 }
 
 /** Keys up to so many bytes are read together; longer ones by themselves, in pieces. */
-const SMALL_KEY = 64 * 1024;
+export const SMALL_KEY = 64 * 1024;
 
 /**
  * How many bytes of keys may still be read. Small keys have an account of their own: a few elements whose key size

@@ -26,15 +26,21 @@ export async function findDirectory(
   const found: DirectoryPlace[] = [];
   // A directory's entries lie `width` bytes apart, so each remainder of the offset is a lane of its own.
   const run = new Float64Array(width);
+  // The two highest bytes of an offset of 64 bits are zero, as no file has 2^48 bytes: most places are none by them.
+  const [top, second] = width < 8 ? [-1, -1] : little ? [7, 6] : [0, 1];
   for (let base = 0; base + width <= source.size; base += CHUNK) {
     const bytes = await source.read(base, Math.min(CHUNK + width - 1, source.size - base));
     const view = viewOf(bytes);
     const last = Math.min(CHUNK, bytes.length - width + 1);
     for (let i = 0; i < last; i++) {
-      const lane = (base + i) % width;
-      const value = readOffset(view, i, format.layout, little);
+      // A chunk begins at a multiple of the width.
+      const lane = i % width;
+      const may = top < 0 || (bytes[i + top] === 0 && bytes[i + second] === 0);
+      if (!may && run[lane] === 0) continue;
+      const value = may ? readOffset(view, i, format.layout, little) : -1;
       const possible = value >= lowest && value <= highest;
       if (possible) run[lane]++;
+      else if (run[lane] === 0) continue;
       for (const bits of bitsToTry) {
         const length = 2 ** bits;
         // A run longer than the directory has numbers before it or after it that only look like entries.

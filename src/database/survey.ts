@@ -3,6 +3,7 @@ import { slotOf } from '../format/directory.js';
 import { FREE_HASH, HASH_BITS, HASH_RANGE } from '../format/hash.js';
 import { HashClaims } from './claims.js';
 import type { Database } from './database.js';
+import { readInto } from '../source/source.js';
 
 /** A bucket of the database. */
 export interface BucketSite {
@@ -63,6 +64,7 @@ export async function survey(db: Database): Promise<Survey> {
   const indexOf = new Map<number, number>();
   const sites: BucketSite[] = [];
   let budget = READ_BUDGET * source.size + 2 * bucketSize;
+  const bucket = new BucketView(new Uint8Array(bucketSize), db.format, geometry.bucketElements);
   let unreadIndex: number | undefined;
   for (let slot = 0; slot < directory.length; slot++) {
     const offset = directory[slot];
@@ -73,7 +75,8 @@ export async function survey(db: Database): Promise<Survey> {
       budget -= bucketSize;
       if (budget >= 0) {
         indexOf.set(offset, index);
-        sites.push(await surveyBucket(db, offset, slot));
+        await readInto(source, offset, bucket.bytes);
+        sites.push(surveyBucket(db, offset, slot, bucket));
       } else {
         // One site stands for all that are not read: a site for each would cost more than the directory.
         unreadIndex = index;
@@ -164,14 +167,13 @@ function unread(offset: number, firstSlot: number): BucketSite {
   };
 }
 
-async function surveyBucket(db: Database, offset: number, firstSlot: number): Promise<BucketSite> {
-  const { source, format, geometry, directory } = db;
+function surveyBucket(
+  { directory }: Database,
+  offset: number,
+  firstSlot: number,
+  bucket: BucketView,
+): BucketSite {
   const directoryBits = Math.log2(directory.length);
-  const bucket = new BucketView(
-    await source.read(offset, geometry.bucketSize),
-    format,
-    geometry.bucketElements,
-  );
   const { bits, count, availCount } = bucket;
   const slots = runLength(directory, firstSlot);
   const { used, commonHash } = majority(bucket, bits >= 0 && bits <= directoryBits ? bits : directoryBits);

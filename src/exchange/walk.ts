@@ -1,4 +1,4 @@
-import { examineBuckets } from '../check/bucket.js';
+import { examineBuckets } from '../check/judge.js';
 import { directoryRuns } from '../check/sound/directoryruns.js';
 import type { Database } from '../database/database.js';
 import { openDatabase } from '../database/database.js';

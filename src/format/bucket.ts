@@ -214,13 +214,14 @@ export class BucketView {
     this.#view.setInt32(at + this.#at.dataSize, element.data_size, this.#little);
   }
 
-  /** Takes an element over from another bucket of the same format, with another pointer. */
-  moveElement(i: number, from: BucketView, pointer: number): void {
+  /** Takes an element, which is element `was` there, over from another bucket of the same format, with another pointer. */
+  moveElement(i: number, from: BucketView, pointer: number, was = i): void {
     const at = this.elementOffset(i);
+    const there = this.elementOffset(was);
     const source = from.bytes;
     // key_start holds no more than the key has; what is past it is undefined and stays behind.
-    const known = Math.min(KEY_START, from.keySize(i));
-    for (let n = 0; n < this.#at.stride; n++) this.bytes[at + n] = source[at + n];
+    const known = Math.min(KEY_START, from.keySize(was));
+    for (let n = 0; n < this.#at.stride; n++) this.bytes[at + n] = source[there + n];
     for (let n = known; n < KEY_START; n++) this.bytes[at + this.#at.keyStart + n] = 0;
     writeOffset(this.#view, at + this.#at.pointer, pointer, this.#layout, this.#little);
   }

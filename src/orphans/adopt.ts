@@ -1,4 +1,5 @@
 import type { HashRange } from '../database/claims.js';
+import type { ExaminedSurvey } from '../check/examination.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
 import { isReadable, isSettled } from '../database/survey.js';
@@ -18,7 +19,7 @@ import { DoubtfulEntries } from './refuted.js';
 import { elementsStart, readElements } from './prove.js';
 
 /** A survey with the buckets that a scan found. */
-export interface SearchedSurvey extends Survey {
+export interface SearchedSurvey extends ExaminedSurvey {
   /** Buckets that another one supersedes: what they know may have been changed or deleted since. */
   readonly stale: readonly BucketSite[];
 }

@@ -1,11 +1,10 @@
-import { examineBuckets } from '../check/bucket.js';
+import { examineBuckets } from '../check/judge.js';
 import type { Database } from '../database/database.js';
 import { KEY_START } from '../format/bucket.js';
 import { Rearrangement } from '../source/rearranged.js';
 import type { WantedKey } from './locate.js';
 import { locateKeys, MAX_LOCATED, MIN_LOCATED } from './locate.js';
 import type { SearchedSurvey } from './adopt.js';
-import { hasMisfit } from './misfits.js';
 import type { Progress } from '../source/sweep.js';
 import type { Move } from './witnesses.js';
 import { Witnesses } from './witnesses.js';
@@ -33,7 +32,7 @@ export async function findMoved(
   survey: SearchedSurvey,
   progress?: Progress,
 ): Promise<Rearrangement | undefined> {
-  if (!(await hasMisfit(db, survey))) return undefined;
+  if (survey.examination?.hasMisfit === false) return undefined;
   const { source, geometry } = db;
   const { blockSize } = geometry;
   const blockOf = (offset: number) => Math.floor(offset / blockSize);

@@ -1,5 +1,6 @@
 import { checkAvailChain } from '../check/avail.js';
 import type { BucketExamination } from '../check/bucket.js';
+import { examineBuckets } from '../check/judge.js';
 import type { CheckResult } from '../check/check.js';
 import { checkDatabase } from '../check/check.js';
 import type { RejectedElement } from '../check/record.js';
@@ -69,7 +70,8 @@ const MAX_DAMAGE = 16 << 20;
  */
 export async function takePicture(db: Database, survey: SearchedSurvey, fileSize: number): Promise<Picture> {
   const painter = new Painter(db);
-  const checked = await checkDatabase(db, survey, (examined) => painter.take(examined));
+  const checked = await checkDatabase(db, survey);
+  for await (const examined of examineBuckets(db, survey)) painter.take(examined);
   const availBlocks = await painter.structures(survey);
   const old = new Sample<SalvagedRecord>(MAX_OLD);
   for (const batches of [salvageStale(db, survey), salvageDeleted(db, survey)]) {

@@ -3,6 +3,8 @@ import { BucketPass } from '../check/sound/bucketpass.js';
 import type { Database } from '../database/database.js';
 import { BucketWords } from '../check/sound/bucketwords.js';
 import { equalBytes } from '../format/bytes.js';
+import type { RecordRuns } from '../check/sound/recordruns.js';
+import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
 import { Places } from './places.js';
 import { stretches } from './stretches.js';
@@ -18,23 +20,9 @@ export async function firstDifference(
   { runs, buckets }: Proof,
   fresh: Database,
 ): Promise<string | undefined> {
-  const base = fresh.geometry.blockSize;
-  const places = new Places(runs, base);
-  let at = base;
-  const target = new Uint8Array(1 << 20);
-  for await (const pieces of stretches(db.source, runs)) {
-    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    const stored = target.subarray(0, length);
-    await readInto(fresh.source, at, stored);
-    let done = 0;
-    for (const piece of pieces) {
-      if (!equalBytes(piece, stored.subarray(done, done + piece.length)))
-        return `other bytes at offset ${at + done} to ${at + done + piece.length}`;
-      done += piece.length;
-    }
-    at += length;
-  }
-
+  const bytesDiffer = await firstOtherBytes(db.source, runs, fresh);
+  if (bytesDiffer !== undefined) return bytesDiffer;
+  const places = new Places(runs, fresh.geometry.blockSize);
   const { bucketSize, bucketElements } = fresh.geometry;
   const bytes = new Uint8Array(bucketSize);
   const copy = new BucketWords(fresh.format, bucketSize, bucketElements);
@@ -46,6 +34,29 @@ export async function firstDifference(
     return wrong === undefined;
   });
   return wrong === undefined ? undefined : `another bucket than that at offset ${buckets.offsets[wrong]}`;
+}
+
+/** Compares the bytes of all runs of records with those of the copy; says where they differ. */
+export async function firstOtherBytes(
+  source: Source,
+  runs: RecordRuns,
+  fresh: Database,
+): Promise<string | undefined> {
+  let at = fresh.geometry.blockSize;
+  const target = new Uint8Array(1 << 20);
+  for await (const pieces of stretches(source, runs)) {
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const stored = target.subarray(0, length);
+    await readInto(fresh.source, at, stored);
+    let done = 0;
+    for (const piece of pieces) {
+      if (!equalBytes(piece, stored.subarray(done, done + piece.length)))
+        return `other bytes at offset ${at + done} to ${at + done + piece.length}`;
+      done += piece.length;
+    }
+    at += length;
+  }
+  return undefined;
 }
 
 function isMoved(words: BucketWords, copy: BucketWords, i: number, places: Places): boolean {

@@ -9,6 +9,7 @@ import type { SearchedSurvey } from '../orphans/adopt.js';
 import { FreeSpace } from '../orphans/free.js';
 import type { Progress } from '../source/sweep.js';
 import { salvageDeleted } from './deleted.js';
+import { eachKeptKey } from './keptkeys.js';
 import { readSalvaged } from './read.js';
 import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
 import { salvage } from './salvage.js';
@@ -51,12 +52,13 @@ export async function carveValues(
   progress?: Progress,
 ): Promise<CarvedFind[]> {
   const usual = USUAL_KEYS.map((key) => new TextEncoder().encode(key));
-  const keys = new KnownKeys([...expected, ...usual, ...(await keysOf(db, survey))], {
-    maxBytes: MAX_KEY_BYTES,
+  const keys = new KnownKeys([...expected, ...usual], { maxBytes: MAX_KEY_BYTES });
+  await addKeysOf(db, survey, keys);
+  const atHome = new Set<number>();
+  survey.siteOfSlot.forEach((site, slot) => {
+    if (isSettled(survey, slot)) atHome.add(site);
   });
-  const settled = survey.sites.filter((_, i) =>
-    survey.siteOfSlot.some((site, slot) => site === i && isSettled(survey, slot)),
-  );
+  const settled = survey.sites.filter((_, i) => atHome.has(i));
   const free = await FreeSpace.read(db, settled);
   const finds: CarvedFind[] = [];
   const ranges = space.unused();
@@ -94,16 +96,14 @@ export async function recordsOf(db: Database, finds: readonly CarvedFind[]): Pro
   return records;
 }
 
-/** Every key that an element of any age proves. */
-async function keysOf(db: Database, survey: SearchedSurvey): Promise<Uint8Array[]> {
-  const keys: Uint8Array[] = [];
-  let bytes = 0;
-  for (const batches of [salvage(db, survey), salvageStale(db, survey), salvageDeleted(db, survey)]) {
+/** Adds every key that an element of any age proves. */
+async function addKeysOf(db: Database, survey: SearchedSurvey, keys: KnownKeys): Promise<void> {
+  const { examination } = survey;
+  const older = [salvageStale(db, survey), salvageDeleted(db, survey)];
+  if (examination !== undefined) await eachKeptKey(db, survey, examination, MAX_KEY, (key) => keys.add(key));
+  for (const batches of examination === undefined ? [salvage(db, survey), ...older] : older) {
     for await (const { record, bytes: key } of readSalvaged(db.source, batches, 'key')) {
-      if (key === undefined || record.keySize > MAX_KEY || bytes + key.length > MAX_KEY_BYTES) continue;
-      bytes += key.length;
-      keys.push(key);
+      if (key !== undefined && record.keySize <= MAX_KEY) keys.add(key);
     }
   }
-  return keys;
 }

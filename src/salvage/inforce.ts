@@ -1,5 +1,5 @@
 import { checkAvailChain } from '../check/avail.js';
-import { examineBuckets } from '../check/bucket.js';
+import { examineBuckets } from '../check/judge.js';
 import type { RejectedElement } from '../check/record.js';
 import type { Database } from '../database/database.js';
 import { owns } from '../database/survey.js';

@@ -1,6 +1,6 @@
 import { SHAPES } from '../carve/shapes.js';
 import { GLANCE } from '../carve/shape.js';
-import { examineBuckets } from '../check/bucket.js';
+import { examineBuckets } from '../check/judge.js';
 import type { RejectedElement } from '../check/record.js';
 import { HashClaims } from '../database/claims.js';
 import type { Database } from '../database/database.js';

@@ -1,5 +1,5 @@
 import type { StoredRecord } from '../check/record.js';
-import { examineBuckets } from '../check/bucket.js';
+import { examineBuckets } from '../check/judge.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
 

@@ -1,4 +1,4 @@
-import { examineBuckets } from '../check/bucket.js';
+import { examineBuckets } from '../check/judge.js';
 import type { StoredRecord } from '../check/record.js';
 import { HashClaims } from '../database/claims.js';
 import type { Database } from '../database/database.js';

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { Extent, SpaceAccount, SpaceKind } from '../../src/check/space.js';
-import { MAX_OVERLAPS, SPACE_KINDS, SpaceMap } from '../../src/check/space.js';
+import { MAX_OVERLAPS, SPACE_KINDS } from '../../src/check/space.js';
+import { SpaceSweep } from '../../src/check/spacesweep.js';
+import { SpaceMap } from './spacemap.js';
 
 const RUNS = { seed: 20261206, numRuns: 1000 };
 
@@ -21,9 +23,12 @@ const anyClaims = fc.array(
 const anySize = fc.nat(100);
 
 function accountOf(claims: readonly Extent[], size: number): SpaceAccount {
-  const map = new SpaceMap();
-  for (const { kind, offset, length } of claims) map.add(kind, offset, length);
-  return map.account(size);
+  const sweep = new SpaceSweep(size);
+  const inOrder = claims.map((claim, rank) => ({ ...claim, rank })).sort((a, b) => a.offset - b.offset);
+  for (const { kind, offset, length, rank } of inOrder) {
+    sweep.add(SPACE_KINDS.indexOf(kind), offset, length, rank);
+  }
+  return sweep.finish();
 }
 
 /** Who claims each byte, byte for byte. */
@@ -109,11 +114,12 @@ test('each range that nothing claims is named', () => {
 
 test('places past 4 GiB are counted to the byte', () => {
   const far = 2 ** 40;
-  const map = new SpaceMap();
-  map.add('header', 0, 4096);
-  map.add('record', far, 10);
-  map.add('free', far + 9, 11);
-  const { bytes, overlaps, gaps } = map.account(far + 30);
+  const claims: Extent[] = [
+    { kind: 'header', offset: 0, length: 4096 },
+    { kind: 'record', offset: far, length: 10 },
+    { kind: 'free', offset: far + 9, length: 11 },
+  ];
+  const { bytes, overlaps, gaps } = accountOf(claims, far + 30);
   assert.deepEqual(
     {
       record: bytes.record,
@@ -134,18 +140,49 @@ test('places past 4 GiB are counted to the byte', () => {
 });
 
 test('of very many overlaps and gaps some are named and all are counted', () => {
-  const map = new SpaceMap();
   const ranges = 3 * MAX_OVERLAPS;
   const kinds: SpaceKind[] = ['free', 'record'];
-  for (let i = 0; i < ranges; i++) for (const kind of kinds) map.add(kind, i * 10, 4 + (i % 2));
+  const claims: Extent[] = [];
+  for (let i = 0; i < ranges; i++) {
+    for (const kind of kinds) claims.push({ kind, offset: i * 10, length: 4 + (i % 2) });
+  }
   // The largest gaps come last, where a list that is cut short would miss them.
-  map.add('bucket', ranges * 10 + 1000, 5);
+  claims.push({ kind: 'bucket', offset: ranges * 10 + 1000, length: 5 });
   const size = ranges * 10 + 3000;
-  const { bytes, overlaps, overlapCount, gaps } = map.account(size);
+  const { bytes, overlaps, overlapCount, gaps } = accountOf(claims, size);
   assert.equal(overlapCount, ranges);
   assert.equal(overlaps.length, MAX_OVERLAPS);
   assert.equal(bytes.overlapping, ranges * 4.5);
   assert.equal(bytes.unaccounted, size - bytes.overlapping - 5);
   assert.ok(gaps.some(({ offset, length }) => offset === ranges * 10 + 1005 && length === 1995));
   assert.ok(gaps.some(({ length }) => length === 1005));
+});
+
+test('the sweep says what an account of all extents at once says, of any number that overlap', () => {
+  const many = fc.array(
+    fc.record({
+      kind: fc.constantFrom(...SPACE_KINDS),
+      offset: fc.nat(300),
+      length: fc.oneof(fc.nat(6), fc.nat(40)),
+    }),
+    { minLength: 8, maxLength: 60 },
+  );
+  fc.assert(
+    fc.property(many, fc.integer({ min: 1, max: 320 }), (all, size) => {
+      // What lies outside the file is no record.
+      const claims = all.filter(({ kind, offset, length }) => kind !== 'record' || offset + length <= size);
+      const map = new SpaceMap();
+      for (const { kind, offset, length } of claims) map.add(kind, offset, length);
+      const told = (account: SpaceAccount) => ({
+        ...account,
+        runs: undefined,
+        unused: account.unused(),
+        isUsed: Array.from({ length: size }, (_, at) =>
+          account.isUsed(at, Math.min(size - at, 1 + (at % 7))),
+        ),
+      });
+      assert.deepEqual(told(accountOf(claims, size)), told(map.account(size)));
+    }),
+    RUNS,
+  );
 });

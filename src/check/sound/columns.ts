@@ -28,24 +28,28 @@ export class ElementColumns {
 
   /** The elements' numbers in order of their offsets, all of them from `base` to before `end`. */
   orderByOffset(base: number, end: number): Uint32Array {
-    const { length, offsets } = this;
-    let order = new Uint32Array(length);
-    for (let i = 0; i < length; i++) order[i] = i;
-    let target = new Uint32Array(length);
-    const starts = new Uint32Array((1 << DIGIT) + 1);
-    // A radix sort from the lowest digit: stable, and linear in the number of elements.
-    for (let unit = 1; unit < end - base; unit *= 1 << DIGIT) {
-      starts.fill(0);
-      for (let i = 0; i < length; i++) starts[digitOf(offsets[i] - base, unit) + 1]++;
-      for (let d = 0; d < 1 << DIGIT; d++) starts[d + 1] += starts[d];
-      for (let n = 0; n < length; n++) {
-        const i = order[n];
-        target[starts[digitOf(offsets[i] - base, unit)]++] = i;
-      }
-      [order, target] = [target, order];
-    }
-    return order;
+    return orderOf(this.offsets, this.length, base, end);
   }
+}
+
+/** The numbers of the first `length` offsets in their order, all of them from `base` to before `end`. */
+export function orderOf(offsets: Float64Array, length: number, base: number, end: number): Uint32Array {
+  let order = new Uint32Array(length);
+  for (let i = 0; i < length; i++) order[i] = i;
+  let target = new Uint32Array(length);
+  const starts = new Uint32Array((1 << DIGIT) + 1);
+  // A radix sort from the lowest digit: stable, and linear in the number of elements.
+  for (let unit = 1; unit < end - base; unit *= 1 << DIGIT) {
+    starts.fill(0);
+    for (let i = 0; i < length; i++) starts[digitOf(offsets[i] - base, unit) + 1]++;
+    for (let d = 0; d < 1 << DIGIT; d++) starts[d + 1] += starts[d];
+    for (let n = 0; n < length; n++) {
+      const i = order[n];
+      target[starts[digitOf(offsets[i] - base, unit)]++] = i;
+    }
+    [order, target] = [target, order];
+  }
+  return order;
 }
 
 function digitOf(value: number, unit: number): number {

@@ -43,6 +43,30 @@ export async function proveKeys(
   twins: TwinFilter,
   visit: (n: number) => boolean,
 ): Promise<boolean> {
+  return eachKey(
+    source,
+    columns,
+    order,
+    (n, bytes, at) => visit(n) && isKeyOf(bytes, at, columns, n, flavours, twins),
+    async (n) => visit(n) && (await isLargeKeyOf(source, columns, n, flavours, twins)),
+  );
+}
+
+/**
+ * Reads keys in order of their offsets, the next window while one is looked at. Memory: two windows of a MiB.
+ *
+ * @param order the elements' numbers in order of their offsets
+ * @param visit gets each element, and bytes with the index at which its key is; false ends it
+ * @param visitLarge gets each element whose key is too large to be held
+ * @returns whether every visit said so
+ */
+export async function eachKey(
+  source: Source,
+  columns: ElementColumns,
+  order: Uint32Array,
+  visit: (n: number, bytes: Uint8Array, at: number) => boolean,
+  visitLarge: (n: number) => Promise<boolean>,
+): Promise<boolean> {
   const buffers = [new Uint8Array(WINDOW), new Uint8Array(WINDOW)];
   const read = (window: Window, turn: number) => {
     const target = buffers[turn & 1].subarray(0, window.length);
@@ -62,13 +86,11 @@ export async function proveKeys(
     ahead = first.done ? undefined : read(first.value, turn++);
     for (let k = window.from; k < window.to; k++) {
       const n = order[k];
-      if (!visit(n)) return false;
-      const keySize = columns.keySizes[n];
-      const fits =
-        keySize > WINDOW
-          ? await isLargeKeyOf(source, columns, n, flavours, twins)
-          : isKeyOf(target, columns.offsets[n] - window.base, columns, n, flavours, twins);
-      if (!fits) return false;
+      const goesOn =
+        columns.keySizes[n] > WINDOW
+          ? await visitLarge(n)
+          : visit(n, target, columns.offsets[n] - window.base);
+      if (!goesOn) return false;
     }
   }
   return true;

@@ -24,22 +24,35 @@ export class RecordRuns {
   /**
    * Adds a range that is not before the last one.
    *
-   * @returns false where there are too many runs to remember
+   * @returns false where it begins before the last one ends, or there are too many runs to remember
    */
   add(offset: number, end: number): boolean {
     const last = this.#length - 1;
-    if (last >= 0 && this.#ends[last] === offset) {
+    if (last >= 0 && this.#ends[last] >= offset) {
+      if (this.#ends[last] > offset) return false;
       this.#ends[last] = end;
       return true;
     }
     if (this.#length === MAX_RUNS) return false;
+    this.#push(offset, end);
+    return true;
+  }
+
+  #push(offset: number, end: number): void {
     if (this.#length === this.#starts.length) {
       this.#starts = doubled(this.#starts);
       this.#ends = doubled(this.#ends);
     }
     this.#starts[this.#length] = offset;
     this.#ends[this.#length++] = end;
-    return true;
+  }
+
+  /** Adds a range that does not begin before the last one began, and may overlap it. */
+  cover(offset: number, end: number): void {
+    const last = this.#length - 1;
+    if (last >= 0 && offset <= this.#ends[last]) {
+      if (end > this.#ends[last]) this.#ends[last] = end;
+    } else this.#push(offset, end);
   }
 
   /** The last run that begins at or before an offset; −1 where none does. */

@@ -1,0 +1,174 @@
+import type { Database } from '../database/database.js';
+import type { Survey } from '../database/survey.js';
+import { owns } from '../database/survey.js';
+import { BUCKET_AVAIL, elementStruct } from '../format/bucket.js';
+import { examineHead } from './bucket.js';
+import type { Examination } from './examination.js';
+import type { ElementMarks } from './marks.js';
+import { KEPT } from './marks.js';
+import { SiteReader } from './sitereader.js';
+import type { BucketWords } from './sound/bucketwords.js';
+import { orderOf } from './sound/columns.js';
+import type { Extents } from './sound/extents.js';
+import { planRegions, RecordHistogram } from './sound/regions.js';
+import type { SpaceAccount } from './space.js';
+import { SPACE_KINDS } from './space.js';
+import { SpaceSweep } from './spacesweep.js';
+
+/** Records in order of their places, at a time: 32 bytes each with their sorting. */
+const HELD = 1 << 19;
+const RECORD = SPACE_KINDS.indexOf('record');
+
+/** What every byte of a database is. */
+export interface Accounting {
+  readonly account: SpaceAccount;
+  /** Buckets whose bytes are in force. */
+  readonly buckets: number;
+}
+
+/** Visits each element that proves a record, bucket by bucket in the order of the survey. */
+export async function eachKept(
+  db: Database,
+  { sites }: Survey,
+  { flags, kept, elements }: ElementMarks,
+  visit: (words: BucketWords, i: number, site: number) => void,
+): Promise<void> {
+  const reader = new SiteReader(db);
+  for (const [s, site] of sites.entries()) {
+    if (kept[s] === 0) continue;
+    const words = await reader.read(site);
+    for (let i = 0, at = s * elements; i < elements; i++, at++) {
+      if ((flags[at] & KEPT) !== 0) visit(words, i, s);
+    }
+  }
+}
+
+/**
+ * Accounts for every byte of a database that was examined, a part of the file at a time.
+ *
+ * @param structures what is no record and no bucket; the buckets and their free space are added
+ */
+export async function accountFor(
+  db: Database,
+  survey: Survey,
+  { marks, records }: Examination,
+  structures: Extents,
+  held = HELD,
+): Promise<Accounting> {
+  const { source } = db;
+  const buckets = await addBuckets(db, survey, marks, structures);
+  const sorted = structures.sort();
+  const sweep = new SpaceSweep(source.size);
+  let next = 0;
+  const takeStructures = (end: number) => {
+    for (; next < sorted.length && sorted.offset(next) <= end; next++) {
+      sweep.add(sorted.kind(next), sorted.offset(next), sorted.size(next), sorted.rank(next));
+    }
+  };
+  const places = new RecordPlaces(Math.min(Math.max(held, 1), records));
+  const histogram = new RecordHistogram(source.size);
+  await eachKept(db, survey, marks, (words, i, s) => {
+    const pointer = words.pointer(i);
+    histogram.add(pointer);
+    places.add(pointer, words.keySize(i) + words.dataSize(i), rankOf(s, marks) + marks.elements + 8 + i);
+  });
+  const regions = planRegions(histogram, places.capacity) ?? [{ from: 0, to: source.size + 1 }];
+  for (const { from, to } of regions) {
+    if (regions.length > 1 || records > places.capacity) {
+      places.clear(histogram, from, to);
+      await eachKept(db, survey, marks, (words, i, s) => {
+        const pointer = words.pointer(i);
+        if (pointer < from || pointer >= to) return;
+        places.add(pointer, words.keySize(i) + words.dataSize(i), rankOf(s, marks) + marks.elements + 8 + i);
+      });
+    }
+    places.each(from, to, (offset, length, rank) => {
+      takeStructures(offset);
+      sweep.add(RECORD, offset, length, rank);
+    });
+  }
+  takeStructures(Number.POSITIVE_INFINITY);
+  return { account: sweep.finish(), buckets };
+}
+
+/** The rank of a bucket's own bytes; those of its free space and its records are between it and the next one's. */
+function rankOf(site: number, { elements }: ElementMarks): number {
+  return site * (2 * elements + 8);
+}
+
+async function addBuckets(
+  db: Database,
+  { sites }: Survey,
+  marks: ElementMarks,
+  structures: Extents,
+): Promise<number> {
+  const { source, geometry, format } = db;
+  const reader = new SiteReader(db);
+  const elementSize = elementStruct(format.layout).size;
+  let buckets = 0;
+  for (const [s, site] of sites.entries()) {
+    const rank = rankOf(s, marks);
+    // A wrong entry may lead into the middle of records; only a bucket that proves itself claims its bytes.
+    const proved = site.state === 'sound' && (site.origin === 'scan' || owns(site, site.firstSlot));
+    if (site.elements !== undefined) {
+      for (const [n, at] of site.elements.entries()) structures.add('bucket', at, elementSize, rank + n);
+    } else if (marks.kept[s] > 0 || proved) {
+      buckets++;
+      structures.add('bucket', site.offset, Math.min(geometry.bucketSize, source.size - site.offset), rank);
+    }
+    const hasTable = site.state === 'sound' || site.state === 'malformed';
+    if (!hasTable || !(site.availCount > 0 && site.availCount <= BUCKET_AVAIL)) continue;
+    await reader.read(site);
+    for (const [n, { av_adr, av_size }] of examineHead(db, site, reader.view).free.entries()) {
+      structures.add('free', av_adr, av_size, rank + marks.elements + n);
+    }
+  }
+  return buckets;
+}
+
+/** Places of records, to be visited in their order. */
+class RecordPlaces {
+  capacity: number;
+  #length = 0;
+  #offsets: Float64Array;
+  #lengths: Float64Array;
+  #ranks: Float64Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.#offsets = new Float64Array(capacity);
+    this.#lengths = new Float64Array(capacity);
+    this.#ranks = new Float64Array(capacity);
+  }
+
+  /** Adds one, if there is room. */
+  add(offset: number, length: number, rank: number): void {
+    const n = this.#length;
+    if (n === this.capacity) return;
+    this.#offsets[n] = offset;
+    this.#lengths[n] = length;
+    this.#ranks[n] = rank;
+    this.#length++;
+  }
+
+  /** Forgets them, and makes room for all of a part of the file. */
+  clear(histogram: RecordHistogram, from: number, to: number): void {
+    this.#length = 0;
+    let wanted = 0;
+    for (let i = Math.floor(from / histogram.slice); i < histogram.counts.length; i++) {
+      if (i * histogram.slice >= to) break;
+      wanted += histogram.counts[i];
+    }
+    if (wanted <= this.capacity) return;
+    this.capacity = wanted;
+    this.#offsets = new Float64Array(wanted);
+    this.#lengths = new Float64Array(wanted);
+    this.#ranks = new Float64Array(wanted);
+  }
+
+  /** Visits them in the order of their offsets, which are all from `from` to before `to`. */
+  each(from: number, to: number, visit: (offset: number, length: number, rank: number) => void): void {
+    const order = orderOf(this.#offsets, this.#length, from, to);
+    for (const n of order) visit(this.#offsets[n], this.#lengths[n], this.#ranks[n]);
+  }
+}

@@ -1,0 +1,219 @@
+import type { Database } from '../database/database.js';
+import type { BucketSite, Survey } from '../database/survey.js';
+import { rulerOf } from '../database/survey.js';
+import { BUCKET_AVAIL } from '../format/bucket.js';
+import { HASH_BITS } from '../format/hash.js';
+import { examineByElement, examineHead, KEY_BUDGET } from './bucket.js';
+import { KeyBudget } from './key.js';
+import { markKeys } from './keymarks.js';
+import { APART, ElementMarks, KEPT, MARKED, READ, REPEATS, SIGNED, START, UNSIGNED } from './marks.js';
+import { SiteReader } from './sitereader.js';
+import type { BucketWords } from './sound/bucketwords.js';
+import { pushElement } from './sound/bucketpass.js';
+import { ElementColumns } from './sound/columns.js';
+import { planRegions, RecordHistogram } from './sound/regions.js';
+import { RepeatFinder } from './repeats.js';
+
+/** Elements whose keys are read in one pass: 36 bytes each with their sorting. */
+const HELD = 1 << 19;
+
+/** What looking at every bucket and the key of every element gave. */
+export interface Examination {
+  readonly marks: ElementMarks;
+  /** Elements that prove a record. */
+  readonly records: number;
+  /** Bytes of their keys and values. */
+  readonly bytes: number;
+  /** Records whose key gives its hash with a signed char only, and with an unsigned one only. */
+  readonly signed: number;
+  readonly unsigned: number;
+  /** Whether a key that was read does not give its element's hash. */
+  readonly hasMisfit: boolean;
+}
+
+/** A survey, with what was found out of its elements if they were examined. */
+export interface ExaminedSurvey extends Survey {
+  readonly examination?: Examination | undefined;
+}
+
+/** Whether a site is examined by lists of numbers; what is damaged is examined element by element. */
+export function isPlain({ state }: BucketSite): boolean {
+  return state === 'sound';
+}
+
+/**
+ * Examines every bucket of a survey and each key against its element, and says of each element whether it proves a
+ * record and whether there is anything to tell about it; {@link judgeSites} then tells it. The buckets are read in their
+ * order, the keys in order of their offsets, and nothing is made for an element that is in order: a damaged file takes
+ * little more time than a sound one. Memory: 3 bytes for each element of a bucket, 36 for each of {@link HELD} elements.
+ *
+ * @param held elements remembered at a time, where fewer are wanted
+ * @throws SourceError if the source cannot be read
+ */
+export async function examine(db: Database, survey: Survey, held = HELD): Promise<Examination> {
+  const { sites } = survey;
+  const { elements } = new SiteReader(db);
+  const marks = new ElementMarks(sites.length, elements);
+  const plain = sites.reduce((sum, site) => sum + (isPlain(site) ? site.used : 0), 0);
+  const columns = new ElementColumns(Math.min(held, plain));
+  const ordinals = new Float64Array(columns.capacity);
+  const histogram = new RecordHistogram(db.source.size);
+
+  // 1. What the buckets say themselves.
+  await readFields(db, survey, marks, columns, ordinals, histogram);
+
+  // 2. The keys, in order of their offsets, a part of the file at a time.
+  const digests = new Uint16Array(marks.flags.length);
+  let hasMisfit = false;
+  // Where more elements point at one place than are held there are no parts, and they are taken as they come.
+  const regions = planRegions(histogram, columns.capacity) ?? [{ from: 0, to: db.source.size + 1 }];
+  for (const { from, to } of regions) {
+    const readHeld = async () => {
+      await markKeys(db.source, columns, columns.orderByOffset(from, to), (n, flags, digest) => {
+        const at = ordinals[n];
+        marks.flags[at] |= flags;
+        digests[at] = digest ^ (digest >>> 16);
+        const fits = (flags & (SIGNED | UNSIGNED)) !== 0;
+        if (!fits) hasMisfit = true;
+        if (!fits || (flags & START) !== 0) marks.flags[at] |= MARKED;
+      });
+      columns.length = 0;
+    };
+    if (columns.length < histogram.records || regions.length > 1) {
+      columns.length = 0;
+      const reader = new SiteReader(db);
+      for (const [s, site] of sites.entries()) {
+        if (!isPlain(site)) continue;
+        const words = await reader.read(site);
+        for (let i = 0, at = s * elements; i < elements; i++, at++) {
+          if ((marks.flags[at] & READ) === 0) continue;
+          const pointer = words.pointer(i);
+          if (pointer < from || pointer >= to) continue;
+          if (columns.length === columns.capacity) await readHeld();
+          ordinals[columns.length] = at;
+          pushElement(columns, words, i, pointer);
+        }
+      }
+    }
+    await readHeld();
+  }
+
+  // 3. Keys that are there twice, and what that makes of each element.
+  const counted = { records: 0, bytes: 0, signed: 0, unsigned: 0 };
+  const count = (flags: number, size: number) => {
+    counted.records++;
+    counted.bytes += size;
+    if ((flags & (SIGNED | UNSIGNED)) === SIGNED) counted.signed++;
+    if ((flags & (SIGNED | UNSIGNED)) === UNSIGNED) counted.unsigned++;
+  };
+  const repeats = new RepeatFinder(db.source, marks, digests);
+  const reader = new SiteReader(db);
+  for (const [s, site] of sites.entries()) {
+    if (!isPlain(site)) continue;
+    const words = await reader.read(site);
+    await repeats.mark(s, words);
+    for (let i = 0, at = s * elements; i < elements; i++, at++) {
+      const flags = marks.flags[at];
+      if ((flags & READ) === 0 || (flags & (SIGNED | UNSIGNED)) === 0) continue;
+      if ((flags & (REPEATS | APART)) !== 0) continue;
+      marks.flags[at] |= KEPT;
+      marks.kept[s]++;
+      count(flags, words.keySize(i) + words.dataSize(i));
+    }
+    markSite(marks, s);
+  }
+
+  // 4. Damaged buckets, element by element.
+  const damaged = [...sites.keys()].filter((s) => !isPlain(sites[s]));
+  let next = 0;
+  for await (const { records, rejected } of examineByElement(
+    db,
+    survey,
+    damaged.map((s) => sites[s]),
+  )) {
+    const s = damaged[next++];
+    marks.sites[s] = 1;
+    marks.kept[s] = records.length;
+    if (rejected.some(({ reason }) => reason === 'key')) hasMisfit = true;
+    for (const { element, hashChar, keySize, dataSize } of records) {
+      const flavours = hashChar === 'either' ? SIGNED | UNSIGNED : hashChar === 'signed' ? SIGNED : UNSIGNED;
+      marks.flags[s * elements + element] |= KEPT | flavours;
+      count(flavours, keySize + dataSize);
+    }
+  }
+  return { marks, ...counted, hasMisfit };
+}
+
+/** Looks at the head and the fields of every sound bucket, and takes the elements whose keys are to be read. */
+async function readFields(
+  db: Database,
+  survey: Survey,
+  marks: ElementMarks,
+  columns: ElementColumns,
+  ordinals: Float64Array,
+  histogram: RecordHistogram,
+): Promise<void> {
+  const { source, directory } = db;
+  const { flags, elements } = marks;
+  const nextBlock = db.headerLost ? 0 : db.header.next_block;
+  const end = nextBlock > 0 ? nextBlock : Number.POSITIVE_INFINITY;
+  const shift = HASH_BITS - Math.log2(Math.max(1, directory.length));
+  const budget = new KeyBudget(KEY_BUDGET * source.size);
+  const reader = new SiteReader(db);
+  for (const [s, site] of survey.sites.entries()) {
+    if (!isPlain(site)) continue;
+    const words = await reader.read(site);
+    if (words.availCount > 0 && words.availCount <= BUCKET_AVAIL) {
+      if (examineHead(db, site, reader.view).findings.length > 0) marks.sites[s] = 1;
+    }
+    let before = usedBeforeFirst(words);
+    for (let i = 0, at = s * elements; i < elements; i++, at++) {
+      if (words.isFree(i)) {
+        before = 0;
+        continue;
+      }
+      const run = before;
+      if (before < elements) before++;
+      const hash = words.hash(i);
+      const pointer = words.pointer(i);
+      const keySize = words.keySize(i);
+      const dataSize = words.dataSize(i);
+      const recordEnd = pointer + keySize + dataSize;
+      if (hash < 0 || !(pointer >= 0 && keySize >= 0 && dataSize >= 0 && recordEnd <= source.size)) {
+        flags[at] = MARKED;
+        continue;
+      }
+      if (recordEnd > end) flags[at] = MARKED;
+      if (directory.length > 0 && directory[hash >>> shift] === site.offset) {
+        const home = hash % elements;
+        if ((i >= home ? i - home : i - home + elements) > run) flags[at] |= MARKED;
+      } else {
+        const ruler = rulerOf(survey, hash);
+        if (ruler !== undefined && survey.sites[ruler] !== site) flags[at] |= MARKED | APART;
+        else if (site.origin === 'directory') flags[at] |= MARKED;
+      }
+      if (!budget.allows(keySize)) {
+        flags[at] |= MARKED;
+        continue;
+      }
+      flags[at] |= READ;
+      histogram.add(pointer);
+      ordinals[columns.length] = at;
+      pushElement(columns, words, i, pointer);
+    }
+  }
+}
+
+/** How many elements in use stand directly before the first, around the end. */
+function usedBeforeFirst(words: BucketWords): number {
+  const { elements } = words;
+  let before = 0;
+  while (before < elements && !words.isFree(elements - 1 - before)) before++;
+  return before;
+}
+
+function markSite({ flags, sites, elements }: ElementMarks, s: number): void {
+  for (let at = s * elements; at < (s + 1) * elements && sites[s] === 0; at++) {
+    if ((flags[at] & MARKED) !== 0) sites[s] = 1;
+  }
+}

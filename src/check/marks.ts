@@ -1,0 +1,40 @@
+/** The key gives the element's hash with a signed char. */
+export const SIGNED = 1;
+/** It does with an unsigned one. */
+export const UNSIGNED = 2;
+/** The element proves a record. */
+export const KEPT = 4;
+/** Something about it is not as it should be, which {@link judgeSites} tells. */
+export const MARKED = 8;
+/** Its fields are possible and its key was read. */
+export const READ = 16;
+/** Its `key_start` is not how the key begins. */
+export const START = 32;
+/** An element before it in its bucket has the same key. */
+export const REPEATS = 64;
+/** Another bucket rules over its hash. */
+export const APART = 128;
+
+/** What is known of each element of each bucket: a byte for each, in the order of a survey's sites. */
+export class ElementMarks {
+  /** Elements of a bucket. */
+  readonly elements: number;
+  readonly flags: Uint8Array;
+  /** How many elements of each site prove a record. */
+  readonly kept: Uint32Array;
+  /** Sites about whose head or elements there is something to tell. */
+  readonly sites: Uint8Array;
+
+  constructor(sites: number, elements: number) {
+    this.elements = elements;
+    this.flags = new Uint8Array(sites * elements);
+    this.kept = new Uint32Array(sites);
+    this.sites = new Uint8Array(sites);
+  }
+
+  /** By which flavours of hash the key of an element that proves a record gives its hash. */
+  hashChar(ordinal: number): 'signed' | 'unsigned' | 'either' {
+    const flavours = this.flags[ordinal] & (SIGNED | UNSIGNED);
+    return flavours === SIGNED ? 'signed' : flavours === UNSIGNED ? 'unsigned' : 'either';
+  }
+}

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { memorySink } from '../../src/build/sink.js';
+import type { CheckedDatabase } from '../../src/rebuild.js';
+import { checkDatabase } from '../../src/check/check.js';
+import type { Searched } from '../../src/examine.js';
+import { check, openSearched } from '../../src/examine.js';
+import { foundDatabase, rebuild, verify, VerifyError } from '../../src/rebuild.js';
+import { memorySource } from '../../src/source/memory.js';
+import { contentsOf } from '../torture/recover.js';
+import { Damaged } from '../torture/damaged.js';
+import { formats, miniDatabase } from '../torture/databases.js';
+import { MODELS } from '../torture/models.js';
+import { Random } from '../tools/random.js';
+
+/*
+ * A damaged database is copied as it lies as far as its elements prove records; the fresh file has the records that a
+ * repair record by record gives.
+ */
+
+const SEED = 20261125;
+const databases = [...formats('standard'), ...formats('numsync'), ...formats('old')].map((format) =>
+  miniDatabase(format, { blockSize: 512, seed: SEED, records: 150, maxValue: 120 }),
+);
+
+interface Opened extends Searched {
+  readonly checked: CheckedDatabase;
+}
+
+async function opened(bytes: Uint8Array): Promise<Opened | undefined> {
+  const found = await openSearched(memorySource(bytes));
+  const checked = found && (await checkDatabase(found.db, found.survey));
+  return found && checked && foundDatabase(checked) ? { ...found, checked } : undefined;
+}
+
+async function rebuilt({ db, survey, checked }: Opened) {
+  const sink = memorySink();
+  const built = await rebuild(db, survey, checked, sink);
+  await verify(db, survey, checked, built, memorySource(sink.bytes()));
+  return { built, bytes: sink.bytes() };
+}
+
+test('whatever a file suffered, a copy as it lies holds what a rebuild record by record holds', async () => {
+  let relocated = 0;
+  const models = new Set<string>();
+  for (const [n, model] of MODELS.entries()) {
+    for (let trial = 0; trial < 8; trial++) {
+      const intact = databases[(n + trial) % databases.length];
+      if (model.suits !== undefined && !model.suits(intact)) continue;
+      const file = new Damaged(intact.bytes);
+      model.damage(file, intact, new Random(SEED + trial));
+      const found = await opened(file.bytes);
+      if (found === undefined || found.checked.records.count === 0) continue;
+      const what = `${model.name}, trial ${trial}, ${intact.name}`;
+      const fast = await rebuilt(found);
+      const survey = { ...found.survey, examination: undefined };
+      const slow = await rebuilt({ ...found, survey });
+      assert.equal(slow.built.relocated, false);
+      assert.deepEqual(await contentsOf(fast.bytes), await contentsOf(slow.bytes), what);
+      assert.equal(fast.built.records, slow.built.records, what);
+      assert.equal((await check(memorySource(fast.bytes))).verdict, 'healthy', what);
+      if (!fast.built.relocated) continue;
+      relocated++;
+      models.add(model.name);
+    }
+  }
+  assert.ok(
+    relocated > 100 && models.size > MODELS.length / 2,
+    `${relocated} copies, of ${[...models].join()}`,
+  );
+});
+
+test('whatever byte of such a copy is changed, the comparison sees it or it says nothing', async () => {
+  const [intact] = databases;
+  const bytes = Uint8Array.from(intact.bytes);
+  const [{ element }, other] = [...intact.records.values()];
+  bytes[element.at + 8] ^= 0x10;
+  bytes[other.element.at] ^= 1;
+  const found = await opened(bytes);
+  assert.ok(found);
+  const { db, survey, checked } = found;
+  const { built, bytes: fresh } = await rebuilt(found);
+  assert.ok(built.relocated && checked.verdict === 'damaged');
+  const held = await contentsOf(fresh);
+  let seen = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.nat(fresh.length - 1), fc.integer({ min: 1, max: 255 }), async (at, change) => {
+      const changed = Uint8Array.from(fresh);
+      changed[at] ^= change;
+      const error = await verify(db, survey, checked, built, memorySource(changed)).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      if (error !== undefined) {
+        assert.ok(error instanceof VerifyError, 'another error than of the comparison');
+        seen++;
+        return;
+      }
+      assert.equal((await check(memorySource(changed))).verdict, 'healthy');
+      assert.deepEqual(await contentsOf(changed), held);
+    }),
+    { seed: SEED, numRuns: 400 },
+  );
+  assert.ok(seen > 100, `${seen} were seen`);
+});
