@@ -57,12 +57,9 @@ function placesIn(bytes: Uint8Array, format: Format, untelling?: number): number
 
 test('numbers among zeroes are not taken for elements by the thousand', () => {
   const bytes = numbersAmongZeros();
-  const little = FORMATS.filter(({ byteOrder }) => byteOrder === 'little');
-  for (const format of little) {
-    assert.ok(placesIn(bytes, format).length > 100, 'expected data that looks like elements');
-    assert.equal(placesIn(bytes, format, 10).length, 10);
-    assert.equal(placesIn(bytes, format, 0).length, 0);
-  }
+  assert.ok(placesIn(bytes, FORMATS[0]).length > SIZE / 10, 'expected data that looks like elements');
+  assert.equal(placesIn(bytes, FORMATS[0], 10).length, 10);
+  for (const format of FORMATS) assert.equal(placesIn(bytes, format, 0).length, 0);
 });
 
 test('an element among them is found by its hash, or by the element beside it', () => {
