@@ -4,6 +4,7 @@ import type { BucketSite } from '../database/survey.js';
 import { readSite } from '../database/survey.js';
 import { BUCKET_AVAIL } from '../format/bucket.js';
 import type { Range } from '../source/gather.js';
+import { firstEndingAfter } from '../source/ranges.js';
 import { joinRanges } from '../source/sweep.js';
 
 /** Space that the file lists as free, without lists that contradict what is known to be in use. */
@@ -38,7 +39,8 @@ export class FreeSpace {
   /** Whether most of a range is listed as free. */
   covers(offset: number, length: number): boolean {
     let free = 0;
-    for (const range of this.#ranges) {
+    for (let i = firstEndingAfter(this.#ranges, offset); i < this.#ranges.length; i++) {
+      const range = this.#ranges[i];
       if (range.offset >= offset + length) break;
       const from = Math.max(offset, range.offset);
       free += Math.max(0, Math.min(offset + length, range.offset + range.length) - from);
