@@ -148,14 +148,21 @@ export async function bitsOfHead(
 ): Promise<number | undefined> {
   const size = elementsStart(format);
   if (base < geometry.blockSize || base + size > source.size) return undefined;
-  const head = new BucketView(await source.read(base, size), format, 0);
-  const { bits, count, availCount } = head;
+  const { bucketSize, bucketElements } = geometry;
+  const isWhole = base + bucketSize <= source.size;
+  const bytes = await source.read(base, isWhole ? bucketSize : size);
+  const bucket = new BucketView(bytes, format, isWhole ? bucketElements : 0);
+  const { bits, count, availCount } = bucket;
+  // Where as many are in use as it counts none is gone: they contradict each other.
+  let used = 0;
+  for (let i = 0; i < bucket.elements; i++) if (bucket.hash(i) !== FREE_HASH) used++;
+  if (isWhole && used === count) return undefined;
   const isPossible =
     availCount >= 0 &&
     availCount <= BUCKET_AVAIL &&
     bits >= 0 &&
     bits <= sharedBits &&
     count >= elements.length &&
-    count <= geometry.bucketElements;
+    count <= bucketElements;
   return isPossible ? bits : undefined;
 }
