@@ -23,8 +23,8 @@ export interface CarvedValue {
 export interface CarveOptions {
   /** Where values and their keys are looked for: what nothing else accounts for. */
   readonly ranges: readonly Range[];
-  /** Keys that may be before a value. */
-  readonly keys: KnownKeys;
+  /** Gives the keys that may be before a value; asked only once a value is found, as gathering them takes long. */
+  readonly keys: () => Promise<KnownKeys>;
   readonly progress?: Progress;
   readonly shapes?: readonly Shape[];
 }
@@ -91,11 +91,12 @@ async function measureAt(
   source: Source,
   shape: Shape,
   offset: number,
-  { least, end, keys }: { least: number; end: number; keys: KnownKeys },
+  { least, end, keys: knownKeys }: { least: number; end: number; keys: () => Promise<KnownKeys> },
 ): Promise<CarvedValue | undefined> {
   const measured = await shape.measure(source, offset, end);
   if (measured === undefined) return undefined;
   const { size, sure } = measured;
+  const keys = await knownKeys();
   const before = Math.min(keys.longest, offset - least);
   const found =
     before === 0 ? undefined : keys.longestEndingAt(await source.read(offset - before, before), before);

@@ -51,9 +51,8 @@ export async function carveValues(
   expected: readonly Uint8Array[] = [],
   progress?: Progress,
 ): Promise<CarvedFind[]> {
-  const usual = USUAL_KEYS.map((key) => new TextEncoder().encode(key));
-  const keys = new KnownKeys([...expected, ...usual], { maxBytes: MAX_KEY_BYTES });
-  await addKeysOf(db, survey, keys);
+  let known: Promise<KnownKeys> | undefined;
+  const keys = () => (known ??= keysOf(db, survey, expected));
   const atHome = new Set<number>();
   survey.siteOfSlot.forEach((site, slot) => {
     if (isSettled(survey, slot)) atHome.add(site);
@@ -96,8 +95,14 @@ export async function recordsOf(db: Database, finds: readonly CarvedFind[]): Pro
   return records;
 }
 
-/** Adds every key that an element of any age proves. */
-async function addKeysOf(db: Database, survey: SearchedSurvey, keys: KnownKeys): Promise<void> {
+/** The keys that are expected, and every key that an element of any age proves. */
+async function keysOf(
+  db: Database,
+  survey: SearchedSurvey,
+  expected: readonly Uint8Array[],
+): Promise<KnownKeys> {
+  const usual = USUAL_KEYS.map((key) => new TextEncoder().encode(key));
+  const keys = new KnownKeys([...expected, ...usual], { maxBytes: MAX_KEY_BYTES });
   const { examination } = survey;
   const older = [salvageStale(db, survey), salvageDeleted(db, survey)];
   if (examination !== undefined) await eachKeptKey(db, survey, examination, MAX_KEY, (key) => keys.add(key));
@@ -106,4 +111,5 @@ async function addKeysOf(db: Database, survey: SearchedSurvey, keys: KnownKeys):
       if (key !== undefined && record.keySize <= MAX_KEY) keys.add(key);
     }
   }
+  return keys;
 }

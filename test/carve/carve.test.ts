@@ -32,12 +32,16 @@ function joined(...parts: (string | Uint8Array | number[])[]): Uint8Array {
 
 async function carveAll(
   source: Source | Uint8Array,
-  options: Partial<Parameters<typeof carve>[1]> = {},
+  {
+    keys = knownKeys(),
+    ...options
+  }: Partial<Omit<Parameters<typeof carve>[1], 'keys'>> & { keys?: KnownKeys } = {},
 ): Promise<CarvedValue[]> {
   const from = source instanceof Uint8Array ? memorySource(source) : source;
   const found: CarvedValue[] = [];
   const whole = [{ offset: 0, length: from.size }];
-  for await (const value of carve(from, { ranges: whole, keys: knownKeys(), ...options })) found.push(value);
+  for await (const value of carve(from, { ranges: whole, keys: () => Promise.resolve(keys), ...options }))
+    found.push(value);
   return found;
 }
 

@@ -66,7 +66,7 @@ for (const protocol of [2, 3, 4, 5]) {
     const encoder = new TextEncoder();
     const keys = new KnownKeys([...records.keys()].filter(isKnown).map((key) => encoder.encode(key)));
 
-    const options = { ranges: [{ offset: 0, length: source.size }], keys };
+    const options = { ranges: [{ offset: 0, length: source.size }], keys: () => Promise.resolve(keys) };
     const unknown: string[] = [];
     const found = new Set<string>();
     for await (const { shape, offset, size, key } of carve(source, options)) {
