@@ -1,5 +1,5 @@
 /**
- * Makes src/report/html/assets.ts of page/: the script, the style and the skeleton that every HTML report has, with the
+ * Makes src/report/html/assets.ts of src/page/: the script, the style and the skeleton that every HTML report has, with the
  * hashes by which its Content-Security-Policy lets just these run.
  */
 import { build } from 'esbuild';
@@ -13,7 +13,7 @@ const root = new URL('../', import.meta.url);
 export async function pageAssets(): Promise<string> {
   const { outputFiles } = await build({
     absWorkingDir: fileURLToPath(root),
-    entryPoints: ['page/main.ts', 'page/style.css'],
+    entryPoints: ['src/page/main.ts', 'src/page/style.css'],
     outdir: 'unused',
     bundle: true,
     minify: true,
@@ -28,7 +28,7 @@ export async function pageAssets(): Promise<string> {
   );
   if (/<\/?(script|style|!--)/i.test(script + style)) throw new Error('the page would end its own script');
   const hash = (text: string) => `sha256-${createHash('sha256').update(text).digest('base64')}`;
-  const body = (await readFile(new URL('page/body.html', root), 'utf8')).trim();
+  const body = (await readFile(new URL('src/page/body.html', root), 'utf8')).trim();
   const values = {
     SCRIPT: script,
     SCRIPT_HASH: hash(script),
@@ -39,7 +39,7 @@ export async function pageAssets(): Promise<string> {
   const lines = Object.entries(values).map(
     ([name, value]) => `export const ${name} = ${JSON.stringify(value)};\n`,
   );
-  return `// Made by bundle/page.ts of page/: npm run page\n${lines.join('')}`;
+  return `// Made by bundle/page.ts of src/page/: npm run page\n${lines.join('')}`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

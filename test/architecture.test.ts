@@ -26,6 +26,8 @@ const MAY_USE: Record<string, string[]> = {
   guard: ['watch'],
   picture: ['format', 'source', 'database', 'check', 'orphans', 'salvage', 'pickle', 'report'],
   inspect: ['format', 'source', 'database', 'check', 'orphans', 'picture', 'report', 'salvage'],
+  // It runs in a reader's browser and knows of the rest only what its data looks like.
+  page: ['picture'],
   exchange: ['format', 'source', 'database', 'check', 'orphans', 'salvage', 'build', 'examine.ts'],
 };
 /** What may know of the file system, the process and the terminal. */

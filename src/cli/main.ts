@@ -1,6 +1,7 @@
 import { EXIT } from './exit.js';
 import { parserFor, UsageError } from './parser.js';
 import { tell } from './terminal.js';
+import { keepYoungHeapSmall } from './youngheap.js';
 
 /**
  * Runs the command line.
@@ -9,6 +10,7 @@ import { tell } from './terminal.js';
  * @returns what the process is to end with
  */
 export async function main(args: readonly string[]): Promise<number> {
+  keepYoungHeapSmall();
   let exit: number = EXIT.ok;
   const parser = await parserFor(args, (file, command) => async () => {
     exit = await guarded(file, command);

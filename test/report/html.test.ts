@@ -45,7 +45,7 @@ const sight = (page: Page) =>
     return { from: Number(from), span: Number(span), cursor: Number(cursor) };
   })()`);
 
-test("the page's committed script and style are those of page/", async () => {
+test("the page's committed script and style are those of src/page/", async () => {
   const committed = await readFile(
     fileURLToPath(new URL('../../src/report/html/assets.ts', import.meta.url)),
     'utf8',
