@@ -34,6 +34,8 @@ export interface KeptPlan {
 
 /** Records of new buckets, at most: they are few, or the copy is made record by record. */
 const MAX_LOOSE = 1 << 18;
+/** Keys of new buckets held against each other, at most: a builder tells more of one hash apart in less time. */
+const MAX_COMPARED = 1 << 16;
 const NO_START = new Uint8Array(0);
 
 /**
@@ -156,6 +158,7 @@ async function guestsOf(
   return found;
 }
 
+/** Whether a key of a new bucket is there twice, or there are too many of one hash to tell. */
 async function hasTwins({ source }: Database, loose: RecordIndex, order: Uint32Array): Promise<boolean> {
   const key = (i: number) => ({
     offset: loose.offset(i),
@@ -163,13 +166,14 @@ async function hasTwins({ source }: Database, loose: RecordIndex, order: Uint32A
     hash: loose.hash(i),
     whole: true,
   });
+  let compared = 0;
   for (let from = 0; from < order.length;) {
     let to = from + 1;
     while (to < order.length && loose.hash(order[to]) === loose.hash(order[from])) to++;
     for (let a = from; a < to; a++) {
       for (let b = a + 1; b < to; b++) {
         if (loose.keySize(order[a]) !== loose.keySize(order[b])) continue;
-        if (loose.keySize(order[a]) > 1 << 20) return true;
+        if (++compared > MAX_COMPARED || loose.keySize(order[a]) > 1 << 20) return true;
         if (await sameKey(source, key(order[a]), key(order[b]))) return true;
       }
     }
