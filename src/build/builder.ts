@@ -29,6 +29,9 @@ export interface BuildRecord {
   readonly bytes: Uint8Array | AsyncIterable<Uint8Array>;
 }
 
+/** More records of one hash are told apart by a table of their second one. */
+const FEW = 64;
+
 /** What was built. */
 export interface BuildResult {
   /** Records in the database. */
@@ -205,6 +208,12 @@ export class DatabaseBuilder {
     for (let n = 0; n < order.length; n++) {
       const i = order[n];
       if (kept > 0 && index.hash(order[kept - 1]) !== index.hash(i)) group = kept;
+      if (kept - group === FEW) {
+        const end = this.#endOfHash(order, n);
+        kept = await this.#keepDistinct(order, { group, kept, from: n, to: end });
+        n = end - 1;
+        continue;
+      }
       let duplicate = false;
       for (let k = group; k < kept && !duplicate; k++) {
         duplicate = index.maySameKey(order[k], i) && (await this.#sameKey(order[k], i));
@@ -212,6 +221,41 @@ export class DatabaseBuilder {
       if (!duplicate) order[kept++] = i;
     }
     return { order: order.subarray(0, kept), duplicates: order.length - kept };
+  }
+
+  /** The number behind the last record with the hash of record `n` of the order. */
+  #endOfHash(order: Uint32Array, n: number): number {
+    const hash = this.#index.hash(order[n]);
+    let end = n + 1;
+    while (end < order.length && this.#index.hash(order[end]) === hash) end++;
+    return end;
+  }
+
+  /** Keeps of many records with one hash those with another key; gives how many records are kept then. */
+  async #keepDistinct(
+    order: Uint32Array,
+    { group, kept, from, to }: { group: number; kept: number; from: number; to: number },
+  ): Promise<number> {
+    const index = this.#index;
+    const byDigest = new Map<number, number[]>();
+    const remember = (i: number) => {
+      const others = byDigest.get(index.digest(i));
+      if (others === undefined) byDigest.set(index.digest(i), [i]);
+      else others.push(i);
+    };
+    for (let n = group; n < kept; n++) remember(order[n]);
+    for (let n = from; n < to; n++) {
+      const i = order[n];
+      let duplicate = false;
+      for (const other of byDigest.get(index.digest(i)) ?? []) {
+        duplicate = index.maySameKey(other, i) && (await this.#sameKey(other, i));
+        if (duplicate) break;
+      }
+      if (duplicate) continue;
+      order[kept++] = i;
+      remember(i);
+    }
+    return kept;
   }
 
   async #sameKey(a: number, b: number): Promise<boolean> {
@@ -232,10 +276,14 @@ export class DatabaseBuilder {
     bytes.fill(0);
     for (let at = 0; at < this.#elements; at++) bucket.setHash(at, FREE_HASH);
     bucket.setHead(bits, to - from);
+    let at = 0;
+    let before = FREE_HASH;
     for (let n = from; n < to; n++) {
       const i = order[n];
       const hash = index.hash(i);
-      let at = hash % this.#elements;
+      // What has the hash of the one before it finds no place before that one's.
+      if (hash !== before) at = hash % this.#elements;
+      before = hash;
       while (bucket.hash(at) !== FREE_HASH) at = at + 1 === this.#elements ? 0 : at + 1;
       const element = this.#element;
       element.hash = hash;

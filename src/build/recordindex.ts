@@ -76,6 +76,11 @@ export class RecordIndex {
     return this.#word(i, DATA_SIZE);
   }
 
+  /** The second hash of the key. */
+  digest(i: number): number {
+    return this.#word(i, DIGEST);
+  }
+
   /** Whether two keys may be the same. */
   maySameKey(a: number, b: number): boolean {
     return this.#word(a, DIGEST) === this.#word(b, DIGEST) && this.keySize(a) === this.keySize(b);

@@ -45,7 +45,7 @@ export function isPlain({ state }: BucketSite): boolean {
  * Examines every bucket of a survey and each key against its element, and says of each element whether it proves a
  * record and whether there is anything to tell about it; {@link judgeSites} then tells it. The buckets are read in their
  * order, the keys in order of their offsets, and nothing is made for an element that is in order: a damaged file takes
- * little more time than a sound one. Memory: 3 bytes for each element of a bucket, 36 for each of {@link HELD} elements.
+ * little more time than a sound one. Memory: 5 bytes for each element of a bucket, 36 for each of {@link HELD} elements.
  *
  * @param held elements remembered at a time, where fewer are wanted
  * @throws SourceError if the source cannot be read
@@ -63,7 +63,7 @@ export async function examine(db: Database, survey: Survey, held = HELD): Promis
   await readFields(db, survey, marks, columns, ordinals, histogram);
 
   // 2. The keys, in order of their offsets, a part of the file at a time.
-  const digests = new Uint16Array(marks.flags.length);
+  const digests = new Int32Array(marks.flags.length);
   let hasMisfit = false;
   // Where more elements point at one place than are held there are no parts, and they are taken as they come.
   const regions = planRegions(histogram, columns.capacity) ?? [{ from: 0, to: db.source.size + 1 }];
@@ -72,7 +72,7 @@ export async function examine(db: Database, survey: Survey, held = HELD): Promis
       await markKeys(db.source, columns, columns.orderByOffset(from, to), (n, flags, digest) => {
         const at = ordinals[n];
         marks.flags[at] |= flags;
-        digests[at] = digest ^ (digest >>> 16);
+        digests[at] = digest;
         const fits = (flags & (SIGNED | UNSIGNED)) !== 0;
         if (!fits) hasMisfit = true;
         if (!fits || (flags & START) !== 0) marks.flags[at] |= MARKED;

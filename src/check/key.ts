@@ -1,7 +1,7 @@
 import { KEY_START } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import type { HashChar } from '../format/hash.js';
-import { hashKey, isPortableKey, KeyHasher } from '../format/hash.js';
+import { digestOn, hashKey, isPortableKey, keyDigest, KeyHasher } from '../format/hash.js';
 import { gather } from '../source/gather.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
@@ -105,9 +105,7 @@ export function startOf(key: Uint8Array): number {
 }
 
 function digestOf(key: Uint8Array): number {
-  let digest = key.length;
-  for (let i = 0; i < key.length; i++) digest = Math.imul(digest ^ key[i] ^ 0x5bd1e995, 0x01000193);
-  return digest;
+  return digestOn(keyDigest(key.length), key, key.length);
 }
 
 /** Whether two keys of one size are the same. */

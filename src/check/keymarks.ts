@@ -1,5 +1,5 @@
 import { KEY_START } from '../format/bucket.js';
-import { hashFinish, hashKey, hashStart, KeyHasher } from '../format/hash.js';
+import { DIGEST_FACTOR, hashFinish, hashKey, hashStart, keyDigest, KeyHasher } from '../format/hash.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
 import { SIGNED, START, UNSIGNED } from './marks.js';
@@ -30,13 +30,13 @@ export async function markKeys(
     }
     // One loop for all that is wanted of the bytes.
     let all = 0;
-    let digest = size;
+    let digest = keyDigest(size);
     let sum = hashStart(size);
     let shift = 0;
     for (let i = at, end = at + size; i < end; i++) {
       const byte = bytes[i];
       all |= byte;
-      digest = (Math.imul(digest, 31) + byte) | 0;
+      digest = Math.imul(digest ^ byte, DIGEST_FACTOR);
       sum = (sum + (byte << shift)) | 0;
       shift = shift >= 19 ? shift - 19 : shift + 5;
     }

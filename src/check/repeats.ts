@@ -11,14 +11,14 @@ import type { BucketWords } from './sound/bucketwords.js';
 export class RepeatFinder {
   readonly #source: Source;
   readonly #marks: ElementMarks;
-  readonly #digests: Uint16Array;
-  /** The last element + 1 of a hash, open addressing; a power of two. */
+  readonly #digests: Int32Array;
+  /** The last element + 1 of both hashes, open addressing; a power of two. */
   readonly #last: Int32Array;
-  /** Of each element the one of the same hash before it + 1. */
+  /** Of each element the one of the same two hashes before it + 1. */
   readonly #before: Int32Array;
 
   /** @param digests of each element a second hash of its key */
-  constructor(source: Source, marks: ElementMarks, digests: Uint16Array) {
+  constructor(source: Source, marks: ElementMarks, digests: Int32Array) {
     this.#source = source;
     this.#marks = marks;
     this.#digests = digests;
@@ -36,11 +36,13 @@ export class RepeatFinder {
       if ((flags[at] & READ) === 0 || (flags[at] & (SIGNED | UNSIGNED)) === 0) continue;
       if (words.keySize(i) > SMALL_KEY) continue;
       const hash = words.hash(i);
-      let slot = Math.imul(hash, 0x9e3779b1) & mask;
-      while (last[slot] !== 0 && words.hash(last[slot] - 1) !== hash) slot = (slot + 1) & mask;
-      const among = last[slot] !== 0 && this.#isAmong(site, words, i, last[slot] - 1);
+      const digest = this.#digests[at];
+      let slot = Math.imul(hash ^ digest, 0x9e3779b1) >>> Math.clz32(mask);
+      while (last[slot] !== 0 && !this.#isAlike(site, words, last[slot] - 1, hash, digest))
+        slot = (slot + 1) & mask;
+      const among = last[slot] !== 0 && this.#isAmong(words, i, last[slot] - 1);
       // Waiting for what is known would take longer than all else here.
-      const repeats = typeof among === 'boolean' ? among : await among;
+      const repeats = among === false ? false : await among;
       if (repeats) {
         flags[at] |= REPEATS | MARKED;
         continue;
@@ -50,26 +52,19 @@ export class RepeatFinder {
     }
   }
 
-  /** Whether an element has the key of one of those of its hash, of which `latest` is the last. */
-  #isAmong(site: number, words: BucketWords, i: number, latest: number): Promise<boolean> | boolean {
-    const first = site * this.#marks.elements;
-    for (let other = latest; other >= 0; other = this.#before[other] - 1) {
-      if (this.#digests[first + other] !== this.#digests[first + i]) continue;
-      if (words.keySize(other) === words.keySize(i)) return this.#isRepeated(site, words, i, other);
-    }
-    return false;
+  #isAlike(site: number, words: BucketWords, other: number, hash: number, digest: number): boolean {
+    return words.hash(other) === hash && this.#digests[site * this.#marks.elements + other] === digest;
   }
 
-  async #isRepeated(site: number, words: BucketWords, i: number, from: number): Promise<boolean> {
-    const first = site * this.#marks.elements;
+  /** Whether an element has the key of one of those of its two hashes, of which `latest` is the last. */
+  async #isAmong(words: BucketWords, i: number, latest: number): Promise<boolean> {
     const key = (n: number) => ({
       offset: words.pointer(n),
       length: words.keySize(n),
       hash: words.hash(n),
       whole: true,
     });
-    for (let other = from; other >= 0; other = this.#before[other] - 1) {
-      if (this.#digests[first + other] !== this.#digests[first + i]) continue;
+    for (let other = latest; other >= 0; other = this.#before[other] - 1) {
       if (words.keySize(other) !== words.keySize(i)) continue;
       if (await sameKey(this.#source, key(other), key(i))) return true;
     }

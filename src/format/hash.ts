@@ -63,6 +63,12 @@ export function hashFinish(value: number): number {
   return (Math.imul(1103515243, value) + 12345) & 0x7fffffff;
 }
 
+/**
+ * What second hashes of keys are made with: odd, and another number in each process. Keys that a file was made of so that
+ * two hashes of theirs are the same would have to be compared each with each.
+ */
+export const DIGEST_FACTOR = Math.floor(Math.random() * 2 ** 32) | 1;
+
 /** What a second hash of a key of so many bytes begins with: of another kind, to tell most keys of one hash apart. */
 export function keyDigest(length: number): number {
   return length;
@@ -70,7 +76,7 @@ export function keyDigest(length: number): number {
 
 /** The second hash with the next `count` bytes of the key. */
 export function digestOn(digest: number, bytes: Uint8Array, count: number): number {
-  for (let i = 0; i < count; i++) digest = Math.imul(digest ^ bytes[i], 0x01000193);
+  for (let i = 0; i < count; i++) digest = Math.imul(digest ^ bytes[i], DIGEST_FACTOR);
   return digest;
 }
 
@@ -93,7 +99,7 @@ export class KeyScan {
     for (let i = from; i < to; i++) {
       const byte = bytes[i];
       all |= byte;
-      digest = Math.imul(digest ^ byte, 0x01000193);
+      digest = Math.imul(digest ^ byte, DIGEST_FACTOR);
       sum = (sum + (((byte << ignored) >> ignored) << shift)) | 0;
       shift = shift >= 19 ? shift - 19 : shift + 5;
     }

@@ -64,15 +64,20 @@ export async function relocateKept(
   const reader = new SiteReader(db);
   const bytes = new Uint8Array(bucketSize);
   const bucket = new BucketView(bytes, format, elements);
+  let at = 0;
+  let before = FREE_HASH;
   const freeFor = (hash: number): number => {
-    let at = hash % elements;
-    while (bucket.hash(at) !== FREE_HASH) at = (at + 1) % elements;
+    // What has the hash of the one before it finds no place before that one's.
+    if (hash !== before) at = hash % elements;
+    before = hash;
+    while (bucket.hash(at) !== FREE_HASH) at = at + 1 === elements ? 0 : at + 1;
     return at;
   };
   for (const { first, bits, site, from, to } of ranges) {
     const slot = slotOf(first, directoryBits);
     directory.fill(frame.out.position, slot, slot + 2 ** (directoryBits - bits));
     bytes.fill(0);
+    before = FREE_HASH;
     for (let i = 0; i < elements; i++) bucket.setHash(i, FREE_HASH);
     if (site === undefined) {
       bucket.setHead(bits, to - from);
@@ -91,11 +96,11 @@ export async function relocateKept(
       const words = await reader.read(survey.sites[site]);
       for (let i = 0, mark = site * elements; i < elements; i++, mark++) {
         if ((marks.flags[mark] & KEPT) === 0) continue;
-        const at = freeFor(words.hash(i));
+        const place = freeFor(words.hash(i));
         const keySize = words.keySize(i);
-        bucket.moveElement(at, reader.view, places.of(words.pointer(i), keySize + words.dataSize(i)), i);
+        bucket.moveElement(place, reader.view, places.of(words.pointer(i), keySize + words.dataSize(i)), i);
         if ((marks.flags[mark] & START) !== 0) {
-          bucket.keyStart(at).set(await db.source.read(words.pointer(i), Math.min(KEY_START, keySize)));
+          bucket.keyStart(place).set(await db.source.read(words.pointer(i), Math.min(KEY_START, keySize)));
         }
       }
     }

@@ -2,7 +2,7 @@ import type { Partition } from '../build/partition.js';
 import { partitionHashes } from '../build/partition.js';
 import { RecordIndex } from '../build/recordindex.js';
 import type { Examination } from '../check/examination.js';
-import { sameKey } from '../check/key.js';
+import { sameKey, SMALL_KEY } from '../check/key.js';
 import { eachKept } from '../check/accounting.js';
 import { rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
@@ -34,6 +34,8 @@ export interface KeptPlan {
 
 /** Records of new buckets, at most: they are few, or the copy is made record by record. */
 const MAX_LOOSE = 1 << 18;
+/** Keys of new buckets held against each other, at most: a builder tells more of one hash apart in less time. */
+const MAX_COMPARED = 1 << 16;
 const NO_START = new Uint8Array(0);
 
 /**
@@ -41,8 +43,8 @@ const NO_START = new Uint8Array(0);
  * it; the records of all others, and hashes of which no bucket is left, get new ones.
  *
  * @param maxBits the deepest split
- * @returns undefined where a key is there twice, or too many records are in the wrong place, so that records must be
- *   looked at one by one
+ * @returns undefined where a key is or may be there twice, or too many records are in the wrong place, so that records
+ *   must be looked at one by one
  */
 export async function planKept(
   db: Database,
@@ -51,6 +53,7 @@ export async function planKept(
   maxBits: number,
 ): Promise<KeptPlan | undefined> {
   const own = await ownRanges(db, survey, marks);
+  if (own === undefined) return undefined;
   // 1. Ranges that lie in each other are nobody's.
   const order = [...own.keys()].filter((s) => own[s] !== undefined).sort((a, b) => own[a]! - own[b]!);
   const end = (s: number) => own[s]! + 2 ** (HASH_BITS - survey.sites[s].bits);
@@ -105,22 +108,35 @@ export async function planKept(
   return { ranges, loose, order: looseOrder };
 }
 
-/** Of each site the lowest hash of its range, where all its elements that prove a record are of that range. */
+/**
+ * Of each site the lowest hash of its range, where all its elements that prove a record are of that range.
+ *
+ * @returns undefined where two keys may be the same that are too large for the examination to have told them apart
+ */
 async function ownRanges(
   db: Database,
   survey: Survey,
   marks: Examination['marks'],
-): Promise<(number | undefined)[]> {
+): Promise<(number | undefined)[] | undefined> {
   const own = new Array<number | undefined>(survey.sites.length).fill(undefined);
   const mixed = new Uint8Array(survey.sites.length);
+  // They were all read, so there are no more of them than have room in twice the file.
+  const large = new Set<string>();
+  let isLargeTwice = false;
   await eachKept(db, survey, marks, (words: BucketWords, i: number, s: number) => {
+    const size = words.keySize(i);
+    if (size > SMALL_KEY) {
+      const name = `${words.hash(i)} ${size}`;
+      isLargeTwice ||= large.has(name);
+      large.add(name);
+    }
     const { state, bits } = survey.sites[s];
     if (state !== 'sound' || bits > HASH_BITS || mixed[s] === 1) return;
     const { first } = rangeOf(words.hash(i), bits);
     if (own[s] === undefined) own[s] = first;
     else if (own[s] !== first) mixed[s] = 1;
   });
-  return own.map((first, s) => (mixed[s] === 1 ? undefined : first));
+  return isLargeTwice ? undefined : own.map((first, s) => (mixed[s] === 1 ? undefined : first));
 }
 
 /** The sites in whose range others have records. */
@@ -142,6 +158,7 @@ async function guestsOf(
   return found;
 }
 
+/** Whether a key of a new bucket is there twice, or there are too many of one hash to tell. */
 async function hasTwins({ source }: Database, loose: RecordIndex, order: Uint32Array): Promise<boolean> {
   const key = (i: number) => ({
     offset: loose.offset(i),
@@ -149,13 +166,14 @@ async function hasTwins({ source }: Database, loose: RecordIndex, order: Uint32A
     hash: loose.hash(i),
     whole: true,
   });
+  let compared = 0;
   for (let from = 0; from < order.length;) {
     let to = from + 1;
     while (to < order.length && loose.hash(order[to]) === loose.hash(order[from])) to++;
     for (let a = from; a < to; a++) {
       for (let b = a + 1; b < to; b++) {
         if (loose.keySize(order[a]) !== loose.keySize(order[b])) continue;
-        if (loose.keySize(order[a]) > 1 << 20) return true;
+        if (++compared > MAX_COMPARED || loose.keySize(order[a]) > 1 << 20) return true;
         if (await sameKey(source, key(order[a]), key(order[b]))) return true;
       }
     }

@@ -75,6 +75,39 @@ test('any records build into a healthy database of any format that holds exactly
   assert.ok(split > 20, `${split} databases of several buckets`);
 });
 
+test('of many keys with one hash each is held once, with the value that came first', async () => {
+  const key = (n: number) => {
+    const bytes = Buffer.alloc(48, 64);
+    for (const [at, more] of [
+      [0, n % 20],
+      [24, -(n % 20)],
+      [1, Math.floor(n / 20)],
+      [25, -Math.floor(n / 20)],
+    ])
+      bytes[at] += more;
+    return bytes;
+  };
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.nat(199), { minLength: 150, maxLength: 400, size: 'max' }),
+      async (numbers) => {
+        const records = numbers.map((n, i) => ({ key: key(n), value: Buffer.from(`value ${i}`) }));
+        assert.equal(new Set(records.map(({ key }) => hashKey(key, 'signed'))).size, 1);
+        const { bytes, result } = await build(records, specFor(FORMATS[0], 16384));
+        const held = heldBy(records);
+        assert.equal(result.records, held.size);
+        const db = await openDatabase(memorySource(bytes));
+        assert.ok(db);
+        const walked: [string, string][] = [];
+        for await (const record of readRecords(db))
+          walked.push([text(record.key), text(await record.readValue())]);
+        assert.deepEqual(walked.sort(), [...held].sort());
+      },
+    ),
+    { seed: SEED, numRuns: 30 },
+  );
+});
+
 test('an empty database of every format is healthy', async () => {
   for (const format of FORMATS) {
     const { bytes, result } = await build([], specFor(format, 4096));

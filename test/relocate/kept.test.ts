@@ -5,7 +5,8 @@ import { memorySink } from '../../src/build/sink.js';
 import type { CheckedDatabase } from '../../src/rebuild.js';
 import { checkDatabase } from '../../src/check/check.js';
 import type { Searched } from '../../src/examine.js';
-import { check, openSearched } from '../../src/examine.js';
+import { check, openProved, openSearched } from '../../src/examine.js';
+import { FREE_HASH } from '../../src/format/hash.js';
 import { foundDatabase, rebuild, verify, VerifyError } from '../../src/rebuild.js';
 import { memorySource } from '../../src/source/memory.js';
 import { contentsOf } from '../torture/recover.js';
@@ -13,6 +14,9 @@ import { Damaged } from '../torture/damaged.js';
 import { formats, miniDatabase } from '../torture/databases.js';
 import { MODELS } from '../torture/models.js';
 import { Random } from '../tools/random.js';
+import { build, specFor } from '../build/build.js';
+import { Specimen } from '../check/specimen.js';
+import { LAYOUT_64 } from '../../src/format/layout.js';
 
 /*
  * A damaged database is copied as it lies as far as its elements prove records; the fresh file has the records that a
@@ -103,4 +107,71 @@ test('whatever byte of such a copy is changed, the comparison sees it or it says
     { seed: SEED, numRuns: 400 },
   );
   assert.ok(seen > 100, `${seen} were seen`);
+});
+
+const FORMAT = { layout: LAYOUT_64, byteOrder: 'little', variant: 'standard' } as const;
+
+test('of a large key that a bucket has twice the fresh file has the first', async () => {
+  const [key, other] = [Buffer.alloc(70_000, 'k'), Buffer.alloc(70_000, 'l')];
+  const value = Buffer.from('value');
+  const { bytes } = await build(
+    [key, other].map((key) => ({ key, value })),
+    specFor(FORMAT, 4096),
+  );
+  const s = new Specimen(bytes, FORMAT);
+  const first = s.used().find(({ pointer }) => bytes[pointer] === key[0])!;
+  const second = s.used().find(({ pointer }) => bytes[pointer] === other[0])!;
+  const bucket = s.bucket(first.bucket);
+  bucket.setHash(second.index, FREE_HASH);
+  s.bytes.set(key, second.pointer);
+  bucket.setElement((first.index + 1) % bucket.elements, {
+    hash: first.hash,
+    key_start: key.subarray(0, 4),
+    data_pointer: second.pointer,
+    key_size: key.length,
+    data_size: value.length,
+  });
+  const found = await opened(s.bytes);
+  assert.ok(found);
+  assert.equal(found.checked.records.count, 2);
+  const { built, bytes: fresh } = await rebuilt(found);
+  assert.deepEqual([built.records, built.duplicates], [1, 1]);
+  assert.equal((await check(memorySource(fresh))).records.count, 1);
+});
+
+test('a right copy is believed whose keys are too much alike for a proof', async () => {
+  // All have one hash, two of them also the second one, and together they are too large to be held.
+  const keys = Array.from({ length: 290 }, (_, n) => {
+    const key = Buffer.alloc(60_000, 64);
+    const [a, b] = [n % 17, Math.floor(n / 17)];
+    for (const [at, more] of [
+      [0, a],
+      [24, -a],
+      [1, b],
+      [25, -b],
+    ])
+      key[at] += more;
+    return key;
+  });
+  const alike = Buffer.from(keys[0]);
+  for (const [at, more] of [
+    [50, 1],
+    [51, -31],
+    [74, -1],
+    [75, 31],
+  ])
+    alike[at] += more;
+  const value = Buffer.from('value');
+  const records = [...keys, alike, Buffer.from('lost')].map((key) => ({ key, value }));
+  const { bytes } = await build(records, specFor(FORMAT, 16384));
+  const s = new Specimen(bytes, FORMAT);
+  const lost = s.used().find(({ keySize }) => keySize === 4)!;
+  s.flip(lost.pointer);
+  const found = await opened(s.bytes);
+  assert.ok(found);
+  const { built, bytes: fresh } = await rebuilt(found);
+  assert.deepEqual([built.records, built.relocated], [records.length - 1, true]);
+  assert.equal(await openProved(memorySource(fresh)), undefined);
+  const checked = await check(memorySource(fresh));
+  assert.deepEqual([checked.verdict, checked.records.count], ['healthy', records.length - 1]);
 });
