@@ -1,5 +1,6 @@
 import { examineBuckets } from '../check/judge.js';
 import type { Database } from '../database/database.js';
+import { blocksNow } from '../database/database.js';
 import { KEY_START } from '../format/bucket.js';
 import type { MovedBlock } from '../source/rearranged.js';
 import { BlockGrid, Rearrangement } from '../source/rearranged.js';
@@ -34,11 +35,10 @@ export async function findMoved(
   progress?: Progress,
 ): Promise<Rearrangement | undefined> {
   if (survey.examination?.hasMisfit === false) return undefined;
-  const { blockSize } = db.geometry;
-  const grids = [new BlockGrid(blockSize)];
   // Where the beginning is gone, blocks may have moved before that or after it.
-  const cut = ((db.missing % blockSize) + blockSize) % blockSize;
-  if (cut > 0) grids.push(new BlockGrid(blockSize, cut - blockSize));
+  const grids = [new BlockGrid(db.geometry.blockSize)];
+  const now = blocksNow(db);
+  if (now.first !== 0) grids.push(now);
   let best: { moved: MovedBlock[]; keys: number } = { moved: [], keys: 0 };
   let grid = grids[0];
   for (const blocks of grids) {
