@@ -4,6 +4,7 @@ import { blocksNow } from '../database/database.js';
 import { KEY_START } from '../format/bucket.js';
 import type { MovedBlock } from '../source/rearranged.js';
 import { BlockGrid, Rearrangement } from '../source/rearranged.js';
+import { findHalves } from './halves.js';
 import type { WantedKey } from './locate.js';
 import { locateKeys, MAX_LOCATED, MIN_LOCATED } from './locate.js';
 import type { SearchedSurvey } from './adopt.js';
@@ -76,6 +77,12 @@ async function movedOn(
     move.keys++;
     if (move.keys >= ENOUGH || (gone[now] === 1 && timesFound.get(key) === 1)) move.certain = true;
   }
+  for (const { home, now } of await findHalves(db, survey, blocks)) {
+    if (atHome[home] !== 0 || atHome[now] !== 0) continue;
+    const name = `${home} ${now}`;
+    const keys = (moves.get(name)?.keys ?? 0) + ENOUGH;
+    moves.set(name, { home, now, keys, certain: true });
+  }
   const asked = [...moves.values()].sort((a, b) => b.keys - a.keys).slice(0, MAX_ASKED);
   const witnesses = await Witnesses.hear(db, survey, blocks, asked);
   for (const move of asked) {
@@ -115,6 +122,11 @@ async function findGone(
   const gone = new Uint8Array(count);
   const wanted: WantedKey[] = [];
   for await (const { site, records, rejected } of examineBuckets(db, survey)) {
+    // A whole bucket in two blocks says that they lie beside each other.
+    if (site.state === 'sound' && site.used > 0) {
+      const [first, last] = [blockOf(site.offset), blockOf(site.offset + db.geometry.bucketSize - 1)];
+      if (last > first) atHome.fill(1, first, last + 1);
+    }
     if (site.origin === 'directory' && records.length === 0) gone[blockOf(site.offset)] = 1;
     // A shorter key is by chance at many a place.
     for (const { offset, keySize } of records) if (keySize >= MIN_LOCATED) atHome[blockOf(offset)] = 1;
