@@ -35,7 +35,8 @@ export async function findHalves(db: Database, survey: SearchedSurvey, blocks: B
   const offsets = new Set<number>();
   for (const { state, offset } of [...survey.sites, ...survey.stale]) {
     const isCut = blocks.startOf(blocks.blockOf(offset) + 1) < offset + bucketSize;
-    if (state === 'headless' && isCut && offsets.size < MAX_HALVES) offsets.add(offset);
+    if ((state === 'headless' || state === 'malformed') && isCut && offsets.size < MAX_HALVES)
+      offsets.add(offset);
   }
   const all: Halves[] = [];
   for (const offset of offsets) {
