@@ -17,9 +17,6 @@ export interface Fragment {
   readonly hash: number;
 }
 
-/** Bits, all together, that the parts of one bucket's elements do not share by chance. */
-const NO_CHANCE = 12;
-
 /** An entry says more than a home position, which an element may stand behind. */
 const ENTRY_WEIGHT = 2;
 
@@ -27,7 +24,6 @@ const ENTRY_WEIGHT = 2;
  * Puts loose elements together that were in one bucket. Most elements stand at their home position, hash mod the
  * bucket's elements, so each says where its bucket began, and those that say the same belong together. So does the
  * directory, where its entry for an element's hash leads to a bucket in which the element has a place.
- *
  *
  * @param held which of the elements are known to be of another bucket
  * @param entryOf file offset of the bucket that the directory has for a hash, if it has one
@@ -64,38 +60,17 @@ export function* joinFragments(
       members.push(i);
     }
     if (members.length === 0) continue;
-    for (const part of partsOf(members, loose)) {
-      yield {
-        base,
-        elements: part.map((i) => loose.at(i)),
-        sharedBits: sharedBitsOf(part, loose),
-        hash: loose.hash(part[0]),
-      };
-    }
+    const hash = loose.hash(members[0]);
+    let different = 0;
+    for (const i of members) different |= loose.hash(i) ^ hash;
+    const sharedBits = Math.clz32(different) - 1;
+    yield {
+      base,
+      elements: members.map((i) => loose.at(i)),
+      sharedBits: Math.min(sharedBits, HASH_BITS),
+      hash,
+    };
   }
-}
-
-/**
- * Elements of which the first ones are of one bucket and the others of another one's, or all of them: a part of a bucket
- * that was moved may stand where one of another bucket belongs. Then each part shares bits that all together do not.
- */
-function partsOf(members: readonly number[], loose: LooseList): (readonly number[])[] {
-  const shared = sharedBitsOf(members, loose);
-  const bitAfter = (i: number) => (loose.hash(i) >>> (HASH_BITS - 1 - shared)) & 1;
-  const seam = members.findIndex((i) => bitAfter(i) !== bitAfter(members[0]));
-  if (seam <= 0) return [members];
-  const parts = [members.slice(0, seam), members.slice(seam)];
-  let unlikely = 0;
-  for (const part of parts) unlikely += (part.length - 1) * (sharedBitsOf(part, loose) - shared);
-  const isSeam = parts[1].every((i) => bitAfter(i) === bitAfter(members[seam]));
-  return isSeam && unlikely >= NO_CHANCE ? parts : [members];
-}
-
-/** How many leading bits the hashes of elements share. */
-function sharedBitsOf(members: readonly number[], loose: LooseList): number {
-  let different = 0;
-  for (const i of members) different |= loose.hash(i) ^ loose.hash(members[0]);
-  return Math.min(Math.clz32(different) - 1, HASH_BITS);
 }
 
 /**

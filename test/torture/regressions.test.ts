@@ -173,7 +173,7 @@ const CASES = [
     made: 1710165628,
     seed: 939530107,
   },
-  // Parts of two buckets came to stand beside each other.
+  // Of two buckets in two blocks each the halves were exchanged.
   {
     models: ['some bytes of the beginning missing', 'blocks swapped'],
     database: 'little-endian, 32-bit offsets, numsync',
