@@ -18,8 +18,14 @@ const HALFWAY = 0.25;
 const ROUNDS = 24;
 /** So many elements' worth is it that the directory leads to a bucket. */
 const LED = 4;
-/** Blocks below are another file's: -1 where all speak for that, 1 where all speak against it. */
-const FOREIGN = -0.3;
+/** So many elements' worth is it that nothing is known. */
+const DOUBT = 1;
+/**
+ * Likeness fades with every step from what the directory leads to, and blocks far from that are told by its sign alone.
+ * Below the first of these a block is another file's; below the second one it may be, as a few wrong links can make.
+ */
+const FOREIGN = -0.02;
+const DOUBTFUL = -0.001;
 
 /** What an element says: its bucket's block and its key's are of one file if the key is there, else of two. */
 interface Link {
@@ -68,7 +74,9 @@ export class Kin {
     const { site } = candidate;
     if (this.isForeign(site.offset)) return { ...candidate, range: undefined, proved: 0 };
     if (site.state !== 'sound') return candidate;
-    const seen = this.links.get(site)!.filter(({ key }) => this.likeness[key] >= FOREIGN);
+    // One that may be is behind every other, and in force where there is no other.
+    if (this.likeness[this.blocks.blockOf(site.offset)] < DOUBTFUL) return { ...candidate, proved: 0 };
+    const seen = this.links.get(site)!.filter(({ key }) => this.likeness[key] >= DOUBTFUL);
     const proved = seen.filter(({ says }) => says === 1).length;
     return { ...candidate, proved: seen.length > 0 ? proved / seen.length : UNSEEN };
   }
@@ -115,19 +123,34 @@ async function readLinks(
   return links;
 }
 
-/** For each block from 1, this file's, to -1, another one's: the mean of what its links say, each as far as its other end is known. */
+/**
+ * For each block from 1, this file's, to -1, another one's: the mean of what its links say, each as far as its other end
+ * is known by other links than this one. What nothing is known of counts, too, so that a few blocks that know only each
+ * other do not talk themselves into anything.
+ */
 function likenessOf(links: readonly Link[], led: Float64Array): Float64Array {
-  let likeness: Float64Array = led.map((weight) => (weight > 0 ? 1 : 0));
-  for (let round = 0; round < ROUNDS; round++) {
-    const sum = Float64Array.from(led);
-    const weight = Float64Array.from(led);
-    for (const { bucket, key, says } of links) {
-      sum[bucket] += says * likeness[key];
-      sum[key] += says * likeness[bucket];
-      weight[bucket] += Math.abs(likeness[key]);
-      weight[key] += Math.abs(likeness[bucket]);
-    }
-    likeness = sum.map((total, block) => (weight[block] > 0 ? total / weight[block] : 0));
+  const toKey = new Float64Array(links.length);
+  const toBucket = new Float64Array(links.length);
+  for (const [n, { bucket, key }] of links.entries()) {
+    if (led[bucket] > 0) toKey[n] = 1;
+    if (led[key] > 0) toBucket[n] = 1;
   }
-  return likeness;
+  let sum = led;
+  let weight = led;
+  for (let round = 0; round < ROUNDS; round++) {
+    sum = Float64Array.from(led);
+    weight = led.map((own) => own + DOUBT);
+    for (const [n, { bucket, key, says }] of links.entries()) {
+      sum[bucket] += says * toBucket[n];
+      sum[key] += says * toKey[n];
+      weight[bucket]++;
+      weight[key]++;
+    }
+    for (const [n, { bucket, key, says }] of links.entries()) {
+      const [heardByBucket, heardByKey] = [toBucket[n], toKey[n]];
+      toKey[n] = (sum[bucket] - says * heardByBucket) / (weight[bucket] - 1);
+      toBucket[n] = (sum[key] - says * heardByKey) / (weight[key] - 1);
+    }
+  }
+  return sum.map((total, block) => total / weight[block]);
 }
