@@ -201,6 +201,13 @@ const CASES = [
     made: 1482882632,
     seed: 86067081,
   },
+  // Of two buckets for the same hashes the other file's has more of its keys: it is known by whose blocks those are in.
+  {
+    models: ["two files' blocks mixed"],
+    database: 'little-endian, 64-bit offsets, standard',
+    made: 1285005037,
+    seed: 321361051,
+  },
 ];
 
 const allFormats = [...formats('standard'), ...formats('numsync')];
