@@ -87,13 +87,31 @@ async function openAsItIs(
   const db = (await openDatabase(source)) ?? (await openLost(source, progress('looking for the format')));
   if (db === undefined) return undefined;
   const found = await search(db, progress('looking for buckets'), old);
-  const sound = [...found.survey.sites, ...found.survey.stale].some(({ state }) => state === 'sound');
-  if (db.headerLost || sound || db.confidence >= BELIEVED) return found;
+  if (db.headerLost || !isDoubtful(found)) return found;
   // A header that leads to nothing may itself be what is wrong.
   const other = await inferByScan(source, progress('looking for the format'));
   if (other === undefined) return found;
   const again = await search(other, progress('looking for buckets'), old);
-  return again.survey.sites.some(({ state }) => state === 'sound' || state === 'headless') ? again : found;
+  const [before, now] = [standing(found.survey), standing(again.survey)];
+  return now.whole > before.whole || (before.whole + before.loose === 0 && now.loose > 0) ? again : found;
+}
+
+/** Whether the directory leads to no bucket and most elements stand outside of whole ones, or there are none. */
+function isDoubtful({ db, survey }: Searched): boolean {
+  if (atHome(survey) > 0) return false;
+  const { whole, loose } = standing(survey);
+  return loose > whole || (whole === 0 && db.confidence < BELIEVED);
+}
+
+/** How many elements stand in whole buckets, in force or old, and how many by themselves. */
+function standing({ sites, stale }: SearchedSurvey): { whole: number; loose: number } {
+  let whole = 0;
+  let loose = 0;
+  for (const { state, used } of [...sites, ...stale]) {
+    if (state === 'sound') whole += used;
+    else if (state === 'headless') loose += used;
+  }
+  return { whole, loose };
 }
 
 /** Finds the buckets of a database that is open, and its directory if it is lost. */

@@ -5,6 +5,7 @@ import type { ExtendedHeader, Header } from '../format/header.js';
 import { decodeExtendedHeader, extendedHeaderOffset, extendedHeaderStruct } from '../format/header.js';
 import { offsetSize } from '../format/layout.js';
 import type { Rearrangement } from '../source/rearranged.js';
+import { BlockGrid } from '../source/rearranged.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
 import { inferFormat } from './infer.js';
@@ -60,6 +61,13 @@ export async function openDatabase(source: Source): Promise<Database | undefined
 /** Where the byte that belongs at `offset` is in the file as it is now; negative where it is gone. */
 export function placeNow({ missing, rearrangement }: Database, offset: number): number {
   return (rearrangement?.whereIs(offset) ?? offset) - missing;
+}
+
+/** The blocks that the file has now; where a part of one is missing at its beginning they are not those that it had. */
+export function blocksNow({ missing, geometry }: Database): BlockGrid {
+  const { blockSize } = geometry;
+  const cut = ((missing % blockSize) + blockSize) % blockSize;
+  return new BlockGrid(blockSize, cut === 0 ? 0 : cut - blockSize);
 }
 
 /** The same database with its directory at another place. */

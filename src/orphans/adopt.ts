@@ -13,6 +13,7 @@ import { bitsOfHead, judgeBuckets, judgeFragment } from './candidates.js';
 import type { FoundOrphans } from './find.js';
 import { gatherUnderHeads, joinFragments } from './fragments.js';
 import { FreeSpace, holdsAny } from './free.js';
+import { Kin } from './kin.js';
 import type { LooseList } from './loose.js';
 import { rank, unrivalled } from './rank.js';
 import { DoubtfulEntries } from './refuted.js';
@@ -51,12 +52,14 @@ export async function adoptOrphans(
   const settled = survey.sites.filter(
     (site, i) => site.state === 'sound' && survey.siteOfSlot[site.ownFirst] === i,
   );
-  const candidates = [...sound];
+  const whole = [...sound];
   const heads: (number | undefined)[] = [];
   for (const fragment of fragments) heads.push(await bitsOfHead(db, fragment));
   const gathered = gatherUnderHeads(fragments, heads, found.loose, format, geometry.bucketElements);
   for (const [n, fragment] of gathered.entries())
-    if (fragment.elements.length > 0) candidates.push(judgeFragment(fragment, heads[n]));
+    if (fragment.elements.length > 0) whole.push(judgeFragment(fragment, heads[n]));
+  const kin = await Kin.read(db, settled, whole);
+  const candidates = kin === undefined ? whole : whole.map((one) => kin.judge(one));
   const inForce = [...settled, ...unrivalled(candidates, survey.claims)];
   const free = await FreeSpace.read(db, inForce);
   const entries = await DoubtfulEntries.read(db, survey, settled);
@@ -75,7 +78,7 @@ export async function adoptOrphans(
     if (index !== undefined) continue;
     if (adopted) sites.push(site);
     else if (site.state === 'headless' && range === undefined) {
-      const split = await partFragment(db, site, free, entries);
+      const split = await partFragment(db, site, free, entries, kin);
       if (split.open.length > 0) sites.push({ ...site, elements: split.open });
       if (split.old.length > 0) stale.push({ ...site, elements: split.old });
     } else stale.push(site);
@@ -211,12 +214,13 @@ function isElsewhere(db: Database, site: BucketSite, range: HashRange, entries: 
   return before === seen || after === seen;
 }
 
-/** Which elements of a fragment may be in force: not in free space, and not where the directory leads elsewhere. */
+/** Which elements of a fragment may be in force: not in free space or another file's block, and not where the directory leads elsewhere. */
 async function partFragment(
   db: Database,
   site: BucketSite,
   free: FreeSpace,
   entries: DoubtfulEntries,
+  kin: Kin | undefined,
 ): Promise<{ open: number[]; old: number[] }> {
   const parts = { open: [] as number[], old: [] as number[] };
   const bits = Math.log2(db.directory.length);
@@ -226,7 +230,8 @@ async function partFragment(
   for (const [i, offset] of at.entries()) {
     const entry = db.directory.length === 0 ? undefined : entries.target(slotOf(hashes[i], bits));
     const elsewhere = entry !== undefined && entry !== site.offset;
-    (elsewhere || free.covers(offset, size) ? parts.old : parts.open).push(offset);
+    const isOld = elsewhere || free.covers(offset, size) || kin?.isForeign(offset) === true;
+    (isOld ? parts.old : parts.open).push(offset);
   }
   return parts;
 }

@@ -18,7 +18,7 @@ export interface Candidate {
 }
 
 /** The share of a bucket none of whose keys is in the file: they were cut off, so nothing speaks against it. */
-const UNSEEN = 0.6;
+export const UNSEEN = 0.6;
 /** Keys looked at to judge a bucket. */
 const SAMPLE = 8;
 /** Buckets judged together, in one pass through their keys. */

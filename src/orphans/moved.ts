@@ -1,7 +1,10 @@
 import { examineBuckets } from '../check/judge.js';
 import type { Database } from '../database/database.js';
+import { blocksNow } from '../database/database.js';
 import { KEY_START } from '../format/bucket.js';
-import { Rearrangement } from '../source/rearranged.js';
+import type { MovedBlock } from '../source/rearranged.js';
+import { BlockGrid, Rearrangement } from '../source/rearranged.js';
+import { findHalves } from './halves.js';
 import type { WantedKey } from './locate.js';
 import { locateKeys, MAX_LOCATED, MIN_LOCATED } from './locate.js';
 import type { SearchedSurvey } from './adopt.js';
@@ -33,21 +36,37 @@ export async function findMoved(
   progress?: Progress,
 ): Promise<Rearrangement | undefined> {
   if (survey.examination?.hasMisfit === false) return undefined;
-  const { source, geometry } = db;
-  const { blockSize } = geometry;
-  const blockOf = (offset: number) => Math.floor(offset / blockSize);
-  const { wanted, atHome, gone } = await findGone(db, survey, blockOf);
-  if (wanted.length === 0) return undefined;
+  // Where the beginning is gone, blocks may have moved before that or after it.
+  const grids = [new BlockGrid(db.geometry.blockSize)];
+  const now = blocksNow(db);
+  if (now.first !== 0) grids.push(now);
+  let best: { moved: MovedBlock[]; keys: number } = { moved: [], keys: 0 };
+  let grid = grids[0];
+  for (const blocks of grids) {
+    const on = await movedOn(blocks, db, survey, progress);
+    if (on.keys > best.keys) [best, grid] = [on, blocks];
+  }
+  return best.moved.length === 0 ? undefined : new Rearrangement(grid, best.moved);
+}
 
+/** Blocks that have moved if these are the blocks, and how many keys say so. */
+async function movedOn(
+  blocks: BlockGrid,
+  db: Database,
+  survey: SearchedSurvey,
+  progress?: Progress,
+): Promise<{ moved: MovedBlock[]; keys: number }> {
+  const { source } = db;
+  const { wanted, atHome, gone } = await findGone(db, survey, blocks);
   const found: { home: number; now: number; key: WantedKey }[] = [];
   const timesFound = new Map<WantedKey, number>();
   const visit = (key: WantedKey, at: number) => {
     timesFound.set(key, (timesFound.get(key) ?? 0) + 1);
-    const [home, now] = [blockOf(key.pointer), blockOf(at)];
-    const wholeBlocks = home !== now && (key.pointer - at) % blockSize === 0;
+    const [home, now] = [blocks.blockOf(key.pointer), blocks.blockOf(at)];
+    const wholeBlocks = home !== now && (key.pointer - at) % blocks.size === 0;
     if (wholeBlocks && atHome[home] === 0 && atHome[now] === 0) found.push({ home, now, key });
   };
-  await locateKeys(source, wanted, visit, progress);
+  if (wanted.length > 0) await locateKeys(source, wanted, visit, progress);
 
   /** Moves by their name, with the keys that say so. */
   const moves = new Map<string, Move & { keys: number; certain: boolean }>();
@@ -58,8 +77,14 @@ export async function findMoved(
     move.keys++;
     if (move.keys >= ENOUGH || (gone[now] === 1 && timesFound.get(key) === 1)) move.certain = true;
   }
+  for (const { home, now } of await findHalves(db, survey, blocks)) {
+    if (atHome[home] !== 0 || atHome[now] !== 0) continue;
+    const name = `${home} ${now}`;
+    const keys = (moves.get(name)?.keys ?? 0) + ENOUGH;
+    moves.set(name, { home, now, keys, certain: true });
+  }
   const asked = [...moves.values()].sort((a, b) => b.keys - a.keys).slice(0, MAX_ASKED);
-  const witnesses = await Witnesses.hear(db, survey, asked);
+  const witnesses = await Witnesses.hear(db, survey, blocks, asked);
   for (const move of asked) {
     const said = await witnesses.agree(move);
     if (said.against > 0) move.certain = false;
@@ -68,32 +93,40 @@ export async function findMoved(
       move.keys = said.for;
     }
   }
-  const isWhole = (block: number) => (block + 1) * blockSize <= source.size;
+  const isWhole = (block: number) => blocks.startOf(block) >= 0 && blocks.startOf(block + 1) <= source.size;
   const places = new Map<number, number>();
   const taken = new Set<number>();
-  for (const { home, now, certain } of [...moves.values()].sort((a, b) => b.keys - a.keys)) {
-    if (!certain || places.has(home) || taken.has(now) || !isWhole(home) || !isWhole(now)) continue;
+  let keys = 0;
+  for (const move of [...moves.values()].sort((a, b) => b.keys - a.keys)) {
+    const { home, now } = move;
+    if (!move.certain || places.has(home) || taken.has(now) || !isWhole(home) || !isWhole(now)) continue;
     if (places.size === MAX_MOVED) break;
     places.set(home, now);
     taken.add(now);
+    keys += move.keys;
   }
-  if (places.size === 0) return undefined;
   closeCircles(places, taken);
-  const moved = [...places].map(([home, at]) => ({ home: home * blockSize, at: at * blockSize }));
-  return new Rearrangement(blockSize, moved);
+  const moved = [...places].map(([home, at]) => ({ home: blocks.startOf(home), at: blocks.startOf(at) }));
+  return { moved, keys };
 }
 
 /** Keys that are not where their elements lead, and of which blocks something is where it belongs, or is not. */
 async function findGone(
   db: Database,
   survey: SearchedSurvey,
-  blockOf: (offset: number) => number,
+  blocks: BlockGrid,
 ): Promise<{ wanted: WantedKey[]; atHome: Uint8Array; gone: Uint8Array }> {
-  const blocks = blockOf(db.source.size) + 1;
-  const atHome = new Uint8Array(blocks);
-  const gone = new Uint8Array(blocks);
+  const blockOf = (offset: number) => blocks.blockOf(offset);
+  const count = blockOf(db.source.size) + 1;
+  const atHome = new Uint8Array(count);
+  const gone = new Uint8Array(count);
   const wanted: WantedKey[] = [];
   for await (const { site, records, rejected } of examineBuckets(db, survey)) {
+    // A whole bucket in two blocks says that they lie beside each other.
+    if (site.state === 'sound' && site.used > 0) {
+      const [first, last] = [blockOf(site.offset), blockOf(site.offset + db.geometry.bucketSize - 1)];
+      if (last > first) atHome.fill(1, first, last + 1);
+    }
     if (site.origin === 'directory' && records.length === 0) gone[blockOf(site.offset)] = 1;
     // A shorter key is by chance at many a place.
     for (const { offset, keySize } of records) if (keySize >= MIN_LOCATED) atHome[blockOf(offset)] = 1;

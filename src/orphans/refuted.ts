@@ -7,12 +7,19 @@ import { placesInUse } from './overlaps.js';
 /** Entries that are looked into, at most; a directory with more wrong ones is as good as lost. */
 const MAX_TARGETS = 1 << 16;
 
+/** Buckets behind the file's end to which entries lead, at least: one is a wrong entry. */
+const SEVERAL = 2;
+/** A file that lost its end was at most so many times as large. */
+const LOST_AT_MOST = 64;
+
 /** What is written over a directory is mostly whole sectors. */
 const SECTOR = 512;
 
 /** What a directory's entries say of the slots whose bucket does not say itself that they are its own. */
 export class DoubtfulEntries {
   readonly #settled: ReadonlySet<number>;
+  /** Where the file ended, perhaps before its end was cut off. */
+  readonly #end: number;
   /** Sectors of the directory, counted from the file's start, that hold something else. */
   readonly #overwritten: ReadonlySet<number>;
 
@@ -24,6 +31,7 @@ export class DoubtfulEntries {
     readonly refuted: ReadonlySet<number>,
   ) {
     this.#settled = new Set(settled.map(({ offset }) => offset));
+    this.#end = endOf(db);
     this.#overwritten = this.#findOverwritten();
   }
 
@@ -46,9 +54,8 @@ export class DoubtfulEntries {
   }
 
   #isPossible(entry: number): boolean {
-    const { geometry, source, header, headerLost } = this.db;
-    const end = headerLost ? source.size : Math.max(source.size, header.next_block);
-    return entry >= geometry.blockSize && entry + geometry.bucketSize <= end;
+    const { geometry } = this.db;
+    return entry >= geometry.blockSize && entry + geometry.bucketSize <= this.#end;
   }
 
   #sectorOf(slot: number): number {
@@ -73,6 +80,17 @@ export class DoubtfulEntries {
     }
     return overwritten;
   }
+}
+
+/** Without a header only the entries tell of an end that was cut off, if there are several that lead there. */
+function endOf({ source, header, headerLost, directory, geometry }: Database): number {
+  if (!headerLost) return Math.max(source.size, header.next_block);
+  const beyond = new Set<number>();
+  for (const entry of directory) {
+    const end = entry + geometry.bucketSize;
+    if (end > source.size && end <= LOST_AT_MOST * source.size) beyond.add(end);
+  }
+  return beyond.size < SEVERAL ? source.size : [...beyond].reduce((a, b) => Math.max(a, b));
 }
 
 /**

@@ -6,6 +6,7 @@ import { isReadable, readSite } from '../database/survey.js';
 import { KEY_START } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import { FREE_HASH, HASH_BITS, HASH_RANGE, hashKey } from '../format/hash.js';
+import type { BlockGrid } from '../source/rearranged.js';
 import type { Source } from '../source/source.js';
 import type { SearchedSurvey } from './adopt.js';
 import { MAX_LOCATED } from './locate.js';
@@ -42,11 +43,16 @@ export class Witnesses {
 
   private constructor(
     readonly source: Source,
-    readonly blockSize: number,
+    readonly blocks: BlockGrid,
   ) {}
 
-  static async hear(db: Database, survey: SearchedSurvey, moves: readonly Move[]): Promise<Witnesses> {
-    const witnesses = new Witnesses(db.source, db.geometry.blockSize);
+  static async hear(
+    db: Database,
+    survey: SearchedSurvey,
+    blocks: BlockGrid,
+    moves: readonly Move[],
+  ): Promise<Witnesses> {
+    const witnesses = new Witnesses(db.source, blocks);
     for (const { home, now } of moves) {
       witnesses.#said.set(home, new Map());
       witnesses.#said.set(now, new Map());
@@ -67,7 +73,7 @@ export class Witnesses {
       if (this.#buckets.has(`${from} ${to}`)) said.for++;
       for (const testimony of this.#said.get(from)!.values()) {
         if (await this.#isAt(testimony, testimony.pointer)) said.against++;
-        else if (await this.#isAt(testimony, testimony.pointer + (to - from) * this.blockSize)) said.for++;
+        else if (await this.#isAt(testimony, testimony.pointer + (to - from) * this.blocks.size)) said.for++;
       }
     }
     return said;
@@ -86,10 +92,10 @@ export class Witnesses {
       if (range === undefined) continue;
       const pointer = bucket.dataPointer(i);
       const size = bucket.keySize(i);
-      const block = Math.floor(pointer / this.blockSize);
+      const block = this.blocks.blockOf(pointer);
       const said = this.#said.get(block);
       if (said === undefined || said.size >= MAX_HEARD || size < LEAST || size > MAX_LOCATED) continue;
-      if (pointer + size > (block + 1) * this.blockSize) continue;
+      if (pointer + size > this.blocks.startOf(block + 1)) continue;
       const start = bucket.keyStart(i).slice(0, Math.min(KEY_START, size));
       const name = `${pointer} ${size} ${start.join(' ')}`;
       if (!said.has(name) || hash !== FREE_HASH) said.set(name, { pointer, size, range, start });
@@ -111,8 +117,8 @@ export class Witnesses {
       let i = 0;
       while (bucket.hash(i) === FREE_HASH) i++;
       const home = homes.get(`${rangeOf(bucket.hash(i), site.bits).first} ${site.bits}`);
-      if (home === undefined || (home - site.offset) % this.blockSize !== 0) continue;
-      this.#buckets.add(`${Math.floor(home / this.blockSize)} ${Math.floor(site.offset / this.blockSize)}`);
+      if (home === undefined || (home - site.offset) % this.blocks.size !== 0) continue;
+      this.#buckets.add(`${this.blocks.blockOf(home)} ${this.blocks.blockOf(site.offset)}`);
     }
   }
 

@@ -9,9 +9,9 @@ export function* placesNow(db: Database, offset: number, length: number): Genera
     yield { offset: placeNow(db, offset), length };
     return;
   }
-  const { blockSize } = rearrangement;
+  const { blocks } = rearrangement;
   for (let at = offset; at < offset + length;) {
-    const end = Math.min(offset + length, (Math.floor(at / blockSize) + 1) * blockSize);
+    const end = Math.min(offset + length, blocks.startOf(blocks.blockOf(at) + 1));
     yield { offset: placeNow(db, at), length: end - at };
     at = end;
   }

@@ -9,27 +9,49 @@ export interface MovedBlock {
   readonly at: number;
 }
 
+/** Blocks of one size that lie beside each other. Where the beginning of a file is gone, block 0 may begin before it. */
+export class BlockGrid {
+  /**
+   * @param size bytes of a block
+   * @param first file offset of block 0, from `1 - size` to 0
+   */
+  constructor(
+    readonly size: number,
+    readonly first = 0,
+  ) {}
+
+  /** The number of the block that a byte is in, from 0. */
+  blockOf(offset: number): number {
+    return Math.floor((offset - this.first) / this.size);
+  }
+
+  /** File offset. */
+  startOf(block: number): number {
+    return this.first + block * this.size;
+  }
+}
+
 /** Where bytes are in a file some of whose blocks stand at other places; offsets are those at which they belong. */
 export class Rearrangement {
-  readonly blockSize: number;
+  readonly blocks: BlockGrid;
   readonly moved: readonly MovedBlock[];
   readonly #places: ReadonlyMap<number, number>;
 
-  /** @param blockSize bytes; all blocks' offsets are multiples of it */
-  constructor(blockSize: number, moved: readonly MovedBlock[]) {
-    this.blockSize = blockSize;
+  constructor(blocks: BlockGrid, moved: readonly MovedBlock[]) {
+    this.blocks = blocks;
     this.moved = moved;
     this.#places = new Map(moved.map(({ home, at }) => [home, at]));
   }
 
   /** Where the byte that belongs at `offset` is now. */
   whereIs(offset: number): number {
-    const home = offset - (offset % this.blockSize);
+    const home = this.blocks.startOf(this.blocks.blockOf(offset));
     return (this.#places.get(home) ?? home) + (offset - home);
   }
 
   /** A source as if each block stood where it belongs. */
   of(source: Source): Source {
+    const { size } = this.blocks;
     const sorted = this.moved.map(({ home }) => home).sort((a, b) => a - b);
     const arranged: Source = {
       size: source.size,
@@ -40,12 +62,12 @@ export class Rearrangement {
         // Only the blocks that were moved are read again; there are few.
         for (const home of sorted) {
           if (home >= offset + length) break;
-          if (home + this.blockSize <= offset) continue;
+          if (home + size <= offset) continue;
           // What a source gives may be its own memory.
           if (!own) bytes = bytes.slice();
           own = true;
           const from = Math.max(home, offset);
-          const to = Math.min(home + this.blockSize, offset + length);
+          const to = Math.min(home + size, offset + length);
           bytes.set(await source.read(this.whereIs(from), to - from), from - offset);
         }
         return bytes;
@@ -57,6 +79,6 @@ export class Rearrangement {
   /** The source from which {@link of} made this one. */
   undone(source: Source): Source {
     const back = this.moved.map(({ home, at }) => ({ home: at, at: home }));
-    return new Rearrangement(this.blockSize, back).of(source);
+    return new Rearrangement(this.blocks, back).of(source);
   }
 }

@@ -8,7 +8,9 @@ import { checkDatabase } from '../../src/check/check.js';
 import { check, openSearched, search } from '../../src/examine.js';
 import type { Database } from '../../src/database/database.js';
 import { openDatabase } from '../../src/database/database.js';
-import { elementStruct } from '../../src/format/bucket.js';
+import { Lookup } from '../../src/database/lookup.js';
+import { bucketElementCount, elementStruct } from '../../src/format/bucket.js';
+import { hashKey } from '../../src/format/hash.js';
 import { offsetSize } from '../../src/format/layout.js';
 import type { RebuildResult } from '../../src/rebuild.js';
 import { foundDatabase, rebuild, verify, VerifyError } from '../../src/rebuild.js';
@@ -231,6 +233,29 @@ test('keys that another kind of machine stored are found after a rebuild, and of
     for (const n of [20, 21]) expected.set(text(key(n)), `foreign ${n}`);
     assert.deepEqual(await contentsOf(result.fresh), expected);
   }
+});
+
+test('the empty key behind an empty value is told apart from it where another key is there twice', async () => {
+  const own = { key: Buffer.from('schlüssel'), value: Buffer.from('own') };
+  const foreign = { ...own, value: Buffer.from('foreign'), hashChar: 'unsigned' as const };
+  const empty = { key: Buffer.alloc(0), value: Buffer.from('of the empty key') };
+  // A record is written where its element's turn comes: one whose element stands just before the empty key's.
+  const elements = bucketElementCount(FORMATS[0].layout, 512);
+  const place = (hash: number) => (hash + 1) % elements;
+  const key = Array.from({ length: 999 }, (_, n) => Buffer.from(`key ${n}`)).find(
+    (one) => place(hashKey(one, 'signed')) === hashKey(empty.key, 'signed') % elements,
+  )!;
+  const valueless = { key, value: Buffer.alloc(0) };
+  const { bytes } = await build([own, foreign, valueless, empty], specFor(FORMATS[0]));
+  const result = await rebuildBytes(bytes);
+  assert.ok(result);
+  assert.equal(result.checked.verdict, 'damaged');
+  assert.equal(result.built.duplicates, 1);
+  const expected = [own, valueless, empty].map((record) => [text(record.key), text(record.value)] as const);
+  assert.deepEqual(await contentsOf(result.fresh), new Map(expected));
+  const lookup = new Lookup((await openDatabase(memorySource(result.fresh)))!);
+  const [before, behind] = [await lookup.find(key), await lookup.find(empty.key)];
+  assert.equal(before?.valueOffset, behind?.valueOffset, 'one value begins where the other does');
 });
 
 test('one wrong size of a value costs no other record', async () => {
