@@ -27,22 +27,37 @@ const DOUBT = 1;
 const FOREIGN = -0.02;
 const DOUBTFUL = -0.001;
 
-/** What an element says: its bucket's block and its key's are of one file if the key is there, else of two. */
-interface Link {
-  readonly bucket: number;
-  readonly key: number;
-  readonly says: 1 | -1;
+/** Elements that are looked at, at most: 13 bytes each, and as much again for what they hear. */
+const MAX_LINKS = 1 << 21;
+/** Blocks that are told apart, at most: 8 bytes each. */
+const MAX_BLOCKS = 1 << 22;
+/** Bytes of keys read for each byte of the file, at most: elements that all point at one long key must not multiply it. */
+const READ_BUDGET = 2;
+
+/** What elements say: the block of an element's bucket and that of its key are of one file if the key is there, else of two. */
+interface Links {
+  readonly length: number;
+  /** Blocks of the elements' buckets. */
+  readonly buckets: Int32Array;
+  /** Blocks of their keys. */
+  readonly keys: Int32Array;
+  /** 1 where the key is there, −1 where it is not. */
+  readonly says: Int8Array;
+  /** Which of them are a bucket's: from the first to before the second. */
+  readonly of: ReadonlyMap<BucketSite, readonly [from: number, to: number]>;
 }
 
 /**
  * Tells two files apart whose blocks came to lie in one. A bucket's keys are in blocks of its own file and not in those
  * of the other one, so that each element says something of two blocks. What the directory leads to is this file's.
+ *
+ * Memory: 60 bytes for each of at most 2^21 elements. A file with more is not told apart.
  */
 export class Kin {
   private constructor(
     readonly blocks: BlockGrid,
     readonly likeness: Float64Array,
-    readonly links: ReadonlyMap<BucketSite, readonly Link[]>,
+    readonly links: Links,
   ) {}
 
   /**
@@ -57,11 +72,13 @@ export class Kin {
     if (settled.length === 0 || countTwins(settled, candidates, db.directory.length) < TWINS)
       return undefined;
     const blocks = blocksNow(db);
-    const links = await readLinks(db, blocks, [...settled, ...candidates.map(({ site }) => site)]);
     const count = blocks.blockOf(db.source.size) + 1;
+    if (count > MAX_BLOCKS) return undefined;
+    const links = await readLinks(db, blocks, [...settled, ...candidates.map(({ site }) => site)]);
+    if (links === undefined) return undefined;
     const led = new Float64Array(count);
     for (const { offset } of settled) led[blocks.blockOf(offset)] = LED;
-    return new Kin(blocks, likenessOf([...links.values()].flat(), led), links);
+    return new Kin(blocks, likenessOf(links, led), links);
   }
 
   /** Whether the block that a byte is in is another file's. */
@@ -76,16 +93,26 @@ export class Kin {
     if (site.state !== 'sound') return candidate;
     // One that may be is behind every other, and in force where there is no other.
     if (this.likeness[this.blocks.blockOf(site.offset)] < DOUBTFUL) return { ...candidate, proved: 0 };
-    const seen = this.links.get(site)!.filter(({ key }) => this.likeness[key] >= DOUBTFUL);
-    const proved = seen.filter(({ says }) => says === 1).length;
-    return { ...candidate, proved: seen.length > 0 ? proved / seen.length : UNSEEN };
+    const [from, to] = this.links.of.get(site) ?? [0, 0];
+    let seen = 0;
+    let proved = 0;
+    for (let n = from; n < to; n++) {
+      if (this.likeness[this.links.keys[n]] < DOUBTFUL) continue;
+      seen++;
+      if (this.links.says[n] === 1) proved++;
+    }
+    return { ...candidate, proved: seen > 0 ? proved / seen : UNSEEN };
   }
 }
 
 /** How many buckets are for just the hashes that another one is for, both with keys that are there. */
 function countTwins(settled: readonly BucketSite[], candidates: readonly Candidate[], slots: number): number {
   const names = new Set<string>();
-  const whole = candidates.filter(({ site, proved }) => site.state === 'sound' && proved >= HALFWAY);
+  // What the directory leads to was found by the scan, too.
+  const led = new Set(settled.map(({ offset }) => offset));
+  const whole = candidates.filter(
+    ({ site, proved }) => site.state === 'sound' && proved >= HALFWAY && !led.has(site.offset),
+  );
   const ranges = [
     ...settled.map(({ ownFirst, bits }) => rangeOf((ownFirst / slots) * 2 ** 31, bits)),
     ...whole.flatMap(({ range }) => range ?? []),
@@ -94,33 +121,46 @@ function countTwins(settled: readonly BucketSite[], candidates: readonly Candida
   return ranges.length - names.size;
 }
 
+/** @returns undefined where there are too many elements */
 async function readLinks(
   db: Database,
   blocks: BlockGrid,
   sites: readonly BucketSite[],
-): Promise<Map<BucketSite, Link[]>> {
+): Promise<Links | undefined> {
   const { source } = db;
-  const elements: { site: BucketSite; offset: number; size: number; hash: number }[] = [];
+  const room = sites.reduce((sum, { used }) => sum + used, 0);
+  if (room > MAX_LINKS) return undefined;
+  const buckets = new Int32Array(room);
+  const keys = new Int32Array(room);
+  const offsets = new Float64Array(room);
+  const sizes = new Int32Array(room);
+  const hashes = new Int32Array(room);
+  const of = new Map<BucketSite, readonly [number, number]>();
+  let length = 0;
+  let budget = READ_BUDGET * source.size;
   for (const site of sites) {
     const bucket = await readSite(db, site);
-    for (let i = 0; i < bucket.elements; i++) {
-      const [hash, offset, size] = [bucket.hash(i), bucket.dataPointer(i), bucket.keySize(i)];
+    const from = length;
+    for (let i = 0; i < bucket.elements && length < room; i++) {
+      const hash = bucket.hash(i);
+      const offset = bucket.dataPointer(i);
+      const size = bucket.keySize(i);
       const isPossible =
         offset > db.missing && size > 0 && size <= MAX_LOCATED && offset + size <= source.size;
-      if (hash !== FREE_HASH && isPossible) elements.push({ site, offset, size, hash });
+      if (hash === FREE_HASH || !isPossible || size > budget) continue;
+      budget -= size;
+      buckets[length] = blocks.blockOf(site.offset);
+      keys[length] = blocks.blockOf(offset);
+      offsets[length] = offset;
+      sizes[length] = size;
+      hashes[length++] = hash;
     }
+    of.set(site, [from, length]);
   }
-  const { signed, unsigned } = await hashRanges(source, {
-    length: elements.length,
-    offsets: Float64Array.from(elements, ({ offset }) => offset),
-    sizes: Int32Array.from(elements, ({ size }) => size),
-  });
-  const links = new Map<BucketSite, Link[]>(sites.map((site) => [site, []]));
-  for (const [n, { site, offset, hash }] of elements.entries()) {
-    const says = hash === signed[n] || hash === unsigned[n] ? 1 : -1;
-    links.get(site)!.push({ bucket: blocks.blockOf(site.offset), key: blocks.blockOf(offset), says });
-  }
-  return links;
+  const { signed, unsigned } = await hashRanges(source, { length, offsets, sizes });
+  const says = new Int8Array(length);
+  for (let n = 0; n < length; n++) says[n] = hashes[n] === signed[n] || hashes[n] === unsigned[n] ? 1 : -1;
+  return { length, buckets, keys, says, of };
 }
 
 /**
@@ -128,28 +168,30 @@ async function readLinks(
  * is known by other links than this one. What nothing is known of counts, too, so that a few blocks that know only each
  * other do not talk themselves into anything.
  */
-function likenessOf(links: readonly Link[], led: Float64Array): Float64Array {
-  const toKey = new Float64Array(links.length);
-  const toBucket = new Float64Array(links.length);
-  for (const [n, { bucket, key }] of links.entries()) {
-    if (led[bucket] > 0) toKey[n] = 1;
-    if (led[key] > 0) toBucket[n] = 1;
+function likenessOf({ length, buckets, keys, says }: Links, led: Float64Array): Float64Array {
+  const toKey = new Float64Array(length);
+  const toBucket = new Float64Array(length);
+  for (let n = 0; n < length; n++) {
+    if (led[buckets[n]] > 0) toKey[n] = 1;
+    if (led[keys[n]] > 0) toBucket[n] = 1;
   }
-  let sum = led;
-  let weight = led;
+  const weight = led.map((own) => own + DOUBT);
+  for (let n = 0; n < length; n++) {
+    weight[buckets[n]]++;
+    weight[keys[n]]++;
+  }
+  const sum = new Float64Array(led.length);
   for (let round = 0; round < ROUNDS; round++) {
-    sum = Float64Array.from(led);
-    weight = led.map((own) => own + DOUBT);
-    for (const [n, { bucket, key, says }] of links.entries()) {
-      sum[bucket] += says * toBucket[n];
-      sum[key] += says * toKey[n];
-      weight[bucket]++;
-      weight[key]++;
+    sum.set(led);
+    for (let n = 0; n < length; n++) {
+      sum[buckets[n]] += says[n] * toBucket[n];
+      sum[keys[n]] += says[n] * toKey[n];
     }
-    for (const [n, { bucket, key, says }] of links.entries()) {
-      const [heardByBucket, heardByKey] = [toBucket[n], toKey[n]];
-      toKey[n] = (sum[bucket] - says * heardByBucket) / (weight[bucket] - 1);
-      toBucket[n] = (sum[key] - says * heardByKey) / (weight[key] - 1);
+    for (let n = 0; n < length; n++) {
+      const heardByBucket = toBucket[n];
+      const heardByKey = toKey[n];
+      toKey[n] = (sum[buckets[n]] - says[n] * heardByBucket) / (weight[buckets[n]] - 1);
+      toBucket[n] = (sum[keys[n]] - says[n] * heardByKey) / (weight[keys[n]] - 1);
     }
   }
   return sum.map((total, block) => total / weight[block]);
