@@ -27,6 +27,12 @@ const DOUBT = 1;
 const FOREIGN = -0.02;
 const DOUBTFUL = -0.001;
 
+/** Elements that are asked at most, some 100 bytes each, and blocks that are told apart, 8 bytes each. */
+const MAX_LINKS = 1 << 20;
+const MAX_BLOCKS = 1 << 24;
+/** Bytes of keys read for each byte of the file, at most. */
+const READ_BUDGET = 2;
+
 /** What an element says: its bucket's block and its key's are of one file if the key is there, else of two. */
 interface Link {
   readonly bucket: number;
@@ -37,6 +43,7 @@ interface Link {
 /**
  * Tells two files apart whose blocks came to lie in one. A bucket's keys are in blocks of its own file and not in those
  * of the other one, so that each element says something of two blocks. What the directory leads to is this file's.
+ * Memory: 100 bytes for each of at most 2^20 elements; more buckets than half of that are not told apart.
  */
 export class Kin {
   private constructor(
@@ -57,8 +64,10 @@ export class Kin {
     if (settled.length === 0 || countTwins(settled, candidates, db.directory.length) < TWINS)
       return undefined;
     const blocks = blocksNow(db);
-    const links = await readLinks(db, blocks, [...settled, ...candidates.map(({ site }) => site)]);
     const count = blocks.blockOf(db.source.size) + 1;
+    const sites = [...settled, ...candidates.map(({ site }) => site)];
+    if (count > MAX_BLOCKS || 2 * sites.length > MAX_LINKS) return undefined;
+    const links = await readLinks(db, blocks, sites);
     const led = new Float64Array(count);
     for (const { offset } of settled) led[blocks.blockOf(offset)] = LED;
     return new Kin(blocks, likenessOf([...links.values()].flat(), led), links);
@@ -101,13 +110,18 @@ async function readLinks(
 ): Promise<Map<BucketSite, Link[]>> {
   const { source } = db;
   const elements: { site: BucketSite; offset: number; size: number; hash: number }[] = [];
+  const each = Math.floor(MAX_LINKS / sites.length);
+  let budget = READ_BUDGET * source.size;
   for (const site of sites) {
     const bucket = await readSite(db, site);
-    for (let i = 0; i < bucket.elements; i++) {
+    const most = elements.length + each;
+    for (let i = 0; i < bucket.elements && elements.length < most; i++) {
       const [hash, offset, size] = [bucket.hash(i), bucket.dataPointer(i), bucket.keySize(i)];
       const isPossible =
         offset > db.missing && size > 0 && size <= MAX_LOCATED && offset + size <= source.size;
-      if (hash !== FREE_HASH && isPossible) elements.push({ site, offset, size, hash });
+      if (hash === FREE_HASH || !isPossible || size > budget) continue;
+      budget -= size;
+      elements.push({ site, offset, size, hash });
     }
   }
   const { signed, unsigned } = await hashRanges(source, {
