@@ -43,8 +43,8 @@ const NO_START = new Uint8Array(0);
  * it; the records of all others, and hashes of which no bucket is left, get new ones.
  *
  * @param maxBits the deepest split
- * @returns undefined where a key is or may be there twice, or too many records are in the wrong place, so that records
- *   must be looked at one by one
+ * @returns undefined where a key is or may be there twice, too many records are in the wrong place, or the buckets would
+ *   be larger than the file, so that records must be looked at one by one
  */
 export async function planKept(
   db: Database,
@@ -105,6 +105,8 @@ export async function planKept(
     at = end(s);
   }
   if (!fill(HASH_RANGE)) return undefined;
+  // Honest buckets have others beside them; those made to be far apart would need many empty ones between.
+  if (ranges.length * db.geometry.bucketSize > db.source.size) return undefined;
   return { ranges, loose, order: looseOrder };
 }
 

@@ -195,6 +195,35 @@ test('keys made to share the start of their hash make no directory larger than t
   assert.ok(built.size <= 2 * s.size, `${built.size} bytes from ${s.size}`);
 });
 
+test('buckets made to be far apart from each other make no fresh file that is much larger', async () => {
+  const [block, bits, buckets] = [512, 14, 256];
+  const first = block + 8 * 2 ** bits;
+  const keys = first + buckets * block;
+  const s = Specimen.frame(FORMAT, keys + buckets * 8, { block, bits });
+  const done = new Set<number>();
+  for (let number = 0; done.size < buckets; number++) {
+    const key = Buffer.from(String(number).padStart(8, '0'));
+    const hash = hashKey(key, 'signed');
+    // One bucket in each 64 slots.
+    const group = hash >>> (31 - 8);
+    if (done.has(group)) continue;
+    const at = first + done.size * block;
+    const data_pointer = keys + done.size * 8;
+    done.add(group);
+    s.setOffset(s.entryAt(hash >>> (31 - bits)), at);
+    s.bytes.set(key, data_pointer);
+    const bucket = s.bucket(at);
+    for (let i = 0; i < bucket.elements; i++) bucket.setHash(i, FREE_HASH);
+    const element = { hash, key_start: key.subarray(0, 4), data_pointer, key_size: 8, data_size: 0 };
+    bucket.setElement(hash % bucket.elements, element);
+    bucket.setHead(bits, 1);
+  }
+  const { checked, built } = await quickly(() => checkAndRebuild(s.bytes));
+  assert.equal(checked?.records.count, buckets);
+  assert.equal(built?.records, buckets);
+  assert.ok(built.size <= 2 * s.size, `${built.size} bytes from ${s.size}`);
+});
+
 test('a file cut at any place in its first blocks is checked', async () => {
   for (const name of ['amd64', 'i386', 's390x', 'amd64-numsync']) {
     const bytes = await readFile(fixture(`${name}.db`));
