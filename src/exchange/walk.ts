@@ -87,7 +87,9 @@ export async function* walkRecords(
     return;
   }
   loss.incomplete = again.survey.claims.open().next().done !== true;
-  const walked = { db: found.db, slot: sites[sound.done].firstSlot };
+  const { firstSlot } = sites[sound.done];
+  // One that a scan found is behind all that the directory leads to.
+  const walked = { db: found.db, slot: firstSlot < 0 ? found.db.directory.length : firstSlot };
   yield* walkDamaged(again.db, again.survey, notBefore(walked, again), sound.claimable, loss);
 }
 

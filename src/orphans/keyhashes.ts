@@ -39,6 +39,10 @@ export const NO_LONG_KEYS: Readonly<LongKeyBudget> = { bytes: 0, doubtful: 0 };
 const SHORT = 64;
 /** Keys up to so many bytes are read with their neighbours. */
 const SMALL = 64 * 1024;
+/** Bytes of keys over 64 bytes that are read for each byte of the source; an honest file's do not overlap. */
+const BUDGET = 4;
+/** And in any source so many. */
+const BUDGET_LEAST = 16 << 20;
 /** Ranges are sorted by so many steps of their offset: what is in one step is read at once anyhow. */
 const STEPS = 2 ** 16;
 
@@ -77,7 +81,11 @@ export async function hashRanges(
     if (sizes[n] <= SHORT) hash(n, bytes, at);
     else if (starts === undefined || mayBeKey(bytes, at, starts[n], sizes[n])) long.push(n);
   });
-  const small = long.filter((n) => sizes[n] <= SMALL);
+  const most = affordable(
+    long.filter((n) => sizes[n] <= SMALL).map((n) => sizes[n]),
+    Math.max(BUDGET_LEAST, BUDGET * source.size),
+  );
+  const small = long.filter((n) => sizes[n] <= Math.min(SMALL, most));
   await readInOrder(source, { offsets, sizeOf: (n) => sizes[n], order: small }, hash);
   const isDoubtful = (n: number) => starts !== undefined && zeroBytes(starts[n]) >= 2;
   for (const n of long) {
@@ -112,6 +120,16 @@ function orderOf(offsets: Float64Array, size: number): Uint32Array {
   const order = new Uint32Array(offsets.length);
   for (let n = 0; n < offsets.length; n++) order[next[Math.floor(offsets[n] / step)]++] = n;
   return order;
+}
+
+/** The largest size so that all up to it together are no more than a budget: places made to share a key must not multiply it. */
+function affordable(sizes: readonly number[], budget: number): number {
+  let left = budget;
+  for (const size of Float64Array.from(sizes).sort()) {
+    left -= size;
+    if (left < 0) return size - 1;
+  }
+  return Infinity;
 }
 
 async function hashLarge(source: Source, offset: number, size: number): Promise<[number, number]> {

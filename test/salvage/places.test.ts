@@ -3,9 +3,11 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { BucketView } from '../../src/format/bucket.js';
 import type { Format } from '../../src/format/format.js';
+import { hashKey } from '../../src/format/hash.js';
 import { LAYOUT_32, LAYOUT_64 } from '../../src/format/layout.js';
 import { CandidateList } from '../../src/orphans/candidatelist.js';
 import { ElementFilter } from '../../src/orphans/elements.js';
+import { hashRanges } from '../../src/orphans/keyhashes.js';
 import { elementsStart } from '../../src/orphans/prove.js';
 import { memorySource } from '../../src/source/memory.js';
 import { sampleSweep } from '../../src/source/sweep.js';
@@ -106,4 +108,24 @@ test('a sampling sweep comes to each place of a file once', async () => {
     ),
     { numRuns: 30 },
   );
+});
+
+test('many places that lead to one long key do not make reading keys take a multiple of the file', async () => {
+  const size = 1 << 20;
+  const key = 60_000;
+  const bytes = new Uint8Array(size);
+  for (let at = 0; at < size; at++) bytes[at] = (at * 7) & 0x7f;
+  const start = new DataView(bytes.buffer).getUint32(4096);
+  const short = 100;
+  const length = 1 << 17;
+  const ranges = {
+    length,
+    offsets: new Float64Array(length).fill(4096),
+    sizes: new Int32Array(length).fill(key).fill(short, length - 10),
+    starts: new Uint32Array(length).fill(start),
+  };
+  const begin = performance.now();
+  const { signed } = await hashRanges(memorySource(bytes), ranges);
+  assert.ok(performance.now() - begin < 8000, 'expected the key of one place not to be read 131,072 times');
+  assert.equal(signed[length - 1], hashKey(bytes.subarray(4096, 4096 + short), 'signed'));
 });
