@@ -108,7 +108,7 @@ export class Kin {
 /** How many buckets are for just the hashes that another one is for, both with keys that are there. */
 function countTwins(settled: readonly BucketSite[], candidates: readonly Candidate[], slots: number): number {
   const names = new Set<string>();
-  // What the directory leads to was found by the scan, too.
+  // Where the directory leads most buckets astray, a scan finds those that it leads to once more.
   const led = new Set(settled.map(({ offset }) => offset));
   const whole = candidates.filter(
     ({ site, proved }) => site.state === 'sound' && proved >= HALFWAY && !led.has(site.offset),
