@@ -6,8 +6,8 @@
 export * from './core.js';
 export type { FileSource } from './source/file.js';
 export { fileSource, openFileSource } from './source/file.js';
-export type { LostRecords, RepairAction, RepairOptions, RepairResult } from './repair.js';
-export { repair } from './repair.js';
+export type { LostRecords, RepairAction, RepairOptions, RepairResult } from './repair/result.js';
+export { repair } from './repair/repair.js';
 export type { RefusalCode } from './replace/errors.js';
 export { RefusedError } from './replace/errors.js';
 export type { Snapshot } from './snapshots/snapshot.js';

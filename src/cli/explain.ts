@@ -1,6 +1,6 @@
 import { BuildError } from '../build/builder.js';
 import { DumpError } from '../exchange/input.js';
-import { VerifyError } from '../rebuild.js';
+import { VerifyError } from '../rebuild/verify.js';
 import { RefusedError, refusal } from '../replace/errors.js';
 import { SourceError } from '../source/source.js';
 

@@ -1,4 +1,4 @@
-import type { RepairOptions } from '../repair.js';
+import type { RepairOptions } from '../repair/result.js';
 import type { Addition } from '../salvage/salvage.js';
 
 // Not from there: what only reads a command line does not load what a repair needs.

@@ -1,5 +1,5 @@
-import type { RepairOptions, RepairResult } from '../repair.js';
-import { repair } from '../repair.js';
+import type { RepairOptions, RepairResult } from '../repair/result.js';
+import { repair } from '../repair/repair.js';
 import { failedRepairReport, repairReport, reportDocument } from '../report/json.js';
 import { repairText } from '../report/text.js';
 import type { ExitCode } from './exit.js';

@@ -1,7 +1,7 @@
 import { checkDatabase } from '../check/check.js';
 import type { RejectedElement } from '../check/record.js';
 import { openSearched } from '../examine.js';
-import { foundDatabase } from '../rebuild.js';
+import { foundDatabase } from '../rebuild/checked.js';
 import { RefusedError } from '../replace/errors.js';
 import { statementText } from '../report/statementtext.js';
 import { carveValues } from '../salvage/carved.js';

@@ -1,6 +1,6 @@
 import type { CheckResult, FileFormat } from '../check/check.js';
 import type { ProfileResult } from '../profile/inspect.js';
-import type { RepairResult } from '../repair.js';
+import type { RepairResult } from '../repair/result.js';
 import type { Statement } from './statement.js';
 
 /** The version of the documents' shape; it grows when a field is renamed or goes. */

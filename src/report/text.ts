@@ -3,7 +3,7 @@ import type { CheckResult, FileFormat, Verdict } from '../check/check.js';
 import type { Finding, Severity } from '../check/finding.js';
 import { describeFormat } from '../format/format.js';
 import type { ProfileResult } from '../profile/inspect.js';
-import type { LostDetail, RepairResult } from '../repair.js';
+import type { LostDetail, RepairResult } from '../repair/result.js';
 import { escapeBytes, escapeText, safeSentence } from './escape.js';
 import { filterFor } from '../profile/leaveout.js';
 import { insideText } from './inside.js';

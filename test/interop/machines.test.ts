@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { check } from '../../src/examine.js';
-import { repair } from '../../src/repair.js';
+import { repair } from '../../src/repair/repair.js';
 import { memorySource } from '../../src/source/memory.js';
 import { cli } from '../tools/cli.js';
 import { fixture, fixtureRecords } from '../tools/fixtures.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { openDatabase } from '../../src/database/database.js';
-import { repair } from '../../src/repair.js';
+import { repair } from '../../src/repair/repair.js';
 import { cli } from '../tools/cli.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { contentsOf } from '../torture/recover.js';

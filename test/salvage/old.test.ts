@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { repair } from '../../src/repair.js';
+import { repair } from '../../src/repair/repair.js';
 import { cli } from '../tools/cli.js';
 import { temporaryFolder } from '../tools/folder.js';
 import type { Step } from '../tools/libgdbm.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { check } from '../../src/examine.js';
 import { openDatabase } from '../../src/database/database.js';
 import { readRecords } from '../../src/records.js';
-import { repair } from '../../src/repair.js';
+import { repair } from '../../src/repair/repair.js';
 import { memorySource } from '../../src/source/memory.js';
 import { latin1 } from './life.js';
 

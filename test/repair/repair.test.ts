@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openDatabase } from '../src/database/database.js';
-import { readRecords } from '../src/records.js';
-import type { RepairResult } from '../src/repair.js';
-import { repair } from '../src/repair.js';
-import { memorySource } from '../src/source/memory.js';
-import { BIN, cli, run } from './tools/cli.js';
-import { fixture, fixtureRecords } from './tools/fixtures.js';
-import { temporaryFolder } from './tools/folder.js';
-import { PYTHON, testWith } from './tools/needs.js';
+import { openDatabase } from '../../src/database/database.js';
+import { readRecords } from '../../src/records.js';
+import type { RepairResult } from '../../src/repair/result.js';
+import { repair } from '../../src/repair/repair.js';
+import { memorySource } from '../../src/source/memory.js';
+import { BIN, cli, run } from '../tools/cli.js';
+import { fixture, fixtureRecords } from '../tools/fixtures.js';
+import { temporaryFolder } from '../tools/folder.js';
+import { PYTHON, testWith } from '../tools/needs.js';
 
 /** The places of structures in a little-endian file with 64-bit offsets and blocks of 512 bytes. */
 class Layout {

@@ -1,0 +1,61 @@
+import { endianness } from 'node:os';
+import type { BuildSpec } from '../build/builder.js';
+import { DatabaseBuilder } from '../build/builder.js';
+import type { CheckResult } from '../check/check.js';
+import { check } from '../examine.js';
+import { LAYOUT_64 } from '../format/layout.js';
+import type { RecordFilter } from '../profile/leaveout.js';
+import type { RebuildResult } from '../rebuild/rebuild.js';
+import { foundDatabase } from '../rebuild/checked.js';
+import { NONE_ADDED, rebuild, rebuildProved } from '../rebuild/rebuild.js';
+import { verify, verifyProved } from '../rebuild/verify.js';
+import { FreshFile } from '../replace/fresh.js';
+import type { Addition } from '../salvage/salvage.js';
+import type { Subject } from './subject.js';
+import { addedOf } from './subject.js';
+
+const NOTHING_LEFT = { overreaching: 0, overclaimed: 0, leftOut: 0, added: NONE_ADDED, relocated: false };
+
+export async function buildFresh(
+  subject: Subject,
+  fresh: FreshFile,
+  include: readonly Addition[] = [],
+  keep?: RecordFilter,
+): Promise<{ built: RebuildResult; after: CheckResult }> {
+  const { proved, checked, database } = subject;
+  if (proved !== undefined) {
+    const built = await rebuildProved(proved, fresh);
+    const after = await whileSyncing(fresh, () => verifyProved(proved, fresh));
+    return { built: { ...built, ...NOTHING_LEFT }, after };
+  }
+  if (database === undefined || !foundDatabase(checked)) {
+    const built = await new DatabaseBuilder(fresh, newDatabaseSpec()).finish();
+    await fresh.sync();
+    return { built: { ...built, ...NOTHING_LEFT }, after: await check(fresh) };
+  }
+  const { db, surveyed } = database;
+  const added = addedOf(subject, include);
+  const built = await rebuild(db, surveyed, checked, fresh, added, keep);
+  const compare = () => verify(db, surveyed, checked, built, fresh, added, keep);
+  return { built, after: await whileSyncing(fresh, compare) };
+}
+
+/** Reads a fresh file back while the disk writes it; it is as it should be only if both end well. */
+async function whileSyncing<T>(fresh: FreshFile, readBack: () => Promise<T>): Promise<T> {
+  const synced = fresh.sync();
+  // If reading ends first, by an error, nobody waits for this one.
+  synced.catch(() => {});
+  const after = await readBack();
+  await synced;
+  return after;
+}
+
+/** The kind of database that libgdbm would make here. */
+function newDatabaseSpec(): BuildSpec {
+  const byteOrder = endianness() === 'LE' ? 'little' : 'big';
+  return {
+    format: { byteOrder, layout: LAYOUT_64, variant: 'standard' },
+    blockSize: 4096,
+    bucketSize: 4096,
+  };
+}

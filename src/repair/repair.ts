@@ -1,0 +1,182 @@
+import { lstat } from 'node:fs/promises';
+import { withProfile } from '../contents.js';
+import { profileOf } from '../profile/profiles.js';
+import { dress } from '../replace/dress.js';
+import { refusal } from '../replace/errors.js';
+import { FreshFile } from '../replace/fresh.js';
+import { placeFile, replaceFile } from '../replace/replace.js';
+import type { HeldFile } from '../replace/target.js';
+import { holdFile, requireState, requireUnchanged } from '../replace/target.js';
+import { abortable } from '../source/abortable.js';
+import { fileSource } from '../source/file.js';
+import { buildFresh } from './fresh.js';
+import { examineAll } from './inside.js';
+import { writeQuarantine } from './leftout.js';
+import { exceedsLimit, lostRecords } from './losses.js';
+import type { RepairOptions, RepairResult } from './result.js';
+import type { Subject } from './subject.js';
+import { addedOf } from './subject.js';
+
+/**
+ * Repairs a database file. The source is never harmed: a fresh file is written beside it, synced, read back and
+ * compared, and only then takes the name.
+ *
+ * @throws RefusedError if the file system or another process stands in the way; nothing was changed
+ * @throws BuildError if the records do not fit the file's own format; nothing was changed
+ * @throws VerifyError if the fresh file does not hold what was meant to be in it; nothing was changed
+ */
+export async function repair(path: string, options: RepairOptions = {}): Promise<RepairResult> {
+  // 1. Hold the file: from here until the end no other program changes it.
+  const inPlace = options.output === undefined && !options.dryRun;
+  const held = await holdFile(path, {
+    lock: inPlace ? 'exclusive' : 'shared',
+    wait: options.wait ?? 0,
+    noLock: options.lock === false || options.dryRun === true,
+    signal: options.signal,
+  });
+  try {
+    await requireState(held, options.ifState);
+    return await repairHeld(held, options);
+  } finally {
+    await held.release();
+  }
+}
+
+async function repairHeld(held: HeldFile, options: RepairOptions): Promise<RepairResult> {
+  // 2. Check it.
+  const source = abortable(await fileSource(held.handle), options.signal);
+  const { subject, inside } = await examineAll(source, held.path, options);
+  const { checked } = subject;
+  const { profile, keep } = inside;
+  const outcome: RepairResult = {
+    path: held.path,
+    action: 'none',
+    reason: undefined,
+    before: withProfile({ checked, profile }),
+    profile,
+    after: undefined,
+    output: undefined,
+    backup: undefined,
+    kept: checked.records.count - (checked.space?.overreaching.size ?? 0) - inside.leftOut,
+    added: undefined,
+    lost: lostRecords(checked, subject.noElements, { leftOut: inside.leftOut }),
+    found: subject.found,
+    carvedWithKey: subject.carvedRecords.length,
+    uncoveredRanges: subject.uncoveredRanges,
+    lostDetails: subject.lostDetails,
+    quarantine: undefined,
+    notes: inside.notes,
+  };
+
+  // 3. Leave alone what needs nothing, and what nothing is left of.
+  if (checked.verdict === 'not-gdbm') {
+    const { what, advice } = checked.other!;
+    return { ...outcome, action: 'refused', reason: `This is ${what}. ${advice}` };
+  }
+  if (checked.verdict === 'healthy' && keep === undefined && options.output === undefined) {
+    const isMore = (options.include ?? []).length > 0 || options.quarantine !== undefined;
+    const reason = outcome.before.verdict !== 'healthy' ? NOT_MENDED : isMore ? NOTHING_ADDED : undefined;
+    return { ...outcome, reason };
+  }
+  if (checked.size === 0 && /\.(pag|dir|dat)$/.test(held.realPath)) {
+    const reason =
+      'This file holds nothing, and its name is one that ndbm, sdbm and dbm.dumb databases have, ' +
+      'which may be empty. If it is to be a GDBM database, remove it: its program makes a new one.';
+    return { ...outcome, action: 'refused', reason };
+  }
+  const { count, uncovered, rejected } = checked.records;
+  const include = options.include ?? [];
+  const { carved: carvedRecords, old } = addedOf(subject, include);
+  const isAdded = [...carvedRecords, ...old].some(({ provenance }) =>
+    (include as string[]).includes(provenance),
+  );
+  const takesEmpty = profile !== undefined && profileOf(profile.name).startsEmpty;
+  const unreachable = count === 0 && (uncovered > 0 || Object.keys(rejected).length > 0);
+  if (checked.size > 0 && unreachable && !isAdded && !takesEmpty) {
+    const reason =
+      'No record can be reached: the directory, or every bucket with records that it led to, is gone. ' +
+      'A repaired file would be empty, so the file is left as it is. Restore it from a copy if there is one.' +
+      moreHint(subject);
+    return { ...outcome, action: 'refused', reason };
+  }
+  const tooMuch = exceedsLimit(outcome.lost, outcome.kept, options.maxLoss);
+  if (tooMuch !== undefined) return { ...outcome, action: 'refused', limited: true, reason: tooMuch };
+  if (options.dryRun) {
+    return { ...outcome, reason: 'Dry run: nothing was written. The records counted as kept would be.' };
+  }
+
+  if (options.output !== undefined) await requireFree(options.output);
+  if (options.quarantine !== undefined) await requireFree(options.quarantine);
+
+  // 4. Build a fresh file beside the place where it is to be, sync it, read it back and compare it.
+  const fresh = await FreshFile.createBeside(options.output ?? held.realPath, options.signal);
+  try {
+    const { built, after } = await buildFresh(subject, fresh, options.include, keep);
+    const quarantined = await writeQuarantine(subject, fresh, options, keep);
+    const notes = [...inside.notes, ...(await dress(held, fresh))];
+
+    // 5. Only now give it its name.
+    const done = {
+      ...outcome,
+      action: 'repaired' as const,
+      after,
+      kept: built.records,
+      added: built.added,
+      quarantine: quarantined,
+    };
+    const lost = lostRecords(checked, subject.noElements, built);
+    if (options.output !== undefined) {
+      await placeFile(fresh, options.output);
+      return { ...done, lost, output: options.output, notes };
+    }
+    await requireUnchanged(held, 'the repair');
+    const { backup, how } = await replaceFile(held, fresh, options.backup ?? true);
+    if (held.isLink) {
+      notes.push(`A symbolic link led to ${held.realPath}, which was replaced; the link is as it was.`);
+    }
+    if (how === 'copied-into-place') {
+      notes.push('The file is mounted by itself, so its contents were replaced instead of its name.');
+    }
+    return { ...done, lost, output: held.realPath, backup, notes };
+  } finally {
+    await fresh.close();
+  }
+}
+
+/** What else there is where nothing can be reached. */
+function moreHint({ found, carvedRecords }: Subject): string {
+  const { stale, carved } = found;
+  const keyed = carvedRecords.length;
+  const were = (n: number, what: string) => (n === 1 ? `1 ${what} was` : `${n} ${what}s were`);
+  const hints = [
+    ...(stale > 0
+      ? [`${were(stale, 'record')} found in superseded buckets: --include stale keeps them.`]
+      : []),
+    ...(carved > 0
+      ? [
+          `${were(carved, 'value')} found by their shape alone, ${keyed} with a key that is known` +
+            `${keyed > 0 ? ': --include carved keeps those' : ''}.`,
+          'To see each, and what stands before it: gdbm-doctor salvage --carve; then name keys: --expect-key KEY.',
+        ]
+      : []),
+  ];
+  return hints.map((hint) => ` ${hint}`).join('');
+}
+
+/** Why a sound file is left alone whose values are not. */
+const NOT_MENDED =
+  'The database itself is healthy and was left as it is. What is named below is wrong with what a program stored in ' +
+  'it, and nothing in the file tells how it was.';
+
+/** Why a healthy file is left alone though more was asked for. */
+const NOTHING_ADDED =
+  'The database is healthy and was left as it is: what is old is added only to a fresh one beside it. Name that: -o OUT.';
+
+/** Says at once what would be refused at the end. */
+async function requireFree(path: string): Promise<void> {
+  const taken = await lstat(path).then(
+    () => true,
+    () => false,
+  );
+  if (taken) throw refusal({ code: 'EEXIST' }, path, 'make it');
+}

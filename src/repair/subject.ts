@@ -1,0 +1,163 @@
+import type { CheckResult } from '../check/check.js';
+import { checkDatabase } from '../check/check.js';
+import type { RejectReason } from '../check/record.js';
+import { collectLost } from '../contents.js';
+import type { Database } from '../database/database.js';
+import { identifyOther } from '../database/identify.js';
+import { check, openProved, openSearched } from '../examine.js';
+import { KEY_START } from '../format/bucket.js';
+import type { SearchedSurvey } from '../orphans/adopt.js';
+import type { LostElement } from '../profile/detect.js';
+import type { ProvedDatabase } from '../rebuild/checked.js';
+import type { Added } from '../rebuild/records.js';
+import { foundDatabase } from '../rebuild/checked.js';
+import { notKept } from '../rebuild/records.js';
+import type { CarvedFind } from '../salvage/carved.js';
+import { carveValues, recordsOf } from '../salvage/carved.js';
+import { placeName } from '../salvage/freed.js';
+import type { OldRecord } from '../salvage/old.js';
+import { findOld, isAddable } from '../salvage/old.js';
+import type { Addition, Provenance, SalvagedBatch } from '../salvage/salvage.js';
+import { provenanceOf } from '../salvage/salvage.js';
+import { salvageStale } from '../salvage/stale.js';
+import type { Source } from '../source/source.js';
+import { readUpTo } from '../source/source.js';
+import { lostRecords } from './losses.js';
+import type { LostDetail, RepairOptions } from './result.js';
+
+/** A file to be repaired; an empty one and one that is not GDBM have no database. */
+export interface Subject {
+  readonly checked: CheckResult;
+  /** Where all buckets and records are in order; then there is no `database`, as nothing needs to be examined. */
+  readonly proved?: ProvedDatabase;
+  readonly database: { db: Database; surveyed: SearchedSurvey } | undefined;
+  readonly found: Record<Provenance, number>;
+  /** Old records, where they are wanted: for what is to be added, or for the quarantine. */
+  readonly old: readonly OldRecord[];
+  readonly carved: readonly CarvedFind[];
+  readonly carvedRecords: SalvagedBatch;
+  readonly uncoveredRanges: { first: number; end: number }[];
+  readonly lostDetails: LostDetail[];
+  /** What stands in overwritten buckets and was no element, by reason. */
+  readonly noElements: Partial<Record<RejectReason, number>>;
+  /** Of elements of lost records what tells their keys; some of them. */
+  readonly lostElements: LostElement[];
+}
+
+/** What a fresh database may get besides what is in force. */
+export function addedOf({ old, carvedRecords: carved }: Subject, include: readonly Addition[] = []): Added {
+  return { include, old: old.filter(isAddable), carved };
+}
+
+/** Lost records and ranges told of one by one; the rest is counted. */
+const DETAILS = 100;
+
+const NOTHING_FOUND = { live: 0, orphaned: 0, loose: 0, stale: 0, deleted: 0, carved: 0 };
+
+export async function examineProved(source: Source): Promise<Subject | undefined> {
+  const opened = await openProved(source);
+  if (opened === undefined) return undefined;
+  const { db, checked, proof } = opened;
+  if (!foundDatabase(checked)) return undefined;
+  return {
+    checked,
+    proved: { db, checked, proof },
+    database: undefined,
+    found: { ...NOTHING_FOUND, live: proof.records },
+    old: [],
+    carved: [],
+    carvedRecords: [],
+    uncoveredRanges: [],
+    lostDetails: [],
+    lostElements: [],
+    noElements: {},
+  };
+}
+
+export async function examine(source: Source, path: string, options: RepairOptions): Promise<Subject> {
+  const { report, include = [] } = options;
+  const isOldWanted = include.length > 0 || options.quarantine !== undefined;
+  const nothing = {
+    found: { ...NOTHING_FOUND },
+    old: [],
+    carved: [],
+    carvedRecords: [],
+    uncoveredRanges: [],
+    lostDetails: [],
+    lostElements: [],
+    noElements: {},
+  };
+  const found = source.size === 0 ? undefined : await openSearched(source, report, { old: isOldWanted });
+  if (found === undefined) {
+    const checked = await check(source);
+    if (checked.other === undefined) return { checked, database: undefined, ...nothing };
+    // The name is a hint that the source itself does not have.
+    const other = identifyOther(await readUpTo(source, 0, 4096), path);
+    return { checked: { ...checked, other }, database: undefined, ...nothing };
+  }
+  const { db, survey: surveyed } = found;
+  const { found: classes } = nothing;
+  const lostDetails: LostDetail[] = [];
+  const lostElements: LostElement[] = [];
+  const noElements: Partial<Record<RejectReason, number>> = {};
+  const checked = await checkDatabase(db, surveyed, ({ site, kept, rejected }) => {
+    classes[provenanceOf(site)] += kept;
+    collectLost(lostElements, rejected);
+    // Of a bucket that is overwritten nothing tells how many elements it had: its hashes are without a bucket.
+    if (site.state === 'malformed' && kept === 0) {
+      for (const { reason } of rejected) noElements[reason] = (noElements[reason] ?? 0) + 1;
+      return;
+    }
+    for (const one of rejected) {
+      if (one.reason === 'superseded' || one.reason === 'duplicate') continue;
+      if (lostDetails.length < DETAILS) lostDetails.push(one);
+    }
+  });
+  let old: readonly OldRecord[] = [];
+  if (isOldWanted && foundDatabase(checked)) {
+    report?.('looking for old records', 0, source.size);
+    ({ records: old } = await findOld(db, surveyed));
+    for (const { provenance, confidence } of old) if (confidence !== 'trace') classes[provenance]++;
+  } else if (checked.verdict === 'damaged') {
+    // A sound file is not searched for what it deleted: nobody asked, and it takes time.
+    const seen = new Set<string>();
+    for await (const batch of salvageStale(db, surveyed)) {
+      for (const { provenance, offset, keySize, dataSize } of batch) {
+        const name = placeName(offset, keySize, dataSize);
+        if (!seen.has(name)) classes[provenance]++;
+        if (seen.size < REMEMBERED) seen.add(name);
+      }
+    }
+  }
+  if (foundDatabase(checked) && checked.space.overreaching.size > 0) {
+    await notKept(db, surveyed, checked, async (record, reason) => {
+      if (lostDetails.length >= DETAILS) return;
+      const keyStart = await db.source.read(record.offset, Math.min(KEY_START, record.keySize));
+      const { hash, offset, keySize, dataSize, bucket, element } = record;
+      lostDetails.push({ reason, hash, keyStart, offset, keySize, dataSize, bucket, element });
+    });
+  }
+  const uncoveredRanges = [...surveyed.claims.open()].slice(0, DETAILS);
+  const database = { db, surveyed };
+  const subject = {
+    checked,
+    database,
+    found: classes,
+    old,
+    noElements,
+    uncoveredRanges,
+    lostDetails,
+    lostElements,
+  };
+  const { records, uncovered } = lostRecords(checked, noElements);
+  const isLoss = records > 0 || uncovered > 0 || include.includes('carved');
+  if (!foundDatabase(checked) || !isLoss) return { ...subject, carved: [], carvedRecords: [] };
+  const progress = (done: number, all: number) => report?.('looking for values by their shape', done, all);
+  const { space } = checked;
+  const carved = await carveValues({ db, survey: surveyed, space }, options.expectKeys, progress);
+  classes.carved = carved.length;
+  return { ...subject, carved, carvedRecords: await recordsOf(db, carved) };
+}
+
+/** Places of old records that are told apart while they are counted. */
+const REMEMBERED = 1 << 20;
