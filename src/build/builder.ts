@@ -1,10 +1,9 @@
 import type { Element } from '../format/bucket.js';
 import { bucketElementCount, BucketView, KEY_START } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
-import { directorySizeFor, MAX_DIRECTORY_BITS, slotOf } from '../format/directory.js';
+import { directorySizeFor, slotOf } from '../format/directory.js';
 import type { HashChar } from '../format/hash.js';
 import { digestOn, FREE_HASH, HASH_BITS, keyDigest, KeyScan } from '../format/hash.js';
-import { offsetSize } from '../format/layout.js';
 import { readChunks } from '../source/source.js';
 import { Frame } from './frame.js';
 import type { Partition } from './partition.js';
@@ -12,7 +11,7 @@ import { partitionHashes } from './partition.js';
 import { RecordIndex } from './recordindex.js';
 import type { Appender, Sink } from './sink.js';
 import type { BuildSpec } from './spec.js';
-import { BuildError } from './spec.js';
+import { BuildError, deepestSplit } from './spec.js';
 
 export type { BuildSpec } from './spec.js';
 export { BuildError } from './spec.js';
@@ -166,17 +165,9 @@ export class DatabaseBuilder {
     return { records: order.length, duplicates, crowded, size };
   }
 
-  /** The deepest split that the directory can show; its size in bytes is a signed 32-bit number. */
-  get #maxBits(): number {
-    const { format, blockSize, maxDirectoryBits = MAX_DIRECTORY_BITS } = this.#spec;
-    const least = directorySizeFor(format.layout, blockSize).bits;
-    const most = Math.min(MAX_DIRECTORY_BITS, 30 - Math.log2(offsetSize(format.layout)));
-    return Math.min(most, Math.max(least, maxDirectoryBits));
-  }
-
   /** Keeps of records that no split could part only as many as a bucket holds. */
   #dropCrowded(order: Uint32Array): { order: Uint32Array; crowded: number } {
-    const shift = HASH_BITS - this.#maxBits;
+    const shift = HASH_BITS - deepestSplit(this.#spec);
     let kept = 0;
     let prefix = -1;
     let together = 0;
@@ -193,7 +184,7 @@ export class DatabaseBuilder {
   #partition(order: Uint32Array): { partitions: Partition[]; directoryBits: number } {
     const hashes = new Int32Array(order.length);
     for (let n = 0; n < order.length; n++) hashes[n] = this.#index.hash(order[n]);
-    const partitions = partitionHashes(hashes, this.#elements, this.#maxBits);
+    const partitions = partitionHashes(hashes, this.#elements, deepestSplit(this.#spec));
     if (partitions === undefined) throw new BuildError('expected no crowded bucket to be left, found one');
     const deepest = partitions.reduce((bits, partition) => Math.max(bits, partition.bits), 0);
     const { format, blockSize } = this.#spec;

@@ -48,16 +48,8 @@ export interface Overlap {
 
 export const MAX_OVERLAPS = 1000;
 export const MAX_CLAIMS = 8;
-const MAX_GAPS = 100;
 
 /** A name for a range, for sets of ranges. */
 export function extentName(offset: number, length: number): string {
   return `${offset}+${length}`;
-}
-
-/** The largest gaps, as many as an account tells of one by one. */
-export function largestGaps(
-  gaps: { offset: number; length: number }[],
-): { offset: number; length: number }[] {
-  return gaps.sort((a, b) => b.length - a.length).slice(0, MAX_GAPS);
 }

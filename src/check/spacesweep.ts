@@ -1,10 +1,9 @@
+import { Gaps } from './gaps.js';
 import type { Range } from '../source/gather.js';
 import { RecordRuns } from './sound/recordruns.js';
 import type { Extent, Overlap, SpaceAccount, SpaceKind } from './space.js';
-import { extentName, largestGaps, MAX_CLAIMS, MAX_OVERLAPS, SPACE_KINDS } from './space.js';
+import { extentName, MAX_CLAIMS, MAX_OVERLAPS, SPACE_KINDS } from './space.js';
 
-/** The gaps kept before the smallest of them are dropped. */
-const GAPS_HELD = 1024;
 /** Lists of free space may be wrong themselves; the others prove what they are. */
 const IN_FORCE = SPACE_KINDS.map((kind) => kind !== 'free' && kind !== 'avail');
 const RECORD = SPACE_KINDS.indexOf('record');
@@ -38,9 +37,8 @@ export class SpaceSweep {
   readonly #totals = new Float64Array(SPACE_KINDS.length);
   /** Accounted for up to here. */
   #at = 0;
-  #unaccounted = 0;
   #overlapping = 0;
-  #gaps: { offset: number; length: number }[] = [];
+  readonly #gaps = new Gaps();
   readonly #overlaps: OpenOverlap[] = [];
   #overlapCount = 0;
   // What is open, as long as it is one: no object is made of it.
@@ -102,7 +100,7 @@ export class SpaceSweep {
       bytes: {
         ...(bytes as Record<SpaceKind, number>),
         overlapping: this.#overlapping,
-        unaccounted: this.#unaccounted,
+        unaccounted: this.#gaps.bytes,
       },
       overlaps: this.#overlaps.map(told),
       overlapCount: this.#overlapCount,
@@ -110,7 +108,7 @@ export class SpaceSweep {
       runs: this.#recordsApart ? this.#records : undefined,
       isUsed: (offset, length) => this.#isUsed(offset, length),
       unused: () => this.#unused(),
-      gaps: largestGaps(this.#gaps).sort((a, b) => a.offset - b.offset),
+      gaps: this.#gaps.largest(),
     };
   }
 
@@ -174,9 +172,7 @@ export class SpaceSweep {
   #skipTo(offset: number): void {
     const length = offset - this.#at;
     if (length <= 0) return;
-    this.#unaccounted += length;
-    this.#gaps.push({ offset: this.#at, length });
-    if (this.#gaps.length > GAPS_HELD) this.#gaps = largestGaps(this.#gaps);
+    this.#gaps.add(this.#at, length);
     this.#at = offset;
   }
 

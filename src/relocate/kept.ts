@@ -1,8 +1,9 @@
 import type { BuildResult } from '../build/builder.js';
 import { Frame } from '../build/frame.js';
-import { MAX_DIRECTORY_BITS, slotOf, directorySizeFor } from '../format/directory.js';
+import { directorySizeFor, slotOf } from '../format/directory.js';
 import type { Sink } from '../build/sink.js';
 import type { BuildSpec } from '../build/spec.js';
+import { deepestSplit } from '../build/spec.js';
 import type { Examination } from '../check/examination.js';
 import { KEPT, START } from '../check/marks.js';
 import { SiteReader } from '../check/sitereader.js';
@@ -11,10 +12,9 @@ import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
 import { BucketView, KEY_START } from '../format/bucket.js';
 import { FREE_HASH } from '../format/hash.js';
-import { offsetSize } from '../format/layout.js';
 import { planKept } from './keptranges.js';
 import { Places } from './places.js';
-import { stretches } from './stretches.js';
+import { copyRuns } from './stretches.js';
 
 /** A database whose elements were examined and whose records share no byte. */
 export interface KeptRecords {
@@ -40,10 +40,7 @@ export async function relocateKept(
 ): Promise<BuildResult | undefined> {
   const { db, survey, examination, runs } = kept;
   const { bucketSize, blockSize, format } = spec;
-  const least = directorySizeFor(format.layout, blockSize).bits;
-  const most = Math.min(MAX_DIRECTORY_BITS, 30 - Math.log2(offsetSize(format.layout)));
-  const maxBits = Math.min(most, Math.max(least, spec.maxDirectoryBits ?? most));
-  const plan = await planKept(db, survey, examination, maxBits);
+  const plan = await planKept(db, survey, examination, deepestSplit(spec));
   if (plan === undefined) return undefined;
   const { ranges, loose, order } = plan;
   const places = new Places(runs, blockSize);
@@ -51,15 +48,15 @@ export async function relocateKept(
   frame.requireOffset(blockSize + places.bytes + ranges.length * bucketSize);
 
   // 1. The records.
-  for await (const pieces of stretches(db.source, runs)) {
-    for (const piece of pieces) await frame.out.append(piece);
-  }
-  await frame.fillBlock(0);
+  await copyRuns(db.source, runs, frame);
 
   // 2. The buckets.
   const { marks } = examination;
   const { elements } = marks;
-  const directoryBits = ranges.reduce((bits, range) => Math.max(bits, range.bits), least);
+  const directoryBits = ranges.reduce(
+    (bits, range) => Math.max(bits, range.bits),
+    directorySizeFor(format.layout, blockSize).bits,
+  );
   const directory = new Float64Array(2 ** directoryBits);
   const reader = new SiteReader(db);
   const bytes = new Uint8Array(bucketSize);

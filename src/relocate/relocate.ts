@@ -8,7 +8,7 @@ import type { Database } from '../database/database.js';
 import { BucketView } from '../format/bucket.js';
 import { FREE_HASH } from '../format/hash.js';
 import { Places } from './places.js';
-import { stretches } from './stretches.js';
+import { copyRuns } from './stretches.js';
 
 /**
  * Writes a fresh copy of a database whose buckets and records were proved to be in order: the records in order of their
@@ -30,10 +30,7 @@ export async function relocate(
   frame.requireOffset(blockSize + places.bytes + buckets.length * bucketSize);
 
   // 1. The records.
-  for await (const pieces of stretches(db.source, runs)) {
-    for (const piece of pieces) await frame.out.append(piece);
-  }
-  await frame.fillBlock(0);
+  await copyRuns(db.source, runs, frame);
 
   // 2. The buckets, many at a time.
   const directory = new Float64Array(db.directory.length);

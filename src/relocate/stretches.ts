@@ -1,3 +1,4 @@
+import type { Frame } from '../build/frame.js';
 import type { RecordRuns } from '../check/sound/recordruns.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
@@ -31,6 +32,14 @@ export async function* stretches(source: Source, runs: RecordRuns): AsyncGenerat
     yield now.pieces;
     now = ahead;
   }
+}
+
+/** Appends the bytes of all runs in their order, up to the end of a block. */
+export async function copyRuns(source: Source, runs: RecordRuns, frame: Frame): Promise<void> {
+  for await (const pieces of stretches(source, runs)) {
+    for (const piece of pieces) await frame.out.append(piece);
+  }
+  await frame.fillBlock(0);
 }
 
 interface Read {

@@ -52,18 +52,10 @@ export function addedOf({ old, carvedRecords: carved }: Subject, include: readon
 /** Lost records and ranges told of one by one; the rest is counted. */
 const DETAILS = 100;
 
-const NOTHING_FOUND = { live: 0, orphaned: 0, loose: 0, stale: 0, deleted: 0, carved: 0 };
-
-export async function examineProved(source: Source): Promise<Subject | undefined> {
-  const opened = await openProved(source);
-  if (opened === undefined) return undefined;
-  const { db, checked, proof } = opened;
-  if (!foundDatabase(checked)) return undefined;
+/** What there is to tell where nothing was looked for. */
+function nothingFound() {
   return {
-    checked,
-    proved: { db, checked, proof },
-    database: undefined,
-    found: { ...NOTHING_FOUND, live: proof.records },
+    found: { live: 0, orphaned: 0, loose: 0, stale: 0, deleted: 0, carved: 0 },
     old: [],
     carved: [],
     carvedRecords: [],
@@ -74,19 +66,25 @@ export async function examineProved(source: Source): Promise<Subject | undefined
   };
 }
 
+export async function examineProved(source: Source): Promise<Subject | undefined> {
+  const opened = await openProved(source);
+  if (opened === undefined) return undefined;
+  const { db, checked, proof } = opened;
+  if (!foundDatabase(checked)) return undefined;
+  const nothing = nothingFound();
+  return {
+    checked,
+    proved: { db, checked, proof },
+    database: undefined,
+    ...nothing,
+    found: { ...nothing.found, live: proof.records },
+  };
+}
+
 export async function examine(source: Source, path: string, options: RepairOptions): Promise<Subject> {
   const { report, include = [] } = options;
   const isOldWanted = include.length > 0 || options.quarantine !== undefined;
-  const nothing = {
-    found: { ...NOTHING_FOUND },
-    old: [],
-    carved: [],
-    carvedRecords: [],
-    uncoveredRanges: [],
-    lostDetails: [],
-    lostElements: [],
-    noElements: {},
-  };
+  const nothing = nothingFound();
   const found = source.size === 0 ? undefined : await openSearched(source, report, { old: isOldWanted });
   if (found === undefined) {
     const checked = await check(source);

@@ -1,9 +1,13 @@
 import type { Extent, Overlap, SpaceAccount, SpaceKind } from '../../src/check/space.js';
-import { extentName, largestGaps, MAX_CLAIMS, MAX_OVERLAPS, SPACE_KINDS } from '../../src/check/space.js';
+import { extentName, MAX_CLAIMS, MAX_OVERLAPS, SPACE_KINDS } from '../../src/check/space.js';
 import type { Range } from '../../src/source/gather.js';
 import { firstAfter, firstEndingAfter } from '../../src/source/ranges.js';
 
 const MAX_GAPS = 100;
+
+function largestGaps(gaps: { offset: number; length: number }[]): { offset: number; length: number }[] {
+  return gaps.sort((a, b) => b.length - a.length).slice(0, MAX_GAPS);
+}
 const KIND_BITS = 8;
 
 /** Accounts for every byte of a file as simply as can be, from all extents at once; what `SpaceSweep` must agree with. */

@@ -1,11 +1,9 @@
+import { Gaps } from '../gaps.js';
 import type { Range } from '../../source/gather.js';
 import type { SpaceAccount, SpaceKind } from '../space.js';
-import { largestGaps, SPACE_KINDS } from '../space.js';
+import { SPACE_KINDS } from '../space.js';
 import type { Extents } from './extents.js';
 import { RecordRuns } from './recordruns.js';
-
-/** The gaps kept before the smallest of them are dropped. */
-const GAPS_HELD = 1024;
 
 /**
  * Accounts for every byte of a file in one sweep, records in order of their offsets between the structures. It ends at
@@ -18,8 +16,7 @@ export class AccountSweep {
   readonly runs = new RecordRuns();
   #next = 0;
   #at = 0;
-  #unaccounted = 0;
-  #gaps: { offset: number; length: number }[] = [];
+  readonly #gaps = new Gaps();
 
   /** @param structures what is no record, in order of offset, each inside the file and not empty */
   constructor(structures: Extents, size: number) {
@@ -44,13 +41,13 @@ export class AccountSweep {
     this.#skipTo(this.#size);
     const bytes = Object.fromEntries(SPACE_KINDS.map((kind, i) => [kind, this.#totals[i]]));
     return {
-      bytes: { ...(bytes as Record<SpaceKind, number>), overlapping: 0, unaccounted: this.#unaccounted },
+      bytes: { ...(bytes as Record<SpaceKind, number>), overlapping: 0, unaccounted: this.#gaps.bytes },
       overlaps: [],
       overlapCount: 0,
       overreaching: new Set(),
       isUsed: (offset, length) => this.#isUsed(offset, length),
       unused: () => this.#unused(),
-      gaps: largestGaps(this.#gaps).sort((a, b) => a.offset - b.offset),
+      gaps: this.#gaps.largest(),
     };
   }
 
@@ -75,9 +72,7 @@ export class AccountSweep {
   #skipTo(offset: number): void {
     const length = offset - this.#at;
     if (length <= 0) return;
-    this.#unaccounted += length;
-    this.#gaps.push({ offset: this.#at, length });
-    if (this.#gaps.length > GAPS_HELD) this.#gaps = largestGaps(this.#gaps);
+    this.#gaps.add(this.#at, length);
     this.#at = offset;
   }
 
