@@ -8,7 +8,7 @@ import type { ElementMarks } from './marks.js';
 import { KEPT } from './marks.js';
 import { SiteReader } from './sitereader.js';
 import type { BucketWords } from './sound/bucketwords.js';
-import { orderOf } from './sound/columns.js';
+import { orderOf } from './columns.js';
 import type { Extents } from './sound/extents.js';
 import { planRegions, RecordHistogram } from './sound/regions.js';
 import type { SpaceAccount } from './space.js';

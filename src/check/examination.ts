@@ -9,8 +9,7 @@ import { markKeys } from './keymarks.js';
 import { APART, ElementMarks, KEPT, MARKED, READ, REPEATS, SIGNED, START, UNSIGNED } from './marks.js';
 import { SiteReader } from './sitereader.js';
 import type { BucketWords } from './sound/bucketwords.js';
-import { pushElement } from './sound/bucketpass.js';
-import { ElementColumns } from './sound/columns.js';
+import { ElementColumns } from './columns.js';
 import { planRegions, RecordHistogram } from './sound/regions.js';
 import { RepeatFinder } from './repeats.js';
 
@@ -91,7 +90,7 @@ export async function examine(db: Database, survey: Survey, held = HELD): Promis
           if (pointer < from || pointer >= to) continue;
           if (columns.length === columns.capacity) await readHeld();
           ordinals[columns.length] = at;
-          pushElement(columns, words, i, pointer);
+          columns.push(words, i, pointer);
         }
       }
     }
@@ -199,7 +198,7 @@ async function readFields(
       flags[at] |= READ;
       histogram.add(pointer);
       ordinals[columns.length] = at;
-      pushElement(columns, words, i, pointer);
+      columns.push(words, i, pointer);
     }
   }
 }

@@ -3,8 +3,8 @@ import { DIGEST_FACTOR, hashFinish, hashKey, hashStart, keyDigest, KeyHasher } f
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
 import { SIGNED, START, UNSIGNED } from './marks.js';
-import type { ElementColumns } from './sound/columns.js';
-import { eachKey } from './sound/keys.js';
+import type { ElementColumns } from './columns.js';
+import { eachKey } from './keywindows.js';
 
 /**
  * Holds keys against their elements, in order of their offsets.

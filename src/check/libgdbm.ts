@@ -40,9 +40,11 @@ const ORDER = 'little';
  * count. The steps are in libgdbm's order, which decides the answer where a file has more than one fault; they
  * read what stands in the file, not what it should be. Held against the real library by a test.
  *
+ * @param bucketsValid whether it is known of a file that the judge reads as it was written that the directory leads to
+ *   buckets with possible heads and avail tables, so that they need not be read again
  * @returns the first error, or null where both calls work (also for an empty file, of which it makes a database)
  */
-export async function predictLibgdbm(source: Source): Promise<LibgdbmMessage | null> {
+export async function predictLibgdbm(source: Source, bucketsValid = false): Promise<LibgdbmMessage | null> {
   if (source.size === 0) return null;
   const { size: headerSize } = headerStruct(LAYOUT);
   if (source.size < headerSize) return 'Unexpected end of file';
@@ -67,7 +69,12 @@ export async function predictLibgdbm(source: Source): Promise<LibgdbmMessage | n
 
   // 4. Opened. Counting refuses at once where next_block was low, then reads each bucket.
   if (header.next_block < source.size) return 'Database needs recovery';
-  return countBuckets(source, format, header);
+  return bucketsValid ? null : countBuckets(source, format, header);
+}
+
+/** Whether the judge reads a file of a format as it was written. */
+export function isOfJudge({ byteOrder, layout }: Format): boolean {
+  return byteOrder === ORDER && layout === LAYOUT;
 }
 
 function judgeHeader(format: Format, header: Header, fileSize: number): LibgdbmMessage | null {
@@ -112,7 +119,8 @@ function tableRoom(bytes: number): number {
   return Math.floor((bytes - availBlockStruct(LAYOUT).size) / availElementStruct(LAYOUT).size) + 1;
 }
 
-function isTableValid(header: Header, table: readonly AvailElement[]): boolean {
+/** Whether libgdbm takes an avail table. */
+export function isTableValid(header: Header, table: readonly AvailElement[]): boolean {
   return table.every(
     ({ av_adr, av_size }) =>
       av_adr >= header.bucket_size && av_size >= 0 && av_adr + av_size <= header.next_block,

@@ -5,7 +5,7 @@ import type { CheckResult } from './check.js';
 import { checkDirectoryPlace } from './directory.js';
 import { FindingList } from './finding.js';
 import { checkHeader } from './header.js';
-import { predictLibgdbm } from './libgdbm.js';
+import { isOfJudge, predictLibgdbm } from './libgdbm.js';
 import { judgeSpace } from './overlap.js';
 import { Extents } from './sound/extents.js';
 import type { Proof } from './sound/prove.js';
@@ -53,9 +53,12 @@ export async function checkProved(db: Database, held?: number): Promise<ProvedCh
   if (flavours.signed > 0 && flavours.unsigned > 0) return undefined;
   findings.add(judgeSpace(account));
 
+  const verdict = findings.has('error') ? 'damaged' : 'healthy';
+  // Then the judge comes to the same buckets.
+  const isAsJudged = verdict === 'healthy' && proof.tablesValid && isOfJudge(format);
   const told = flavours.signed > 0 ? 'signed' : 'unsigned';
   const checked: CheckResult = {
-    verdict: findings.has('error') ? 'damaged' : 'healthy',
+    verdict,
     size: source.size,
     format: {
       ...format,
@@ -70,7 +73,7 @@ export async function checkProved(db: Database, held?: number): Promise<ProvedCh
     findings: findings.kept,
     findingCounts: Object.fromEntries(findings.counts),
     space: account,
-    libgdbm: await predictLibgdbm(source),
+    libgdbm: await predictLibgdbm(source, isAsJudged),
   };
   return { checked, proof };
 }

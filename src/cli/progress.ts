@@ -8,7 +8,7 @@ const COLUMNS = 80;
 
 /** Shows how far long work is, on one line of a terminal that is wiped at the end; nothing where stderr is none. */
 export function progressLine(): { report: Report; end: () => void } {
-  let last = performance.now();
+  let last = Date.now();
   let began = last;
   let current: string | undefined;
   let before = 0;
@@ -16,7 +16,7 @@ export function progressLine(): { report: Report; end: () => void } {
   const isTerminal = process.stderr.isTTY === true && process.env['TERM'] !== 'dumb';
   return {
     report(step, done, all) {
-      const now = performance.now();
+      const now = Date.now();
       // The same step may begin again, on another part of the work.
       if (step !== current || done < before) [current, began] = [step, now];
       before = done;

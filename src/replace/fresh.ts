@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
@@ -11,7 +10,8 @@ import { refusal } from './errors.js';
 
 /** Not made of the name of the file it is for, which may be as long as a name can be. */
 function freshPath(target: string): string {
-  return join(dirname(target), `.gdbm-doctor-${randomBytes(6).toString('hex')}.tmp`);
+  const random = Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString('hex');
+  return join(dirname(target), `.gdbm-doctor-${random}.tmp`);
 }
 
 /** Whether a file's name is one that files in the making have: what has it and is at rest, a crash left. */

@@ -1,9 +1,8 @@
 import type { Examination } from '../check/examination.js';
 import { KEPT } from '../check/marks.js';
 import { SiteReader } from '../check/sitereader.js';
-import { pushElement } from '../check/sound/bucketpass.js';
-import { ElementColumns } from '../check/sound/columns.js';
-import { eachKey } from '../check/sound/keys.js';
+import { ElementColumns } from '../check/columns.js';
+import { eachKey } from '../check/keywindows.js';
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
 
@@ -41,7 +40,7 @@ export async function eachKeptKey(
     for (let i = 0, at = s * elements; i < elements; i++, at++) {
       if ((flags[at] & KEPT) === 0 || words.keySize(i) > maxKey) continue;
       if (columns.length === columns.capacity) await readHeld();
-      pushElement(columns, words, i, words.pointer(i));
+      columns.push(words, i, words.pointer(i));
     }
   }
   await readHeld();

@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { constants, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import type { Source } from './source.js';
 import { requireRange, SourceError } from './source.js';
 
@@ -75,12 +76,16 @@ export async function fileSource(handle: FileHandle): Promise<Source> {
  * @throws SourceError where the file ends before
  */
 export function handleReader(handle: FileHandle): (offset: number, bytes: Uint8Array) => Promise<void> {
-  let turn = performance.now();
+  // The system's own clock of performance takes milliseconds to load.
+  let turn = Date.now();
   return async (offset, bytes) => {
     const { length } = bytes;
-    const now = performance.now();
-    const atOnce = length <= AT_ONCE && now - turn < TURN;
-    if (!atOnce) turn = now;
+    const now = Date.now();
+    if (now - turn >= TURN || now < turn) {
+      await setImmediate();
+      turn = now;
+    }
+    const atOnce = length <= AT_ONCE;
     let done = 0;
     while (done < length) {
       const bytesRead = atOnce

@@ -6,7 +6,7 @@ import type { CheckResult } from '../../src/check/check.js';
 import { checkDatabase } from '../../src/check/check.js';
 import { checkProved } from '../../src/check/proved.js';
 import { planRegions, RecordHistogram } from '../../src/check/sound/regions.js';
-import { ElementColumns } from '../../src/check/sound/columns.js';
+import { ElementColumns } from '../../src/check/columns.js';
 import { openProved, openSearched } from '../../src/examine.js';
 import { memorySource } from '../../src/source/memory.js';
 import { build, specFor } from '../build/build.js';

@@ -6,10 +6,13 @@ import { member } from '../../format/struct.js';
 import { readInto } from '../../source/source.js';
 import { checkAvailTable } from '../avail.js';
 import type { FindingList } from '../finding.js';
+import { isTableValid } from '../libgdbm.js';
 import { BucketWords } from './bucketwords.js';
-import type { ElementColumns } from './columns.js';
 import type { DirectoryRuns } from './directoryruns.js';
 import type { Extents } from './extents.js';
+
+/** Bytes of buckets that lie beside each other and are read together. */
+const TOGETHER = 1 << 18;
 
 /** Passes through the buckets that a directory leads to, in order of their file offsets. */
 export class BucketPass {
@@ -17,24 +20,38 @@ export class BucketPass {
   readonly #runs: DirectoryRuns;
   readonly #words: BucketWords;
   readonly #bytes: Uint8Array;
+  /** Whether libgdbm takes the avail tables of all buckets that were judged. */
+  tablesValid = true;
 
   constructor(db: Database, runs: DirectoryRuns) {
     const { bucketSize, bucketElements } = db.geometry;
     this.#db = db;
     this.#runs = runs;
     this.#words = new BucketWords(db.format, bucketSize, bucketElements);
-    this.#bytes = new Uint8Array(bucketSize);
+    const most = Math.max(1, Math.min(Math.floor(TOGETHER / bucketSize), runs.length));
+    this.#bytes = new Uint8Array(most * bucketSize);
   }
 
   /** Reads each bucket; `visit` gets its words and bytes, valid during the call, and says whether to go on. */
   async each(
     visit: (words: BucketWords, bytes: Uint8Array, run: number) => boolean | Promise<boolean>,
   ): Promise<boolean> {
-    for (let run = 0; run < this.#runs.length; run++) {
-      await readInto(this.#db.source, this.#runs.offsets[run], this.#bytes);
-      this.#words.load(this.#bytes);
-      const goesOn = visit(this.#words, this.#bytes, run);
-      if (!(typeof goesOn === 'boolean' ? goesOn : await goesOn)) return false;
+    const { bucketSize } = this.#db.geometry;
+    const { offsets, length } = this.#runs;
+    for (let run = 0, end: number; run < length; run = end) {
+      end = run + 1;
+      let size = bucketSize;
+      while (end < length && size < this.#bytes.length && offsets[end] === offsets[run] + size) {
+        size += bucketSize;
+        end++;
+      }
+      await readInto(this.#db.source, offsets[run], this.#bytes.subarray(0, size));
+      for (let n = run; n < end; n++) {
+        const bytes = this.#bytes.subarray((n - run) * bucketSize, (n - run + 1) * bucketSize);
+        this.#words.load(bytes);
+        const goesOn = visit(this.#words, bytes, n);
+        if (!(typeof goesOn === 'boolean' ? goesOn : await goesOn)) return false;
+      }
     }
     return true;
   }
@@ -44,13 +61,13 @@ export class BucketPass {
    * the hash's range and that a lookup reaches it. What an intact file may also have, such as an unsorted avail table,
    * goes into `findings`.
    *
-   * @param take gets each element in use
+   * @param take gets each bucket whose elements are as they should be; it says whether to go on
    * @returns whether all is as it should be
    */
   async judge(
     structures: Extents,
     findings: FindingList,
-    take: (words: BucketWords, i: number, pointer: number) => void,
+    take: (words: BucketWords) => boolean,
   ): Promise<boolean> {
     const { bucketSize } = this.#db.geometry;
     return this.each((words, bytes, run) => {
@@ -59,7 +76,8 @@ export class BucketPass {
       return (
         this.#isHeadSound(words, run) &&
         this.#takeAvail(words.availCount, bytes, offset, structures, findings) &&
-        this.#areElementsSound(words, run, take)
+        this.#areElementsSound(words, run) &&
+        take(words)
       );
     });
   }
@@ -82,43 +100,38 @@ export class BucketPass {
     const table = decodeAvailTable(bytes, at, count, layout, byteOrder);
     const checked = checkAvailTable(this.#db, table, offset + at, 'bucket-avail');
     findings.add(checked.findings);
+    this.tablesValid &&= isTableValid(this.#db.header, table);
     for (const { av_adr, av_size } of checked.free) structures.add('free', av_adr, av_size);
     return true;
   }
 
-  #areElementsSound(
-    words: BucketWords,
-    run: number,
-    take: (words: BucketWords, i: number, pointer: number) => void,
-  ): boolean {
-    const { elements } = words;
+  #areElementsSound(words: BucketWords, run: number): boolean {
+    const { elements, used, usedCount, hashes, pointers, keySizes, dataSizes } = words;
+    if (usedCount !== words.count) return false;
     const end = this.#end;
     const bits = this.#runs.bits[run];
     const shift = HASH_BITS - bits;
     const prefix = this.#runs.firstSlots[run] >>> (Math.log2(this.#db.directory.length) - bits);
-    // How many elements in use stand directly before the first, around the end.
+    // How many elements in use stand directly before one: for the first those around the end.
     let before = 0;
-    while (before < elements && !words.isFree(elements - 1 - before)) before++;
-    let used = 0;
-    for (let i = 0; i < elements; i++) {
-      if (words.isFree(i)) {
-        before = 0;
-        continue;
-      }
-      const hash = words.hash(i);
-      const pointer = words.pointer(i);
-      const keySize = words.keySize(i);
-      const dataSize = words.dataSize(i);
+    while (before < usedCount && used[usedCount - 1 - before] === elements - 1 - before) before++;
+    let next = 0;
+    for (let n = 0; n < usedCount; n++) {
+      const i = used[n];
+      if (i !== next) before = 0;
+      next = i + 1;
+      const hash = hashes[i];
+      const pointer = pointers[i];
+      const keySize = keySizes[i];
+      const dataSize = dataSizes[i];
       if (hash < 0 || keySize < 0 || dataSize < 0 || pointer < 0) return false;
       if (pointer + keySize + dataSize > end || (bits > 0 && hash >>> shift !== prefix)) return false;
       const home = hash % elements;
       const distance = i >= home ? i - home : i - home + elements;
       if (distance > before) return false;
       if (before < elements) before++;
-      used++;
-      take(words, i, pointer);
     }
-    return used === words.count;
+    return true;
   }
 
   /** No record ends later: the file's end and, where it is known, the end that the header tells. */
@@ -126,22 +139,4 @@ export class BucketPass {
     const { source, header } = this.#db;
     return header.next_block > 0 ? Math.min(source.size, header.next_block) : source.size;
   }
-}
-
-/** Puts an element at the end of the columns, if there is room. */
-export function pushElement(
-  columns: ElementColumns,
-  words: BucketWords,
-  i: number,
-  pointer: number,
-): boolean {
-  const n = columns.length;
-  if (n === columns.capacity) return false;
-  columns.offsets[n] = pointer;
-  columns.hashes[n] = words.hash(i);
-  columns.keySizes[n] = words.keySize(i);
-  columns.dataSizes[n] = words.dataSize(i);
-  columns.starts[n] = words.keyStart(i);
-  columns.length = n + 1;
-  return true;
 }

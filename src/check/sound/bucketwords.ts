@@ -7,16 +7,28 @@ import { member } from '../../format/struct.js';
 const HOST_IS_LITTLE = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
 /**
- * A bucket as 32-bit words of this machine, for loops over millions of elements: every member of every layout begins at
- * a multiple of four bytes. One is used for many buckets; nothing is allocated for each.
+ * A bucket's elements as columns of numbers of this machine, for loops over millions of them: every member of every
+ * layout begins at a multiple of four bytes. One is used for many buckets; nothing is allocated for each.
  */
 export class BucketWords {
   readonly elements: number;
+  /** Of each element its hash, {@link FREE_HASH} for a free one, of which the other columns say nothing. */
+  readonly hashes: Int32Array;
+  /** File offsets of the keys as they stand: they may be negative. */
+  readonly pointers: Float64Array;
+  /** Bytes. */
+  readonly keySizes: Int32Array;
+  readonly dataSizes: Int32Array;
+  /** The four bytes of `key_start` as a number, the first byte in the lowest place. */
+  readonly starts: Int32Array;
+  /** The elements in use, the first {@link usedCount} numbers. */
+  readonly used: Uint32Array;
+  usedCount = 0;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
   readonly #swap: boolean;
   readonly #wide: boolean;
-  readonly #high: number;
+  /** Of a pointer's words the number of the lower one. */
   readonly #low: number;
   readonly #first: number;
   readonly #stride: number;
@@ -33,12 +45,18 @@ export class BucketWords {
     const element = elementStruct(layout);
     const word = (struct: typeof bucket, name: string) => member(struct, name).offset / 4;
     this.elements = elements;
+    this.hashes = new Int32Array(elements);
+    this.pointers = new Float64Array(elements);
+    this.keySizes = new Int32Array(elements);
+    this.dataSizes = new Int32Array(elements);
+    this.starts = new Int32Array(elements);
+    this.used = new Uint32Array(elements);
     this.#words = new Int32Array(Math.ceil(bucketSize / 4));
     this.#bytes = new Uint8Array(this.#words.buffer);
     this.#swap = (byteOrder === 'little') !== HOST_IS_LITTLE;
     this.#wide = offsetSize(layout) === 8;
-    this.#high = byteOrder === 'little' ? 1 : 0;
-    this.#low = 1 - this.#high;
+    const bigWords = byteOrder === 'big';
+    this.#low = this.#wide && bigWords ? 1 : 0;
     this.#first = word(bucket, 'elements');
     this.#stride = element.size / 4;
     this.#pointer = word(element, 'data_pointer');
@@ -51,10 +69,29 @@ export class BucketWords {
 
   /** Takes the next bucket's bytes, as many as the constructor was told. */
   load(bytes: Uint8Array): void {
-    this.#bytes.set(bytes);
-    if (!this.#swap) return;
     const words = this.#words;
-    for (let i = 0; i < words.length; i++) words[i] = swapped(words[i]);
+    this.#bytes.set(bytes);
+    if (this.#swap) for (let i = 0; i < words.length; i++) words[i] = swapped(words[i]);
+    // In memory `key_start` lies in the order of the file, whatever the words of that file are.
+    const reversed = this.#swap === HOST_IS_LITTLE;
+    const { hashes, pointers, keySizes, dataSizes, starts, used, elements } = this;
+    const [stride, keySize, dataSize, start] = [this.#stride, this.#keySize, this.#dataSize, this.#start];
+    const wide = this.#wide;
+    const low = this.#pointer + this.#low;
+    const high = this.#pointer + 1 - this.#low;
+    let n = 0;
+    for (let i = 0, at = this.#first; i < elements; i++, at += stride) {
+      const hash = words[at];
+      hashes[i] = hash;
+      if (hash === FREE_HASH) continue;
+      used[n++] = i;
+      pointers[i] = wide ? words[at + high] * 2 ** 32 + (words[at + low] >>> 0) : words[at + low];
+      keySizes[i] = words[at + keySize];
+      dataSizes[i] = words[at + dataSize];
+      const first = words[at + start];
+      starts[i] = reversed ? swapped(first) : first;
+    }
+    this.usedCount = n;
   }
 
   get availCount(): number {
@@ -70,33 +107,24 @@ export class BucketWords {
   }
 
   hash(i: number): number {
-    return this.#words[this.#first + i * this.#stride];
+    return this.hashes[i];
   }
 
   isFree(i: number): boolean {
-    return this.#words[this.#first + i * this.#stride] === FREE_HASH;
+    return this.hashes[i] === FREE_HASH;
   }
 
   /** File offset of the key as it stands: it may be negative. */
   pointer(i: number): number {
-    const at = this.#first + i * this.#stride + this.#pointer;
-    if (!this.#wide) return this.#words[at];
-    return this.#words[at + this.#high] * 2 ** 32 + (this.#words[at + this.#low] >>> 0);
+    return this.pointers[i];
   }
 
   keySize(i: number): number {
-    return this.#words[this.#first + i * this.#stride + this.#keySize];
+    return this.keySizes[i];
   }
 
   dataSize(i: number): number {
-    return this.#words[this.#first + i * this.#stride + this.#dataSize];
-  }
-
-  /** The four bytes of `key_start` as a number, the first byte in the lowest place. */
-  keyStart(i: number): number {
-    const word = this.#words[this.#first + i * this.#stride + this.#start];
-    // In memory they lie in the order of the file, whatever the words of that file are.
-    return this.#swap === HOST_IS_LITTLE ? swapped(word) : word;
+    return this.dataSizes[i];
   }
 }
 

@@ -40,13 +40,19 @@ export class Extents {
   /** Puts them in order of their offsets. */
   sort(): this {
     const { length } = this;
-    const order = Uint32Array.from({ length }, (_, i) => i);
-    order.sort((a, b) => this.#offsets[a] - this.#offsets[b]);
+    const order = orderOf(this.#offsets, length);
     const [offsets, lengths, kinds, ranks] = [this.#offsets, this.#lengths, this.#kinds, this.#ranks];
-    this.#offsets = Float64Array.from(order, (i) => offsets[i]);
-    this.#lengths = Float64Array.from(order, (i) => lengths[i]);
-    this.#kinds = Uint8Array.from(order, (i) => kinds[i]);
-    this.#ranks = Float64Array.from(order, (i) => ranks[i]);
+    this.#offsets = new Float64Array(length);
+    this.#lengths = new Float64Array(length);
+    this.#kinds = new Uint8Array(length);
+    this.#ranks = new Float64Array(length);
+    for (let n = 0; n < length; n++) {
+      const i = order[n];
+      this.#offsets[n] = offsets[i];
+      this.#lengths[n] = lengths[i];
+      this.#kinds[n] = kinds[i];
+      this.#ranks[n] = ranks[i];
+    }
     return this;
   }
 
@@ -60,4 +66,19 @@ export class Extents {
     this.#kinds = bigger(new Uint8Array(2 * this.length), this.#kinds);
     this.#ranks = bigger(new Float64Array(2 * this.length), this.#ranks);
   }
+}
+
+/** The numbers of the first `length` offsets in their order, of the same ones in the order of their numbers. */
+function orderOf(offsets: Float64Array, length: number): ArrayLike<number> {
+  let largest = 0;
+  for (let i = 0; i < length; i++) largest = Math.max(largest, offsets[i]);
+  if ((largest + 1) * length > Number.MAX_SAFE_INTEGER) {
+    return Uint32Array.from({ length }, (_, i) => i).sort((a, b) => offsets[a] - offsets[b]);
+  }
+  // Offset and number in one: numbers are sorted in a small part of the time that a comparison of two takes.
+  const packed = new Float64Array(length);
+  for (let i = 0; i < length; i++) packed[i] = offsets[i] * length + i;
+  packed.sort();
+  for (let n = 0; n < length; n++) packed[n] %= length;
+  return packed;
 }

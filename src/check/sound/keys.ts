@@ -1,15 +1,16 @@
 import { KEY_START } from '../../format/bucket.js';
 import type { HashChar } from '../../format/hash.js';
-import { hashFinish, hashKey, hashStart, KeyHasher } from '../../format/hash.js';
+import { DIGEST_FACTOR, hashFinish, hashKey, hashStart, keyDigest, KeyHasher } from '../../format/hash.js';
 import type { Source } from '../../source/source.js';
 import { readChunks, readInto } from '../../source/source.js';
-import type { ElementColumns } from './columns.js';
+import type { AccountSweep } from './account.js';
+import type { RecordParts } from './parts.js';
+import { keySizeOf, LARGE_KEY, PART, placeOf, ROW, SHARED } from './parts.js';
+import { RecordStarts } from './starts.js';
 import type { TwinFilter } from './twins.js';
 
-/** Keys that are no farther apart are read together. */
-const MAX_GAP = 16 * 1024;
-/** Bytes of one read of keys. */
-const WINDOW = 1 << 20;
+/** Where records are so far apart, in bytes, each key is read by itself. */
+const FAR = 16 * 1024;
 
 /** By which flavours keys gave the hashes of their elements. */
 export interface Flavours {
@@ -18,163 +19,166 @@ export interface Flavours {
   unsigned: number;
 }
 
-interface Window {
-  readonly base: number;
-  readonly length: number;
-  /** Of the elements in order, those from here … */
-  readonly from: number;
-  /** … to before here. */
-  readonly to: number;
-}
-
 /**
- * Reads keys in order of their offsets, the next window while one is looked at, and holds each against its element's
- * hash and `key_start`. Memory: two windows of a MiB.
- *
- * @param order the elements' numbers in order of their offsets
- * @param visit gets each element before its key is looked at; false ends it
- * @returns whether every key fits and every visit said so
+ * Holds keys against their elements, a part of the file after the other, and tells a sweep of the records in their order.
+ * Memory: a part with its keys, and five bytes for each byte of a part.
  */
-export async function proveKeys(
-  source: Source,
-  columns: ElementColumns,
-  order: Uint32Array,
-  flavours: Flavours,
-  twins: TwinFilter,
-  visit: (n: number) => boolean,
-): Promise<boolean> {
-  return eachKey(
-    source,
-    columns,
-    order,
-    (n, bytes, at) => visit(n) && isKeyOf(bytes, at, columns, n, flavours, twins),
-    async (n) => visit(n) && (await isLargeKeyOf(source, columns, n, flavours, twins)),
-  );
-}
+export class KeyProver {
+  readonly flavours: Flavours = { either: 0, signed: 0, unsigned: 0 };
+  readonly #source: Source;
+  readonly #parts: RecordParts;
+  readonly #sweep: AccountSweep;
+  readonly #twins: TwinFilter;
+  readonly #starts = new RecordStarts();
+  /** A part of the file, with the keys that begin in it. */
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
 
-/**
- * Reads keys in order of their offsets, the next window while one is looked at. Memory: two windows of a MiB.
- *
- * @param order the elements' numbers in order of their offsets
- * @param visit gets each element, and bytes with the index at which its key is; false ends it
- * @param visitLarge gets each element whose key is too large to be held
- * @returns whether every visit said so
- */
-export async function eachKey(
-  source: Source,
-  columns: ElementColumns,
-  order: Uint32Array,
-  visit: (n: number, bytes: Uint8Array, at: number) => boolean,
-  visitLarge: (n: number) => Promise<boolean>,
-): Promise<boolean> {
-  const buffers = [new Uint8Array(WINDOW), new Uint8Array(WINDOW)];
-  const read = (window: Window, turn: number) => {
-    const target = buffers[turn & 1].subarray(0, window.length);
-    const done = readInto(source, window.base, target);
-    // Where the loop ends early nobody waits for this one.
-    done.catch(() => {});
-    return { window, target, done };
-  };
-  const windows = planWindows(columns, order);
-  let turn = 0;
-  let first = windows.next();
-  let ahead = first.done ? undefined : read(first.value, turn++);
-  while (ahead !== undefined) {
-    const { window, target, done } = ahead;
-    await done;
-    first = windows.next();
-    ahead = first.done ? undefined : read(first.value, turn++);
-    for (let k = window.from; k < window.to; k++) {
-      const n = order[k];
-      const goesOn =
-        columns.keySizes[n] > WINDOW
-          ? await visitLarge(n)
-          : visit(n, target, columns.offsets[n] - window.base);
-      if (!goesOn) return false;
-    }
+  constructor(source: Source, parts: RecordParts, sweep: AccountSweep, twins: TwinFilter) {
+    this.#source = source;
+    this.#parts = parts;
+    this.#sweep = sweep;
+    this.#twins = twins;
+    this.#bytes = new Uint8Array(Math.min(PART + LARGE_KEY, source.size));
+    this.#view = new DataView(this.#bytes.buffer);
   }
-  return true;
-}
 
-function* planWindows({ offsets, keySizes }: ElementColumns, order: Uint32Array): Generator<Window> {
-  for (let from = 0, to: number; from < order.length; from = to) {
-    const base = offsets[order[from]];
-    let end = base;
-    // A key too long for a window is one by itself, and read in pieces.
-    for (to = from; to < order.length; to++) {
-      const offset = offsets[order[to]];
-      const size = keySizes[order[to]];
-      const large = size > WINDOW;
-      if (to > from && (large || offset > end + MAX_GAP || offset + size > base + WINDOW)) break;
-      if (large) {
-        to++;
-        break;
+  /** Whether every key of the elements whose records begin in some parts fits, and no two records share a byte. */
+  async prove(from: number, to: number): Promise<boolean> {
+    const take = (offset: number, length: number) => this.#sweep.takeRecord(offset, length);
+    for (let part = from; part < to; part++) {
+      const count = this.#parts.counts[part];
+      if (count === 0) continue;
+      await this.#read(part, count);
+      const large: number[] = [];
+      const fits = this.#parts.each(part, (start, end) => this.#areKeys(start, end, large));
+      if (!fits || !this.#starts.walk(part * PART, take)) return false;
+      for (const row of large) if (!(await this.#isLargeKey(part, row))) return false;
+    }
+    return true;
+  }
+
+  /** Reads the keys of a part to where they are in it. */
+  async #read(part: number, count: number): Promise<void> {
+    const base = part * PART;
+    const { rows } = this.#parts;
+    const wanted: { place: number; length: number }[] = [];
+    let first = PART;
+    let last = 0;
+    this.#parts.each(part, (from, end) => {
+      for (let row = from; row < end; row += ROW) {
+        const place = placeOf(rows[row]);
+        const length = keySizeOf(rows[row]);
+        if (length === LARGE_KEY) continue;
+        if (place < first) first = place;
+        if (place + length > last) last = place + length;
+        if (count * FAR < PART) wanted.push({ place, length });
       }
-      end = Math.max(end, offset + size);
+      return true;
+    });
+    if (last <= first) return;
+    if (count * FAR >= PART) wanted.push({ place: first, length: last - first });
+    for (const { place, length } of wanted)
+      await readInto(this.#source, base + place, this.#bytes.subarray(place, place + length));
+  }
+
+  /** Looks at rows; those of large keys are told. */
+  #areKeys(from: number, end: number, large: number[]): boolean {
+    const { rows } = this.#parts;
+    const bytes = this.#bytes;
+    const view = this.#view;
+    const twins = this.#twins;
+    const starts = this.#starts;
+    // A variable of this function is a register; one of the module is looked up each time.
+    const factor = DIGEST_FACTOR;
+    const [step, largeSize] = [ROW, LARGE_KEY];
+    let either = 0;
+    for (let row = from; row < end; row += step) {
+      const place = placeOf(rows[row]);
+      const size = keySizeOf(rows[row]);
+      const length = size + rows[row + 3];
+      if (size === largeSize) {
+        if (!starts.add(place, this.#parts.largeKeySize(row) + rows[row + 3])) return false;
+        large.push(row);
+        continue;
+      }
+      if (length > 0 && !starts.add(place, length)) return false;
+      if (!isStart(view, place, size, rows[row + 2])) return false;
+      // One loop for all that is wanted of the bytes: as unsigned chars the hash, whether that is the signed one too, and
+      // a second hash of another kind; four bytes at a time, as that takes half as long.
+      const last = place + size;
+      let all = 0;
+      let digest = keyDigest(size);
+      let sum = hashStart(size);
+      let shift = 0;
+      let i = place;
+      for (; i + 4 <= last; i += 4) {
+        const word = view.getInt32(i, true);
+        all |= word;
+        digest = Math.imul(digest ^ word, factor);
+        digest ^= digest >>> 15;
+        const second = shift >= 19 ? shift - 19 : shift + 5;
+        const third = second >= 19 ? second - 19 : second + 5;
+        const fourth = third >= 19 ? third - 19 : third + 5;
+        sum = (sum + ((word & 0xff) << shift)) | 0;
+        sum = (sum + (((word >>> 8) & 0xff) << second)) | 0;
+        sum = (sum + (((word >>> 16) & 0xff) << third)) | 0;
+        sum = (sum + ((word >>> 24) << fourth)) | 0;
+        shift = fourth >= 19 ? fourth - 19 : fourth + 5;
+      }
+      for (; i < last; i++) {
+        const byte = bytes[i];
+        all |= byte;
+        digest = Math.imul(digest ^ byte, factor);
+        sum = (sum + (byte << shift)) | 0;
+        shift = shift >= 19 ? shift - 19 : shift + 5;
+      }
+      const marked = rows[row + 1];
+      const hash = marked & 0x7fffffff;
+      if (marked < 0 && !twins.add(hash, digest)) return false;
+      const unsigned = hashFinish(sum) === hash;
+      if ((all & 0x80808080) === 0) {
+        if (!unsigned) return false;
+        either++;
+      } else if (!this.#count(hashKey(bytes.subarray(place, place + size), 'signed') === hash, unsigned))
+        return false;
     }
-    yield { base, length: end - base, from, to };
+    this.flavours.either += either;
+    return true;
+  }
+
+  async #isLargeKey(part: number, row: number): Promise<boolean> {
+    const { rows } = this.#parts;
+    const offset = part * PART + placeOf(rows[row]);
+    const size = this.#parts.largeKeySize(row);
+    const hash = rows[row + 1] & ~SHARED;
+    const hashers: [HashChar, KeyHasher][] = [
+      ['signed', new KeyHasher(size, 'signed')],
+      ['unsigned', new KeyHasher(size, 'unsigned')],
+    ];
+    const { buffer, byteOffset } = await this.#source.read(offset, KEY_START);
+    if (!isStart(new DataView(buffer, byteOffset), 0, KEY_START, rows[row + 2])) return false;
+    let digest = keyDigest(size);
+    for await (const bytes of readChunks(this.#source, offset, size)) {
+      for (const byte of bytes) digest = Math.imul(digest ^ byte, DIGEST_FACTOR);
+      for (const [, hasher] of hashers) hasher.update(bytes);
+    }
+    if (rows[row + 1] < 0 && !this.#twins.add(hash, digest)) return false;
+    const [signed, unsigned] = hashers.map(([, hasher]) => hasher.digest() === hash);
+    return this.#count(signed, unsigned);
+  }
+
+  /** Counts a key by the flavours of hash that fit it; false where none does. */
+  #count(signed: boolean, unsigned: boolean): boolean {
+    if (!signed && !unsigned) return false;
+    this.flavours[signed && unsigned ? 'either' : signed ? 'signed' : 'unsigned']++;
+    return true;
   }
 }
 
-function isKeyOf(
-  bytes: Uint8Array,
-  at: number,
-  { hashes, keySizes, starts }: ElementColumns,
-  n: number,
-  flavours: Flavours,
-  twins: TwinFilter,
-): boolean {
-  const size = keySizes[n];
-  const hash = hashes[n];
-  let start = starts[n];
-  for (let i = 0; i < KEY_START && i < size; i++) {
-    if ((start & 0xff) !== bytes[at + i]) return false;
-    start >>>= 8;
-  }
-  // One loop for all that is wanted of the bytes: as unsigned chars the hash, whether that is the signed one too, and a
-  // second hash of another kind.
-  let all = 0;
-  let digest = size;
-  let sum = hashStart(size);
-  let shift = 0;
-  for (let i = at, end = at + size; i < end; i++) {
-    const byte = bytes[i];
-    all |= byte;
-    digest = (Math.imul(digest, 31) + byte) | 0;
-    sum = (sum + (byte << shift)) | 0;
-    shift = shift >= 19 ? shift - 19 : shift + 5;
-  }
-  if (!twins.add(hash, digest)) return false;
-  const unsigned = hashFinish(sum) === hash;
-  if (all < 0x80) {
-    if (unsigned) flavours.either++;
-    return unsigned;
-  }
-  const signed = hashKey(bytes.subarray(at, at + size), 'signed') === hash;
-  if (signed || unsigned) flavours[signed && unsigned ? 'either' : signed ? 'signed' : 'unsigned']++;
-  return signed || unsigned;
-}
-
-async function isLargeKeyOf(
-  source: Source,
-  { offsets, hashes, keySizes, starts }: ElementColumns,
-  n: number,
-  flavours: Flavours,
-  twins: TwinFilter,
-): Promise<boolean> {
-  const hashers: [HashChar, KeyHasher][] = [
-    ['signed', new KeyHasher(keySizes[n], 'signed')],
-    ['unsigned', new KeyHasher(keySizes[n], 'unsigned')],
-  ];
-  const first = new DataView((await source.read(offsets[n], KEY_START)).slice().buffer);
-  if (first.getInt32(0, true) !== starts[n]) return false;
-  let digest = keySizes[n];
-  for await (const bytes of readChunks(source, offsets[n], keySizes[n])) {
-    for (const byte of bytes) digest = (Math.imul(digest, 31) + byte) | 0;
-    for (const [, hasher] of hashers) hasher.update(bytes);
-  }
-  const fits = hashers.filter(([, hasher]) => hasher.digest() === hashes[n]).map(([flavour]) => flavour);
-  if (fits.length === 0 || !twins.add(hashes[n], digest)) return false;
-  flavours[fits.length === 2 ? 'either' : fits[0]]++;
+/** Whether a key begins as `key_start` says, the first byte in its lowest place. */
+function isStart(view: DataView, place: number, size: number, start: number): boolean {
+  if (size >= KEY_START) return view.getInt32(place, true) === start;
+  for (let i = 0; i < size; i++) if (((start >>> (8 * i)) & 0xff) !== view.getUint8(place + i)) return false;
   return true;
 }

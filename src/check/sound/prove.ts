@@ -2,15 +2,16 @@ import type { Database } from '../../database/database.js';
 import type { FindingList } from '../finding.js';
 import type { SpaceAccount } from '../space.js';
 import { AccountSweep } from './account.js';
-import { BucketPass, pushElement } from './bucketpass.js';
-import { ElementColumns } from './columns.js';
+import { BucketPass } from './bucketpass.js';
 import type { DirectoryRuns } from './directoryruns.js';
 import { directoryRuns } from './directoryruns.js';
 import type { Extents } from './extents.js';
 import type { Flavours } from './keys.js';
-import { proveKeys } from './keys.js';
-import { planRegions, RecordHistogram } from './regions.js';
+import { KeyProver } from './keys.js';
+import { MAX_PARTS, PART, RecordParts } from './parts.js';
+import { planRegions } from './regions.js';
 import type { RecordRuns } from './recordruns.js';
+import { SharedHashes } from './shared.js';
 import { TwinFilter } from './twins.js';
 
 /** What a proof knows of a database all of whose records are in order. */
@@ -22,18 +23,20 @@ export interface Proof {
   readonly account: SpaceAccount;
   readonly buckets: DirectoryRuns;
   readonly runs: RecordRuns;
+  /** Whether libgdbm takes the avail tables of all buckets. */
+  readonly tablesValid: boolean;
 }
 
-/** Records held at a time: 32 bytes each with their sorting. */
-const HELD = 1 << 20;
+/** Records held at a time: 16 bytes each. */
+const HELD = 1 << 21;
 
 /**
  * Proves of a database that each bucket and each record is in order: the directory's runs are those that the buckets
  * say, a lookup reaches each element, each key gives its element's hash and is there once, and no byte belongs to two of
  * them, or to one and to free space. All that a check would find then is in header, directory's place and avail tables.
  *
- * The buckets are read in order of their places, then the keys in order of theirs, a part of the file at a time, so that
- * memory does not grow with the file: 32 bytes for each of at most {@link HELD} records, 17 for each structure.
+ * The buckets are read in order of their places, then the keys, a part of the file after the other, so that memory does
+ * not grow with the file: 16 bytes for each of at most {@link HELD} records, 17 for each structure.
  *
  * @param structures what is no record and no bucket; the buckets and their free space are added
  * @param findings gets what an intact file may have in the avail tables of its buckets
@@ -48,49 +51,51 @@ export async function prove(
   held = HELD,
 ): Promise<Proof | undefined> {
   if (db.headerLost || db.missing !== 0 || db.rearrangement !== undefined) return undefined;
-  const buckets = directoryRuns(db);
-  if (buckets === undefined) return undefined;
   const { source, geometry } = db;
+  const buckets = directoryRuns(db);
+  if (buckets === undefined || source.size / PART >= MAX_PARTS) return undefined;
   const pass = new BucketPass(db, buckets);
 
   // 1. Every bucket by itself; as many elements are remembered as there is room for.
-  const columns = new ElementColumns(Math.min(held, buckets.length * geometry.bucketElements));
-  const histogram = new RecordHistogram(source.size);
+  const parts = new RecordParts(source.size, Math.min(held, buckets.length * geometry.bucketElements));
+  const shared = new SharedHashes(geometry.bucketElements);
+  let records = 0;
   let bytes = 0;
-  const sound = await pass.judge(structures, findings, (words, i, pointer) => {
-    histogram.add(pointer);
-    bytes += words.keySize(i) + words.dataSize(i);
-    pushElement(columns, words, i, pointer);
+  let alike = 0;
+  const sound = await pass.judge(structures, findings, (words) => {
+    const { used, usedCount, keySizes, dataSizes } = words;
+    for (let n = 0; n < usedCount; n++) bytes += keySizes[used[n]] + dataSizes[used[n]];
+    records += usedCount;
+    alike += shared.mark(words);
+    parts.count(words);
+    parts.take(words, shared.marks, 0, parts.length);
+    // More than the file has room for cannot be in order.
+    return bytes <= source.size;
   });
-  if (!sound || bytes > source.size) return undefined;
+  if (!sound) return undefined;
 
-  // 2. The records and their keys, in order of their places, with what lies between them.
+  // 2. The keys, and the records in order of their places with what lies between them.
   const sweep = new AccountSweep(structures.sort(), source.size);
-  const flavours: Flavours = { either: 0, signed: 0, unsigned: 0 };
-  const twins = new TwinFilter(histogram.records);
-  const regions = planRegions(histogram, held);
+  const twins = new TwinFilter(alike);
+  const prover = new KeyProver(source, parts, sweep, twins);
+  const regions = planRegions({ counts: parts.counts, slice: 1 }, held);
   if (regions === undefined) return undefined;
   for (const { from, to } of regions) {
-    if (regions.length > 1) {
-      columns.length = 0;
+    if (parts.missed > 0 || regions.length > 1) {
+      parts.clear();
       await pass.each((words) => {
-        for (let i = 0; i < words.elements; i++) {
-          if (words.isFree(i)) continue;
-          const pointer = words.pointer(i);
-          if (pointer >= from && pointer < to) pushElement(columns, words, i, pointer);
-        }
+        shared.mark(words);
+        parts.take(words, shared.marks, from, to);
         return true;
       });
     }
-    const order = columns.orderByOffset(from, to);
-    const { offsets, keySizes, dataSizes } = columns;
-    const visit = (n: number) => sweep.takeRecord(offsets[n], keySizes[n] + dataSizes[n]);
-    if (!(await proveKeys(source, columns, order, flavours, twins, visit))) return undefined;
+    if (!(await prover.prove(from, to))) return undefined;
   }
   const account = sweep.finish();
   if (account === undefined) return undefined;
 
   // 3. No key is there twice.
-  if (!(await twins.areDistinct(source, pass))) return undefined;
-  return { records: histogram.records, bytes, flavours, account, buckets, runs: sweep.runs };
+  if (!(await twins.areDistinct(db))) return undefined;
+  const { tablesValid } = pass;
+  return { records, bytes, flavours: prover.flavours, account, buckets, runs: sweep.runs, tablesValid };
 }

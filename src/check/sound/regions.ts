@@ -31,7 +31,10 @@ export interface Region {
  *
  * @returns undefined where more begin in a single slice
  */
-export function planRegions({ counts, slice }: RecordHistogram, most: number): Region[] | undefined {
+export function planRegions(
+  { counts, slice }: Pick<RecordHistogram, 'counts' | 'slice'>,
+  most: number,
+): Region[] | undefined {
   const regions: Region[] = [];
   let first = 0;
   let records = 0;

@@ -1,3 +1,5 @@
+import type { BucketWords } from './sound/bucketwords.js';
+
 /** Bits of the digit of one pass of the sort. */
 const DIGIT = 11;
 
@@ -24,6 +26,19 @@ export class ElementColumns {
     this.keySizes = new Int32Array(capacity);
     this.dataSizes = new Int32Array(capacity);
     this.starts = new Int32Array(capacity);
+  }
+
+  /** Puts an element of a bucket at the end, if there is room. */
+  push(words: BucketWords, i: number, pointer: number): boolean {
+    const n = this.length;
+    if (n === this.capacity) return false;
+    this.offsets[n] = pointer;
+    this.hashes[n] = words.hash(i);
+    this.keySizes[n] = words.keySize(i);
+    this.dataSizes[n] = words.dataSize(i);
+    this.starts[n] = words.starts[i];
+    this.length = n + 1;
+    return true;
   }
 
   /** The elements' numbers in order of their offsets, all of them from `base` to before `end`. */

@@ -1,0 +1,145 @@
+import type { BucketWords } from './bucketwords.js';
+
+/** Bytes of a part as a power of two: its keys are looked at in a processor's cache. */
+const PART_BITS = 16;
+export const PART = 1 << PART_BITS;
+const PARTS_EACH = 1 / PART;
+/** Bytes of the shortest key that is read by itself: shorter ones have their size beside their place in one number. */
+export const LARGE_KEY = 2 ** (32 - PART_BITS) - 1;
+/** A larger file, 256 GiB, would have more parts than there is room for. */
+export const MAX_PARTS = 1 << 22;
+
+/** Rows that lie beside each other, as a power of two. */
+const CHUNK_BITS = 5;
+const CHUNK_ROWS = 1 << CHUNK_BITS;
+/** Numbers of a row: place and key size, hash, `key_start`, data size. */
+export const ROW = 4;
+const CHUNK = CHUNK_ROWS * ROW;
+
+/** Set in the number of a row's hash where another element of its bucket may have the same hash. */
+export const SHARED = 1 << 31;
+
+/**
+ * Elements of many buckets by the part of the file that their records begin in, in no order within it: 16 bytes for each,
+ * none an object, and all of a part's beside each other but for pieces of {@link CHUNK_ROWS}. To sort them would take
+ * longer than all else that is done with them.
+ */
+export class RecordParts {
+  /** How many records begin in each part, of all that were counted. */
+  readonly counts: Uint32Array;
+  readonly #rows: Int32Array;
+  /** Of each chunk the one before it of the same part; −1 for none. */
+  readonly #before: Int32Array;
+  /** Of each part where its next row goes; a multiple of a chunk's length where none has room. */
+  readonly #next: Int32Array;
+  #chunks = 0;
+  /** Of rows with a large key its bytes. */
+  readonly #large = new Map<number, number>();
+  /** Elements that had no room. */
+  missed = 0;
+
+  /**
+   * @param size of the file in bytes
+   * @param capacity elements held at least
+   */
+  constructor(size: number, capacity: number) {
+    const parts = Math.floor(size / PART) + 1;
+    this.counts = new Uint32Array(parts);
+    this.#next = new Int32Array(parts);
+    // Every part may have one chunk that is not full.
+    const chunks = Math.ceil(capacity / CHUNK_ROWS) + Math.min(parts, capacity);
+    this.#before = new Int32Array(chunks);
+    this.#rows = new Int32Array(chunks * CHUNK);
+  }
+
+  get length(): number {
+    return this.counts.length;
+  }
+
+  /** Forgets the elements, but not how many there were. */
+  clear(): void {
+    this.#next.fill(0);
+    this.#chunks = 0;
+    this.#large.clear();
+    this.missed = 0;
+  }
+
+  /** Counts the elements in use of a bucket. */
+  count(words: BucketWords): void {
+    const { used, usedCount, pointers } = words;
+    for (let n = 0; n < usedCount; n++) this.counts[Math.floor(pointers[used[n]] * PARTS_EACH)]++;
+  }
+
+  /**
+   * Takes the elements in use of a bucket whose records begin in some parts, as far as there is room.
+   *
+   * @param shared of each element whether another one of the bucket may have its hash
+   */
+  take(words: BucketWords, shared: Uint8Array, from: number, to: number): void {
+    const rows = this.#rows;
+    const next = this.#next;
+    const { used, usedCount, pointers, hashes, keySizes, dataSizes, starts } = words;
+    for (let n = 0; n < usedCount; n++) {
+      const i = used[n];
+      const pointer = pointers[i];
+      const part = Math.floor(pointer * PARTS_EACH);
+      if (part < from || part >= to) continue;
+      let at = next[part];
+      if ((at & (CHUNK - 1)) === 0) {
+        const chunk = this.#chunks;
+        if (chunk === this.#before.length) {
+          this.missed++;
+          continue;
+        }
+        this.#chunks++;
+        // Where the last one ends; of the first one of all nothing could end at 0.
+        this.#before[chunk] = at / CHUNK - 1;
+        at = chunk * CHUNK;
+      }
+      const keySize = keySizes[i];
+      const place = pointer - part * PART;
+      const isLarge = keySize >= LARGE_KEY;
+      rows[at] = place | ((isLarge ? LARGE_KEY : keySize) << PART_BITS);
+      rows[at + 1] = hashes[i] | (shared[i] === 0 ? 0 : SHARED);
+      rows[at + 2] = starts[i];
+      rows[at + 3] = dataSizes[i];
+      next[part] = at + ROW;
+      if (isLarge) this.#large.set(at, keySize);
+    }
+  }
+
+  /**
+   * Visits the rows of a part, some at a time.
+   *
+   * @param visit gets where they begin and end in {@link rows}; false ends it
+   */
+  each(part: number, visit: (from: number, end: number) => boolean): boolean {
+    let end = this.#next[part];
+    while (end > 0) {
+      const chunk = ((end - 1) / CHUNK) | 0;
+      if (!visit(chunk * CHUNK, end)) return false;
+      end = (this.#before[chunk] + 1) * CHUNK;
+    }
+    return true;
+  }
+
+  /** {@link ROW} numbers for each element; {@link placeOf} and {@link keySizeOf} read the first. */
+  get rows(): Int32Array {
+    return this.#rows;
+  }
+
+  /** Bytes of the large key of a row. */
+  largeKeySize(row: number): number {
+    return this.#large.get(row) ?? 0;
+  }
+}
+
+/** Where in its part a record begins, of the first number of its row. */
+export function placeOf(first: number): number {
+  return first & (PART - 1);
+}
+
+/** Bytes of a key, of the first number of its row; {@link LARGE_KEY} for one that is as large or larger. */
+export function keySizeOf(first: number): number {
+  return first >>> PART_BITS;
+}
