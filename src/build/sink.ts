@@ -31,15 +31,18 @@ export function memorySink(): Sink & { bytes(): Uint8Array } {
   };
 }
 
-/** Bytes gathered before they are written. */
-const BUFFER = 1 << 20;
+/** Bytes gathered before they are written; the next are gathered meanwhile. */
+const BUFFER = 1 << 19;
 
-/** Writes to a sink strictly in order, many small pieces as few large ones. */
+/** Writes to a sink strictly in order, many small pieces as few large ones. Memory: two buffers of half a MiB. */
 export class Appender {
   readonly #sink: Sink;
-  readonly #buffer = new Uint8Array(BUFFER);
+  #buffer = new Uint8Array(BUFFER);
+  #other = new Uint8Array(BUFFER);
   #filled = 0;
   #position: number;
+  /** Ends when the last bytes that were sent are written. */
+  #written: Promise<void> = Promise.resolve();
 
   constructor(sink: Sink, position: number) {
     this.#sink = sink;
@@ -51,14 +54,14 @@ export class Appender {
     return this.#position + this.#filled;
   }
 
+  /** Takes bytes, which may change afterwards. */
   async append(bytes: Uint8Array): Promise<void> {
-    if (this.#filled + bytes.length > BUFFER) await this.flush();
-    if (bytes.length >= BUFFER) {
-      await this.#sink.write(this.#position, bytes);
-      this.#position += bytes.length;
-    } else {
-      this.#buffer.set(bytes, this.#filled);
-      this.#filled += bytes.length;
+    for (let done = 0; done < bytes.length;) {
+      if (this.#filled === BUFFER) await this.#send();
+      const part = bytes.subarray(done, done + BUFFER - this.#filled);
+      this.#buffer.set(part, this.#filled);
+      this.#filled += part.length;
+      done += part.length;
     }
   }
 
@@ -71,10 +74,21 @@ export class Appender {
     return padding;
   }
 
+  /** Waits until everything is written. */
   async flush(): Promise<void> {
+    await this.#send();
+    await this.#written;
+  }
+
+  /** Sends what was gathered, as soon as what was sent before is written. */
+  async #send(): Promise<void> {
+    await this.#written;
     if (this.#filled === 0) return;
-    await this.#sink.write(this.#position, this.#buffer.subarray(0, this.#filled));
+    this.#written = this.#sink.write(this.#position, this.#buffer.subarray(0, this.#filled));
+    // Told to who sends or flushes next; if nobody does, there is another error already.
+    this.#written.catch(() => {});
     this.#position += this.#filled;
     this.#filled = 0;
+    [this.#buffer, this.#other] = [this.#other, this.#buffer];
   }
 }

@@ -7,6 +7,8 @@ import { FindingList } from './finding.js';
 import { checkHeader } from './header.js';
 import { isOfJudge, predictLibgdbm } from './libgdbm.js';
 import { judgeSpace } from './overlap.js';
+import type { CopiedFrom } from './sound/copied.js';
+import { proveCopy } from './sound/copied.js';
 import { Extents } from './sound/extents.js';
 import type { Proof } from './sound/prove.js';
 import { prove } from './sound/prove.js';
@@ -26,7 +28,24 @@ export interface ProvedCheck {
  * @returns undefined where there is no such proof, and each element is to be examined
  * @throws SourceError if the source cannot be read
  */
-export async function checkProved(db: Database, held?: number): Promise<ProvedCheck | undefined> {
+export function checkProved(db: Database, held?: number): Promise<ProvedCheck | undefined> {
+  return checkBy(db, (structures, findings) => prove(db, structures, findings, held));
+}
+
+/**
+ * Checks a copy of a database that was proved, as {@link checkProved} does.
+ *
+ * @returns undefined where it is not in order, or not that copy
+ * @throws SourceError if the source cannot be read
+ */
+export function checkCopied(db: Database, from: CopiedFrom): Promise<ProvedCheck | undefined> {
+  return checkBy(db, (structures, findings) => proveCopy(db, structures, findings, from));
+}
+
+async function checkBy(
+  db: Database,
+  proveBuckets: (structures: Extents, findings: FindingList) => Promise<Proof | undefined>,
+): Promise<ProvedCheck | undefined> {
   const { source, format, geometry } = db;
   if (db.headerLost || geometry.directory === undefined) return undefined;
   const findings = new FindingList();
@@ -46,7 +65,7 @@ export async function checkProved(db: Database, held?: number): Promise<ProvedCh
   for (const { offset, bytes } of chain.blocks.slice(1)) add('avail', offset, bytes);
 
   // 3. Buckets, their elements and keys, and an account of every byte.
-  const proof = await prove(db, structures, findings, held);
+  const proof = await proveBuckets(structures, findings);
   if (proof === undefined) return undefined;
   const { records, bytes, flavours, account, buckets } = proof;
   // Keys of both kinds of machine in one file are a finding that is told elsewhere.

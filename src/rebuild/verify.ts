@@ -1,5 +1,6 @@
 import type { CheckResult } from '../check/check.js';
 import { checkDatabase } from '../check/check.js';
+import { checkCopied } from '../check/proved.js';
 import type { Database } from '../database/database.js';
 import { openDatabase } from '../database/database.js';
 import { Lookup } from '../database/lookup.js';
@@ -7,7 +8,7 @@ import { check, openProved, openSearched } from '../examine.js';
 import { equalBytes } from '../format/bytes.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import type { RecordFilter } from '../profile/leaveout.js';
-import { firstDifference } from '../relocate/compare.js';
+import { copiedFrom, firstOtherBytes } from '../relocate/compare.js';
 import { firstKeptDifference } from '../relocate/comparekept.js';
 import { readSalvaged } from '../salvage/read.js';
 import type { SalvagedRecord } from '../salvage/salvage.js';
@@ -87,13 +88,32 @@ export async function verify(
 }
 
 /**
- * Compares a fresh copy with the database that it is of: the copy is in order itself, and holds the same bytes in the
- * same elements.
+ * Compares a fresh copy with the database that it is of: header, directory, tables and buckets are in order themselves,
+ * each bucket holds the same elements, and they lead to the same bytes. Reads both.
  *
  * @throws VerifyError with the first difference
  */
-export function verifyProved({ db, proof }: ProvedDatabase, fresh: Source): Promise<CheckResult> {
-  return verifyCopy(fresh, proof.records, (copy) => firstDifference(db, proof, copy));
+export async function verifyProved({ db, proof }: ProvedDatabase, fresh: Source): Promise<CheckResult> {
+  let different: string | undefined;
+  const copy = await openDatabase(fresh);
+  const { blockSize, bucketSize } = db.geometry;
+  if (copy?.geometry.blockSize !== blockSize || copy.geometry.bucketSize !== bucketSize)
+    throw new VerifyError(
+      `expected blocks of ${blockSize} and buckets of ${bucketSize} bytes in the fresh database`,
+    );
+  const from = copiedFrom(db, proof, (what) => (different ??= what));
+  const checked = (await checkCopied(copy, from))?.checked;
+  if (checked?.verdict !== 'healthy') {
+    const worst = checked?.findings.find(({ severity }) => severity === 'error');
+    const found = worst && `${worst.code} at offset ${worst.offset}: ${worst.found}`;
+    throw new VerifyError(
+      `expected a sound fresh database, found ${found ?? different ?? 'one that is not'}`,
+    );
+  }
+  different = await firstOtherBytes(db.source, proof.runs, copy);
+  if (different !== undefined)
+    throw new VerifyError(`expected the same records in the fresh database, found ${different}`);
+  return checked;
 }
 
 async function verifyCopy(

@@ -1,7 +1,9 @@
+import type { CopiedFrom } from '../check/sound/copied.js';
 import type { Proof } from '../check/sound/prove.js';
 import { BucketPass } from '../check/sound/bucketpass.js';
+import type { BucketWords } from '../check/sound/bucketwords.js';
+import type { DirectoryRuns } from '../check/sound/directoryruns.js';
 import type { Database } from '../database/database.js';
-import { BucketWords } from '../check/sound/bucketwords.js';
 import { equalBytes } from '../format/bytes.js';
 import type { RecordRuns } from '../check/sound/recordruns.js';
 import type { Source } from '../source/source.js';
@@ -10,30 +12,30 @@ import { Places } from './places.js';
 import { stretches } from './stretches.js';
 
 /**
- * Compares a fresh copy with the database that it was made of: every byte of every record, and every element of every
- * bucket but for its pointer, which must lead to the same record. Reads both.
+ * What a fresh copy must be of a database that was proved: its records directly behind the header block, and in each
+ * bucket the elements of the same one of the database but for their pointers, which must lead to the same records.
  *
- * @returns what differs; undefined where nothing does
+ * @param differ is told where a bucket is another one
  */
-export async function firstDifference(
-  db: Database,
-  { runs, buckets }: Proof,
-  fresh: Database,
-): Promise<string | undefined> {
-  const bytesDiffer = await firstOtherBytes(db.source, runs, fresh);
-  if (bytesDiffer !== undefined) return bytesDiffer;
-  const places = new Places(runs, fresh.geometry.blockSize);
-  const { bucketSize, bucketElements } = fresh.geometry;
-  const bytes = new Uint8Array(bucketSize);
-  const copy = new BucketWords(fresh.format, bucketSize, bucketElements);
-  let wrong: number | undefined;
-  await new BucketPass(db, buckets).each(async (words, _, run) => {
-    await readInto(fresh.source, fresh.directory[buckets.firstSlots[run]], bytes);
-    copy.load(bytes);
-    for (let i = 0; i < words.elements; i++) if (!isMoved(words, copy, i, places)) wrong ??= run;
-    return wrong === undefined;
-  });
-  return wrong === undefined ? undefined : `another bucket than that at offset ${buckets.offsets[wrong]}`;
+export function copiedFrom(db: Database, proof: Proof, differ: (what: string) => void): CopiedFrom {
+  const { records, bytes, flavours, runs, buckets } = proof;
+  const places = new Places(runs, db.geometry.blockSize);
+  const pass = new BucketPass(db, buckets);
+  return {
+    records,
+    bytes,
+    flavours,
+    base: db.geometry.blockSize,
+    async isBucket(copied: BucketWords, run: number, copies: DirectoryRuns) {
+      const isPlace =
+        copies.length === buckets.length &&
+        copies.firstSlots[run] === buckets.firstSlots[run] &&
+        copies.bits[run] === buckets.bits[run];
+      const same = isPlace && isMoved(await pass.at(run), copied, places);
+      if (!same) differ(`another bucket than that at offset ${buckets.offsets[run]}`);
+      return same;
+    },
+  };
 }
 
 /** Compares the bytes of all runs of records with those of the copy; says where they differ. */
@@ -59,14 +61,19 @@ export async function firstOtherBytes(
   return undefined;
 }
 
-function isMoved(words: BucketWords, copy: BucketWords, i: number, places: Places): boolean {
-  if (words.isFree(i)) return copy.isFree(i);
-  const keySize = words.keySize(i);
-  const dataSize = words.dataSize(i);
-  return (
-    copy.hash(i) === words.hash(i) &&
-    copy.keySize(i) === keySize &&
-    copy.dataSize(i) === dataSize &&
-    copy.pointer(i) === places.of(words.pointer(i), keySize + dataSize)
-  );
+function isMoved(words: BucketWords, copy: BucketWords, places: Places): boolean {
+  const { used, usedCount, hashes, keySizes, dataSizes, starts, pointers } = words;
+  if (copy.usedCount !== usedCount || copy.availCount !== 0) return false;
+  for (let n = 0; n < usedCount; n++) {
+    const i = used[n];
+    const same =
+      copy.used[n] === i &&
+      copy.hashes[i] === hashes[i] &&
+      copy.keySizes[i] === keySizes[i] &&
+      copy.dataSizes[i] === dataSizes[i] &&
+      copy.starts[i] === starts[i] &&
+      copy.pointers[i] === places.of(pointers[i], keySizes[i] + dataSizes[i]);
+    if (!same) return false;
+  }
+  return true;
 }

@@ -5,8 +5,6 @@ import type { BuildSpec } from '../build/spec.js';
 import { BucketPass } from '../check/sound/bucketpass.js';
 import type { Proof } from '../check/sound/prove.js';
 import type { Database } from '../database/database.js';
-import { BucketView } from '../format/bucket.js';
-import { FREE_HASH } from '../format/hash.js';
 import { Places } from './places.js';
 import { copyRuns } from './stretches.js';
 
@@ -24,7 +22,7 @@ export async function relocate(
   spec: BuildSpec,
   sink: Sink,
 ): Promise<BuildResult> {
-  const { bucketSize, blockSize, format } = spec;
+  const { bucketSize, blockSize } = spec;
   const frame = new Frame(sink, spec);
   const places = new Places(runs, blockSize);
   frame.requireOffset(blockSize + places.bytes + buckets.length * bucketSize);
@@ -32,30 +30,21 @@ export async function relocate(
   // 1. The records.
   await copyRuns(db.source, runs, frame);
 
-  // 2. The buckets, many at a time.
+  // 2. The buckets.
   const directory = new Float64Array(db.directory.length);
   const directoryBits = Math.log2(directory.length);
-  const batch = new Uint8Array(Math.max(1, Math.floor((1 << 20) / bucketSize)) * bucketSize);
-  const first = frame.out.position;
-  let filled = 0;
-  await new BucketPass(db, buckets).each(async (words, bytes, run) => {
-    const place = first + run * bucketSize;
+  const moved = new Uint8Array(bucketSize);
+  const pointers = new Float64Array(db.geometry.bucketElements);
+  await new BucketPass(db, buckets).each(async (words, _, run) => {
     const slot = buckets.firstSlots[run];
-    directory.fill(place, slot, slot + 2 ** (directoryBits - buckets.bits[run]));
-    const fresh = batch.subarray(filled, filled + bucketSize);
-    fresh.fill(0);
-    const old = new BucketView(bytes, format, words.elements);
-    const moved = new BucketView(fresh, format, words.elements);
-    moved.setHead(words.bits, words.count);
-    for (let i = 0; i < words.elements; i++) {
-      if (words.isFree(i)) moved.setHash(i, FREE_HASH);
-      else moved.moveElement(i, old, places.of(words.pointer(i), words.keySize(i) + words.dataSize(i)));
+    directory.fill(frame.out.position, slot, slot + 2 ** (directoryBits - buckets.bits[run]));
+    const { used, usedCount, keySizes, dataSizes } = words;
+    for (let n = 0; n < usedCount; n++) {
+      const i = used[n];
+      pointers[i] = places.of(words.pointers[i], keySizes[i] + dataSizes[i]);
     }
-    filled += bucketSize;
-    if (filled === batch.length || run + 1 === buckets.length) {
-      await frame.out.append(batch.subarray(0, filled));
-      filled = 0;
-    }
+    words.writeMoved(moved, pointers);
+    await frame.out.append(moved);
     return true;
   });
 

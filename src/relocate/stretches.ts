@@ -4,13 +4,13 @@ import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
 
 /** Bytes of one read. */
-const WINDOW = 1 << 20;
+const WINDOW = 1 << 19;
 /** Runs that are no farther apart are read together. */
 const MAX_GAP = 16 * 1024;
 
 /**
  * The bytes of all runs in their order, in pieces that are valid until the next one is asked for; the next read goes on
- * meanwhile. Memory: two windows of a MiB.
+ * meanwhile. Memory: two windows of half a MiB.
  */
 export async function* stretches(source: Source, runs: RecordRuns): AsyncGenerator<Uint8Array[]> {
   const buffers = [new Uint8Array(WINDOW), new Uint8Array(WINDOW)];

@@ -20,6 +20,9 @@ export class BucketPass {
   readonly #runs: DirectoryRuns;
   readonly #words: BucketWords;
   readonly #bytes: Uint8Array;
+  /** The runs whose buckets are in memory. */
+  #first = 0;
+  #end = 0;
   /** Whether libgdbm takes the avail tables of all buckets that were judged. */
   tablesValid = true;
 
@@ -36,24 +39,47 @@ export class BucketPass {
   async each(
     visit: (words: BucketWords, bytes: Uint8Array, run: number) => boolean | Promise<boolean>,
   ): Promise<boolean> {
-    const { bucketSize } = this.#db.geometry;
-    const { offsets, length } = this.#runs;
-    for (let run = 0, end: number; run < length; run = end) {
-      end = run + 1;
-      let size = bucketSize;
-      while (end < length && size < this.#bytes.length && offsets[end] === offsets[run] + size) {
-        size += bucketSize;
-        end++;
-      }
-      await readInto(this.#db.source, offsets[run], this.#bytes.subarray(0, size));
-      for (let n = run; n < end; n++) {
-        const bytes = this.#bytes.subarray((n - run) * bucketSize, (n - run + 1) * bucketSize);
-        this.#words.load(bytes);
-        const goesOn = visit(this.#words, bytes, n);
-        if (!(typeof goesOn === 'boolean' ? goesOn : await goesOn)) return false;
-      }
+    this.#end = 0;
+    for (let run = 0; run < this.#runs.length; run++) {
+      if (run >= this.#end) await this.#read(run);
+      const bytes = this.#load(run);
+      const goesOn = visit(this.#words, bytes, run);
+      if (!(typeof goesOn === 'boolean' ? goesOn : await goesOn)) return false;
     }
     return true;
+  }
+
+  /** Reads one bucket, of which neighbours are read as well; its words are valid until the next is asked for. */
+  async at(run: number): Promise<BucketWords> {
+    if (run < this.#first || run >= this.#end) await this.#read(run);
+    this.#load(run);
+    return this.#words;
+  }
+
+  #load(run: number): Uint8Array {
+    const { bucketSize } = this.#db.geometry;
+    const bytes = this.#bytes.subarray(
+      (run - this.#first) * bucketSize,
+      (run - this.#first + 1) * bucketSize,
+    );
+    this.#words.load(bytes);
+    return bytes;
+  }
+
+  /** Reads a bucket and those that lie directly behind it. */
+  async #read(run: number): Promise<void> {
+    const { bucketSize } = this.#db.geometry;
+    const { offsets, length } = this.#runs;
+    let end = run + 1;
+    let size = bucketSize;
+    while (end < length && size < this.#bytes.length && offsets[end] === offsets[run] + size) {
+      size += bucketSize;
+      end++;
+    }
+    this.#end = 0;
+    await readInto(this.#db.source, offsets[run], this.#bytes.subarray(0, size));
+    this.#first = run;
+    this.#end = end;
   }
 
   /**
@@ -67,7 +93,7 @@ export class BucketPass {
   async judge(
     structures: Extents,
     findings: FindingList,
-    take: (words: BucketWords) => boolean,
+    take: (words: BucketWords, run: number) => boolean | Promise<boolean>,
   ): Promise<boolean> {
     const { bucketSize } = this.#db.geometry;
     return this.each((words, bytes, run) => {
@@ -77,7 +103,7 @@ export class BucketPass {
         this.#isHeadSound(words, run) &&
         this.#takeAvail(words.availCount, bytes, offset, structures, findings) &&
         this.#areElementsSound(words, run) &&
-        take(words)
+        take(words, run)
       );
     });
   }
@@ -108,7 +134,7 @@ export class BucketPass {
   #areElementsSound(words: BucketWords, run: number): boolean {
     const { elements, used, usedCount, hashes, pointers, keySizes, dataSizes } = words;
     if (usedCount !== words.count) return false;
-    const end = this.#end;
+    const end = this.#fileEnd;
     const bits = this.#runs.bits[run];
     const shift = HASH_BITS - bits;
     const prefix = this.#runs.firstSlots[run] >>> (Math.log2(this.#db.directory.length) - bits);
@@ -135,7 +161,7 @@ export class BucketPass {
   }
 
   /** No record ends later: the file's end and, where it is known, the end that the header tells. */
-  get #end(): number {
+  get #fileEnd(): number {
     const { source, header } = this.#db;
     return header.next_block > 0 ? Math.min(source.size, header.next_block) : source.size;
   }

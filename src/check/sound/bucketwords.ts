@@ -26,6 +26,7 @@ export class BucketWords {
   usedCount = 0;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
+  #moved: Int32Array | undefined;
   readonly #swap: boolean;
   readonly #wide: boolean;
   /** Of a pointer's words the number of the lower one. */
@@ -92,6 +93,37 @@ export class BucketWords {
       starts[i] = reversed ? swapped(first) : first;
     }
     this.usedCount = n;
+  }
+
+  /**
+   * Writes the bucket without its avail table and what its free elements held.
+   *
+   * @param into gets the bucket's bytes
+   * @param pointers of each element in use where its record is
+   */
+  writeMoved(into: Uint8Array, pointers: Float64Array): void {
+    const words = this.#words;
+    const moved = (this.#moved ??= new Int32Array(words.length));
+    moved.fill(0);
+    moved[this.#bits] = words[this.#bits];
+    moved[this.#count] = words[this.#count];
+    const { hashes, elements } = this;
+    const stride = this.#stride;
+    const wide = this.#wide;
+    const low = this.#pointer + this.#low;
+    const high = this.#pointer + 1 - this.#low;
+    for (let i = 0, at = this.#first; i < elements; i++, at += stride) {
+      if (hashes[i] === FREE_HASH) {
+        moved[at] = FREE_HASH;
+        continue;
+      }
+      for (let n = at; n < at + stride; n++) moved[n] = words[n];
+      const pointer = pointers[i];
+      moved[at + low] = pointer;
+      if (wide) moved[at + high] = Math.floor(pointer / 2 ** 32);
+    }
+    if (this.#swap) for (let i = 0; i < moved.length; i++) moved[i] = swapped(moved[i]);
+    into.set(new Uint8Array(moved.buffer, 0, into.length));
   }
 
   get availCount(): number {
