@@ -36,7 +36,7 @@ export async function checkContents(
 ): Promise<CheckedContents> {
   if (source.size === 0) return { checked: checkEmpty(), profile: undefined };
   const name = wanted === 'auto' ? undefined : wanted;
-  const proved = await openProved(source);
+  const proved = await openProved(source, report);
   if (proved !== undefined) {
     const { db, checked, proof } = proved;
     if (wanted === 'none') return { checked, profile: undefined };

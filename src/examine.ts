@@ -21,6 +21,8 @@ import { judgeBuckets } from './orphans/candidates.js';
 import { findDirectoryOf } from './orphans/directory.js';
 import { findOrphans } from './orphans/find.js';
 import { findMoved } from './orphans/moved.js';
+import { inferWithBuckets } from './orphans/infer.js';
+import { withDirectoryTo } from './orphans/ledto.js';
 import { inferByScan } from './orphans/missing.js';
 import type { Progress } from './source/sweep.js';
 import type { Source } from './source/source.js';
@@ -164,15 +166,27 @@ export interface Proved extends ProvedCheck {
 }
 
 /**
- * Opens a database and proves that its buckets and records are all in order.
+ * Opens a database and proves that its buckets and records are all in order, also one whose header is lost, if its
+ * directory is whole.
  *
  * @returns undefined where that is not so: then {@link openSearched} finds what there is
  * @throws SourceError if the source cannot be read
  */
-export async function openProved(source: Source): Promise<Proved | undefined> {
-  const db = await openDatabase(source);
+export async function openProved(source: Source, report?: Report): Promise<Proved | undefined> {
+  const db = (await openDatabase(source)) ?? (await openWithout(source, report));
   const proved = db === undefined ? undefined : await checkProved(db);
   return db === undefined || proved === undefined ? undefined : { db, ...proved };
+}
+
+/** A database without its header, with the directory that leads to its buckets. */
+async function openWithout(source: Source, report?: Report): Promise<Database | undefined> {
+  if (source.size === 0 || isDeclared(identifyOther(await readUpTo(source, 0, 4096)))) return undefined;
+  const progress =
+    (step: string): Progress =>
+    (done, all) =>
+      report?.(step, done, all);
+  const inferred = await inferWithBuckets(source, progress('looking for the format'));
+  return inferred && withDirectoryTo(inferred, progress('looking for the directory'));
 }
 
 /**
@@ -182,7 +196,7 @@ export async function openProved(source: Source): Promise<Proved | undefined> {
  */
 export async function check(source: Source, report?: Report): Promise<CheckResult> {
   if (source.size === 0) return checkEmpty();
-  const proved = await openProved(source);
+  const proved = await openProved(source, report);
   if (proved !== undefined) return proved.checked;
   const found = await openSearched(source, report);
   return found === undefined ? checkOther(source) : checkDatabase(found.db, found.survey);

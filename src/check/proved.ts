@@ -47,7 +47,7 @@ async function checkBy(
   proveBuckets: (structures: Extents, findings: FindingList) => Promise<Proof | undefined>,
 ): Promise<ProvedCheck | undefined> {
   const { source, format, geometry } = db;
-  if (db.headerLost || geometry.directory === undefined) return undefined;
+  if (geometry.directory === undefined) return undefined;
   const findings = new FindingList();
   const structures = new Extents();
   const add = (kind: 'header' | 'directory' | 'avail' | 'free', offset: number, length: number) =>

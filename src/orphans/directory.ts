@@ -42,7 +42,7 @@ export async function findDirectoryOf(
     filter[filterIndex(site.offset)] = 1;
   }
   const width = offsetSize(format.layout);
-  const votes = new Votes(least, source.size, width);
+  const votes = new DirectoryVotes(least, source.size, width);
   const little = format.byteOrder === 'little';
   const zeros = little ? 5 : 0;
   // Entries lie `width` bytes apart, so each remainder of the offset is a lane of its own.
@@ -86,7 +86,7 @@ function filterIndex(offset: number): number {
 }
 
 /** Places at which the directory may be, by how many runs of entries say so. */
-class Votes {
+export class DirectoryVotes {
   readonly #counts = new Map<string, { place: DirectoryPlace; runs: number }>();
 
   constructor(

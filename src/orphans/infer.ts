@@ -22,34 +22,57 @@ const LOOKED_AT = 64;
 /** The sizes of buckets that libgdbm makes by itself and with any sensible setting. */
 const BUCKET_SIZES = Array.from({ length: 12 }, (_, i) => 512 << i);
 
+/** How a file is read whose header is lost. */
+export interface Inferred {
+  readonly db: Database;
+  /** File offsets of some of its buckets that are whole. */
+  readonly buckets: readonly number[];
+}
+
+/** What was found out of sources that are in use: it is asked for once more where nothing could be proved. */
+const known = new WeakMap<Source, Promise<Inferred | undefined>>();
+
+/** As {@link inferWithBuckets} finds it. */
+export async function inferByKeys(source: Source, progress?: Progress): Promise<Database | undefined> {
+  return (await inferWithBuckets(source, progress))?.db;
+}
+
 /**
  * Finds how to read a file whose header is lost: first, in one pass, the byte order and width of offsets by which
  * elements point at keys that give their hash, then the bucket size by which those elements stand in buckets.
  *
  * @returns undefined if no element is proved
  */
-export async function inferByKeys(source: Source, progress?: Progress): Promise<Database | undefined> {
+export function inferWithBuckets(source: Source, progress?: Progress): Promise<Inferred | undefined> {
+  const before = known.get(source);
+  if (before !== undefined) return before;
+  const found = infer(source, progress);
+  known.set(source, found);
+  return found;
+}
+
+async function infer(source: Source, progress?: Progress): Promise<Inferred | undefined> {
   // Nearly all elements have a hash that tells, and the rest would be looked for in vain in a file full of zeroes.
   const elements = (await proveSome(source, 0, progress)) ?? (await proveSome(source, undefined, progress));
   if (elements === undefined) return undefined;
   const { byteOrder, loose } = elements;
-  let best: { format: Format; bucketSize: number; score: number } | undefined;
+  let best: { format: Format; bucketSize: number; score: number; whole: number[] } | undefined;
   for (const layout of elements.layouts) {
     const format: Format = { byteOrder, layout, variant: 'standard' };
     for (const bucketSize of BUCKET_SIZES) {
-      const score = await agreement(source, format, bucketSize, loose);
-      if (score > (best?.score ?? -1)) best = { format, bucketSize, score };
+      const agreed = await agreement(source, format, bucketSize, loose);
+      if (agreed.score > (best?.score ?? -1)) best = { format, bucketSize, ...agreed };
     }
   }
   if (best === undefined) return undefined;
-  const { format, bucketSize } = best;
+  const { format, bucketSize, whole: buckets } = best;
   const head = new Uint8Array(headerStruct(format.layout).size);
   head.set(await readUpTo(source, 0, head.length));
   const header = decodeHeader(head, format.layout, byteOrder);
   // libgdbm makes both the same; where the header still says so, it is right.
   const blockSize =
     isBlockSize(header.block_size) && header.block_size <= bucketSize ? header.block_size : bucketSize;
-  return {
+  const db: Database = {
     source,
     format,
     header,
@@ -66,6 +89,7 @@ export async function inferByKeys(source: Source, progress?: Progress): Promise<
     directory: new Float64Array(0),
     confidence: loose.length / (loose.length + 1),
   };
+  return { db, buckets };
 }
 
 interface ProvedSome {
@@ -106,15 +130,16 @@ async function proveSome(
   return best.loose.length > 0 ? best : undefined;
 }
 
-/** How many elements stand, by this format and size, in one bucket with others, or in one that is whole. */
+/** How many elements stand, by this format and size, in one bucket with others, or in one that is whole, and where those are. */
 async function agreement(
   source: Source,
   format: Format,
   bucketSize: number,
   loose: LooseList,
-): Promise<number> {
+): Promise<{ score: number; whole: number[] }> {
   const elements = bucketElementCount(format.layout, bucketSize);
-  if (elements < 1) return -1;
+  const buckets: number[] = [];
+  if (elements < 1) return { score: -1, whole: buckets };
   const stride = elementStruct(format.layout).size;
   const first = elementsStart(format);
   const votes = new Map<number, number>();
@@ -130,7 +155,9 @@ async function agreement(
     const bytes = await source.read(base, bucketSize);
     const whole = new OffsetList();
     filter.find(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, 1, 0, whole, 1);
-    if (whole.length > 0) score += n + 2;
+    if (whole.length === 0) continue;
+    score += n + 2;
+    buckets.push(base);
   }
-  return score;
+  return { score, whole: buckets };
 }

@@ -26,7 +26,7 @@ export async function examineAll(
   options: RepairOptions,
 ): Promise<{ subject: Subject; inside: Inside }> {
   const wantsMore = (options.include ?? []).length > 0 || options.quarantine !== undefined;
-  const proved = wantsMore || source.size === 0 ? undefined : await examineProved(source);
+  const proved = wantsMore || source.size === 0 ? undefined : await examineProved(source, options.report);
   if (proved !== undefined) {
     const inside = await lookInside(proved, options);
     if (inside.keep === undefined) return { subject: proved, inside };

@@ -66,8 +66,11 @@ function nothingFound() {
   };
 }
 
-export async function examineProved(source: Source): Promise<Subject | undefined> {
-  const opened = await openProved(source);
+export async function examineProved(
+  source: Source,
+  report?: RepairOptions['report'],
+): Promise<Subject | undefined> {
+  const opened = await openProved(source, report);
   if (opened === undefined) return undefined;
   const { db, checked, proof } = opened;
   if (!foundDatabase(checked)) return undefined;

@@ -162,7 +162,7 @@ export class BucketPass {
 
   /** No record ends later: the file's end and, where it is known, the end that the header tells. */
   get #fileEnd(): number {
-    const { source, header } = this.#db;
-    return header.next_block > 0 ? Math.min(source.size, header.next_block) : source.size;
+    const { source, header, headerLost } = this.#db;
+    return !headerLost && header.next_block > 0 ? Math.min(source.size, header.next_block) : source.size;
   }
 }

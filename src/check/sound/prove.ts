@@ -50,7 +50,7 @@ export async function prove(
   findings: FindingList,
   held = HELD,
 ): Promise<Proof | undefined> {
-  if (db.headerLost || db.missing !== 0 || db.rearrangement !== undefined) return undefined;
+  if (db.missing !== 0 || db.rearrangement !== undefined) return undefined;
   const { source, geometry } = db;
   const buckets = directoryRuns(db);
   if (buckets === undefined || source.size / PART >= MAX_PARTS) return undefined;

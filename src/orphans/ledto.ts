@@ -1,0 +1,105 @@
+import type { HashRange } from '../database/claims.js';
+import { rangeOf } from '../database/claims.js';
+import type { Database } from '../database/database.js';
+import { withDirectory } from '../database/database.js';
+import { BucketView } from '../format/bucket.js';
+import { FREE_HASH, HASH_BITS } from '../format/hash.js';
+import { offsetSize } from '../format/layout.js';
+import { viewOf, writeOffset } from '../format/struct.js';
+import type { Source } from '../source/source.js';
+import type { Progress } from '../source/sweep.js';
+import { sweep } from '../source/sweep.js';
+import { DirectoryVotes } from './directory.js';
+import type { Inferred } from './infer.js';
+
+/** Buckets whose entries are looked for: as many as are compared in one step. */
+const SOUGHT = 4;
+
+/**
+ * A database whose header is lost with the directory that leads to some of its buckets, for who proves then that it leads
+ * to all of them: one look at each aligned number of the file. Where this finds nothing that can be proved, the search
+ * by all buckets, which it is no substitute for, may find more.
+ *
+ * @returns undefined where entries of fewer than two buckets agree
+ */
+export async function withDirectoryTo(
+  { db, buckets }: Inferred,
+  progress?: Progress,
+): Promise<Database | undefined> {
+  const { source, format, geometry } = db;
+  const width = offsetSize(format.layout);
+  const sought: { offset: number; range: HashRange }[] = [];
+  for (const offset of buckets) {
+    const range = sought.length < SOUGHT ? await hashesOf(db, offset) : undefined;
+    if (range !== undefined) sought.push({ offset, range });
+  }
+  if (sought.length < 2) return undefined;
+  const votes = new DirectoryVotes(geometry.blockSize, source.size, width);
+  let run = { start: 0, length: 0, n: 0 };
+  await eachEntry(source, entryWords(sought, db), progress, (n, start) => {
+    if (run.length > 0 && run.n === n && run.start + run.length * width === start) {
+      run.length++;
+      return;
+    }
+    if (run.length > 0) votes.add(run, sought[run.n].range);
+    run = { start, length: 1, n };
+  });
+  if (run.length > 0) votes.add(run, sought[run.n].range);
+  const place = votes.best(0);
+  return place && (await withDirectory(db, place));
+}
+
+/** Of which hashes a bucket is; undefined where it has none or cannot tell. */
+async function hashesOf(
+  { source, format, geometry }: Database,
+  offset: number,
+): Promise<HashRange | undefined> {
+  const bytes = await source.read(offset, geometry.bucketSize);
+  const bucket = new BucketView(bytes, format, geometry.bucketElements);
+  if (!(bucket.bits >= 0 && bucket.bits <= HASH_BITS)) return undefined;
+  for (let i = 0; i < bucket.elements; i++) {
+    if (bucket.hash(i) !== FREE_HASH) return rangeOf(bucket.hash(i), bucket.bits);
+  }
+  return undefined;
+}
+
+/** Entries as words of this machine. */
+interface EntryWords {
+  /** Words of an entry. */
+  readonly step: number;
+  /** Which of them differs from offset to offset. */
+  readonly telling: number;
+  readonly entries: readonly Int32Array[];
+}
+
+function entryWords(sought: readonly { offset: number }[], { format }: Database): EntryWords {
+  const { layout, byteOrder } = format;
+  const width = offsetSize(layout);
+  const entries = sought.map(({ offset }) => {
+    const bytes = new Uint8Array(width);
+    writeOffset(viewOf(bytes), 0, offset, layout, byteOrder === 'little');
+    return new Int32Array(bytes.buffer);
+  });
+  return { step: width / 4, telling: width === 8 && byteOrder === 'big' ? 1 : 0, entries };
+}
+
+/** Visits the aligned entries in a file that are sought, with their number and file offset. */
+async function eachEntry(
+  source: Source,
+  { step, telling, entries }: EntryWords,
+  progress: Progress | undefined,
+  visit: (n: number, offset: number) => void,
+): Promise<void> {
+  const tell = (n: number) => entries[Math.min(n, entries.length - 1)][telling];
+  const [a, b, c, d] = [tell(0), tell(1), tell(2), tell(3)];
+  for await (const { view, base, places } of sweep(source, step * 4, progress)) {
+    const words = new Int32Array(view.buffer, view.byteOffset, view.byteLength >>> 2);
+    const end = Math.min(Math.ceil(places / 4), words.length - step + 1);
+    for (let at = 0; at < end; at += step) {
+      const word = words[at + telling];
+      if (word !== a && word !== b && word !== c && word !== d) continue;
+      const n = entries.findIndex((entry) => entry.every((one, i) => words[at + i] === one));
+      if (n >= 0) visit(n, base + at * 4);
+    }
+  }
+}
