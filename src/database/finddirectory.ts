@@ -3,15 +3,21 @@ import type { DirectoryPlace, Geometry } from '../format/geometry.js';
 import { offsetSize } from '../format/layout.js';
 import { readOffset, viewOf } from '../format/struct.js';
 import type { Source } from '../source/source.js';
+import { fill } from '../source/source.js';
 
 /** Bytes read at a time. */
-const CHUNK = 1 << 20;
+const CHUNK = 1 << 18;
+/** Places farther apart are read each by itself. */
+const FAR = 1 << 16;
 /** Places reported at most: a file made to look full of directories must not cost more. */
 const MAX_PLACES = 16;
 
 /**
  * Looks through the whole file, at every byte offset, for runs of numbers that could all be bucket offsets, as
  * long as a directory of one of the given sizes. For a header whose `dir` is wrong.
+ *
+ * Entries lie as many bytes apart as they have, so each remainder of the offset is a lane of its own; and a run of so many
+ * entries has one at each place that is a multiple of its own length from the lane's first: only those are looked at.
  */
 export async function findDirectory(
   source: Source,
@@ -19,37 +25,80 @@ export async function findDirectory(
   geometry: Geometry,
   bitsToTry: readonly number[],
 ): Promise<DirectoryPlace[]> {
+  if (bitsToTry.length === 0) return [];
   const width = offsetSize(format.layout);
-  const little = format.byteOrder === 'little';
-  const lowest = geometry.blockSize;
-  const highest = source.size - geometry.bucketSize;
+  const step = width * 2 ** Math.min(...bitsToTry);
+  const runs = new RunFinder(source, format, geometry);
   const found: DirectoryPlace[] = [];
-  // A directory's entries lie `width` bytes apart, so each remainder of the offset is a lane of its own.
-  const run = new Float64Array(width);
-  // The two highest bytes of an offset of 64 bits are zero, as no file has 2^48 bytes: most places are none by them.
-  const [top, second] = width < 8 ? [-1, -1] : little ? [7, 6] : [0, 1];
-  for (let base = 0; base + width <= source.size; base += CHUNK) {
-    const bytes = await source.read(base, Math.min(CHUNK + width - 1, source.size - base));
+  /** Of each lane where the last run ends. */
+  const ends = new Float64Array(width);
+  const chunk = step >= FAR ? step : Math.ceil(CHUNK / step) * step;
+  const wanted = step >= FAR ? 2 * width - 1 : chunk + width - 1;
+  const buffer = new Uint8Array(Math.min(wanted, source.size));
+  for (let base = 0; base + width <= source.size; base += chunk) {
+    const bytes = await fill(source, base, Math.min(wanted, source.size - base), buffer);
     const view = viewOf(bytes);
-    const last = Math.min(CHUNK, bytes.length - width + 1);
-    for (let i = 0; i < last; i++) {
-      // A chunk begins at a multiple of the width.
-      const lane = i % width;
-      const may = top < 0 || (bytes[i + top] === 0 && bytes[i + second] === 0);
-      if (!may && run[lane] === 0) continue;
-      const value = may ? readOffset(view, i, format.layout, little) : -1;
-      const possible = value >= lowest && value <= highest;
-      if (possible) run[lane]++;
-      else if (run[lane] === 0) continue;
-      for (const bits of bitsToTry) {
-        const length = 2 ** bits;
-        // A run longer than the directory has numbers before it or after it that only look like entries.
-        if (possible && run[lane] === length) found.push({ offset: base + i - (length - 1) * width, bits });
-        if (!possible && run[lane] > length) found.push({ offset: base + i - length * width, bits });
+    for (let first = 0; first < chunk; first += step) {
+      for (let lane = 0; lane < width && first + lane + width <= bytes.length; lane++) {
+        const at = base + first + lane;
+        if (at < ends[lane] || !runs.isEntry(view, first + lane)) continue;
+        const { start, end } = await runs.around(at);
+        ends[lane] = end;
+        for (const bits of bitsToTry) {
+          const length = width * 2 ** bits;
+          // A run longer than the directory has numbers before it or after it that only look like entries.
+          if (end - start >= length) found.push({ offset: start, bits });
+          if (end - start > length) found.push({ offset: end - length, bits });
+        }
+        if (found.length >= MAX_PLACES) return found;
       }
-      if (!possible) run[lane] = 0;
-      if (found.length >= MAX_PLACES) return found;
     }
   }
   return found;
+}
+
+/** Finds how far numbers that could be bucket offsets lie behind each other. */
+class RunFinder {
+  readonly #source: Source;
+  readonly #format: Format;
+  readonly #lowest: number;
+  readonly #highest: number;
+
+  constructor(source: Source, format: Format, { blockSize, bucketSize }: Geometry) {
+    this.#source = source;
+    this.#format = format;
+    this.#lowest = blockSize;
+    this.#highest = source.size - bucketSize;
+  }
+
+  isEntry(view: DataView, at: number): boolean {
+    const { layout, byteOrder } = this.#format;
+    const value = readOffset(view, at, layout, byteOrder === 'little');
+    return value >= this.#lowest && value <= this.#highest;
+  }
+
+  /** The run that an entry belongs to, as file offsets. */
+  async around(at: number): Promise<{ start: number; end: number }> {
+    const width = offsetSize(this.#format.layout);
+    const source = this.#source;
+    let start = at;
+    for (let more = true; more && start >= width;) {
+      const from = Math.max(start % width, start - CHUNK);
+      const view = viewOf(await source.read(from, start - from));
+      let i = start - from;
+      while (i >= width && this.isEntry(view, i - width)) i -= width;
+      more = i < width;
+      start = from + i;
+    }
+    let end = at;
+    for (let more = true; more && end + width <= source.size;) {
+      const length = Math.min(CHUNK, source.size - end);
+      const view = viewOf(await source.read(end, length));
+      let i = 0;
+      while (i + width <= length && this.isEntry(view, i)) i += width;
+      more = i + width > length;
+      end += i;
+    }
+    return { start, end };
+  }
 }
