@@ -7,6 +7,8 @@ import { fill } from '../source/source.js';
 
 /** Bytes read at a time. */
 const CHUNK = 1 << 18;
+/** Bytes first looked at on either side of an entry. */
+const FIRST = 256;
 /** Places farther apart are read each by itself. */
 const FAR = 1 << 16;
 /** Places reported at most: a file made to look full of directories must not cost more. */
@@ -82,8 +84,10 @@ class RunFinder {
     const width = offsetSize(this.#format.layout);
     const source = this.#source;
     let start = at;
-    for (let more = true; more && start >= width;) {
-      const from = Math.max(start % width, start - CHUNK);
+    // Most runs are of an entry or two.
+    let piece = FIRST;
+    for (let more = true; more && start >= width; piece = Math.min(2 * piece, CHUNK)) {
+      const from = Math.max(start % width, start - piece);
       const view = viewOf(await source.read(from, start - from));
       let i = start - from;
       while (i >= width && this.isEntry(view, i - width)) i -= width;
@@ -91,8 +95,9 @@ class RunFinder {
       start = from + i;
     }
     let end = at;
-    for (let more = true; more && end + width <= source.size;) {
-      const length = Math.min(CHUNK, source.size - end);
+    piece = FIRST;
+    for (let more = true; more && end + width <= source.size; piece = Math.min(2 * piece, CHUNK)) {
+      const length = Math.min(piece, source.size - end);
       const view = viewOf(await source.read(end, length));
       let i = 0;
       while (i + width <= length && this.isEntry(view, i)) i += width;

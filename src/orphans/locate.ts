@@ -1,5 +1,5 @@
 import { KEY_START } from '../format/bucket.js';
-import { hashKey } from '../format/hash.js';
+import { KeyScan } from '../format/hash.js';
 import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sweep } from '../source/sweep.js';
@@ -59,6 +59,7 @@ export async function locateKeys(
     starts[key.start >>> 16] = 1;
     longest = Math.max(longest, key.size);
   }
+  const key = new KeyScan();
   const budgets = HASHED_PER_BYTE.map(({ bytes }) => bytes * source.size);
   const classOf = (size: number) => HASHED_PER_BYTE.findIndex((one) => size <= one.longest);
   for await (const window of sweep(source, longest, progress)) {
@@ -73,13 +74,13 @@ export async function locateKeys(
         const budget = classOf(size);
         if (at + size > bytes.length || budgets[budget] <= 0) continue;
         budgets[budget] -= 2 * size;
-        const key = bytes.subarray(at, at + size);
+        let found: WantedKey[] | undefined;
         for (const flavour of ['signed', 'unsigned'] as const) {
-          const found = group.keys.get(size * 2 ** 31 + hashKey(key, flavour));
-          if (found === undefined) continue;
-          for (const one of found) visit(one, base + at);
-          break;
+          key.take(bytes, at, at + size, flavour);
+          found = group.keys.get(size * 2 ** 31 + key.hash);
+          if (found !== undefined || key.portable) break;
         }
+        for (const one of found ?? []) visit(one, base + at);
       }
     }
   }

@@ -5,6 +5,7 @@ import { FREE_HASH } from '../format/hash.js';
 import { firstAfter } from '../source/ranges.js';
 import { hashRanges } from './keyhashes.js';
 import { MAX_LOCATED } from './locate.js';
+import { OffsetList } from './offsets.js';
 
 /** Times that a place is touched, at most, on an average: elements that lie about their size are few. */
 const TOUCHED_PER_PLACE = 256;
@@ -36,7 +37,12 @@ export async function placesInUse(
     }
     return found;
   };
-  const records: { offset: number; size: number; hash: number; touched: number[] }[] = [];
+  // Records as columns, and each place that one touches with its number.
+  const offsets = new OffsetList();
+  const sizes = new OffsetList();
+  const hashes = new OffsetList();
+  const touching = new OffsetList();
+  const touchedPlaces = new OffsetList();
   for (const site of inForce) {
     const bucket = await readSite(db, site);
     for (const place of touched(site.offset, site.offset + bucketSize)) {
@@ -52,19 +58,26 @@ export async function placesInUse(
       const possible =
         offset > 0 && size >= 0 && size <= MAX_LOCATED && end > offset && end <= db.source.size;
       if (!possible) continue;
-      const places = touched(offset, Math.min(end, offset + reach));
-      if (places.length > 0) records.push({ offset, size, hash, touched: places });
+      const before = touchedPlaces.length;
+      for (const place of touched(offset, Math.min(end, offset + reach))) {
+        touchedPlaces.push(place);
+        touching.push(offsets.length);
+      }
+      if (touchedPlaces.length === before) continue;
+      offsets.push(offset);
+      sizes.push(size);
+      hashes.push(hash);
     }
   }
-  const ranges = {
-    length: records.length,
-    offsets: Float64Array.from(records, ({ offset }) => offset),
-    sizes: Int32Array.from(records, ({ size }) => size),
-  };
-  const { signed, unsigned } = await hashRanges(db.source, ranges);
-  for (const [n, { hash, touched: ofRecord }] of records.entries()) {
-    if (hash !== signed[n] && hash !== unsigned[n]) continue;
-    for (const place of ofRecord) inUse.add(place);
+  const { signed, unsigned } = await hashRanges(db.source, {
+    length: offsets.length,
+    offsets: offsets.values(),
+    sizes: Int32Array.from(sizes.values()),
+  });
+  for (let i = 0; i < touching.length; i++) {
+    const n = touching.at(i);
+    const hash = hashes.at(n);
+    if (hash === signed[n] || hash === unsigned[n]) inUse.add(touchedPlaces.at(i));
   }
   return inUse;
 }
