@@ -1,4 +1,5 @@
 import type { BucketWords } from './bucketwords.js';
+import type { SharedHashes } from './shared.js';
 
 /** Bytes of a part as a power of two: its keys are looked at in a processor's cache. */
 const PART_BITS = 16;
@@ -16,7 +17,7 @@ const CHUNK_ROWS = 1 << CHUNK_BITS;
 export const ROW = 4;
 const CHUNK = CHUNK_ROWS * ROW;
 
-/** Set in the number of a row's hash where another element of its bucket may have the same hash. */
+/** Set in the number of a row's hash, the highest bit, where another element of its bucket may have the same hash. */
 export const SHARED = 1 << 31;
 
 /**
@@ -73,11 +74,13 @@ export class RecordParts {
   /**
    * Takes the elements in use of a bucket whose records begin in some parts, as far as there is room.
    *
-   * @param shared of each element whether another one of the bucket may have its hash
+   * @param bucket its number in `shared`
    */
-  take(words: BucketWords, shared: Uint8Array, from: number, to: number): void {
+  take(words: BucketWords, bucket: number, shared: SharedHashes, from: number, to: number): void {
     const rows = this.#rows;
     const next = this.#next;
+    const { bits } = shared;
+    const first = bucket * shared.wordsEach;
     const { used, usedCount, pointers, hashes, keySizes, dataSizes, starts } = words;
     for (let n = 0; n < usedCount; n++) {
       const i = used[n];
@@ -100,7 +103,7 @@ export class RecordParts {
       const place = pointer - part * PART;
       const isLarge = keySize >= LARGE_KEY;
       rows[at] = place | ((isLarge ? LARGE_KEY : keySize) << PART_BITS);
-      rows[at + 1] = hashes[i] | (shared[i] === 0 ? 0 : SHARED);
+      rows[at + 1] = hashes[i] | (((bits[first + (i >>> 5)] >>> (i & 31)) & 1) << 31);
       rows[at + 2] = starts[i];
       rows[at + 3] = dataSizes[i];
       next[part] = at + ROW;

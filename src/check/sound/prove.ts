@@ -28,7 +28,7 @@ export interface Proof {
 }
 
 /** Records held at a time: 16 bytes each. */
-const HELD = 1 << 21;
+const HELD = 1 << 20;
 
 /**
  * Proves of a database that each bucket and each record is in order: the directory's runs are those that the buckets
@@ -36,7 +36,7 @@ const HELD = 1 << 21;
  * them, or to one and to free space. All that a check would find then is in header, directory's place and avail tables.
  *
  * The buckets are read in order of their places, then the keys, a part of the file after the other, so that memory does
- * not grow with the file: 16 bytes for each of at most {@link HELD} records, 17 for each structure.
+ * not grow with the file: 16 bytes for each of at most {@link HELD} records, 17 for each structure, a bit for each element.
  *
  * @param structures what is no record and no bucket; the buckets and their free space are added
  * @param findings gets what an intact file may have in the avail tables of its buckets
@@ -58,17 +58,16 @@ export async function prove(
 
   // 1. Every bucket by itself; as many elements are remembered as there is room for.
   const parts = new RecordParts(source.size, Math.min(held, buckets.length * geometry.bucketElements));
-  const shared = new SharedHashes(geometry.bucketElements);
+  const shared = new SharedHashes(buckets.length, geometry.bucketElements);
   let records = 0;
   let bytes = 0;
-  let alike = 0;
-  const sound = await pass.judge(structures, findings, (words) => {
+  const sound = await pass.judge(structures, findings, (words, run) => {
     const { used, usedCount, keySizes, dataSizes } = words;
     for (let n = 0; n < usedCount; n++) bytes += keySizes[used[n]] + dataSizes[used[n]];
     records += usedCount;
-    alike += shared.mark(words);
+    shared.mark(words, run);
     parts.count(words);
-    parts.take(words, shared.marks, 0, parts.length);
+    parts.take(words, run, shared, 0, parts.length);
     // More than the file has room for cannot be in order.
     return bytes <= source.size;
   });
@@ -76,16 +75,15 @@ export async function prove(
 
   // 2. The keys, and the records in order of their places with what lies between them.
   const sweep = new AccountSweep(structures.sort(), source.size);
-  const twins = new TwinFilter(alike);
+  const twins = new TwinFilter(shared.count);
   const prover = new KeyProver(source, parts, sweep, twins);
   const regions = planRegions({ counts: parts.counts, slice: 1 }, held);
   if (regions === undefined) return undefined;
   for (const { from, to } of regions) {
     if (parts.missed > 0 || regions.length > 1) {
       parts.clear();
-      await pass.each((words) => {
-        shared.mark(words);
-        parts.take(words, shared.marks, from, to);
+      await pass.each((words, _, run) => {
+        parts.take(words, run, shared, from, to);
         return true;
       });
     }
