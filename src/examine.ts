@@ -62,22 +62,28 @@ export async function openSearched(
     (step: string): Progress =>
     (done, all) =>
       report?.(step, done, all);
-  const found = await examined(openAsItIs(source, progress, old));
+  // Whoever proved nothing of it before is done with that.
+  report?.('looking at the buckets', 0, source.size);
+  const found = await examined(openAsItIs(source, progress, old), report);
   if (found === undefined) return found;
   const rearrangement = await findMoved(found.db, found.survey, progress('looking for moved blocks'));
   if (rearrangement === undefined) return found;
   const { source: whole, missing } = found.db;
-  const again = await examined(openAsItIs(rearrangement.of(whole), progress, old));
+  const again = await examined(openAsItIs(rearrangement.of(whole), progress, old), report);
   // What is put right must not be read in another way than before, by which the blocks were told.
   if (again === undefined || again.db.missing !== 0) return found;
   return { ...again, db: { ...again.db, missing, rearrangement } };
 }
 
 /** Examines every element of what was found, once for all that is asked of it. */
-async function examined(opened: Promise<Searched | undefined>): Promise<Searched | undefined> {
+async function examined(
+  opened: Promise<Searched | undefined>,
+  report?: Report,
+): Promise<Searched | undefined> {
   const found = await opened;
   if (found === undefined) return undefined;
   const { db, survey } = found;
+  report?.('examining elements', 0, db.source.size);
   return { db, survey: { ...survey, examination: await examine(db, survey) } };
 }
 

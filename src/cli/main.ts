@@ -1,7 +1,7 @@
 import { EXIT } from './exit.js';
 import { parserFor, UsageError } from './parser.js';
 import { tell } from './terminal.js';
-import { keepYoungHeapSmall } from './youngheap.js';
+import { keepYoungHeapSmall } from './heap.js';
 
 /**
  * Runs the command line.

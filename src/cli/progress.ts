@@ -1,4 +1,5 @@
 import type { Report } from '../examine.js';
+import { collectGarbage } from './heap.js';
 import { progressText } from './progressbar.js';
 
 /** Shown at most so often, in milliseconds; shorter work shows nothing. */
@@ -6,7 +7,10 @@ const EVERY = 200;
 /** Of a terminal that does not tell its width. */
 const COLUMNS = 80;
 
-/** Shows how far long work is, on one line of a terminal that is wiped at the end; nothing where stderr is none. */
+/**
+ * Shows how far long work is, on one line of a terminal that is wiped at the end; nothing where stderr is none. At each new
+ * step what the last one needed is freed.
+ */
 export function progressLine(): { report: Report; end: () => void } {
   let last = Date.now();
   let began = last;
@@ -18,6 +22,7 @@ export function progressLine(): { report: Report; end: () => void } {
     report(step, done, all) {
       const now = Date.now();
       // The same step may begin again, on another part of the work.
+      if (step !== current) collectGarbage();
       if (step !== current || done < before) [current, began] = [step, now];
       before = done;
       if (!isTerminal || now - last < EVERY) return;

@@ -5,6 +5,7 @@ import { FREE_HASH } from '../format/hash.js';
 import { firstAfter } from '../source/ranges.js';
 import { hashRanges } from './keyhashes.js';
 import { MAX_LOCATED } from './locate.js';
+import { NumberList } from './numbers.js';
 import { OffsetList } from './offsets.js';
 
 /** Times that a place is touched, at most, on an average: elements that lie about their size are few. */
@@ -29,25 +30,26 @@ export async function placesInUse(
   const sorted = Float64Array.from(new Set(places)).sort();
   if (sorted.length === 0) return inUse;
   let left = TOUCHED_PER_PLACE * sorted.length;
+  /** The numbers of the places that a range touches. */
   const touched = (offset: number, end: number): number[] => {
     const found: number[] = [];
     for (let i = firstAfter(sorted, offset - bucketSize); i < sorted.length && sorted[i] < end; i++) {
       if (--left < 0) break;
-      found.push(sorted[i]);
+      found.push(i);
     }
     return found;
   };
   // Records as columns, and each place that one touches with its number.
   const offsets = new OffsetList();
-  const sizes = new OffsetList();
-  const hashes = new OffsetList();
-  const touching = new OffsetList();
-  const touchedPlaces = new OffsetList();
+  const sizes = new NumberList();
+  const hashes = new NumberList();
+  const touching = new NumberList();
+  const touchedPlaces = new NumberList();
   for (const site of inForce) {
     const bucket = await readSite(db, site);
     for (const place of touched(site.offset, site.offset + bucketSize)) {
       // It does not stand in its own way.
-      if (place !== site.offset) inUse.add(place);
+      if (sorted[place] !== site.offset) inUse.add(sorted[place]);
     }
     for (let i = 0; i < bucket.elements; i++) {
       const hash = bucket.hash(i);
@@ -72,12 +74,12 @@ export async function placesInUse(
   const { signed, unsigned } = await hashRanges(db.source, {
     length: offsets.length,
     offsets: offsets.values(),
-    sizes: Int32Array.from(sizes.values()),
+    sizes: sizes.values(),
   });
   for (let i = 0; i < touching.length; i++) {
     const n = touching.at(i);
     const hash = hashes.at(n);
-    if (hash === signed[n] || hash === unsigned[n]) inUse.add(touchedPlaces.at(i));
+    if (hash === signed[n] || hash === unsigned[n]) inUse.add(sorted[touchedPlaces.at(i)]);
   }
   return inUse;
 }

@@ -10,7 +10,7 @@ import { foundDatabase } from '../rebuild/checked.js';
 import { NONE_ADDED, rebuild, rebuildProved } from '../rebuild/rebuild.js';
 import { verify, verifyProved } from '../rebuild/verify.js';
 import { FreshFile } from '../replace/fresh.js';
-import type { Addition } from '../salvage/salvage.js';
+import type { RepairOptions } from './result.js';
 import type { Subject } from './subject.js';
 import { addedOf } from './subject.js';
 
@@ -19,12 +19,14 @@ const NOTHING_LEFT = { overreaching: 0, overclaimed: 0, leftOut: 0, added: NONE_
 export async function buildFresh(
   subject: Subject,
   fresh: FreshFile,
-  include: readonly Addition[] = [],
+  { include = [], report }: Pick<RepairOptions, 'include' | 'report'> = {},
   keep?: RecordFilter,
 ): Promise<{ built: RebuildResult; after: CheckResult }> {
   const { proved, checked, database } = subject;
+  report?.('writing the fresh file', 0, checked.size);
   if (proved !== undefined) {
     const built = await rebuildProved(proved, fresh);
+    report?.('comparing it', 0, checked.size);
     const after = await whileSyncing(fresh, () => verifyProved(proved, fresh));
     return { built: { ...built, ...NOTHING_LEFT }, after };
   }
@@ -36,6 +38,7 @@ export async function buildFresh(
   const { db, surveyed } = database;
   const added = addedOf(subject, include);
   const built = await rebuild(db, surveyed, checked, fresh, added, keep);
+  report?.('comparing it', 0, checked.size);
   const compare = () => verify(db, surveyed, checked, built, fresh, added, keep);
   return { built, after: await whileSyncing(fresh, compare) };
 }

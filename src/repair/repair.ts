@@ -111,7 +111,7 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
   // 4. Build a fresh file beside the place where it is to be, sync it, read it back and compare it.
   const fresh = await FreshFile.createBeside(options.output ?? held.realPath, options.signal);
   try {
-    const { built, after } = await buildFresh(subject, fresh, options.include, keep);
+    const { built, after } = await buildFresh(subject, fresh, options, keep);
     const quarantined = await writeQuarantine(subject, fresh, options, keep);
     const notes = [...inside.notes, ...(await dress(held, fresh))];
 
