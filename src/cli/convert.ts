@@ -50,8 +50,7 @@ export async function convertCommand(args: ConvertArguments): Promise<number> {
       const before = await stat(file);
       const { backup, notes } = await putFile(output, { ...args, signal }, async (fresh) => {
         const built = await copyInto(walkRecords(walkable(searched)), fresh, target);
-        await fresh.sync();
-        await requireSound(await readBack(fresh, signal), built);
+        await fresh.whileSyncing(async () => requireSound(await readBack(fresh, signal), built));
         const after = await stat(file);
         if (
           built.records !== checked.records.count ||

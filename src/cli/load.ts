@@ -46,8 +46,7 @@ export async function loadCommand(args: LoadArguments): Promise<number> {
       let records = 0;
       const { backup, notes } = await putFile(path, { ...args, signal }, async (fresh) => {
         const built = await load(reader, fresh, target, duplicates);
-        await fresh.sync();
-        await requireSound(await readBack(fresh, signal), built);
+        await fresh.whileSyncing(async () => requireSound(await readBack(fresh, signal), built));
         records = built.records;
         return dressOf(meta ? reader.header : undefined, args.mode);
       });

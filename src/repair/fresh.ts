@@ -27,7 +27,7 @@ export async function buildFresh(
   if (proved !== undefined) {
     const built = await rebuildProved(proved, fresh);
     report?.('comparing it', 0, checked.size);
-    const after = await whileSyncing(fresh, () => verifyProved(proved, fresh));
+    const after = await fresh.whileSyncing(() => verifyProved(proved, fresh));
     return { built: { ...built, ...NOTHING_LEFT }, after };
   }
   if (database === undefined || !foundDatabase(checked)) {
@@ -40,17 +40,7 @@ export async function buildFresh(
   const built = await rebuild(db, surveyed, checked, fresh, added, keep);
   report?.('comparing it', 0, checked.size);
   const compare = () => verify(db, surveyed, checked, built, fresh, added, keep);
-  return { built, after: await whileSyncing(fresh, compare) };
-}
-
-/** Reads a fresh file back while the disk writes it; it is as it should be only if both end well. */
-async function whileSyncing<T>(fresh: FreshFile, readBack: () => Promise<T>): Promise<T> {
-  const synced = fresh.sync();
-  // If reading ends first, by an error, nobody waits for this one.
-  synced.catch(() => {});
-  const after = await readBack();
-  await synced;
-  return after;
+  return { built, after: await fresh.whileSyncing(compare) };
 }
 
 /** The kind of database that libgdbm would make here. */

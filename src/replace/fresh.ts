@@ -141,6 +141,16 @@ export class FreshFile implements Sink {
     }
   }
 
+  /** Reads the file back while the disk writes it; it is as it should be only if both end well. */
+  async whileSyncing<T>(readBack: () => Promise<T>): Promise<T> {
+    const synced = this.sync();
+    // If reading ends first, by an error, nobody waits for this one.
+    synced.catch(() => {});
+    const after = await readBack();
+    await synced;
+    return after;
+  }
+
   /** What is sent to the disk early is not waited for at the end. */
   #beginSync(): void {
     if (this.#syncing !== undefined) return;
