@@ -7,6 +7,8 @@ import type { Examination } from './examination.js';
 import type { ElementMarks } from './marks.js';
 import { KEPT } from './marks.js';
 import { SiteReader } from './sitereader.js';
+import { AccountSweep } from './sound/account.js';
+import type { RecordRuns } from './sound/recordruns.js';
 import type { BucketWords } from './sound/bucketwords.js';
 import { orderOf } from './columns.js';
 import type { Extents } from './sound/extents.js';
@@ -51,13 +53,15 @@ export async function eachKept(
 export async function accountFor(
   db: Database,
   survey: Survey,
-  { marks, records }: Examination,
+  { marks, records, runs }: Examination,
   structures: Extents,
   held = HELD,
 ): Promise<Accounting> {
   const { source } = db;
   const buckets = await addBuckets(db, survey, marks, structures);
   const sorted = structures.sort();
+  const quick = runs && accountForRuns(runs, sorted, source.size);
+  if (quick !== undefined) return { account: quick, buckets };
   const sweep = new SpaceSweep(source.size);
   let next = 0;
   const takeStructures = (end: number) => {
@@ -89,6 +93,16 @@ export async function accountFor(
   }
   takeStructures(Number.POSITIVE_INFINITY);
   return { account: sweep.finish(), buckets };
+}
+
+/** What every byte is where records are known to share none; undefined where anything else does. */
+function accountForRuns(runs: RecordRuns, structures: Extents, size: number): SpaceAccount | undefined {
+  const sweep = new AccountSweep(structures, size);
+  for (let run = 0; run < runs.length; run++) {
+    if (!sweep.takeRecord(runs.start(run), runs.end(run) - runs.start(run))) return undefined;
+  }
+  const account = sweep.finish();
+  return account && { ...account, runs: sweep.runs };
 }
 
 /** The rank of a bucket's own bytes; those of its free space and its records are between it and the next one's. */

@@ -5,16 +5,20 @@ import { BUCKET_AVAIL } from '../format/bucket.js';
 import { HASH_BITS } from '../format/hash.js';
 import { examineByElement, examineHead, KEY_BUDGET } from './bucket.js';
 import { KeyBudget } from './key.js';
-import { markKeys } from './keymarks.js';
+import type { WaitingKeys } from './keymarks.js';
+import { waitingKeys } from './keymarks.js';
 import { APART, ElementMarks, KEPT, MARKED, READ, REPEATS, SIGNED, START, UNSIGNED } from './marks.js';
 import { SiteReader } from './sitereader.js';
 import type { BucketWords } from './sound/bucketwords.js';
-import { ElementColumns } from './columns.js';
+import { SHARED } from './sound/parts.js';
+import type { RecordRuns } from './sound/recordruns.js';
 import { planRegions, RecordHistogram } from './sound/regions.js';
+import { SharedHashes } from './sound/shared.js';
+import { TwinFilter } from './sound/twins.js';
 import { RepeatFinder } from './repeats.js';
 
-/** Elements whose keys are read in one pass: 36 bytes each with their sorting. */
-const HELD = 1 << 19;
+/** Elements whose keys are read in one pass: 24 bytes each. */
+const HELD = 1 << 20;
 
 /** What looking at every bucket and the key of every element gave. */
 export interface Examination {
@@ -28,6 +32,8 @@ export interface Examination {
   readonly unsigned: number;
   /** Whether a key that was read does not give its element's hash. */
   readonly hasMisfit: boolean;
+  /** Where the records are; undefined where two share a byte, or that was not found out. */
+  readonly runs: RecordRuns | undefined;
 }
 
 /** A survey, with what was found out of its elements if they were examined. */
@@ -44,7 +50,8 @@ export function isPlain({ state }: BucketSite): boolean {
  * Examines every bucket of a survey and each key against its element, and says of each element whether it proves a
  * record and whether there is anything to tell about it; {@link judgeSites} then tells it. The buckets are read in their
  * order, the keys in order of their offsets, and nothing is made for an element that is in order: a damaged file takes
- * little more time than a sound one. Memory: 5 bytes for each element of a bucket, 36 for each of {@link HELD} elements.
+ * little more time than a sound one. Memory: a byte and a bit
+ * for each element of a bucket, 24 bytes for each of {@link HELD} elements, two for each that shares its hash.
  *
  * @param held elements remembered at a time, where fewer are wanted
  * @throws SourceError if the source cannot be read
@@ -54,47 +61,44 @@ export async function examine(db: Database, survey: Survey, held = HELD): Promis
   const { elements } = new SiteReader(db);
   const marks = new ElementMarks(sites.length, elements);
   const plain = sites.reduce((sum, site) => sum + (isPlain(site) ? site.used : 0), 0);
-  const columns = new ElementColumns(Math.min(held, plain));
-  const ordinals = new Float64Array(columns.capacity);
+  const keys = waitingKeys(db.source, Math.min(held, plain));
   const histogram = new RecordHistogram(db.source.size);
+  const shared = new SharedHashes(sites.length, elements);
 
   // 1. What the buckets say themselves.
-  await readFields(db, survey, marks, columns, ordinals, histogram);
+  await readFields(db, survey, marks, keys, shared, histogram);
 
-  // 2. The keys, in order of their offsets, a part of the file at a time.
-  const digests = new Int32Array(marks.flags.length);
+  // 2. The keys, a part of the file at a time.
+  const twins = new TwinFilter(shared.count);
   let hasMisfit = false;
+  const take = (at: number, flags: number, hash: number, digest: number): boolean => {
+    const fits = (flags & (SIGNED | UNSIGNED)) !== 0;
+    if (!fits) hasMisfit = true;
+    marks.flags[at] |= !fits || (flags & START) !== 0 ? flags | MARKED : flags;
+    if (fits && hash < 0) twins.add(hash & ~SHARED, digest);
+    return fits && (marks.flags[at] & APART) === 0;
+  };
   // Where more elements point at one place than are held there are no parts, and they are taken as they come.
-  const regions = planRegions(histogram, columns.capacity) ?? [{ from: 0, to: db.source.size + 1 }];
-  for (const { from, to } of regions) {
-    const readHeld = async () => {
-      await markKeys(db.source, columns, columns.orderByOffset(from, to), (n, flags, digest) => {
-        const at = ordinals[n];
-        marks.flags[at] |= flags;
-        digests[at] = digest;
-        const fits = (flags & (SIGNED | UNSIGNED)) !== 0;
-        if (!fits) hasMisfit = true;
-        if (!fits || (flags & START) !== 0) marks.flags[at] |= MARKED;
-      });
-      columns.length = 0;
-    };
-    if (columns.length < histogram.records || regions.length > 1) {
-      columns.length = 0;
+  const regions = planRegions(histogram, keys.capacity);
+  if (regions?.length === 1 && keys.length === histogram.records) await keys.read(take, true);
+  else {
+    keys.clear();
+    for (const { from, to } of regions ?? [{ from: 0, to: db.source.size + 1 }]) {
       const reader = new SiteReader(db);
       for (const [s, site] of sites.entries()) {
         if (!isPlain(site)) continue;
         const words = await reader.read(site);
-        for (let i = 0, at = s * elements; i < elements; i++, at++) {
-          if ((marks.flags[at] & READ) === 0) continue;
-          const pointer = words.pointer(i);
-          if (pointer < from || pointer >= to) continue;
-          if (columns.length === columns.capacity) await readHeld();
-          ordinals[columns.length] = at;
-          columns.push(words, i, pointer);
+        for (let n = 0; n < words.usedCount; n++) {
+          const i = words.used[n];
+          const at = s * elements + i;
+          const pointer = words.pointers[i];
+          if (pointer < from || pointer >= to || (marks.flags[at] & READ) === 0) continue;
+          if (keys.length === keys.capacity) await keys.read(take, false);
+          keys.add(words, i, shared.has(s, i), at);
         }
       }
+      await keys.read(take, regions !== undefined);
     }
-    await readHeld();
   }
 
   // 3. Keys that are there twice, and what that makes of each element.
@@ -105,19 +109,24 @@ export async function examine(db: Database, survey: Survey, held = HELD): Promis
     if ((flags & (SIGNED | UNSIGNED)) === SIGNED) counted.signed++;
     if ((flags & (SIGNED | UNSIGNED)) === UNSIGNED) counted.unsigned++;
   };
-  const repeats = new RepeatFinder(db.source, marks, digests);
+  let { runs } = keys;
+  const suspects = twins.suspects();
+  const repeats = new RepeatFinder(db.source, marks, (hash) => suspects?.has(hash) ?? true);
   const reader = new SiteReader(db);
   for (const [s, site] of sites.entries()) {
     if (!isPlain(site)) continue;
     const words = await reader.read(site);
-    await repeats.mark(s, words);
-    for (let i = 0, at = s * elements; i < elements; i++, at++) {
+    if (suspects?.size !== 0) await repeats.mark(s, words);
+    for (let n = 0; n < words.usedCount; n++) {
+      const i = words.used[n];
+      const at = s * elements + i;
       const flags = marks.flags[at];
       if ((flags & READ) === 0 || (flags & (SIGNED | UNSIGNED)) === 0) continue;
+      if ((flags & REPEATS) !== 0) runs = undefined;
       if ((flags & (REPEATS | APART)) !== 0) continue;
       marks.flags[at] |= KEPT;
       marks.kept[s]++;
-      count(flags, words.keySize(i) + words.dataSize(i));
+      count(flags, words.keySizes[i] + words.dataSizes[i]);
     }
     markSite(marks, s);
   }
@@ -133,6 +142,7 @@ export async function examine(db: Database, survey: Survey, held = HELD): Promis
     const s = damaged[next++];
     marks.sites[s] = 1;
     marks.kept[s] = records.length;
+    if (records.length > 0) runs = undefined;
     if (rejected.some(({ reason }) => reason === 'key')) hasMisfit = true;
     for (const { element, hashChar, keySize, dataSize } of records) {
       const flavours = hashChar === 'either' ? SIGNED | UNSIGNED : hashChar === 'signed' ? SIGNED : UNSIGNED;
@@ -140,7 +150,7 @@ export async function examine(db: Database, survey: Survey, held = HELD): Promis
       count(flavours, keySize + dataSize);
     }
   }
-  return { marks, ...counted, hasMisfit };
+  return { marks, ...counted, hasMisfit, runs };
 }
 
 /** Looks at the head and the fields of every sound bucket, and takes the elements whose keys are to be read. */
@@ -148,8 +158,8 @@ async function readFields(
   db: Database,
   survey: Survey,
   marks: ElementMarks,
-  columns: ElementColumns,
-  ordinals: Float64Array,
+  keys: WaitingKeys,
+  shared: SharedHashes,
   histogram: RecordHistogram,
 ): Promise<void> {
   const { source, directory } = db;
@@ -165,6 +175,7 @@ async function readFields(
     if (words.availCount > 0 && words.availCount <= BUCKET_AVAIL) {
       if (examineHead(db, site, reader.view).findings.length > 0) marks.sites[s] = 1;
     }
+    shared.mark(words, s);
     let before = usedBeforeFirst(words);
     for (let i = 0, at = s * elements; i < elements; i++, at++) {
       if (words.isFree(i)) {
@@ -197,8 +208,7 @@ async function readFields(
       }
       flags[at] |= READ;
       histogram.add(pointer);
-      ordinals[columns.length] = at;
-      columns.push(words, i, pointer);
+      if (keys.length < keys.capacity) keys.add(words, i, shared.has(s, i), at);
     }
   }
 }

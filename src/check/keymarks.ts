@@ -1,69 +1,220 @@
 import { KEY_START } from '../format/bucket.js';
-import { DIGEST_FACTOR, hashFinish, hashKey, hashStart, keyDigest, KeyHasher } from '../format/hash.js';
+import { DIGEST_FACTOR, hashKey, keyDigest, KeyHasher } from '../format/hash.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
-import { SIGNED, START, UNSIGNED } from './marks.js';
-import type { ElementColumns } from './columns.js';
+import { ElementColumns } from './columns.js';
 import { eachKey } from './keywindows.js';
+import { SIGNED, START, UNSIGNED } from './marks.js';
+import type { BucketWords } from './sound/bucketwords.js';
+import { isStart } from './sound/keys.js';
+import { KeyLook } from './sound/keylook.js';
+import { PartKeys } from './sound/partkeys.js';
+import { keySizeOf, LARGE_KEY, MAX_PARTS, PART, placeOf, RecordParts, ROW, SHARED } from './sound/parts.js';
+import { RecordRuns } from './sound/recordruns.js';
+import { RecordStarts } from './sound/starts.js';
 
 /**
- * Holds keys against their elements, in order of their offsets.
+ * Is told of the key of an element.
  *
- * @param order the elements' numbers in order of their offsets
- * @param take gets of each element {@link SIGNED}, {@link UNSIGNED} and {@link START} as far as they are so, and a second
- *   hash of the key
+ * @param at the element's number
+ * @param flags {@link SIGNED}, {@link UNSIGNED} and {@link START} as far as they are so
+ * @param hash the element's, below 0 where another element of its bucket may have it
+ * @param digest a second hash of the key
+ * @returns whether the element proves a record
  */
-export async function markKeys(
-  source: Source,
-  columns: ElementColumns,
-  order: Uint32Array,
-  take: (n: number, flags: number, digest: number) => void,
-): Promise<void> {
-  const { hashes, keySizes, starts } = columns;
-  const visit = (n: number, bytes: Uint8Array, at: number): boolean => {
-    const size = keySizes[n];
-    let flags = 0;
-    let start = starts[n];
-    for (let i = 0; i < KEY_START && i < size; i++) {
-      if ((start & 0xff) !== bytes[at + i]) flags = START;
-      start >>>= 8;
-    }
-    // One loop for all that is wanted of the bytes.
-    let all = 0;
-    let digest = keyDigest(size);
-    let sum = hashStart(size);
-    let shift = 0;
-    for (let i = at, end = at + size; i < end; i++) {
-      const byte = bytes[i];
-      all |= byte;
-      digest = Math.imul(digest ^ byte, DIGEST_FACTOR);
-      sum = (sum + (byte << shift)) | 0;
-      shift = shift >= 19 ? shift - 19 : shift + 5;
-    }
-    if (hashFinish(sum) === hashes[n]) flags |= all < 0x80 ? SIGNED | UNSIGNED : UNSIGNED;
-    if (all >= 0x80 && hashKey(bytes.subarray(at, at + size), 'signed') === hashes[n]) flags |= SIGNED;
-    take(n, flags, digest);
-    return true;
-  };
-  await eachKey(source, columns, order, visit, async (n) => {
-    take(n, await largeKeyFlags(source, columns, n), 0);
-    return true;
-  });
+export type TakeKey = (at: number, flags: number, hash: number, digest: number) => boolean;
+
+/** Elements whose keys are to be held against them. */
+export interface WaitingKeys {
+  /** How many may wait. */
+  readonly capacity: number;
+  /** How many wait. */
+  readonly length: number;
+  /** Takes an element. */
+  add(words: BucketWords, i: number, shared: boolean, at: number): void;
+  /** Reads the keys of all that wait, of which none is before those of the last time where `inOrder`; then none waits. */
+  read(take: TakeKey, inOrder: boolean): Promise<void>;
+  /** Forgets those that wait. */
+  clear(): void;
+  /** Where the records are that were proved; undefined where two share a byte, or that was not found out. */
+  readonly runs: RecordRuns | undefined;
 }
 
-async function largeKeyFlags(
+/** @param capacity elements that wait at most */
+export function waitingKeys(source: Source, capacity: number): WaitingKeys {
+  return source.size / PART < MAX_PARTS
+    ? new PartedKeys(source, capacity)
+    : new OrderedKeys(source, capacity);
+}
+
+/** By the parts of the file that they are in: 24 bytes for each. */
+class PartedKeys implements WaitingKeys {
+  readonly capacity: number;
+  length = 0;
+  runs: RecordRuns | undefined = new RecordRuns();
+  readonly #source: Source;
+  readonly #parts: RecordParts;
+  readonly #ordinals: Float64Array;
+  readonly #keys: PartKeys;
+  readonly #look = new KeyLook();
+  readonly #starts = new RecordStarts();
+
+  constructor(source: Source, capacity: number) {
+    this.capacity = capacity;
+    this.#source = source;
+    this.#parts = new RecordParts(source.size, capacity);
+    this.#ordinals = new Float64Array(this.#parts.room / ROW);
+    this.#keys = new PartKeys(source, this.#parts);
+  }
+
+  add(
+    { pointers, hashes, keySizes, dataSizes, starts }: BucketWords,
+    i: number,
+    shared: boolean,
+    at: number,
+  ): void {
+    const hash = shared ? hashes[i] | SHARED : hashes[i];
+    const row = this.#parts.push(pointers[i], hash, keySizes[i], dataSizes[i], starts[i]);
+    this.#ordinals[row / ROW] = at;
+    this.length++;
+  }
+
+  async read(take: TakeKey, inOrder: boolean): Promise<void> {
+    if (!inOrder) this.runs = undefined;
+    const add = (offset: number, length: number) => this.runs?.add(offset, offset + length) === true;
+    for (let part = 0; part < this.#parts.length; part++) {
+      if (!this.#parts.has(part)) continue;
+      await this.#keys.read(part);
+      const large: number[] = [];
+      this.#parts.each(part, (from, end) => {
+        this.#takeRows(from, end, take, large);
+        return true;
+      });
+      for (const row of large) await this.#takeLarge(part, row, take);
+      if (this.runs !== undefined && !this.#starts.walk(part * PART, add)) this.runs = undefined;
+    }
+    this.clear();
+  }
+
+  clear(): void {
+    this.#parts.clear();
+    this.length = 0;
+  }
+
+  /** Looks at rows; those of large keys are told. */
+  #takeRows(from: number, end: number, take: TakeKey, large: number[]): void {
+    const { rows } = this.#parts;
+    const { bytes, view } = this.#keys;
+    const look = this.#look;
+    for (let row = from; row < end; row += ROW) {
+      const place = placeOf(rows[row]);
+      const size = keySizeOf(rows[row]);
+      if (size === LARGE_KEY) {
+        large.push(row);
+        continue;
+      }
+      look.take(view, place, size);
+      const hash = rows[row + 1] & ~SHARED;
+      let flags = isStart(view, place, size, rows[row + 2]) ? 0 : START;
+      if (look.unsigned === hash) flags |= look.portable ? SIGNED | UNSIGNED : UNSIGNED;
+      if (!look.portable && hashKey(bytes.subarray(place, place + size), 'signed') === hash) flags |= SIGNED;
+      this.#take(row, flags, look.digest, place, size + rows[row + 3], take);
+    }
+  }
+
+  async #takeLarge(part: number, row: number, take: TakeKey): Promise<void> {
+    const { rows } = this.#parts;
+    const place = placeOf(rows[row]);
+    const size = this.#parts.largeKeySize(row);
+    const hash = rows[row + 1] & ~SHARED;
+    const { flags, digest } = await lookAtLarge(this.#source, part * PART + place, size, hash, rows[row + 2]);
+    this.#take(row, flags, digest, place, size + rows[row + 3], take);
+  }
+
+  #take(row: number, flags: number, digest: number, place: number, length: number, take: TakeKey): void {
+    const isRecord = take(this.#ordinals[row / ROW], flags, this.#parts.rows[row + 1], digest);
+    if (!isRecord || length === 0 || this.runs === undefined) return;
+    if (!this.#starts.add(place, length)) this.runs = undefined;
+  }
+}
+
+/** In order of their places, for files that have too many parts: 40 bytes for each. */
+class OrderedKeys implements WaitingKeys {
+  readonly capacity: number;
+  readonly runs = undefined;
+  readonly #source: Source;
+  readonly #columns: ElementColumns;
+  readonly #ordinals: Float64Array;
+
+  constructor(source: Source, capacity: number) {
+    this.capacity = capacity;
+    this.#source = source;
+    this.#columns = new ElementColumns(capacity);
+    this.#ordinals = new Float64Array(capacity);
+  }
+
+  get length(): number {
+    return this.#columns.length;
+  }
+
+  add(words: BucketWords, i: number, _shared: boolean, at: number): void {
+    this.#ordinals[this.#columns.length] = at;
+    this.#columns.push(words, i, words.pointers[i]);
+  }
+
+  async read(take: TakeKey): Promise<void> {
+    const columns = this.#columns;
+    const { offsets, hashes, keySizes, starts } = columns;
+    const order = columns.orderByOffset(0, this.#source.size + 1);
+    const visit = (n: number, bytes: Uint8Array, at: number): boolean => {
+      const size = keySizes[n];
+      const key = bytes.subarray(at, at + size);
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      let digest = keyDigest(size);
+      for (let i = 0; i < size; i++) digest = Math.imul(digest ^ key[i], DIGEST_FACTOR);
+      let flags = isStart(view, at, size, starts[n]) ? 0 : START;
+      if (hashKey(key, 'signed') === hashes[n]) flags |= SIGNED;
+      if (hashKey(key, 'unsigned') === hashes[n]) flags |= UNSIGNED;
+      take(this.#ordinals[n], flags, hashes[n] | SHARED, digest);
+      return true;
+    };
+    await eachKey(this.#source, columns, order, visit, async (n) => {
+      const { flags, digest } = await lookAtLarge(
+        this.#source,
+        offsets[n],
+        keySizes[n],
+        hashes[n],
+        starts[n],
+      );
+      take(this.#ordinals[n], flags, hashes[n] | SHARED, digest);
+      return true;
+    });
+    this.clear();
+  }
+
+  clear(): void {
+    this.#columns.length = 0;
+  }
+}
+
+async function lookAtLarge(
   source: Source,
-  { offsets, hashes, keySizes, starts }: ElementColumns,
-  n: number,
-): Promise<number> {
-  const signed = new KeyHasher(keySizes[n], 'signed');
-  const unsigned = new KeyHasher(keySizes[n], 'unsigned');
-  for await (const bytes of readChunks(source, offsets[n], keySizes[n])) {
+  offset: number,
+  size: number,
+  hash: number,
+  start: number,
+): Promise<{ flags: number; digest: number }> {
+  const signed = new KeyHasher(size, 'signed');
+  const unsigned = new KeyHasher(size, 'unsigned');
+  let digest = keyDigest(size);
+  for await (const bytes of readChunks(source, offset, size)) {
+    for (const byte of bytes) digest = Math.imul(digest ^ byte, DIGEST_FACTOR);
     signed.update(bytes);
     unsigned.update(bytes);
   }
-  const first = new DataView((await source.read(offsets[n], KEY_START)).slice().buffer);
-  const fits =
-    (signed.digest() === hashes[n] ? SIGNED : 0) | (unsigned.digest() === hashes[n] ? UNSIGNED : 0);
-  return first.getInt32(0, true) === starts[n] ? fits : fits | START;
+  const { buffer, byteOffset } = await source.read(offset, KEY_START);
+  let flags = isStart(new DataView(buffer, byteOffset), 0, KEY_START, start) ? 0 : START;
+  if (signed.digest() === hash) flags |= SIGNED;
+  if (unsigned.digest() === hash) flags |= UNSIGNED;
+  return { flags, digest };
 }

@@ -1,3 +1,4 @@
+import { digestOn, keyDigest } from '../format/hash.js';
 import type { Source } from '../source/source.js';
 import { sameKey, SMALL_KEY } from './key.js';
 import type { ElementMarks } from './marks.js';
@@ -5,23 +6,28 @@ import { MARKED, READ, REPEATS, SIGNED, UNSIGNED } from './marks.js';
 import type { BucketWords } from './sound/bucketwords.js';
 
 /**
- * Finds keys that a bucket has twice. Many keys have the same hash, so those of one hash are told apart by a second one,
- * and only those that have both are read and compared. Larger keys are told apart when a fresh file is built.
+ * Finds keys that a bucket has twice, among those whose hash is suspected. Many keys have the same hash, so those of one
+ * hash are told apart by a second one, and only those that have both are compared. Larger keys are told apart when a fresh
+ * file is built.
  */
 export class RepeatFinder {
   readonly #source: Source;
   readonly #marks: ElementMarks;
+  /** Of each element of the bucket, if it is suspected, the second hash of its key. */
   readonly #digests: Int32Array;
   /** The last element + 1 of both hashes, open addressing; a power of two. */
   readonly #last: Int32Array;
   /** Of each element the one of the same two hashes before it + 1. */
   readonly #before: Int32Array;
 
-  /** @param digests of each element a second hash of its key */
-  constructor(source: Source, marks: ElementMarks, digests: Int32Array) {
+  readonly #isSuspect: (hash: number) => boolean;
+
+  /** @param isSuspect whether a key with a hash may be there twice */
+  constructor(source: Source, marks: ElementMarks, isSuspect: (hash: number) => boolean) {
     this.#source = source;
     this.#marks = marks;
-    this.#digests = digests;
+    this.#isSuspect = isSuspect;
+    this.#digests = new Int32Array(marks.elements);
     this.#last = new Int32Array(2 ** Math.ceil(Math.log2(2 * marks.elements + 2)));
     this.#before = new Int32Array(marks.elements);
   }
@@ -29,22 +35,30 @@ export class RepeatFinder {
   /** Marks the elements of a bucket whose key an earlier one has. */
   async mark(site: number, words: BucketWords): Promise<void> {
     const { flags, elements } = this.#marks;
+    const suspects: number[] = [];
+    for (let i = 0, at = site * elements; i < elements; i++, at++) {
+      if ((flags[at] & READ) === 0 || (flags[at] & (SIGNED | UNSIGNED)) === 0) continue;
+      if (words.keySize(i) <= SMALL_KEY && this.#isSuspect(words.hash(i))) suspects.push(i);
+    }
+    if (suspects.length < 2) return;
+    for (const i of suspects) {
+      const key = await this.#source.read(words.pointer(i), words.keySize(i));
+      this.#digests[i] = digestOn(keyDigest(key.length), key, key.length);
+    }
     const last = this.#last.fill(0);
     const before = this.#before;
     const mask = last.length - 1;
-    for (let i = 0, at = site * elements; i < elements; i++, at++) {
-      if ((flags[at] & READ) === 0 || (flags[at] & (SIGNED | UNSIGNED)) === 0) continue;
-      if (words.keySize(i) > SMALL_KEY) continue;
+    for (const i of suspects) {
       const hash = words.hash(i);
-      const digest = this.#digests[at];
+      const digest = this.#digests[i];
       let slot = Math.imul(hash ^ digest, 0x9e3779b1) >>> Math.clz32(mask);
-      while (last[slot] !== 0 && !this.#isAlike(site, words, last[slot] - 1, hash, digest))
+      while (last[slot] !== 0 && !this.#isAlike(words, last[slot] - 1, hash, digest))
         slot = (slot + 1) & mask;
       const among = last[slot] !== 0 && this.#isAmong(words, i, last[slot] - 1);
       // Waiting for what is known would take longer than all else here.
       const repeats = among === false ? false : await among;
       if (repeats) {
-        flags[at] |= REPEATS | MARKED;
+        flags[site * elements + i] |= REPEATS | MARKED;
         continue;
       }
       before[i] = last[slot];
@@ -52,8 +66,8 @@ export class RepeatFinder {
     }
   }
 
-  #isAlike(site: number, words: BucketWords, other: number, hash: number, digest: number): boolean {
-    return words.hash(other) === hash && this.#digests[site * this.#marks.elements + other] === digest;
+  #isAlike(words: BucketWords, other: number, hash: number, digest: number): boolean {
+    return words.hash(other) === hash && this.#digests[other] === digest;
   }
 
   /** Whether an element has the key of one of those of its two hashes, of which `latest` is the last. */

@@ -5,6 +5,9 @@ import { BucketView } from '../format/bucket.js';
 import { readInto } from '../source/source.js';
 import { BucketWords } from './sound/bucketwords.js';
 
+/** Bytes that are read together. */
+const TOGETHER = 1 << 18;
+
 /** Reads one bucket after the other into the same memory: what it gives is valid until the next one is read. */
 export class SiteReader {
   /** Elements of a bucket. */
@@ -13,6 +16,12 @@ export class SiteReader {
   readonly #bytes: Uint8Array;
   readonly #words: BucketWords;
   readonly #view: BucketView;
+  /** The bytes from file offset {@link #from} to before {@link #to}. */
+  #ahead: Uint8Array | undefined;
+  #from = 0;
+  #to = 0;
+  /** Where the last bucket was. */
+  #last = Number.NaN;
 
   constructor(db: Database) {
     const { bucketSize, bucketElements } = db.geometry;
@@ -24,10 +33,30 @@ export class SiteReader {
   }
 
   async read(site: BucketSite): Promise<BucketWords> {
-    if (site.elements === undefined) await readInto(this.#db.source, site.offset, this.#bytes);
+    if (site.elements === undefined) await this.#fill(site.offset);
     else this.#bytes.set((await readSite(this.#db, site)).bytes);
     this.#words.load(this.#bytes);
     return this.#words;
+  }
+
+  /** Reads a bucket; where the last one was directly before it, many behind it as well. */
+  async #fill(offset: number): Promise<void> {
+    const { source } = this.#db;
+    const { length } = this.#bytes;
+    if (offset === this.#last + length && length < TOGETHER) {
+      const inside = offset >= this.#from && offset + length <= this.#to;
+      if (!inside) {
+        this.#to = this.#from = offset;
+        const ahead = (this.#ahead ??= new Uint8Array(TOGETHER)).subarray(
+          0,
+          Math.min(TOGETHER, source.size - offset),
+        );
+        await readInto(source, offset, ahead);
+        this.#to = offset + ahead.length;
+      }
+      this.#bytes.set(this.#ahead!.subarray(offset - this.#from, offset - this.#from + length));
+    } else await readInto(source, offset, this.#bytes);
+    this.#last = offset;
   }
 
   /** The same bucket by its fields. */

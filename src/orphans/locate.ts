@@ -1,5 +1,6 @@
 import { KEY_START } from '../format/bucket.js';
-import { KeyScan } from '../format/hash.js';
+import { KeyLook } from '../check/sound/keylook.js';
+import { hashKey } from '../format/hash.js';
 import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sweep } from '../source/sweep.js';
@@ -32,6 +33,16 @@ export interface WantedKey {
   readonly start: number;
 }
 
+/** Keys with the same first bytes. */
+interface StartGroup {
+  /** Their lengths. */
+  readonly sizes: number[];
+  /** Of each length the keys by their hash. */
+  readonly keys: Map<number, WantedKey[]>[];
+}
+
+const NONE: readonly WantedKey[] = [];
+
 /**
  * Looks for keys through the whole file by their first bytes, their length and their hash.
  *
@@ -43,44 +54,51 @@ export async function locateKeys(
   visit: (key: WantedKey, at: number) => void,
   progress?: Progress,
 ): Promise<void> {
-  /** For the first bytes of a key: its possible lengths, and the keys by length and hash. */
-  const byStart = new Map<number, { sizes: Set<number>; keys: Map<number, WantedKey[]> }>();
+  const byStart = new Map<number, StartGroup>();
   const starts = new Uint8Array(1 << 16);
   let longest = KEY_START;
   for (const key of wanted) {
     let group = byStart.get(key.start);
-    if (group === undefined) byStart.set(key.start, (group = { sizes: new Set(), keys: new Map() }));
-    group.sizes.add(key.size);
-    const name = key.size * 2 ** 31 + key.hash;
-    const same = group.keys.get(name);
+    if (group === undefined) byStart.set(key.start, (group = { sizes: [], keys: [] }));
+    let n = group.sizes.indexOf(key.size);
+    if (n < 0) {
+      n = group.sizes.push(key.size) - 1;
+      group.keys.push(new Map());
+    }
+    const same = group.keys[n].get(key.hash);
     // Elements of different times may lead to different places for one key.
-    if (same === undefined) group.keys.set(name, [key]);
+    if (same === undefined) group.keys[n].set(key.hash, [key]);
     else if (same.length < MAX_SAME) same.push(key);
     starts[key.start >>> 16] = 1;
     longest = Math.max(longest, key.size);
   }
-  const key = new KeyScan();
+  const look = new KeyLook();
   const budgets = HASHED_PER_BYTE.map(({ bytes }) => bytes * source.size);
   const classOf = (size: number) => HASHED_PER_BYTE.findIndex((one) => size <= one.longest);
+  // Many places in a row have the same first bytes.
+  let last: { start: number; group: StartGroup | undefined } = { start: -1, group: undefined };
   for await (const window of sweep(source, longest, progress)) {
     const { view, base } = window;
     const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
     const end = lastPlace(window, KEY_START);
+    let pair = bytes[0];
     for (let at = 0; at < end; at++) {
-      if (starts[view.getUint16(at)] === 0) continue;
-      const group = byStart.get(view.getUint32(at));
+      pair = ((pair << 8) | bytes[at + 1]) & 0xffff;
+      if (starts[pair] === 0) continue;
+      const start = view.getUint32(at);
+      if (start !== last.start) last = { start, group: byStart.get(start) };
+      const { group } = last;
       if (group === undefined) continue;
-      for (const size of group.sizes) {
+      for (let n = 0; n < group.sizes.length; n++) {
+        const size = group.sizes[n];
         const budget = classOf(size);
         if (at + size > bytes.length || budgets[budget] <= 0) continue;
         budgets[budget] -= 2 * size;
-        let found: WantedKey[] | undefined;
-        for (const flavour of ['signed', 'unsigned'] as const) {
-          key.take(bytes, at, at + size, flavour);
-          found = group.keys.get(size * 2 ** 31 + key.hash);
-          if (found !== undefined || key.portable) break;
-        }
-        for (const one of found ?? []) visit(one, base + at);
+        look.take(view, at, size);
+        let found = group.keys[n].get(look.unsigned);
+        if (found === undefined && !look.portable)
+          found = group.keys[n].get(hashKey(bytes.subarray(at, at + size), 'signed'));
+        for (const one of found ?? NONE) visit(one, base + at);
       }
     }
   }

@@ -111,9 +111,16 @@ test('however few elements are held at a time, the examination and the account a
     const { db, survey } = found;
     const whole = await examine(db, survey);
     const account = await accountFor(db, survey, whole, new Extents());
+    const slow = await accountFor(db, survey, { ...whole, runs: undefined }, new Extents());
+    assert.deepEqual(comparable(slow.account), comparable(account.account), intact.name);
     for (const held of [1, 7, 60]) {
       const parts = await examine(db, survey, held);
-      assert.deepEqual(parts, whole, `${intact.name}, ${held}`);
+      // Where so few are held nobody knows where all records are; who does says the same as who looks at each.
+      assert.deepEqual(
+        { ...parts, runs: undefined },
+        { ...whole, runs: undefined },
+        `${intact.name}, ${held}`,
+      );
       const other = await accountFor(db, survey, parts, new Extents(), held);
       assert.deepEqual(comparable(other.account), comparable(account.account), `${intact.name}, ${held}`);
     }

@@ -57,6 +57,16 @@ export class RecordParts {
     return this.counts.length;
   }
 
+  /** Numbers that all rows together may have. */
+  get room(): number {
+    return this.#rows.length;
+  }
+
+  /** Whether a part has rows. */
+  has(part: number): boolean {
+    return this.#next[part] > 0;
+  }
+
   /** Forgets the elements, but not how many there were. */
   clear(): void {
     this.#next.fill(0);
@@ -77,38 +87,44 @@ export class RecordParts {
    * @param bucket its number in `shared`
    */
   take(words: BucketWords, bucket: number, shared: SharedHashes, from: number, to: number): void {
-    const rows = this.#rows;
-    const next = this.#next;
     const { bits } = shared;
     const first = bucket * shared.wordsEach;
     const { used, usedCount, pointers, hashes, keySizes, dataSizes, starts } = words;
     for (let n = 0; n < usedCount; n++) {
       const i = used[n];
-      const pointer = pointers[i];
-      const part = Math.floor(pointer * PARTS_EACH);
+      const part = Math.floor(pointers[i] * PARTS_EACH);
       if (part < from || part >= to) continue;
-      let at = next[part];
-      if ((at & (CHUNK - 1)) === 0) {
-        const chunk = this.#chunks;
-        if (chunk === this.#before.length) {
-          this.missed++;
-          continue;
-        }
-        this.#chunks++;
-        // Where the last one ends; of the first one of all nothing could end at 0.
-        this.#before[chunk] = at / CHUNK - 1;
-        at = chunk * CHUNK;
-      }
-      const keySize = keySizes[i];
-      const place = pointer - part * PART;
-      const isLarge = keySize >= LARGE_KEY;
-      rows[at] = place | ((isLarge ? LARGE_KEY : keySize) << PART_BITS);
-      rows[at + 1] = hashes[i] | (((bits[first + (i >>> 5)] >>> (i & 31)) & 1) << 31);
-      rows[at + 2] = starts[i];
-      rows[at + 3] = dataSizes[i];
-      next[part] = at + ROW;
-      if (isLarge) this.#large.set(at, keySize);
+      const hash = hashes[i] | (((bits[first + (i >>> 5)] >>> (i & 31)) & 1) << 31);
+      if (this.push(pointers[i], hash, keySizes[i], dataSizes[i], starts[i]) < 0) this.missed++;
     }
+  }
+
+  /**
+   * Takes an element.
+   *
+   * @param hash with {@link SHARED} where it may be another element's, too
+   * @returns where its row begins; −1 where there is no room
+   */
+  push(pointer: number, hash: number, keySize: number, dataSize: number, start: number): number {
+    const rows = this.#rows;
+    const part = Math.floor(pointer * PARTS_EACH);
+    let at = this.#next[part];
+    if ((at & (CHUNK - 1)) === 0) {
+      const chunk = this.#chunks;
+      if (chunk === this.#before.length) return -1;
+      this.#chunks++;
+      // Where the last one ends; of the first one of all nothing could end at 0.
+      this.#before[chunk] = at / CHUNK - 1;
+      at = chunk * CHUNK;
+    }
+    const isLarge = keySize >= LARGE_KEY;
+    rows[at] = (pointer - part * PART) | ((isLarge ? LARGE_KEY : keySize) << PART_BITS);
+    rows[at + 1] = hash;
+    rows[at + 2] = start;
+    rows[at + 3] = dataSize;
+    this.#next[part] = at + ROW;
+    if (isLarge) this.#large.set(at, keySize);
+    return at;
   }
 
   /**

@@ -49,6 +49,11 @@ export class SharedHashes {
     this.#epoch = epoch + elements;
   }
 
+  /** Whether an element may share its hash. */
+  has(bucket: number, i: number): boolean {
+    return ((this.bits[bucket * this.wordsEach + (i >>> 5)] >>> (i & 31)) & 1) !== 0;
+  }
+
   /** How many elements may share their hash. */
   get count(): number {
     let count = 0;

@@ -87,10 +87,15 @@ export class TwinFilter {
         words[two] |= 1 << (bits >>> 10);
         words[three] |= 1 << (bits >>> 5);
       }
-      if (seen === 1) this.#suspects.add(hashes[n]);
+      if (seen === 1 && this.#suspects.size <= MAX_SUSPECTS) this.#suspects.add(hashes[n]);
     }
     this.#waiting = 0;
     return this.#suspects.size <= MAX_SUSPECTS;
+  }
+
+  /** The hashes of which keys may be there twice; undefined where there are too many to tell. */
+  suspects(): ReadonlySet<number> | undefined {
+    return this.#addWaiting() ? this.#suspects : undefined;
   }
 
   /**
@@ -100,11 +105,12 @@ export class TwinFilter {
    * @returns also false where there are too many to tell
    */
   async areDistinct({ source, format, geometry, directory }: Database): Promise<boolean> {
-    if (!this.#addWaiting()) return false;
-    if (this.#suspects.size === 0) return true;
+    const suspects = this.suspects();
+    if (suspects === undefined) return false;
+    if (suspects.size === 0) return true;
     const { bucketSize, bucketElements } = geometry;
     const shift = HASH_BITS - Math.log2(directory.length);
-    const offsets = new Set(Array.from(this.#suspects, (hash) => directory[hash >>> shift]));
+    const offsets = new Set(Array.from(suspects, (hash) => directory[hash >>> shift]));
     const bytes = new Uint8Array(bucketSize);
     const words = new BucketWords(format, bucketSize, bucketElements);
     const keys = new HeldKeys(source);
@@ -114,7 +120,7 @@ export class TwinFilter {
       keys.clear();
       for (let n = 0; n < words.usedCount; n++) {
         const i = words.used[n];
-        if (!this.#suspects.has(words.hashes[i])) continue;
+        if (!suspects.has(words.hashes[i])) continue;
         if (!(await keys.add(words.hashes[i], words.pointers[i], words.keySizes[i]))) return false;
       }
       // Two of the same key are in one bucket.
