@@ -23,6 +23,7 @@ import { findOrphans } from './orphans/find.js';
 import { findMoved } from './orphans/moved.js';
 import { inferWithBuckets } from './orphans/infer.js';
 import { withDirectoryTo } from './orphans/ledto.js';
+import { mayBeNewer } from './orphans/newer.js';
 import { inferByScan } from './orphans/missing.js';
 import type { Progress } from './source/sweep.js';
 import type { Source } from './source/source.js';
@@ -181,7 +182,11 @@ export interface Proved extends ProvedCheck {
 export async function openProved(source: Source, report?: Report): Promise<Proved | undefined> {
   const db = (await openDatabase(source)) ?? (await openWithout(source, report));
   const proved = db === undefined ? undefined : await checkProved(db);
-  return db === undefined || proved === undefined ? undefined : { db, ...proved };
+  if (db === undefined || proved === undefined) return undefined;
+  const { buckets, account } = proved.proof;
+  // Without its header nothing says that an older state, which may be whole, is not the one in force.
+  if (db.headerLost && (await mayBeNewer(db, buckets, account.unused()))) return undefined;
+  return { db, ...proved };
 }
 
 /** A database without its header, with the directory that leads to its buckets. */

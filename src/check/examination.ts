@@ -93,7 +93,8 @@ export async function examine(db: Database, survey: Survey, held = HELD): Promis
           const at = s * elements + i;
           const pointer = words.pointers[i];
           if (pointer < from || pointer >= to || (marks.flags[at] & READ) === 0) continue;
-          if (keys.length === keys.capacity) await keys.read(take, false);
+          if (keys.add(words, i, shared.has(s, i), at)) continue;
+          await keys.read(take, false);
           keys.add(words, i, shared.has(s, i), at);
         }
       }
@@ -208,7 +209,7 @@ async function readFields(
       }
       flags[at] |= READ;
       histogram.add(pointer);
-      if (keys.length < keys.capacity) keys.add(words, i, shared.has(s, i), at);
+      keys.add(words, i, shared.has(s, i), at);
     }
   }
 }

@@ -30,8 +30,8 @@ export interface WaitingKeys {
   readonly capacity: number;
   /** How many wait. */
   readonly length: number;
-  /** Takes an element. */
-  add(words: BucketWords, i: number, shared: boolean, at: number): void;
+  /** Takes an element; false where there is no room. */
+  add(words: BucketWords, i: number, shared: boolean, at: number): boolean;
   /** Reads the keys of all that wait, of which none is before those of the last time where `inOrder`; then none waits. */
   read(take: TakeKey, inOrder: boolean): Promise<void>;
   /** Forgets those that wait. */
@@ -72,11 +72,14 @@ class PartedKeys implements WaitingKeys {
     i: number,
     shared: boolean,
     at: number,
-  ): void {
+  ): boolean {
+    if (this.length === this.capacity) return false;
     const hash = shared ? hashes[i] | SHARED : hashes[i];
     const row = this.#parts.push(pointers[i], hash, keySizes[i], dataSizes[i], starts[i]);
+    if (row < 0) return false;
     this.#ordinals[row / ROW] = at;
     this.length++;
+    return true;
   }
 
   async read(take: TakeKey, inOrder: boolean): Promise<void> {
@@ -157,9 +160,9 @@ class OrderedKeys implements WaitingKeys {
     return this.#columns.length;
   }
 
-  add(words: BucketWords, i: number, _shared: boolean, at: number): void {
+  add(words: BucketWords, i: number, _shared: boolean, at: number): boolean {
     this.#ordinals[this.#columns.length] = at;
-    this.#columns.push(words, i, words.pointers[i]);
+    return this.#columns.push(words, i, words.pointers[i]);
   }
 
   async read(take: TakeKey): Promise<void> {

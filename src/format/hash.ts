@@ -69,6 +69,9 @@ export function hashFinish(value: number): number {
  */
 export const DIGEST_FACTOR = Math.floor(Math.random() * 2 ** 32) | 1;
 
+/** Another one for hashes that take four bytes at once: with one alone two changes could be made that undo each other. */
+export const DIGEST_SECOND = Math.floor(Math.random() * 2 ** 32) | 1;
+
 /** What a second hash of a key of so many bytes begins with: of another kind, to tell most keys of one hash apart. */
 export function keyDigest(length: number): number {
   return length;

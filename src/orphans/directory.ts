@@ -107,6 +107,12 @@ export class DirectoryVotes {
     count.runs++;
   }
 
+  /** The place with the most entries of those that enough runs agree on. */
+  largest(): DirectoryPlace | undefined {
+    const agreed = [...this.#counts.values()].filter(({ runs }) => runs >= MIN_VOTES);
+    return agreed.sort((a, b) => b.place.bits - a.place.bits || b.runs - a.runs)[0]?.place;
+  }
+
   /** Of places with as many, the larger one: an older directory was half as large. */
   best(leastBits: number): DirectoryPlace | undefined {
     const large = [...this.#counts.values()].filter(({ place }) => place.bits >= leastBits);

@@ -30,7 +30,7 @@ export async function withDirectoryTo(
   const width = offsetSize(format.layout);
   const sought: { offset: number; range: HashRange }[] = [];
   for (const offset of buckets) {
-    const range = sought.length < SOUGHT ? await hashesOf(db, offset) : undefined;
+    const range = sought.length < SOUGHT ? (await hashesOf(db, offset)).range : undefined;
     if (range !== undefined) sought.push({ offset, range });
   }
   if (sought.length < 2) return undefined;
@@ -45,22 +45,24 @@ export async function withDirectoryTo(
     run = { start, length: 1, n };
   });
   if (run.length > 0) votes.add(run, sought[run.n].range);
-  const place = votes.best(0);
+  // The larger of two is the newer one; whether there is none that is newer still, who proves it finds out.
+  const place = votes.largest();
   return place && (await withDirectory(db, place));
 }
 
-/** Of which hashes a bucket is; undefined where it has none or cannot tell. */
-async function hashesOf(
+/** How deep a bucket is, and of which hashes; undefined where it has none, or is none. */
+export async function hashesOf(
   { source, format, geometry }: Database,
   offset: number,
-): Promise<HashRange | undefined> {
+): Promise<{ bits: number; range: HashRange | undefined }> {
   const bytes = await source.read(offset, geometry.bucketSize);
   const bucket = new BucketView(bytes, format, geometry.bucketElements);
-  if (!(bucket.bits >= 0 && bucket.bits <= HASH_BITS)) return undefined;
+  const { bits } = bucket;
+  if (!(bits >= 0 && bits <= HASH_BITS)) return { bits, range: undefined };
   for (let i = 0; i < bucket.elements; i++) {
-    if (bucket.hash(i) !== FREE_HASH) return rangeOf(bucket.hash(i), bucket.bits);
+    if (bucket.hash(i) !== FREE_HASH) return { bits, range: rangeOf(bucket.hash(i), bits) };
   }
-  return undefined;
+  return { bits, range: undefined };
 }
 
 /** Entries as words of this machine. */
@@ -93,7 +95,13 @@ async function eachEntry(
   const tell = (n: number) => entries[Math.min(n, entries.length - 1)][telling];
   const [a, b, c, d] = [tell(0), tell(1), tell(2), tell(3)];
   for await (const { view, base, places } of sweep(source, step * 4, progress)) {
-    const words = new Int32Array(view.buffer, view.byteOffset, view.byteLength >>> 2);
+    const { buffer, byteOffset, byteLength } = view;
+    const isAligned = byteOffset % 4 === 0;
+    const words = new Int32Array(
+      isAligned ? buffer : buffer.slice(byteOffset, byteOffset + byteLength),
+      isAligned ? byteOffset : 0,
+      byteLength >>> 2,
+    );
     const end = Math.min(Math.ceil(places / 4), words.length - step + 1);
     for (let at = 0; at < end; at += step) {
       const word = words[at + telling];

@@ -1,4 +1,4 @@
-import { DIGEST_FACTOR, hashFinish, hashStart, keyDigest } from '../../format/hash.js';
+import { DIGEST_FACTOR, DIGEST_SECOND, hashFinish, hashStart, keyDigest } from '../../format/hash.js';
 
 /** What one look at a key's bytes tells, four at a time: that takes half as long as one at a time. */
 export class KeyLook {
@@ -13,6 +13,7 @@ export class KeyLook {
   take(view: DataView, place: number, size: number): void {
     // A variable of this function is a register; one of the module is looked up each time.
     const factor = DIGEST_FACTOR;
+    const other = DIGEST_SECOND;
     const end = place + size;
     let all = 0;
     let digest = keyDigest(size);
@@ -23,7 +24,7 @@ export class KeyLook {
       const word = view.getInt32(i, true);
       all |= word;
       digest = Math.imul(digest ^ word, factor);
-      digest ^= digest >>> 15;
+      digest = Math.imul(digest ^ (digest >>> 15), other);
       const second = shift >= 19 ? shift - 19 : shift + 5;
       const third = second >= 19 ? second - 19 : second + 5;
       const fourth = third >= 19 ? third - 19 : third + 5;

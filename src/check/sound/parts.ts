@@ -13,6 +13,8 @@ export const MAX_PARTS = 1 << 22;
 /** Rows that lie beside each other, as a power of two. */
 const CHUNK_BITS = 5;
 const CHUNK_ROWS = 1 << CHUNK_BITS;
+/** Chunks that are not full: 8 MiB. */
+const MAX_SPARE = 1 << 14;
 /** Numbers of a row: place and key size, hash, `key_start`, data size. */
 export const ROW = 4;
 const CHUNK = CHUNK_ROWS * ROW;
@@ -41,14 +43,14 @@ export class RecordParts {
 
   /**
    * @param size of the file in bytes
-   * @param capacity elements held at least
+   * @param capacity elements held at least, unless they are very far apart
    */
   constructor(size: number, capacity: number) {
     const parts = Math.floor(size / PART) + 1;
     this.counts = new Uint32Array(parts);
     this.#next = new Int32Array(parts);
-    // Every part may have one chunk that is not full.
-    const chunks = Math.ceil(capacity / CHUNK_ROWS) + Math.min(parts, capacity);
+    // A part may have one chunk that is not full; where records are so far apart that very many are, not all have room.
+    const chunks = Math.ceil(capacity / CHUNK_ROWS) + Math.min(parts, capacity, MAX_SPARE);
     this.#before = new Int32Array(chunks);
     this.#rows = new Int32Array(chunks * CHUNK);
   }
@@ -60,6 +62,11 @@ export class RecordParts {
   /** Numbers that all rows together may have. */
   get room(): number {
     return this.#rows.length;
+  }
+
+  /** Of each part the rows that its elements need room for. */
+  needed(): Uint32Array {
+    return this.counts.map((count) => Math.ceil(count / CHUNK_ROWS) * CHUNK_ROWS);
   }
 
   /** Whether a part has rows. */

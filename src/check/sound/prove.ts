@@ -8,7 +8,7 @@ import { directoryRuns } from './directoryruns.js';
 import type { Extents } from './extents.js';
 import type { Flavours } from './keys.js';
 import { KeyProver } from './keys.js';
-import { MAX_PARTS, PART, RecordParts } from './parts.js';
+import { MAX_PARTS, PART, RecordParts, ROW } from './parts.js';
 import { planRegions } from './regions.js';
 import type { RecordRuns } from './recordruns.js';
 import { SharedHashes } from './shared.js';
@@ -77,15 +77,20 @@ export async function prove(
   const sweep = new AccountSweep(structures.sort(), source.size);
   const twins = new TwinFilter(shared.count);
   const prover = new KeyProver(source, parts, sweep, twins);
-  const regions = planRegions({ counts: parts.counts, slice: 1 }, held);
+  const regions =
+    parts.missed === 0
+      ? [{ from: 0, to: parts.length }]
+      : planRegions({ counts: parts.needed(), slice: 1 }, parts.room / ROW);
   if (regions === undefined) return undefined;
   for (const { from, to } of regions) {
-    if (parts.missed > 0 || regions.length > 1) {
+    if (regions.length > 1) {
       parts.clear();
       await pass.each((words, _, run) => {
         parts.take(words, run, shared, from, to);
         return true;
       });
+      // Only if the file changed meanwhile.
+      if (parts.missed > 0) return undefined;
     }
     if (!(await prover.prove(from, to))) return undefined;
   }

@@ -1,6 +1,5 @@
 import type { Database } from '../../database/database.js';
 import { HASH_BITS } from '../../format/hash.js';
-import { equalBytes } from '../../format/bytes.js';
 import type { Source } from '../../source/source.js';
 import { readInto } from '../../source/source.js';
 import { BucketWords } from './bucketwords.js';
@@ -18,9 +17,9 @@ const BLOCK_WORDS = 16;
 const WAITING = 256;
 /** More keys that may be there twice are no chance. */
 const MAX_SUSPECTS = 1 << 16;
-/** Bytes of the suspected keys of one bucket, and how many of them are compared each with each. */
+/** Bytes of the suspected keys of one bucket, and how many pairs of keys are compared in all. */
 const MAX_HELD = 16 << 20;
-const MAX_COMPARED = 4096;
+const MAX_COMPARED = 1 << 26;
 
 /**
  * Finds keys that may be there twice, in a fixed amount of memory: a Bloom filter of the keys so far, by their hash and
@@ -137,6 +136,8 @@ class HeldKeys {
   #used = 0;
   #hashes: number[] = [];
   #starts: number[] = [];
+  #sizes: number[] = [];
+  #compared = 0;
 
   constructor(source: Source) {
     this.#source = source;
@@ -146,6 +147,7 @@ class HeldKeys {
     this.#used = 0;
     this.#hashes.length = 0;
     this.#starts.length = 0;
+    this.#sizes.length = 0;
   }
 
   /** Reads a key; false where there is no room for it. */
@@ -160,23 +162,30 @@ class HeldKeys {
     await readInto(this.#source, offset, this.#bytes.subarray(this.#used, end));
     this.#hashes.push(hash);
     this.#starts.push(this.#used);
+    this.#sizes.push(size);
     this.#used = end;
     return true;
   }
 
-  /** Whether no two are the same; false also where there are too many to tell. */
+  /** Whether no two are the same; false also where too many pairs would have to be compared to tell. */
   areDistinct(): boolean {
     const count = this.#hashes.length;
-    if (count > MAX_COMPARED) return false;
+    this.#compared += (count * (count - 1)) / 2;
+    if (this.#compared > MAX_COMPARED) return false;
     for (let a = 0; a < count; a++) {
-      for (let b = 0; b < a; b++) {
-        if (this.#hashes[a] === this.#hashes[b] && equalBytes(this.#key(a), this.#key(b))) return false;
-      }
+      for (let b = 0; b < a; b++)
+        if (this.#hashes[a] === this.#hashes[b] && this.#areSame(a, b)) return false;
     }
     return true;
   }
 
-  #key(n: number): Uint8Array {
-    return this.#bytes.subarray(this.#starts[n], this.#starts[n + 1] ?? this.#used);
+  #areSame(a: number, b: number): boolean {
+    const bytes = this.#bytes;
+    const [atA, atB] = [this.#starts[a], this.#starts[b]];
+    const size = this.#sizes[a];
+    if (this.#sizes[b] !== size) return false;
+    let i = 0;
+    while (i < size && bytes[atA + i] === bytes[atB + i]) i++;
+    return i === size;
   }
 }

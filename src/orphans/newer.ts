@@ -1,0 +1,53 @@
+import type { DirectoryRuns } from '../check/sound/directoryruns.js';
+import type { Database } from '../database/database.js';
+import { HASH_BITS } from '../format/hash.js';
+import type { Range } from '../source/gather.js';
+import { coveredPlaces, lastPlace, sweep } from '../source/sweep.js';
+import { BucketFilter } from './heads.js';
+import { hashesOf } from './ledto.js';
+import { OffsetList } from './offsets.js';
+
+/** More whole buckets that nothing leads to are for a search of them all. */
+const MAX_FOUND = 1 << 14;
+
+/**
+ * Whether there may be a newer state of a database than the one that a directory leads to, whose header does not say which
+ * directory is in force. A split at full depth doubles the directory and leaves the old one behind with the bucket that was
+ * split: together with all others an older state, each byte of it in order. What a split makes is deeper than what it
+ * splits, so a whole bucket that nothing leads to tells of a newer state unless it is shallower than the one in force.
+ *
+ * @param unused ranges that no structure and no record in force has any byte of, in order
+ * @throws SourceError if the source cannot be read
+ */
+export async function mayBeNewer(
+  db: Database,
+  buckets: DirectoryRuns,
+  unused: readonly Range[],
+): Promise<boolean> {
+  const { source, format, geometry, directory } = db;
+  const { bucketSize } = geometry;
+  const room = unused.filter(({ length }) => length >= bucketSize);
+  if (room.length === 0) return false;
+  const filter = new BucketFilter(format, bucketSize, source.size);
+  const found = new OffsetList();
+  for await (const window of sweep(source, bucketSize, () => {}, room)) {
+    for (const [from, to, { offset, length }] of coveredPlaces(window, room)) {
+      const end = Math.min(to, lastPlace(window, bucketSize), offset + length - bucketSize + 1 - window.base);
+      if (end > from) filter.find(window.view, from, end, window.base, found);
+    }
+    if (found.length > MAX_FOUND) return true;
+  }
+  const bitsAt = new Map(
+    Array.from({ length: buckets.length }, (_, n) => [buckets.offsets[n], buckets.bits[n]]),
+  );
+  const shift = HASH_BITS - Math.log2(directory.length);
+  const deepest = buckets.bits.reduce((most, bits) => Math.max(most, bits), 0);
+  for (const offset of found.values()) {
+    const { range, bits } = await hashesOf(db, offset);
+    // An empty one tells only how deep it is.
+    const ruling =
+      range === undefined ? deepest + 1 : bitsAt.get(directory[Math.floor(range.first / 2 ** shift)])!;
+    if (bits >= ruling) return true;
+  }
+  return false;
+}
