@@ -67,6 +67,7 @@ export async function openSearched(
   report?.('looking at the buckets', 0, source.size);
   const found = await examined(openAsItIs(source, progress, old), report);
   if (found === undefined) return found;
+  report?.('looking for moved blocks', 0, source.size);
   const rearrangement = await findMoved(found.db, found.survey, progress('looking for moved blocks'));
   if (rearrangement === undefined) return found;
   const { source: whole, missing } = found.db;

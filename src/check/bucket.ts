@@ -78,12 +78,9 @@ interface PendingBucket {
 async function openBucket(db: Database, survey: Survey, site: BucketSite): Promise<PendingBucket> {
   if (!isReadable(site)) return { site, findings: [whyNotRead(site)], free: [], exam: undefined };
   const bucket = await readSite(db, site);
-  const { free, findings } = site.state === 'headless' ? HEADLESS : examineHead(db, site, bucket);
+  const { free, findings } = examineHead(db, site, bucket);
   return { site, findings, free, exam: new ElementExam(db, survey, site, bucket) };
 }
-
-/** What the head of a bucket without one says. */
-const HEADLESS = { free: [], findings: [] } as const;
 
 function whyNotRead({ state, offset, bits }: BucketSite): Finding {
   if (state === 'wiped') {
@@ -158,6 +155,7 @@ export function examineHead(
   bucket: BucketView,
 ): { free: readonly AvailElement[]; findings: Finding[] } {
   const findings: Finding[] = [];
+  if (site.state === 'headless') return { free: [], findings };
   const struct = bucketStruct(db.format.layout);
   const at = (name: string) => site.offset + member(struct, name).offset;
   const directoryBits = db.directory.length === 0 ? HASH_BITS : Math.log2(db.directory.length);

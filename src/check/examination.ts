@@ -43,7 +43,7 @@ export interface ExaminedSurvey extends Survey {
 
 /** Whether a site is examined by lists of numbers; what is damaged is examined element by element. */
 export function isPlain({ state }: BucketSite): boolean {
-  return state === 'sound';
+  return state === 'sound' || state === 'headless';
 }
 
 /**
@@ -168,7 +168,11 @@ async function readFields(
   const nextBlock = db.headerLost ? 0 : db.header.next_block;
   const end = nextBlock > 0 ? nextBlock : Number.POSITIVE_INFINITY;
   const shift = HASH_BITS - Math.log2(Math.max(1, directory.length));
-  const budget = new KeyBudget(KEY_BUDGET * source.size);
+  // Elements that stand alone may be many that lead to the same keys, and must not use up what buckets need.
+  const budgets = {
+    sound: new KeyBudget(KEY_BUDGET * source.size),
+    loose: new KeyBudget(KEY_BUDGET * source.size),
+  };
   const reader = new SiteReader(db);
   for (const [s, site] of survey.sites.entries()) {
     if (!isPlain(site)) continue;
@@ -177,6 +181,7 @@ async function readFields(
       if (examineHead(db, site, reader.view).findings.length > 0) marks.sites[s] = 1;
     }
     shared.mark(words, s);
+    const budget = site.state === 'sound' ? budgets.sound : budgets.loose;
     let before = usedBeforeFirst(words);
     for (let i = 0, at = s * elements; i < elements; i++, at++) {
       if (words.isFree(i)) {

@@ -1,6 +1,6 @@
 import type { Database } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
-import { readSite } from '../database/survey.js';
+import { readSite, roomForBucket } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
 import { KEY_START } from '../format/bucket.js';
 import { readUpTo } from '../source/source.js';
@@ -53,6 +53,7 @@ export async function* examineBuckets(
   );
   const numbers = new Map(survey.sites.map((site, s) => [site, s]));
   const reader = new SiteReader(db);
+  const room = roomForBucket(db);
   for (const site of sites) {
     if (!isPlain(site)) {
       const next = await damaged.next();
@@ -67,7 +68,7 @@ export async function* examineBuckets(
     for (let i = 0, at = s * marks.elements; i < marks.elements; i++, at++) {
       if ((marks.flags[at] & KEPT) !== 0) records.push(recordOf(words, i, site.offset, marks.hashChar(at)));
     }
-    const told = marks.sites[s] === 0 ? NOTHING : await judgeSite(db, survey, marks, s);
+    const told = marks.sites[s] === 0 ? NOTHING : await judgeSite(db, survey, marks, s, room);
     yield { site, free, records, ...told };
   }
 }
@@ -98,6 +99,7 @@ export async function* judgeSites(
   { marks }: Examination,
 ): AsyncGenerator<SiteVerdict> {
   const { sites } = survey;
+  const room = roomForBucket(db);
   const damaged = examineByElement(
     db,
     survey,
@@ -111,7 +113,7 @@ export async function* judgeSites(
       const { findings, rejected } = next.value;
       yield { site, kept, findings, rejected };
     } else if (marks.sites[s] === 0) yield { site, kept, findings: [], rejected: [] };
-    else yield { site, kept, ...(await judgeSite(db, survey, marks, s)) };
+    else yield { site, kept, ...(await judgeSite(db, survey, marks, s, room)) };
   }
 }
 
@@ -120,10 +122,11 @@ async function judgeSite(
   survey: Survey,
   { flags, elements }: ElementMarks,
   s: number,
+  room: BucketView,
 ): Promise<{ findings: Finding[]; rejected: RejectedElement[] }> {
   const site = survey.sites[s];
   const first = s * elements;
-  const bucket = await readSite(db, site);
+  const bucket = await readSite(db, site, room);
   const exam = new ElementExam(db, survey, site, bucket, (i) => (flags[first + i] & MARKED) !== 0);
   const wanted = exam.wantedKeys();
   const evidence: (KeyEvidence | undefined)[] = [];

@@ -34,7 +34,7 @@ export class SiteReader {
 
   async read(site: BucketSite): Promise<BucketWords> {
     if (site.elements === undefined) await this.#fill(site.offset);
-    else this.#bytes.set((await readSite(this.#db, site)).bytes);
+    else await readSite(this.#db, site, this.#view);
     this.#words.load(this.#bytes);
     return this.#words;
   }

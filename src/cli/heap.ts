@@ -13,8 +13,8 @@ export function keepYoungHeapSmall(): void {
   if (Number.parseInt(process.versions.node) <= TRIED) setFlagsFromString('--semi-space-growth-factor=1');
 }
 
-/** Bytes outside of the heap from which on it is worth the milliseconds to look for what of them is garbage. */
-const WORTH = 16 << 20;
+/** Bytes in the heap and outside of it from which on it is worth the milliseconds to look for what of them is garbage. */
+const WORTH = 24 << 20;
 let collect: (() => void) | undefined;
 
 /**
@@ -23,7 +23,8 @@ let collect: (() => void) | undefined;
  * 142 for a repair.
  */
 export function collectGarbage(): void {
-  if (process.memoryUsage().arrayBuffers < WORTH) return;
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  if (heapUsed + arrayBuffers < WORTH) return;
   if (collect === undefined) {
     // The only way to the engine's own function after the start.
     setFlagsFromString('--expose-gc');

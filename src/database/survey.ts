@@ -131,18 +131,34 @@ export function isReadable(site: BucketSite): boolean {
   return site.state === 'sound' || site.state === 'malformed' || site.state === 'headless';
 }
 
-/** Reads a bucket. Of a headless one all but the elements that are left are free. */
-export async function readSite(db: Database, site: BucketSite): Promise<BucketView> {
-  const { source, format, geometry } = db;
-  const { bucketSize, bucketElements } = geometry;
+/** Memory for a bucket, for who reads one after the other. */
+export function roomForBucket({ format, geometry }: Database): BucketView {
+  return new BucketView(new Uint8Array(geometry.bucketSize), format, geometry.bucketElements);
+}
+
+/**
+ * Reads a bucket. Of a headless one all but the elements that are left are free.
+ *
+ * @param bucket where it is read to: with a new one for each, what is garbage is as large as the buckets of the file
+ */
+export async function readSite(
+  db: Database,
+  site: BucketSite,
+  bucket = roomForBucket(db),
+): Promise<BucketView> {
+  const { source, format } = db;
+  const { bytes, elements } = bucket;
   if (site.elements === undefined) {
-    return new BucketView(await source.read(site.offset, bucketSize), format, bucketElements);
+    await readInto(source, site.offset, bytes);
+    return bucket;
   }
-  const bytes = new Uint8Array(bucketSize);
-  const bucket = new BucketView(bytes, format, bucketElements);
-  for (let i = 0; i < bucketElements; i++) bucket.setHash(i, FREE_HASH);
+  bytes.fill(0);
+  for (let i = 0; i < elements; i++) bucket.setHash(i, FREE_HASH);
   const { size } = elementStruct(format.layout);
-  for (const at of site.elements) bytes.set(await source.read(at, size), at - site.offset);
+  for (const at of site.elements) {
+    const place = at - site.offset;
+    await readInto(source, at, bytes.subarray(place, place + size));
+  }
   return bucket;
 }
 

@@ -2,8 +2,10 @@ import type { Database } from '../database/database.js';
 import type { HashRange } from '../database/claims.js';
 import { rangeOf } from '../database/claims.js';
 import type { BucketSite } from '../database/survey.js';
+import { roomForBucket } from '../database/survey.js';
 import { BUCKET_AVAIL, BucketView } from '../format/bucket.js';
 import { FREE_HASH, HASH_BITS } from '../format/hash.js';
+import { readInto } from '../source/source.js';
 import type { Fragment } from './fragments.js';
 import { hashRanges } from './keyhashes.js';
 import { elementsStart } from './prove.js';
@@ -49,38 +51,40 @@ interface Sampled {
 }
 
 async function judgeBatch(db: Database, offsets: Float64Array): Promise<Candidate[]> {
-  const { source, format, geometry } = db;
+  const { source } = db;
   const buckets: Sampled[] = [];
-  const keys: { offset: number; size: number; hash: number }[] = [];
+  // A list for each field of the keys: objects for them would be larger than the buckets.
+  const pointers = new Float64Array(offsets.length * SAMPLE);
+  const sizes = new Int32Array(pointers.length);
+  const own = new Int32Array(pointers.length);
+  let length = 0;
+  const bucket = roomForBucket(db);
   for (const offset of offsets) {
-    const bytes = await source.read(offset, geometry.bucketSize);
-    const bucket = new BucketView(bytes, format, geometry.bucketElements);
-    const from = keys.length;
+    await readInto(source, offset, bucket.bytes);
+    const from = length;
     let hash: number | undefined;
     let different = 0;
     const { count } = bucket;
     for (let i = 0; i < bucket.elements; i++) {
-      const own = bucket.hash(i);
-      if (own !== FREE_HASH) different |= own ^ (hash ??= own);
-      if (keys.length - from >= SAMPLE) continue;
+      const one = bucket.hash(i);
+      if (one !== FREE_HASH) different |= one ^ (hash ??= one);
+      if (length - from >= SAMPLE) continue;
       // A bucket in which all were deleted is known by the keys of its free elements.
-      if ((own === FREE_HASH) !== (count === 0)) continue;
+      if ((one === FREE_HASH) !== (count === 0)) continue;
       const size = bucket.keySize(i);
       const pointer = bucket.dataPointer(i);
       // Of what was cut off nobody can say whether it was a key.
       if (pointer < db.missing) continue;
       if (!(pointer > 0 && size >= 0 && size <= 0xffff && pointer + size <= source.size)) continue;
-      keys.push({ offset: pointer, size, hash: own });
+      pointers[length] = pointer;
+      sizes[length] = size;
+      own[length++] = one;
     }
     const site = orphanSite(offset, bucket);
     const sharedBits = Math.min(Math.clz32(different) - 1, HASH_BITS);
-    buckets.push({ site, hash, sharedBits, from, to: keys.length });
+    buckets.push({ site, hash, sharedBits, from, to: length });
   }
-  const hashes = await hashRanges(source, {
-    length: keys.length,
-    offsets: Float64Array.from(keys, ({ offset }) => offset),
-    sizes: Int32Array.from(keys, ({ size }) => size),
-  });
+  const hashes = await hashRanges(source, { length, offsets: pointers, sizes });
   return buckets.map(({ site, hash, sharedBits, from, to }) => {
     const { bits } = site;
     if (hash === undefined) {
@@ -89,7 +93,7 @@ async function judgeBatch(db: Database, offsets: Float64Array): Promise<Candidat
     }
     let proved = 0;
     for (let n = from; n < to; n++) {
-      if (keys[n].hash === hashes.signed[n] || keys[n].hash === hashes.unsigned[n]) proved++;
+      if (own[n] === hashes.signed[n] || own[n] === hashes.unsigned[n]) proved++;
     }
     // Hashes that share many more bits than the head says are those of a bucket whose head is wrong.
     const isHeadWrong = (sharedBits - bits) * (site.used - 1) > NO_CHANCE;

@@ -1,7 +1,7 @@
 import { checkAvailChain } from '../check/avail.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
-import { readSite } from '../database/survey.js';
+import { readSite, roomForBucket } from '../database/survey.js';
 import { BUCKET_AVAIL } from '../format/bucket.js';
 import type { Range } from '../source/gather.js';
 import { firstEndingAfter } from '../source/ranges.js';
@@ -22,9 +22,10 @@ export class FreeSpace {
       if (av_size > 0) listed.push({ offset: av_adr, length: av_size });
     };
     if (!db.headerLost) await checkAvailChain(db, add);
+    const room = roomForBucket(db);
     for (const site of inUse) {
       if (site.availCount > 0 && site.availCount <= BUCKET_AVAIL) {
-        (await readSite(db, site)).avail(site.availCount).forEach((entry) => {
+        (await readSite(db, site, room)).avail(site.availCount).forEach((entry) => {
           if (entry.av_adr > 0 && entry.av_adr + entry.av_size <= db.source.size) add(entry);
         });
       }

@@ -1,6 +1,6 @@
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
-import { readSite } from '../database/survey.js';
+import { readSite, roomForBucket } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
 import { FREE_HASH } from '../format/hash.js';
 
@@ -22,19 +22,21 @@ const MOST = 8;
 export class RecordsInUse {
   readonly #granule: number;
   readonly #bits: Uint8Array;
+  readonly #room: BucketView;
 
   private constructor(readonly db: Database) {
     const { size } = db.source;
     this.#granule = LEAST_GRANULE;
     while (size / this.#granule > MAX_GRANULES) this.#granule *= 2;
     this.#bits = new Uint8Array(Math.ceil(size / this.#granule / 8) + 1);
+    this.#room = roomForBucket(db);
   }
 
   /** @param settled buckets that are surely in force */
   static async read(db: Database, settled: readonly BucketSite[]): Promise<RecordsInUse> {
     const inUse = new RecordsInUse(db);
     for (const site of settled) {
-      const bucket = await readSite(db, site);
+      const bucket = await readSite(db, site, inUse.#room);
       for (let i = 0; i < bucket.elements; i++) {
         const [from, to] = inUse.#granulesOf(bucket, i);
         for (let at = from; at < to; at++) inUse.#bits[at >>> 3] |= 1 << (at & 7);
@@ -45,7 +47,7 @@ export class RecordsInUse {
 
   /** Whether more of a bucket's records lie on those of others than a wrong element or two make. */
   async isContradicted(site: BucketSite): Promise<boolean> {
-    const bucket = await readSite(this.db, site);
+    const bucket = await readSite(this.db, site, this.#room);
     let looked = 0;
     let taken = 0;
     for (let i = 0; i < bucket.elements; i++) {

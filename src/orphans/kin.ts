@@ -2,7 +2,7 @@ import { rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import { blocksNow } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
-import { readSite } from '../database/survey.js';
+import { readSite, roomForBucket } from '../database/survey.js';
 import { FREE_HASH } from '../format/hash.js';
 import type { BlockGrid } from '../source/rearranged.js';
 import type { Candidate } from './candidates.js';
@@ -138,8 +138,9 @@ async function readLinks(
   const of = new Map<BucketSite, readonly [number, number]>();
   let length = 0;
   let budget = READ_BUDGET * source.size;
+  const bucketRoom = roomForBucket(db);
   for (const site of sites) {
-    const bucket = await readSite(db, site);
+    const bucket = await readSite(db, site, bucketRoom);
     const from = length;
     for (let i = 0; i < bucket.elements && length < room; i++) {
       const hash = bucket.hash(i);

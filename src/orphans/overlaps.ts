@@ -1,6 +1,6 @@
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
-import { readSite } from '../database/survey.js';
+import { readSite, roomForBucket } from '../database/survey.js';
 import { FREE_HASH } from '../format/hash.js';
 import { firstAfter } from '../source/ranges.js';
 import { hashRanges } from './keyhashes.js';
@@ -45,8 +45,9 @@ export async function placesInUse(
   const hashes = new NumberList();
   const touching = new NumberList();
   const touchedPlaces = new NumberList();
+  const room = roomForBucket(db);
   for (const site of inForce) {
-    const bucket = await readSite(db, site);
+    const bucket = await readSite(db, site, room);
     for (const place of touched(site.offset, site.offset + bucketSize)) {
       // It does not stand in its own way.
       if (sorted[place] !== site.offset) inUse.add(sorted[place]);

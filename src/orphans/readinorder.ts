@@ -39,7 +39,8 @@ export async function readInOrder(
       end = high;
     }
     if (source.readInto !== undefined && buffer.length < end - start) {
-      buffer = new Uint8Array(Math.max(MAX_READ, end - start));
+      // Most calls are for a few ranges: each with the largest buffer, they would leave much garbage.
+      buffer = new Uint8Array(Math.max(end - start, Math.min(MAX_READ, 4 * buffer.length)));
     }
     const bytes = await fill(source, start, end - start, buffer);
     for (; i < j; i++) visit(order[i], bytes, offsets[order[i]] - start);

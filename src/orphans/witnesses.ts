@@ -2,7 +2,8 @@ import type { Database } from '../database/database.js';
 import type { HashRange } from '../database/claims.js';
 import { rangeOf } from '../database/claims.js';
 import type { BucketSite } from '../database/survey.js';
-import { isReadable, readSite } from '../database/survey.js';
+import { isReadable, readSite, roomForBucket } from '../database/survey.js';
+import type { BucketView } from '../format/bucket.js';
 import { KEY_START } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import { FREE_HASH, HASH_BITS, HASH_RANGE, hashKey } from '../format/hash.js';
@@ -58,7 +59,8 @@ export class Witnesses {
       witnesses.#said.set(now, new Map());
     }
     if (moves.length === 0) return witnesses;
-    for (const site of [...survey.sites, ...survey.stale]) await witnesses.#ask(db, site);
+    const room = roomForBucket(db);
+    for (const site of [...survey.sites, ...survey.stale]) await witnesses.#ask(db, site, room);
     await witnesses.#askBuckets(db, survey);
     return witnesses;
   }
@@ -79,9 +81,9 @@ export class Witnesses {
     return said;
   }
 
-  async #ask(db: Database, site: BucketSite): Promise<void> {
+  async #ask(db: Database, site: BucketSite, room: BucketView): Promise<void> {
     if (!isReadable(site)) return;
-    const bucket = await readSite(db, site);
+    const bucket = await readSite(db, site, room);
     let own: HashRange | undefined;
     for (let i = 0; i < bucket.elements && own === undefined && site.state === 'sound'; i++) {
       if (bucket.hash(i) !== FREE_HASH) own = rangeOf(bucket.hash(i), site.bits);
@@ -111,9 +113,10 @@ export class Witnesses {
       homes.set(`${firstSlot * (HASH_RANGE / db.directory.length)} ${bits}`, offset);
     }
     if (homes.size === 0) return;
+    const room = roomForBucket(db);
     for (const site of [...survey.sites, ...survey.stale]) {
       if (site.origin !== 'scan' || site.state !== 'sound' || site.used === 0) continue;
-      const bucket = await readSite(db, site);
+      const bucket = await readSite(db, site, room);
       let i = 0;
       while (bucket.hash(i) === FREE_HASH) i++;
       const home = homes.get(`${rangeOf(bucket.hash(i), site.bits).first} ${site.bits}`);

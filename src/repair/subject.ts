@@ -14,7 +14,7 @@ import { foundDatabase } from '../rebuild/checked.js';
 import { notKept } from '../rebuild/records.js';
 import type { CarvedFind } from '../salvage/carved.js';
 import { carveValues, recordsOf } from '../salvage/carved.js';
-import { placeName } from '../salvage/freed.js';
+import { PlaceSet } from '../salvage/placeset.js';
 import type { OldRecord } from '../salvage/old.js';
 import { findOld, isAddable } from '../salvage/old.js';
 import type { Addition, Provenance, SalvagedBatch } from '../salvage/salvage.js';
@@ -121,12 +121,12 @@ export async function examine(source: Source, path: string, options: RepairOptio
     for (const { provenance, confidence } of old) if (confidence !== 'trace') classes[provenance]++;
   } else if (checked.verdict === 'damaged') {
     // A sound file is not searched for what it deleted: nobody asked, and it takes time.
-    const seen = new Set<string>();
+    const seen = new PlaceSet();
     for await (const batch of salvageStale(db, surveyed)) {
       for (const { provenance, offset, keySize, dataSize } of batch) {
-        const name = placeName(offset, keySize, dataSize);
-        if (!seen.has(name)) classes[provenance]++;
-        if (seen.size < REMEMBERED) seen.add(name);
+        const isNew =
+          seen.size < REMEMBERED ? seen.add(offset, keySize, dataSize) : !seen.has(offset, keySize, dataSize);
+        if (isNew) classes[provenance]++;
       }
     }
   }

@@ -1,8 +1,6 @@
 import { SHAPES } from '../carve/shapes.js';
 import { GLANCE } from '../carve/shape.js';
-import { examineBuckets } from '../check/judge.js';
 import type { RejectedElement } from '../check/record.js';
-import { HashClaims } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import { rulerOf } from '../database/survey.js';
 import { equalBytes } from '../format/bytes.js';
@@ -10,6 +8,7 @@ import { FREE_HASH, hashKey, isPortableKey } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
+import { examineApart } from './apart.js';
 import type { Confidence, KeyProof } from './confidence.js';
 import { CONFIDENCES, confidenceOf, TELLING } from './confidence.js';
 import { freedElements, placeName } from './freed.js';
@@ -137,12 +136,7 @@ async function collect(
   };
   for (const one of inForce.misplaced) await addRejected(one, true);
 
-  // Each by itself, as if no bucket ruled over another: what counts here is only whether a key is proved.
-  const apart = { sites: survey.stale, siteOfSlot: new Int32Array(0), claims: new HashClaims() };
-  for await (const { records, rejected } of examineBuckets(
-    { ...db, directory: new Float64Array(0) },
-    apart,
-  )) {
+  for await (const { records, rejected } of examineApart(db, survey.stale)) {
     for (const record of records) {
       const { offset, keySize, dataSize, hash } = record;
       if (inForce.has(offset, keySize, dataSize)) continue;

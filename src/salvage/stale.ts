@@ -1,11 +1,10 @@
-import { examineBuckets } from '../check/judge.js';
 import type { StoredRecord } from '../check/record.js';
-import { HashClaims } from '../database/claims.js';
 import type { Database } from '../database/database.js';
-import { readSite, rulerOf } from '../database/survey.js';
+import { readSite, roomForBucket, rulerOf } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
 import { FREE_HASH } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
+import { examineApart } from './apart.js';
 import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
 
 /**
@@ -15,9 +14,7 @@ import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
 export async function* salvageStale(db: Database, survey: SearchedSurvey): AsyncGenerator<SalvagedBatch> {
   if (survey.stale.length === 0) return;
   const rulers = new Rulers(db, survey);
-  // Each by itself, as if no bucket ruled over another: what counts here is only whether a key is proved.
-  const apart = { sites: survey.stale, siteOfSlot: new Int32Array(0), claims: new HashClaims() };
-  for await (const { records } of examineBuckets({ ...db, directory: new Float64Array(0) }, apart)) {
+  for await (const { records } of examineApart(db, survey.stale)) {
     const batch: SalvagedRecord[] = [];
     for (const record of records) {
       const ruler = rulerOf(survey, record.hash);
@@ -28,12 +25,16 @@ export async function* salvageStale(db: Database, survey: SearchedSurvey): Async
   }
 }
 
-/** Buckets in force, the last one kept: the elements of a stale bucket mostly have one or two of them. */
+/** Buckets in force that are kept: the elements of a stale bucket mostly have one or two of them. */
+const KEPT = 4;
+
+/** Buckets in force, the last {@link KEPT} of them kept. */
 class Rulers {
   readonly #db: Database;
   readonly #survey: SearchedSurvey;
-  #index = -1;
-  #bucket: BucketView | undefined;
+  readonly #kept: { index: number; bucket: BucketView }[] = [];
+  /** Which of them is given up next. */
+  #next = 0;
 
   constructor(db: Database, survey: SearchedSurvey) {
     this.#db = db;
@@ -42,11 +43,7 @@ class Rulers {
 
   /** Whether the bucket in force has just this record. */
   async knows(index: number, { hash, offset, keySize, dataSize }: StoredRecord): Promise<boolean> {
-    if (index !== this.#index) {
-      this.#bucket = await readSite(this.#db, this.#survey.sites[index]);
-      this.#index = index;
-    }
-    const bucket = this.#bucket!;
+    const bucket = await this.#bucketOf(index);
     for (let i = 0; i < bucket.elements; i++) {
       if (bucket.hash(i) === FREE_HASH || bucket.hash(i) !== hash) continue;
       if (
@@ -58,5 +55,16 @@ class Rulers {
       }
     }
     return false;
+  }
+
+  async #bucketOf(index: number): Promise<BucketView> {
+    const kept = this.#kept.find((one) => one.index === index);
+    if (kept !== undefined) return kept.bucket;
+    const slot = this.#next;
+    this.#next = (slot + 1) % KEPT;
+    const room = this.#kept[slot]?.bucket ?? roomForBucket(this.#db);
+    const bucket = await readSite(this.#db, this.#survey.sites[index], room);
+    this.#kept[slot] = { index, bucket };
+    return bucket;
   }
 }

@@ -3,13 +3,17 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { accountFor } from '../../src/check/accounting.js';
 import { checkDatabase } from '../../src/check/check.js';
+import type { BucketExamination } from '../../src/check/bucket.js';
+import { examineByElement } from '../../src/check/bucket.js';
 import { examine } from '../../src/check/examination.js';
 import { examineBuckets } from '../../src/check/judge.js';
 import type { RejectedElement, StoredRecord } from '../../src/check/record.js';
 import type { SpaceAccount } from '../../src/check/space.js';
 import { Extents } from '../../src/check/sound/extents.js';
+import { HashClaims } from '../../src/database/claims.js';
 import type { Searched } from '../../src/examine.js';
 import { openSearched } from '../../src/examine.js';
+import { examineApart } from '../../src/salvage/apart.js';
 import { memorySource } from '../../src/source/memory.js';
 import { formats, miniDatabase } from '../torture/databases.js';
 import { Damaged } from '../torture/damaged.js';
@@ -48,6 +52,20 @@ async function agree(found: Searched, what: string): Promise<void> {
   }
   assert.deepEqual(kept, expected.kept, what);
   assert.deepEqual(rejected, expected.rejected, what);
+  await agreeApart(found, what);
+}
+
+/** The same of superseded buckets, each by itself. */
+async function agreeApart({ db, survey: { stale } }: Searched, what: string): Promise<void> {
+  const told = (one: BucketExamination) => [one.site.offset, one.records, one.rejected];
+  const apart = { sites: stale, siteOfSlot: new Int32Array(0), claims: new HashClaims() };
+  const expected: unknown[] = [];
+  for await (const one of examineByElement({ ...db, directory: new Float64Array(0) }, apart)) {
+    expected.push(told(one));
+  }
+  const found: unknown[] = [];
+  for await (const one of examineApart(db, stale)) found.push(told(one));
+  assert.deepEqual(found, expected, what);
 }
 
 test('whatever a file suffered, the examination says what one element after the other says', async () => {

@@ -1,0 +1,63 @@
+/** Places at first; a power of two. */
+const LEAST = 1 << 10;
+
+/** Places of records, without an object for each: 16 bytes, and as many in room for more. */
+export class PlaceSet {
+  /** File offsets and 1; 0 where there is none. */
+  #offsets = new Float64Array(LEAST);
+  #keySizes = new Int32Array(LEAST);
+  #dataSizes = new Int32Array(LEAST);
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** @returns whether it was not there before */
+  add(offset: number, keySize: number, dataSize: number): boolean {
+    if (2 * this.#size >= this.#offsets.length) this.#grow();
+    const at = this.#find(offset, keySize, dataSize);
+    if (this.#offsets[at] !== 0) return false;
+    this.#put(at, offset, keySize, dataSize);
+    this.#size++;
+    return true;
+  }
+
+  has(offset: number, keySize: number, dataSize: number): boolean {
+    return this.#offsets[this.#find(offset, keySize, dataSize)] !== 0;
+  }
+
+  /** Where a place is, or goes. */
+  #find(offset: number, keySize: number, dataSize: number): number {
+    const mask = this.#offsets.length - 1;
+    // The upper half of an offset past 4 GiB, too.
+    let mixed = Math.imul(offset ^ Math.floor(offset / 2 ** 32), 0x9e3779b1) ^ Math.imul(keySize, 0x85ebca6b);
+    mixed = Math.imul(mixed ^ (mixed >>> 15) ^ dataSize, 0xc2b2ae35);
+    let at = (mixed ^ (mixed >>> 13)) & mask;
+    while (
+      this.#offsets[at] !== 0 &&
+      (this.#offsets[at] !== offset + 1 || this.#keySizes[at] !== keySize || this.#dataSizes[at] !== dataSize)
+    ) {
+      at = (at + 1) & mask;
+    }
+    return at;
+  }
+
+  #put(at: number, offset: number, keySize: number, dataSize: number): void {
+    this.#offsets[at] = offset + 1;
+    this.#keySizes[at] = keySize;
+    this.#dataSizes[at] = dataSize;
+  }
+
+  #grow(): void {
+    const [offsets, keySizes, dataSizes] = [this.#offsets, this.#keySizes, this.#dataSizes];
+    this.#offsets = new Float64Array(2 * offsets.length);
+    this.#keySizes = new Int32Array(2 * offsets.length);
+    this.#dataSizes = new Int32Array(2 * offsets.length);
+    for (let i = 0; i < offsets.length; i++) {
+      if (offsets[i] === 0) continue;
+      const offset = offsets[i] - 1;
+      this.#put(this.#find(offset, keySizes[i], dataSizes[i]), offset, keySizes[i], dataSizes[i]);
+    }
+  }
+}
