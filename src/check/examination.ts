@@ -18,7 +18,7 @@ import { TwinFilter } from './sound/twins.js';
 import { RepeatFinder } from './repeats.js';
 
 /** Elements whose keys are read in one pass: 24 bytes each. */
-const HELD = 1 << 20;
+const HELD = 1 << 19;
 
 /** What looking at every bucket and the key of every element gave. */
 export interface Examination {

@@ -1,10 +1,11 @@
 import { KEY_START } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import type { HashChar } from '../format/hash.js';
-import { digestOn, hashKey, isPortableKey, keyDigest, KeyHasher } from '../format/hash.js';
+import { digestOn, hashKey, isPortableKey, keyDigest } from '../format/hash.js';
+import { KeyHasher } from '../format/keyhasher.js';
 import { gather } from '../source/gather.js';
 import type { Source } from '../source/source.js';
-import { readChunks } from '../source/source.js';
+import { passChunks } from '../source/source.js';
 
 /** A key somebody wants to hold against an element's hash. */
 export interface WantedKey {
@@ -85,15 +86,11 @@ export async function readKeys(source: Source, wanted: readonly WantedKey[]): Pr
 }
 
 async function readLargeKey(source: Source, { offset, length, hash }: WantedKey): Promise<KeyEvidence> {
-  const signed = new KeyHasher(length, 'signed');
-  const unsigned = new KeyHasher(length, 'unsigned');
-  for await (const bytes of readChunks(source, offset, length)) {
-    signed.update(bytes);
-    unsigned.update(bytes);
-  }
+  const hasher = new KeyHasher(length);
+  for await (const bytes of passChunks(source, offset, length)) hasher.update(bytes);
   const start = await source.read(offset, KEY_START);
   // Two large keys with one hash are told apart by the builder, which compares whole keys.
-  const fits = flavour(hash, signed.digest(), unsigned.digest());
+  const fits = flavour(hash, hasher.signed, hasher.unsigned);
   return { fits, start: startOf(start), digest: undefined, repeats: false };
 }
 

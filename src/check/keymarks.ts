@@ -1,7 +1,8 @@
 import { KEY_START } from '../format/bucket.js';
-import { DIGEST_FACTOR, hashKey, keyDigest, KeyHasher } from '../format/hash.js';
+import { DIGEST_FACTOR, hashKey, keyDigest, digestOn } from '../format/hash.js';
+import { KeyHasher } from '../format/keyhasher.js';
 import type { Source } from '../source/source.js';
-import { readChunks } from '../source/source.js';
+import { passChunks } from '../source/source.js';
 import { ElementColumns } from './columns.js';
 import { eachKey } from './keywindows.js';
 import { SIGNED, START, UNSIGNED } from './marks.js';
@@ -207,17 +208,15 @@ async function lookAtLarge(
   hash: number,
   start: number,
 ): Promise<{ flags: number; digest: number }> {
-  const signed = new KeyHasher(size, 'signed');
-  const unsigned = new KeyHasher(size, 'unsigned');
+  const hasher = new KeyHasher(size);
   let digest = keyDigest(size);
-  for await (const bytes of readChunks(source, offset, size)) {
-    for (const byte of bytes) digest = Math.imul(digest ^ byte, DIGEST_FACTOR);
-    signed.update(bytes);
-    unsigned.update(bytes);
+  for await (const bytes of passChunks(source, offset, size)) {
+    digest = digestOn(digest, bytes, bytes.length);
+    hasher.update(bytes);
   }
   const { buffer, byteOffset } = await source.read(offset, KEY_START);
   let flags = isStart(new DataView(buffer, byteOffset), 0, KEY_START, start) ? 0 : START;
-  if (signed.digest() === hash) flags |= SIGNED;
-  if (unsigned.digest() === hash) flags |= UNSIGNED;
+  if (hasher.signed === hash) flags |= SIGNED;
+  if (hasher.unsigned === hash) flags |= UNSIGNED;
   return { flags, digest };
 }

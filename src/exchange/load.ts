@@ -3,7 +3,8 @@ import { DatabaseBuilder } from '../build/builder.js';
 import type { Sink } from '../build/sink.js';
 import { check } from '../examine.js';
 import type { HashChar } from '../format/hash.js';
-import { hashKey, KeyHasher } from '../format/hash.js';
+import { hashKey } from '../format/hash.js';
+import { KeyHasher } from '../format/keyhasher.js';
 import { maxOffset } from '../format/layout.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
@@ -65,10 +66,10 @@ export async function copyInto(
       if (end > i) start = await building.addRun(batch, i, end, start);
       if (end === count) break;
       const [offset, keySize, dataSize] = [offsets[end], keySizes[end], dataSizes[end]];
-      const hasher = new KeyHasher(keySize, hashChar);
+      const hasher = new KeyHasher(keySize);
       for await (const piece of passChunks(source, offset, keySize)) hasher.update(piece);
       const whole = passChunks(source, offset, keySize + dataSize);
-      await building.addLarge(hasher.digest(), keySize, dataSize, whole);
+      await building.addLarge(hasher.digest(hashChar), keySize, dataSize, whole);
       end++;
     }
   }

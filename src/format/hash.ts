@@ -14,48 +14,19 @@ export type HashChar = 'signed' | 'unsigned';
 
 /** The hash of a key. */
 export function hashKey(key: Uint8Array, hashChar: HashChar): number {
-  return hashFinish(mix(hashStart(key.length), key, 0, hashChar === 'signed'));
-}
-
-/** The hash of a key that comes in pieces, so that a key of any size needs no memory of its size. */
-export class KeyHasher {
-  #value: number;
-  #index = 0;
-  readonly #signed: boolean;
-
-  /** @param length bytes of the whole key, which the hash starts from */
-  constructor(length: number, hashChar: HashChar) {
-    this.#value = hashStart(length);
-    this.#signed = hashChar === 'signed';
+  const ignored = hashChar === 'signed' ? 24 : 0;
+  let sum = hashStart(key.length);
+  let shift = 0;
+  for (let i = 0; i < key.length; i++) {
+    sum = (sum + (((key[i] << ignored) >> ignored) << shift)) | 0;
+    shift = shift >= 19 ? shift - 19 : shift + 5;
   }
-
-  /** Takes the next bytes of the key. */
-  update(bytes: Uint8Array): this {
-    this.#value = mix(this.#value, bytes, this.#index, this.#signed);
-    this.#index += bytes.length;
-    return this;
-  }
-
-  digest(): number {
-    return hashFinish(this.#value);
-  }
+  return hashFinish(sum);
 }
 
 /** What the sum of a key of so many bytes begins with. */
 export function hashStart(length: number): number {
   return Math.imul(0x238f13af, length);
-}
-
-function mix(value: number, bytes: Uint8Array, index: number, signed: boolean): number {
-  const ignored = signed ? 24 : 0;
-  let shift = (index * 5) % 24;
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = (bytes[i] << ignored) >> ignored;
-    value = (value + (byte << shift)) & 0x7fffffff;
-    shift += 5;
-    if (shift >= 24) shift -= 24;
-  }
-  return value;
 }
 
 /** The hash that a sum of 31 bits gives; of a larger one only its low 31 bits count. */

@@ -58,6 +58,7 @@ export async function adoptOrphans(
   const gathered = gatherUnderHeads(fragments, heads, found.loose, format, geometry.bucketElements);
   for (const [n, fragment] of gathered.entries())
     if (fragment.elements.length > 0) whole.push(judgeFragment(fragment, heads[n]));
+  if (whole.length === 0) return { ...survey, stale: [] };
   const kin = await Kin.read(db, settled, whole);
   const candidates = kin === undefined ? whole : whole.map((one) => kin.judge(one));
   const inForce = [...settled, ...unrivalled(candidates, survey.claims)];

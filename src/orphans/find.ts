@@ -19,8 +19,8 @@ export interface FoundOrphans {
 
 /**
  * Looks through a whole file, at every byte offset, for buckets and for single elements. One pass, and one more
- * through the keys for each 2^20 places at which an element may stand alone. Memory, whatever the file's size: the
- * windows, 80 MiB at most for the places that wait and the reading of their keys, 16 bytes for each of at most 2^23
+ * through the keys for each 2^19 places at which an element may stand alone. Memory, whatever the file's size: the
+ * windows, 40 MiB at most for the places that wait and the reading of their keys, 16 bytes for each of at most 2^23
  * elements; and 8 bytes for each bucket.
  *
  * @param known ranges in which nothing is looked for, because their structures are known
@@ -36,7 +36,7 @@ export async function findOrphans(
   const elements = new ElementFilter(format.layout, format.byteOrder, source.size);
   const covered = joinRanges(known);
   const buckets = new OffsetList();
-  const loose = new LooseList(source);
+  const loose = new LooseList(source, covered);
   const { size } = elementStruct(format.layout);
   let behind = 0;
   for await (const window of sweep(source, bucketSize, progress)) {

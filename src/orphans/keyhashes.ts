@@ -1,5 +1,8 @@
-import { hashFinish, hashStart, KeyHasher } from '../format/hash.js';
+import { hashFinish, hashStart } from '../format/hash.js';
+import { KeyHasher } from '../format/keyhasher.js';
 import type { Source } from '../source/source.js';
+import type { Range } from '../source/gather.js';
+import { firstEndingAfter } from '../source/ranges.js';
 import { passChunks } from '../source/source.js';
 import { readInOrder } from './readinorder.js';
 import { zeroBytes } from './zeros.js';
@@ -30,10 +33,12 @@ export interface LongKeyBudget {
   bytes: number;
   /** Of that for keys whose first four bytes are zero, two of them or more: what leads into tables looks like that. */
   doubtful: number;
+  /** Ranges in order that no record has a byte of: a key that reaches over one is none, and not read. */
+  readonly taken: readonly Range[];
 }
 
 /** For who takes only keys up to 64 KiB. */
-export const NO_LONG_KEYS: Readonly<LongKeyBudget> = { bytes: 0, doubtful: 0 };
+export const NO_LONG_KEYS: Readonly<LongKeyBudget> = { bytes: 0, doubtful: 0, taken: [] };
 
 /** Keys up to so many bytes are read whole, whatever they begin with. */
 const SHORT = 64;
@@ -92,6 +97,7 @@ export async function hashRanges(
     const size = sizes[n];
     const doubtful = isDoubtful(n);
     if (size <= SMALL || size > (doubtful ? Math.min(budget.bytes, budget.doubtful) : budget.bytes)) continue;
+    if (reachesOver(budget.taken, offsets[n], size)) continue;
     budget.bytes -= size;
     if (doubtful) budget.doubtful -= size;
     [signed[n], unsigned[n]] = await hashLarge(source, offsets[n], size);
@@ -132,12 +138,13 @@ function affordable(sizes: readonly number[], budget: number): number {
   return Infinity;
 }
 
+function reachesOver(ranges: readonly Range[], offset: number, size: number): boolean {
+  const next = firstEndingAfter(ranges, offset);
+  return next < ranges.length && ranges[next].offset < offset + size;
+}
+
 async function hashLarge(source: Source, offset: number, size: number): Promise<[number, number]> {
-  const signed = new KeyHasher(size, 'signed');
-  const unsigned = new KeyHasher(size, 'unsigned');
-  for await (const bytes of passChunks(source, offset, size)) {
-    signed.update(bytes);
-    unsigned.update(bytes);
-  }
-  return [signed.digest(), unsigned.digest()];
+  const hasher = new KeyHasher(size);
+  for await (const bytes of passChunks(source, offset, size)) hasher.update(bytes);
+  return [hasher.signed, hasher.unsigned];
 }

@@ -1,3 +1,4 @@
+import type { Range } from '../source/gather.js';
 import type { Source } from '../source/source.js';
 import { CandidateList } from './candidatelist.js';
 import type { LongKeyBudget } from './keyhashes.js';
@@ -5,7 +6,9 @@ import { OffsetList } from './offsets.js';
 import { proveElements } from './prove.js';
 
 /** Places that wait until their keys are read in one pass through the file: 28 bytes each. */
-const BATCH = 1 << 20;
+const BATCH = 1 << 19;
+/** So many less are enough, as a few more may come at once, and the list grows by doubling. */
+const SLACK = 1 << 14;
 /** Bytes of keys over 64 KiB that are read: in any file so many, in large ones twice the file, whose keys do not overlap. */
 const LONG_KEYS = 64 << 20;
 /** And so many of those that are doubtful. */
@@ -21,9 +24,10 @@ export class LooseList {
   readonly #hashes = new OffsetList();
   readonly #budget: LongKeyBudget;
 
-  constructor(source: Source) {
+  /** @param taken ranges, sorted and apart, that no record has a byte of */
+  constructor(source: Source, taken: readonly Range[] = []) {
     this.#source = source;
-    this.#budget = { bytes: Math.max(LONG_KEYS, 2 * source.size), doubtful: DOUBTFUL_KEYS };
+    this.#budget = { bytes: Math.max(LONG_KEYS, 2 * source.size), doubtful: DOUBTFUL_KEYS, taken };
   }
 
   /** Places to be looked at; push them here and call {@link settle}. */
@@ -64,7 +68,7 @@ export class LooseList {
 
   /** Proves what waits, if it is enough to be worth a pass through the file, or if it is the last. */
   async settle(last: boolean): Promise<void> {
-    if (this.#waiting.length < BATCH && !last) return;
+    if (this.#waiting.length < BATCH - SLACK && !last) return;
     for (let from = 0; from < this.#waiting.length && !this.isFull; from += BATCH) {
       const elements = this.#waiting.part(from, from + BATCH);
       for (const i of await proveElements(this.#source, elements, this.#budget)) {

@@ -4,7 +4,7 @@ import type { Sink } from '../build/sink.js';
 import type { FileFormat } from '../check/check.js';
 import type { Database } from '../database/database.js';
 import type { HashChar } from '../format/hash.js';
-import { KeyHasher } from '../format/hash.js';
+import { KeyHasher } from '../format/keyhasher.js';
 import { offsetSize } from '../format/layout.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import type { RecordFilter } from '../profile/leaveout.js';
@@ -133,7 +133,7 @@ export function rebuildProved({ db, checked, proof }: ProvedDatabase, sink: Sink
 
 async function hashFor(source: Source, record: SalvagedRecord, target: HashChar): Promise<number> {
   if (record.hashChar === 'either' || record.hashChar === target) return record.hash;
-  const hasher = new KeyHasher(record.keySize, target);
+  const hasher = new KeyHasher(record.keySize);
   for await (const piece of readChunks(source, record.offset, record.keySize)) hasher.update(piece);
-  return hasher.digest();
+  return hasher.digest(target);
 }

@@ -1,8 +1,8 @@
 import { KEY_START } from '../../format/bucket.js';
-import type { HashChar } from '../../format/hash.js';
-import { DIGEST_FACTOR, hashKey, keyDigest, KeyHasher } from '../../format/hash.js';
+import { hashKey, keyDigest, digestOn } from '../../format/hash.js';
+import { KeyHasher } from '../../format/keyhasher.js';
 import type { Source } from '../../source/source.js';
-import { readChunks } from '../../source/source.js';
+import { passChunks } from '../../source/source.js';
 import type { AccountSweep } from './account.js';
 import { KeyLook } from './keylook.js';
 import { PartKeys } from './partkeys.js';
@@ -94,20 +94,16 @@ export class KeyProver {
     const offset = part * PART + placeOf(rows[row]);
     const size = this.#parts.largeKeySize(row);
     const hash = rows[row + 1] & ~SHARED;
-    const hashers: [HashChar, KeyHasher][] = [
-      ['signed', new KeyHasher(size, 'signed')],
-      ['unsigned', new KeyHasher(size, 'unsigned')],
-    ];
+    const hasher = new KeyHasher(size);
     const { buffer, byteOffset } = await this.#source.read(offset, KEY_START);
     if (!isStart(new DataView(buffer, byteOffset), 0, KEY_START, rows[row + 2])) return false;
     let digest = keyDigest(size);
-    for await (const bytes of readChunks(this.#source, offset, size)) {
-      for (const byte of bytes) digest = Math.imul(digest ^ byte, DIGEST_FACTOR);
-      for (const [, hasher] of hashers) hasher.update(bytes);
+    for await (const bytes of passChunks(this.#source, offset, size)) {
+      digest = digestOn(digest, bytes, bytes.length);
+      hasher.update(bytes);
     }
     if (rows[row + 1] < 0 && !this.#twins.add(hash, digest)) return false;
-    const [signed, unsigned] = hashers.map(([, hasher]) => hasher.digest() === hash);
-    return this.#count(signed, unsigned);
+    return this.#count(hasher.signed === hash, hasher.unsigned === hash);
   }
 
   /** Counts a key by the flavours of hash that fit it; false where none does. */
