@@ -8,8 +8,9 @@ import { readChunks } from '../source/source.js';
 import { Frame } from './frame.js';
 import type { Partition } from './partition.js';
 import { partitionHashes } from './partition.js';
-import { RecordIndex } from './recordindex.js';
+import type { RecordIndex } from './recordindex.js';
 import type { Appender, Sink } from './sink.js';
+import { SpillingIndex } from './spilling.js';
 import type { BuildSpec } from './spec.js';
 import { BuildError, deepestSplit } from './spec.js';
 
@@ -30,6 +31,8 @@ export interface BuildRecord {
 
 /** More records of one hash are told apart by a table of their second one. */
 const FEW = 64;
+/** Records remembered in memory: 28 bytes each, and 16 more while they are sorted. */
+const HELD = 1 << 20;
 
 /** What was built. */
 export interface BuildResult {
@@ -60,9 +63,8 @@ export class DatabaseBuilder {
   readonly #sink: Sink;
   readonly #frame: Frame;
   readonly #out: Appender;
-  readonly #index = new RecordIndex();
+  readonly #records: SpillingIndex;
   readonly #elements: number;
-  #kept: Uint32Array = new Uint32Array(0);
   readonly #key = new KeyScan();
   /** A bucket in the making, and an element: both are used again for the next. */
   readonly #room: Uint8Array;
@@ -75,9 +77,11 @@ export class DatabaseBuilder {
     data_size: 0,
   };
 
-  constructor(sink: Sink, spec: BuildSpec) {
+  /** @param held records remembered in memory, where fewer are wanted; where the sink has room for them, others are there */
+  constructor(sink: Sink, spec: BuildSpec, held = HELD) {
     this.#spec = spec;
     this.#sink = sink;
+    this.#records = new SpillingIndex(sink.spill?.bind(sink), held);
     this.#frame = new Frame(sink, spec);
     this.#out = this.#frame.out;
     this.#elements = bucketElementCount(spec.format.layout, spec.bucketSize);
@@ -85,13 +89,9 @@ export class DatabaseBuilder {
     this.#view = new BucketView(this.#room, spec.format, this.#elements);
   }
 
-  /** Which records are in the database, as numbers in the order in which they were added; after `finish`. */
-  get kept(): Uint32Array {
-    return this.#kept;
-  }
-
   /** Appends a record's bytes. */
   async add({ hash, keySize, dataSize, bytes }: BuildRecord): Promise<void> {
+    await this.#records.makeRoom();
     const offset = this.#out.position;
     this.#frame.requireOffset(offset + keySize + dataSize);
     const keyStart = new Uint8Array(Math.min(KEY_START, keySize));
@@ -108,7 +108,7 @@ export class DatabaseBuilder {
     if (done !== keySize + dataSize) {
       throw new BuildError(`expected a record of ${keySize} + ${dataSize} bytes, found ${done}`);
     }
-    this.#index.add(hash, offset, keySize, dataSize, keyStart, 0, digest);
+    this.#records.current.add(hash, offset, keySize, dataSize, keyStart, 0, digest);
   }
 
   /**
@@ -125,6 +125,8 @@ export class DatabaseBuilder {
     start: number,
     hashChar: HashChar,
   ): Promise<number> {
+    await this.#records.makeRoom();
+    const index = this.#records.current;
     const key = this.#key;
     const base = this.#out.position - start;
     let at = start;
@@ -132,7 +134,7 @@ export class DatabaseBuilder {
       const keySize = keySizes[i];
       const dataSize = dataSizes[i];
       key.take(bytes, at, at + keySize, hashChar);
-      this.#index.add(key.hash, base + at, keySize, dataSize, bytes, at, key.digest);
+      index.add(key.hash, base + at, keySize, dataSize, bytes, at, key.digest);
       at += keySize + dataSize;
     }
     this.#frame.requireOffset(base + at);
@@ -143,37 +145,56 @@ export class DatabaseBuilder {
   /**
    * Writes buckets, directory and, last, the header.
    *
+   * @param onKept is told the number of each record in the database, in the order in which they were added
    * @throws BuildError if the records do not fit the format
    */
-  async finish(): Promise<BuildResult> {
+  async finish(onKept?: (number: number) => void): Promise<BuildResult> {
     const { bucketSize } = this.#spec;
     await this.#out.flush();
-    const { order: unique, duplicates } = await this.#dropDuplicates(this.#index.orderByHash());
-    const { order, crowded } = this.#dropCrowded(unique);
-    this.#kept = order;
-    const { partitions, directoryBits } = this.#partition(order);
-
     await this.#frame.fillBlock(0);
-    const directory = new Float64Array(2 ** directoryBits);
-    for (const partition of partitions) {
-      const slot = slotOf(partition.first, directoryBits);
-      directory.fill(this.#out.position, slot, slot + 2 ** (directoryBits - partition.bits));
-      this.#frame.requireOffset(this.#out.position + bucketSize);
-      await this.#out.append(this.#bucket(partition, order));
+    const buckets = this.#out.position;
+    const ranges: Pick<Partition, 'first' | 'bits'>[] = [];
+    const counts = { records: 0, duplicates: 0, crowded: 0 };
+    const division = { capacity: this.#elements, maxBits: deepestSplit(this.#spec) };
+    for await (const { index, begin, limit, numbers } of this.#records.parts(division)) {
+      const { order: unique, duplicates } = await this.#dropDuplicates(index, index.orderByHash());
+      const { order, crowded } = this.#dropCrowded(index, unique);
+      counts.records += order.length;
+      counts.duplicates += duplicates;
+      counts.crowded += crowded;
+      if (onKept !== undefined) for (const i of order) onKept(numbers?.[i] ?? i);
+      for (const partition of this.#partition(index, order, begin, limit)) {
+        ranges.push({ first: partition.first, bits: partition.bits });
+        this.#frame.requireOffset(this.#out.position + bucketSize);
+        await this.#out.append(this.#bucket(index, partition, order));
+      }
     }
-    const size = await this.#frame.close(directory);
-    return { records: order.length, duplicates, crowded, size };
+    const size = await this.#frame.close(this.#directory(ranges, buckets));
+    return { ...counts, size };
+  }
+
+  /** The directory that leads to buckets that lie one behind the other. */
+  #directory(ranges: readonly Pick<Partition, 'first' | 'bits'>[], buckets: number): Float64Array {
+    const { format, blockSize, bucketSize } = this.#spec;
+    const least = directorySizeFor(format.layout, blockSize).bits;
+    const directoryBits = ranges.reduce((most, { bits }) => Math.max(most, bits), least);
+    const directory = new Float64Array(2 ** directoryBits);
+    for (const [n, { first, bits }] of ranges.entries()) {
+      const slot = slotOf(first, directoryBits);
+      directory.fill(buckets + n * bucketSize, slot, slot + 2 ** (directoryBits - bits));
+    }
+    return directory;
   }
 
   /** Keeps of records that no split could part only as many as a bucket holds. */
-  #dropCrowded(order: Uint32Array): { order: Uint32Array; crowded: number } {
+  #dropCrowded(index: RecordIndex, order: Uint32Array): { order: Uint32Array; crowded: number } {
     const shift = HASH_BITS - deepestSplit(this.#spec);
     let kept = 0;
     let prefix = -1;
     let together = 0;
     for (let n = 0; n < order.length; n++) {
       const i = order[n];
-      const own = this.#index.hash(i) >>> shift;
+      const own = index.hash(i) >>> shift;
       together = own === prefix ? together + 1 : 1;
       prefix = own;
       if (together <= this.#elements) order[kept++] = i;
@@ -181,53 +202,45 @@ export class DatabaseBuilder {
     return { order: order.subarray(0, kept), crowded: order.length - kept };
   }
 
-  #partition(order: Uint32Array): { partitions: Partition[]; directoryBits: number } {
+  #partition(index: RecordIndex, order: Uint32Array, begin: number, limit: number): Partition[] {
     const hashes = new Int32Array(order.length);
-    for (let n = 0; n < order.length; n++) hashes[n] = this.#index.hash(order[n]);
-    const partitions = partitionHashes(hashes, this.#elements, deepestSplit(this.#spec));
+    for (let n = 0; n < order.length; n++) hashes[n] = index.hash(order[n]);
+    const partitions = partitionHashes(hashes, this.#elements, deepestSplit(this.#spec), begin, limit);
     if (partitions === undefined) throw new BuildError('expected no crowded bucket to be left, found one');
-    const deepest = partitions.reduce((bits, partition) => Math.max(bits, partition.bits), 0);
-    const { format, blockSize } = this.#spec;
-    return { partitions, directoryBits: Math.max(deepest, directorySizeFor(format.layout, blockSize).bits) };
+    return partitions;
   }
 
   /** Of records with the same key only the first is kept; they have the same hash, so they are neighbours. */
-  async #dropDuplicates(order: Uint32Array): Promise<{ order: Uint32Array; duplicates: number }> {
-    const index = this.#index;
+  async #dropDuplicates(
+    index: RecordIndex,
+    order: Uint32Array,
+  ): Promise<{ order: Uint32Array; duplicates: number }> {
     let kept = 0;
     let group = 0;
     for (let n = 0; n < order.length; n++) {
       const i = order[n];
       if (kept > 0 && index.hash(order[kept - 1]) !== index.hash(i)) group = kept;
       if (kept - group === FEW) {
-        const end = this.#endOfHash(order, n);
-        kept = await this.#keepDistinct(order, { group, kept, from: n, to: end });
+        const end = endOfHash(index, order, n);
+        kept = await this.#keepDistinct(index, order, { group, kept, from: n, to: end });
         n = end - 1;
         continue;
       }
       let duplicate = false;
       for (let k = group; k < kept && !duplicate; k++) {
-        duplicate = index.maySameKey(order[k], i) && (await this.#sameKey(order[k], i));
+        duplicate = index.maySameKey(order[k], i) && (await this.#sameKey(index, order[k], i));
       }
       if (!duplicate) order[kept++] = i;
     }
     return { order: order.subarray(0, kept), duplicates: order.length - kept };
   }
 
-  /** The number behind the last record with the hash of record `n` of the order. */
-  #endOfHash(order: Uint32Array, n: number): number {
-    const hash = this.#index.hash(order[n]);
-    let end = n + 1;
-    while (end < order.length && this.#index.hash(order[end]) === hash) end++;
-    return end;
-  }
-
   /** Keeps of many records with one hash those with another key; gives how many records are kept then. */
   async #keepDistinct(
+    index: RecordIndex,
     order: Uint32Array,
     { group, kept, from, to }: { group: number; kept: number; from: number; to: number },
   ): Promise<number> {
-    const index = this.#index;
     const byDigest = new Map<number, number[]>();
     const remember = (i: number) => {
       const others = byDigest.get(index.digest(i));
@@ -239,7 +252,7 @@ export class DatabaseBuilder {
       const i = order[n];
       let duplicate = false;
       for (const other of byDigest.get(index.digest(i)) ?? []) {
-        duplicate = index.maySameKey(other, i) && (await this.#sameKey(other, i));
+        duplicate = index.maySameKey(other, i) && (await this.#sameKey(index, other, i));
         if (duplicate) break;
       }
       if (duplicate) continue;
@@ -249,8 +262,7 @@ export class DatabaseBuilder {
     return kept;
   }
 
-  async #sameKey(a: number, b: number): Promise<boolean> {
-    const index = this.#index;
+  async #sameKey(index: RecordIndex, a: number, b: number): Promise<boolean> {
     const size = index.keySize(a);
     const others = readChunks(this.#sink, index.offset(b), size);
     for await (const piece of readChunks(this.#sink, index.offset(a), size)) {
@@ -260,8 +272,7 @@ export class DatabaseBuilder {
     return true;
   }
 
-  #bucket({ bits, from, to }: Partition, order: Uint32Array): Uint8Array {
-    const index = this.#index;
+  #bucket(index: RecordIndex, { bits, from, to }: Partition, order: Uint32Array): Uint8Array {
     const bytes = this.#room;
     const bucket = this.#view;
     bytes.fill(0);
@@ -286,4 +297,12 @@ export class DatabaseBuilder {
     }
     return bytes;
   }
+}
+
+/** The number behind the last record with the hash of record `n` of the order. */
+function endOfHash(index: RecordIndex, order: Uint32Array, n: number): number {
+  const hash = index.hash(order[n]);
+  let end = n + 1;
+  while (end < order.length && index.hash(order[end]) === hash) end++;
+  return end;
 }

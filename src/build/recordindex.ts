@@ -4,9 +4,9 @@ import { HASH_BITS } from '../format/hash.js';
 /** Records of a chunk, and words of a record. */
 const CHUNK_BITS = 14;
 const IN_CHUNK = (1 << CHUNK_BITS) - 1;
-const WORDS = 7;
+export const WORDS = 7;
 /* The words of a record: its hash, sizes, file offset in two, the key's first bytes and a second hash of the key. */
-const HASH = 0;
+export const HASH = 0;
 const KEY_SIZE = 1;
 const DATA_SIZE = 2;
 const OFFSET_LOW = 3;
@@ -25,7 +25,7 @@ const BINS = 1 << (HASH_BITS - REST_BITS);
  */
 export class RecordIndex {
   #count = 0;
-  readonly #chunks: Int32Array[] = [];
+  readonly #chunks: Int32Array<ArrayBuffer>[] = [];
 
   get count(): number {
     return this.#count;
@@ -45,8 +45,7 @@ export class RecordIndex {
     digest: number,
   ): void {
     const i = this.#count++;
-    if ((i & IN_CHUNK) === 0) this.#chunks.push(new Int32Array(WORDS << CHUNK_BITS));
-    const chunk = this.#chunks[i >>> CHUNK_BITS];
+    const chunk = this.#chunkOf(i);
     const base = (i & IN_CHUNK) * WORDS;
     let start = 0;
     for (let n = 0; n < KEY_START && n < keySize; n++) start |= bytes[at + n] << (8 * n);
@@ -57,6 +56,34 @@ export class RecordIndex {
     chunk[base + OFFSET_HIGH] = offset / 2 ** 32;
     chunk[base + START] = start;
     chunk[base + DIGEST] = digest;
+  }
+
+  /** Takes a record as another index has it: {@link WORDS} numbers from `from` on. */
+  take(words: Int32Array, from: number): void {
+    const i = this.#count++;
+    const chunk = this.#chunkOf(i);
+    const base = (i & IN_CHUNK) * WORDS;
+    for (let n = 0; n < WORDS; n++) chunk[base + n] = words[from + n];
+  }
+
+  /** Forgets all records; the memory of so many is used again. */
+  clear(room: number): void {
+    this.#count = 0;
+    this.#chunks.length = Math.min(this.#chunks.length, Math.ceil(room / (IN_CHUNK + 1)));
+  }
+
+  /** All records as {@link take} takes them, in pieces. */
+  *pieces(): Generator<Int32Array<ArrayBuffer>> {
+    for (let from = 0; from < this.#count; from += IN_CHUNK + 1) {
+      const records = Math.min(IN_CHUNK + 1, this.#count - from);
+      yield this.#chunks[from >>> CHUNK_BITS].subarray(0, records * WORDS);
+    }
+  }
+
+  #chunkOf(i: number): Int32Array {
+    const n = i >>> CHUNK_BITS;
+    if (n === this.#chunks.length) this.#chunks.push(new Int32Array(WORDS << CHUNK_BITS));
+    return this.#chunks[n];
   }
 
   hash(i: number): number {

@@ -4,6 +4,14 @@ import type { Source } from '../source/source.js';
 export interface Sink extends Source {
   /** Writes all bytes at file offset `offset`; the size grows to hold them. */
   write(offset: number, bytes: Uint8Array): Promise<void>;
+  /** Makes room on the disk for what memory has none for. Without it everything stays in memory. */
+  spill?(): Promise<Spill>;
+}
+
+/** A nameless file that is there while another one is made. */
+export interface Spill extends Sink {
+  /** Gives the room back; a second time does nothing. */
+  close(): Promise<void>;
 }
 
 /** A sink in memory, for tests and for a browser. */

@@ -4,7 +4,7 @@ import { openProved, openSearched, search } from '../examine.js';
 import { copyInto, requireSound, whyTooLarge } from '../exchange/load.js';
 import type { WantedFormat } from '../exchange/wanted.js';
 import { targetFor } from '../exchange/target.js';
-import { walkable, walkRecords } from '../exchange/walk.js';
+import { walkRecords } from '../exchange/walk.js';
 import { describeFormat } from '../format/format.js';
 import type { PutOptions } from '../put.js';
 import { putFile, readBack } from '../put.js';
@@ -27,10 +27,11 @@ export async function convertCommand(args: ConvertArguments): Promise<number> {
     const source = await openDatabaseFile(file);
     try {
       const proved = await openProved(source);
-      const searched = proved === undefined ? await openSearched(source) : await search(proved.db);
-      if (searched === undefined) return await source.refuse();
-      const { db } = searched;
-      const checked = proved?.checked ?? (await checkDatabase(db, searched.survey));
+      const found = proved === undefined ? await openSearched(source) : undefined;
+      const opened = proved ?? found;
+      if (opened === undefined) return await source.refuse();
+      const { db } = opened;
+      const checked = proved?.checked ?? (await checkDatabase(db, found!.survey));
       if (checked.verdict !== 'healthy') {
         tell(
           `${file}: expected a sound database, found a damaged one; nothing was written. Run: gdbm-doctor repair ${file}`,
@@ -49,7 +50,11 @@ export async function convertCommand(args: ConvertArguments): Promise<number> {
       if (tooLarge !== undefined) throw new RefusedError('io', `${file}: ${tooLarge}; nothing was written.`);
       const before = await stat(file);
       const { backup, notes } = await putFile(output, { ...args, signal }, async (fresh) => {
-        const built = await copyInto(walkRecords(walkable(searched)), fresh, target);
+        const built = await copyInto(
+          walkRecords({ db, searched: async () => found ?? search(db) }),
+          fresh,
+          target,
+        );
         await fresh.whileSyncing(async () => requireSound(await readBack(fresh, signal), built));
         const after = await stat(file);
         if (

@@ -90,14 +90,12 @@ export async function rebuild(
       bytes: bytes ?? readChunks(db.source, offset, keySize + dataSize),
     });
   }
-  const built = await builder.finish();
   const counts = { ...NONE_ADDED };
-  if (additions.size > 0) {
-    for (const i of builder.kept) {
-      const addition = additions.get(i);
-      if (addition !== undefined) counts[addition]++;
-    }
-  }
+  const count = (kept: number) => {
+    const addition = additions.get(kept);
+    if (addition !== undefined) counts[addition]++;
+  };
+  const built = await builder.finish(additions.size > 0 ? count : undefined);
   return { ...built, ...left, added: counts, relocated: false };
 }
 

@@ -7,6 +7,7 @@ import type { Sink } from '../build/sink.js';
 import { handleReader } from '../source/file.js';
 import { requireRange } from '../source/source.js';
 import { refusal } from './errors.js';
+import { SpillFile } from './spill.js';
 
 /** Not made of the name of the file it is for, which may be as long as a name can be. */
 function freshPath(target: string): string {
@@ -33,6 +34,7 @@ export class FreshFile implements Sink {
   #unsynced = 0;
   #syncing: Promise<void> | undefined;
   #syncError: unknown;
+  readonly #spills: SpillFile[] = [];
 
   private constructor(
     readonly path: string,
@@ -97,6 +99,20 @@ export class FreshFile implements Sink {
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Makes a nameless file beside this one, for what memory has no room for; it is gone with this one at the latest. */
+  async spill(): Promise<SpillFile> {
+    const path = freshPath(this.path);
+    try {
+      const spill = new SpillFile(await open(path, 'wx+', 0o600), this.purpose, this.signal);
+      this.#spills.push(spill);
+      // Where an open file keeps its name, it goes when it is closed.
+      await unlink(path);
+      return spill;
+    } catch (error) {
+      throw refusal(error, dirname(path), 'make a file in the folder');
+    }
   }
 
   async write(offset: number, bytes: Uint8Array): Promise<void> {
@@ -189,6 +205,7 @@ export class FreshFile implements Sink {
   /** Closes the file, and removes it unless it is kept. */
   async close(): Promise<void> {
     await this.#syncing;
+    for (const spill of this.#spills) await spill.close();
     await this.handle.close();
     if (!this.#done) await unlink(this.path).catch(() => {});
   }
