@@ -7,7 +7,7 @@
  * `--large` adds 10^7 records (some 2 GB, three times, in the folder). `--write` puts the page into docs/benchmarks.md.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,9 @@ import { parseArgs } from 'node:util';
 import { format as prettify } from 'prettier';
 import { fixture } from '../tools/fixtures.js';
 import { PYTHON } from '../tools/needs.js';
-import { flowerShelf, loseHeader, ownDatabase, realDatabase } from './databases.js';
+import type { LargeDamage } from './damage.js';
+import { damagedCopy, DAMAGES } from './damage.js';
+import { flowerShelf, ownDatabase, realDatabase } from './databases.js';
 import type { Run } from './measure.js';
 import { runOnce, summarise } from './measure.js';
 
@@ -45,6 +47,7 @@ interface Contest {
 }
 
 const rows: string[] = [];
+const damagedRows: string[] = [];
 const missing: string[] = [];
 
 async function contest({ what, goal, ours, peer, before, times = runs }: Contest): Promise<void> {
@@ -69,6 +72,25 @@ async function contest({ what, goal, ours, peer, before, times = runs }: Contest
       `${goal === undefined ? '–' : `${goal} ×`} | ${memory(us.peak)} | ${them === undefined ? '–' : memory(them.peak)} |`,
   );
   process.stderr.write(`${rows.at(-1)}\n`);
+}
+
+/** Measures ours alone. */
+async function measure({
+  what,
+  ours,
+  before,
+  times,
+}: Pick<Contest, 'what' | 'ours' | 'before' | 'times'>): Promise<void> {
+  const made: Run[] = [];
+  for (let n = 0; n < Math.min(times ?? runs, runs); n++) {
+    before?.();
+    made.push(await runOnce(ours));
+  }
+  const { median, least, most, peak } = summarise(made);
+  damagedRows.push(
+    `| ${what} | ${median.toFixed(2)} s (${least.toFixed(2)}–${most.toFixed(2)}) | ${peak.toFixed(0)} MiB |`,
+  );
+  process.stderr.write(`${damagedRows.at(-1)}\n`);
 }
 
 function python(): boolean {
@@ -154,14 +176,36 @@ for (const [name, records] of sizes) {
   }
   clear();
   const lost = at('lost.db');
-  copyFileSync(path, lost);
-  await loseHeader(lost);
+  await damagedCopy(path, lost, 'the header lost');
   await contest({
     what: '`check`, header lost, 10⁶ records, beside `cat`',
     goal: 10,
     ours: [...own, 'check', lost],
     peer: ['cat', lost],
   });
+}
+
+// What the library makes of it is another thing: it may refuse, or lose what could not be read.
+for (const [name, records] of sizes.slice(1)) {
+  const library = at(`real-${records}.db`);
+  const path = existsSync(library) ? library : at(`own-${records}.db`);
+  const whose = path === library ? 'the library’s' : 'our writer’s';
+  for (const damage of Object.keys(DAMAGES) as LargeDamage[]) {
+    const [damaged, out] = [at('damaged.db'), at('out.db')];
+    await damagedCopy(path, damaged, damage);
+    const what = `${name} records, ${whose} file, ${damage}`;
+    const times = records >= 1e7 ? 1 : runs;
+    await measure({ what: `\`check\`, ${what}`, ours: [...own, 'check', damaged], times });
+    const before = () => rmSync(out, { force: true });
+    await measure({
+      what: `\`repair -o\`, ${what}`,
+      ours: [...own, 'repair', '-o', out, damaged],
+      before,
+      times,
+    });
+    before();
+    rmSync(damaged);
+  }
 }
 
 if (python()) {
@@ -191,6 +235,14 @@ library. Memory is the peak of the resident set; the library maps its file, so t
 ${rows.join('\n')}
 
 ${missing.length === 0 ? 'Every peer was installed.' : `Not installed, so not measured: ${[...new Set(missing)].join(', ')}.`}
+
+## Damaged files
+
+Ours alone: the library refuses such files, or rebuilds what it can still read of them.
+
+| what | ours | our memory |
+| --- | --- | --- |
+${damagedRows.join('\n')}
 
 ${readFileSync(new URL('notes.md', import.meta.url), 'utf8')}`;
 const pretty = await prettify(page, { parser: 'markdown', printWidth: 110, proseWrap: 'preserve' });

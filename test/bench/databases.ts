@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { DatabaseBuilder } from '../../src/build/builder.js';
 import { hashKey } from '../../src/format/hash.js';
 import { FreshFile } from '../../src/replace/fresh.js';
@@ -57,11 +56,4 @@ with shelve.open(sys.argv[1], flag='n') as shelf:
     shelf['events'] = {'tasks': tasks}
     shelf['counter'] = {'celery@host': 12}`;
   execFileSync(python, ['-c', script, path]);
-}
-
-/** Overwrites the header block. */
-export async function loseHeader(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  await file.write(new Uint8Array(4096).fill(0xa5), 0, 4096, 0);
-  await file.close();
 }

@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { format as prettify } from 'prettier';
 import { fixture } from '../tools/fixtures.js';
 import { ownDatabase } from './databases.js';
-import { breakKey } from './damage.js';
+import { damagedCopy } from './damage.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -91,7 +91,7 @@ try {
   const sound = join(folder, 'sound.db');
   const damaged = join(folder, 'damaged.db');
   await ownDatabase(sound, Number(options.records));
-  await breakKey(sound, damaged);
+  await damagedCopy(sound, damaged, 'a key overwritten');
   const out = join(folder, 'out.db');
   const paths: [what: string, args: string[]][] = [
     ['`check` of a database in order', ['check', sound]],
