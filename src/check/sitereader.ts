@@ -5,7 +5,7 @@ import { BucketView } from '../format/bucket.js';
 import { readInto } from '../source/source.js';
 import { BucketWords } from './sound/bucketwords.js';
 
-/** Bytes that are read together. */
+/** Bytes that are read together at most. */
 const TOGETHER = 1 << 18;
 
 /** Reads one bucket after the other into the same memory: what it gives is valid until the next one is read. */
@@ -20,8 +20,9 @@ export class SiteReader {
   #ahead: Uint8Array | undefined;
   #from = 0;
   #to = 0;
-  /** Where the last bucket was. */
+  /** Where the last bucket was, and how many were directly behind each other. */
   #last = Number.NaN;
+  #run = 0;
 
   constructor(db: Database) {
     const { bucketSize, bucketElements } = db.geometry;
@@ -39,17 +40,21 @@ export class SiteReader {
     return this.#words;
   }
 
-  /** Reads a bucket; where the last one was directly before it, many behind it as well. */
+  /**
+   * Reads a bucket; where others were directly before it, as many behind it as well. Two halves of a split often lie side by
+   * side, and are no reason to read more.
+   */
   async #fill(offset: number): Promise<void> {
     const { source } = this.#db;
     const { length } = this.#bytes;
-    if (offset === this.#last + length && length < TOGETHER) {
+    this.#run = offset === this.#last + length ? this.#run + 1 : 0;
+    if (this.#run > 1 && length < TOGETHER) {
       const inside = offset >= this.#from && offset + length <= this.#to;
       if (!inside) {
         this.#to = this.#from = offset;
         const ahead = (this.#ahead ??= new Uint8Array(TOGETHER)).subarray(
           0,
-          Math.min(TOGETHER, source.size - offset),
+          Math.min(TOGETHER, this.#run * length, source.size - offset),
         );
         await readInto(source, offset, ahead);
         this.#to = offset + ahead.length;

@@ -10,21 +10,29 @@ const TRIED = 24;
  * records of which one is damaged, Node 20: 135 MiB instead of 187 for a repair, in the same time.
  */
 export function keepYoungHeapSmall(): void {
-  if (Number.parseInt(process.versions.node) > TRIED) return;
-  setFlagsFromString('--semi-space-growth-factor=1');
-  setFlagsFromString('--optimize-for-size');
+  setFlag('--semi-space-growth-factor=1');
+}
+
+function setFlag(flag: string): void {
+  if (Number.parseInt(process.versions.node) <= TRIED) setFlagsFromString(flag);
 }
 
 /** Bytes in the heap and outside of it from which on it is worth the milliseconds to look for what of them is garbage. */
 const WORTH = 24 << 20;
 let collect: (() => void) | undefined;
 
+let isSparing = false;
+
 /**
  * Frees what is garbage after one step of a long work: the columns of millions of elements are large pieces of memory
- * outside of the heap, which the engine counts, but collects late. Measured with 10^7 records, Node 20: 121 MiB instead of
- * 142 for a repair.
+ * outside of the heap, which the engine counts, but collects late. From the first time on it also lets the rest of the heap
+ * grow by less at a time. Measured with 10^7 records, Node 20: 121 MiB instead of 142 for a repair, and 250 instead of 300
+ * for a check of a damaged file.
  */
 export function collectGarbage(): void {
+  // Not at the start: with it everything is some hundredths slower.
+  if (!isSparing) setFlag('--optimize-for-size');
+  isSparing = true;
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   if (heapUsed + arrayBuffers < WORTH) return;
   if (collect === undefined) {
