@@ -62,8 +62,10 @@ export class BatchReader {
     while (this.#table.length < 4 * bucketElements) this.#table = new Int32Array(2 * this.#table.length);
   }
 
+  /** With one bucket more its columns would have to be twice as large. */
   get isFull(): boolean {
-    return this.pending >= BATCH_BYTES || this.#count >= BATCH_RECORDS;
+    if (this.#count === 0) return false;
+    return this.pending >= BATCH_BYTES || this.#count + this.#elements.elements > BATCH_RECORDS;
   }
 
   /** Takes a bucket's elements; false where something about them is not as it should be, then the batch is lost. */
