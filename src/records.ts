@@ -23,7 +23,8 @@ export async function* readRecords(db: Database): AsyncGenerator<KeyAndValue> {
     const { offset, keySize, dataSize } = record;
     yield {
       ...record,
-      key: bytes ?? (await source.read(offset, keySize)),
+      // Whoever keeps it must not keep those that were read with it.
+      key: bytes?.slice() ?? (await source.read(offset, keySize)),
       readValue: () => source.read(offset + keySize, dataSize),
     };
   }

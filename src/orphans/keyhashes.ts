@@ -3,8 +3,8 @@ import { KeyHasher } from '../format/keyhasher.js';
 import type { Source } from '../source/source.js';
 import type { Range } from '../source/gather.js';
 import { firstEndingAfter } from '../source/ranges.js';
+import { orderBySteps, readInOrder } from '../source/readinorder.js';
 import { passChunks } from '../source/source.js';
-import { readInOrder } from './readinorder.js';
 import { zeroBytes } from './zeros.js';
 
 /** Ranges that may be keys, as lists that go together. */
@@ -48,8 +48,6 @@ const SMALL = 64 * 1024;
 const BUDGET = 4;
 /** And in any source so many. */
 const BUDGET_LEAST = 16 << 20;
-/** Ranges are sorted by so many steps of their offset: what is in one step is read at once anyhow. */
-const STEPS = 2 ** 16;
 
 /**
  * Hashes ranges of a source, whatever their order, in one pass through the source, and one more for long ranges.
@@ -79,7 +77,7 @@ export async function hashRanges(
     signed[n] = hashFinish(one);
     unsigned[n] = hashFinish(other);
   };
-  const order = orderOf(offsets.subarray(0, length), source.size);
+  const order = orderBySteps(offsets.subarray(0, length), source.size);
   const long: number[] = [];
   const sizeOf = (n: number) => Math.min(sizes[n], SHORT);
   await readInOrder(source, { offsets, sizeOf, order }, (n, bytes, at) => {
@@ -115,17 +113,6 @@ function mayBeKey(bytes: Uint8Array, at: number, start: number, size: number): b
   if (size <= SMALL) return true;
   for (let i = at; i < at + SHORT; i++) if (bytes[i] !== 0) return true;
   return false;
-}
-
-/** Indexes in order of their offsets, those in one step of them in order of their numbers: a counting sort. */
-function orderOf(offsets: Float64Array, size: number): Uint32Array {
-  const step = Math.max(1, Math.ceil((size + 1) / STEPS));
-  const next = new Uint32Array(STEPS + 1);
-  for (let n = 0; n < offsets.length; n++) next[Math.floor(offsets[n] / step) + 1]++;
-  for (let i = 0; i < STEPS; i++) next[i + 1] += next[i];
-  const order = new Uint32Array(offsets.length);
-  for (let n = 0; n < offsets.length; n++) order[next[Math.floor(offsets[n] / step)]++] = n;
-  return order;
 }
 
 /** The largest size so that all up to it together are no more than a budget: places made to share a key must not multiply it. */

@@ -1,9 +1,9 @@
 import { BucketView, elementStruct } from '../format/bucket.js';
 import type { Format } from '../format/format.js';
+import { readInOrder } from '../source/readinorder.js';
 import type { Source } from '../source/source.js';
 import type { KeyRanges, LongKeyBudget } from './keyhashes.js';
 import { hashRanges } from './keyhashes.js';
-import { readInOrder } from './readinorder.js';
 
 /** Elements that stand alone, as lists that go together. */
 export interface LooseElements extends KeyRanges {

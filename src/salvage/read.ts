@@ -1,11 +1,14 @@
 import type { Source } from '../source/source.js';
-import { gather } from '../source/gather.js';
+import { orderBySteps, readInOrder } from '../source/readinorder.js';
 import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
 
 /** A record and its bytes. */
 export interface ReadRecord {
   readonly record: SalvagedRecord;
-  /** What was asked for; undefined where it is too large to be held, to be read in pieces. */
+  /**
+   * What was asked for, in one piece of memory with others: who keeps it makes a copy. Undefined where it is too large to
+   * be held, to be read in pieces.
+   */
   readonly bytes: Uint8Array | undefined;
 }
 
@@ -15,8 +18,8 @@ export type RecordPart = 'key' | 'whole';
 /** Parts up to so many bytes are read together. */
 const SMALL = 256 * 1024;
 /** Bytes held at a time, and how many records that may be. */
-const HELD_BYTES = 8 << 20;
-const HELD_RECORDS = 1 << 16;
+const HELD_BYTES = 4 << 20;
+const HELD_RECORDS = 1 << 15;
 
 /** Bytes of the part that is wanted of a record. */
 export function partSize({ keySize, dataSize }: SalvagedRecord, part: RecordPart): number {
@@ -52,11 +55,26 @@ async function* readHeld(
   held: readonly SalvagedRecord[],
   part: RecordPart,
 ): AsyncGenerator<ReadRecord> {
-  const parts = new Array<Uint8Array | undefined>(held.length);
-  const small = [...held.keys()].filter((n) => partSize(held[n], part) <= SMALL);
-  const ranges = small.map((n) => ({ offset: held[n].offset, length: partSize(held[n], part) }));
-  await gather(source, ranges, (i, bytes) => {
-    parts[small[i]] = bytes.slice();
+  const small = Uint32Array.from(held.keys()).filter((n) => partSize(held[n], part) <= SMALL);
+  const offsets = Float64Array.from(small, (n) => held[n].offset);
+  const ends = new Uint32Array(small.length);
+  let room = 0;
+  for (const [i, n] of small.entries()) ends[i] = room += partSize(held[n], part);
+  // One piece of memory for all of them: a small one for each would take several times as much.
+  const all = new Uint8Array(room);
+  const sizeOf = (i: number) => ends[i] - (i === 0 ? 0 : ends[i - 1]);
+  const order = orderBySteps(offsets, source.size);
+  await readInOrder(source, { offsets, sizeOf, order }, (i, bytes, at) => {
+    const size = sizeOf(i);
+    all.set(bytes.subarray(at, at + size), ends[i] - size);
   });
-  for (const [n, record] of held.entries()) yield { record, bytes: parts[n] };
+  let next = 0;
+  for (const [n, record] of held.entries()) {
+    if (small[next] !== n) yield { record, bytes: undefined };
+    else {
+      const end = ends[next];
+      yield { record, bytes: all.subarray(end - sizeOf(next), end) };
+      next++;
+    }
+  }
 }

@@ -1,10 +1,13 @@
-import type { Source } from '../source/source.js';
-import { fill } from '../source/source.js';
+import type { Source } from './source.js';
+import { fill } from './source.js';
 
 /** Neighbours closer than this are read together. */
 const MAX_GAP = 16 * 1024;
 /** A joint read is at most so large, unless a single range is larger. */
 const MAX_READ = 1 << 18;
+
+/** Ranges are sorted by so many steps of their offset: what is in one step is read at once anyhow. */
+const STEPS = 2 ** 16;
 
 /** Ranges of a source as lists that go together, and in which order they are read: nearly that of their offsets. */
 export interface OrderedRanges {
@@ -45,4 +48,15 @@ export async function readInOrder(
     const bytes = await fill(source, start, end - start, buffer);
     for (; i < j; i++) visit(order[i], bytes, offsets[order[i]] - start);
   }
+}
+
+/** Indexes in order of their offsets, those in one step of them in order of their numbers: a counting sort. */
+export function orderBySteps(offsets: Float64Array, size: number): Uint32Array {
+  const step = Math.max(1, Math.ceil((size + 1) / STEPS));
+  const next = new Uint32Array(STEPS + 1);
+  for (let n = 0; n < offsets.length; n++) next[Math.floor(offsets[n] / step) + 1]++;
+  for (let i = 0; i < STEPS; i++) next[i + 1] += next[i];
+  const order = new Uint32Array(offsets.length);
+  for (let n = 0; n < offsets.length; n++) order[next[Math.floor(offsets[n] / step)]++] = n;
+  return order;
 }
