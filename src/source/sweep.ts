@@ -113,8 +113,12 @@ export function* coveredPlaces(
   }
 }
 
-/** Ranges in order, those that touch or overlap joined. */
-export function joinRanges(ranges: readonly Range[]): Range[] {
+/** Ranges in order, those that touch or overlap joined; the same list where they are so already. */
+export function joinRanges(ranges: readonly Range[]): readonly Range[] {
+  // There may be millions of them.
+  const isJoined = (one: Range, i: number) =>
+    i === 0 || ranges[i - 1].offset + ranges[i - 1].length < one.offset;
+  if (ranges.every(isJoined)) return ranges;
   const joined: { offset: number; length: number }[] = [];
   for (const { offset, length } of [...ranges].sort((a, b) => a.offset - b.offset)) {
     const last = joined.at(-1);

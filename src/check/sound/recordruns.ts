@@ -1,7 +1,7 @@
 import { firstAfter } from '../../source/ranges.js';
 
-/** More runs than this are another kind of file: 16 MiB of memory. */
-const MAX_RUNS = 1 << 20;
+/** More runs than this are another kind of file: 64 MiB of memory. */
+const MAX_RUNS = 1 << 22;
 
 /** Where records follow each other without a byte between them, as runs in order of their file offsets. */
 export class RecordRuns {
