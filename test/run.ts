@@ -20,19 +20,26 @@ const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
 
 /** Milliseconds that a file may take; GDBM_DOCTOR_TEST_TIMEOUT names another number. */
 const timeout = Number(process.env['GDBM_DOCTOR_TEST_TIMEOUT'] ?? 10 * 60_000);
+/** Lines of a failure's message that are said again at the end. */
+const REASON = 12;
 const mark = randomUUID();
 process.env[MARK] = mark;
 
 let passed = 0;
 let failed = 0;
 const skipped: string[] = [];
+/** What failed and why, said again at the end, where a log that is cut still has it. */
+const failures: string[] = [];
 const stream = run({ files, concurrency: true, timeout });
 stream.on('test:pass', ({ name, skip }) => {
   if (skip === undefined) passed++;
   else skipped.push(`${name}: ${skip === true ? 'no reason given' : skip}`);
 });
-stream.on('test:fail', ({ details }) => {
+stream.on('test:fail', ({ name, details }) => {
   failed++;
+  const cause = details.error.cause;
+  const why = cause instanceof Error ? cause.message : details.error.message;
+  failures.push(`${name}: ${why.split('\n').slice(0, REASON).join('\n  ')}`);
   // Its children would hold its output open, and so the run.
   if ((details.error as { failureType?: string }).failureType === 'testTimeoutFailure') {
     setTimeout(() => endLeftovers(mark), 1000);
@@ -42,8 +49,9 @@ stream.pipe(new spec()).pipe(process.stdout);
 stream.on('end', () => {
   setImmediate(() => {
     const lines = skipped.map((line) => `skipped: ${line}\n`).join('');
+    const reasons = failures.map((line) => `failed: ${line}\n`).join('');
     const tail = skipped.length > 0 ? `, ${skipped.length} skipped` : '';
-    process.stdout.write(`\n${lines}tests: ${passed} passed, ${failed} failed${tail}\n`);
+    process.stdout.write(`\n${lines}${reasons}tests: ${passed} passed, ${failed} failed${tail}\n`);
     endLeftovers(mark);
     process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
   });
