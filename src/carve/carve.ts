@@ -1,4 +1,4 @@
-import type { Range } from '../source/gather.js';
+import type { RangeList } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';
 import { coveredPlaces, joinRanges, sweep } from '../source/sweep.js';
@@ -22,7 +22,7 @@ export interface CarvedValue {
 
 export interface CarveOptions {
   /** Where values and their keys are looked for: what nothing else accounts for. */
-  readonly ranges: readonly Range[];
+  readonly ranges: RangeList;
   /** Gives the keys that may be before a value; asked only once a value is found, as gathering them takes long. */
   readonly keys: () => Promise<KnownKeys>;
   readonly progress?: Progress;
@@ -48,7 +48,9 @@ export async function* carve(
   { ranges, keys, progress, shapes = SHAPES }: CarveOptions,
 ): AsyncGenerator<CarvedValue> {
   const within = joinRanges(ranges);
-  const budget = new Budget(within.reduce((sum, { length }) => sum + length, 0));
+  let all = 0;
+  for (const { length } of within) all += length;
+  const budget = new Budget(all);
   let searched = 0;
   /** End of the last value: neither a value nor its key begins before it. */
   let free = 0;

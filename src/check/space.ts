@@ -1,4 +1,4 @@
-import type { Range } from '../source/gather.js';
+import type { RangeList } from '../source/ranges.js';
 import type { RecordRuns } from './sound/recordruns.js';
 
 /** What bytes of a file are. */
@@ -31,7 +31,7 @@ export interface SpaceAccount {
   /** Whether a structure or a record in force has any byte of a range. */
   readonly isUsed: (offset: number, length: number) => boolean;
   /** Ranges that no structure or record in force has any byte of, in order. */
-  readonly unused: () => Range[];
+  readonly unused: () => RangeList;
   /** The largest ranges that nothing claims, in order of offset. */
   readonly gaps: readonly { offset: number; length: number }[];
 }

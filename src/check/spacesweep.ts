@@ -1,8 +1,8 @@
 import { Gaps } from './gaps.js';
-import type { Range } from '../source/gather.js';
 import { RecordRuns } from './sound/recordruns.js';
 import type { Extent, Overlap, SpaceAccount, SpaceKind } from './space.js';
 import { extentName, MAX_CLAIMS, MAX_OVERLAPS, SPACE_KINDS } from './space.js';
+import { UnusedSpace } from './unused.js';
 
 /** Lists of free space may be wrong themselves; the others prove what they are. */
 const IN_FORCE = SPACE_KINDS.map((kind) => kind !== 'free' && kind !== 'avail');
@@ -107,7 +107,7 @@ export class SpaceSweep {
       overreaching: this.#overreaching,
       runs: this.#recordsApart ? this.#records : undefined,
       isUsed: (offset, length) => this.#isUsed(offset, length),
-      unused: () => this.#unused(),
+      unused: () => new UnusedSpace(this.#inForce, this.#size),
       gaps: this.#gaps.largest(),
     };
   }
@@ -217,18 +217,6 @@ export class SpaceSweep {
     if (length <= 0) return false;
     const run = this.#inForce.runAt(offset + length - 1);
     return run >= 0 && this.#inForce.end(run) > offset;
-  }
-
-  #unused(): Range[] {
-    const ranges: Range[] = [];
-    let at = 0;
-    for (let run = 0; run < this.#inForce.length; run++) {
-      const offset = this.#inForce.start(run);
-      if (offset > at) ranges.push({ offset: at, length: offset - at });
-      at = this.#inForce.end(run);
-    }
-    if (this.#size > at) ranges.push({ offset: at, length: this.#size - at });
-    return ranges;
   }
 }
 

@@ -4,12 +4,13 @@ import type { BucketSite } from '../database/survey.js';
 import { readSite, roomForBucket } from '../database/survey.js';
 import { BUCKET_AVAIL } from '../format/bucket.js';
 import type { Range } from '../source/gather.js';
+import type { RangeList } from '../source/ranges.js';
 import { firstEndingAfter } from '../source/ranges.js';
 import { joinRanges } from '../source/sweep.js';
 
 /** Space that the file lists as free, without lists that contradict what is known to be in use. */
 export class FreeSpace {
-  readonly #ranges: readonly Range[];
+  readonly #ranges: RangeList;
 
   private constructor(ranges: readonly Range[]) {
     this.#ranges = joinRanges(ranges);
@@ -41,7 +42,7 @@ export class FreeSpace {
   covers(offset: number, length: number): boolean {
     let free = 0;
     for (let i = firstEndingAfter(this.#ranges, offset); i < this.#ranges.length; i++) {
-      const range = this.#ranges[i];
+      const range = this.#ranges.at(i)!;
       if (range.offset >= offset + length) break;
       const from = Math.max(offset, range.offset);
       free += Math.max(0, Math.min(offset + length, range.offset + range.length) - from);

@@ -1,9 +1,9 @@
 import { hashFinish, hashStart } from '../format/hash.js';
 import { KeyHasher } from '../format/keyhasher.js';
-import type { Source } from '../source/source.js';
-import type { Range } from '../source/gather.js';
+import type { RangeList } from '../source/ranges.js';
 import { firstEndingAfter } from '../source/ranges.js';
 import { orderBySteps, readInOrder } from '../source/readinorder.js';
+import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
 import { zeroBytes } from './zeros.js';
 
@@ -34,7 +34,7 @@ export interface LongKeyBudget {
   /** Of that for keys whose first four bytes are zero, two of them or more: what leads into tables looks like that. */
   doubtful: number;
   /** Ranges in order that no record has a byte of: a key that reaches over one is none, and not read. */
-  readonly taken: readonly Range[];
+  readonly taken: RangeList;
 }
 
 /** For who takes only keys up to 64 KiB. */
@@ -125,9 +125,9 @@ function affordable(sizes: readonly number[], budget: number): number {
   return Infinity;
 }
 
-function reachesOver(ranges: readonly Range[], offset: number, size: number): boolean {
-  const next = firstEndingAfter(ranges, offset);
-  return next < ranges.length && ranges[next].offset < offset + size;
+function reachesOver(ranges: RangeList, offset: number, size: number): boolean {
+  const next = ranges.at(firstEndingAfter(ranges, offset));
+  return next !== undefined && next.offset < offset + size;
 }
 
 async function hashLarge(source: Source, offset: number, size: number): Promise<[number, number]> {

@@ -1,4 +1,4 @@
-import type { Range } from '../source/gather.js';
+import type { RangeList } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import { CandidateList } from './candidatelist.js';
 import type { LongKeyBudget } from './keyhashes.js';
@@ -25,7 +25,7 @@ export class LooseList {
   readonly #budget: LongKeyBudget;
 
   /** @param taken ranges, sorted and apart, that no record has a byte of */
-  constructor(source: Source, taken: readonly Range[] = []) {
+  constructor(source: Source, taken: RangeList = []) {
     this.#source = source;
     this.#budget = { bytes: Math.max(LONG_KEYS, 2 * source.size), doubtful: DOUBTFUL_KEYS, taken };
   }

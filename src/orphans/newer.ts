@@ -22,11 +22,12 @@ const MAX_FOUND = 1 << 14;
 export async function mayBeNewer(
   db: Database,
   buckets: DirectoryRuns,
-  unused: readonly Range[],
+  unused: Iterable<Range>,
 ): Promise<boolean> {
   const { source, format, geometry, directory } = db;
   const { bucketSize } = geometry;
-  const room = unused.filter(({ length }) => length >= bucketSize);
+  const room: Range[] = [];
+  for (const range of unused) if (range.length >= bucketSize) room.push(range);
   if (room.length === 0) return false;
   const filter = new BucketFilter(format, bucketSize, source.size);
   const found = new OffsetList();

@@ -41,7 +41,7 @@ function exactAround(areas: Areas, places: readonly number[], most: number): Exa
     if (left < 0) break;
     wanted.push({ offset: from, length: to - from });
   }
-  return joinRanges(wanted).map(({ offset, length }) => exactData(areas, offset, offset + length));
+  return Array.from(joinRanges(wanted), ({ offset, length }) => exactData(areas, offset, offset + length));
 }
 
 function exactData(areas: Areas, from: number, to: number): ExactData {

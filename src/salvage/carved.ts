@@ -7,6 +7,7 @@ import { isSettled } from '../database/survey.js';
 import { hashKey, isPortableKey } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { FreeSpace } from '../orphans/free.js';
+import { firstEndingAfter } from '../source/ranges.js';
 import type { Progress } from '../source/sweep.js';
 import { salvageDeleted } from './deleted.js';
 import { eachKeptKey } from './keptkeys.js';
@@ -61,13 +62,12 @@ export async function carveValues(
   const free = await FreeSpace.read(db, settled);
   const finds: CarvedFind[] = [];
   const ranges = space.unused();
-  let range = 0;
   let end = 0;
   for await (const value of carve(db.source, { ranges, keys, ...(progress && { progress }) })) {
     if (finds.length === MAX_FINDS) break;
     const { offset, size } = value;
-    while (ranges[range].offset + ranges[range].length <= offset) range++;
-    const before = Math.min(offset - Math.max(end, ranges[range].offset), MAX_KEY);
+    const range = ranges.at(firstEndingAfter(ranges, offset))!;
+    const before = Math.min(offset - Math.max(end, range.offset), MAX_KEY);
     end = offset + size;
     finds.push({ ...value, freed: free.covers(offset, size), before });
   }

@@ -1,4 +1,5 @@
 import type { Range } from './gather.js';
+import type { RangeList } from './ranges.js';
 import { firstEndingAfter } from './ranges.js';
 import type { Source } from './source.js';
 import { fill } from './source.js';
@@ -27,14 +28,14 @@ export type Progress = (doneBytes: number, allBytes: number) => void;
 
 /**
  * A file in windows that overlap so that each structure of up to `longest` bytes lies whole in one. Where only some
- * places are looked at, `within` has them, sorted, and windows without any are not read. Memory: one window of 256 KiB, or
+ * places are looked at, `within` has them, and windows without any are not read. Memory: one window of 256 KiB, or
  * of twice the longest structure if that is more; larger ones are slower, as a processor's cache does not hold them.
  */
 export async function* sweep(
   source: Source,
   longest: number,
   progress: Progress = () => {},
-  within?: readonly Range[],
+  within?: RangeList,
 ): AsyncGenerator<Window> {
   const step = Math.max(CHUNK, longest);
   const read = windowReader(source, step, longest);
@@ -90,13 +91,15 @@ function windowReader(source: Source, step: number, longest: number): (base: num
 /** Gives the parts of a window's places that no range of a sorted list covers, as `from` and `to` in the window. */
 export function* uncoveredPlaces(
   { base, places }: Window,
-  covered: readonly Range[],
+  covered: RangeList,
 ): Generator<[from: number, to: number]> {
   let from = base;
   const end = base + places;
-  for (let i = firstEndingAfter(covered, base); i < covered.length && covered[i].offset < end; i++) {
-    if (covered[i].offset > from) yield [from - base, covered[i].offset - base];
-    from = Math.max(from, covered[i].offset + covered[i].length);
+  for (let i = firstEndingAfter(covered, base); i < covered.length; i++) {
+    const { offset, length } = covered.at(i)!;
+    if (offset >= end) break;
+    if (offset > from) yield [from - base, offset - base];
+    from = Math.max(from, offset + length);
   }
   if (from < end) yield [from - base, end - base];
 }
@@ -104,21 +107,19 @@ export function* uncoveredPlaces(
 /** Gives the parts of a window's places that a sorted list's ranges cover, each with its range. */
 export function* coveredPlaces(
   { base, places }: Pick<Window, 'base' | 'places'>,
-  ranges: readonly Range[],
+  ranges: RangeList,
 ): Generator<[from: number, to: number, range: Range]> {
   const end = base + places;
-  for (let i = firstEndingAfter(ranges, base); i < ranges.length && ranges[i].offset < end; i++) {
-    const { offset, length } = ranges[i];
-    yield [Math.max(base, offset) - base, Math.min(end, offset + length) - base, ranges[i]];
+  for (let i = firstEndingAfter(ranges, base); i < ranges.length; i++) {
+    const range = ranges.at(i)!;
+    if (range.offset >= end) break;
+    yield [Math.max(base, range.offset) - base, Math.min(end, range.offset + range.length) - base, range];
   }
 }
 
 /** Ranges in order, those that touch or overlap joined; the same list where they are so already. */
-export function joinRanges(ranges: readonly Range[]): readonly Range[] {
-  // There may be millions of them.
-  const isJoined = (one: Range, i: number) =>
-    i === 0 || ranges[i - 1].offset + ranges[i - 1].length < one.offset;
-  if (ranges.every(isJoined)) return ranges;
+export function joinRanges(ranges: RangeList): RangeList {
+  if (isJoined(ranges)) return ranges;
   const joined: { offset: number; length: number }[] = [];
   for (const { offset, length } of [...ranges].sort((a, b) => a.offset - b.offset)) {
     const last = joined.at(-1);
@@ -127,6 +128,15 @@ export function joinRanges(ranges: readonly Range[]): readonly Range[] {
     } else joined.push({ offset, length });
   }
   return joined;
+}
+
+function isJoined(ranges: RangeList): boolean {
+  let end = -1;
+  for (const { offset, length } of ranges) {
+    if (offset <= end) return false;
+    end = offset + length;
+  }
+  return true;
 }
 
 /** The place after the last at which a structure of `size` bytes is whole inside the window. */

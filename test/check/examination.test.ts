@@ -31,7 +31,7 @@ const databases = [...formats('standard'), ...formats('numsync'), ...formats('ol
 );
 
 function comparable(space: SpaceAccount) {
-  return { ...space, unused: space.unused(), isUsed: undefined, runs: undefined };
+  return { ...space, unused: [...space.unused()], isUsed: undefined, runs: undefined };
 }
 
 async function agree(found: Searched, what: string): Promise<void> {

@@ -176,7 +176,7 @@ test('the sweep says what an account of all extents at once says, of any number 
       const told = (account: SpaceAccount) => ({
         ...account,
         runs: undefined,
-        unused: account.unused(),
+        unused: [...account.unused()],
         isUsed: Array.from({ length: size }, (_, at) =>
           account.isUsed(at, Math.min(size - at, 1 + (at % 7))),
         ),

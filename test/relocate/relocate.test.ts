@@ -32,7 +32,7 @@ async function relocated(bytes: Uint8Array) {
 /** Without functions, which are never the same. */
 function comparable({ space, ...rest }: CheckResult) {
   const { bytes, gaps, overlaps } = space!;
-  return { ...rest, bytes, gaps, overlaps, unused: space!.unused() };
+  return { ...rest, bytes, gaps, overlaps, unused: [...space!.unused()] };
 }
 
 test('the copy is sound, has every record and no byte of what was deleted', async () => {

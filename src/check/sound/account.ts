@@ -1,7 +1,7 @@
 import { Gaps } from '../gaps.js';
-import type { Range } from '../../source/gather.js';
 import type { SpaceAccount, SpaceKind } from '../space.js';
 import { SPACE_KINDS } from '../space.js';
+import { UnusedSpace } from '../unused.js';
 import type { Extents } from './extents.js';
 import { RecordRuns } from './recordruns.js';
 
@@ -100,24 +100,20 @@ export class AccountSweep {
     return low - 1;
   }
 
-  #unused(): Range[] {
+  #unused(): UnusedSpace {
     const { runs } = this;
     const structures = this.#structures;
-    const used: { offset: number; end: number }[] = [];
+    const inForce = new RecordRuns();
+    let run = 0;
     for (let i = 0; i < structures.length; i++) {
+      if (!IN_FORCE[structures.kind(i)]) continue;
       const offset = structures.offset(i);
-      if (IN_FORCE[structures.kind(i)]) used.push({ offset, end: offset + structures.size(i) });
+      for (; run < runs.length && runs.start(run) < offset; run++)
+        inForce.cover(runs.start(run), runs.end(run));
+      inForce.cover(offset, offset + structures.size(i));
     }
-    for (let run = 0; run < runs.length; run++) used.push({ offset: runs.start(run), end: runs.end(run) });
-    used.sort((a, b) => a.offset - b.offset);
-    const ranges: Range[] = [];
-    let at = 0;
-    for (const { offset, end } of used) {
-      if (offset > at) ranges.push({ offset: at, length: offset - at });
-      at = Math.max(at, end);
-    }
-    if (this.#size > at) ranges.push({ offset: at, length: this.#size - at });
-    return ranges;
+    for (; run < runs.length; run++) inForce.cover(runs.start(run), runs.end(run));
+    return new UnusedSpace(inForce, this.#size);
   }
 }
 
