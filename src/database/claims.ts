@@ -1,4 +1,6 @@
 import { HASH_BITS, HASH_RANGE } from '../format/hash.js';
+import { firstAfter } from '../source/ranges.js';
+import { NumberSet } from './numberset.js';
 
 /** All hashes that share their first `bits` bits with `first`, the lowest of them. */
 export interface HashRange {
@@ -12,24 +14,29 @@ export function rangeOf(hash: number, bits: number): HashRange {
   return { first: Math.floor(hash / size) * size, bits };
 }
 
-const rangeName = ({ first, bits }: HashRange) => bits * HASH_RANGE + first;
+/** A whole number that no other range has. */
+export const rangeName = ({ first, bits }: HashRange) => bits * HASH_RANGE + first;
 
 /**
  * Which bucket rules over which hashes. A bucket's range is one of those that halving all hashes again and again
- * gives, so two ranges are apart or one lies inside the other.
+ * gives, so two ranges are apart or one lies inside the other. Memory: some 60 bytes for each, and no object.
  */
 export class HashClaims {
-  readonly #owners = new Map<number, number>();
+  readonly #claimed = new NumberSet();
   /** Ranges inside which, however deep, something is claimed. */
-  readonly #partly = new Set<number>();
-  #firsts: Float64Array | undefined;
-  #sorted: { first: number; end: number; owner: number }[] = [];
+  readonly #partly = new NumberSet();
+  // Of each claim, in order of their first hashes as soon as somebody asks.
+  #firsts = new Float64Array(64);
+  #ends = new Float64Array(64);
+  #owners = new Int32Array(64);
+  #count = 0;
+  #sorted = true;
 
   /** Whether any hash of the range is claimed. */
   overlaps(range: HashRange): boolean {
     if (this.#partly.has(rangeName(range))) return true;
     for (let bits = range.bits; bits >= 0; bits--) {
-      if (this.#owners.has(rangeName(rangeOf(range.first, bits)))) return true;
+      if (this.#claimed.has(rangeName(rangeOf(range.first, bits)))) return true;
     }
     return false;
   }
@@ -37,51 +44,57 @@ export class HashClaims {
   /** Claims a range for a bucket, if no hash of it is claimed yet. */
   claim(range: HashRange, owner: number): boolean {
     if (this.overlaps(range)) return false;
-    this.#owners.set(rangeName(range), owner);
+    this.#claimed.add(rangeName(range));
     for (let bits = range.bits - 1; bits >= 0; bits--) {
       const name = rangeName(rangeOf(range.first, bits));
       if (this.#partly.has(name)) break;
       this.#partly.add(name);
     }
-    this.#firsts = undefined;
+    if (this.#count === this.#firsts.length) this.#grow();
+    this.#firsts[this.#count] = range.first;
+    this.#ends[this.#count] = range.first + 2 ** (HASH_BITS - range.bits);
+    this.#owners[this.#count++] = owner;
+    this.#sorted = false;
     return true;
   }
 
   /** The bucket that a hash belongs to; undefined where none claims it. */
   ownerOf(hash: number): number | undefined {
-    const firsts = this.#sort();
-    let low = 0;
-    let high = firsts.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (firsts[middle] > hash) high = middle;
-      else low = middle + 1;
-    }
-    const claim = this.#sorted[low - 1];
-    return claim !== undefined && hash < claim.end ? claim.owner : undefined;
+    this.#sort();
+    const claim = firstAfter(this.#firsts.subarray(0, this.#count), hash) - 1;
+    return claim >= 0 && hash < this.#ends[claim] ? this.#owners[claim] : undefined;
   }
 
   /** The hashes that nobody claims, in order: from `first` to before `end`. */
   *open(): Generator<{ first: number; end: number }> {
     this.#sort();
     let first = 0;
-    for (const claim of this.#sorted) {
-      if (claim.first > first) yield { first, end: claim.first };
-      first = claim.end;
+    for (let claim = 0; claim < this.#count; claim++) {
+      if (this.#firsts[claim] > first) yield { first, end: this.#firsts[claim] };
+      first = this.#ends[claim];
     }
     if (first < HASH_RANGE) yield { first, end: HASH_RANGE };
   }
 
-  #sort(): Float64Array {
-    if (this.#firsts !== undefined) return this.#firsts;
-    this.#sorted = [...this.#owners]
-      .map(([name, owner]) => {
-        const bits = Math.floor(name / HASH_RANGE);
-        const first = name % HASH_RANGE;
-        return { first, end: first + 2 ** (HASH_BITS - bits), owner };
-      })
-      .sort((a, b) => a.first - b.first);
-    this.#firsts = Float64Array.from(this.#sorted, ({ first }) => first);
-    return this.#firsts;
+  #sort(): void {
+    if (this.#sorted) return;
+    const firsts = this.#firsts;
+    const order = Uint32Array.from({ length: this.#count }, (_, claim) => claim);
+    order.sort((a, b) => firsts[a] - firsts[b]);
+    this.#firsts = Float64Array.from(order, (claim) => firsts[claim]);
+    this.#ends = Float64Array.from(order, (claim) => this.#ends[claim]);
+    this.#owners = Int32Array.from(order, (claim) => this.#owners[claim]);
+    this.#sorted = true;
+  }
+
+  #grow(): void {
+    const room = 2 * this.#count;
+    const [firsts, ends, owners] = [this.#firsts, this.#ends, this.#owners];
+    this.#firsts = new Float64Array(room);
+    this.#ends = new Float64Array(room);
+    this.#owners = new Int32Array(room);
+    this.#firsts.set(firsts);
+    this.#ends.set(ends);
+    this.#owners.set(owners);
   }
 }

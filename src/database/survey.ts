@@ -207,17 +207,22 @@ function surveyBucket(
   // All fields at once: an object that is put together of others takes twice as much memory, and there may be 100,000.
   return {
     origin: 'directory',
-    offset,
+    offset: unboxed(offset),
     firstSlot,
     slots,
     bits,
     count,
     availCount,
     used,
-    ownFirst,
-    ownSlots,
+    ownFirst: unboxed(ownFirst),
+    ownSlots: unboxed(ownSlots),
     state: wiped ? 'wiped' : sound ? 'sound' : 'malformed',
   };
+}
+
+/** The same number; the engine holds each that comes from a calculation in fractions in an object of its own. */
+function unboxed(number: number): number {
+  return (number | 0) === number ? number | 0 : number;
 }
 
 /** The number of used elements, and a hash whose first `bits` bits most of them share. */

@@ -1,6 +1,7 @@
-import { rangeOf } from '../database/claims.js';
+import { rangeName, rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import { blocksNow } from '../database/database.js';
+import { NumberSet } from '../database/numberset.js';
 import type { BucketSite } from '../database/survey.js';
 import { readSite, roomForBucket } from '../database/survey.js';
 import { FREE_HASH } from '../format/hash.js';
@@ -107,7 +108,7 @@ export class Kin {
 
 /** How many buckets are for just the hashes that another one is for, both with keys that are there. */
 function countTwins(settled: readonly BucketSite[], candidates: readonly Candidate[], slots: number): number {
-  const names = new Set<string>();
+  const names = new NumberSet();
   // Where the directory leads most buckets astray, a scan finds those that it leads to once more.
   const led = new Set(settled.map(({ offset }) => offset));
   const whole = candidates.filter(
@@ -117,7 +118,7 @@ function countTwins(settled: readonly BucketSite[], candidates: readonly Candida
     ...settled.map(({ ownFirst, bits }) => rangeOf((ownFirst / slots) * 2 ** 31, bits)),
     ...whole.flatMap(({ range }) => range ?? []),
   ];
-  for (const { first, bits } of ranges) names.add(`${first} ${bits}`);
+  for (const range of ranges) names.add(rangeName(range));
   return ranges.length - names.size;
 }
 

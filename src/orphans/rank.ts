@@ -1,6 +1,7 @@
 import type { HashClaims, HashRange } from '../database/claims.js';
-import { rangeOf } from '../database/claims.js';
+import { rangeName, rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
+import { NumberSet } from '../database/numberset.js';
 import type { BucketSite } from '../database/survey.js';
 import { HASH_BITS } from '../format/hash.js';
 import type { Candidate } from './candidates.js';
@@ -19,6 +20,8 @@ const MOSTLY_PROVED = 0.6;
 
 /** With fewer elements the bits that they share are chance. */
 const FEW = 3;
+/** More than there are different depths: from −64 to 31. */
+const DEPTHS = 128;
 /** Of a longer record only so many bytes count as in use. */
 const REACH = 4096;
 
@@ -27,28 +30,31 @@ const REACH = 4096;
  * for hashes that no other bucket claims. What their records and free lists say tells others apart.
  */
 export function unrivalled(candidates: readonly Candidate[], claims: HashClaims): BucketSite[] {
-  const nameOf = ({ first, bits }: HashRange) => first * (HASH_BITS + 1) + bits;
-  /** How many candidates have a range, and how many have one inside it. */
-  const exact = new Map<number, number>();
-  const inside = new Map<number, number>();
-  const count = (counts: Map<number, number>, name: number) => counts.set(name, (counts.get(name) ?? 0) + 1);
-  const open: { site: BucketSite; range: HashRange; proved: number }[] = [];
-  for (const { site, range, proved } of candidates) {
+  /** Ranges that a candidate has, that several have, and inside which one has its own. */
+  const exact = new NumberSet();
+  const several = new NumberSet();
+  const inside = new NumberSet();
+  for (const { range } of candidates) {
     if (range === undefined || claims.overlaps(range)) continue;
-    open.push({ site, range, proved });
-    count(exact, nameOf(range));
-    for (let bits = range.bits - 1; bits >= 0; bits--) count(inside, nameOf(rangeOf(range.first, bits)));
+    if (!exact.add(rangeName(range))) several.add(rangeName(range));
+    // What is around one that was seen was seen, too.
+    for (let bits = range.bits - 1; bits >= 0; bits--) {
+      if (!inside.add(rangeName(rangeOf(range.first, bits)))) break;
+    }
   }
   const isAlone = (range: HashRange) => {
-    if (exact.get(nameOf(range)) !== 1 || inside.has(nameOf(range))) return false;
+    if (several.has(rangeName(range)) || inside.has(rangeName(range))) return false;
     for (let bits = range.bits - 1; bits >= 0; bits--) {
-      if (exact.has(nameOf(rangeOf(range.first, bits)))) return false;
+      if (exact.has(rangeName(rangeOf(range.first, bits)))) return false;
     }
     return true;
   };
-  return open
-    .filter(({ site, range, proved }) => site.state === 'sound' && proved >= MOSTLY_PROVED && isAlone(range))
-    .map(({ site }) => site);
+  const sites: BucketSite[] = [];
+  for (const { site, range, proved } of candidates) {
+    if (range === undefined || claims.overlaps(range)) continue;
+    if (site.state === 'sound' && proved >= MOSTLY_PROVED && isAlone(range)) sites.push(site);
+  }
+  return sites;
 }
 
 /**
@@ -66,29 +72,24 @@ export async function rank(
   const inUse = await RecordsInUse.read(db, inForce);
   const places = candidates.map(({ site }) => site.offset);
   const overwritten = await placesInUse(db, places, inForce, REACH);
-  const contradicted: boolean[] = [];
-  for (const { site } of candidates) contradicted.push(await inUse.isContradicted(site));
-  const worth = candidates.map((candidate, n) => ({
-    candidate,
-    proved: candidate.proved < ENOUGH_PROVED ? 0 : candidate.proved < MOSTLY_PROVED ? 1 : 2,
-    used: overwritten.has(candidate.site.offset) || free.covers(candidate.site.offset, bucketSize) ? 0 : 1,
-    consistent: contradicted[n] ? 0 : 1,
-    // A bucket keeps its place until it is split: elements with its very range are left of one that was split before.
-    whole: candidate.site.state === 'sound' ? 1 : 0,
+  // A number for each: of what follows the first that differs decides.
+  const worth = new Float64Array(candidates.length);
+  for (const [n, { site, range, proved }] of candidates.entries()) {
+    let value = proved < ENOUGH_PROVED ? 0 : proved < MOSTLY_PROVED ? 1 : 2;
+    const isUsed = !overwritten.has(site.offset) && !free.covers(site.offset, bucketSize);
+    value = 2 * value + Number(isUsed);
+    value = 2 * value + Number(!(await inUse.isContradicted(site)));
     // Of few elements the shared bits say little; still the deeper one is more likely the newer one.
-    depth:
-      candidate.range?.bits ??
-      (candidate.site.used >= FEW ? candidate.site.bits - HASH_BITS : -HASH_BITS) - 1,
-  }));
-  worth.sort(
+    const depth = range?.bits ?? (site.used >= FEW ? site.bits - HASH_BITS : -HASH_BITS) - 1;
+    value = DEPTHS * value + depth + DEPTHS / 2;
+    // A bucket keeps its place until it is split: elements with its very range are left of one that was split before.
+    worth[n] = 2 * value + Number(site.state === 'sound');
+  }
+  const order = Uint32Array.from(candidates, (_, n) => n).sort(
     (a, b) =>
-      b.proved - a.proved ||
-      b.used - a.used ||
-      b.consistent - a.consistent ||
-      b.depth - a.depth ||
-      b.whole - a.whole ||
-      b.candidate.proved - a.candidate.proved ||
-      a.candidate.site.offset - b.candidate.site.offset,
+      worth[b] - worth[a] ||
+      candidates[b].proved - candidates[a].proved ||
+      candidates[a].site.offset - candidates[b].site.offset,
   );
-  return worth.map(({ candidate }) => candidate);
+  return Array.from(order, (n) => candidates[n]);
 }
