@@ -97,12 +97,9 @@ export async function accountFor(
 
 /** What every byte is where records are known to share none; undefined where anything else does. */
 function accountForRuns(runs: RecordRuns, structures: Extents, size: number): SpaceAccount | undefined {
-  const sweep = new AccountSweep(structures, size);
-  for (let run = 0; run < runs.length; run++) {
-    if (!sweep.takeRecord(runs.start(run), runs.end(run) - runs.start(run))) return undefined;
-  }
-  const account = sweep.finish();
-  return account && { ...account, runs: sweep.runs };
+  const sweep = new AccountSweep(structures, size, runs);
+  const account = sweep.takeRuns() ? sweep.finish() : undefined;
+  return account && { ...account, runs };
 }
 
 /** The rank of a bucket's own bytes; those of its free space and its records are between it and the next one's. */

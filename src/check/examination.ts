@@ -61,12 +61,15 @@ export async function examine(db: Database, survey: Survey, held = HELD): Promis
   const { elements } = new SiteReader(db);
   const marks = new ElementMarks(sites.length, elements);
   const plain = sites.reduce((sum, site) => sum + (isPlain(site) ? site.used : 0), 0);
-  const keys = waitingKeys(db.source, Math.min(held, plain));
+  const ordinals = sites.length * elements;
+  const keys = waitingKeys(db.source, Math.min(held, plain), ordinals);
+  // More than are held at a time are taken by parts of the file.
+  const waiting = plain <= held ? keys : undefined;
   const histogram = new RecordHistogram(db.source.size);
   const shared = new SharedHashes(sites.length, elements);
 
   // 1. What the buckets say themselves.
-  await readFields(db, survey, marks, keys, shared, histogram);
+  await readFields(db, survey, marks, waiting, shared, histogram);
 
   // 2. The keys, a part of the file at a time.
   const twins = new TwinFilter(shared.count);
@@ -80,7 +83,7 @@ export async function examine(db: Database, survey: Survey, held = HELD): Promis
   };
   // Where more elements point at one place than are held there are no parts, and they are taken as they come.
   const regions = planRegions(histogram, keys.capacity);
-  if (regions?.length === 1 && keys.length === histogram.records) await keys.read(take, true);
+  if (regions?.length === 1 && waiting?.length === histogram.records) await keys.read(take, true);
   else {
     keys.clear();
     for (const { from, to } of regions ?? [{ from: 0, to: db.source.size + 1 }]) {
@@ -159,7 +162,7 @@ async function readFields(
   db: Database,
   survey: Survey,
   marks: ElementMarks,
-  keys: WaitingKeys,
+  keys: WaitingKeys | undefined,
   shared: SharedHashes,
   histogram: RecordHistogram,
 ): Promise<void> {
@@ -214,7 +217,7 @@ async function readFields(
       }
       flags[at] |= READ;
       histogram.add(pointer);
-      keys.add(words, i, shared.has(s, i), at);
+      keys?.add(words, i, shared.has(s, i), at);
     }
   }
 }

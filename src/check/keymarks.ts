@@ -41,30 +41,35 @@ export interface WaitingKeys {
   readonly runs: RecordRuns | undefined;
 }
 
-/** @param capacity elements that wait at most */
-export function waitingKeys(source: Source, capacity: number): WaitingKeys {
+/**
+ * @param capacity elements that wait at most
+ * @param ordinals what is more than the number of any element
+ */
+export function waitingKeys(source: Source, capacity: number, ordinals: number): WaitingKeys {
   return source.size / PART < MAX_PARTS
-    ? new PartedKeys(source, capacity)
+    ? new PartedKeys(source, capacity, ordinals)
     : new OrderedKeys(source, capacity);
 }
 
-/** By the parts of the file that they are in: 24 bytes for each. */
+/** By the parts of the file that they are in: 20 bytes for each. */
 class PartedKeys implements WaitingKeys {
   readonly capacity: number;
   length = 0;
-  runs: RecordRuns | undefined = new RecordRuns();
+  runs: RecordRuns | undefined;
   readonly #source: Source;
   readonly #parts: RecordParts;
-  readonly #ordinals: Float64Array;
+  readonly #ordinals: Uint32Array | Float64Array;
   readonly #keys: PartKeys;
   readonly #look = new KeyLook();
   readonly #starts = new RecordStarts();
 
-  constructor(source: Source, capacity: number) {
+  constructor(source: Source, capacity: number, ordinals: number) {
     this.capacity = capacity;
     this.#source = source;
+    this.runs = new RecordRuns(source.size);
     this.#parts = new RecordParts(source.size, capacity);
-    this.#ordinals = new Float64Array(this.#parts.room / ROW);
+    const Numbers = ordinals <= 2 ** 32 ? Uint32Array : Float64Array;
+    this.#ordinals = new Numbers(this.#parts.room / ROW);
     this.#keys = new PartKeys(source, this.#parts);
   }
 

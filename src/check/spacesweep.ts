@@ -30,8 +30,8 @@ interface OpenOverlap {
  */
 export class SpaceSweep {
   /** Where what is in force follows each other without a byte between. */
-  readonly #inForce = new RecordRuns();
-  readonly #records = new RecordRuns();
+  readonly #inForce: RecordRuns;
+  readonly #records: RecordRuns;
   #recordsApart = true;
   readonly #size: number;
   readonly #totals = new Float64Array(SPACE_KINDS.length);
@@ -60,6 +60,8 @@ export class SpaceSweep {
   /** @param size of the file in bytes */
   constructor(size: number) {
     this.#size = size;
+    this.#inForce = new RecordRuns(size);
+    this.#records = new RecordRuns(size);
   }
 
   /**

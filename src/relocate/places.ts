@@ -8,8 +8,8 @@ const MAX_SLICES = 1 << 20;
 export class Places {
   readonly #runs: RecordRuns;
   readonly #base: number;
-  /** Of each run what its records' offsets change by. */
-  readonly #shifts: Float64Array;
+  /** Of each run where it begins in the copy. */
+  readonly #starts: Uint32Array | Float64Array;
   /** Of each slice of the file the last run that begins before it or, for the first ones, the first. */
   readonly #slices: Int32Array;
   readonly #slice: number;
@@ -20,14 +20,14 @@ export class Places {
   constructor(runs: RecordRuns, base: number) {
     this.#runs = runs;
     this.#base = base;
-    this.#shifts = new Float64Array(runs.length);
+    const size = runs.length === 0 ? 0 : runs.end(runs.length - 1);
+    this.#starts = base + size < 2 ** 32 ? new Uint32Array(runs.length) : new Float64Array(runs.length);
     let at = base;
     for (let run = 0; run < runs.length; run++) {
-      this.#shifts[run] = at - runs.start(run);
+      this.#starts[run] = at;
       at += runs.end(run) - runs.start(run);
     }
     this.bytes = at - base;
-    const size = runs.length === 0 ? 0 : runs.end(runs.length - 1);
     this.#slice = Math.max(MIN_SLICE, 2 ** Math.ceil(Math.log2(Math.max(1, size / MAX_SLICES))));
     this.#slices = new Int32Array(Math.floor(size / this.#slice) + 1);
     for (let slice = 0, run = 0; slice < this.#slices.length; slice++) {
@@ -42,6 +42,6 @@ export class Places {
     const runs = this.#runs;
     let run = this.#slices[Math.floor(offset / this.#slice)];
     while (run + 1 < runs.length && runs.start(run + 1) <= offset) run++;
-    return offset + this.#shifts[run];
+    return this.#starts[run] + offset - runs.start(run);
   }
 }

@@ -13,15 +13,19 @@ export class AccountSweep {
   readonly #structures: Extents;
   readonly #size: number;
   readonly #totals = new Float64Array(SPACE_KINDS.length);
-  readonly runs = new RecordRuns();
+  readonly runs: RecordRuns;
   #next = 0;
   #at = 0;
   readonly #gaps = new Gaps();
 
-  /** @param structures what is no record, in order of offset, each inside the file and not empty */
-  constructor(structures: Extents, size: number) {
+  /**
+   * @param structures what is no record, in order of offset, each inside the file and not empty
+   * @param runs of records, where they are known: {@link takeRuns} takes them
+   */
+  constructor(structures: Extents, size: number, runs = new RecordRuns(size)) {
     this.#structures = structures;
     this.#size = size;
+    this.runs = runs;
   }
 
   /**
@@ -33,6 +37,16 @@ export class AccountSweep {
     if (length === 0) return true;
     const fits = this.#takeStructuresBefore(offset + length) && this.#take(RECORD, offset, length);
     return fits && this.runs.add(offset, offset + length);
+  }
+
+  /** Takes the records of all runs that the sweep was made with; false where something else has one of their bytes. */
+  takeRuns(): boolean {
+    for (let run = 0; run < this.runs.length; run++) {
+      const start = this.runs.start(run);
+      const end = this.runs.end(run);
+      if (!this.#takeStructuresBefore(end) || !this.#take(RECORD, start, end - start)) return false;
+    }
+    return true;
   }
 
   /** What every byte is; undefined where two structures have one of them. */
@@ -103,7 +117,7 @@ export class AccountSweep {
   #unused(): UnusedSpace {
     const { runs } = this;
     const structures = this.#structures;
-    const inForce = new RecordRuns();
+    const inForce = new RecordRuns(this.#size);
     let run = 0;
     for (let i = 0; i < structures.length; i++) {
       if (!IN_FORCE[structures.kind(i)]) continue;

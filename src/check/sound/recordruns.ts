@@ -1,24 +1,35 @@
-import { firstAfter } from '../../source/ranges.js';
-
-/** More runs than this are another kind of file: 64 MiB of memory. */
+/** More runs than this are another kind of file: 32 MiB of memory, 64 for a file of more than 4 GiB. */
 const MAX_RUNS = 1 << 22;
+
+/** Runs that lie beside each other, as a power of two: none is ever copied to make room. */
+const CHUNK_BITS = 14;
+const CHUNK = 1 << CHUNK_BITS;
+
+type Numbers = Uint32Array | Float64Array;
 
 /** Where records follow each other without a byte between them, as runs in order of their file offsets. */
 export class RecordRuns {
-  #starts = new Float64Array(1024);
-  #ends = new Float64Array(1024);
+  readonly #starts: Numbers[] = [];
+  readonly #ends: Numbers[] = [];
+  readonly #size: number;
   #length = 0;
+  #lastEnd = -1;
+
+  /** @param size of the file in bytes, in which all runs end */
+  constructor(size: number) {
+    this.#size = size;
+  }
 
   get length(): number {
     return this.#length;
   }
 
   start(run: number): number {
-    return this.#starts[run];
+    return this.#starts[run >>> CHUNK_BITS][run & (CHUNK - 1)];
   }
 
   end(run: number): number {
-    return this.#ends[run];
+    return this.#ends[run >>> CHUNK_BITS][run & (CHUNK - 1)];
   }
 
   /**
@@ -27,10 +38,9 @@ export class RecordRuns {
    * @returns false where it begins before the last one ends, or there are too many runs to remember
    */
   add(offset: number, end: number): boolean {
-    const last = this.#length - 1;
-    if (last >= 0 && this.#ends[last] >= offset) {
-      if (this.#ends[last] > offset) return false;
-      this.#ends[last] = end;
+    if (offset <= this.#lastEnd) {
+      if (offset < this.#lastEnd) return false;
+      this.#setLastEnd(end);
       return true;
     }
     if (this.#length === MAX_RUNS) return false;
@@ -38,31 +48,41 @@ export class RecordRuns {
     return true;
   }
 
-  #push(offset: number, end: number): void {
-    if (this.#length === this.#starts.length) {
-      this.#starts = doubled(this.#starts);
-      this.#ends = doubled(this.#ends);
-    }
-    this.#starts[this.#length] = offset;
-    this.#ends[this.#length++] = end;
-  }
-
   /** Adds a range that does not begin before the last one began, and may overlap it. */
   cover(offset: number, end: number): void {
-    const last = this.#length - 1;
-    if (last >= 0 && offset <= this.#ends[last]) {
-      if (end > this.#ends[last]) this.#ends[last] = end;
-    } else this.#push(offset, end);
+    if (offset > this.#lastEnd) this.#push(offset, end);
+    else if (end > this.#lastEnd) this.#setLastEnd(end);
   }
 
   /** The last run that begins at or before an offset; −1 where none does. */
   runAt(offset: number): number {
-    return firstAfter(this.#starts.subarray(0, this.#length), offset) - 1;
+    let low = 0;
+    let high = this.#length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.start(middle) > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low - 1;
   }
-}
 
-function doubled(values: Float64Array): Float64Array<ArrayBuffer> {
-  const bigger = new Float64Array(2 * values.length);
-  bigger.set(values);
-  return bigger;
+  #push(offset: number, end: number): void {
+    const at = this.#length & (CHUNK - 1);
+    if (at === 0) {
+      this.#starts.push(this.#chunk());
+      this.#ends.push(this.#chunk());
+    }
+    this.#starts[this.#starts.length - 1][at] = offset;
+    this.#length++;
+    this.#setLastEnd(end);
+  }
+
+  #setLastEnd(end: number): void {
+    this.#ends[this.#ends.length - 1][(this.#length - 1) & (CHUNK - 1)] = end;
+    this.#lastEnd = end;
+  }
+
+  #chunk(): Numbers {
+    return this.#size < 2 ** 32 ? new Uint32Array(CHUNK) : new Float64Array(CHUNK);
+  }
 }
