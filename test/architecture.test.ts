@@ -10,15 +10,16 @@ const src = fixture('../src');
 const MAY_USE: Record<string, string[]> = {
   format: [],
   source: [],
-  database: ['format', 'source'],
-  check: ['format', 'source', 'database'],
-  orphans: ['format', 'source', 'database', 'check'],
-  salvage: ['format', 'source', 'database', 'check', 'orphans', 'carve'],
+  columns: [],
+  database: ['columns', 'format', 'source'],
+  check: ['columns', 'format', 'source', 'database'],
+  orphans: ['columns', 'format', 'source', 'database', 'check'],
+  salvage: ['columns', 'format', 'source', 'database', 'check', 'orphans', 'carve'],
   pickle: ['format', 'source'],
   carve: ['format', 'source', 'pickle'],
   profile: ['format', 'source', 'database', 'check', 'pickle', 'salvage'],
-  build: ['format', 'source'],
-  relocate: ['format', 'source', 'database', 'check', 'build'],
+  build: ['columns', 'format', 'source'],
+  relocate: ['columns', 'format', 'source', 'database', 'check', 'build'],
   rebuild: [
     'format',
     'source',
@@ -40,7 +41,7 @@ const MAY_USE: Record<string, string[]> = {
   inspect: ['format', 'source', 'database', 'check', 'orphans', 'picture', 'report', 'salvage'],
   // It runs in a reader's browser and knows of the rest only what its data looks like.
   page: ['picture'],
-  exchange: ['format', 'source', 'database', 'check', 'orphans', 'salvage', 'build', 'examine.ts'],
+  exchange: ['columns', 'format', 'source', 'database', 'check', 'orphans', 'salvage', 'build', 'examine.ts'],
 };
 /** What may know of the file system, the process and the terminal. */
 const AT_THE_EDGE = [

@@ -2,6 +2,7 @@ import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
 import { owns } from '../database/survey.js';
 import { BUCKET_AVAIL, elementStruct } from '../format/bucket.js';
+import { large } from '../columns/large.js';
 import { examineHead } from './bucket.js';
 import type { Examination } from './examination.js';
 import type { ElementMarks } from './marks.js';
@@ -147,9 +148,9 @@ class RecordPlaces {
 
   constructor(capacity: number) {
     this.capacity = capacity;
-    this.#offsets = new Float64Array(capacity);
-    this.#lengths = new Float64Array(capacity);
-    this.#ranks = new Float64Array(capacity);
+    this.#offsets = large(Float64Array, capacity);
+    this.#lengths = large(Float64Array, capacity);
+    this.#ranks = large(Float64Array, capacity);
   }
 
   /** Adds one, if there is room. */
@@ -172,9 +173,9 @@ class RecordPlaces {
     }
     if (wanted <= this.capacity) return;
     this.capacity = wanted;
-    this.#offsets = new Float64Array(wanted);
-    this.#lengths = new Float64Array(wanted);
-    this.#ranks = new Float64Array(wanted);
+    this.#offsets = large(Float64Array, wanted);
+    this.#lengths = large(Float64Array, wanted);
+    this.#ranks = large(Float64Array, wanted);
   }
 
   /** Visits them in the order of their offsets, which are all from `from` to before `to`. */

@@ -1,3 +1,5 @@
+import { large } from '../columns/large.js';
+
 /** The key gives the element's hash with a signed char. */
 export const SIGNED = 1;
 /** It does with an unsigned one. */
@@ -27,7 +29,7 @@ export class ElementMarks {
 
   constructor(sites: number, elements: number) {
     this.elements = elements;
-    this.flags = new Uint8Array(sites * elements);
+    this.flags = large(Uint8Array, sites * elements);
     this.kept = new Uint32Array(sites);
     this.sites = new Uint8Array(sites);
   }

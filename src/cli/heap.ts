@@ -33,8 +33,8 @@ export function collectGarbage(): void {
   // Not at the start: with it everything is some hundredths slower.
   if (!isSparing) setFlag('--optimize-for-size');
   isSparing = true;
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  if (heapUsed + arrayBuffers < WORTH) return;
+  const { heapUsed, external } = process.memoryUsage();
+  if (heapUsed + external < WORTH) return;
   if (collect === undefined) {
     // The only way to the engine's own function after the start.
     setFlagsFromString('--expose-gc');

@@ -1,6 +1,6 @@
 import { HASH_BITS, HASH_RANGE } from '../format/hash.js';
 import { firstAfter } from '../source/ranges.js';
-import { NumberSet } from './numberset.js';
+import { NumberSet } from '../columns/numberset.js';
 
 /** All hashes that share their first `bits` bits with `first`, the lowest of them. */
 export interface HashRange {

@@ -4,6 +4,7 @@ import type { DirectoryPlace, Geometry } from '../format/geometry.js';
 import type { ExtendedHeader, Header } from '../format/header.js';
 import { decodeExtendedHeader, extendedHeaderOffset, extendedHeaderStruct } from '../format/header.js';
 import { offsetSize } from '../format/layout.js';
+import { large } from '../columns/large.js';
 import type { Rearrangement } from '../source/rearranged.js';
 import { BlockGrid } from '../source/rearranged.js';
 import type { Source } from '../source/source.js';
@@ -95,7 +96,7 @@ async function readExtendedHeader(source: Source, format: Format): Promise<Exten
 async function readDirectory(source: Source, format: Format, geometry: Geometry): Promise<Float64Array> {
   if (geometry.directory === undefined) return new Float64Array(0);
   const { offset, bits } = geometry.directory;
-  const entries = new Float64Array(2 ** bits);
+  const entries = large(Float64Array, 2 ** bits);
   let done = 0;
   for await (const bytes of readChunks(source, offset, entries.length * offsetSize(format.layout))) {
     const part = decodeDirectory(bytes, format.layout, format.byteOrder);

@@ -3,6 +3,7 @@ import { slotOf } from '../format/directory.js';
 import { FREE_HASH, HASH_BITS, HASH_RANGE } from '../format/hash.js';
 import { HashClaims } from './claims.js';
 import type { Database } from './database.js';
+import { large } from '../columns/large.js';
 import { readInto } from '../source/source.js';
 
 /** A bucket of the database. */
@@ -60,7 +61,7 @@ const READ_BUDGET = 4;
 export async function survey(db: Database): Promise<Survey> {
   const { source, directory, geometry } = db;
   const { blockSize, bucketSize } = geometry;
-  const siteOfSlot = new Int32Array(directory.length).fill(-1);
+  const siteOfSlot = large(Int32Array, directory.length).fill(-1);
   const indexOf = new Map<number, number>();
   const sites: BucketSite[] = [];
   let budget = READ_BUDGET * source.size + 2 * bucketSize;

@@ -5,7 +5,7 @@ import type { Source } from '../source/source.js';
 import { ElementFilter } from './elements.js';
 import { BucketFilter } from './heads.js';
 import { LooseList } from './loose.js';
-import { OffsetList } from './offsets.js';
+import { OffsetList } from '../columns/offsetlist.js';
 import type { Progress } from '../source/sweep.js';
 import { coveredPlaces, joinRanges, lastPlace, sweep, uncoveredPlaces } from '../source/sweep.js';
 

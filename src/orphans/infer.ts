@@ -10,7 +10,7 @@ import { readUpTo } from '../source/source.js';
 import { ElementFilter } from './elements.js';
 import { BucketFilter } from './heads.js';
 import { LooseList } from './loose.js';
-import { OffsetList } from './offsets.js';
+import { OffsetList } from '../columns/offsetlist.js';
 import { elementsStart } from './prove.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sampleSweep } from '../source/sweep.js';

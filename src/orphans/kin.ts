@@ -1,7 +1,7 @@
 import { rangeName, rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import { blocksNow } from '../database/database.js';
-import { NumberSet } from '../database/numberset.js';
+import { NumberSet } from '../columns/numberset.js';
 import type { BucketSite } from '../database/survey.js';
 import { readSite, roomForBucket } from '../database/survey.js';
 import { FREE_HASH } from '../format/hash.js';

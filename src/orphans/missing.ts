@@ -9,7 +9,7 @@ import { BucketFilter } from './heads.js';
 import { inferByKeys } from './infer.js';
 import type { WantedKey } from './locate.js';
 import { locateKeys, MAX_LOCATED, MIN_LOCATED } from './locate.js';
-import { OffsetList } from './offsets.js';
+import { OffsetList } from '../columns/offsetlist.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sweep } from '../source/sweep.js';
 

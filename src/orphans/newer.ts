@@ -5,7 +5,7 @@ import type { Range } from '../source/gather.js';
 import { coveredPlaces, lastPlace, sweep } from '../source/sweep.js';
 import { BucketFilter } from './heads.js';
 import { hashesOf } from './ledto.js';
-import { OffsetList } from './offsets.js';
+import { OffsetList } from '../columns/offsetlist.js';
 
 /** More whole buckets that nothing leads to are for a search of them all. */
 const MAX_FOUND = 1 << 14;

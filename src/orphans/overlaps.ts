@@ -5,8 +5,8 @@ import { FREE_HASH } from '../format/hash.js';
 import { firstAfter } from '../source/ranges.js';
 import { hashRanges } from './keyhashes.js';
 import { MAX_LOCATED } from './locate.js';
-import { NumberList } from './numbers.js';
-import { OffsetList } from './offsets.js';
+import { NumberList } from '../columns/numberlist.js';
+import { OffsetList } from '../columns/offsetlist.js';
 
 /** Times that a place is touched, at most, on an average: elements that lie about their size are few. */
 const TOUCHED_PER_PLACE = 256;

@@ -1,3 +1,4 @@
+import { large } from '../../columns/large.js';
 import type { BucketWords } from './bucketwords.js';
 import type { SharedHashes } from './shared.js';
 
@@ -52,7 +53,7 @@ export class RecordParts {
     // A part may have one chunk that is not full; where records are so far apart that very many are, not all have room.
     const chunks = Math.ceil(capacity / CHUNK_ROWS) + Math.min(parts, capacity, MAX_SPARE);
     this.#before = new Int32Array(chunks);
-    this.#rows = new Int32Array(chunks * CHUNK);
+    this.#rows = large(Int32Array, chunks * CHUNK);
   }
 
   get length(): number {

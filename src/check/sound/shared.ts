@@ -1,3 +1,4 @@
+import { large } from '../../columns/large.js';
 import type { BucketWords } from './bucketwords.js';
 
 /** Places for each element of a bucket, so that few of different hashes meet. */
@@ -20,7 +21,7 @@ export class SharedHashes {
   /** @param elements of a bucket */
   constructor(buckets: number, elements: number) {
     this.wordsEach = Math.ceil(elements / 32);
-    this.bits = new Int32Array(buckets * this.wordsEach);
+    this.bits = large(Int32Array, buckets * this.wordsEach);
     const places = Math.ceil(Math.log2(Math.min(MAX_PLACES, Math.max(2, elements * ROOM))));
     this.#last = new Int32Array(2 ** places);
     this.#shift = 32 - places;

@@ -1,5 +1,6 @@
 import type { Database } from '../../database/database.js';
 import { HASH_BITS } from '../../format/hash.js';
+import { large } from '../../columns/large.js';
 import type { Source } from '../../source/source.js';
 import { readInto } from '../../source/source.js';
 import { BucketWords } from './bucketwords.js';
@@ -39,7 +40,7 @@ export class TwinFilter {
   /** @param keys how many there are that may share their hash with another one */
   constructor(keys: number) {
     const bits = Math.min(MAX_BITS, 2 ** Math.ceil(Math.log2(Math.max(64 * BLOCK_WORDS, keys * BITS_EACH))));
-    this.#words = new Int32Array(bits / 32);
+    this.#words = large(Int32Array, bits / 32);
     this.#shift = Math.clz32(this.#words.length / BLOCK_WORDS) + 1;
   }
 

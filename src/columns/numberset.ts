@@ -1,3 +1,5 @@
+import { large } from './large.js';
+
 /** Numbers there is room for at first; a power of two. */
 const LEAST = 1 << 8;
 
@@ -38,7 +40,7 @@ export class NumberSet {
 
   #grow(): void {
     const slots = this.#slots;
-    this.#slots = new Float64Array(2 * slots.length);
+    this.#slots = large(Float64Array, 2 * slots.length);
     for (const slot of slots) if (slot !== 0) this.#slots[this.#find(slot - 1)] = slot;
   }
 }
