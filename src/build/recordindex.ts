@@ -1,8 +1,9 @@
+import { large } from '../columns/large.js';
 import { KEY_START } from '../format/bucket.js';
 import { HASH_BITS } from '../format/hash.js';
 
 /** Records of a chunk, and words of a record. */
-const CHUNK_BITS = 14;
+const CHUNK_BITS = 16;
 const IN_CHUNK = (1 << CHUNK_BITS) - 1;
 export const WORDS = 7;
 /* The words of a record: its hash, sizes, file offset in two, the key's first bytes and a second hash of the key. */
@@ -82,7 +83,7 @@ export class RecordIndex {
 
   #chunkOf(i: number): Int32Array {
     const n = i >>> CHUNK_BITS;
-    if (n === this.#chunks.length) this.#chunks.push(new Int32Array(WORDS << CHUNK_BITS));
+    if (n === this.#chunks.length) this.#chunks.push(large(Int32Array, WORDS << CHUNK_BITS));
     return this.#chunks[n];
   }
 
@@ -131,12 +132,12 @@ export class RecordIndex {
     const ends = new Uint32Array(BINS + 1);
     for (let i = 0; i < count; i++) ends[(this.hash(i) >>> REST_BITS) + 1]++;
     for (let bin = 0; bin < BINS; bin++) ends[bin + 1] += ends[bin];
-    const packed = new Float64Array(count);
+    const packed = large(Float64Array, count);
     for (let i = 0; i < count; i++) {
       const hash = this.hash(i);
       packed[ends[hash >>> REST_BITS]++] = (hash & REST) * 2 ** 32 + i;
     }
-    const order = new Uint32Array(count);
+    const order = large(Uint32Array, count);
     for (let bin = 0, from = 0; bin < BINS; from = ends[bin++]) {
       if (ends[bin] - from > 1) packed.subarray(from, ends[bin]).sort();
       for (let n = from; n < ends[bin]; n++) order[n] = packed[n] % 2 ** 32;

@@ -1,3 +1,4 @@
+import { large } from '../columns/large.js';
 import { HASH_BITS, HASH_RANGE } from '../format/hash.js';
 import { passChunks } from '../source/source.js';
 import { HASH, RecordIndex, WORDS } from './recordindex.js';
@@ -90,7 +91,8 @@ export class SpillingIndex {
   async #takeBack(spill: Spill, begin: number, end: number): Promise<Uint32Array> {
     const index = this.current;
     index.clear(this.#held);
-    const numbers = new Uint32Array(this.#counts.subarray(begin, end).reduce((sum, count) => sum + count, 0));
+    const count = this.#counts.subarray(begin, end).reduce((sum, one) => sum + one, 0);
+    const numbers = large(Uint32Array, count);
     let number = 0;
     for await (const { buffer, byteOffset, byteLength } of passChunks(spill, 0, spill.size, PIECE)) {
       const words = new Int32Array(buffer, byteOffset, byteLength / 4);

@@ -1,3 +1,4 @@
+import { large } from '../columns/large.js';
 import type { BucketWords } from './sound/bucketwords.js';
 
 /** Bits of the digit of one pass of the sort. */
@@ -21,11 +22,11 @@ export class ElementColumns {
 
   constructor(capacity: number) {
     this.capacity = capacity;
-    this.offsets = new Float64Array(capacity);
-    this.hashes = new Int32Array(capacity);
-    this.keySizes = new Int32Array(capacity);
-    this.dataSizes = new Int32Array(capacity);
-    this.starts = new Int32Array(capacity);
+    this.offsets = large(Float64Array, capacity);
+    this.hashes = large(Int32Array, capacity);
+    this.keySizes = large(Int32Array, capacity);
+    this.dataSizes = large(Int32Array, capacity);
+    this.starts = large(Int32Array, capacity);
   }
 
   /** Puts an element of a bucket at the end, if there is room. */
@@ -49,9 +50,9 @@ export class ElementColumns {
 
 /** The numbers of the first `length` offsets in their order, all of them from `base` to before `end`. */
 export function orderOf(offsets: Float64Array, length: number, base: number, end: number): Uint32Array {
-  let order = new Uint32Array(length);
+  let order = large(Uint32Array, length);
   for (let i = 0; i < length; i++) order[i] = i;
-  let target = new Uint32Array(length);
+  let target = large(Uint32Array, length);
   const starts = new Uint32Array((1 << DIGIT) + 1);
   // A radix sort from the lowest digit: stable, and linear in the number of elements.
   for (let unit = 1; unit < end - base; unit *= 1 << DIGIT) {

@@ -1,3 +1,4 @@
+import { large } from '../columns/large.js';
 import type { Database } from '../database/database.js';
 import { BucketWords } from '../check/sound/bucketwords.js';
 import { BUCKET_AVAIL } from '../format/bucket.js';
@@ -172,7 +173,7 @@ export class BatchReader {
     }
     firstOf.copyWithin(0, 1);
     firstOf[firstOf.length - 1] = held;
-    if (room > this.#bytes.length) this.#bytes = new Uint8Array(room + (room >> 5));
+    if (room > this.#bytes.length) this.#bytes = large(Uint8Array, room + (room >> 5));
   }
 
   async #readWindow(w: number): Promise<boolean> {
@@ -253,7 +254,7 @@ export class BatchReader {
 
   #grow(): void {
     const size = this.#order.length * 2;
-    const words = new Int32Array(WORDS * size);
+    const words = large(Int32Array, WORDS * size);
     words.set(this.#words);
     this.#words = words;
     this.#order = new Uint32Array(size);
