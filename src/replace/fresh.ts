@@ -8,6 +8,7 @@ import { handleReader } from '../source/file.js';
 import { requireRange } from '../source/source.js';
 import { refusal } from './errors.js';
 import { SpillFile } from './spill.js';
+import { writeAll } from './writeall.js';
 
 /** Not made of the name of the file it is for, which may be as long as a name can be. */
 function freshPath(target: string): string {
@@ -118,10 +119,7 @@ export class FreshFile implements Sink {
   async write(offset: number, bytes: Uint8Array): Promise<void> {
     this.signal?.throwIfAborted();
     try {
-      for (let done = 0; done < bytes.length;) {
-        const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done, offset + done);
-        done += bytesWritten;
-      }
+      await writeAll(this.handle, offset, bytes);
     } catch (error) {
       throw refusal(error, this.purpose, 'write the fresh file beside it');
     }

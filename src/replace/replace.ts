@@ -1,4 +1,3 @@
-import type { FileHandle } from 'node:fs/promises';
 import { link, open, rename, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileSource } from '../source/file.js';
@@ -9,6 +8,7 @@ import { RefusedError, refusal } from './errors.js';
 import type { FreshFile } from './fresh.js';
 import type { HeldFile } from './target.js';
 import { isStillNamed } from './target.js';
+import { writeAll } from './writeall.js';
 
 /** What replacing a file did. */
 export interface Replaced {
@@ -124,19 +124,12 @@ async function restore(held: HeldFile, backup: string): Promise<boolean> {
 async function overwrite(held: HeldFile, contents: Source): Promise<void> {
   let at = 0;
   for await (const piece of readChunks(contents, 0, contents.size)) {
-    await writeAll(held.handle, piece, at);
+    await writeAll(held.handle, at, piece);
     at += piece.length;
   }
   await held.handle.truncate(contents.size);
   await held.handle.sync();
   await requireSame(contents, await fileSource(held.handle), held.path);
-}
-
-async function writeAll(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
-    done += bytesWritten;
-  }
 }
 
 /** Some file systems cannot sync a folder; there is nothing more to be done then. */

@@ -3,6 +3,7 @@ import type { Spill } from '../build/sink.js';
 import { handleReader } from '../source/file.js';
 import { requireRange } from '../source/source.js';
 import { refusal } from './errors.js';
+import { writeAll } from './writeall.js';
 
 /** A nameless file for what memory has no room for while a fresh file is made: nothing of it need reach the disk. */
 export class SpillFile implements Spill {
@@ -26,10 +27,7 @@ export class SpillFile implements Spill {
   async write(offset: number, bytes: Uint8Array): Promise<void> {
     this.signal?.throwIfAborted();
     try {
-      for (let done = 0; done < bytes.length;) {
-        const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done, offset + done);
-        done += bytesWritten;
-      }
+      await writeAll(this.handle, offset, bytes);
     } catch (error) {
       throw refusal(error, this.purpose, 'write what is remembered of its records beside it');
     }
