@@ -6,7 +6,7 @@ import { decodeHeader, headerStruct } from '../format/header.js';
 import type { ByteOrder, Layout } from '../format/layout.js';
 import { LAYOUT_32, LAYOUT_64, LAYOUT_64_PACKED } from '../format/layout.js';
 import type { Source } from '../source/source.js';
-import { readUpTo } from '../source/source.js';
+import { fill, readUpTo } from '../source/source.js';
 import { ElementFilter } from './elements.js';
 import { BucketFilter } from './heads.js';
 import { LooseList } from './loose.js';
@@ -148,11 +148,13 @@ async function agreement(
     votes.set(base, (votes.get(base) ?? 0) + 1);
   }
   const filter = new BucketFilter(format, bucketSize, source.size);
+  // Hundreds of places are read, of what may be buckets of 1 MiB each.
+  const room = new Uint8Array(source.readInto === undefined ? 0 : bucketSize);
   let score = 0;
   for (const n of votes.values()) score += n - 1;
   for (const [base, n] of [...votes].sort(([, a], [, b]) => b - a).slice(0, LOOKED_AT)) {
     if (base < 0 || base + bucketSize > source.size) continue;
-    const bytes = await source.read(base, bucketSize);
+    const bytes = await fill(source, base, bucketSize, room);
     const whole = new OffsetList();
     filter.find(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, 1, 0, whole, 1);
     if (whole.length === 0) continue;
