@@ -10,6 +10,12 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export function escapeBytes(bytes: Uint8Array): string {
   let text = '';
   for (let at = 0; at < bytes.length;) {
+    const end = endOfPlain(bytes, at);
+    if (end > at) {
+      text += plainText(bytes, at, end);
+      at = end;
+      continue;
+    }
     const length = sequenceLength(bytes, at);
     const character = length === 0 ? undefined : decode(bytes.subarray(at, at + length));
     if (character === undefined || UNSAFE.test(character)) {
@@ -39,6 +45,25 @@ export function safeSentence(text: string): string {
 /** Shows the beginning of what may be long. */
 export function escapeStart(bytes: Uint8Array, most: number): string {
   return bytes.length <= most ? escapeBytes(bytes) : `${escapeBytes(bytes.subarray(0, most))}…`;
+}
+
+/** The end of a run of printable ASCII without a backslash, which nearly all keys are. */
+function endOfPlain(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (at < bytes.length && bytes[at] >= 0x20 && bytes[at] < 0x7f && bytes[at] !== 0x5c) at++;
+  return at;
+}
+
+/** So many arguments a call may surely have. */
+const AT_ONCE = 4096;
+
+function plainText(bytes: Uint8Array, from: number, end: number): string {
+  let text = '';
+  for (let at = from; at < end; at += AT_ONCE) {
+    // A spread would make an object for each byte.
+    text += Reflect.apply(String.fromCharCode, undefined, bytes.subarray(at, Math.min(end, at + AT_ONCE)));
+  }
+  return text;
 }
 
 /** The bytes of the UTF-8 sequence that starts here by its first byte, 0 where none does or it is cut off. */
