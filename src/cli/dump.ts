@@ -5,6 +5,7 @@ import { dump } from '../exchange/dump.js';
 import { globOf } from '../exchange/glob.js';
 import type { MachineName } from '../exchange/machinenames.js';
 import { lengthFormOf, thisMachine } from '../exchange/machines.js';
+import type { Walkable } from '../exchange/walk.js';
 import { openForWalk } from '../exchange/walk.js';
 import type { DumpWriter } from '../exchange/output.js';
 import { binaryWriter, csvWriter, ndjsonWriter } from '../exchange/writers.js';
@@ -14,6 +15,7 @@ import { refusal } from '../replace/errors.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { openDatabaseFile } from './file.js';
+import { collectGarbage } from './heap.js';
 import { ownerOf } from './owner.js';
 import { print, tell } from './terminal.js';
 import { packageVersion } from './version.js';
@@ -37,15 +39,22 @@ export async function dumpCommand(args: DumpArguments): Promise<ExitCode> {
   try {
     const database = await openForWalk(source);
     if (database === undefined) return await source.refuse();
+    const walk: Walkable = {
+      db: database.db,
+      searched: async () => {
+        const found = await database.searched();
+        collectGarbage();
+        return found;
+      },
+    };
     const { variant } = database.db.format;
     const writer = await writerFor(args, variant === 'numsync' ? 'numsync' : 'standard');
     const wanted = args.keys === undefined ? undefined : globOf(args.keys);
-    if (output === undefined || output === '-')
-      return ended(file, await dump(database, writer, print, wanted));
+    if (output === undefined || output === '-') return ended(file, await dump(walk, writer, print, wanted));
     const fresh = await FreshFile.createBeside(output);
     try {
       const write = (bytes: Uint8Array) => fresh.write(fresh.size, bytes);
-      const dumped = await dump(database, writer, write, wanted);
+      const dumped = await dump(walk, writer, write, wanted);
       // As open or closed as a shell's > would make it.
       await fresh.handle.chmod(0o666 & ~process.umask());
       await fresh.sync();

@@ -7,6 +7,7 @@ import { RefusedError, requireRegularFile } from '../replace/errors.js';
 import type { FileSource } from '../source/file.js';
 import { openFileSource } from '../source/file.js';
 import { readUpTo } from '../source/source.js';
+import { collectGarbage } from './heap.js';
 
 /**
  * Opens a file for reading, never a pipe or a device, which could wait for ever.
@@ -59,6 +60,7 @@ export async function withDatabase<T>(
   const source = await openDatabaseFile(path);
   try {
     const found = await openSearched(source);
+    collectGarbage();
     return found === undefined ? await source.refuse() : await use(found.db, found, source);
   } finally {
     await source.close();

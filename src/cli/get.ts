@@ -2,8 +2,10 @@ import type { Database } from '../database/database.js';
 import type { FoundRecord } from '../database/lookup.js';
 import { Lookup } from '../database/lookup.js';
 import { equalBytes } from '../format/bytes.js';
-import { readRecords } from '../records.js';
 import { escapeStart } from '../report/escape.js';
+import { readSalvaged } from '../salvage/read.js';
+import type { SalvagedBatch } from '../salvage/salvage.js';
+import { salvage } from '../salvage/salvage.js';
 import { readChunks } from '../source/source.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
@@ -21,8 +23,8 @@ export interface GetArguments {
 /** Writes one value raw to stdout. */
 export async function getCommand({ file, key: text, encoding }: GetArguments): Promise<ExitCode> {
   const key = decodeKey(text, encoding);
-  return withDatabase(file, async (db) => {
-    const found = (await new Lookup(db).find(key)) ?? (await findByWalking(db, key));
+  return withDatabase(file, async (db, { survey }) => {
+    const found = (await new Lookup(db).find(key)) ?? (await findByWalking(db, salvage(db, survey), key));
     if (found === undefined) {
       tell(`${file}: expected the key "${escapeStart(key, 200)}", found none such. See: gdbm-doctor list`);
       return EXIT.damaged;
@@ -33,11 +35,15 @@ export async function getCommand({ file, key: text, encoding }: GetArguments): P
 }
 
 /** In a damaged file a key may be there that no lookup finds. */
-async function findByWalking(db: Database, key: Uint8Array): Promise<FoundRecord | undefined> {
-  for await (const record of readRecords(db)) {
-    if (equalBytes(record.key, key)) {
-      return { valueOffset: record.offset + record.keySize, valueSize: record.dataSize };
-    }
+async function findByWalking(
+  { source }: Database,
+  records: AsyncIterable<SalvagedBatch>,
+  key: Uint8Array,
+): Promise<FoundRecord | undefined> {
+  for await (const { record, bytes } of readSalvaged(source, records, 'key')) {
+    const { offset, keySize, dataSize } = record;
+    if (keySize !== key.length || !equalBytes(bytes ?? (await source.read(offset, keySize)), key)) continue;
+    return { valueOffset: offset + keySize, valueSize: dataSize };
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
-import { readRecords } from '../records.js';
 import { escapeStart } from '../report/escape.js';
 import { REPORT_VERSION } from '../report/json.js';
+import { readTogether } from '../salvage/read.js';
+import { salvage } from '../salvage/salvage.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { withDatabase } from './file.js';
@@ -16,18 +17,24 @@ const SHOWN_KEY = 1024;
 
 /** Lists keys with the sizes of their values, one a line, in order of their hashes. */
 export async function listCommand({ file, json }: ListArguments): Promise<ExitCode> {
-  return withDatabase(file, async (db) => {
+  return withDatabase(file, async ({ source }, { db, survey }) => {
     const out = new Output();
     // Written as it goes, so that a list of any length needs no memory of its length.
     if (json) await out.add(`{"version":${REPORT_VERSION},"files":[{"path":${JSON.stringify(file)},"keys":[`);
     let separator = '\n';
-    for await (const { key, dataSize } of readRecords(db)) {
-      if (json) {
-        const entry = { key: Buffer.from(key).toString('base64'), keySize: key.length, valueSize: dataSize };
-        await out.add(`${separator}${JSON.stringify(entry)}`);
-        separator = ',\n';
-      } else {
-        await out.add(`${String(dataSize).padStart(10)}  ${escapeStart(key, SHOWN_KEY)}\n`);
+    const lineOf = (key: Uint8Array, dataSize: number): string => {
+      if (!json) return `${String(dataSize).padStart(10)}  ${escapeStart(key, SHOWN_KEY)}\n`;
+      const entry = { key: Buffer.from(key).toString('base64'), keySize: key.length, valueSize: dataSize };
+      const line = `${separator}${JSON.stringify(entry)}`;
+      separator = ',\n';
+      return line;
+    };
+    for await (const { records, bytes, starts } of readTogether(source, salvage(db, survey), 'key')) {
+      for (const [n, { offset, keySize, dataSize }] of records.entries()) {
+        const start = starts[n];
+        const key = start < 0 ? await source.read(offset, keySize) : bytes.subarray(start, start + keySize);
+        const full = out.add(lineOf(key, dataSize));
+        if (full !== undefined) await full;
       }
     }
     if (json) await out.add('\n]}]}\n');

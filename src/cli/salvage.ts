@@ -6,7 +6,7 @@ import { RefusedError } from '../replace/errors.js';
 import { statementText } from '../report/statementtext.js';
 import { carveValues } from '../salvage/carved.js';
 import { findOld } from '../salvage/old.js';
-import { readSalvaged } from '../salvage/read.js';
+import { readTogether } from '../salvage/read.js';
 import { salvage } from '../salvage/salvage.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
@@ -62,8 +62,15 @@ async function salvageFile(options: SalvageArguments): Promise<ExitCode> {
     const old = isOldWanted ? await findOld(db, survey) : { records: [], dropped: 0 };
     progress.end();
     const list = new SalvageList(db, options);
-    for await (const { record, bytes } of readSalvaged(db.source, salvage(db, survey), 'key')) {
-      await list.record(record, bytes ?? (await db.source.read(record.offset, record.keySize)));
+    for await (const { records, bytes, starts } of readTogether(db.source, salvage(db, survey), 'key')) {
+      for (const [n, record] of records.entries()) {
+        const { offset, keySize } = record;
+        const start = starts[n];
+        const key =
+          start < 0 ? await db.source.read(offset, keySize) : bytes.subarray(start, start + keySize);
+        const full = list.record(record, key);
+        if (full !== undefined) await full;
+      }
     }
     for (const one of unproved) await list.unproved(one);
     for (const one of old.records) {

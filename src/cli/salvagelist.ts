@@ -41,10 +41,15 @@ export class SalvageList {
   }
 
   /** A record in force. */
-  async record(record: SalvagedRecord, key: Uint8Array): Promise<void> {
+  record(record: SalvagedRecord, key: Uint8Array): Promise<void> | undefined {
     const { provenance, dataSize, offset } = record;
     this.#count(provenance);
     if (!this.#json) return this.#line(provenance, dataSize, offset, escapeStart(key, SHOWN_KEY));
+    return this.#proved(record, key);
+  }
+
+  async #proved(record: SalvagedRecord, key: Uint8Array): Promise<void> {
+    const { provenance } = record;
     const proof = { key: base64(key), provenance, confidence: 'proved', overwritten: false };
     await this.#object({ kind: 'record', ...proof, ...this.#place(record), ...(await this.#sum(record)) });
   }
@@ -198,9 +203,9 @@ export class SalvageList {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
   }
 
-  async #line(name: string, bytes: number, offset: number, text: string): Promise<void> {
+  #line(name: string, bytes: number, offset: number, text: string): Promise<void> | undefined {
     const at = placeNow(this.#db, offset);
-    await this.#out.add(`${name.padEnd(8)} ${String(bytes).padStart(10)} bytes at ${at}  ${text}\n`);
+    return this.#out.add(`${name.padEnd(8)} ${String(bytes).padStart(10)} bytes at ${at}  ${text}\n`);
   }
 
   async #object(value: object): Promise<void> {

@@ -49,9 +49,10 @@ const GATHERED = 1 << 16;
 export class Output {
   #text = '';
 
-  async add(text: string): Promise<void> {
+  /** @returns what is to be waited for, where it is: to wait for nothing a million times takes longer than the lines */
+  add(text: string): Promise<void> | undefined {
     this.#text += text;
-    if (this.#text.length >= GATHERED) await this.flush();
+    return this.#text.length >= GATHERED ? this.flush() : undefined;
   }
 
   async flush(): Promise<void> {

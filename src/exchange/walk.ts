@@ -1,4 +1,5 @@
 import { examineBuckets } from '../check/judge.js';
+import type { StoredRecord } from '../check/record.js';
 import { directoryRuns } from '../check/sound/directoryruns.js';
 import type { Database } from '../database/database.js';
 import { openDatabase } from '../database/database.js';
@@ -6,9 +7,7 @@ import type { BucketSite } from '../database/survey.js';
 import type { Searched } from '../examine.js';
 import { openSearched, search } from '../examine.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
-import { readSalvaged } from '../salvage/read.js';
-import type { SalvagedBatch } from '../salvage/salvage.js';
-import { provenanceOf } from '../salvage/salvage.js';
+import { readTogether } from '../salvage/read.js';
 import type { Source } from '../source/source.js';
 import type { BucketPlace, WalkedBatch } from './batch.js';
 import { BatchReader } from './batchreader.js';
@@ -156,28 +155,27 @@ async function* walkDamaged(
   loss: WalkLoss,
 ): AsyncGenerator<WalkedBatch> {
   let left = claimable;
-  async function* examined(): AsyncGenerator<SalvagedBatch> {
-    for await (const { site, records, rejected } of examineBuckets(db, survey, sites)) {
+  async function* examined(): AsyncGenerator<readonly StoredRecord[]> {
+    for await (const { records, rejected } of examineBuckets(db, survey, sites)) {
       for (const { reason } of rejected)
         if (reason !== 'superseded' && reason !== 'duplicate') loss.records++;
-      const provenance = provenanceOf(site);
       // Records that lie on each other could fill a disk.
       const possible = records.filter(
         ({ keySize, dataSize }) => keySize + dataSize <= left && ((left -= keySize + dataSize), true),
       );
       loss.records += records.length - possible.length;
-      yield possible.map((record) => ({ ...record, provenance }));
+      yield possible;
     }
   }
-  for await (const { record, bytes } of readSalvaged(db.source, examined(), 'whole')) {
+  for await (const { records, bytes, starts } of readTogether(db.source, examined(), 'whole')) {
     yield {
       source: db.source,
-      count: 1,
-      bytes: bytes ?? new Uint8Array(0),
-      starts: Int32Array.of(bytes === undefined ? -1 : 0),
-      offsets: Float64Array.of(record.offset),
-      keySizes: Int32Array.of(record.keySize),
-      dataSizes: Int32Array.of(record.dataSize),
+      count: records.length,
+      bytes,
+      starts,
+      offsets: Float64Array.from(records, ({ offset }) => offset),
+      keySizes: Int32Array.from(records, ({ keySize }) => keySize),
+      dataSizes: Int32Array.from(records, ({ dataSize }) => dataSize),
     };
   }
 }

@@ -12,6 +12,22 @@ export interface ReadRecord {
   readonly bytes: Uint8Array | undefined;
 }
 
+/** Where a record is: the key at a file offset, the value directly behind it. */
+export interface RecordPlace {
+  readonly offset: number;
+  readonly keySize: number;
+  readonly dataSize: number;
+}
+
+/** Records that were read together. */
+export interface ReadTogether<R extends RecordPlace> {
+  readonly records: readonly R[];
+  /** What was asked for of each, one behind the other. */
+  readonly bytes: Uint8Array;
+  /** Where in `bytes` each begins; −1 for one that is too large to be held. */
+  readonly starts: Int32Array;
+}
+
 /** `key`, or `whole` for the key and the value directly after it. */
 export type RecordPart = 'key' | 'whole';
 
@@ -22,7 +38,7 @@ const HELD_BYTES = 4 << 20;
 const HELD_RECORDS = 1 << 15;
 
 /** Bytes of the part that is wanted of a record. */
-export function partSize({ keySize, dataSize }: SalvagedRecord, part: RecordPart): number {
+export function partSize({ keySize, dataSize }: RecordPlace, part: RecordPart): number {
   return part === 'key' ? keySize : keySize + dataSize;
 }
 
@@ -35,46 +51,58 @@ export async function* readSalvaged(
   batches: AsyncIterable<SalvagedBatch>,
   part: RecordPart,
 ): AsyncGenerator<ReadRecord> {
-  let held: SalvagedRecord[] = [];
+  for await (const { records, bytes, starts } of readTogether(source, batches, part)) {
+    for (const [n, record] of records.entries()) {
+      const start = starts[n];
+      yield {
+        record,
+        bytes: start < 0 ? undefined : bytes.subarray(start, start + partSize(record, part)),
+      };
+    }
+  }
+}
+
+/** Reads the records of a stream as {@link readSalvaged} does, and gives at once what was read together. */
+export async function* readTogether<R extends RecordPlace>(
+  source: Source,
+  batches: AsyncIterable<readonly R[]>,
+  part: RecordPart,
+): AsyncGenerator<ReadTogether<R>> {
+  let held: R[] = [];
   let bytes = 0;
   for await (const batch of batches) {
     for (const record of batch) {
       held.push(record);
       bytes += Math.min(partSize(record, part), SMALL);
+      // A bucket may have thousands of elements, each with a key of that size.
+      if (bytes < HELD_BYTES && held.length < HELD_RECORDS) continue;
+      yield await readHeld(source, held, part);
+      held = [];
+      bytes = 0;
     }
-    if (bytes < HELD_BYTES && held.length < HELD_RECORDS) continue;
-    yield* readHeld(source, held, part);
-    held = [];
-    bytes = 0;
   }
-  yield* readHeld(source, held, part);
+  if (held.length > 0) yield await readHeld(source, held, part);
 }
 
-async function* readHeld(
+async function readHeld<R extends RecordPlace>(
   source: Source,
-  held: readonly SalvagedRecord[],
+  records: readonly R[],
   part: RecordPart,
-): AsyncGenerator<ReadRecord> {
-  const small = Uint32Array.from(held.keys()).filter((n) => partSize(held[n], part) <= SMALL);
-  const offsets = Float64Array.from(small, (n) => held[n].offset);
-  const ends = new Uint32Array(small.length);
+): Promise<ReadTogether<R>> {
+  const starts = new Int32Array(records.length).fill(-1);
+  const small = Uint32Array.from(records.keys()).filter((n) => partSize(records[n], part) <= SMALL);
+  const offsets = Float64Array.from(small, (n) => records[n].offset);
   let room = 0;
-  for (const [i, n] of small.entries()) ends[i] = room += partSize(held[n], part);
-  // One piece of memory for all of them: a small one for each would take several times as much.
-  const all = new Uint8Array(room);
-  const sizeOf = (i: number) => ends[i] - (i === 0 ? 0 : ends[i - 1]);
-  const order = orderBySteps(offsets, source.size);
-  await readInOrder(source, { offsets, sizeOf, order }, (i, bytes, at) => {
-    const size = sizeOf(i);
-    all.set(bytes.subarray(at, at + size), ends[i] - size);
-  });
-  let next = 0;
-  for (const [n, record] of held.entries()) {
-    if (small[next] !== n) yield { record, bytes: undefined };
-    else {
-      const end = ends[next];
-      yield { record, bytes: all.subarray(end - sizeOf(next), end) };
-      next++;
-    }
+  for (const n of small) {
+    starts[n] = room;
+    room += partSize(records[n], part);
   }
+  // One piece of memory for all of them: a small one for each would take several times as much.
+  const bytes = new Uint8Array(room);
+  const sizeOf = (i: number) => partSize(records[small[i]], part);
+  const order = orderBySteps(offsets, source.size);
+  await readInOrder(source, { offsets, sizeOf, order }, (i, window, at) => {
+    bytes.set(window.subarray(at, at + sizeOf(i)), starts[small[i]]);
+  });
+  return { records, bytes, starts };
 }

@@ -29,8 +29,14 @@ export type SalvagedBatch = readonly SalvagedRecord[];
 export async function* salvage(db: Database, survey: Survey): AsyncGenerator<SalvagedBatch> {
   for await (const { site, records } of examineBuckets(db, survey)) {
     const provenance = provenanceOf(site);
-    yield records.map((record) => ({ ...record, provenance }));
+    yield records.map((record) => withProvenance(record, provenance));
   }
+}
+
+/** The record with what tells how it was found: all fields at once, which takes half the memory, of millions of them. */
+export function withProvenance(record: StoredRecord, provenance: Provenance): SalvagedRecord {
+  const { hash, hashChar, offset, keySize, dataSize, bucket, element } = record;
+  return { hash, hashChar, offset, keySize, dataSize, bucket, element, provenance };
 }
 
 /** How the records of a bucket were found. */

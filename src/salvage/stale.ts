@@ -6,6 +6,7 @@ import { FREE_HASH } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { examineApart } from './apart.js';
 import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
+import { withProvenance } from './salvage.js';
 
 /**
  * The records that only superseded buckets know: `stale` where the bucket that should know better is lost, `deleted`
@@ -18,8 +19,8 @@ export async function* salvageStale(db: Database, survey: SearchedSurvey): Async
     const batch: SalvagedRecord[] = [];
     for (const record of records) {
       const ruler = rulerOf(survey, record.hash);
-      if (ruler === undefined) batch.push({ ...record, provenance: 'stale' });
-      else if (!(await rulers.knows(ruler, record))) batch.push({ ...record, provenance: 'deleted' });
+      if (ruler === undefined) batch.push(withProvenance(record, 'stale'));
+      else if (!(await rulers.knows(ruler, record))) batch.push(withProvenance(record, 'deleted'));
     }
     yield batch;
   }
