@@ -5,6 +5,7 @@ import { escapeStart } from '../report/escape.js';
 import { REPORT_VERSION } from '../report/json.js';
 import { EXIT } from './exit.js';
 import { openDatabaseFile } from './file.js';
+import { collectGarbage } from './heap.js';
 import { Output, tell } from './terminal.js';
 
 export interface DiffArguments {
@@ -23,6 +24,7 @@ export async function diffCommand({ before, after, json }: DiffArguments): Promi
   try {
     const a = (await openSearched(sources[0])) ?? (await sources[0].refuse());
     const b = (await openSearched(sources[1])) ?? (await sources[1].refuse());
+    collectGarbage();
     const loss = () => ({ records: 0, incomplete: false });
     const counts: DiffCounts = {
       same: 0,

@@ -2,6 +2,7 @@ import { BucketView } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import { slotOf } from '../format/directory.js';
 import { FREE_HASH, hashKey } from '../format/hash.js';
+import { readInto } from '../source/source.js';
 import type { Database } from './database.js';
 
 /** Where a lookup found a key's record. */
@@ -19,6 +20,8 @@ const KEPT_BUCKETS = 16;
 export class Lookup {
   readonly #db: Database;
   readonly #buckets = new Map<number, BucketView>();
+  /** For keys that are held against the one that is looked for. */
+  readonly #room = new Uint8Array(4096);
 
   constructor(db: Database) {
     this.#db = db;
@@ -47,10 +50,18 @@ export class Lookup {
       const offset = bucket.dataPointer(i);
       const valueSize = bucket.dataSize(i);
       if (!(offset >= 0 && valueSize >= 0 && offset + key.length + valueSize <= source.size)) continue;
-      if (!equalBytes(await source.read(offset, key.length), key)) continue;
+      if (!(await this.#isKeyAt(offset, key))) continue;
       return { valueOffset: offset + key.length, valueSize };
     }
     return undefined;
+  }
+
+  async #isKeyAt(offset: number, key: Uint8Array): Promise<boolean> {
+    const { source } = this.#db;
+    if (key.length > this.#room.length) return equalBytes(await source.read(offset, key.length), key);
+    const there = this.#room.subarray(0, key.length);
+    await readInto(source, offset, there);
+    return equalBytes(there, key);
   }
 
   async #bucket(offset: number): Promise<BucketView | undefined> {

@@ -3,7 +3,7 @@ import type { Searched } from '../examine.js';
 import { equalBytes } from '../format/bytes.js';
 import { cached } from '../source/cached.js';
 import type { Source } from '../source/source.js';
-import { readChunks } from '../source/source.js';
+import { readChunks, readInto } from '../source/source.js';
 import type { WalkLoss } from './walk.js';
 import { walkable, walkRecords } from './walk.js';
 
@@ -37,6 +37,7 @@ export async function* diff(
 ): AsyncGenerator<Difference> {
   const near = { ...after, db: { ...after.db, source: cached(after.db.source) } };
   const inAfter = new Lookup(near.db);
+  const room = new Uint8Array(4096);
   for await (const { source, key, at, dataSize, value } of entries(before, counts.lossBefore)) {
     const found = await inAfter.find(key);
     if (found === undefined) {
@@ -49,7 +50,7 @@ export async function* diff(
       valueSize === dataSize &&
       (value === undefined
         ? await sameRange(source, at, after.db.source, valueOffset, dataSize)
-        : equalBytes(value, await near.db.source.read(valueOffset, valueSize)));
+        : await isAt(near.db.source, valueOffset, value, room));
     if (same) counts.same++;
     else {
       counts.changed++;
@@ -88,6 +89,13 @@ async function* entries(
       }
     }
   }
+}
+
+async function isAt(source: Source, at: number, value: Uint8Array, room: Uint8Array): Promise<boolean> {
+  if (value.length > room.length) return equalBytes(value, await source.read(at, value.length));
+  const there = room.subarray(0, value.length);
+  await readInto(source, at, there);
+  return equalBytes(value, there);
 }
 
 async function sameRange(a: Source, atA: number, b: Source, atB: number, size: number): Promise<boolean> {
