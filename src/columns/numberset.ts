@@ -3,6 +3,9 @@ import { large } from './large.js';
 /** Numbers there is room for at first; a power of two. */
 const LEAST = 1 << 8;
 
+/** Another one in each process, so that no file can be made whose numbers all want one place. */
+const SALT = (Math.random() * 2 ** 32) | 0;
+
 /** A set of whole numbers from 0 on, without an object for each: 8 bytes, and as many in room for more. */
 export class NumberSet {
   /** Numbers and 1; 0 where there is none. */
@@ -31,7 +34,7 @@ export class NumberSet {
   #find(number: number): number {
     const mask = this.#slots.length - 1;
     // Ranges of hashes differ in their upper bits, or in what is above 32 of them.
-    let mixed = Math.imul(number ^ Math.imul(Math.floor(number / 2 ** 32), 0x85ebca6b), 0x9e3779b1);
+    let mixed = Math.imul(number ^ SALT ^ Math.imul(Math.floor(number / 2 ** 32), 0x85ebca6b), 0x9e3779b1);
     mixed = Math.imul(mixed ^ (mixed >>> 15), 0xc2b2ae35);
     let at = (mixed ^ (mixed >>> 13)) & mask;
     while (this.#slots[at] !== 0 && this.#slots[at] !== number + 1) at = (at + 1) & mask;

@@ -1,6 +1,9 @@
 /** Places at first; a power of two. */
 const LEAST = 1 << 10;
 
+/** Another one in each process, so that no file can be made whose places all want one slot. */
+const SALT = (Math.random() * 2 ** 32) | 0;
+
 /** Places of records, without an object for each: 16 bytes, and as many in room for more. */
 export class PlaceSet {
   /** File offsets and 1; 0 where there is none. */
@@ -31,7 +34,8 @@ export class PlaceSet {
   #find(offset: number, keySize: number, dataSize: number): number {
     const mask = this.#offsets.length - 1;
     // The upper half of an offset past 4 GiB, too.
-    let mixed = Math.imul(offset ^ Math.floor(offset / 2 ** 32), 0x9e3779b1) ^ Math.imul(keySize, 0x85ebca6b);
+    let mixed =
+      Math.imul(offset ^ SALT ^ Math.floor(offset / 2 ** 32), 0x9e3779b1) ^ Math.imul(keySize, 0x85ebca6b);
     mixed = Math.imul(mixed ^ (mixed >>> 15) ^ dataSize, 0xc2b2ae35);
     let at = (mixed ^ (mixed >>> 13)) & mask;
     while (
