@@ -48,6 +48,7 @@ interface Contest {
 
 const rows: string[] = [];
 const damagedRows: string[] = [];
+const otherRows: string[] = [];
 const missing: string[] = [];
 
 async function contest({ what, goal, ours, peer, before, times = runs }: Contest): Promise<void> {
@@ -80,17 +81,18 @@ async function measure({
   ours,
   before,
   times,
-}: Pick<Contest, 'what' | 'ours' | 'before' | 'times'>): Promise<void> {
+  rows: into = damagedRows,
+}: Pick<Contest, 'what' | 'ours' | 'before' | 'times'> & { rows?: string[] }): Promise<void> {
   const made: Run[] = [];
   for (let n = 0; n < Math.min(times ?? runs, runs); n++) {
     before?.();
     made.push(await runOnce(ours));
   }
   const { median, least, most, peak } = summarise(made);
-  damagedRows.push(
+  into.push(
     `| ${what} | ${median.toFixed(2)} s (${least.toFixed(2)}–${most.toFixed(2)}) | ${peak.toFixed(0)} MiB |`,
   );
-  process.stderr.write(`${damagedRows.at(-1)}\n`);
+  process.stderr.write(`${into.at(-1)}\n`);
 }
 
 function python(): boolean {
@@ -208,6 +210,26 @@ for (const [name, records] of sizes.slice(1)) {
   }
 }
 
+{
+  // What lists, compares or tells records one by one.
+  const [own6, library] = [at(`own-${1e6}.db`), at(`real-${1e6}.db`)];
+  const path = existsSync(library) ? library : own6;
+  const damaged = at('damaged.db');
+  await damagedCopy(path, damaged, 'a key overwritten');
+  const commands: [string, string[]][] = [
+    ['`list`', ['list', path]],
+    ['`salvage`', ['salvage', path]],
+    ['`salvage --deleted`', ['salvage', '--deleted', path]],
+    ['`dump`, a key overwritten', ['dump', '--format', 'ascii', damaged]],
+    ['`diff` with a file that has the same keys', ['diff', path, own6]],
+    ['`report --html`', ['report', path, '--html', at('page.html')]],
+  ];
+  for (const [what, args] of commands) {
+    await measure({ what: `${what}, 10⁶ records`, ours: [...own, ...args], times: runs, rows: otherRows });
+  }
+  rmSync(damaged);
+}
+
 if (python()) {
   const shelf = at('flower');
   flowerShelf(shelf, PYTHON);
@@ -243,6 +265,14 @@ Ours alone: the library refuses such files, or rebuilds what it can still read o
 | what | ours | our memory |
 | --- | --- | --- |
 ${damagedRows.join('\n')}
+
+## Other commands
+
+Ours alone, of a file that the library made where it is installed.
+
+| what | ours | our memory |
+| --- | --- | --- |
+${otherRows.join('\n')}
 
 ${readFileSync(new URL('notes.md', import.meta.url), 'utf8')}`;
 const pretty = await prettify(page, { parser: 'markdown', printWidth: 110, proseWrap: 'preserve' });
