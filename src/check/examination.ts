@@ -17,7 +17,7 @@ import { SharedHashes } from './sound/shared.js';
 import { TwinFilter } from './sound/twins.js';
 import { RepeatFinder } from './repeats.js';
 
-/** Elements whose keys are read in one pass: 24 bytes each. */
+/** Elements whose keys are read in one pass: 20 bytes each. */
 const HELD = 1 << 19;
 
 /** What looking at every bucket and the key of every element gave. */
@@ -51,7 +51,7 @@ export function isPlain({ state }: BucketSite): boolean {
  * record and whether there is anything to tell about it; {@link judgeSites} then tells it. The buckets are read in their
  * order, the keys in order of their offsets, and nothing is made for an element that is in order: a damaged file takes
  * little more time than a sound one. Memory: a byte and a bit
- * for each element of a bucket, 24 bytes for each of {@link HELD} elements, two for each that shares its hash.
+ * for each element of a bucket, 20 bytes for each of {@link HELD} elements, two for each that shares its hash.
  *
  * @param held elements remembered at a time, where fewer are wanted
  * @throws SourceError if the source cannot be read

@@ -1,7 +1,7 @@
 import { KEY_START } from '../format/bucket.js';
 import { DIGEST_FACTOR, hashKey, keyDigest, digestOn } from '../format/hash.js';
 import { KeyHasher } from '../format/keyhasher.js';
-import { large } from '../columns/large.js';
+import { numbersBelow } from '../columns/large.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
 import { ElementColumns } from './columns.js';
@@ -69,8 +69,7 @@ class PartedKeys implements WaitingKeys {
     this.#source = source;
     this.runs = new RecordRuns(source.size);
     this.#parts = new RecordParts(source.size, capacity);
-    const room = this.#parts.room / ROW;
-    this.#ordinals = ordinals <= 2 ** 32 ? large(Uint32Array, room) : large(Float64Array, room);
+    this.#ordinals = numbersBelow(ordinals, this.#parts.room / ROW);
     this.#keys = new PartKeys(source, this.#parts);
   }
 

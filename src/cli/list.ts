@@ -1,6 +1,6 @@
 import { escapeStart } from '../report/escape.js';
 import { REPORT_VERSION } from '../report/json.js';
-import { readTogether } from '../salvage/read.js';
+import { visitKeys } from '../salvage/read.js';
 import { salvage } from '../salvage/salvage.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
@@ -29,14 +29,7 @@ export async function listCommand({ file, json }: ListArguments): Promise<ExitCo
       separator = ',\n';
       return line;
     };
-    for await (const { records, bytes, starts } of readTogether(source, salvage(db, survey), 'key')) {
-      for (const [n, { offset, keySize, dataSize }] of records.entries()) {
-        const start = starts[n];
-        const key = start < 0 ? await source.read(offset, keySize) : bytes.subarray(start, start + keySize);
-        const full = out.add(lineOf(key, dataSize));
-        if (full !== undefined) await full;
-      }
-    }
+    await visitKeys(source, salvage(db, survey), ({ dataSize }, key) => out.add(lineOf(key, dataSize)));
     if (json) await out.add('\n]}]}\n');
     await out.flush();
     return EXIT.ok;

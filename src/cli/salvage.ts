@@ -6,7 +6,7 @@ import { RefusedError } from '../replace/errors.js';
 import { statementText } from '../report/statementtext.js';
 import { carveValues } from '../salvage/carved.js';
 import { findOld } from '../salvage/old.js';
-import { readTogether } from '../salvage/read.js';
+import { visitKeys } from '../salvage/read.js';
 import { salvage } from '../salvage/salvage.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
@@ -62,16 +62,7 @@ async function salvageFile(options: SalvageArguments): Promise<ExitCode> {
     const old = isOldWanted ? await findOld(db, survey) : { records: [], dropped: 0 };
     progress.end();
     const list = new SalvageList(db, options);
-    for await (const { records, bytes, starts } of readTogether(db.source, salvage(db, survey), 'key')) {
-      for (const [n, record] of records.entries()) {
-        const { offset, keySize } = record;
-        const start = starts[n];
-        const key =
-          start < 0 ? await db.source.read(offset, keySize) : bytes.subarray(start, start + keySize);
-        const full = list.record(record, key);
-        if (full !== undefined) await full;
-      }
-    }
+    await visitKeys(db.source, salvage(db, survey), (record, key) => list.record(record, key));
     for (const one of unproved) await list.unproved(one);
     for (const one of old.records) {
       if (deleted || (one.provenance === 'stale' && one.confidence !== 'trace')) await list.old(one);

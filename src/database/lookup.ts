@@ -1,9 +1,8 @@
 import { BucketView } from '../format/bucket.js';
-import { equalBytes } from '../format/bytes.js';
 import { slotOf } from '../format/directory.js';
 import { FREE_HASH, hashKey } from '../format/hash.js';
-import { readInto } from '../source/source.js';
 import type { Database } from './database.js';
+import { equalAt } from './equalat.js';
 
 /** Where a lookup found a key's record. */
 export interface FoundRecord {
@@ -50,18 +49,10 @@ export class Lookup {
       const offset = bucket.dataPointer(i);
       const valueSize = bucket.dataSize(i);
       if (!(offset >= 0 && valueSize >= 0 && offset + key.length + valueSize <= source.size)) continue;
-      if (!(await this.#isKeyAt(offset, key))) continue;
+      if (!(await equalAt(source, offset, key, this.#room))) continue;
       return { valueOffset: offset + key.length, valueSize };
     }
     return undefined;
-  }
-
-  async #isKeyAt(offset: number, key: Uint8Array): Promise<boolean> {
-    const { source } = this.#db;
-    if (key.length > this.#room.length) return equalBytes(await source.read(offset, key.length), key);
-    const there = this.#room.subarray(0, key.length);
-    await readInto(source, offset, there);
-    return equalBytes(there, key);
   }
 
   async #bucket(offset: number): Promise<BucketView | undefined> {

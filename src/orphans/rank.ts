@@ -20,7 +20,7 @@ const MOSTLY_PROVED = 0.6;
 
 /** With fewer elements the bits that they share are chance. */
 const FEW = 3;
-/** More than there are different depths: from −64 to 31. */
+/** More than there are different depths: from −32 to 31. */
 const DEPTHS = 128;
 /** Of a longer record only so many bytes count as in use. */
 const REACH = 4096;

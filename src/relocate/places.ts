@@ -1,4 +1,4 @@
-import { large } from '../columns/large.js';
+import { numbersBelow } from '../columns/large.js';
 import type { RecordRuns } from '../check/sound/recordruns.js';
 
 /** Bytes of a slice at least, and slices at most. */
@@ -22,7 +22,7 @@ export class Places {
     this.#runs = runs;
     this.#base = base;
     const size = runs.length === 0 ? 0 : runs.end(runs.length - 1);
-    this.#starts = base + size < 2 ** 32 ? large(Uint32Array, runs.length) : large(Float64Array, runs.length);
+    this.#starts = numbersBelow(base + size + 1, runs.length);
     let at = base;
     for (let run = 0; run < runs.length; run++) {
       this.#starts[run] = at;

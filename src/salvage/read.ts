@@ -1,3 +1,4 @@
+import { large } from '../columns/large.js';
 import type { Source } from '../source/source.js';
 import { orderBySteps, readInOrder } from '../source/readinorder.js';
 import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
@@ -6,7 +7,7 @@ import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
 export interface ReadRecord {
   readonly record: SalvagedRecord;
   /**
-   * What was asked for, in one piece of memory with others: who keeps it makes a copy. Undefined where it is too large to
+   * What was asked for, in memory that is used again: who keeps it makes a copy. Undefined where it is too large to
    * be held, to be read in pieces.
    */
   readonly bytes: Uint8Array | undefined;
@@ -62,7 +63,32 @@ export async function* readSalvaged(
   }
 }
 
-/** Reads the records of a stream as {@link readSalvaged} does, and gives at once what was read together. */
+/**
+ * Reads the keys of a stream's records, in its order. What `visit` gives is waited for only where it is a promise: to wait
+ * for nothing a million times takes longer than the reading.
+ *
+ * @param visit gets the key, which is only good until it ends
+ */
+export async function visitKeys(
+  source: Source,
+  batches: AsyncIterable<SalvagedBatch>,
+  visit: (record: SalvagedRecord, key: Uint8Array) => Promise<void> | undefined,
+): Promise<void> {
+  for await (const { records, bytes, starts } of readTogether(source, batches, 'key')) {
+    for (const [n, record] of records.entries()) {
+      const { offset, keySize } = record;
+      const start = starts[n];
+      const key = start < 0 ? await source.read(offset, keySize) : bytes.subarray(start, start + keySize);
+      const done = visit(record, key);
+      if (done !== undefined) await done;
+    }
+  }
+}
+
+/**
+ * Reads the records of a stream as {@link readSalvaged} does, and gives at once what was read together. Its bytes are in the
+ * same memory each time, so that they are only good until the next are asked for.
+ */
 export async function* readTogether<R extends RecordPlace>(
   source: Source,
   batches: AsyncIterable<readonly R[]>,
@@ -70,24 +96,26 @@ export async function* readTogether<R extends RecordPlace>(
 ): AsyncGenerator<ReadTogether<R>> {
   let held: R[] = [];
   let bytes = 0;
+  const room = { bytes: new Uint8Array(0) };
   for await (const batch of batches) {
     for (const record of batch) {
       held.push(record);
       bytes += Math.min(partSize(record, part), SMALL);
       // A bucket may have thousands of elements, each with a key of that size.
       if (bytes < HELD_BYTES && held.length < HELD_RECORDS) continue;
-      yield await readHeld(source, held, part);
+      yield await readHeld(source, held, part, room);
       held = [];
       bytes = 0;
     }
   }
-  if (held.length > 0) yield await readHeld(source, held, part);
+  if (held.length > 0) yield await readHeld(source, held, part, room);
 }
 
 async function readHeld<R extends RecordPlace>(
   source: Source,
   records: readonly R[],
   part: RecordPart,
+  memory: { bytes: Uint8Array },
 ): Promise<ReadTogether<R>> {
   const starts = new Int32Array(records.length).fill(-1);
   const small = Uint32Array.from(records.keys()).filter((n) => partSize(records[n], part) <= SMALL);
@@ -98,7 +126,8 @@ async function readHeld<R extends RecordPlace>(
     room += partSize(records[n], part);
   }
   // One piece of memory for all of them: a small one for each would take several times as much.
-  const bytes = new Uint8Array(room);
+  if (memory.bytes.length < room) memory.bytes = large(Uint8Array, room);
+  const { bytes } = memory;
   const sizeOf = (i: number) => partSize(records[small[i]], part);
   const order = orderBySteps(offsets, source.size);
   await readInOrder(source, { offsets, sizeOf, order }, (i, window, at) => {

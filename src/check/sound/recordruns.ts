@@ -1,3 +1,5 @@
+import { numbersBelow } from '../../columns/large.js';
+
 /** More runs than this are another kind of file: 32 MiB of memory, 64 for a file of more than 4 GiB. */
 const MAX_RUNS = 1 << 22;
 
@@ -83,6 +85,6 @@ export class RecordRuns {
   }
 
   #chunk(): Numbers {
-    return this.#size < 2 ** 32 ? new Uint32Array(CHUNK) : new Float64Array(CHUNK);
+    return numbersBelow(this.#size + 1, CHUNK);
   }
 }

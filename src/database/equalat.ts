@@ -1,0 +1,21 @@
+import { equalBytes } from '../format/bytes.js';
+import type { Source } from '../source/source.js';
+import { readInto } from '../source/source.js';
+
+/**
+ * Whether a source has just these bytes at an offset.
+ *
+ * @param room for what is read, where it is large enough: millions of small pieces of memory take longer than the reads
+ * @throws SourceError if the source cannot be read there
+ */
+export async function equalAt(
+  source: Source,
+  offset: number,
+  bytes: Uint8Array,
+  room: Uint8Array,
+): Promise<boolean> {
+  if (bytes.length > room.length) return equalBytes(await source.read(offset, bytes.length), bytes);
+  const there = room.subarray(0, bytes.length);
+  await readInto(source, offset, there);
+  return equalBytes(there, bytes);
+}
