@@ -1,10 +1,8 @@
 import { large } from './large.js';
+import { SALT } from './salt.js';
 
 /** Numbers there is room for at first; a power of two. */
 const LEAST = 1 << 8;
-
-/** Another one in each process, so that no file can be made whose numbers all want one place. */
-const SALT = (Math.random() * 2 ** 32) | 0;
 
 /** A set of whole numbers from 0 on, without an object for each: 8 bytes, and as many in room for more. */
 export class NumberSet {

@@ -1,8 +1,7 @@
+import { SALT } from '../columns/salt.js';
+
 /** Places at first; a power of two. */
 const LEAST = 1 << 10;
-
-/** Another one in each process, so that no file can be made whose places all want one slot. */
-const SALT = (Math.random() * 2 ** 32) | 0;
 
 /** Places of records, without an object for each: 16 bytes, and as many in room for more. */
 export class PlaceSet {
