@@ -4,7 +4,7 @@ import { openProved, openSearched, search } from '../examine.js';
 import { copyInto, requireSound, whyTooLarge } from '../exchange/load.js';
 import type { WantedFormat } from '../exchange/wanted.js';
 import { targetFor } from '../exchange/target.js';
-import { walkRecords } from '../exchange/walk.js';
+import { Walkable, walkRecords } from '../exchange/walk.js';
 import { describeFormat } from '../format/format.js';
 import type { PutOptions } from '../put.js';
 import { putFile, readBack } from '../put.js';
@@ -51,7 +51,7 @@ export async function convertCommand(args: ConvertArguments): Promise<number> {
       const before = await stat(file);
       const { backup, notes } = await putFile(output, { ...args, signal }, async (fresh) => {
         const built = await copyInto(
-          walkRecords({ db, searched: async () => found ?? search(db) }),
+          walkRecords(new Walkable(db, async () => found ?? search(db))),
           fresh,
           target,
         );

@@ -5,8 +5,6 @@ import { dump } from '../exchange/dump.js';
 import { globOf } from '../exchange/glob.js';
 import type { MachineName } from '../exchange/machinenames.js';
 import { lengthFormOf, thisMachine } from '../exchange/machines.js';
-import type { Walkable } from '../exchange/walk.js';
-import { openForWalk } from '../exchange/walk.js';
 import type { DumpWriter } from '../exchange/output.js';
 import { binaryWriter, csvWriter, ndjsonWriter } from '../exchange/writers.js';
 import { FreshFile } from '../replace/fresh.js';
@@ -14,8 +12,7 @@ import { placeFile } from '../replace/replace.js';
 import { refusal } from '../replace/errors.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
-import { openDatabaseFile } from './file.js';
-import { collectGarbage } from './heap.js';
+import { openDatabaseFile, openFileForWalk } from './file.js';
 import { ownerOf } from './owner.js';
 import { print, tell } from './terminal.js';
 import { packageVersion } from './version.js';
@@ -37,17 +34,8 @@ export async function dumpCommand(args: DumpArguments): Promise<ExitCode> {
   const { file, output } = args;
   const source = await openDatabaseFile(file);
   try {
-    const database = await openForWalk(source);
-    if (database === undefined) return await source.refuse();
-    const walk: Walkable = {
-      db: database.db,
-      searched: async () => {
-        const found = await database.searched();
-        collectGarbage();
-        return found;
-      },
-    };
-    const { variant } = database.db.format;
+    const walk = await openFileForWalk(source);
+    const { variant } = walk.db.format;
     const writer = await writerFor(args, variant === 'numsync' ? 'numsync' : 'standard');
     const wanted = args.keys === undefined ? undefined : globOf(args.keys);
     if (output === undefined || output === '-') return ended(file, await dump(walk, writer, print, wanted));

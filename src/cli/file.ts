@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { Database } from '../database/database.js';
 import type { Searched } from '../examine.js';
 import { openSearched } from '../examine.js';
+import { openForWalk, Walkable } from '../exchange/walk.js';
 import { identifyOther } from '../database/identify.js';
 import { RefusedError, requireRegularFile } from '../replace/errors.js';
 import type { FileSource } from '../source/file.js';
@@ -65,4 +66,21 @@ export async function withDatabase<T>(
   } finally {
     await source.close();
   }
+}
+
+/**
+ * Reads a file as a database to be walked.
+ *
+ * @throws RefusedError if it is none
+ */
+export async function openFileForWalk(source: DatabaseFile): Promise<Walkable> {
+  const database = (await openForWalk(source)) ?? (await source.refuse());
+  collectGarbage();
+  return new Walkable(database.db, async () => {
+    // What a walk held until it came to damage.
+    collectGarbage();
+    const found = await database.searched();
+    collectGarbage();
+    return found;
+  });
 }

@@ -106,6 +106,11 @@ function claimSettled(survey: Omit<Survey, 'claims'>): HashClaims {
   return claims;
 }
 
+/** Whether a bucket is sound, and has just the slots that its own bits and hashes say. */
+export function isPlaced({ state, origin, firstSlot, slots, ownFirst, ownSlots }: BucketSite): boolean {
+  return state === 'sound' && origin === 'directory' && firstSlot === ownFirst && slots === ownSlots;
+}
+
 /** The index of the bucket that rules over a hash; undefined where none is known. */
 export function rulerOf(survey: Survey, hash: number): number | undefined {
   const slots = survey.siteOfSlot.length;

@@ -12,6 +12,28 @@ export interface WalkedBatch {
   readonly offsets: Float64Array;
   readonly keySizes: Int32Array;
   readonly dataSizes: Int32Array;
+  readonly hashes: HashRange;
+}
+
+/** What is known of the hashes of a batch's records. */
+export interface HashRange {
+  /** For each record the words that batchwords names; of one whose bytes are not held here no digest. */
+  readonly words: Int32Array;
+  /** All hashes are from `from` to before `to`. */
+  readonly from: number;
+  readonly to: number;
+  /** Of these hashes, from the first to before the second, there are all records; in order. */
+  readonly whole: readonly (readonly [number, number])[];
+  /** Batches behind this one have no hash below it, or hardly any. */
+  readonly done: number;
+}
+
+/** What a walk could not give. */
+export interface WalkLoss {
+  /** Elements in use whose record could not be proved, or is claimed by more than the file can hold. */
+  records: number;
+  /** Whether some buckets are gone. */
+  incomplete: boolean;
 }
 
 /** A bucket that a directory leads to. */

@@ -21,8 +21,26 @@ import {
 
 /** Records up to so many bytes are read together. */
 const SMALL = 64 * 1024;
-const BATCH_BYTES = 36 << 20;
-const BATCH_RECORDS = 1 << 18;
+/** What is gathered at a time. */
+export interface BatchLimits {
+  readonly bytes: number;
+  readonly records: number;
+}
+/** Nearly all the memory that a command may have. */
+export const WHOLE_BATCH: BatchLimits = { bytes: 36 << 20, records: 1 << 18 };
+/** Where something else needs as much. */
+export const PART_BATCH: BatchLimits = { bytes: 14 << 20, records: 1 << 17 };
+
+/** What becomes of a batch that is no longer good. */
+const NOTHING = {
+  count: 0,
+  bytes: new Uint8Array(0),
+  starts: new Int32Array(0),
+  offsets: new Float64Array(0),
+  keySizes: new Int32Array(0),
+  dataSizes: new Int32Array(0),
+  hashes: { words: new Int32Array(0), from: 0, to: 0, whole: [], done: 0 },
+};
 /** A part of the file whose records are read one after the other: what a read at once may have, with the last record. */
 const WINDOW_BITS = 18;
 /** Bytes for each that is wanted, for which it is still quicker to read them all than each record by itself. */
@@ -38,6 +56,7 @@ export class BatchReader {
   /** Bytes of the records that were taken since the last batch. */
   pending = 0;
   readonly #db: Database;
+  readonly #limits: BatchLimits;
   readonly #bucket: Uint8Array;
   readonly #elements: BucketWords;
   readonly #key = new KeyScan();
@@ -47,6 +66,13 @@ export class BatchReader {
   #table = new Int32Array(1024);
   #bytes = new Uint8Array(0);
   #count = 0;
+  /** For each bucket taken how many records there were with it. */
+  readonly #ends: number[] = [];
+  #given: WalkedBatch | undefined;
+  /** The record that is not as it should be. */
+  #failed = 0;
+  /** The hashes of the buckets taken, those beside each other as one range. */
+  #ranges: [number, number][] = [];
   #words = new Int32Array(WORDS * 1024);
   #order = new Uint32Array(1024);
   #offsets = new Float64Array(1024);
@@ -54,9 +80,10 @@ export class BatchReader {
   #dataSizes = new Int32Array(1024);
   #starts = new Int32Array(1024);
 
-  constructor(db: Database) {
+  constructor(db: Database, limits: BatchLimits) {
     const { bucketSize, bucketElements } = db.geometry;
     this.#db = db;
+    this.#limits = limits;
     this.#bucket = new Uint8Array(bucketSize);
     this.#elements = new BucketWords(db.format, bucketSize, bucketElements);
     this.#firstOf = new Uint32Array(Math.ceil(db.source.size / 2 ** WINDOW_BITS) + 2);
@@ -66,13 +93,36 @@ export class BatchReader {
   /** With one bucket more its columns would have to be twice as large. */
   get isFull(): boolean {
     if (this.#count === 0) return false;
-    return this.pending >= BATCH_BYTES || this.#count + this.#elements.elements > BATCH_RECORDS;
+    const { bytes, records } = this.#limits;
+    return this.pending >= bytes || this.#count + this.#elements.elements > records;
   }
 
-  /** Takes a bucket's elements; false where something about them is not as it should be, then the batch is lost. */
+  /** Begins a batch anew, without what was taken. The last one given is empty then: somebody may hold it for long. */
+  clear(): void {
+    if (this.#given !== undefined) Object.assign(this.#given, NOTHING);
+    this.#given = undefined;
+    this.#count = 0;
+    this.pending = 0;
+    this.#ends.length = 0;
+    this.#ranges = [];
+  }
+
+  /** Which of the buckets taken is not as it should be, where one is not. */
+  get failed(): number {
+    const first = this.#ends.findIndex((end) => end > this.#failed);
+    return first < 0 ? this.#ends.length : first;
+  }
+
+  /**
+   * Takes the elements of the bucket behind the last one.
+   *
+   * @returns false where something about them is not as it should be; then the batch has to begin anew
+   */
   async take({ offset: place, firstSlot, bits }: BucketPlace): Promise<boolean> {
     const { source, directory } = this.#db;
     const words = this.#elements;
+    // Should anything be wrong, it is about this bucket.
+    this.#failed = Infinity;
     await readInto(source, place, this.#bucket);
     words.load(this.#bucket);
     if (words.bits !== bits || words.availCount < 0 || words.availCount > BUCKET_AVAIL) return false;
@@ -103,7 +153,16 @@ export class BatchReader {
       records[at + TWIN] = this.#twinOf(hash, n);
       this.pending += size;
     }
-    return used === words.count;
+    if (used !== words.count) return false;
+    this.#ends.push(this.#count);
+    this.#cover(prefix * 2 ** shift, (prefix + 1) * 2 ** shift);
+    return true;
+  }
+
+  #cover(from: number, to: number): void {
+    const last = this.#ranges[this.#ranges.length - 1];
+    if (last?.[1] === from) last[1] = to;
+    else this.#ranges.push([from, to]);
   }
 
   /** Finds the last record of this bucket with the same hash, and puts this one into its place. */
@@ -121,18 +180,19 @@ export class BatchReader {
     }
   }
 
-  /** Reads what was taken; undefined where a key is not its hash's, or is there twice. */
+  /** Reads what was taken; undefined where a key is not its hash's, or is there twice: then it has to begin anew. */
   async read(): Promise<WalkedBatch | undefined> {
     const { source } = this.#db;
     const count = this.#count;
+    const whole = this.#ranges;
     this.#plan();
     for (let w = 0; w + 1 < this.#firstOf.length; w++) {
       if (this.#firstOf[w] < this.#firstOf[w + 1] && !(await this.#readWindow(w))) return undefined;
     }
     if (!(await this.#proveLarge()) || !this.#areDistinct()) return undefined;
-    this.#count = 0;
-    this.pending = 0;
-    return {
+    this.clear();
+    const done = whole[whole.length - 1][1];
+    this.#given = {
       source,
       count,
       bytes: this.#bytes,
@@ -140,7 +200,9 @@ export class BatchReader {
       offsets: this.#offsets,
       keySizes: this.#keySizes,
       dataSizes: this.#dataSizes,
+      hashes: { words: this.#words, from: whole[0][0], to: done, whole, done },
     };
+    return this.#given;
   }
 
   /** Gives each small record its place in memory, and puts all of them in order of their windows. */
@@ -202,7 +264,10 @@ export class BatchReader {
       const size = words[i + KEY_SIZE] + words[i + DATA_SIZE];
       if (!together) await readInto(source, offset, window.subarray(0, size));
       const at = together ? offset - low : 0;
-      if (!this.#fits(window, at, i)) return false;
+      if (!this.#fits(window, at, i)) {
+        this.#failed = order[n];
+        return false;
+      }
       copyBytes(window, at, at + size, bytes, words[i + START]);
     }
     return true;
@@ -212,6 +277,7 @@ export class BatchReader {
   async #proveLarge(): Promise<boolean> {
     for (let i = 0; i < this.#count; i++) {
       if (this.#starts[i] >= 0) continue;
+      this.#failed = i;
       // Such a key is read whole only by the examination.
       if (this.#keySizes[i] > SMALL) return false;
       await readInto(this.#db.source, this.#offsets[i], this.#window.subarray(0, this.#keySizes[i]));
@@ -239,6 +305,7 @@ export class BatchReader {
     const bytes = this.#bytes;
     const words = this.#words;
     for (let a = 0; a < this.#count; a++) {
+      this.#failed = a;
       let looks = 0;
       for (let b = words[a * WORDS + TWIN]; b >= 0; b = words[b * WORDS + TWIN]) {
         if (++looks > MANY) return false;

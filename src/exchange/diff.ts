@@ -4,7 +4,7 @@ import { equalBytes } from '../format/bytes.js';
 import { cached } from '../source/cached.js';
 import type { Source } from '../source/source.js';
 import { readChunks, readInto } from '../source/source.js';
-import type { WalkLoss } from './walk.js';
+import type { WalkLoss } from './batch.js';
 import { walkable, walkRecords } from './walk.js';
 
 /** A key that is not the same in two databases. */

@@ -1,9 +1,10 @@
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
+import type { WalkedBatch, WalkLoss } from './batch.js';
 import type { Glob } from './glob.js';
 import type { DumpWriter } from './output.js';
 import { DUMP_PIECE, OutputBuffer } from './output.js';
-import type { Walkable, WalkLoss } from './walk.js';
+import type { Walkable } from './walk.js';
 import { walkRecords } from './walk.js';
 
 /** What a dump wrote, and what it could not. */
@@ -54,9 +55,8 @@ export async function dump(
     writer.piece(out, bytes, keyEnd, end, true);
     writer.end(out, 'value');
   };
-  writer.head(out);
-  for await (const batch of walkRecords(database, dumped)) {
-    const { source, count, bytes, starts, offsets, keySizes, dataSizes } = batch;
+  // In a function, so that nothing of a batch is held while the next one is made.
+  const put = async ({ source, count, bytes, starts, offsets, keySizes, dataSizes }: WalkedBatch) => {
     for (let i = 0; i < count; i++) {
       const from = starts[i];
       const keyEnd = from + keySizes[i];
@@ -72,7 +72,9 @@ export async function dump(
       dumped.written++;
       if (out.used >= FLUSH) await flush();
     }
-  }
+  };
+  writer.head(out);
+  for await (const batch of walkRecords(database, dumped)) await put(batch);
   writer.tail(out, dumped.written);
   await flush();
   return dumped;

@@ -1,29 +1,52 @@
-import { examineBuckets } from '../check/judge.js';
-import type { StoredRecord } from '../check/record.js';
+import { examine } from '../check/examination.js';
 import { directoryRuns } from '../check/sound/directoryruns.js';
 import type { Database } from '../database/database.js';
 import { openDatabase } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
+import { isPlaced } from '../database/survey.js';
 import type { Searched } from '../examine.js';
 import { openSearched, search } from '../examine.js';
-import type { SearchedSurvey } from '../orphans/adopt.js';
-import { readTogether } from '../salvage/read.js';
 import type { Source } from '../source/source.js';
-import type { BucketPlace, WalkedBatch } from './batch.js';
-import { BatchReader } from './batchreader.js';
-
-/** What a walk could not give. */
-export interface WalkLoss {
-  /** Elements in use whose record could not be proved, or is claimed by more than the file can hold. */
-  records: number;
-  /** Whether some buckets are gone. */
-  incomplete: boolean;
-}
+import type { WalkedBatch, WalkLoss } from './batch.js';
+import { walkDamaged } from './damagedwalk.js';
+import type { BatchLimits } from './batchreader.js';
+import { PART_BATCH, WHOLE_BATCH } from './batchreader.js';
+import type { Claimable } from './soundwalk.js';
+import { placesOf, SoundWalk } from './soundwalk.js';
 
 /** A database to be walked, and what finds all of its buckets, which is asked only where the directory does not. */
-export interface Walkable {
-  readonly db: Database;
-  readonly searched: () => Promise<Searched>;
+export class Walkable {
+  #found: Promise<Searched> | undefined;
+  readonly #search: () => Promise<Searched>;
+
+  constructor(
+    readonly db: Database,
+    search: () => Promise<Searched>,
+  ) {
+    this.#search = search;
+  }
+
+  /** All buckets that a search finds; after {@link examined} what that gave. */
+  searched(): Promise<Searched> {
+    this.#found ??= this.#search();
+    return this.#found;
+  }
+
+  /** The same with every element examined, and with its blocks in their places, where some changed them. */
+  examined(): Promise<Searched> {
+    this.#found = this.searched().then((found) =>
+      found.survey.examination === undefined ? examined(found) : found,
+    );
+    return this.#found;
+  }
+}
+
+async function examined(found: Searched): Promise<Searched> {
+  const { db, survey } = found;
+  const again = db.missing === 0 && !db.headerLost ? await openSearched(db.source) : undefined;
+  if (again?.db.rearrangement !== undefined && db.rearrangement === undefined) return again;
+  if (again?.survey.sites.length === survey.sites.length) return again;
+  return { db, survey: { ...survey, examination: await examine(db, survey) } };
 }
 
 /**
@@ -41,103 +64,76 @@ export async function openForWalk(source: Source): Promise<Walkable | undefined>
   };
   // Of a directory each of whose entries can be right its buckets tell themselves whether they are.
   if (db !== undefined && directoryRuns(db) !== undefined)
-    return { db, searched: async () => (await searched())! };
+    return new Walkable(db, async () => (await searched())!);
   const found = await searched();
   return found === undefined ? undefined : walkable(found);
 }
 
 /** To walk what was searched already. */
 export function walkable(searched: Searched): Walkable {
-  return { db: searched.db, searched: async () => searched };
+  return new Walkable(searched.db, async () => searched);
 }
+
+/**
+ * Bytes that records may claim, for each of the file. Some may lie on each other in a damaged one, and the others be no less
+ * true; in one that somebody made so they could fill a disk.
+ */
+const CLAIMABLE = 4;
+
+/** Batches that are made anew to give the buckets before one that is not sound. */
+const ATTEMPTS = 4;
+
+/** So many buckets that are not sound are examined one by one; where there are more, all that is left is. */
+const FEW = 16;
 
 /**
  * Every record in the order in which libgdbm walks: buckets by their slots, elements as they stand in them.
  *
- * Sound buckets are taken as they are, with each key held against its hash; at the first thing that is not as it
- * should be, the examination that a check makes takes over, and judges all that is left.
+ * Sound buckets are taken as they are, with each key held against its hash; where something is not as it should be, the
+ * examination that a check makes takes over, and judges what is there.
  *
  * @param loss is told of what cannot be given
  */
 export async function* walkRecords(
-  { db, searched }: Walkable,
+  database: Walkable,
   loss: WalkLoss = { records: 0, incomplete: false },
+  limits: BatchLimits = WHOLE_BATCH,
 ): AsyncGenerator<WalkedBatch> {
+  const { db } = database;
+  const claimable: Claimable = { bytes: CLAIMABLE * db.source.size };
+
   // 1. Buckets in the order of a directory each of whose entries can be right.
-  const directory = new SoundWalk(db, db.source.size);
+  const directory = new SoundWalk(db, claimable, limits);
   yield* directory.through(placesOf(db));
-  if (directory.slot === db.directory.length && directory.slot > 0) return;
+  if (directory.isComplete) return;
 
-  // 2. Those that a search finds sound.
-  const found = await searched();
+  // 2. Those that a search finds sound, and in their order some that are not. Of a damaged database it looks first for
+  // blocks that changed places: a value may be in one, whose bucket and key are as they should be.
+  const found = await database.examined();
   loss.incomplete = found.survey.claims.open().next().done !== true;
-  const sites = notBefore(directory, found);
-  const sound = new SoundWalk(found.db, directory.claimable);
-  const places = sites.map(placeOf);
-  const end = places.indexOf(undefined);
-  yield* sound.through((end < 0 ? places : places.slice(0, end)) as BucketPlace[]);
-  if (sound.done === sites.length) return;
-
-  // 3. All others. Only now is it worth while to look for blocks that changed places.
-  const again =
-    found.db.missing === 0 && !found.db.headerLost ? await openSearched(found.db.source) : undefined;
-  if (again?.db.rearrangement === undefined || found.db.rearrangement !== undefined) {
-    yield* walkDamaged(found.db, found.survey, sites.slice(sound.done), sound.claimable, loss);
-    return;
-  }
-  loss.incomplete = again.survey.claims.open().next().done !== true;
-  const { firstSlot } = sites[sound.done];
-  // One that a scan found is behind all that the directory leads to.
-  const walked = { db: found.db, slot: firstSlot < 0 ? found.db.directory.length : firstSlot };
-  yield* walkDamaged(again.db, again.survey, notBefore(walked, again), sound.claimable, loss);
-}
-
-/** A walk through buckets that are believed to be sound, as far as they are. */
-class SoundWalk {
-  /** Bytes that records may still claim: records that lie on each other could fill a disk. */
-  claimable: number;
-  /** Buckets whose records were given. */
-  done = 0;
-  /** The first slot that was not. */
-  slot = 0;
-
-  constructor(
-    readonly db: Database,
-    claimable: number,
-  ) {
-    this.claimable = claimable;
+  const part = limits === WHOLE_BATCH ? PART_BATCH : limits;
+  let sites = notBefore(directory, found);
+  for (let apart = 0; apart < FEW; apart++) {
+    const end = sites.findIndex((site) => !isPlaced(site));
+    const sound = new SoundWalk(found.db, claimable, part, ATTEMPTS);
+    yield* sound.through(end < 0 ? sites : sites.slice(0, end));
+    sites = sites.slice(sound.done);
+    if (sites.length === 0) return;
+    yield* walkDamaged(found.db, found.survey, sites.slice(0, 1), claimable, loss);
+    sites = sites.slice(1);
   }
 
-  async *through(places: readonly BucketPlace[]): AsyncGenerator<WalkedBatch> {
-    const reader = new BatchReader(this.db);
-    while (this.done < places.length) {
-      let end = this.done;
-      let sound = true;
-      for (; sound && end < places.length && !reader.isFull; end++) sound = await reader.take(places[end]);
-      const { pending } = reader;
-      const batch = sound && pending <= this.claimable ? await reader.read() : undefined;
-      if (batch === undefined) return;
-      this.claimable -= pending;
-      this.done = end;
-      this.slot = places[end - 1].firstSlot + this.db.directory.length / 2 ** places[end - 1].bits;
-      yield batch;
-    }
+  // 3. Of many that are not the sound ones between them are given first.
+  let placed = sites.filter(isPlaced);
+  const given = new Set<BucketSite>();
+  for (let stops = 0; placed.length > 0 && stops < FEW; stops++) {
+    const sound = new SoundWalk(found.db, claimable, part, ATTEMPTS);
+    yield* sound.through(placed);
+    for (const site of placed.slice(0, sound.done)) given.add(site);
+    placed = placed.slice(sound.done + 1);
   }
-}
-
-/** The buckets of a directory in the order of their slots; none where an entry cannot be right. */
-function placesOf(db: Database): BucketPlace[] {
-  const runs = directoryRuns(db);
-  if (runs === undefined) return [];
-  const { length, offsets, firstSlots, bits } = runs;
-  const order = Uint32Array.from({ length }, (_, i) => i).sort((a, b) => firstSlots[a] - firstSlots[b]);
-  return Array.from(order, (i) => ({ offset: offsets[i], firstSlot: firstSlots[i], bits: bits[i] }));
-}
-
-/** Undefined where a site is not what its place in the directory says. */
-function placeOf({ state, origin, offset, firstSlot, slots, ownFirst, ownSlots, bits }: BucketSite) {
-  const own = firstSlot === ownFirst && slots === ownSlots;
-  return state === 'sound' && origin === 'directory' && own ? { offset, firstSlot, bits } : undefined;
+  const others = sites.filter((site) => !given.has(site));
+  yield* walkDamaged(found.db, found.survey, others, claimable, loss);
 }
 
 /** The sites whose slots were not walked yet, and those that are in no directory. */
@@ -145,37 +141,4 @@ function notBefore({ db, slot }: { db: Database; slot: number }, found: Searched
   // Another directory may have another number of slots.
   const first = slot === 0 ? 0 : slot * (found.db.directory.length / db.directory.length);
   return found.survey.sites.filter(({ origin, firstSlot }) => origin === 'scan' || firstSlot >= first);
-}
-
-async function* walkDamaged(
-  db: Database,
-  survey: SearchedSurvey,
-  sites: readonly BucketSite[],
-  claimable: number,
-  loss: WalkLoss,
-): AsyncGenerator<WalkedBatch> {
-  let left = claimable;
-  async function* examined(): AsyncGenerator<readonly StoredRecord[]> {
-    for await (const { records, rejected } of examineBuckets(db, survey, sites)) {
-      for (const { reason } of rejected)
-        if (reason !== 'superseded' && reason !== 'duplicate') loss.records++;
-      // Records that lie on each other could fill a disk.
-      const possible = records.filter(
-        ({ keySize, dataSize }) => keySize + dataSize <= left && ((left -= keySize + dataSize), true),
-      );
-      loss.records += records.length - possible.length;
-      yield possible;
-    }
-  }
-  for await (const { records, bytes, starts } of readTogether(db.source, examined(), 'whole')) {
-    yield {
-      source: db.source,
-      count: records.length,
-      bytes,
-      starts,
-      offsets: Float64Array.from(records, ({ offset }) => offset),
-      keySizes: Int32Array.from(records, ({ keySize }) => keySize),
-      dataSizes: Int32Array.from(records, ({ dataSize }) => dataSize),
-    };
-  }
 }

@@ -1,29 +1,16 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { openForWalk, walkRecords } from '../../src/exchange/walk.js';
-import { memorySource } from '../../src/source/memory.js';
 import type { KeyValue } from '../build/build.js';
 import { build, text } from '../build/build.js';
 import { NATIVE } from '../torture/databases.js';
+import { openedForWalk, walkedOf } from './walked.js';
 
-/** Every record of a file as a walk gives it, in its order, and what it says was lost. */
+/** Every record of a file, and what the walk says was lost. */
 async function walked(bytes: Uint8Array) {
-  const found: [string, string][] = [];
-  const loss = { records: 0, incomplete: false };
-  const database = await openForWalk(memorySource(bytes));
-  assert.ok(database !== undefined);
-  for await (const batch of walkRecords(database, loss)) {
-    for (let i = 0; i < batch.count; i++) {
-      const size = batch.keySizes[i] + batch.dataSizes[i];
-      const record =
-        batch.starts[i] < 0
-          ? await batch.source.read(batch.offsets[i], size)
-          : batch.bytes.subarray(batch.starts[i], batch.starts[i] + size);
-      found.push([text(record.subarray(0, batch.keySizes[i])), text(record.subarray(batch.keySizes[i]))]);
-    }
-  }
-  return { found, loss };
+  const given = await walkedOf(bytes);
+  assert.ok(given !== undefined);
+  return given;
 }
 
 const SPEC = { format: NATIVE, blockSize: 512, bucketSize: 512 };
@@ -66,7 +53,7 @@ test('a key that is not its hash is told, and all others are given in the same o
 test('a directory entry that cannot be right costs no record', async () => {
   const { bytes } = await build(small, SPEC);
   const before = (await walked(bytes)).found;
-  const database = (await openForWalk(memorySource(bytes)))!;
+  const database = await openedForWalk(bytes);
   const { offset } = database.db.geometry.directory!;
   const damaged = Buffer.from(bytes);
   damaged.fill(0xff, offset + 8, offset + 16);

@@ -1,0 +1,65 @@
+import { directoryRuns } from '../check/sound/directoryruns.js';
+import type { Database } from '../database/database.js';
+import type { BucketPlace, WalkedBatch } from './batch.js';
+import type { BatchLimits } from './batchreader.js';
+import { BatchReader } from './batchreader.js';
+
+/** Bytes that records may still claim. */
+export interface Claimable {
+  bytes: number;
+}
+
+/** A walk through buckets that are believed to be sound, up to the first one that is not. */
+export class SoundWalk {
+  /** Buckets whose records were given. */
+  done = 0;
+  /** The first slot that was not. */
+  slot = 0;
+
+  /** @param attempts batches that may be made anew to give the buckets before one that is not sound */
+  constructor(
+    readonly db: Database,
+    readonly claimable: Claimable,
+    readonly limits: BatchLimits,
+    readonly attempts = 1,
+  ) {}
+
+  /** Whether every slot of the directory was. */
+  get isComplete(): boolean {
+    return this.slot === this.db.directory.length && this.slot > 0;
+  }
+
+  async *through(places: readonly BucketPlace[]): AsyncGenerator<WalkedBatch> {
+    const reader = new BatchReader(this.db, this.limits);
+    let last = places.length;
+    for (let attempts = 0; this.done < last && attempts < this.attempts;) {
+      let end = this.done;
+      let sound = true;
+      for (; sound && end < last && !reader.isFull; end++) sound = await reader.take(places[end]);
+      const { pending } = reader;
+      if (pending > this.claimable.bytes) break;
+      const batch = sound ? await reader.read() : undefined;
+      if (batch === undefined) {
+        // The buckets before it are given first.
+        last = this.done + reader.failed;
+        reader.clear();
+        attempts++;
+        continue;
+      }
+      this.claimable.bytes -= pending;
+      this.done = end;
+      this.slot = places[end - 1].firstSlot + this.db.directory.length / 2 ** places[end - 1].bits;
+      yield batch;
+    }
+    reader.clear();
+  }
+}
+
+/** The buckets of a directory in the order of their slots; none where an entry cannot be right. */
+export function placesOf(db: Database): BucketPlace[] {
+  const runs = directoryRuns(db);
+  if (runs === undefined) return [];
+  const { length, offsets, firstSlots, bits } = runs;
+  const order = Uint32Array.from({ length }, (_, i) => i).sort((a, b) => firstSlots[a] - firstSlots[b]);
+  return Array.from(order, (i) => ({ offset: offsets[i], firstSlot: firstSlots[i], bits: bits[i] }));
+}
