@@ -1,11 +1,9 @@
-import { openSearched } from '../examine.js';
 import type { DiffCounts } from '../exchange/diff.js';
 import { diff } from '../exchange/diff.js';
 import { escapeStart } from '../report/escape.js';
 import { REPORT_VERSION } from '../report/json.js';
 import { EXIT } from './exit.js';
-import { openDatabaseFile } from './file.js';
-import { collectGarbage } from './heap.js';
+import { openDatabaseFile, openFileForWalk } from './file.js';
 import { Output, tell } from './terminal.js';
 
 export interface DiffArguments {
@@ -22,9 +20,8 @@ const SIGN = { removed: '-', added: '+', changed: '~' } as const;
 export async function diffCommand({ before, after, json }: DiffArguments): Promise<number> {
   const sources = [await openDatabaseFile(before), await openDatabaseFile(after)];
   try {
-    const a = (await openSearched(sources[0])) ?? (await sources[0].refuse());
-    const b = (await openSearched(sources[1])) ?? (await sources[1].refuse());
-    collectGarbage();
+    const a = await openFileForWalk(sources[0]);
+    const b = await openFileForWalk(sources[1]);
     const loss = () => ({ records: 0, incomplete: false });
     const counts: DiffCounts = {
       same: 0,

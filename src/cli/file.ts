@@ -2,13 +2,14 @@ import { stat } from 'node:fs/promises';
 import type { Database } from '../database/database.js';
 import type { Searched } from '../examine.js';
 import { openSearched } from '../examine.js';
-import { openForWalk, Walkable } from '../exchange/walk.js';
+import type { Walkable } from '../exchange/walk.js';
+import { openForWalk } from '../exchange/walk.js';
 import { identifyOther } from '../database/identify.js';
 import { RefusedError, requireRegularFile } from '../replace/errors.js';
 import type { FileSource } from '../source/file.js';
 import { openFileSource } from '../source/file.js';
 import { readUpTo } from '../source/source.js';
-import { collectGarbage } from './heap.js';
+import { collectGarbage, sparing } from './heap.js';
 
 /**
  * Opens a file for reading, never a pipe or a device, which could wait for ever.
@@ -60,7 +61,7 @@ export async function withDatabase<T>(
 ): Promise<T> {
   const source = await openDatabaseFile(path);
   try {
-    const found = await openSearched(source);
+    const found = await openSearched(source, sparing());
     collectGarbage();
     return found === undefined ? await source.refuse() : await use(found.db, found, source);
   } finally {
@@ -74,13 +75,7 @@ export async function withDatabase<T>(
  * @throws RefusedError if it is none
  */
 export async function openFileForWalk(source: DatabaseFile): Promise<Walkable> {
-  const database = (await openForWalk(source)) ?? (await source.refuse());
+  const database = (await openForWalk(source, sparing())) ?? (await source.refuse());
   collectGarbage();
-  return new Walkable(database.db, async () => {
-    // What a walk held until it came to damage.
-    collectGarbage();
-    const found = await database.searched();
-    collectGarbage();
-    return found;
-  });
+  return database;
 }

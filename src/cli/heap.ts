@@ -42,3 +42,12 @@ export function collectGarbage(): void {
   }
   collect();
 }
+
+/** Frees after each step of a long work what it needed; told of the step as often as it likes. */
+export function sparing(): (step: string) => void {
+  let current: string | undefined;
+  return (step) => {
+    if (step !== current) collectGarbage();
+    current = step;
+  };
+}

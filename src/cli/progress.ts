@@ -1,5 +1,5 @@
 import type { Report } from '../examine.js';
-import { collectGarbage } from './heap.js';
+import { sparing } from './heap.js';
 import { progressText } from './progressbar.js';
 
 /** Shown at most so often, in milliseconds; shorter work shows nothing. */
@@ -17,12 +17,13 @@ export function progressLine(): { report: Report; end: () => void } {
   let current: string | undefined;
   let before = 0;
   let shown = false;
+  const spare = sparing();
   const isTerminal = process.stderr.isTTY === true && process.env['TERM'] !== 'dumb';
   return {
     report(step, done, all) {
       const now = Date.now();
+      spare(step);
       // The same step may begin again, on another part of the work.
-      if (step !== current) collectGarbage();
       if (step !== current || done < before) [current, began] = [step, now];
       before = done;
       if (!isTerminal || now - last < EVERY) return;

@@ -1,15 +1,18 @@
-import { Lookup } from '../database/lookup.js';
-import type { Searched } from '../examine.js';
+import { equalAt } from '../database/equalat.js';
 import { equalBytes } from '../format/bytes.js';
-import { cached } from '../source/cached.js';
 import type { Source } from '../source/source.js';
-import { readChunks, readInto } from '../source/source.js';
-import type { WalkLoss } from './batch.js';
-import { walkable, walkRecords } from './walk.js';
+import { readChunks } from '../source/source.js';
+import type { WalkedBatch, WalkLoss } from './batch.js';
+import { HASH, WORDS } from './batchwords.js';
+import type { BatchLimits } from './batchreader.js';
+import { DiffSide } from './diffside.js';
+import { equalRuns, KeyTable } from './keytable.js';
+import type { Walkable } from './walk.js';
 
 /** A key that is not the same in two databases. */
 export interface Difference {
   readonly how: 'removed' | 'added' | 'changed';
+  /** Good until the next one is asked for. */
   readonly key: Uint8Array;
   /** Bytes of the value before; undefined where there is none. */
   readonly before: number | undefined;
@@ -27,75 +30,133 @@ export interface DiffCounts {
 }
 
 /**
- * Compares two databases of any kind key by key: each key of one is looked up in the other. Nothing is held but a
- * batch of records, whatever the size.
+ * Compares two databases of any kind key by key, in no order that means anything.
+ *
+ * Both are gone through side by side, in order of their hashes, and the keys of both held against each other. Where buckets
+ * are damaged, and for keys that machines hash differently, what was not found so is looked up. Nothing is held but a batch
+ * of records of each, whatever the size.
  */
 export async function* diff(
-  before: Searched,
-  after: Searched,
+  before: Walkable,
+  after: Walkable,
   counts: DiffCounts,
+  limits?: BatchLimits,
 ): AsyncGenerator<Difference> {
-  const near = { ...after, db: { ...after.db, source: cached(after.db.source) } };
-  const inAfter = new Lookup(near.db);
-  const room = new Uint8Array(4096);
-  for await (const { source, key, at, dataSize, value } of entries(before, counts.lossBefore)) {
-    const found = await inAfter.find(key);
-    if (found === undefined) {
-      counts.removed++;
-      yield { how: 'removed', key, before: dataSize, after: undefined };
-      continue;
-    }
-    const { valueOffset, valueSize } = found;
-    const same =
-      valueSize === dataSize &&
-      (value === undefined
-        ? await sameRange(source, at, after.db.source, valueOffset, dataSize)
-        : await isAt(near.db.source, valueOffset, value, room));
-    if (same) counts.same++;
-    else {
-      counts.changed++;
-      yield { how: 'changed', key, before: dataSize, after: valueSize };
+  const a = await DiffSide.open(before, counts.lossBefore, limits);
+  const b = await DiffSide.open(after, counts.lossAfter, limits);
+  const judge = new Judge(counts);
+  const keys = new KeyTable();
+  const nextAfter = async () => {
+    await b.advance();
+    if (b.batch !== undefined) keys.load(b.batch);
+  };
+  await a.advance();
+  await nextAfter();
+  while (a.batch !== undefined && b.batch !== undefined) {
+    yield* together(a, a.batch, b, b.batch, keys, judge);
+    if (a.to <= b.to) {
+      yield* apart('removed', a, b, judge);
+      await a.advance();
+    } else {
+      yield* apart('added', b, a, judge);
+      await nextAfter();
     }
   }
-  const inBefore = new Lookup({ ...before.db, source: cached(before.db.source) });
-  for await (const { key, dataSize } of entries(after, counts.lossAfter)) {
-    if ((await inBefore.find(key)) !== undefined) continue;
-    counts.added++;
-    yield { how: 'added', key, before: undefined, after: dataSize };
+  for (; a.batch !== undefined; await a.advance()) yield* apart('removed', a, b, judge);
+  for (; b.batch !== undefined; await b.advance()) yield* apart('added', b, a, judge);
+}
+
+/** Compares the records of two batches that have the same keys. */
+function* together(
+  a: DiffSide,
+  batch: WalkedBatch,
+  b: DiffSide,
+  other: WalkedBatch,
+  keys: KeyTable,
+  judge: Judge,
+): Generator<Difference> {
+  const { from, to } = other.hashes;
+  for (let n = 0; n < batch.count; n++) {
+    const hash = batch.hashes.words[n * WORDS + HASH];
+    if (hash < from || hash >= to || a.found[n] !== 0) continue;
+    const m = keys.find(batch, n, b.unsure);
+    if (m === -2) a.unsure[n] = 1;
+    if (m < 0) continue;
+    a.found[n] = 1;
+    b.found[m] = 1;
+    const keySize = batch.keySizes[n];
+    const [was, is] = [batch.dataSizes[n], other.dataSizes[m]];
+    const [start, otherStart] = [batch.starts[n], other.starts[m]];
+    const isSame =
+      was === is && equalRuns(batch.bytes, start + keySize, other.bytes, otherStart + keySize, was);
+    if (isSame) judge.counts.same++;
+    else yield judge.tell('changed', batch.bytes.subarray(start, start + keySize), was, is);
   }
 }
 
-/** Each record; the value's bytes only where they are small, and where it is. */
-async function* entries(
-  searched: Searched,
-  loss: WalkLoss,
-): AsyncGenerator<{
-  source: Source;
-  key: Uint8Array;
-  at: number;
-  dataSize: number;
-  value: Uint8Array | undefined;
-}> {
-  for await (const batch of walkRecords(walkable(searched), loss)) {
-    const { source, count, bytes, starts, offsets, keySizes, dataSizes } = batch;
-    for (let i = 0; i < count; i++) {
-      const [from, keySize, dataSize] = [starts[i], keySizes[i], dataSizes[i]];
-      const at = offsets[i] + keySize;
-      if (from < 0)
-        yield { source, key: await source.read(offsets[i], keySize), at, dataSize, value: undefined };
-      else {
-        const key = bytes.subarray(from, from + keySize);
-        yield { source, key, at, dataSize, value: bytes.subarray(from + keySize, from + keySize + dataSize) };
-      }
-    }
+/** What becomes of the records of a batch that were not found beside it. */
+async function* apart(
+  how: 'removed' | 'added',
+  side: DiffSide,
+  other: DiffSide,
+  judge: Judge,
+): AsyncGenerator<Difference> {
+  const { batch } = side;
+  if (batch === undefined) return;
+  for (let n = 0; n < batch.count; n++) {
+    if (side.found[n] !== 0) continue;
+    const isSure = side.unsure[n] === 0 && other.lacks(batch, n);
+    const difference = await judge.one(how, batch, n, isSure ? undefined : other);
+    if (difference !== undefined) yield difference;
   }
 }
 
-async function isAt(source: Source, at: number, value: Uint8Array, room: Uint8Array): Promise<boolean> {
-  if (value.length > room.length) return equalBytes(value, await source.read(at, value.length));
-  const there = room.subarray(0, value.length);
-  await readInto(source, at, there);
-  return equalBytes(value, there);
+/** Tells and counts what became of each record. */
+class Judge {
+  readonly #room = new Uint8Array(4096);
+
+  constructor(readonly counts: DiffCounts) {}
+
+  tell(how: Difference['how'], key: Uint8Array, before?: number, after?: number): Difference {
+    this.counts[how]++;
+    return { how, key, before, after };
+  }
+
+  /**
+   * @param how what it is if the other database does not have it
+   * @param other undefined where that is proved
+   */
+  async one(
+    how: 'removed' | 'added',
+    batch: WalkedBatch,
+    n: number,
+    other: DiffSide | undefined,
+  ): Promise<Difference | undefined> {
+    const [start, keySize, size] = [batch.starts[n], batch.keySizes[n], batch.dataSizes[n]];
+    const key =
+      start < 0
+        ? await batch.source.read(batch.offsets[n], keySize)
+        : batch.bytes.subarray(start, start + keySize);
+    const found = await other?.find(key);
+    if (found === undefined)
+      return how === 'removed' ? this.tell(how, key, size) : this.tell(how, key, undefined, size);
+    // A record that both have is told once.
+    if (how === 'added') return undefined;
+    const { source, valueOffset, valueSize } = found;
+    const isSame =
+      size === valueSize &&
+      (start < 0
+        ? await sameRange(batch.source, batch.offsets[n] + keySize, source, valueOffset, size)
+        : await equalAt(
+            source,
+            valueOffset,
+            batch.bytes.subarray(start + keySize, start + keySize + size),
+            this.#room,
+          ));
+    if (!isSame) return this.tell('changed', key, size, valueSize);
+    this.counts.same++;
+    return undefined;
+  }
 }
 
 async function sameRange(a: Source, atA: number, b: Source, atB: number, size: number): Promise<boolean> {

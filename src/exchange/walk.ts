@@ -4,7 +4,8 @@ import type { Database } from '../database/database.js';
 import { openDatabase } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
 import { isPlaced } from '../database/survey.js';
-import type { Searched } from '../examine.js';
+import { checkProved } from '../check/proved.js';
+import type { Report, Searched } from '../examine.js';
 import { openSearched, search } from '../examine.js';
 import type { Source } from '../source/source.js';
 import type { WalkedBatch, WalkLoss } from './batch.js';
@@ -18,12 +19,22 @@ import { placesOf, SoundWalk } from './soundwalk.js';
 export class Walkable {
   #found: Promise<Searched> | undefined;
   readonly #search: () => Promise<Searched>;
+  readonly #report: Report | undefined;
 
   constructor(
     readonly db: Database,
     search: () => Promise<Searched>,
+    report?: Report,
   ) {
     this.#search = search;
+    this.#report = report;
+  }
+
+  /** Whether all buckets and records are in order. */
+  async isProved(): Promise<boolean> {
+    const isProved = (await checkProved(this.db)) !== undefined;
+    this.#reading();
+    return isProved;
   }
 
   /** All buckets that a search finds; after {@link examined} what that gave. */
@@ -34,19 +45,30 @@ export class Walkable {
 
   /** The same with every element examined, and with its blocks in their places, where some changed them. */
   examined(): Promise<Searched> {
-    this.#found = this.searched().then((found) =>
-      found.survey.examination === undefined ? examined(found) : found,
-    );
+    this.#found = this.#examined();
     return this.#found;
   }
-}
 
-async function examined(found: Searched): Promise<Searched> {
-  const { db, survey } = found;
-  const again = db.missing === 0 && !db.headerLost ? await openSearched(db.source) : undefined;
-  if (again?.db.rearrangement !== undefined && db.rearrangement === undefined) return again;
-  if (again?.survey.sites.length === survey.sites.length) return again;
-  return { db, survey: { ...survey, examination: await examine(db, survey) } };
+  async #examined(): Promise<Searched> {
+    const found = await this.searched();
+    if (found.survey.examination !== undefined) return found;
+    const { db, survey } = found;
+    const again =
+      db.missing === 0 && !db.headerLost ? await openSearched(db.source, this.#report) : undefined;
+    const isMoved = again?.db.rearrangement !== undefined && db.rearrangement === undefined;
+    if (again !== undefined && (isMoved || again.survey.sites.length === survey.sites.length)) {
+      this.#reading();
+      return again;
+    }
+    this.#report?.('examining elements', 0, db.source.size);
+    const examination = await examine(db, survey);
+    this.#reading();
+    return { db, survey: { ...survey, examination } };
+  }
+
+  #reading(): void {
+    this.#report?.('reading records', 0, this.db.source.size);
+  }
 }
 
 /**
@@ -55,18 +77,19 @@ async function examined(found: Searched): Promise<Searched> {
  * @returns undefined if nothing in the file speaks for the format
  * @throws SourceError if the source cannot be read
  */
-export async function openForWalk(source: Source): Promise<Walkable | undefined> {
+export async function openForWalk(source: Source, report?: Report): Promise<Walkable | undefined> {
   const db = await openDatabase(source);
   const searched = async () => {
-    const found = db === undefined ? undefined : await search(db);
+    const progress = (done: number, all: number) => report?.('looking for buckets', done, all);
+    const found = db === undefined ? undefined : await search(db, progress);
     const sound = found?.survey.sites.some(({ state }) => state === 'sound') === true;
-    return sound ? found : ((await openSearched(source)) ?? found);
+    return sound ? found : ((await openSearched(source, report)) ?? found);
   };
   // Of a directory each of whose entries can be right its buckets tell themselves whether they are.
   if (db !== undefined && directoryRuns(db) !== undefined)
-    return new Walkable(db, async () => (await searched())!);
+    return new Walkable(db, async () => (await searched())!, report);
   const found = await searched();
-  return found === undefined ? undefined : walkable(found);
+  return found && new Walkable(found.db, async () => found, report);
 }
 
 /** To walk what was searched already. */
