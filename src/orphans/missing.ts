@@ -78,7 +78,8 @@ async function findBuckets(source: Source, progress?: Progress): Promise<WantedK
       const hash = bucket.hash(i);
       const size = bucket.keySize(i);
       if (hash === FREE_HASH || size < MIN_LOCATED || size > MAX_LOCATED) continue;
-      const start = new DataView(bucket.keyStart(i).slice().buffer).getUint32(0);
+      const { buffer, byteOffset } = bucket.keyStart(i);
+      const start = new DataView(buffer, byteOffset).getUint32(0);
       wanted.push({ hash, size, pointer: bucket.dataPointer(i), start });
     }
   }

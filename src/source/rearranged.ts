@@ -63,8 +63,8 @@ export class Rearrangement {
         for (const home of sorted) {
           if (home >= offset + length) break;
           if (home + size <= offset) continue;
-          // What a source gives may be its own memory.
-          if (!own) bytes = bytes.slice();
+          // What a source gives may be its own memory, of which a Buffer's slice is a part.
+          if (!own) bytes = Uint8Array.from(bytes);
           own = true;
           const from = Math.max(home, offset);
           const to = Math.min(home + size, offset + length);
