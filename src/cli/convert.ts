@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { checkDatabase } from '../check/check.js';
-import { openProved, openSearched, search } from '../examine.js';
+import { openProved, openSearched } from '../examine.js';
 import { copyInto, requireSound, whyTooLarge } from '../exchange/load.js';
 import type { WantedFormat } from '../exchange/wanted.js';
 import { targetFor } from '../exchange/target.js';
-import { Walkable, walkRecords } from '../exchange/walk.js';
+import { walkRecords } from '../exchange/walk.js';
 import { describeFormat } from '../format/format.js';
 import type { PutOptions } from '../put.js';
 import { putFile, readBack } from '../put.js';
@@ -50,11 +50,7 @@ export async function convertCommand(args: ConvertArguments): Promise<number> {
       if (tooLarge !== undefined) throw new RefusedError('io', `${file}: ${tooLarge}; nothing was written.`);
       const before = await stat(file);
       const { backup, notes } = await putFile(output, { ...args, signal }, async (fresh) => {
-        const built = await copyInto(
-          walkRecords(new Walkable(db, async () => found ?? search(db))),
-          fresh,
-          target,
-        );
+        const built = await copyInto(walkRecords({ db, found }), fresh, target);
         await fresh.whileSyncing(async () => requireSound(await readBack(fresh, signal), built));
         const after = await stat(file);
         if (

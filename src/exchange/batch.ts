@@ -12,11 +12,11 @@ export interface WalkedBatch {
   readonly offsets: Float64Array;
   readonly keySizes: Int32Array;
   readonly dataSizes: Int32Array;
-  readonly hashes: HashRange;
+  readonly hashes: BatchHashes;
 }
 
 /** What is known of the hashes of a batch's records. */
-export interface HashRange {
+export interface BatchHashes {
   /** For each record the words that batchwords names; of one whose bytes are not held here no digest. */
   readonly words: Int32Array;
   /** All hashes are from `from` to before `to`. */

@@ -25,11 +25,13 @@ const SMALL = 64 * 1024;
 export interface BatchLimits {
   readonly bytes: number;
   readonly records: number;
+  /** Whether the keys' digests are wanted, by which others can be compared with them. */
+  readonly digests: boolean;
 }
 /** Nearly all the memory that a command may have. */
-export const WHOLE_BATCH: BatchLimits = { bytes: 36 << 20, records: 1 << 18 };
+export const WHOLE_BATCH: BatchLimits = { bytes: 36 << 20, records: 1 << 18, digests: false };
 /** Where something else needs as much. */
-export const PART_BATCH: BatchLimits = { bytes: 14 << 20, records: 1 << 17 };
+export const PART_BATCH: BatchLimits = { bytes: 14 << 20, records: 1 << 17, digests: false };
 
 /** What becomes of a batch that is no longer good. */
 const NOTHING = {
@@ -57,6 +59,7 @@ export class BatchReader {
   pending = 0;
   readonly #db: Database;
   readonly #limits: BatchLimits;
+  readonly #proved: boolean;
   readonly #bucket: Uint8Array;
   readonly #elements: BucketWords;
   readonly #key = new KeyScan();
@@ -80,17 +83,19 @@ export class BatchReader {
   #dataSizes = new Int32Array(1024);
   #starts = new Int32Array(1024);
 
-  constructor(db: Database, limits: BatchLimits) {
+  /** @param proved whether buckets and keys were proved already, so that only what could do harm is looked at */
+  constructor(db: Database, { limits, proved }: { readonly limits: BatchLimits; readonly proved: boolean }) {
     const { bucketSize, bucketElements } = db.geometry;
     this.#db = db;
     this.#limits = limits;
+    this.#proved = proved;
     this.#bucket = new Uint8Array(bucketSize);
     this.#elements = new BucketWords(db.format, bucketSize, bucketElements);
     this.#firstOf = new Uint32Array(Math.ceil(db.source.size / 2 ** WINDOW_BITS) + 2);
     while (this.#table.length < 4 * bucketElements) this.#table = new Int32Array(2 * this.#table.length);
   }
 
-  /** With one bucket more its columns would have to be twice as large. */
+  /** One bucket more may be too much. */
   get isFull(): boolean {
     if (this.#count === 0) return false;
     const { bytes, records } = this.#limits;
@@ -131,7 +136,7 @@ export class BatchReader {
     const first = this.#count;
     while (first + words.elements > this.#order.length) this.#grow();
     const records = this.#words;
-    this.#table.fill(-1);
+    if (!this.#proved) this.#table.fill(-1);
     let used = 0;
     for (let i = 0; i < words.elements; i++) {
       if (words.isFree(i)) continue;
@@ -150,7 +155,7 @@ export class BatchReader {
       records[at + OFFSET_HIGH] = offset / 2 ** 32;
       records[at + KEY_SIZE] = keySize;
       records[at + DATA_SIZE] = dataSize;
-      records[at + TWIN] = this.#twinOf(hash, n);
+      records[at + TWIN] = this.#proved ? -1 : this.#twinOf(hash, n);
       this.pending += size;
     }
     if (used !== words.count) return false;
@@ -189,7 +194,7 @@ export class BatchReader {
     for (let w = 0; w + 1 < this.#firstOf.length; w++) {
       if (this.#firstOf[w] < this.#firstOf[w + 1] && !(await this.#readWindow(w))) return undefined;
     }
-    if (!(await this.#proveLarge()) || !this.#areDistinct()) return undefined;
+    if (!this.#proved && !((await this.#proveLarge()) && this.#areDistinct())) return undefined;
     this.clear();
     const done = whole[whole.length - 1][1];
     this.#given = {
@@ -217,14 +222,16 @@ export class BatchReader {
       const at = i * WORDS;
       const keySize = words[at + KEY_SIZE];
       const dataSize = words[at + DATA_SIZE];
-      const small = keySize + dataSize <= SMALL;
+      const size = keySize + dataSize;
+      // However many a bucket may have.
+      const small = size <= SMALL && room + size <= this.#limits.bytes + SMALL;
       const offset = offsetOf(words, at);
       this.#offsets[i] = offset;
       this.#keySizes[i] = keySize;
       this.#dataSizes[i] = dataSize;
       starts[i] = words[at + START] = small ? room : -1;
       if (!small) continue;
-      room += keySize + dataSize;
+      room += size;
       held++;
       firstOf[Math.floor(offset / 2 ** WINDOW_BITS) + 1]++;
     }
@@ -255,6 +262,7 @@ export class BatchReader {
       wanted += size;
     }
     const together = high - low <= SPARSE * wanted;
+    const looks = !this.#proved || this.#limits.digests;
     if (together) await readInto(source, low, this.#window.subarray(0, high - low));
     const window = this.#window;
     const bytes = this.#bytes;
@@ -264,7 +272,7 @@ export class BatchReader {
       const size = words[i + KEY_SIZE] + words[i + DATA_SIZE];
       if (!together) await readInto(source, offset, window.subarray(0, size));
       const at = together ? offset - low : 0;
-      if (!this.#fits(window, at, i)) {
+      if (looks && !this.#fits(window, at, i)) {
         this.#failed = order[n];
         return false;
       }

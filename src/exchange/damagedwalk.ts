@@ -3,10 +3,10 @@ import type { StoredRecord } from '../check/record.js';
 import { large } from '../columns/large.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
-import { DIGEST_FACTOR, HASHES, keyDigest } from '../format/hash.js';
+import { DIGEST_FACTOR, HASH_RANGE, keyDigest } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { readTogether } from '../salvage/read.js';
-import type { HashRange, WalkedBatch, WalkLoss } from './batch.js';
+import type { BatchHashes, WalkedBatch, WalkLoss } from './batch.js';
 import { DIGEST, HASH, KEY_SIZE, WORDS } from './batchwords.js';
 import type { Claimable } from './soundwalk.js';
 
@@ -29,7 +29,7 @@ export async function* walkDamaged(
         return fits;
       });
       loss.records += records.length - possible.length;
-      if (site.firstSlot >= 0) done = (site.firstSlot / db.directory.length) * HASHES;
+      if (site.firstSlot >= 0) done = (site.firstSlot / db.directory.length) * HASH_RANGE;
       yield possible;
     }
   }
@@ -55,10 +55,10 @@ function hashesOf(
   starts: Int32Array,
   done: number,
   room: { words: Int32Array },
-): HashRange {
+): BatchHashes {
   if (room.words.length < records.length * WORDS) room.words = large(Int32Array, 2 * records.length * WORDS);
   const { words } = room;
-  let from = HASHES;
+  let from = HASH_RANGE;
   let to = 0;
   for (const [n, { hash, keySize }] of records.entries()) {
     if (hash < from) from = hash;

@@ -33,8 +33,8 @@ export interface DiffCounts {
  * Compares two databases of any kind key by key, in no order that means anything.
  *
  * Both are gone through side by side, in order of their hashes, and the keys of both held against each other. Where buckets
- * are damaged, and for keys that machines hash differently, what was not found so is looked up. Nothing is held but a batch
- * of records of each, whatever the size.
+ * are damaged, and for keys that machines hash differently, what was not found so is looked up. Of databases in order
+ * nothing is held but a batch of records of each, whatever the size.
  */
 export async function* diff(
   before: Walkable,
@@ -42,8 +42,8 @@ export async function* diff(
   counts: DiffCounts,
   limits?: BatchLimits,
 ): AsyncGenerator<Difference> {
-  const a = await DiffSide.open(before, counts.lossBefore, limits);
-  const b = await DiffSide.open(after, counts.lossAfter, limits);
+  const a = new DiffSide(before, counts.lossBefore, limits);
+  const b = new DiffSide(after, counts.lossAfter, limits);
   const judge = new Judge(counts);
   const keys = new KeyTable();
   const nextAfter = async () => {
@@ -79,8 +79,7 @@ function* together(
   for (let n = 0; n < batch.count; n++) {
     const hash = batch.hashes.words[n * WORDS + HASH];
     if (hash < from || hash >= to || a.found[n] !== 0) continue;
-    const m = keys.find(batch, n, b.unsure);
-    if (m === -2) a.unsure[n] = 1;
+    const m = keys.find(batch, n);
     if (m < 0) continue;
     a.found[n] = 1;
     b.found[m] = 1;
@@ -105,7 +104,7 @@ async function* apart(
   if (batch === undefined) return;
   for (let n = 0; n < batch.count; n++) {
     if (side.found[n] !== 0) continue;
-    const isSure = side.unsure[n] === 0 && other.lacks(batch, n);
+    const isSure = side.isSure && other.lacks(batch, n);
     const difference = await judge.one(how, batch, n, isSure ? undefined : other);
     if (difference !== undefined) yield difference;
   }

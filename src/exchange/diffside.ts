@@ -1,8 +1,8 @@
-import { Lookup } from '../database/lookup.js';
 import type { FoundRecord } from '../database/lookup.js';
+import { NumberSet } from '../columns/numberset.js';
 import { OffsetList } from '../columns/offsetlist.js';
-import { isPlaced } from '../database/survey.js';
-import { HASHES, isPortableKey } from '../format/hash.js';
+import { search } from '../examine.js';
+import { isPortableKey } from '../format/hash.js';
 import { SearchedLookup } from './searchedlookup.js';
 import { cached } from '../source/cached.js';
 import type { Source } from '../source/source.js';
@@ -11,10 +11,10 @@ import type { WalkedBatch, WalkLoss } from './batch.js';
 import { HASH, WORDS } from './batchwords.js';
 import type { BatchLimits } from './batchreader.js';
 import type { Walkable } from './walk.js';
-import { walkable, walkRecords } from './walk.js';
+import { walkRecords } from './walk.js';
 
 /** Of two databases at once, with what a search of each may have found. */
-const LIMITS: BatchLimits = { bytes: 7 << 20, records: 48 << 10 };
+const LIMITS: BatchLimits = { bytes: 7 << 20, records: 48 << 10, digests: true };
 
 /** One of two databases that are compared: walked through, and asked for a key where the walk cannot tell. */
 export class DiffSide {
@@ -22,31 +22,23 @@ export class DiffSide {
   batch: WalkedBatch | undefined;
   /** For each of its records whether the other database was seen to have it, too. */
   found = new Uint8Array(0);
-  /** For each whether that has to be looked up. */
-  unsure = new Uint8Array(0);
+  /** Whether its records are those of whole buckets; what was not found of others has to be looked up. */
+  isSure = false;
   /** Behind the hashes that were gone through. */
   to = 0;
   /** Of which hashes all records were seen: where each range begins, and ends. */
   readonly #wholeFrom = new OffsetList();
   readonly #wholeTo = new OffsetList();
+  /** Hashes of the records that were not in memory, which nothing was held against. */
+  readonly #large = new NumberSet();
   readonly #database: Walkable;
   readonly #batches: AsyncGenerator<WalkedBatch>;
-  #lookup: Promise<{ source: Source; lookup: Lookup | SearchedLookup }> | undefined;
+  #lookup: Promise<{ source: Source; lookup: SearchedLookup }> | undefined;
 
-  private constructor(database: Walkable, loss: WalkLoss, limits: BatchLimits) {
+  /** @param loss is told of what the database cannot give */
+  constructor(database: Walkable, loss: WalkLoss, limits = LIMITS) {
     this.#database = database;
     this.#batches = walkRecords(database, loss, limits);
-  }
-
-  /**
-   * Proves that the database is in order, or looks at all that is damaged before the first record is compared: a value may
-   * be in a block that changed its place.
-   *
-   * @param loss is told of what the database cannot give
-   */
-  static async open(database: Walkable, loss: WalkLoss, limits = LIMITS): Promise<DiffSide> {
-    const isProved = await database.isProved();
-    return new DiffSide(isProved ? database : walkable(await database.examined()), loss, limits);
   }
 
   /** Goes to the next batch; the one before it is no longer good. */
@@ -54,13 +46,11 @@ export class DiffSide {
     const next = await this.#batches.next();
     this.batch = next.done ? undefined : next.value;
     if (this.batch === undefined) return;
-    const { count, hashes } = this.batch;
-    if (this.found.length < count) {
-      this.found = new Uint8Array(count);
-      this.unsure = new Uint8Array(count);
-    }
+    const { count, hashes, starts } = this.batch;
+    if (this.found.length < count) this.found = new Uint8Array(count);
     this.found.fill(0);
-    this.unsure.fill(hashes.whole.length > 0 ? 0 : 1);
+    this.isSure = hashes.whole.length > 0;
+    for (let n = 0; n < count; n++) if (starts[n] < 0) this.#large.add(hashes.words[n * WORDS + HASH]);
     for (const [from, to] of hashes.whole) this.#cover(from, to);
     this.to = Math.max(this.to, hashes.done);
   }
@@ -72,7 +62,7 @@ export class DiffSide {
   lacks({ bytes, starts, keySizes, hashes }: WalkedBatch, n: number): boolean {
     if (starts[n] < 0) return false;
     const hash = hashes.words[n * WORDS + HASH];
-    if (!this.#isCovered(hash)) return false;
+    if (!this.#isCovered(hash) || this.#large.has(hash)) return false;
     return isPortableKey(bytes.subarray(starts[n], starts[n] + keySizes[n]));
   }
 
@@ -99,13 +89,7 @@ export class DiffSide {
   }
 
   async #openLookup() {
-    if (this.#wholeTo.length === 1 && this.#wholeFrom.at(0) === 0 && this.#wholeTo.at(0) === HASHES) {
-      const { db } = this.#database;
-      const source = cached(db.source);
-      return { source, lookup: new Lookup({ ...db, source }) };
-    }
-    let found = await this.#database.searched();
-    if (!found.survey.sites.every(isPlaced)) found = await this.#database.examined();
+    const found = this.#database.found ?? (await search(this.#database.db));
     const source = cached(found.db.source);
     return { source, lookup: new SearchedLookup(found, source) };
   }

@@ -3,7 +3,7 @@ import { equalBytes } from '../format/bytes.js';
 import { DIGEST, HASH, KEY_SIZE, WORDS } from './batchwords.js';
 import type { WalkedBatch } from './batch.js';
 
-/** Records of a batch, found by their keys: a table of 8 bytes for each, made anew for each batch in the same memory. */
+/** Records of a batch that are in memory, found by their keys: a table of 8 bytes for each, made anew for each batch in one place. */
 export class KeyTable {
   /** The number of a record and 1; 0 where there is none. */
   #slots = new Int32Array(1024);
@@ -14,27 +14,22 @@ export class KeyTable {
     this.#slots.fill(0);
     this.#batch = batch;
     for (let n = 0; n < batch.count; n++) {
+      if (batch.starts[n] < 0) continue;
       let at = this.#home(batch.hashes.words, n);
       while (this.#slots[at] !== 0) at = (at + 1) & (this.#slots.length - 1);
       this.#slots[at] = n + 1;
     }
   }
 
-  /**
-   * The record with the key that another batch's has.
-   *
-   * @param unsure gets 1 for each record that may be it, of which a key is not in memory
-   * @returns −1 where there is none, −2 where there is none but those
-   */
-  find(other: WalkedBatch, n: number, unsure: Uint8Array): number {
+  /** The record with the key that another batch's has; −1 where there is none in memory. */
+  find(other: WalkedBatch, n: number): number {
     const batch = this.#batch;
-    if (batch === undefined) return -1;
+    if (batch === undefined || other.starts[n] < 0) return -1;
     const { starts, bytes } = batch;
     const { words } = batch.hashes;
     const { words: others } = other.hashes;
     const from = n * WORDS;
     const mask = this.#slots.length - 1;
-    let none = -1;
     for (let at = this.#home(others, n); this.#slots[at] !== 0; at = (at + 1) & mask) {
       const found = this.#slots[at] - 1;
       const to = found * WORDS;
@@ -43,14 +38,9 @@ export class KeyTable {
         words[to + HASH] === others[from + HASH] &&
         words[to + KEY_SIZE] === others[from + KEY_SIZE];
       if (!isAlike) continue;
-      if (starts[found] < 0 || other.starts[n] < 0) {
-        unsure[found] = 1;
-        none = -2;
-      } else if (equalRuns(bytes, starts[found], other.bytes, other.starts[n], words[to + KEY_SIZE])) {
-        return found;
-      }
+      if (equalRuns(bytes, starts[found], other.bytes, other.starts[n], words[to + KEY_SIZE])) return found;
     }
-    return none;
+    return -1;
   }
 
   #home(words: Int32Array, n: number): number {

@@ -1,126 +1,118 @@
 import { examineBuckets } from '../check/judge.js';
-import { NumberList } from '../columns/numberlist.js';
-import { OffsetList } from '../columns/offsetlist.js';
+import { KEPT } from '../check/marks.js';
 import { equalAt } from '../database/equalat.js';
 import type { FoundRecord } from '../database/lookup.js';
 import { isPlaced, readSite, rulerOf } from '../database/survey.js';
 import type { Searched } from '../examine.js';
-import type { BucketView } from '../format/bucket.js';
-import { hashKey } from '../format/hash.js';
+import { FREE_HASH, hashKey } from '../format/hash.js';
 import type { Source } from '../source/source.js';
-import { firstAfter } from '../source/ranges.js';
+import { AlikeKeys } from './alikekeys.js';
+import { RecordsByHash } from './recordsbyhash.js';
 
-/** Buckets kept; lookups in order of hashes need one. */
-const KEPT_BUCKETS = 16;
+/** Bytes of buckets whose elements are kept; lookups in order of hashes need one bucket. */
+const KEPT_BYTES = 1 << 16;
 
 /**
  * Finds keys in what a search found of a database, the same records that a salvage gives: in the bucket that rules over
- * their hash, wherever in it, and among those that are in no such bucket. Memory: 20 bytes for each of these.
+ * their hash, wherever in it, and among those that are in no such bucket. Memory: 28 bytes for each of these, and for each
+ * element of the buckets that were asked last.
  */
 export class SearchedLookup {
   readonly #searched: Searched;
   readonly #source: Source;
-  readonly #buckets = new Map<number, BucketView>();
+  readonly #buckets = new Map<number, RecordsByHash>();
   readonly #room = new Uint8Array(4096);
-  #loose: Promise<LooseRecords> | undefined;
+  readonly #alike: AlikeKeys;
+  #loose: Promise<RecordsByHash> | undefined;
 
-  /** @param source what to read the database from */
+  /**
+   * @param searched whose elements are examined, or proved to be in order
+   * @param source what to read the database from
+   */
   constructor(searched: Searched, source = searched.db.source) {
     this.#searched = searched;
     this.#source = source;
+    this.#alike = new AlikeKeys(source);
   }
 
   /** Finds a key's record, by whichever flavour of hash it was stored. */
   async find(key: Uint8Array): Promise<FoundRecord | undefined> {
-    const hashes = new Set([hashKey(key, 'signed'), hashKey(key, 'unsigned')]);
-    for (const hash of hashes) {
-      const found = await this.#findRuled(key, hash);
-      if (found !== undefined) return found;
-    }
     this.#loose ??= looseRecords(this.#searched);
-    const loose = await this.#loose;
-    for (const hash of hashes) {
-      for (const { offset, keySize, dataSize } of loose.withHash(hash)) {
-        const isIt = keySize === key.length && (await equalAt(this.#source, offset, key, this.#room));
-        if (isIt) return { valueOffset: offset + keySize, valueSize: dataSize };
+    for (const hash of new Set([hashKey(key, 'signed'), hashKey(key, 'unsigned')])) {
+      for (const records of [await this.#ruled(hash), await this.#loose]) {
+        const found = records && (await this.#among(records, hash, key));
+        if (found !== undefined) return found;
       }
     }
     return undefined;
   }
 
-  async #findRuled(key: Uint8Array, hash: number): Promise<FoundRecord | undefined> {
-    const { survey } = this.#searched;
+  async #among(records: RecordsByHash, hash: number, key: Uint8Array): Promise<FoundRecord | undefined> {
+    const [from, to] = records.withHash(hash);
+    const n =
+      to - from > AlikeKeys.FEW
+        ? await this.#alike.find(records, from, to, key)
+        : await this.#oneOf(records, from, to, key);
+    if (n < 0) return undefined;
+    const { offset, keySize, dataSize } = records.at(n);
+    return { valueOffset: offset + keySize, valueSize: dataSize };
+  }
+
+  async #oneOf(records: RecordsByHash, from: number, to: number, key: Uint8Array): Promise<number> {
+    for (let n = from; n < to; n++) {
+      const { offset, keySize } = records.at(n);
+      if (keySize === key.length && (await equalAt(this.#source, offset, key, this.#room))) return n;
+    }
+    return -1;
+  }
+
+  /** The records of the bucket that rules over a hash. */
+  async #ruled(hash: number): Promise<RecordsByHash | undefined> {
+    const { db, survey } = this.#searched;
     const ruler = rulerOf(survey, hash);
     if (ruler === undefined || survey.sites[ruler].state !== 'sound') return undefined;
-    const bucket = await this.#bucket(ruler);
-    for (let i = 0; i < bucket.elements; i++) {
-      if (bucket.hash(i) !== hash || bucket.keySize(i) !== key.length) continue;
-      const offset = bucket.dataPointer(i);
-      const valueSize = bucket.dataSize(i);
-      if (!(offset >= 0 && valueSize >= 0 && offset + key.length + valueSize <= this.#source.size)) continue;
-      if (!(await equalAt(this.#source, offset, key, this.#room))) continue;
-      return { valueOffset: offset + key.length, valueSize };
-    }
-    return undefined;
-  }
-
-  async #bucket(index: number): Promise<BucketView> {
-    let bucket = this.#buckets.get(index);
-    if (bucket !== undefined) return bucket;
-    const { db, survey } = this.#searched;
-    bucket = await readSite({ ...db, source: this.#source }, survey.sites[index]);
+    let records = this.#buckets.get(ruler);
+    if (records !== undefined) return records;
     const oldest = this.#buckets.keys().next();
-    if (this.#buckets.size >= KEPT_BUCKETS && !oldest.done) this.#buckets.delete(oldest.value);
-    this.#buckets.set(index, bucket);
-    return bucket;
+    const isFull = this.#buckets.size >= KEPT_BYTES / db.geometry.bucketSize;
+    if (isFull && !oldest.done) this.#buckets.delete(oldest.value);
+    records = await elementsOf(this.#searched, ruler, this.#source);
+    this.#buckets.set(ruler, records);
+    return records;
   }
 }
 
-/** Records in order of their hashes. */
-class LooseRecords {
-  readonly #hashes: Float64Array;
-  readonly #order: Uint32Array;
-  readonly #offsets: OffsetList;
-  readonly #sizes: NumberList;
-
-  /** @param sizes of each its key's and its value's */
-  constructor(hashes: NumberList, offsets: OffsetList, sizes: NumberList) {
-    this.#order = Uint32Array.from({ length: hashes.length }, (_, n) => n);
-    this.#order.sort((a, b) => hashes.at(a) - hashes.at(b) || a - b);
-    this.#hashes = Float64Array.from(this.#order, (n) => hashes.at(n));
-    this.#offsets = offsets;
-    this.#sizes = sizes;
+/** The elements of a bucket that prove a record. */
+async function elementsOf({ db, survey }: Searched, site: number, source: Source): Promise<RecordsByHash> {
+  const bucket = await readSite({ ...db, source }, survey.sites[site]);
+  const marks = survey.examination?.marks;
+  const records = new RecordsByHash();
+  for (let i = 0; i < bucket.elements; i++) {
+    const hash = bucket.hash(i);
+    const isKept = marks === undefined || (marks.flags[site * marks.elements + i] & KEPT) !== 0;
+    if (hash === FREE_HASH || !isKept) continue;
+    records.add(hash, {
+      offset: bucket.dataPointer(i),
+      keySize: bucket.keySize(i),
+      dataSize: bucket.dataSize(i),
+    });
   }
-
-  *withHash(hash: number): Generator<{ offset: number; keySize: number; dataSize: number }> {
-    for (
-      let i = firstAfter(this.#hashes, hash - 1);
-      i < this.#hashes.length && this.#hashes[i] === hash;
-      i++
-    ) {
-      const n = this.#order[i];
-      yield {
-        offset: this.#offsets.at(n),
-        keySize: this.#sizes.at(2 * n),
-        dataSize: this.#sizes.at(2 * n + 1),
-      };
-    }
-  }
+  return records;
 }
 
-/** The records in force that are not in a sound bucket which rules over their hash. */
-async function looseRecords({ db, survey }: Searched): Promise<LooseRecords> {
-  const [hashes, offsets, sizes] = [new NumberList(), new OffsetList(), new NumberList()];
-  const apart = survey.sites.filter((site) => !isPlaced(site));
+/** The records in force that are not in a sound bucket which rules over their hash; none where all is proved. */
+async function looseRecords({ db, survey }: Searched): Promise<RecordsByHash> {
+  const loose = new RecordsByHash();
+  const marks = survey.examination?.marks;
+  if (marks === undefined) return loose;
+  // Of an element whose hash is another bucket's, or nobody's, there is something to tell.
+  const apart = survey.sites.filter((site, s) => !isPlaced(site) || marks.sites[s] !== 0);
   for await (const { site, records } of examineBuckets(db, survey, apart)) {
-    for (const { hash, offset, keySize, dataSize } of records) {
-      const ruler = rulerOf(survey, hash);
-      if (site.state === 'sound' && ruler !== undefined && survey.sites[ruler] === site) continue;
-      hashes.push(hash);
-      offsets.push(offset);
-      sizes.push(keySize);
-      sizes.push(dataSize);
+    for (const record of records) {
+      const ruler = rulerOf(survey, record.hash);
+      if (site.state !== 'sound' || ruler === undefined || survey.sites[ruler] !== site)
+        loose.add(record.hash, record);
     }
   }
-  return new LooseRecords(hashes, offsets, sizes);
+  return loose;
 }

@@ -9,30 +9,30 @@ export interface Claimable {
   bytes: number;
 }
 
+export interface SoundWalkOptions {
+  readonly limits: BatchLimits;
+  /** Whether buckets and keys were proved already. */
+  readonly proved: boolean;
+  /** Batches that may be made anew to give the buckets before one that is not sound. */
+  readonly attempts?: number;
+}
+
 /** A walk through buckets that are believed to be sound, up to the first one that is not. */
 export class SoundWalk {
   /** Buckets whose records were given. */
   done = 0;
-  /** The first slot that was not. */
-  slot = 0;
 
-  /** @param attempts batches that may be made anew to give the buckets before one that is not sound */
   constructor(
     readonly db: Database,
     readonly claimable: Claimable,
-    readonly limits: BatchLimits,
-    readonly attempts = 1,
+    readonly options: SoundWalkOptions,
   ) {}
 
-  /** Whether every slot of the directory was. */
-  get isComplete(): boolean {
-    return this.slot === this.db.directory.length && this.slot > 0;
-  }
-
   async *through(places: readonly BucketPlace[]): AsyncGenerator<WalkedBatch> {
-    const reader = new BatchReader(this.db, this.limits);
+    const { attempts: most = 1 } = this.options;
+    const reader = new BatchReader(this.db, this.options);
     let last = places.length;
-    for (let attempts = 0; this.done < last && attempts < this.attempts;) {
+    for (let attempts = 0; this.done < last && attempts < most;) {
       let end = this.done;
       let sound = true;
       for (; sound && end < last && !reader.isFull; end++) sound = await reader.take(places[end]);
@@ -48,7 +48,6 @@ export class SoundWalk {
       }
       this.claimable.bytes -= pending;
       this.done = end;
-      this.slot = places[end - 1].firstSlot + this.db.directory.length / 2 ** places[end - 1].bits;
       yield batch;
     }
     reader.clear();

@@ -1,7 +1,5 @@
 /** A hash has 31 bits; −1 marks a free element. */
 export const HASH_BITS = 31;
-/** All hashes are below it. */
-export const HASHES = 2 ** HASH_BITS;
 /** Hashes are below this. */
 export const HASH_RANGE = 2 ** HASH_BITS;
 /** The hash value of a free element. */

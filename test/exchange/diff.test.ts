@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
+import { survey } from '../../src/database/survey.js';
 import { diff } from '../../src/exchange/diff.js';
+import { openForWalk } from '../../src/exchange/walk.js';
+import { BucketView } from '../../src/format/bucket.js';
+import { FREE_HASH, hashKey } from '../../src/format/hash.js';
+import { memorySource } from '../../src/source/memory.js';
 import type { KeyValue } from '../build/build.js';
 import { anyRecords, build, specFor, text } from '../build/build.js';
 import { anyModelNames, modelsNamed } from '../torture/combine.js';
-import { formats, miniDatabase } from '../torture/databases.js';
+import { formats, miniDatabase, NATIVE } from '../torture/databases.js';
 import { damagedCopy } from '../torture/judge.js';
 import { RUNS, SEED, seedFor } from '../torture/settings.js';
-import { openedForWalk, walkedOf } from './walked.js';
-
-/** So little at a time that a small database is many batches. */
-const LITTLE = { bytes: 3000, records: 40 };
+import { LITTLE, openedForWalk, walkedOf } from './walked.js';
 
 /** What a comparison of two files tells, a line for each difference, in order of their keys. */
 async function toldOf(before: Uint8Array, after: Uint8Array) {
@@ -113,4 +115,90 @@ test('records are not told to be gone because the directory is', async () => {
   const { lines, same } = await toldOf(intact.bytes, damaged);
   assert.deepEqual(lines, []);
   assert.ok(same > 100);
+});
+
+/** A database of one bucket with one element moved to where no lookup comes to it, and its key. */
+async function withUnreached(records: readonly KeyValue[], wanted: string): Promise<Buffer> {
+  const bytes = Buffer.from((await build(records, specFor(NATIVE), 'signed')).bytes);
+  const { db } = await openedForWalk(bytes);
+  const [{ offset }] = (await survey(db)).sites;
+  const bucket = new BucketView(
+    bytes.subarray(offset, offset + db.geometry.bucketSize),
+    NATIVE,
+    db.geometry.bucketElements,
+  );
+  const keyAt = (i: number) =>
+    bytes.subarray(bucket.dataPointer(i), bucket.dataPointer(i) + bucket.keySize(i));
+  const all = Array.from({ length: bucket.elements }, (_, i) => i);
+  const from = all.find((i) => bucket.hash(i) !== FREE_HASH && text(keyAt(i)) === wanted)!;
+  const home = bucket.hash(from) % bucket.elements;
+  const to = all.find(
+    (i) => i !== home && i !== from + 1 && bucket.hash(i) === FREE_HASH && bucket.hash(i - 1) === FREE_HASH,
+  )!;
+  const size = bucket.elementOffset(1) - bucket.elementOffset(0);
+  const [at, free] = [offset + bucket.elementOffset(from), offset + bucket.elementOffset(to)];
+  bytes.copyWithin(free, at, at + size);
+  bytes.writeInt32LE(FREE_HASH, at);
+  return bytes;
+}
+
+test('a record that no lookup reaches is not told to be gone', async () => {
+  const records = Array.from({ length: 5 }, (_, n) => ({
+    key: Buffer.from(`key ${n}`),
+    value: Buffer.from(`${n}`),
+  }));
+  for (const [key, size] of [
+    ['large', 70_000],
+    ['k\xe4', 10],
+  ] as const) {
+    const all = [...records, { key: Buffer.from(key, 'latin1'), value: Buffer.alloc(size, 7) }];
+    const damaged = await withUnreached(all, key);
+    assert.equal((await walkedOf(damaged))!.found.length, all.length);
+    const intact = (await build(all, specFor(NATIVE), 'unsigned')).bytes;
+    for (const [a, b] of [
+      [damaged, damaged],
+      [intact, damaged],
+      [damaged, intact],
+    ]) {
+      assert.deepEqual(await toldOf(a, b), { lines: [], same: all.length });
+    }
+  }
+});
+
+/** Keys of one hash: bytes whose shifts differ by five, one 32 more and the next one 1 less. */
+function alikeKey(n: number): Buffer {
+  const key = Buffer.alloc(34, '0');
+  // The places of which the second one's shift is five more.
+  for (const at of [0, 2, 5, 7, 10, 12, 15, 17]) {
+    key[at] = 33 + 32 * (n % 3);
+    key[at + 1] = 60 - (n % 3);
+    n = Math.floor(n / 3);
+  }
+  // Which bucket such a key is in depends on the machine, so that it has to be looked up.
+  key[33] = 0x90;
+  return key;
+}
+
+test('two databases of keys with one hash are compared by reading each a few times', async () => {
+  const spec = { format: NATIVE, blockSize: 1 << 18, bucketSize: 1 << 18 };
+  const many = (from: number) =>
+    Array.from({ length: 3000 }, (_, n) => ({ key: alikeKey(from + n), value: Buffer.alloc(1) }));
+  const [a, b] = [await build(many(0), spec, 'signed'), await build(many(1500), spec, 'signed')];
+  assert.equal(new Set(many(0).map(({ key }) => hashKey(key, 'signed'))).size, 1);
+  let reads = 0;
+  const counted = async ({ bytes }: { bytes: Uint8Array }) => {
+    const source = memorySource(bytes);
+    const read = (offset: number, length: number) => {
+      reads++;
+      return source.read(offset, length);
+    };
+    return (await openForWalk({ size: source.size, read }))!;
+  };
+  const loss = () => ({ records: 0, incomplete: false });
+  const counts = { same: 0, removed: 0, added: 0, changed: 0, lossBefore: loss(), lossAfter: loss() };
+  for await (const one of diff(await counted(a), await counted(b), counts, LITTLE))
+    assert.ok(one.key.length > 0);
+  const { same, removed, added, changed } = counts;
+  assert.deepEqual({ same, removed, added, changed }, { same: 1500, removed: 1500, added: 1500, changed: 0 });
+  assert.ok(reads < 100_000, `${reads} reads`);
 });

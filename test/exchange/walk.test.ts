@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
+import { walkRecords } from '../../src/exchange/walk.js';
 import type { KeyValue } from '../build/build.js';
 import { build, text } from '../build/build.js';
-import { NATIVE } from '../torture/databases.js';
-import { openedForWalk, walkedOf } from './walked.js';
+import { anyModelNames, modelsNamed } from '../torture/combine.js';
+import { formats, miniDatabase, NATIVE } from '../torture/databases.js';
+import { damagedCopy } from '../torture/judge.js';
+import { RUNS, SEED, seedFor } from '../torture/settings.js';
+import { LITTLE, openedForWalk, salvagedOf, walkedOf } from './walked.js';
 
 /** Every record of a file, and what the walk says was lost. */
 async function walked(bytes: Uint8Array) {
@@ -59,4 +63,87 @@ test('a directory entry that cannot be right costs no record', async () => {
   damaged.fill(0xff, offset + 8, offset + 16);
   const { found } = await walked(damaged);
   assert.deepEqual(new Map(found), new Map(before));
+});
+
+const SMALL = { blockSize: 512, seed: seedFor('walk'), records: 250, maxValue: 300 };
+// By their names, which is what a failure shows.
+const databases = new Map(
+  formats('standard')
+    .map((format) => miniDatabase(format, SMALL))
+    .map((intact) => [intact.name, intact]),
+);
+
+/** The records in an order of their own. */
+const sorted = (records: readonly [string, string][] | undefined) =>
+  records?.map((record) => JSON.stringify(record)).sort();
+
+test('whatever the damage, a walk gives the records that a salvage does, however little at a time', () =>
+  fc.assert(
+    fc.asyncProperty(
+      anyModelNames,
+      fc.constantFrom(...databases.keys()),
+      fc.noShrink(fc.nat()),
+      async (names, database, seed) => {
+        const { bytes } = damagedCopy(databases.get(database)!, modelsNamed(names), seed);
+        assert.deepEqual(sorted((await walkedOf(bytes, LITTLE))?.found), sorted(await salvagedOf(bytes)));
+      },
+    ),
+    { seed: SEED, numRuns: 100 * RUNS },
+  ));
+
+/** The header's first fields, which decide how a file is read, by their places in the native layout. */
+const anyHeaderDamage = fc.array(
+  fc.tuple(
+    fc.constantFrom(4, 8, 16, 20, 24, 28),
+    fc.oneof(
+      fc.constantFrom(512, 1024, 4096, 8192, 16_384),
+      fc.nat(70_000),
+      fc.nat(200).map((n) => 512 * n),
+    ),
+  ),
+  { minLength: 1, maxLength: 4 },
+);
+
+test('of a file whose header leads astray a walk gives what a salvage does', () => {
+  const intact = miniDatabase(NATIVE, SMALL);
+  return fc.assert(
+    fc.asyncProperty(anyHeaderDamage, async (damage) => {
+      const bytes = Buffer.from(intact.bytes);
+      for (const [at, value] of damage) bytes.writeInt32LE(value, at);
+      assert.deepEqual(sorted((await walkedOf(bytes))?.found), sorted(await salvagedOf(bytes)));
+    }),
+    { seed: SEED, numRuns: 100 * RUNS },
+  );
+});
+
+test('a value is not given with bytes of a block that changed its place, however late that is seen', async () => {
+  const records = Array.from({ length: 60 }, (_, n) => ({
+    key: Buffer.from(`key ${n}`),
+    value: Buffer.alloc(4000, `${n} `),
+  }));
+  const { bytes } = await build(records, SPEC);
+  const moved = Buffer.from(bytes);
+  // Each with the end of a value and with the next key.
+  const [first, last] = ['key 5', 'key 50'].map((key) => moved.indexOf(key) & ~511);
+  moved.set(bytes.subarray(last, last + 512), first);
+  moved.set(bytes.subarray(first, first + 512), last);
+  const { found } = (await walkedOf(moved, LITTLE))!;
+  const values = new Map(records.map(({ key, value }) => [text(key), text(value)]));
+  // Not deepEqual, whose message would be long.
+  for (const [key, value] of found) assert.ok(value === values.get(key), key);
+  assert.equal(found.length, records.length);
+});
+
+test('of a bucket with many records no more is held at a time than was asked for', async () => {
+  const records = Array.from({ length: 100 }, (_, n) => ({
+    key: Buffer.from(`key ${n}`),
+    value: Buffer.alloc(60_000, `${n} `),
+  }));
+  const { bytes } = await build(records, { format: NATIVE, blockSize: 8192, bucketSize: 8192 });
+  let given = 0;
+  for await (const batch of walkRecords(await openedForWalk(bytes), undefined, LITTLE)) {
+    given += batch.count;
+    assert.ok(batch.bytes.length < 200_000, `${batch.bytes.length}`);
+  }
+  assert.equal(given, records.length);
 });

@@ -1,15 +1,23 @@
+import assert from 'node:assert/strict';
 import { openForWalk, walkRecords } from '../../src/exchange/walk.js';
 import type { Walkable } from '../../src/exchange/walk.js';
+import { openSearched } from '../../src/examine.js';
+import type { BatchLimits } from '../../src/exchange/batchreader.js';
+import { readSalvaged } from '../../src/salvage/read.js';
+import { salvage } from '../../src/salvage/salvage.js';
 import { memorySource } from '../../src/source/memory.js';
 import { text } from '../build/build.js';
 
+/** So little at a time that a small database is many batches. */
+export const LITTLE: BatchLimits = { bytes: 3000, records: 40, digests: true };
+
 /** Every record of a file as a walk gives it, in its order, and what it says was lost; undefined where it is no database. */
-export async function walkedOf(bytes: Uint8Array) {
+export async function walkedOf(bytes: Uint8Array, limits?: BatchLimits) {
   const found: [string, string][] = [];
   const loss = { records: 0, incomplete: false };
   const database = await openForWalk(memorySource(bytes));
   if (database === undefined) return undefined;
-  for await (const batch of walkRecords(database, loss)) {
+  for await (const batch of walkRecords(database, loss, limits)) {
     for (let i = 0; i < batch.count; i++) {
       const size = batch.keySizes[i] + batch.dataSizes[i];
       const record =
@@ -20,6 +28,19 @@ export async function walkedOf(bytes: Uint8Array) {
     }
   }
   return { found, loss };
+}
+
+/** Every record of a file as a salvage gives it; undefined where it is no database. */
+export async function salvagedOf(bytes: Uint8Array): Promise<[string, string][] | undefined> {
+  const searched = await openSearched(memorySource(bytes));
+  if (searched === undefined) return undefined;
+  const { db, survey } = searched;
+  const found: [string, string][] = [];
+  for await (const { record, bytes: whole } of readSalvaged(db.source, salvage(db, survey), 'whole')) {
+    assert.ok(whole !== undefined);
+    found.push([text(whole.subarray(0, record.keySize)), text(whole.subarray(record.keySize))]);
+  }
+  return found;
 }
 
 /** Opens a file in memory that is a database. */
