@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { Database } from '../database/database.js';
 import type { Searched } from '../examine.js';
-import { openSearched } from '../examine.js';
+import { openProved, openSearched, search } from '../examine.js';
 import type { Walkable } from '../exchange/walk.js';
 import { openForWalk } from '../exchange/walk.js';
 import { identifyOther } from '../database/identify.js';
@@ -50,22 +50,39 @@ export async function openDatabaseFile(path: string): Promise<DatabaseFile> {
   };
 }
 
+/** A database that is open. One that is proved to be in order is not searched before somebody asks for that. */
+export interface OpenDatabase {
+  readonly db: Database;
+  /** Whether every bucket and every record is in order: what a lookup does not find is not there. */
+  readonly isProved: boolean;
+  readonly file: FileSource;
+  /** Its buckets. */
+  readonly searched: () => Promise<Searched>;
+  /** The same with every element examined. */
+  readonly examined: () => Promise<Searched>;
+}
+
 /**
  * Opens a file and reads it as a database while `use` runs.
  *
  * @throws RefusedError if it is none
  */
-export async function withDatabase<T>(
-  path: string,
-  use: (db: Database, found: Searched, file: FileSource) => Promise<T>,
-): Promise<T> {
-  const source = await openDatabaseFile(path);
+export async function withDatabase<T>(path: string, use: (open: OpenDatabase) => Promise<T>): Promise<T> {
+  const file = await openDatabaseFile(path);
+  const examined = async () => (await openSearched(file, sparing())) ?? (await file.refuse());
   try {
-    const found = await openSearched(source, sparing());
+    const proved = await openProved(file);
     collectGarbage();
-    return found === undefined ? await source.refuse() : await use(found.db, found, source);
+    if (proved !== undefined) {
+      const { db } = proved;
+      return await use({ db, isProved: true, file, searched: () => search(db), examined });
+    }
+    const found = await examined();
+    collectGarbage();
+    const again = () => Promise.resolve(found);
+    return await use({ db: found.db, isProved: false, file, searched: again, examined: again });
   } finally {
-    await source.close();
+    await file.close();
   }
 }
 

@@ -23,8 +23,12 @@ export interface GetArguments {
 /** Writes one value raw to stdout. */
 export async function getCommand({ file, key: text, encoding }: GetArguments): Promise<ExitCode> {
   const key = decodeKey(text, encoding);
-  return withDatabase(file, async (db, { survey }) => {
-    const found = (await new Lookup(db).find(key)) ?? (await findByWalking(db, salvage(db, survey), key));
+  return withDatabase(file, async ({ db, isProved, examined }) => {
+    let found = await new Lookup(db).find(key);
+    if (found === undefined && !isProved) {
+      const { survey } = await examined();
+      found = await findByWalking(db, salvage(db, survey), key);
+    }
     if (found === undefined) {
       tell(`${file}: expected the key "${escapeStart(key, 200)}", found none such. See: gdbm-doctor list`);
       return EXIT.damaged;

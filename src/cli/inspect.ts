@@ -1,4 +1,3 @@
-import type { Searched } from '../examine.js';
 import { inspectAt, inspectMap } from '../inspect/at.js';
 import { inspectCollisions, inspectCount, inspectStatus } from '../inspect/count.js';
 import { inspectAvail, inspectBucket, inspectDirectory, inspectHeader } from '../inspect/inspect.js';
@@ -9,9 +8,9 @@ import { RefusedError } from '../replace/errors.js';
 import { reportDocument } from '../report/json.js';
 import { statementText } from '../report/statementtext.js';
 import { structureText } from '../report/structuretext.js';
-import type { Source } from '../source/source.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
+import type { OpenDatabase } from './file.js';
 import { withDatabase } from './file.js';
 import type { StructureName } from './grammar/inspectwords.js';
 import { parseNumber } from './grammar/inspectwords.js';
@@ -37,10 +36,8 @@ const SHOWN_RANGES = 100;
 /** Shows a structure field by field, with offsets. */
 export async function inspectCommand(options: InspectArguments): Promise<ExitCode> {
   const { file, json, hash } = options;
-  return withDatabase(file, async (_, found, source) => {
-    const { result: structures, evidence } = await withEvidence(file, hash, () =>
-      view(found, source, options),
-    );
+  return withDatabase(file, async (open) => {
+    const { result: structures, evidence } = await withEvidence(file, hash, () => view(open, options));
     const statement = await statementNow(evidence);
     if (json) {
       const document = reportDocument([{ path: file, structures }], statement);
@@ -54,8 +51,7 @@ export async function inspectCommand(options: InspectArguments): Promise<ExitCod
 }
 
 async function view(
-  { db, survey }: Searched,
-  source: Source,
+  { db, file: source, searched, examined }: OpenDatabase,
   { file, structure, what, encoding, all }: InspectArguments,
 ): Promise<StructureView[]> {
   const refuse = (message: string) => new RefusedError('io', `${file}: ${message}`);
@@ -65,13 +61,16 @@ async function view(
     case 'avail':
       return inspectAvail(db);
     case 'count':
-      return inspectCount(survey);
+      return inspectCount((await searched()).survey);
     case 'collisions':
-      return inspectCollisions(db, survey);
+      return inspectCollisions(db, (await searched()).survey);
     case 'status':
-      return inspectStatus(db, survey);
-    case 'map':
-      return inspectMap((await takePicture(db, survey, source.size)).areas, all ? Infinity : SHOWN_RANGES);
+      return inspectStatus(db, (await searched()).survey);
+    case 'map': {
+      const found = await examined();
+      const { areas } = await takePicture(found.db, found.survey, source.size);
+      return inspectMap(areas, all ? Infinity : SHOWN_RANGES);
+    }
     case 'hash':
       return inspectHash(db, decodeKey(what ?? '', encoding));
     case 'record':
@@ -80,7 +79,8 @@ async function view(
       const offset = parseNumber(what);
       if (!(offset < source.size))
         throw refuse(`expected a file offset, 0 to ${source.size - 1}, found ${offset}.`);
-      return inspectAt(db, survey, source, offset);
+      const found = await examined();
+      return inspectAt(found.db, found.survey, source, offset);
     }
   }
   if (db.directory.length === 0) throw refuse('expected a directory, found none. See: gdbm-doctor check');

@@ -1,11 +1,11 @@
 import { escapeStart } from '../report/escape.js';
 import { REPORT_VERSION } from '../report/json.js';
-import { visitKeys } from '../salvage/read.js';
-import { salvage } from '../salvage/salvage.js';
+import type { WalkedBatch } from '../exchange/batch.js';
+import { walkRecords } from '../exchange/walk.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
-import { withDatabase } from './file.js';
-import { Output } from './terminal.js';
+import { openDatabaseFile, openFileForWalk } from './file.js';
+import { Output, tell } from './terminal.js';
 
 export interface ListArguments {
   readonly file: string;
@@ -15,9 +15,11 @@ export interface ListArguments {
 /** A key longer than this is shown by its beginning. */
 const SHOWN_KEY = 1024;
 
-/** Lists keys with the sizes of their values, one a line, in order of their hashes. */
+/** Lists keys with the sizes of their values, one a line, in the order of a walk. */
 export async function listCommand({ file, json }: ListArguments): Promise<ExitCode> {
-  return withDatabase(file, async ({ source }, { db, survey }) => {
+  const source = await openDatabaseFile(file);
+  try {
+    const walk = await openFileForWalk(source);
     const out = new Output();
     // Written as it goes, so that a list of any length needs no memory of its length.
     if (json) await out.add(`{"version":${REPORT_VERSION},"files":[{"path":${JSON.stringify(file)},"keys":[`);
@@ -29,9 +31,23 @@ export async function listCommand({ file, json }: ListArguments): Promise<ExitCo
       separator = ',\n';
       return line;
     };
-    await visitKeys(source, salvage(db, survey), ({ dataSize }, key) => out.add(lineOf(key, dataSize)));
+    const put = async ({ source, count, bytes, starts, offsets, keySizes, dataSizes }: WalkedBatch) => {
+      for (let i = 0; i < count; i++) {
+        const [start, keySize] = [starts[i], keySizes[i]];
+        const key =
+          start < 0 ? await source.read(offsets[i], keySize) : bytes.subarray(start, start + keySize);
+        const full = out.add(lineOf(key, dataSizes[i]));
+        if (full !== undefined) await full;
+      }
+    };
+    const loss = { records: 0, incomplete: false };
+    for await (const batch of walkRecords(walk, loss)) await put(batch);
     if (json) await out.add('\n]}]}\n');
     await out.flush();
+    if (loss.records > 0 || loss.incomplete)
+      tell(`${file}: damaged, so not every key is listed. Run: gdbm-doctor repair ${file}`);
     return EXIT.ok;
-  });
+  } finally {
+    await source.close();
+  }
 }

@@ -1,12 +1,18 @@
 import { checkDatabase } from '../check/check.js';
 import type { RejectedElement } from '../check/record.js';
-import { openSearched } from '../examine.js';
+import type { SpaceAccount } from '../check/space.js';
+import type { Database } from '../database/database.js';
+import { openProved, openSearched, search } from '../examine.js';
+import type { SearchedSurvey } from '../orphans/adopt.js';
 import { foundDatabase } from '../rebuild/checked.js';
 import { RefusedError } from '../replace/errors.js';
 import { statementText } from '../report/statementtext.js';
 import { carveValues } from '../salvage/carved.js';
+import type { OldRecords } from '../salvage/old.js';
 import { findOld } from '../salvage/old.js';
+import { salvageProved } from '../salvage/proved.js';
 import { visitKeys } from '../salvage/read.js';
+import type { SalvagedBatch } from '../salvage/salvage.js';
 import { salvage } from '../salvage/salvage.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
@@ -45,6 +51,17 @@ async function salvageFile(options: SalvageArguments): Promise<ExitCode> {
   const source = await openRegularFile(file);
   const progress = progressLine();
   try {
+    // Where all is in order there is nothing but what is in force.
+    const proved = deleted ? undefined : await openProved(source, progress.report);
+    if (proved !== undefined && !proved.db.headerLost) {
+      progress.end();
+      const { db, proof } = proved;
+      return await listAll(options, progress, {
+        db,
+        space: proof.account,
+        records: salvageProved(db, proof),
+      });
+    }
     const found = await openSearched(source, progress.report, { old: deleted });
     if (found === undefined) {
       throw new RefusedError(
@@ -59,29 +76,57 @@ async function salvageFile(options: SalvageArguments): Promise<ExitCode> {
     });
     if (!foundDatabase(checked)) return EXIT.failed;
     const isOldWanted = deleted || survey.stale.length > 0 || checked.verdict !== 'healthy';
-    const old = isOldWanted ? await findOld(db, survey) : { records: [], dropped: 0 };
+    const old = isOldWanted ? await findOld(db, survey) : undefined;
     progress.end();
-    const list = new SalvageList(db, options);
-    await visitKeys(db.source, salvage(db, survey), (record, key) => list.record(record, key));
-    for (const one of unproved) await list.unproved(one);
-    for (const one of old.records) {
-      if (deleted || (one.provenance === 'stale' && one.confidence !== 'trace')) await list.old(one);
-    }
-    if (options.carve) {
-      const { space } = checked;
-      for (const one of await carveValues({ db, survey, space }, options.expectKeys, (done, all) =>
-        progress.report('looking for values by their shape', done, all),
-      )) {
-        await list.carved(one);
-      }
-      progress.end();
-    }
-    await list.end(old.dropped);
-    return EXIT.ok;
+    return await listAll(options, progress, {
+      db,
+      space: checked.space,
+      survey,
+      records: salvage(db, survey),
+      unproved,
+      old,
+    });
   } finally {
     progress.end();
     await source.close();
   }
+}
+
+/** What was found in a file. */
+interface Found {
+  readonly db: Database;
+  readonly space: SpaceAccount;
+  /** Undefined where it was not needed. */
+  readonly survey?: SearchedSurvey;
+  /** What is in force. */
+  readonly records: AsyncIterable<SalvagedBatch>;
+  readonly unproved?: readonly RejectedElement[];
+  readonly old?: OldRecords | undefined;
+}
+
+async function listAll(
+  options: SalvageArguments,
+  progress: ReturnType<typeof progressLine>,
+  { db, space, survey, records, unproved = [], old = { records: [], dropped: 0 } }: Found,
+): Promise<ExitCode> {
+  const { deleted, carve, expectKeys } = options;
+  const list = new SalvageList(db, options);
+  await visitKeys(db.source, records, (record, key) => list.record(record, key));
+  for (const one of unproved) await list.unproved(one);
+  for (const one of old.records) {
+    if (deleted || (one.provenance === 'stale' && one.confidence !== 'trace')) await list.old(one);
+  }
+  if (carve) {
+    const contents = { db, survey: survey ?? (await search(db)).survey, space };
+    for (const one of await carveValues(contents, expectKeys, (done, all) =>
+      progress.report('looking for values by their shape', done, all),
+    )) {
+      await list.carved(one);
+    }
+    progress.end();
+  }
+  await list.end(old.dropped);
+  return EXIT.ok;
 }
 
 /** Whether an element proves no record, rather than an old one. */
