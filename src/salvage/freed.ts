@@ -1,18 +1,20 @@
+import { startOf } from '../check/key.js';
 import { rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
-import { isReadable } from '../database/survey.js';
-import { BucketView } from '../format/bucket.js';
-import { KEY_START } from '../format/bucket.js';
-import { equalBytes } from '../format/bytes.js';
+import { isReadable, roomForBucket } from '../database/survey.js';
+import type { BucketView } from '../format/bucket.js';
 import { FREE_HASH, hashKey, isPortableKey } from '../format/hash.js';
-import { gather } from '../source/gather.js';
+import { orderBySteps, readInOrder } from '../source/readinorder.js';
+import type { Source } from '../source/source.js';
+import { readInto } from '../source/source.js';
+import { PlaceSet } from './placeset.js';
 import type { SalvagedRecord } from './salvage.js';
 
 /** What a free element still says of the record that it once stood for. */
 export interface FreedElement extends SalvagedRecord {
-  /** The key's first bytes as the element has them, at most 4. */
-  readonly keyStart: Uint8Array;
+  /** The key's first bytes as the element has them, at most 4, as {@link startOf} gives them. */
+  readonly keyStart: number;
   /** Whether the bytes of the key begin so; if not, the key is overwritten, and `hash` is −1. */
   readonly keyFits: boolean;
   /** Whether the hash of the key is one of the bucket's own range; undefined where that range is not known. */
@@ -25,8 +27,9 @@ export interface FreedElement extends SalvagedRecord {
 const MAX_KEY = 1 << 20;
 /** Bytes of keys that are read for each byte of the file: elements that all point at one long key must not multiply it. */
 const KEY_BUDGET = 2;
-/** Buckets whose keys are read together. */
-const SITES = 256;
+/** Elements whose keys are read together, and what these may be long. */
+const TOGETHER = 1 << 14;
+const TOGETHER_BYTES = 4 << 20;
 
 /** Whether just this record is in force: then the element is only a copy of one that was moved. */
 export type IsInForce = (offset: number, keySize: number, dataSize: number) => boolean;
@@ -44,20 +47,43 @@ export async function* freedElements(
   sites: readonly BucketSite[],
   isInForce: IsInForce = () => false,
 ): AsyncGenerator<FreedElement[]> {
-  let budget = KEY_BUDGET * db.source.size;
-  for (let from = 0; from < sites.length; from += SITES) {
-    const waiting: Waiting[] = [];
-    for (const site of sites.slice(from, from + SITES)) waiting.push(...(await freeOf(db, site, isInForce)));
-    const affordable = waiting.filter(({ keySize }) => {
-      const fits = keySize <= Math.min(MAX_KEY, budget);
-      if (fits) budget -= keySize;
-      return fits;
-    });
-    const found: FreedElement[] = [];
-    const ranges = affordable.map(({ offset, keySize }) => ({ offset, length: keySize }));
-    await gather(db.source, ranges, (n, key) => found.push(judge(affordable[n], key)));
-    yield found;
+  const { source } = db;
+  const reader: BucketReader = { db, isInForce, room: roomForBucket(db), places: new PlaceSet() };
+  let budget = KEY_BUDGET * source.size;
+  let waiting: Waiting[] = [];
+  let bytes = 0;
+  for (const site of sites) {
+    for (const one of await freeOf(reader, site)) {
+      if (one.keySize > Math.min(MAX_KEY, budget)) continue;
+      budget -= one.keySize;
+      bytes += one.keySize;
+      waiting.push(one);
+    }
+    if (waiting.length < TOGETHER && bytes < TOGETHER_BYTES) continue;
+    yield await judged(source, waiting);
+    waiting = [];
+    bytes = 0;
   }
+  if (waiting.length > 0) yield await judged(source, waiting);
+}
+
+async function judged(source: Source, waiting: readonly Waiting[]): Promise<FreedElement[]> {
+  const found: FreedElement[] = [];
+  const offsets = Float64Array.from(waiting, ({ offset }) => offset);
+  const sizeOf = (n: number) => waiting[n].keySize;
+  const order = orderBySteps(offsets, source.size);
+  await readInOrder(source, { offsets, sizeOf, order }, (n, window, at) => {
+    found.push(judge(waiting[n], window.subarray(at, at + waiting[n].keySize)));
+  });
+  return found;
+}
+
+/** What buckets are read with, one after the other. */
+interface BucketReader {
+  readonly db: Database;
+  readonly isInForce: IsInForce;
+  readonly room: BucketView;
+  readonly places: PlaceSet;
 }
 
 /** A free element whose fields are possible, before its key is read. */
@@ -65,7 +91,7 @@ interface Waiting {
   readonly offset: number;
   readonly keySize: number;
   readonly dataSize: number;
-  readonly keyStart: Uint8Array;
+  readonly keyStart: number;
   readonly bucket: number;
   readonly element: number;
   readonly elements: number;
@@ -74,18 +100,20 @@ interface Waiting {
   readonly own: number | undefined;
 }
 
-async function freeOf(db: Database, site: BucketSite, isInForce: IsInForce): Promise<Waiting[]> {
-  const { source, format, geometry } = db;
-  const { bucketSize, bucketElements, blockSize } = geometry;
-  if (!isReadable(site) || site.offset < 0 || site.offset + bucketSize > source.size) return [];
+async function freeOf(
+  { db, isInForce, room: bucket, places }: BucketReader,
+  site: BucketSite,
+): Promise<Waiting[]> {
+  const { source, geometry } = db;
+  if (!isReadable(site) || site.offset < 0 || site.offset + geometry.bucketSize > source.size) return [];
   // Of a bucket without its head the free elements are not known to any list: the bytes are looked at.
-  const bucket = new BucketView(await source.read(site.offset, bucketSize), format, bucketElements);
-  const used = new Set<string>();
+  await readInto(source, site.offset, bucket.bytes);
+  places.clear();
   let some: number | undefined;
   for (let i = 0; i < bucket.elements; i++) {
     if (bucket.hash(i) === FREE_HASH) continue;
     some ??= bucket.hash(i);
-    used.add(placeName(bucket.dataPointer(i), bucket.keySize(i), bucket.dataSize(i)));
+    places.add(bucket.dataPointer(i), bucket.keySize(i), bucket.dataSize(i));
   }
   const known = site.state === 'sound' && some !== undefined;
   const own = known ? rangeOf(some!, site.bits).first : undefined;
@@ -95,40 +123,55 @@ async function freeOf(db: Database, site: BucketSite, isInForce: IsInForce): Pro
     const offset = bucket.dataPointer(i);
     const keySize = bucket.keySize(i);
     const dataSize = bucket.dataSize(i);
-    const possible = offset >= blockSize && keySize > 0 && dataSize >= 0;
+    const possible = offset >= geometry.blockSize && keySize > 0 && dataSize >= 0;
     if (!possible || offset + keySize + dataSize > source.size) continue;
-    const name = placeName(offset, keySize, dataSize);
-    if (used.has(name) || isInForce(offset, keySize, dataSize)) continue;
     // Closing a gap leaves an element at each place that it had.
-    used.add(name);
-    const keyStart = bucket.keyStart(i).slice(0, Math.min(KEY_START, keySize));
-    const place = { offset, keySize, dataSize, bucket: site.offset, element: i };
-    found.push({ ...place, keyStart, elements: bucket.elements, bits: known ? site.bits : 0, own });
+    if (!places.add(offset, keySize, dataSize) || isInForce(offset, keySize, dataSize)) continue;
+    found.push({
+      offset,
+      keySize,
+      dataSize,
+      keyStart: startOf(bucket.keyStart(i).subarray(0, keySize)),
+      bucket: site.offset,
+      element: i,
+      elements: bucket.elements,
+      bits: known ? site.bits : 0,
+      own,
+    });
   }
   return found;
 }
 
-function judge({ elements, bits, own, keyStart, ...place }: Waiting, key: Uint8Array): FreedElement {
-  const keyFits = equalBytes(keyStart, key.subarray(0, keyStart.length));
-  const provenance = 'deleted' as const;
+function judge(waiting: Waiting, key: Uint8Array): FreedElement {
+  const { offset, keySize, dataSize, keyStart, bucket, element, elements, bits, own } = waiting;
+  const keyFits = keyStart === startOf(key);
   const portable = isPortableKey(key);
-  const hashes = portable ? (['signed'] as const) : (['signed', 'unsigned'] as const);
-  let best: FreedElement | undefined;
+  let hash = FREE_HASH;
+  let hashChar: SalvagedRecord['hashChar'] = 'either';
+  let belongs: boolean | undefined;
+  let homeBits = 0;
   let most = -1;
-  for (const flavour of hashes) {
-    const hash = hashKey(key, flavour);
+  for (const flavour of portable ? EITHER : BOTH) {
+    const its = hashKey(key, flavour);
     // Deleting moves later elements of a run towards their home, never away from it.
-    const distance = (place.element - (hash % elements) + elements) % elements;
-    const belongs = own === undefined ? undefined : rangeOf(hash, bits).first === own;
-    const homeBits = Math.log2(elements / (distance + 1));
-    const worth = homeBits + (belongs === true ? bits : 0);
-    const hashChar = portable ? ('either' as const) : flavour;
+    const distance = (element - (its % elements) + elements) % elements;
+    const isOwn = own === undefined ? undefined : rangeOf(its, bits).first === own;
+    const bitsOfHome = Math.log2(elements / (distance + 1));
+    const worth = bitsOfHome + (isOwn === true ? bits : 0);
     if (worth <= most) continue;
     most = worth;
-    best = { ...place, hash, hashChar, provenance, keyStart, keyFits, belongs, homeBits };
+    hash = its;
+    hashChar = portable ? 'either' : flavour;
+    belongs = isOwn;
+    homeBits = bitsOfHome;
   }
-  return keyFits ? best! : { ...best!, hash: FREE_HASH };
+  if (!keyFits) hash = FREE_HASH;
+  const place = { hash, hashChar, offset, keySize, dataSize, bucket, element };
+  return { ...place, provenance: 'deleted', keyStart, keyFits, belongs, homeBits };
 }
+
+const EITHER = ['signed'] as const;
+const BOTH = ['signed', 'unsigned'] as const;
 
 /** A name for a record's place, for sets of places. */
 export function placeName(offset: number, keySize: number, dataSize: number): string {

@@ -1,12 +1,15 @@
 import { checkAvailChain } from '../check/avail.js';
 import { examineBuckets } from '../check/judge.js';
 import type { RejectedElement } from '../check/record.js';
+import { large } from '../columns/large.js';
+import { NumberList } from '../columns/numberlist.js';
+import { OffsetList } from '../columns/offsetlist.js';
 import type { Database } from '../database/database.js';
 import { owns } from '../database/survey.js';
 import { elementStruct } from '../format/bucket.js';
 import { offsetSize } from '../format/layout.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
-import { firstAfter } from '../source/ranges.js';
+import { orderByOffsets } from '../source/readinorder.js';
 
 /** What has bytes of a file for itself. */
 export const HOLDERS = ['record', 'bucket', 'directory', 'header', 'avail block'] as const;
@@ -30,18 +33,20 @@ const MAX_MISPLACED = 1 << 18;
 /** Of what overlaps a range so many are looked at: in an honest file what is in force does not overlap. */
 const MAX_STEPS = 4096;
 
-/** Everything in force, in order of its offsets. 29 bytes of memory for each record and structure. */
+/** Everything in force, in order of its offsets. 24 bytes of memory for each record and structure, 32 where any overlap. */
 export class InForce {
   /** Elements that are superseded, or the second ones of a key, in buckets that are in force for other hashes. */
   readonly misplaced: RejectedElement[] = [];
-  #count = 0;
-  #offsets = new Float64Array(1024);
-  #lengths = new Float64Array(1024);
-  #keySizes = new Int32Array(1024);
-  #hashes = new Int32Array(1024);
-  #kinds = new Uint8Array(1024);
-  /** The farthest end so far: of ranges that lie inside each other. */
-  #ends = new Float64Array(0);
+  readonly #offsets = new OffsetList();
+  /** Bytes behind the key. */
+  readonly #dataSizes = new NumberList();
+  readonly #keySizes = new NumberList();
+  /** Of what is no record its number among {@link HOLDERS}, below 0. */
+  readonly #hashes = new NumberList();
+  /** Numbers of the above, in order of their offsets. */
+  #order: Uint32Array = new Uint32Array(0);
+  /** The farthest end so far, where ranges lie on each other; else it is each range's own. */
+  #ends: Float64Array | undefined;
 
   private constructor() {}
 
@@ -62,7 +67,7 @@ export class InForce {
       if (site.elements !== undefined) for (const at of site.elements) all.#add('bucket', at, size);
       else if (records.length > 0 || proved) all.#add('bucket', site.offset, geometry.bucketSize);
       for (const { offset, keySize, dataSize, hash } of records) {
-        all.#add('record', offset, keySize + dataSize, keySize, hash);
+        all.#add('record', offset, dataSize, keySize, hash);
       }
       for (const one of rejected) {
         const old = one.reason === 'superseded' || one.reason === 'duplicate';
@@ -74,80 +79,84 @@ export class InForce {
 
   /** Whether just this record is in force. */
   readonly has = (offset: number, keySize: number, dataSize: number): boolean => {
-    for (let i = firstAfter(this.#offsets, offset) - 1; i >= 0 && this.#offsets[i] === offset; i--) {
-      if (this.#keySizes[i] === keySize && this.#lengths[i] === keySize + dataSize && this.#kinds[i] === 0)
-        return true;
+    for (let i = this.#firstAfter(offset) - 1; i >= 0; i--) {
+      const n = this.#order[i];
+      if (this.#offsets.at(n) !== offset) return false;
+      if (this.#keySizes.at(n) !== keySize || this.#dataSizes.at(n) !== dataSize) continue;
+      if (this.#hashes.at(n) >= 0) return true;
     }
     return false;
   };
 
   /** What has bytes of a range, from the last offset on. */
   *over(offset: number, length: number): Generator<Held> {
-    let i = firstAfter(this.#offsets, offset + length - 1) - 1;
-    for (let step = 0; step < MAX_STEPS && i >= 0 && this.#ends[i] > offset; i--, step++) {
-      if (this.#offsets[i] + this.#lengths[i] > offset) yield this.at(i);
+    let i = this.#firstAfter(offset + length - 1) - 1;
+    for (let step = 0; step < MAX_STEPS && i >= 0 && this.#farthest(i) > offset; i--, step++) {
+      if (this.#end(i) > offset) yield this.at(i);
     }
   }
 
   get count(): number {
-    return this.#count;
+    return this.#order.length;
   }
 
   at(i: number): Held {
+    const n = this.#order[i];
+    const [keySize, hash] = [this.#keySizes.at(n), this.#hashes.at(n)];
     return {
-      what: HOLDERS[this.#kinds[i]],
-      offset: this.#offsets[i],
-      length: this.#lengths[i],
-      keySize: this.#keySizes[i],
-      hash: this.#hashes[i],
+      what: HOLDERS[hash < 0 ? -hash : 0],
+      offset: this.#offsets.at(n),
+      length: keySize + this.#dataSizes.at(n),
+      keySize,
+      hash: hash < 0 ? -1 : hash,
     };
   }
 
-  #add(what: Holder, offset: number, length: number, keySize = 0, hash = -1): void {
-    if (!(length > 0)) return;
-    if (this.#count === this.#offsets.length) this.#resize(2 * this.#count);
-    this.#offsets[this.#count] = offset;
-    this.#lengths[this.#count] = length;
-    this.#keySizes[this.#count] = keySize;
-    this.#hashes[this.#count] = hash;
-    this.#kinds[this.#count++] = HOLDERS.indexOf(what);
+  #add(what: Holder, offset: number, size: number, keySize = 0, hash = -HOLDERS.indexOf(what)): void {
+    if (!(keySize + size > 0)) return;
+    this.#offsets.push(offset);
+    this.#dataSizes.push(size);
+    this.#keySizes.push(keySize);
+    this.#hashes.push(hash);
+  }
+
+  /** How many begin at an offset or before it. */
+  #firstAfter(offset: number): number {
+    let low = 0;
+    let high = this.#order.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#offsets.at(this.#order[middle]) > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  #end(i: number): number {
+    const n = this.#order[i];
+    return this.#offsets.at(n) + this.#keySizes.at(n) + this.#dataSizes.at(n);
+  }
+
+  #farthest(i: number): number {
+    return this.#ends === undefined ? this.#end(i) : this.#ends[i];
   }
 
   #sort(): this {
-    const offsets = this.#offsets;
-    const order = Uint32Array.from({ length: this.#count }, (_, i) => i).sort(
-      (a, b) => offsets[a] - offsets[b],
-    );
-    this.#reorder(order);
-    let end = 0;
-    this.#ends = Float64Array.from(this.#offsets, (at, i) => (end = Math.max(end, at + this.#lengths[i])));
+    const offsets = this.#offsets.values();
+    const last = offsets.reduce((most, offset) => Math.max(most, offset), 0);
+    const order = orderByOffsets(offsets, last);
+    this.#order = order;
+    for (let i = 1; i < order.length; i++) {
+      if (this.#end(i - 1) > offsets[order[i]]) return this.#sumEnds();
+    }
     return this;
   }
 
-  #reorder(order: Uint32Array): void {
-    const [offsets, lengths, keySizes, hashes, kinds] = [
-      this.#offsets,
-      this.#lengths,
-      this.#keySizes,
-      this.#hashes,
-      this.#kinds,
-    ];
-    this.#offsets = Float64Array.from(order, (i) => offsets[i]);
-    this.#lengths = Float64Array.from(order, (i) => lengths[i]);
-    this.#keySizes = Int32Array.from(order, (i) => keySizes[i]);
-    this.#hashes = Int32Array.from(order, (i) => hashes[i]);
-    this.#kinds = Uint8Array.from(order, (i) => kinds[i]);
-  }
-
-  #resize(capacity: number): void {
-    const bigger = <T extends Float64Array | Int32Array | Uint8Array>(fresh: T, old: T): T => {
-      fresh.set(old);
-      return fresh;
-    };
-    this.#offsets = bigger(new Float64Array(capacity), this.#offsets);
-    this.#lengths = bigger(new Float64Array(capacity), this.#lengths);
-    this.#keySizes = bigger(new Int32Array(capacity), this.#keySizes);
-    this.#hashes = bigger(new Int32Array(capacity), this.#hashes);
-    this.#kinds = bigger(new Uint8Array(capacity), this.#kinds);
+  #sumEnds(): this {
+    const ends = large(Float64Array, this.#order.length);
+    let end = 0;
+    for (let i = 0; i < ends.length; i++) ends[i] = end = Math.max(end, this.#end(i));
+    this.#ends = ends;
+    return this;
   }
 }

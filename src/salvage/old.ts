@@ -1,8 +1,10 @@
 import { SHAPES } from '../carve/shapes.js';
 import { GLANCE } from '../carve/shape.js';
+import { startOf } from '../check/key.js';
 import type { RejectedElement } from '../check/record.js';
 import type { Database } from '../database/database.js';
 import { rulerOf } from '../database/survey.js';
+import { KEY_START } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import { FREE_HASH, hashKey, isPortableKey } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
@@ -16,6 +18,7 @@ import { InForce } from './inforce.js';
 import type { Overwritten } from './overwritten.js';
 import { Overwriting } from './overwritten.js';
 import type { SalvagedRecord } from './salvage.js';
+import { withProvenance } from './salvage.js';
 
 /** A record that was once stored and is not in force, `stale` or `deleted`, and what can be told of it. */
 export interface OldRecord extends SalvagedRecord {
@@ -46,7 +49,8 @@ export function isAddable({ confidence }: OldRecord): boolean {
 /** What is known of a record before it is judged. */
 interface Candidate {
   readonly record: SalvagedRecord;
-  readonly keyStart: Uint8Array;
+  /** As {@link startOf} gives it. */
+  readonly keyStart: number;
   readonly proof: KeyProof;
   readonly homeBits: number;
 }
@@ -94,7 +98,15 @@ export async function findOld(db: Database, survey: SearchedSurvey, known?: InFo
       whole: shape?.whole,
     });
     const isReplaced = replaced.has(record);
-    records.push({ ...record, confidence, overwritten, shared, replaced: isReplaced, keyStart, shape });
+    records.push({
+      ...record,
+      confidence,
+      overwritten,
+      shared,
+      replaced: isReplaced,
+      keyStart: bytesOf(keyStart, record.keySize),
+      shape,
+    });
   }
   records.sort(
     (a, b) =>
@@ -129,7 +141,7 @@ async function collect(
     const provenance = reason === 'duplicate' ? 'stale' : provenanceOf(hash);
     add({
       record: { ...place, hashChar, provenance },
-      keyStart,
+      keyStart: startOf(keyStart),
       proof: keyProved ? 'hash' : 'none',
       homeBits: 0,
     });
@@ -140,7 +152,7 @@ async function collect(
     for (const record of records) {
       const { offset, keySize, dataSize, hash } = record;
       if (inForce.has(offset, keySize, dataSize)) continue;
-      const keyStart = await db.source.read(offset, Math.min(4, keySize));
+      const keyStart = startOf(await db.source.read(offset, Math.min(KEY_START, keySize)));
       const provenance = provenanceOf(hash);
       add({ record: { ...record, provenance }, keyStart, proof: 'hash', homeBits: 0 });
     }
@@ -148,11 +160,12 @@ async function collect(
   }
 
   for await (const batch of freedElements(db, [...survey.sites, ...survey.stale], inForce.has)) {
-    for (const { keyStart, keyFits, belongs, homeBits, ...record } of batch) {
+    for (const one of batch) {
+      const { keyStart, keyFits, belongs, homeBits } = one;
       // Of a bucket whose head is lost, that bytes look like a free element may be chance.
       if (!keyFits && belongs === undefined) continue;
       const proof = !keyFits ? 'none' : belongs === true ? 'bucket' : 'start';
-      add({ record, keyStart, proof, homeBits });
+      add({ record: withProvenance(one, 'deleted'), keyStart, proof, homeBits });
     }
   }
   return { candidates: [...found.values()].sort((a, b) => a.record.offset - b.record.offset), dropped };
@@ -164,6 +177,11 @@ const isSure = ({ proof, homeBits }: Candidate) =>
 /** Of elements with one place the one that proves most is told; a bucket in force knows of a deletion more lately. */
 const worth = ({ proof, homeBits }: Candidate) => 100 * PROOFS.indexOf(proof) + homeBits;
 const PROOFS: readonly KeyProof[] = ['none', 'start', 'hash', 'bucket'];
+
+/** The first bytes of a key of so many, of what {@link startOf} gave. */
+function bytesOf(start: number, keySize: number): Uint8Array {
+  return Uint8Array.from({ length: Math.min(KEY_START, keySize) }, (_, i) => start >>> (8 * i));
+}
 
 /** The flavour of hash by which a key that is proved gives its element's hash. */
 async function flavourOf(

@@ -25,6 +25,11 @@ export class PlaceSet {
     return true;
   }
 
+  clear(): void {
+    if (this.#size > 0) this.#offsets.fill(0);
+    this.#size = 0;
+  }
+
   has(offset: number, keySize: number, dataSize: number): boolean {
     return this.#offsets[this.#find(offset, keySize, dataSize)] !== 0;
   }

@@ -52,7 +52,7 @@ export async function readInOrder(
 
 /** Indexes in order of their offsets, those in one step of them in order of their numbers: a counting sort. */
 export function orderBySteps(offsets: Float64Array, size: number): Uint32Array {
-  const step = Math.max(1, Math.ceil((size + 1) / STEPS));
+  const step = stepOf(size);
   const next = new Uint32Array(STEPS + 1);
   for (let n = 0; n < offsets.length; n++) next[Math.floor(offsets[n] / step) + 1]++;
   for (let i = 0; i < STEPS; i++) next[i + 1] += next[i];
@@ -60,3 +60,17 @@ export function orderBySteps(offsets: Float64Array, size: number): Uint32Array {
   for (let n = 0; n < offsets.length; n++) order[next[Math.floor(offsets[n] / step)]++] = n;
   return order;
 }
+
+/** Indexes in order of their offsets, equal ones in order of their numbers. */
+export function orderByOffsets(offsets: Float64Array, size: number): Uint32Array {
+  const order = orderBySteps(offsets, size);
+  const step = stepOf(size);
+  for (let from = 0, to = 1; from < order.length; from = to++) {
+    const own = Math.floor(offsets[order[from]] / step);
+    while (to < order.length && Math.floor(offsets[order[to]] / step) === own) to++;
+    if (to - from > 1) order.subarray(from, to).sort((a, b) => offsets[a] - offsets[b] || a - b);
+  }
+  return order;
+}
+
+const stepOf = (size: number) => Math.max(1, Math.ceil((size + 1) / STEPS));

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { orderByOffsets } from '../../src/source/readinorder.js';
+
+test('offsets are put in order, equal ones as they came, in small and in large files', () => {
+  const anyOffsets = fc.constantFrom(10, 70_000, 2 ** 24, 2 ** 40).chain((size) =>
+    fc.record({
+      size: fc.constant(size),
+      // Some beside each other, and some the same.
+      offsets: fc.array(fc.oneof(fc.integer({ min: 0, max: size }), fc.nat(9)), {
+        maxLength: 500,
+        size: 'max',
+      }),
+    }),
+  );
+  fc.assert(
+    fc.property(anyOffsets, ({ size, offsets }) => {
+      const expected = [...offsets.keys()].sort((a, b) => offsets[a] - offsets[b] || a - b);
+      assert.deepEqual([...orderByOffsets(Float64Array.from(offsets), size)], expected);
+    }),
+    { seed: 20261125 },
+  );
+});
