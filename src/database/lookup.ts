@@ -12,22 +12,28 @@ export interface FoundRecord {
   readonly valueSize: number;
 }
 
+/** What a lookup of a key says that there are too many like. */
+type Many<Most> = Most extends number ? 'many' : never;
+
 /** Buckets kept; lookups in order of hashes need one. */
 const KEPT_BUCKETS = 16;
 
 /** Finds keys as libgdbm does: slot, bucket, probe run. Reads no more than that. */
-export class Lookup {
+export class Lookup<Most extends number | undefined = undefined> {
   readonly #db: Database;
+  readonly #most: Most | undefined;
   readonly #buckets = new Map<number, BucketView>();
   /** For keys that are held against the one that is looked for. */
   readonly #room = new Uint8Array(4096);
 
-  constructor(db: Database) {
+  /** @param most more keys of one size and hash are not compared, if that is wanted */
+  constructor(db: Database, most?: Most) {
     this.#db = db;
+    this.#most = most;
   }
 
   /** Finds a key's record, by whichever flavour of hash it was stored. */
-  async find(key: Uint8Array): Promise<FoundRecord | undefined> {
+  async find(key: Uint8Array): Promise<FoundRecord | Many<Most> | undefined> {
     const hashes = new Set([hashKey(key, 'signed'), hashKey(key, 'unsigned')]);
     for (const hash of hashes) {
       const found = await this.#findHash(key, hash);
@@ -36,16 +42,18 @@ export class Lookup {
     return undefined;
   }
 
-  async #findHash(key: Uint8Array, hash: number): Promise<FoundRecord | undefined> {
+  async #findHash(key: Uint8Array, hash: number): Promise<FoundRecord | Many<Most> | undefined> {
     const { directory, source } = this.#db;
     const bucket = await this.#bucket(directory[slotOf(hash, Math.log2(directory.length))]);
     if (bucket === undefined) return undefined;
     const home = hash % bucket.elements;
+    let alike = 0;
     for (let n = 0; n < bucket.elements; n++) {
       const i = (home + n) % bucket.elements;
       const found = bucket.hash(i);
       if (found === FREE_HASH) return undefined;
       if (found !== hash || bucket.keySize(i) !== key.length) continue;
+      if (this.#most !== undefined && ++alike > this.#most) return 'many' as Many<Most>;
       const offset = bucket.dataPointer(i);
       const valueSize = bucket.dataSize(i);
       if (!(offset >= 0 && valueSize >= 0 && offset + key.length + valueSize <= source.size)) continue;

@@ -25,13 +25,11 @@ const SMALL = 64 * 1024;
 export interface BatchLimits {
   readonly bytes: number;
   readonly records: number;
-  /** Whether the keys' digests are wanted, by which others can be compared with them. */
-  readonly digests: boolean;
 }
 /** Nearly all the memory that a command may have. */
-export const WHOLE_BATCH: BatchLimits = { bytes: 36 << 20, records: 1 << 18, digests: false };
+export const WHOLE_BATCH: BatchLimits = { bytes: 36 << 20, records: 1 << 18 };
 /** Where something else needs as much. */
-export const PART_BATCH: BatchLimits = { bytes: 14 << 20, records: 1 << 17, digests: false };
+export const PART_BATCH: BatchLimits = { bytes: 14 << 20, records: 1 << 17 };
 
 /** What becomes of a batch that is no longer good. */
 const NOTHING = {
@@ -83,7 +81,7 @@ export class BatchReader {
   #dataSizes = new Int32Array(1024);
   #starts = new Int32Array(1024);
 
-  /** @param proved whether buckets and keys were proved already, so that only what could do harm is looked at */
+  /** @param proved whether no key is there twice, and large ones are right, is known; all else may have changed since */
   constructor(db: Database, { limits, proved }: { readonly limits: BatchLimits; readonly proved: boolean }) {
     const { bucketSize, bucketElements } = db.geometry;
     this.#db = db;
@@ -262,7 +260,6 @@ export class BatchReader {
       wanted += size;
     }
     const together = high - low <= SPARSE * wanted;
-    const looks = !this.#proved || this.#limits.digests;
     if (together) await readInto(source, low, this.#window.subarray(0, high - low));
     const window = this.#window;
     const bytes = this.#bytes;
@@ -272,7 +269,7 @@ export class BatchReader {
       const size = words[i + KEY_SIZE] + words[i + DATA_SIZE];
       if (!together) await readInto(source, offset, window.subarray(0, size));
       const at = together ? offset - low : 0;
-      if (looks && !this.#fits(window, at, i)) {
+      if (!this.#fits(window, at, i)) {
         this.#failed = order[n];
         return false;
       }

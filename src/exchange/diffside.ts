@@ -1,4 +1,5 @@
 import type { FoundRecord } from '../database/lookup.js';
+import { Lookup } from '../database/lookup.js';
 import { NumberSet } from '../columns/numberset.js';
 import { OffsetList } from '../columns/offsetlist.js';
 import { search } from '../examine.js';
@@ -14,7 +15,15 @@ import type { Walkable } from './walk.js';
 import { walkRecords } from './walk.js';
 
 /** Of two databases at once, with what a search of each may have found. */
-const LIMITS: BatchLimits = { bytes: 7 << 20, records: 48 << 10, digests: true };
+const LIMITS: BatchLimits = { bytes: 7 << 20, records: 48 << 10 };
+
+/** More keys of one size and hash are not compared one by one. */
+const MANY = 8;
+
+interface OpenLookup {
+  readonly source: Source;
+  readonly find: (key: Uint8Array) => Promise<FoundRecord | undefined>;
+}
 
 /** One of two databases that are compared: walked through, and asked for a key where the walk cannot tell. */
 export class DiffSide {
@@ -33,7 +42,7 @@ export class DiffSide {
   readonly #large = new NumberSet();
   readonly #database: Walkable;
   readonly #batches: AsyncGenerator<WalkedBatch>;
-  #lookup: Promise<{ source: Source; lookup: SearchedLookup }> | undefined;
+  #lookup: Promise<OpenLookup> | undefined;
 
   /** @param loss is told of what the database cannot give */
   constructor(database: Walkable, loss: WalkLoss, limits = LIMITS) {
@@ -83,14 +92,29 @@ export class DiffSide {
   /** Finds a record in what there is of the database. */
   async find(key: Uint8Array): Promise<(FoundRecord & { source: Source }) | undefined> {
     this.#lookup ??= this.#openLookup();
-    const { source, lookup } = await this.#lookup;
-    const found = await lookup.find(key);
+    const { source, find } = await this.#lookup;
+    const found = await find(key);
     return found === undefined ? undefined : { ...found, source };
   }
 
-  async #openLookup() {
-    const found = this.#database.found ?? (await search(this.#database.db));
-    const source = cached(found.db.source);
-    return { source, lookup: new SearchedLookup(found, source) };
+  async #openLookup(): Promise<OpenLookup> {
+    const { db, found } = this.#database;
+    const source = cached(db.source);
+    if (found !== undefined) {
+      const lookup = new SearchedLookup(found, source);
+      return { source, find: (key) => lookup.find(key) };
+    }
+    // All that is there is where a lookup looks. Keys of which many have one hash are told apart by their digests.
+    const lookup = new Lookup({ ...db, source }, MANY);
+    let alike: SearchedLookup | undefined;
+    return {
+      source,
+      find: async (key) => {
+        const one = await lookup.find(key);
+        if (one !== 'many') return one;
+        alike ??= new SearchedLookup(await search(db), source);
+        return alike.find(key);
+      },
+    };
   }
 }

@@ -4,13 +4,17 @@ import { equalAt } from '../database/equalat.js';
 import type { FoundRecord } from '../database/lookup.js';
 import { isPlaced, readSite, rulerOf } from '../database/survey.js';
 import type { Searched } from '../examine.js';
-import { FREE_HASH, hashKey } from '../format/hash.js';
+import { digestOn, FREE_HASH, hashKey, keyDigest } from '../format/hash.js';
+import type { RecordPlace } from '../salvage/read.js';
 import type { Source } from '../source/source.js';
-import { AlikeKeys } from './alikekeys.js';
+import { readChunks } from '../source/source.js';
 import { RecordsByHash } from './recordsbyhash.js';
 
-/** Bytes of buckets whose elements are kept; lookups in order of hashes need one bucket. */
-const KEPT_BYTES = 1 << 16;
+/** Bytes of buckets whose elements are kept, and how many at least: of one for each flavour of hash. */
+const KEPT_BYTES = 1 << 20;
+const KEPT_LEAST = 2;
+/** So many keys of one hash are compared one by one. */
+const FEW = 8;
 
 /**
  * Finds keys in what a search found of a database, the same records that a salvage gives: in the bucket that rules over
@@ -22,7 +26,6 @@ export class SearchedLookup {
   readonly #source: Source;
   readonly #buckets = new Map<number, RecordsByHash>();
   readonly #room = new Uint8Array(4096);
-  readonly #alike: AlikeKeys;
   #loose: Promise<RecordsByHash> | undefined;
 
   /**
@@ -32,7 +35,6 @@ export class SearchedLookup {
   constructor(searched: Searched, source = searched.db.source) {
     this.#searched = searched;
     this.#source = source;
-    this.#alike = new AlikeKeys(source);
   }
 
   /** Finds a key's record, by whichever flavour of hash it was stored. */
@@ -48,22 +50,25 @@ export class SearchedLookup {
   }
 
   async #among(records: RecordsByHash, hash: number, key: Uint8Array): Promise<FoundRecord | undefined> {
-    const [from, to] = records.withHash(hash);
-    const n =
-      to - from > AlikeKeys.FEW
-        ? await this.#alike.find(records, from, to, key)
-        : await this.#oneOf(records, from, to, key);
-    if (n < 0) return undefined;
-    const { offset, keySize, dataSize } = records.at(n);
-    return { valueOffset: offset + keySize, valueSize: dataSize };
+    let [from, to] = records.withHash(hash);
+    // A file may be made of such keys: each is read once for all that are looked for.
+    if (to - from > FEW) {
+      const digest = digestOn(keyDigest(key.length), key, key.length);
+      [from, to] = await records.withDigest(from, to, digest, (place) => this.#digestOf(place));
+    }
+    for (let n = from; n < to; n++) {
+      const { offset, keySize, dataSize } = records.at(n);
+      if (keySize !== key.length || !(await equalAt(this.#source, offset, key, this.#room))) continue;
+      return { valueOffset: offset + keySize, valueSize: dataSize };
+    }
+    return undefined;
   }
 
-  async #oneOf(records: RecordsByHash, from: number, to: number, key: Uint8Array): Promise<number> {
-    for (let n = from; n < to; n++) {
-      const { offset, keySize } = records.at(n);
-      if (keySize === key.length && (await equalAt(this.#source, offset, key, this.#room))) return n;
-    }
-    return -1;
+  async #digestOf({ offset, keySize }: RecordPlace): Promise<number> {
+    let digest = keyDigest(keySize);
+    for await (const piece of readChunks(this.#source, offset, keySize))
+      digest = digestOn(digest, piece, piece.length);
+    return digest;
   }
 
   /** The records of the bucket that rules over a hash. */
@@ -74,7 +79,7 @@ export class SearchedLookup {
     let records = this.#buckets.get(ruler);
     if (records !== undefined) return records;
     const oldest = this.#buckets.keys().next();
-    const isFull = this.#buckets.size >= KEPT_BYTES / db.geometry.bucketSize;
+    const isFull = this.#buckets.size >= Math.max(KEPT_LEAST, KEPT_BYTES / db.geometry.bucketSize);
     if (isFull && !oldest.done) this.#buckets.delete(oldest.value);
     records = await elementsOf(this.#searched, ruler, this.#source);
     this.#buckets.set(ruler, records);

@@ -60,7 +60,7 @@ export async function* walkRecords(
   const claimable: Claimable = { bytes: CLAIMABLE * db.source.size };
   if (found === undefined) {
     const places = placesOf(db);
-    const walk = new SoundWalk(db, claimable, { limits, proved: true });
+    const walk = new SoundWalk(db, claimable, { limits, proved: true, attempts: ATTEMPTS });
     yield* walk.through(places);
     // Somebody wrote to it meanwhile.
     if (walk.done < places.length) loss.incomplete = true;

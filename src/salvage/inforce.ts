@@ -79,13 +79,15 @@ export class InForce {
 
   /** Whether just this record is in force. */
   readonly has = (offset: number, keySize: number, dataSize: number): boolean => {
-    for (let i = this.#firstAfter(offset) - 1; i >= 0; i--) {
-      const n = this.#order[i];
-      if (this.#offsets.at(n) !== offset) return false;
-      if (this.#keySizes.at(n) !== keySize || this.#dataSizes.at(n) !== dataSize) continue;
-      if (this.#hashes.at(n) >= 0) return true;
-    }
-    return false;
+    const i = this.#firstAfter(offset, keySize, dataSize) - 1;
+    if (i < 0) return false;
+    const n = this.#order[i];
+    return (
+      this.#hashes.at(n) >= 0 &&
+      this.#offsets.at(n) === offset &&
+      this.#keySizes.at(n) === keySize &&
+      this.#dataSizes.at(n) === dataSize
+    );
   };
 
   /** What has bytes of a range, from the last offset on. */
@@ -120,13 +122,19 @@ export class InForce {
     this.#hashes.push(hash);
   }
 
-  /** How many begin at an offset or before it. */
-  #firstAfter(offset: number): number {
+  /** How many begin at an offset or before it, and of those that begin there how many are no larger. */
+  #firstAfter(offset: number, keySize = Infinity, dataSize = Infinity): number {
     let low = 0;
     let high = this.#order.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#offsets.at(this.#order[middle]) > offset) high = middle;
+      const n = this.#order[middle];
+      const isAfter =
+        this.#offsets.at(n) - offset ||
+        this.#keySizes.at(n) - keySize ||
+        this.#dataSizes.at(n) - dataSize ||
+        0;
+      if (isAfter > 0) high = middle;
       else low = middle + 1;
     }
     return low;
@@ -144,7 +152,17 @@ export class InForce {
   #sort(): this {
     const offsets = this.#offsets.values();
     const last = offsets.reduce((most, offset) => Math.max(most, offset), 0);
-    const order = orderByOffsets(offsets, last);
+    const [keySizes, dataSizes, hashes] = [
+      this.#keySizes.values(),
+      this.#dataSizes.values(),
+      this.#hashes.values(),
+    ];
+    // A record behind a structure of the same size, which has no key.
+    const order = orderByOffsets(
+      offsets,
+      last,
+      (a, b) => keySizes[a] - keySizes[b] || dataSizes[a] - dataSizes[b] || hashes[a] - hashes[b],
+    );
     this.#order = order;
     for (let i = 1; i < order.length; i++) {
       if (this.#end(i - 1) > offsets[order[i]]) return this.#sumEnds();

@@ -1,7 +1,7 @@
 import type { Range } from './gather.js';
 
 /** The index of the first of the sorted numbers that is larger. */
-export function firstAfter(sorted: Float64Array, value: number): number {
+export function firstAfter(sorted: Float64Array | Int32Array, value: number): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {

@@ -61,14 +61,22 @@ export function orderBySteps(offsets: Float64Array, size: number): Uint32Array {
   return order;
 }
 
-/** Indexes in order of their offsets, equal ones in order of their numbers. */
-export function orderByOffsets(offsets: Float64Array, size: number): Uint32Array {
+/**
+ * Indexes in order of their offsets.
+ *
+ * @param ties the order of those with the same one
+ */
+export function orderByOffsets(
+  offsets: Float64Array,
+  size: number,
+  ties: (a: number, b: number) => number = (a, b) => a - b,
+): Uint32Array {
   const order = orderBySteps(offsets, size);
   const step = stepOf(size);
   for (let from = 0, to = 1; from < order.length; from = to++) {
     const own = Math.floor(offsets[order[from]] / step);
     while (to < order.length && Math.floor(offsets[order[to]] / step) === own) to++;
-    if (to - from > 1) order.subarray(from, to).sort((a, b) => offsets[a] - offsets[b] || a - b);
+    if (to - from > 1) order.subarray(from, to).sort((a, b) => offsets[a] - offsets[b] || ties(a, b));
   }
   return order;
 }

@@ -9,7 +9,7 @@ import { memorySource } from '../../src/source/memory.js';
 import { text } from '../build/build.js';
 
 /** So little at a time that a small database is many batches. */
-export const LITTLE: BatchLimits = { bytes: 3000, records: 40, digests: true };
+export const LITTLE: BatchLimits = { bytes: 3000, records: 40 };
 
 /** Every record of a file as a walk gives it, in its order, and what it says was lost; undefined where it is no database. */
 export async function walkedOf(bytes: Uint8Array, limits?: BatchLimits) {
