@@ -2,9 +2,10 @@
  * Measures our commands and those of others in turn, several times, whole processes with their start, and prints medians,
  * spreads, ratios and peak memory.
  *
- *     npm run bench -- [--runs N] [--large] [--write] [--folder DIR]
+ *     npm run bench -- [--runs N] [--large] [--write] [--folder DIR] [--only TEXT]
  *
  * `--large` adds 10^7 records (some 2 GB, three times, in the folder). `--write` puts the page into docs/benchmarks.md.
+ * `--only` measures what has the text in its name.
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -27,6 +28,7 @@ const { values: options } = parseArgs({
     large: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     folder: { type: 'string' },
+    only: { type: 'string', default: '' },
   },
 });
 const runs = Number(options.runs);
@@ -52,6 +54,7 @@ const otherRows: string[] = [];
 const missing: string[] = [];
 
 async function contest({ what, goal, ours, peer, before, times = runs }: Contest): Promise<void> {
+  if (!what.includes(options.only)) return;
   const found = spawnSync(peer[0], ['--version'], { stdio: 'ignore' }).error === undefined;
   if (!found) missing.push(peer[0]);
   const both: [Run[], Run[]] = [[], []];
@@ -83,6 +86,7 @@ async function measure({
   times,
   rows: into = damagedRows,
 }: Pick<Contest, 'what' | 'ours' | 'before' | 'times'> & { rows?: string[] }): Promise<void> {
+  if (!what.includes(options.only)) return;
   const made: Run[] = [];
   for (let n = 0; n < Math.min(times ?? runs, runs); n++) {
     before?.();
@@ -217,6 +221,7 @@ for (const [name, records] of sizes.slice(1)) {
   const damaged = at('damaged.db');
   await damagedCopy(path, damaged, 'a key overwritten');
   const commands: [string, string[]][] = [
+    ['`get`', ['get', path, 'key-000000777-of-some-length']],
     ['`list`', ['list', path]],
     ['`salvage`', ['salvage', path]],
     ['`salvage --deleted`', ['salvage', '--deleted', path]],
@@ -228,6 +233,22 @@ for (const [name, records] of sizes.slice(1)) {
     await measure({ what: `${what}, 10⁶ records`, ours: [...own, ...args], times: runs, rows: otherRows });
   }
   rmSync(damaged);
+}
+
+if (options.large) {
+  const path = at(`own-${1e7}.db`);
+  const commands: [string, string[]][] = [
+    ['`get`', ['get', path, 'key-000000777-of-some-length']],
+    ['`list`', ['list', path]],
+    ['`salvage`', ['salvage', path]],
+    ['`dump`', ['dump', '--format', 'ascii', path]],
+    ['`diff` with itself', ['diff', path, path]],
+    ['`inspect at`', ['inspect', path, 'at', '5000000']],
+    ['`inspect map`', ['inspect', path, 'map']],
+  ];
+  for (const [what, args] of commands) {
+    await measure({ what: `${what}, 10⁷ records`, ours: [...own, ...args], times: 1, rows: otherRows });
+  }
 }
 
 if (python()) {
