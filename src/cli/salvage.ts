@@ -17,6 +17,7 @@ import { salvage } from '../salvage/salvage.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { openRegularFile } from './file.js';
+import { collectGarbage } from './heap.js';
 import { progressLine } from './progress.js';
 import { SalvageList } from './salvagelist.js';
 import { statementNow, withEvidence } from './statement.js';
@@ -55,6 +56,7 @@ async function salvageFile(options: SalvageArguments): Promise<ExitCode> {
     const proved = deleted ? undefined : await openProved(source, progress.report);
     if (proved !== undefined && !proved.db.headerLost) {
       progress.end();
+      collectGarbage();
       const { db, proof } = proved;
       return await listAll(options, progress, {
         db,

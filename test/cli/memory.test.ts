@@ -77,7 +77,8 @@ test('no command takes more memory for 300 MB than it may, sound and damaged', a
   await measure('sound', ['diff', path, loaded], 0);
   await measure('sound', ['list', path], 0);
   await measure('sound', ['get', path, 'key-key-k777'], 0);
-  await measure('sound', ['salvage', '--deleted', path], 0);
+  await measure('sound', ['salvage', path], 0);
+  await measure('sound, also old ones', ['salvage', '--deleted', path], 0);
   await Promise.all([rm(dump), rm(loaded)]);
   const damaged = join(folder, 'damaged.db');
   for (const what of Object.keys(DAMAGES) as LargeDamage[]) {
