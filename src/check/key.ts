@@ -1,7 +1,7 @@
 import { KEY_START } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import type { HashChar } from '../format/hash.js';
-import { digestOn, hashKey, isPortableKey, keyDigest } from '../format/hash.js';
+import { digestOf, hashKey, isPortableKey } from '../format/hash.js';
 import { KeyHasher } from '../format/keyhasher.js';
 import { gather } from '../source/gather.js';
 import type { Source } from '../source/source.js';
@@ -99,10 +99,6 @@ export function startOf(key: Uint8Array): number {
   let start = 0;
   for (let i = Math.min(KEY_START, key.length) - 1; i >= 0; i--) start = (start << 8) | key[i];
   return start >>> 0;
-}
-
-function digestOf(key: Uint8Array): number {
-  return digestOn(keyDigest(key.length), key, key.length);
 }
 
 /** Whether two keys of one size are the same. */

@@ -1,5 +1,4 @@
-import type { DiffCounts } from '../exchange/diff.js';
-import { diff } from '../exchange/diff.js';
+import { diff, noCounts } from '../exchange/diff.js';
 import { escapeStart } from '../report/escape.js';
 import { REPORT_VERSION } from '../report/json.js';
 import { EXIT } from './exit.js';
@@ -22,15 +21,7 @@ export async function diffCommand({ before, after, json }: DiffArguments): Promi
   try {
     const a = await openFileForWalk(sources[0]);
     const b = await openFileForWalk(sources[1]);
-    const loss = () => ({ records: 0, incomplete: false });
-    const counts: DiffCounts = {
-      same: 0,
-      removed: 0,
-      added: 0,
-      changed: 0,
-      lossBefore: loss(),
-      lossAfter: loss(),
-    };
+    const counts = noCounts();
     const out = new Output();
     if (json) {
       const paths = `"before":${JSON.stringify(before)},"after":${JSON.stringify(after)}`;

@@ -3,7 +3,7 @@ import type { StoredRecord } from '../check/record.js';
 import { large } from '../columns/large.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
-import { DIGEST_FACTOR, HASH_RANGE, keyDigest } from '../format/hash.js';
+import { digestOf, HASH_RANGE } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { readTogether } from '../salvage/read.js';
 import type { BatchHashes, WalkedBatch, WalkLoss } from './batch.js';
@@ -63,12 +63,9 @@ function hashesOf(
   for (const [n, { hash, keySize }] of records.entries()) {
     if (hash < from) from = hash;
     if (hash >= to) to = hash + 1;
-    let digest = keyDigest(keySize);
     const start = starts[n];
-    if (start >= 0)
-      for (let i = start; i < start + keySize; i++) digest = Math.imul(digest ^ bytes[i], DIGEST_FACTOR);
     words[n * WORDS + HASH] = hash;
-    words[n * WORDS + DIGEST] = digest;
+    if (start >= 0) words[n * WORDS + DIGEST] = digestOf(bytes.subarray(start, start + keySize));
     words[n * WORDS + KEY_SIZE] = keySize;
   }
   return { words, from, to, whole: [], done };

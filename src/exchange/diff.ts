@@ -29,6 +29,12 @@ export interface DiffCounts {
   lossAfter: WalkLoss;
 }
 
+/** What a comparison begins with. */
+export function noCounts(): DiffCounts {
+  const loss = () => ({ records: 0, incomplete: false });
+  return { same: 0, removed: 0, added: 0, changed: 0, lossBefore: loss(), lossAfter: loss() };
+}
+
 /**
  * Compares two databases of any kind key by key, in no order that means anything.
  *

@@ -4,7 +4,7 @@ import { NumberSet } from '../columns/numberset.js';
 import { OffsetList } from '../columns/offsetlist.js';
 import { search } from '../examine.js';
 import { isPortableKey } from '../format/hash.js';
-import { SearchedLookup } from './searchedlookup.js';
+import { FEW, SearchedLookup } from './searchedlookup.js';
 import { cached } from '../source/cached.js';
 import type { Source } from '../source/source.js';
 import { firstAfter } from '../source/ranges.js';
@@ -16,9 +16,6 @@ import { walkRecords } from './walk.js';
 
 /** Of two databases at once, with what a search of each may have found. */
 const LIMITS: BatchLimits = { bytes: 7 << 20, records: 48 << 10 };
-
-/** More keys of one size and hash are not compared one by one. */
-const MANY = 8;
 
 interface OpenLookup {
   readonly source: Source;
@@ -105,7 +102,7 @@ export class DiffSide {
       return { source, find: (key) => lookup.find(key) };
     }
     // All that is there is where a lookup looks. Keys of which many have one hash are told apart by their digests.
-    const lookup = new Lookup({ ...db, source }, MANY);
+    const lookup = new Lookup({ ...db, source }, FEW);
     let alike: SearchedLookup | undefined;
     return {
       source,

@@ -4,7 +4,7 @@ import { equalAt } from '../database/equalat.js';
 import type { FoundRecord } from '../database/lookup.js';
 import { isPlaced, readSite, rulerOf } from '../database/survey.js';
 import type { Searched } from '../examine.js';
-import { digestOn, FREE_HASH, hashKey, keyDigest } from '../format/hash.js';
+import { digestOf, digestOn, FREE_HASH, hashKey, keyDigest } from '../format/hash.js';
 import type { RecordPlace } from '../salvage/read.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
@@ -13,8 +13,8 @@ import { RecordsByHash } from './recordsbyhash.js';
 /** Bytes of buckets whose elements are kept, and how many at least: of one for each flavour of hash. */
 const KEPT_BYTES = 1 << 20;
 const KEPT_LEAST = 2;
-/** So many keys of one hash are compared one by one. */
-const FEW = 8;
+/** So many keys of one hash are compared one by one; more are told apart by their digests. */
+export const FEW = 8;
 
 /**
  * Finds keys in what a search found of a database, the same records that a salvage gives: in the bucket that rules over
@@ -53,8 +53,7 @@ export class SearchedLookup {
     let [from, to] = records.withHash(hash);
     // A file may be made of such keys: each is read once for all that are looked for.
     if (to - from > FEW) {
-      const digest = digestOn(keyDigest(key.length), key, key.length);
-      [from, to] = await records.withDigest(from, to, digest, (place) => this.#digestOf(place));
+      [from, to] = await records.withDigest(from, to, digestOf(key), (place) => this.#digestOf(place));
     }
     for (let n = from; n < to; n++) {
       const { offset, keySize, dataSize } = records.at(n);

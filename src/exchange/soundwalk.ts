@@ -1,4 +1,4 @@
-import { directoryRuns } from '../check/sound/directoryruns.js';
+import { bySlots, directoryRuns } from '../check/sound/directoryruns.js';
 import type { Database } from '../database/database.js';
 import type { BucketPlace, WalkedBatch } from './batch.js';
 import type { BatchLimits } from './batchreader.js';
@@ -9,12 +9,13 @@ export interface Claimable {
   bytes: number;
 }
 
+/** Batches that are made anew to give the buckets before one that is not sound. */
+const ATTEMPTS = 4;
+
 export interface SoundWalkOptions {
   readonly limits: BatchLimits;
   /** Whether buckets and keys were proved already. */
   readonly proved: boolean;
-  /** Batches that may be made anew to give the buckets before one that is not sound. */
-  readonly attempts?: number;
 }
 
 /** A walk through buckets that are believed to be sound, up to the first one that is not. */
@@ -29,10 +30,9 @@ export class SoundWalk {
   ) {}
 
   async *through(places: readonly BucketPlace[]): AsyncGenerator<WalkedBatch> {
-    const { attempts: most = 1 } = this.options;
     const reader = new BatchReader(this.db, this.options);
     let last = places.length;
-    for (let attempts = 0; this.done < last && attempts < most;) {
+    for (let attempts = 0; this.done < last && attempts < ATTEMPTS;) {
       let end = this.done;
       let sound = true;
       for (; sound && end < last && !reader.isFull; end++) sound = await reader.take(places[end]);
@@ -58,7 +58,6 @@ export class SoundWalk {
 export function placesOf(db: Database): BucketPlace[] {
   const runs = directoryRuns(db);
   if (runs === undefined) return [];
-  const { length, offsets, firstSlots, bits } = runs;
-  const order = Uint32Array.from({ length }, (_, i) => i).sort((a, b) => firstSlots[a] - firstSlots[b]);
-  return Array.from(order, (i) => ({ offset: offsets[i], firstSlot: firstSlots[i], bits: bits[i] }));
+  const { offsets, firstSlots, bits } = bySlots(runs);
+  return Array.from(offsets, (offset, i) => ({ offset, firstSlot: firstSlots[i], bits: bits[i] }));
 }

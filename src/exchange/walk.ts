@@ -38,9 +38,6 @@ export async function openForWalk(source: Source, report?: Report): Promise<Walk
  */
 const CLAIMABLE = 4;
 
-/** Batches that are made anew to give the buckets before one that is not sound. */
-const ATTEMPTS = 4;
-
 /** So many buckets that are not sound are examined one by one; where there are more, all that is left is. */
 const FEW = 16;
 
@@ -60,7 +57,7 @@ export async function* walkRecords(
   const claimable: Claimable = { bytes: CLAIMABLE * db.source.size };
   if (found === undefined) {
     const places = placesOf(db);
-    const walk = new SoundWalk(db, claimable, { limits, proved: true, attempts: ATTEMPTS });
+    const walk = new SoundWalk(db, claimable, { limits, proved: true });
     yield* walk.through(places);
     // Somebody wrote to it meanwhile.
     if (walk.done < places.length) loss.incomplete = true;
@@ -68,7 +65,7 @@ export async function* walkRecords(
   }
 
   loss.incomplete = found.survey.claims.open().next().done !== true;
-  const options = { limits: limits === WHOLE_BATCH ? PART_BATCH : limits, proved: false, attempts: ATTEMPTS };
+  const options = { limits: limits === WHOLE_BATCH ? PART_BATCH : limits, proved: false };
 
   // 1. Sound buckets, and in their order some that are not.
   let { sites } = found.survey;

@@ -54,6 +54,11 @@ export function digestOn(digest: number, bytes: Uint8Array, count: number): numb
   return digest;
 }
 
+/** The second hash of a whole key. */
+export function digestOf(key: Uint8Array): number {
+  return digestOn(keyDigest(key.length), key, key.length);
+}
+
 /** What one look at a key's bytes tells, for loops over millions of keys: nothing is made for any of them. */
 export class KeyScan {
   /** As {@link hashKey} gives it. */

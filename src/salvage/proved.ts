@@ -1,4 +1,5 @@
 import { BucketPass } from '../check/sound/bucketpass.js';
+import { bySlots } from '../check/sound/directoryruns.js';
 import type { Proof } from '../check/sound/prove.js';
 import type { Database } from '../database/database.js';
 import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
@@ -14,16 +15,13 @@ export async function* salvageProved(
   const told = flavours.signed > 0 ? 'signed' : 'unsigned';
   // Which keys tell the flavour is not remembered; where none does, all are the same.
   const hashChar = flavours.signed + flavours.unsigned === 0 ? 'either' : told;
-  const { firstSlots } = buckets;
-  const order = Uint32Array.from({ length: buckets.length }, (_, i) => i);
-  order.sort((a, b) => firstSlots[a] - firstSlots[b]);
-  for (let from = 0; from < buckets.length; from += BUCKETS) {
-    const some = order.subarray(from, from + BUCKETS);
+  const { length, offsets, firstSlots, bits } = bySlots(buckets);
+  for (let from = 0; from < length; from += BUCKETS) {
     const part = {
-      length: some.length,
-      offsets: Float64Array.from(some, (i) => buckets.offsets[i]),
-      firstSlots: Uint32Array.from(some, (i) => firstSlots[i]),
-      bits: Uint8Array.from(some, (i) => buckets.bits[i]),
+      length: Math.min(BUCKETS, length - from),
+      offsets: offsets.subarray(from),
+      firstSlots: firstSlots.subarray(from),
+      bits: bits.subarray(from),
     };
     const batch: SalvagedRecord[] = [];
     await new BucketPass(db, part).each((words, _, run) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { survey } from '../../src/database/survey.js';
-import { diff } from '../../src/exchange/diff.js';
+import { diff, noCounts } from '../../src/exchange/diff.js';
 import { openForWalk } from '../../src/exchange/walk.js';
 import { BucketView } from '../../src/format/bucket.js';
 import { FREE_HASH, hashKey } from '../../src/format/hash.js';
@@ -10,15 +10,14 @@ import { memorySource } from '../../src/source/memory.js';
 import type { KeyValue } from '../build/build.js';
 import { anyRecords, build, specFor, text } from '../build/build.js';
 import { anyModelNames, modelsNamed } from '../torture/combine.js';
-import { formats, miniDatabase, NATIVE } from '../torture/databases.js';
+import { formats, NATIVE } from '../torture/databases.js';
 import { damagedCopy } from '../torture/judge.js';
-import { RUNS, SEED, seedFor } from '../torture/settings.js';
-import { LITTLE, openedForWalk, walkedOf } from './walked.js';
+import { RUNS, SEED } from '../torture/settings.js';
+import { LITTLE, openedForWalk, smallDatabases, walkedOf } from './walked.js';
 
 /** What a comparison of two files tells, a line for each difference, in order of their keys. */
 async function toldOf(before: Uint8Array, after: Uint8Array) {
-  const loss = () => ({ records: 0, incomplete: false });
-  const counts = { same: 0, removed: 0, added: 0, changed: 0, lossBefore: loss(), lossAfter: loss() };
+  const counts = noCounts();
   const lines: string[] = [];
   const [a, b] = [await openedForWalk(before), await openedForWalk(after)];
   for await (const one of diff(a, b, counts, LITTLE)) {
@@ -77,13 +76,7 @@ test('a comparison of two databases of any format tells what a comparison of the
     { numRuns: 60 },
   ));
 
-const SPEC = { blockSize: 512, seed: seedFor('diff'), records: 250, maxValue: 300 };
-// By their names, which is what a failure shows.
-const databases = new Map(
-  formats('standard')
-    .map((format) => miniDatabase(format, SPEC))
-    .map((intact) => [intact.name, intact]),
-);
+const databases = smallDatabases('diff');
 
 test('whatever the damage, a comparison tells of every record that a walk gives, and of no other', () =>
   fc.assert(
@@ -117,7 +110,7 @@ test('records are not told to be gone because the directory is', async () => {
   assert.ok(same > 100);
 });
 
-/** A database of one bucket with one element moved to where no lookup comes to it, and its key. */
+/** A database of one bucket, with the element of a key moved to where no lookup comes to it. */
 async function withUnreached(records: readonly KeyValue[], wanted: string): Promise<Buffer> {
   const bytes = Buffer.from((await build(records, specFor(NATIVE), 'signed')).bytes);
   const { db } = await openedForWalk(bytes);
@@ -194,8 +187,7 @@ test('two databases of keys with one hash are compared by reading each a few tim
     };
     return (await openForWalk({ size: source.size, read }))!;
   };
-  const loss = () => ({ records: 0, incomplete: false });
-  const counts = { same: 0, removed: 0, added: 0, changed: 0, lossBefore: loss(), lossAfter: loss() };
+  const counts = noCounts();
   for await (const one of diff(await counted(a), await counted(b), counts, LITTLE))
     assert.ok(one.key.length > 0);
   const { same, removed, added, changed } = counts;

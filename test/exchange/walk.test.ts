@@ -5,10 +5,10 @@ import { walkRecords } from '../../src/exchange/walk.js';
 import type { KeyValue } from '../build/build.js';
 import { build, text } from '../build/build.js';
 import { anyModelNames, modelsNamed } from '../torture/combine.js';
-import { formats, miniDatabase, NATIVE } from '../torture/databases.js';
+import { miniDatabase, NATIVE } from '../torture/databases.js';
 import { damagedCopy } from '../torture/judge.js';
-import { RUNS, SEED, seedFor } from '../torture/settings.js';
-import { LITTLE, openedForWalk, salvagedOf, walkedOf } from './walked.js';
+import { RUNS, SEED } from '../torture/settings.js';
+import { LITTLE, openedForWalk, salvagedOf, smallDatabases, smallSpec, walkedOf } from './walked.js';
 
 /** Every record of a file, and what the walk says was lost. */
 async function walked(bytes: Uint8Array) {
@@ -65,13 +65,7 @@ test('a directory entry that cannot be right costs no record', async () => {
   assert.deepEqual(new Map(found), new Map(before));
 });
 
-const SMALL = { blockSize: 512, seed: seedFor('walk'), records: 250, maxValue: 300 };
-// By their names, which is what a failure shows.
-const databases = new Map(
-  formats('standard')
-    .map((format) => miniDatabase(format, SMALL))
-    .map((intact) => [intact.name, intact]),
-);
+const databases = smallDatabases('walk');
 
 /** The records in an order of their own. */
 const sorted = (records: readonly [string, string][] | undefined) =>
@@ -105,7 +99,7 @@ const anyHeaderDamage = fc.array(
 );
 
 test('of a file whose header leads astray a walk gives what a salvage does', () => {
-  const intact = miniDatabase(NATIVE, SMALL);
+  const intact = miniDatabase(NATIVE, smallSpec('walk'));
   return fc.assert(
     fc.asyncProperty(anyHeaderDamage, async (damage) => {
       const bytes = Buffer.from(intact.bytes);

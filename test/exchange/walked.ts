@@ -7,9 +7,26 @@ import { readSalvaged } from '../../src/salvage/read.js';
 import { salvage } from '../../src/salvage/salvage.js';
 import { memorySource } from '../../src/source/memory.js';
 import { text } from '../build/build.js';
+import type { Intact } from '../torture/intact.js';
+import { formats, miniDatabase } from '../torture/databases.js';
+import { seedFor } from '../torture/settings.js';
 
 /** So little at a time that a small database is many batches. */
 export const LITTLE: BatchLimits = { bytes: 3000, records: 40 };
+
+/** How small databases of several buckets are made; other ones for each purpose. */
+export const smallSpec = (purpose: string) => ({
+  blockSize: 512,
+  seed: seedFor(purpose),
+  records: 250,
+  maxValue: 300,
+});
+
+/** One in each standard format, by their names, which is what a failure shows. */
+export function smallDatabases(purpose: string): Map<string, Intact> {
+  const made = formats('standard').map((format) => miniDatabase(format, smallSpec(purpose)));
+  return new Map(made.map((intact) => [intact.name, intact]));
+}
 
 /** Every record of a file as a walk gives it, in its order, and what it says was lost; undefined where it is no database. */
 export async function walkedOf(bytes: Uint8Array, limits?: BatchLimits) {

@@ -1,6 +1,6 @@
 import type { Database } from '../../database/database.js';
 
-/** The buckets that a directory leads to, in order of their file offsets. */
+/** The buckets that a directory leads to, in order of their file offsets if nothing else is said. */
 export interface DirectoryRuns {
   readonly length: number;
   /** File offsets of the buckets. */
@@ -45,10 +45,24 @@ export function directoryRuns({ directory, geometry, source }: Database): Direct
   for (let n = 1; n < length; n++) {
     if (offsets[order[n]] < offsets[order[n - 1]] + bucketSize) return undefined;
   }
+  return inOrder({ offsets, firstSlots: firsts, bits }, order);
+}
+
+/** The same buckets in order of their slots, which is that of their hashes. */
+export function bySlots(runs: DirectoryRuns): DirectoryRuns {
+  const { length, firstSlots } = runs;
+  const order = Uint32Array.from({ length }, (_, i) => i).sort((a, b) => firstSlots[a] - firstSlots[b]);
+  return inOrder(runs, order);
+}
+
+function inOrder(
+  { offsets, firstSlots, bits }: Omit<DirectoryRuns, 'length'>,
+  order: Uint32Array,
+): DirectoryRuns {
   return {
-    length,
+    length: order.length,
     offsets: Float64Array.from(order, (i) => offsets[i]),
-    firstSlots: Uint32Array.from(order, (i) => firsts[i]),
+    firstSlots: Uint32Array.from(order, (i) => firstSlots[i]),
     bits: Uint8Array.from(order, (i) => bits[i]),
   };
 }
