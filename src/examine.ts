@@ -3,6 +3,7 @@ import { checkDatabase, checkEmpty, checkOther } from './check/check.js';
 import { examine } from './check/examination.js';
 import type { ProvedCheck } from './check/proved.js';
 import { checkProved } from './check/proved.js';
+import { examinationOf } from './check/provedmarks.js';
 import type { Database } from './database/database.js';
 import { openDatabase, withDirectory, withoutDirectory } from './database/database.js';
 import { identifyOther, isDeclared } from './database/identify.js';
@@ -33,6 +34,8 @@ import { readUpTo } from './source/source.js';
 export interface Searched {
   readonly db: Database;
   readonly survey: SearchedSurvey;
+  /** The check of it, where a proof gave that. */
+  readonly checked?: CheckResult;
 }
 
 /** With less of the evidence for it, a header that leads to no bucket is itself in doubt. */
@@ -188,6 +191,12 @@ export async function openProved(source: Source, report?: Report): Promise<Prove
   // Without its header nothing says that an older state, which may be whole, is not the one in force.
   if (db.headerLost && (await mayBeNewer(db, buckets, account.unused()))) return undefined;
   return { db, ...proved };
+}
+
+/** A database that was proved to be in order, as a search and an examination of it give it. */
+export async function searchedProved({ db, proof, checked }: Proved): Promise<Searched> {
+  const { survey } = await search(db);
+  return { db, survey: { ...survey, examination: await examinationOf(db, survey, proof) }, checked };
 }
 
 /** A database without its header, with the directory that leads to its buckets. */

@@ -51,17 +51,18 @@ export async function* examineBuckets(
     survey,
     sites.filter((site) => !isPlain(site)),
   );
-  const numbers = new Map(survey.sites.map((site, s) => [site, s]));
+  // Of all of them their numbers need no map.
+  const numbers = sites === survey.sites ? undefined : new Map(survey.sites.map((site, s) => [site, s]));
   const reader = new SiteReader(db);
   const room = roomForBucket(db);
-  for (const site of sites) {
+  for (const [n, site] of sites.entries()) {
     if (!isPlain(site)) {
       const next = await damaged.next();
       if (next.done) return;
       yield next.value;
       continue;
     }
-    const s = numbers.get(site)!;
+    const s = numbers?.get(site) ?? n;
     const words = await reader.read(site);
     const { free } = examineHead(db, site, reader.view);
     const records: StoredRecord[] = [];

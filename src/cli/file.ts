@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { Database } from '../database/database.js';
 import type { Searched } from '../examine.js';
-import { openProved, openSearched, search } from '../examine.js';
+import { openProved, openSearched, search, searchedProved } from '../examine.js';
 import type { Walkable } from '../exchange/walk.js';
 import { openForWalk } from '../exchange/walk.js';
 import { identifyOther } from '../database/identify.js';
@@ -69,15 +69,18 @@ export interface OpenDatabase {
  */
 export async function withDatabase<T>(path: string, use: (open: OpenDatabase) => Promise<T>): Promise<T> {
   const file = await openDatabaseFile(path);
-  const examined = async () => (await openSearched(file, sparing())) ?? (await file.refuse());
   try {
     const proved = await openProved(file);
     collectGarbage();
     if (proved !== undefined) {
       const { db } = proved;
-      return await use({ db, isProved: true, file, searched: () => search(db), examined });
+      return await use({
+        ...{ db, isProved: true, file },
+        searched: () => search(db),
+        examined: () => searchedProved(proved),
+      });
     }
-    const found = await examined();
+    const found = (await openSearched(file, sparing())) ?? (await file.refuse());
     collectGarbage();
     const again = () => Promise.resolve(found);
     return await use({ db: found.db, isProved: false, file, searched: again, examined: again });

@@ -1,10 +1,12 @@
-import { inspectAt, inspectMap } from '../inspect/at.js';
+import { inspectAt } from '../inspect/at.js';
 import { inspectCollisions, inspectCount, inspectStatus } from '../inspect/count.js';
 import { inspectAvail, inspectBucket, inspectDirectory, inspectHeader } from '../inspect/inspect.js';
+import { inspectMap } from '../inspect/map.js';
 import { inspectHash, inspectRecord } from '../inspect/record.js';
 import type { StructureView } from '../inspect/structure.js';
 import { takePicture } from '../picture/picture.js';
 import { RefusedError } from '../replace/errors.js';
+import type { Statement } from '../report/statement.js';
 import { reportDocument } from '../report/json.js';
 import { statementText } from '../report/statementtext.js';
 import { structureText } from '../report/structuretext.js';
@@ -16,6 +18,7 @@ import type { StructureName } from './grammar/inspectwords.js';
 import { parseNumber } from './grammar/inspectwords.js';
 import type { KeyEncoding } from './grammar/keyencoding.js';
 import { decodeKey } from './key.js';
+import { printEndOfMap, printLongMap } from './longmap.js';
 import { statementNow, withEvidence } from './statement.js';
 import { print, styleFor } from './terminal.js';
 
@@ -30,29 +33,52 @@ export interface InspectArguments {
   readonly hash: boolean;
 }
 
-/** Ranges of a map that are listed unless all are wanted. */
-const SHOWN_RANGES = 100;
-
 /** Shows a structure field by field, with offsets. */
 export async function inspectCommand(options: InspectArguments): Promise<ExitCode> {
-  const { file, json, hash } = options;
+  const { file, hash } = options;
   return withDatabase(file, async (open) => {
+    if (options.structure === 'map') return showMap(open, options);
     const { result: structures, evidence } = await withEvidence(file, hash, () => view(open, options));
-    const statement = await statementNow(evidence);
-    if (json) {
-      const document = reportDocument([{ path: file, structures }], statement);
-      await print(`${JSON.stringify(document, undefined, 2)}\n`);
-    } else {
-      for (const one of structures) await print(structureText(one, styleFor(process.stdout)));
-      if (hash) await print(statementText(statement));
-    }
-    return EXIT.ok;
+    return show(options, structures, await statementNow(evidence));
   });
+}
+
+async function show(
+  { file, json, hash }: InspectArguments,
+  structures: readonly StructureView[],
+  statement: Statement,
+): Promise<ExitCode> {
+  if (json) {
+    const document = reportDocument([{ path: file, structures }], statement);
+    await print(`${JSON.stringify(document, undefined, 2)}\n`);
+  } else {
+    for (const one of structures) await print(structureText(one, styleFor(process.stdout)));
+    if (hash) await print(statementText(statement));
+  }
+  return EXIT.ok;
+}
+
+async function showMap(
+  { file: source, examined }: OpenDatabase,
+  options: InspectArguments,
+): Promise<ExitCode> {
+  const { file, hash, all } = options;
+  const { result: map, evidence } = await withEvidence(file, hash, async () => {
+    const found = await examined();
+    const { claims } = await takePicture(found.db, found.survey, found.checked);
+    const map = await inspectMap(claims, source.size, all);
+    if (map.isLong) await printLongMap(map, claims, options);
+    return map;
+  });
+  const statement = await statementNow(evidence);
+  if (!map.isLong) return show(options, [map.view], statement);
+  await printEndOfMap(map, options, statement);
+  return EXIT.ok;
 }
 
 async function view(
   { db, file: source, searched, examined }: OpenDatabase,
-  { file, structure, what, encoding, all }: InspectArguments,
+  { file, structure, what, encoding }: InspectArguments,
 ): Promise<StructureView[]> {
   const refuse = (message: string) => new RefusedError('io', `${file}: ${message}`);
   switch (structure) {
@@ -66,11 +92,6 @@ async function view(
       return inspectCollisions(db, (await searched()).survey);
     case 'status':
       return inspectStatus(db, (await searched()).survey);
-    case 'map': {
-      const found = await examined();
-      const { areas } = await takePicture(found.db, found.survey, source.size);
-      return inspectMap(areas, all ? Infinity : SHOWN_RANGES);
-    }
     case 'hash':
       return inspectHash(db, decodeKey(what ?? '', encoding));
     case 'record':

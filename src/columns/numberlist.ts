@@ -26,4 +26,8 @@ export class NumberList {
   values(): Int32Array {
     return this.#values.subarray(0, this.#length);
   }
+
+  clear(): void {
+    this.#length = 0;
+  }
 }

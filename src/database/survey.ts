@@ -2,8 +2,11 @@ import { BUCKET_AVAIL, BucketView, elementStruct } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
 import { FREE_HASH, HASH_BITS, HASH_RANGE } from '../format/hash.js';
 import { HashClaims } from './claims.js';
+import { SiteIndex } from './siteindex.js';
 import type { Database } from './database.js';
+import { Bits } from '../columns/bits.js';
 import { large } from '../columns/large.js';
+import { NumberList } from '../columns/numberlist.js';
 import { readInto } from '../source/source.js';
 
 /** A bucket of the database. */
@@ -62,8 +65,8 @@ export async function survey(db: Database): Promise<Survey> {
   const { source, directory, geometry } = db;
   const { blockSize, bucketSize } = geometry;
   const siteOfSlot = large(Int32Array, directory.length).fill(-1);
-  const indexOf = new Map<number, number>();
   const sites: BucketSite[] = [];
+  const indexOf = new SiteIndex(sites);
   let budget = READ_BUDGET * source.size + 2 * bucketSize;
   const bucket = new BucketView(new Uint8Array(bucketSize), db.format, geometry.bucketElements);
   let unreadIndex: number | undefined;
@@ -75,9 +78,9 @@ export async function survey(db: Database): Promise<Survey> {
       index = sites.length;
       budget -= bucketSize;
       if (budget >= 0) {
-        indexOf.set(offset, index);
         await readInto(source, offset, bucket.bytes);
         sites.push(surveyBucket(db, offset, slot, bucket));
+        indexOf.add(index);
       } else {
         // One site stands for all that are not read: a site for each would cost more than the directory.
         unreadIndex = index;
@@ -94,11 +97,15 @@ export async function survey(db: Database): Promise<Survey> {
 function claimSettled(survey: Omit<Survey, 'claims'>): HashClaims {
   const claims = new HashClaims();
   const slots = survey.siteOfSlot.length;
-  const settled = new Set<number>();
+  const seen = new Bits(survey.sites.length);
+  const settled = new NumberList();
   for (let slot = 0; slot < slots; slot++) {
-    if (isSettled(survey, slot)) settled.add(survey.siteOfSlot[slot]);
+    const index = survey.siteOfSlot[slot];
+    if (!isSettled(survey, slot) || seen.has(index)) continue;
+    seen.add(index);
+    settled.push(index);
   }
-  const deepestFirst = [...settled].sort((a, b) => survey.sites[b].bits - survey.sites[a].bits);
+  const deepestFirst = settled.values().sort((a, b) => survey.sites[b].bits - survey.sites[a].bits);
   for (const index of deepestFirst) {
     const { ownFirst, bits } = survey.sites[index];
     claims.claim({ first: ownFirst * (HASH_RANGE / slots), bits }, index);

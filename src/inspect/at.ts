@@ -7,8 +7,6 @@ import { offsetSize } from '../format/layout.js';
 import type { Struct } from '../format/struct.js';
 import { member } from '../format/struct.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
-import type { Areas } from '../picture/areas.js';
-import { AREA_KINDS } from '../picture/areas.js';
 import { placesNow } from '../picture/place.js';
 import { salvageDeleted } from '../salvage/deleted.js';
 import { provenanceOf } from '../salvage/salvage.js';
@@ -122,29 +120,6 @@ export async function inspectAt(
       ...(claims.length > 0 && { rows: claims }),
     },
     await hexView(file, offset),
-  ];
-}
-
-/** Bytes of each kind, and the ranges of the file in order. */
-export function inspectMap(areas: Areas, most: number): StructureView[] {
-  const totals = areas.totals();
-  const rows = Array.from({ length: Math.min(most, areas.count) }, (_, i) => {
-    const { kind, offset, length } = areas.area(i);
-    return { offset, bytes: length, kind };
-  });
-  const shown =
-    rows.length < areas.count ? `the first ${rows.length} follow; --all shows each` : 'all follow';
-  return [
-    {
-      structure: 'map',
-      offset: 0,
-      size: areas.size,
-      fields: [
-        ...AREA_KINDS.map((kind) => derived(kind, totals[kind], 'bytes')),
-        derived('ranges', areas.count, shown),
-      ],
-      rows,
-    },
   ];
 }
 

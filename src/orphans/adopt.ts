@@ -1,6 +1,7 @@
 import type { HashRange } from '../database/claims.js';
 import type { ExaminedSurvey } from '../check/examination.js';
 import type { Database } from '../database/database.js';
+import { SiteIndex } from '../database/siteindex.js';
 import type { BucketSite, Survey } from '../database/survey.js';
 import { isReadable, isSettled } from '../database/survey.js';
 import { elementStruct } from '../format/bucket.js';
@@ -69,7 +70,8 @@ export async function adoptOrphans(
   const sites: BucketSite[] = [...survey.sites];
   const stale: BucketSite[] = [];
   // One that a wrong entry leads to is known already, but may be in force for its own range.
-  const known = new Map(survey.sites.map(({ offset }, index) => [offset, index]));
+  const known = new SiteIndex(survey.sites);
+  for (const index of survey.sites.keys()) known.add(index);
   for (const { site, range } of ranked) {
     const index = site.state === 'sound' ? known.get(site.offset) : undefined;
     const adopted =

@@ -1,57 +1,70 @@
-import type { Range } from '../source/gather.js';
-import { joinRanges } from '../source/sweep.js';
-import type { Areas } from './areas.js';
-import { AREA_KINDS } from './areas.js';
-import type { ExactData, MapData } from './pagedata.js';
+import type { AreaVisitor } from './areas.js';
+import { AREA_KINDS, AreaTotals } from './areas.js';
+import { AroundPlaces } from './around.js';
+import type { MapData } from './pagedata.js';
 
 /** So many ranges are given one by one; a file with more is summarised. */
 const MAX_EXACT = 40_000;
 const MAX_CELLS = 4096;
-/** Bytes around a place of interest that are given exactly in a summarised file. */
-export const AROUND = 64 * 1024;
+const LEAST_CELL = 512;
 
 /**
  * What bytes are, for a page: every range where there are not too many, and otherwise cells of equal size, with every
- * range around the places of interest.
- *
- * @param places file offsets, the most interesting first
+ * range around the places of interest. Memory: some bytes for each range and each cell that is given.
  */
-export function mapData(areas: Areas, places: readonly number[], most = MAX_EXACT): MapData {
-  if (areas.count <= most) {
-    return { exact: [exactData(areas, 0, areas.size)], cell: 0, cells: [], ranges: areas.count };
-  }
-  const cell = 2 ** Math.max(9, Math.ceil(Math.log2(areas.size / MAX_CELLS)));
-  const cells: (number | number[])[] = [];
-  for (let at = 0; at < areas.size; at += cell) {
-    const mix = areas.mix(at, Math.min(areas.size, at + cell));
-    const some = [...mix.keys()].filter((kind) => mix[kind] > 0);
-    cells.push(some.length === 1 ? some[0] : some.flatMap((kind) => [kind, mix[kind]]));
-  }
-  return { exact: exactAround(areas, places, most), cell, cells, ranges: areas.count };
-}
+export class MapMaker {
+  readonly totals = new AreaTotals();
+  readonly #most: number;
+  readonly #around: AroundPlaces;
+  /** The first ranges, one more than are given at most. */
+  readonly #lengths: number[] = [];
+  readonly #kinds: number[] = [];
+  readonly #cell: number;
+  readonly #cells: (number | number[])[] = [];
+  /** Bytes of each kind in the cell that is not yet full. */
+  readonly #mix: number[] = AREA_KINDS.map(() => 0);
+  #filled = 0;
 
-function exactAround(areas: Areas, places: readonly number[], most: number): ExactData[] {
-  const wanted: Range[] = [];
-  let left = most;
-  for (const place of places) {
-    const from = areas.area(areas.indexAt(Math.max(0, place - AROUND / 2))).offset;
-    const last = areas.area(areas.indexAt(Math.min(areas.size - 1, place + AROUND / 2)));
-    const to = last.offset + last.length;
-    left -= areas.indexAt(to - 1) - areas.indexAt(from) + 1;
-    if (left < 0) break;
-    wanted.push({ offset: from, length: to - from });
+  /**
+   * @param size of the file in bytes
+   * @param places file offsets inside of it, the most interesting first
+   */
+  constructor(size: number, places: readonly number[], most = MAX_EXACT) {
+    this.#most = most;
+    this.#around = new AroundPlaces(size, places, most);
+    this.#cell = 2 ** Math.max(Math.log2(LEAST_CELL), Math.ceil(Math.log2(size / MAX_CELLS)));
   }
-  return Array.from(joinRanges(wanted), ({ offset, length }) => exactData(areas, offset, offset + length));
-}
 
-function exactData(areas: Areas, from: number, to: number): ExactData {
-  const lengths: number[] = [];
-  let kinds = '';
-  for (let i = areas.indexAt(from); i < areas.count; i++) {
-    const { kind, offset, length } = areas.area(i);
-    if (offset >= to) break;
-    lengths.push(length);
-    kinds += AREA_KINDS.indexOf(kind);
+  readonly visit: AreaVisitor = (kind, from, to) => {
+    this.totals.visit(kind, from, to);
+    this.#around.visit(kind, from, to);
+    if (this.#lengths.length <= this.#most) {
+      this.#lengths.push(to - from);
+      this.#kinds.push(kind);
+    }
+    for (let at = from; at < to;) {
+      const bytes = Math.min(to - at, this.#cell - this.#filled);
+      this.#mix[kind] += bytes;
+      this.#filled += bytes;
+      at += bytes;
+      if (this.#filled === this.#cell) this.#endCell();
+    }
+  };
+
+  finish(): MapData {
+    const { count } = this.totals;
+    if (count <= this.#most) {
+      const whole = { offset: 0, lengths: this.#lengths, kinds: this.#kinds.join('') };
+      return { exact: [whole], cell: 0, cells: [], ranges: count };
+    }
+    if (this.#filled > 0) this.#endCell();
+    return { exact: this.#around.finish(), cell: this.#cell, cells: this.#cells, ranges: count };
   }
-  return { offset: from, lengths, kinds };
+
+  #endCell(): void {
+    const some = [...this.#mix.keys()].filter((kind) => this.#mix[kind] > 0);
+    this.#cells.push(some.length === 1 ? some[0] : some.flatMap((kind) => [kind, this.#mix[kind]]));
+    this.#mix.fill(0);
+    this.#filled = 0;
+  }
 }

@@ -9,11 +9,12 @@ import type { SalvagedRecord } from '../salvage/salvage.js';
 import type { Range } from '../source/gather.js';
 import { gather } from '../source/gather.js';
 import type { Source } from '../source/source.js';
-import { AREA_KINDS, Areas } from './areas.js';
+import { AREA_KINDS } from './areas.js';
 import { base64 } from './base64.js';
 import { HEX_BUDGET, hexData } from './hexdata.js';
-import { mapData } from './mapdata.js';
-import type { PageData, RecordData, StructureData } from './pagedata.js';
+import { MapMaker } from './mapdata.js';
+import type { MapData, PageData, RecordData, StructureData } from './pagedata.js';
+import { paint } from './paint.js';
 import type { Picture } from './picture.js';
 import { HASH_CELLS } from './picture.js';
 import { structData } from './structs.js';
@@ -39,7 +40,7 @@ export async function pageOfDatabase(
   picture: Picture,
   words: PageWords,
 ): Promise<PageData> {
-  const { areas, checked } = picture;
+  const { claims, checked } = picture;
   const structures = structuresOf(db, picture);
   const findings = findingsOf(checked, db);
   const shown = [...picture.old.shown, ...picture.records.shown];
@@ -49,16 +50,18 @@ export async function pageOfDatabase(
     ...structures.slice(0, 4).map(([, at]) => at),
   ];
   for (let i = 1; i <= SAMPLED_PLACES; i++) places.push(Math.floor((file.size * i) / (SAMPLED_PLACES + 1)));
-  const map = mapData(
-    areas,
+  const maker = new MapMaker(
+    file.size,
     places.filter((place) => place >= 0 && place < file.size),
   );
-  const hex = await hexData(file, hexWanted(picture, structures, findings, shown, db));
+  await paint(claims, file.size, maker.visit);
+  const map = maker.finish();
+  const hex = await hexData(file, hexWanted(checked, structures, findings, shown, db, file.size));
   return {
     ...words,
     size: file.size,
     kinds: AREA_KINDS,
-    totals: AREA_KINDS.map((kind) => areas.totals()[kind]),
+    totals: maker.totals.bytes,
     map,
     little: db.format.byteOrder === 'little',
     structs: structData(db.format),
@@ -77,24 +80,21 @@ export async function pageOfDatabase(
       uncovered: checked.records.uncovered,
       buckets: picture.buckets.all,
     },
-    summarised: summaries(file.size, picture, map.cell, map.exact.length),
+    summarised: summaries(file.size, picture, map),
     opcodes: OPCODES.map(({ code, name, argument }) => [code, name, argument] as const),
   };
 }
 
 /** The page of what is no database: its first bytes. */
 export async function pageOfOther(file: Source, checked: CheckResult, words: PageWords): Promise<PageData> {
-  const none = new Areas(
-    file.size,
-    Float64Array.from(file.size === 0 ? [] : [file.size]),
-    Uint8Array.from([7]),
-  );
+  const maker = new MapMaker(file.size, [0]);
+  await paint(() => {}, file.size, maker.visit);
   return {
     ...words,
     size: file.size,
     kinds: AREA_KINDS,
-    totals: none.mix(0, file.size),
-    map: mapData(none, [0]),
+    totals: maker.totals.bytes,
+    map: maker.finish(),
     little: true,
     structs: {},
     structures: [],
@@ -194,17 +194,18 @@ async function recordsOf(db: Database, records: readonly SalvagedRecord[]): Prom
 
 /** What is worth having in hex, the most important first. */
 function* hexWanted(
-  { areas, checked }: Picture,
+  checked: CheckResult,
   structures: readonly StructureData[],
   findings: PageData['findings'],
   records: readonly SalvagedRecord[],
   db: Database,
+  size: number,
 ): Generator<Range> {
   yield { offset: 0, length: 4096 };
   for (const { offset } of findings.slice(0, 200))
     if (offset !== null) yield { offset: offset - 128, length: 512 };
-  for (const [struct, offset, size] of structures.filter(([name]) => name !== 'bucket')) {
-    yield { offset, length: Math.min(size, struct === 'directory' ? 8192 : 4096) };
+  for (const [struct, offset, bytes] of structures.filter(([name]) => name !== 'bucket')) {
+    yield { offset, length: Math.min(bytes, struct === 'directory' ? 8192 : 4096) };
   }
   for (const { offset, length } of checked.space?.gaps ?? [])
     yield { offset: placeNow(db, offset), length: Math.min(length, 512) };
@@ -218,16 +219,16 @@ function* hexWanted(
     yield { offset: placeNow(db, offset), length: Math.min(keySize + dataSize, 256) };
   }
   // What is left goes to the beginning.
-  yield { offset: 0, length: areas.size };
+  yield { offset: 0, length: size };
 }
 
-function summaries(size: number, picture: Picture, cell: number, windows: number): string[] {
+function summaries(size: number, picture: Picture, { cell, exact, ranges }: MapData): string[] {
   const number = (n: number) => n.toLocaleString('en-US');
-  const { records, old, buckets, areas, checked, open } = picture;
+  const { records, old, buckets, checked, open } = picture;
   const said: string[] = [];
   if (cell > 0) {
     said.push(
-      `The file has ${number(areas.count)} ranges. The map draws each one at ${number(windows)} places; elsewhere it has ` +
+      `The file has ${number(ranges)} ranges. The map draws each one at ${number(exact.length)} places; elsewhere it has ` +
         `cells of ${number(cell)} bytes, whose colours stand in the proportion of their bytes. Its totals are exact.`,
     );
   }

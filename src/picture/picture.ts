@@ -1,22 +1,22 @@
 import { checkAvailChain } from '../check/avail.js';
 import type { BucketExamination } from '../check/bucket.js';
+import { examine } from '../check/examination.js';
 import { examineBuckets } from '../check/judge.js';
 import type { CheckResult } from '../check/check.js';
 import { checkDatabase } from '../check/check.js';
 import type { RejectedElement } from '../check/record.js';
 import type { Database } from '../database/database.js';
-import { owns } from '../database/survey.js';
-import { elementStruct } from '../format/bucket.js';
+import { OffsetList } from '../columns/offsetlist.js';
 import { HASH_RANGE } from '../format/hash.js';
-import { offsetSize } from '../format/layout.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { salvageDeleted } from '../salvage/deleted.js';
 import type { SalvagedRecord } from '../salvage/salvage.js';
-import { provenanceOf } from '../salvage/salvage.js';
+import { provenanceOf, withProvenance } from '../salvage/salvage.js';
 import { salvageStale } from '../salvage/stale.js';
-import type { Areas, ClaimKind } from './areas.js';
-import { ClaimList } from './claims.js';
-import { placesNow } from './place.js';
+import type { Claims } from './claims.js';
+import type { OtherElements } from './databaseclaims.js';
+import { claimsOf, kindOf } from './databaseclaims.js';
+import { ElementSet } from './elements.js';
 import { Magnitudes, Sample } from './tally.js';
 
 /** A bucket as far as a picture shows it. */
@@ -34,7 +34,8 @@ export interface BucketMark {
 /** A file as it is drawn: what every byte is, and how buckets, records and hashes are spread. */
 export interface Picture {
   readonly checked: CheckResult;
-  readonly areas: Areas;
+  /** What claims bytes, by which every byte is painted. */
+  readonly claims: Claims;
   /** Offsets as the database has them; see `placeNow`. */
   readonly records: { readonly shown: readonly SalvagedRecord[]; readonly all: number };
   readonly old: { readonly shown: readonly SalvagedRecord[]; readonly all: number };
@@ -63,21 +64,26 @@ const MAX_REJECTED = 1000;
 const MAX_DAMAGE = 16 << 20;
 
 /**
- * Checks a database and draws it. Memory: 34 bytes for each record and each piece of free space, and the samples.
+ * Checks a database and draws it. Memory: what a check of it takes, two bits for each element, and the samples.
  *
- * @param fileSize bytes of the file as it lies there, which the areas cover
+ * @param checked the check of it, if it is known
  * @throws SourceError if the source cannot be read
  */
-export async function takePicture(db: Database, survey: SearchedSurvey, fileSize: number): Promise<Picture> {
-  const painter = new Painter(db);
-  const checked = await checkDatabase(db, survey);
+export async function takePicture(
+  db: Database,
+  searched: SearchedSurvey,
+  checked?: CheckResult,
+): Promise<Picture> {
+  const examination = searched.examination ?? (await examine(db, searched));
+  const survey = { ...searched, examination };
+  const painter = new Painter(db, survey);
+  const result = checked ?? (await checkDatabase(db, survey));
   for await (const examined of examineBuckets(db, survey)) painter.take(examined);
-  const availBlocks = await painter.structures(survey);
   const old = new Sample<SalvagedRecord>(MAX_OLD);
   for (const batches of [salvageStale(db, survey), salvageDeleted(db, survey)]) {
     for await (const batch of batches) {
       for (const record of batch) {
-        painter.claim('deleted', record.offset, record.keySize + record.dataSize);
+        painter.takeOld(record);
         old.take(record);
       }
     }
@@ -87,13 +93,13 @@ export async function takePicture(db: Database, survey: SearchedSurvey, fileSize
     if (open.push(range) === MAX_OPEN) break;
   }
   return {
-    checked,
-    areas: painter.claims.paint(fileSize),
+    checked: result,
+    claims: claimsOf(db, survey, examination, painter),
     records: { shown: painter.records.kept, all: painter.records.seen },
     old: { shown: old.kept, all: old.seen },
     buckets: { shown: painter.buckets.kept, all: painter.buckets.seen },
     rejected: painter.rejected,
-    availBlocks,
+    availBlocks: (await checkAvailChain(db)).blocks,
     fill: painter.fill,
     keySizes: painter.keySizes.counts,
     valueSizes: painter.valueSizes.counts,
@@ -103,8 +109,10 @@ export async function takePicture(db: Database, survey: SearchedSurvey, fileSize
 }
 
 /** Takes what a check sees as it goes by. */
-class Painter {
-  readonly claims = new ClaimList();
+class Painter implements OtherElements {
+  readonly damaged: ElementSet;
+  readonly deleted: ElementSet;
+  readonly stale = { offsets: new OffsetList(), lengths: new OffsetList() };
   readonly records = new Sample<SalvagedRecord>(MAX_RECORDS);
   readonly buckets = new Sample<BucketMark>(MAX_BUCKETS);
   readonly rejected: RejectedElement[] = [];
@@ -113,64 +121,43 @@ class Painter {
   readonly valueSizes = new Magnitudes();
   readonly hashes = new Array<number>(HASH_CELLS).fill(0);
   readonly #db: Database;
+  /** The bucket that is taken next. */
+  #site = 0;
 
-  constructor(db: Database) {
+  constructor(db: Database, { sites }: SearchedSurvey) {
+    const { bucketElements } = db.geometry;
     this.#db = db;
-    this.fill = new Array<number>(db.geometry.bucketElements + 1).fill(0);
+    this.fill = new Array<number>(bucketElements + 1).fill(0);
+    this.damaged = new ElementSet(sites, bucketElements);
+    this.deleted = new ElementSet(sites, bucketElements);
   }
 
-  claim(kind: ClaimKind, offset: number, length: number): void {
-    for (const place of placesNow(this.#db, offset, length))
-      this.claims.add(kind, place.offset, place.length);
-  }
-
-  take({ site, records, rejected, free }: BucketExamination): void {
-    const { bucketSize } = this.#db.geometry;
-    const { offset, state, used } = site;
-    if (site.elements !== undefined) {
-      const { size } = elementStruct(this.#db.format.layout);
-      for (const at of site.elements) this.claim('bucket', at, size);
-    } else if (
-      state === 'sound' &&
-      (records.length > 0 || site.origin === 'scan' || owns(site, site.firstSlot))
-    ) {
-      this.claim('bucket', offset, bucketSize);
-      this.fill[Math.min(used, this.fill.length - 1)]++;
-    } else if (state === 'malformed' || state === 'wiped') this.claim('damaged', offset, bucketSize);
-    const { firstSlot, slots, bits } = site;
+  /** Takes each bucket, in the order of the survey. */
+  take({ site, records, rejected }: BucketExamination): void {
+    const { offset, state, used, firstSlot, slots, bits } = site;
+    const s = this.#site++;
+    if (kindOf(site, records.length) === 'bucket') this.fill[Math.min(used, this.fill.length - 1)]++;
     this.buckets.take({ offset, firstSlot, slots, bits, used, state });
-    for (const { av_adr, av_size } of free) this.claim('free', av_adr, av_size);
     const provenance = provenanceOf(site);
     for (const record of records) {
       const { hash, keySize, dataSize } = record;
-      this.claim('record', record.offset, keySize + dataSize);
       this.keySizes.add(keySize);
       this.valueSizes.add(dataSize);
       this.hashes[Math.floor(hash / (HASH_RANGE / HASH_CELLS))]++;
-      this.records.take({ ...record, provenance });
+      this.records.take(withProvenance(record, provenance));
     }
     if (this.rejected.length < MAX_REJECTED) this.rejected.push(...rejected);
-    for (const { reason, offset: at, keySize, dataSize } of rejected) {
+    for (const { reason, offset: at, keySize, dataSize, element } of rejected) {
       const size = keySize + dataSize;
       const inside = keySize >= 0 && dataSize >= 0 && at > 0 && at + size <= this.#db.source.size;
       if ((reason === 'key' || reason === 'hash') && inside && size <= MAX_DAMAGE)
-        this.claim('damaged', at, size);
+        this.damaged.add(s, element);
     }
   }
 
-  /** The header, the directory and the chain of avail blocks. */
-  async structures(survey: SearchedSurvey): Promise<Picture['availBlocks']> {
-    const { geometry, directory, format, headerLost } = this.#db;
-    this.claim(headerLost ? 'damaged' : 'header', 0, geometry.blockSize);
-    if (geometry.directory !== undefined) {
-      const leads = survey.sites.some(({ origin }) => origin === 'directory');
-      const size = directory.length * offsetSize(format.layout);
-      this.claim(leads ? 'directory' : 'damaged', geometry.directory.offset, size);
-    }
-    const { blocks } = await checkAvailChain(this.#db, ({ av_adr, av_size }) =>
-      this.claim('free', av_adr, av_size),
-    );
-    for (const { offset, bytes } of blocks.slice(1)) this.claim('avail', offset, bytes);
-    return blocks;
+  takeOld({ offset, keySize, dataSize, bucket, element, provenance }: SalvagedRecord): void {
+    if (provenance === 'deleted' && this.deleted.addOf(bucket, element)) return;
+    this.stale.offsets.push(offset);
+    this.stale.lengths.push(keySize + dataSize);
   }
 }

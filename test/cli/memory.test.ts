@@ -79,6 +79,8 @@ test('no command takes more memory for 300 MB than it may, sound and damaged', a
   await measure('sound', ['get', path, 'key-key-k777'], 0);
   await measure('sound', ['salvage', path], 0);
   await measure('sound, also old ones', ['salvage', '--deleted', path], 0);
+  await measure('map', ['inspect', path, 'map', '--all'], 0);
+  await measure('as a page', ['report', path, '--html', join(folder, 'page.html')], 0);
   await Promise.all([rm(dump), rm(loaded)]);
   const damaged = join(folder, 'damaged.db');
   for (const what of Object.keys(DAMAGES) as LargeDamage[]) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -150,6 +151,21 @@ test('map accounts for each byte once, in a damaged file too', async (t) => {
   assert.equal(end, bytes.length);
   for (const [kind, sum] of Object.entries(sums)) assert.equal(valueOf(map, kind), sum, kind);
   assert.ok(sums['damaged'] > 4096 && sums['deleted'] > 0 && sums['overlapping'] > 0, JSON.stringify(sums));
+  // The same as text, where numbers end below each other, and with what says how it was made.
+  const text = await cli(['inspect', file, 'map', '--all']);
+  const lines = text.stdout.trimEnd().split('\n');
+  const head = lines.findIndex((line) => line.trim().startsWith('offset'));
+  assert.match(lines[head], /^ +offset +bytes {2}kind$/);
+  assert.deepEqual(
+    lines.slice(head + 1).map((line) => line.trim().split(/\s+/)),
+    map.rows!.map((row) => [String(row['offset']), String(row['bytes']), row['kind']]),
+  );
+  for (const line of lines.slice(head + 1)) assert.equal(line.search(/[a-z]/), lines[head].indexOf('kind'));
+  const { stdout } = await cli(['inspect', file, 'map', '--all', '--json', '--hash']);
+  const { statement } = JSON.parse(stdout) as {
+    statement: { evidence: { before: string; after: string }[] };
+  };
+  assert.equal(statement.evidence[0].before, createHash('sha256').update(bytes).digest('hex'));
   const damaged = map.rows!.find((row) => row['kind'] === 'damaged')!;
   const [what] = await inspect(file, 'at', String(damaged['offset']));
   assert.match(JSON.stringify(what.rows), /malformed|wiped|key/);

@@ -1,31 +1,59 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { openSearched } from '../../src/examine.js';
+import { openProved, openSearched, searchedProved } from '../../src/examine.js';
 import type { AreaKind } from '../../src/picture/areas.js';
-import { AREA_KINDS } from '../../src/picture/areas.js';
-import { ClaimList } from '../../src/picture/claims.js';
-import { mapData } from '../../src/picture/mapdata.js';
+import { AREA_KINDS, AreaTotals } from '../../src/picture/areas.js';
+import { AROUND } from '../../src/picture/around.js';
+import type { ClaimKind, Claims } from '../../src/picture/claims.js';
+import { MapMaker } from '../../src/picture/mapdata.js';
+import { paint } from '../../src/picture/paint.js';
 import { takePicture } from '../../src/picture/picture.js';
 import { memorySource } from '../../src/source/memory.js';
 import { damagedDatabase } from '../tools/showcase.js';
+import { smallDatabases } from '../exchange/walked.js';
 
 const KINDS = ['header', 'directory', 'bucket', 'avail', 'record', 'free', 'damaged', 'deleted'] as const;
-const claims = fc.array(
-  fc.record({
-    kind: fc.constantFrom(...KINDS),
-    offset: fc.integer({ min: -20, max: 130 }),
-    length: fc.integer({ min: -3, max: 60 }),
-  }),
-  { maxLength: 12 },
-);
+
+interface Claimed {
+  readonly kind: ClaimKind;
+  readonly offset: number;
+  readonly length: number;
+}
+
+interface Area {
+  readonly kind: AreaKind;
+  readonly from: number;
+  readonly to: number;
+}
+
+const claimsOn = (size: number, longest: number) =>
+  fc.array(
+    fc.record({
+      kind: fc.constantFrom(...KINDS),
+      offset: fc.integer({ min: -20, max: size + 10 }),
+      length: fc.integer({ min: -3, max: longest }),
+    }),
+    { maxLength: 40 },
+  );
+
+const all =
+  (list: readonly Claimed[]): Claims =>
+  (claim) => {
+    for (const { kind, offset, length } of list) claim(kind, offset, length);
+  };
+
+async function areasOf(claims: Claims, size: number, held = 1 << 19): Promise<Area[]> {
+  const areas: Area[] = [];
+  const visit = (kind: number, from: number, to: number) =>
+    void areas.push({ kind: AREA_KINDS[kind], from, to });
+  await paint(claims, size, visit, { held });
+  return areas;
+}
 
 /** What a byte is, asked of each claim by itself. */
-function slowly(
-  all: readonly { kind: (typeof KINDS)[number]; offset: number; length: number }[],
-  at: number,
-): AreaKind {
-  const here = all
+function slowly(list: readonly Claimed[], at: number): AreaKind {
+  const here = list
     .filter(({ offset, length }) => offset <= at && at < offset + length)
     .map(({ kind }) => kind);
   const inForce = here.filter((kind) => kind !== 'damaged' && kind !== 'deleted');
@@ -38,35 +66,55 @@ function slowly(
       : (inForce[0] ?? 'unaccounted');
 }
 
-test('each byte of a file is of the one kind that its claims give it', () => {
-  fc.assert(
-    fc.property(claims, fc.nat(120), (all, size) => {
-      const list = new ClaimList();
-      for (const { kind, offset, length } of all) list.add(kind, offset, length);
-      const areas = list.paint(size);
+test('each byte of a file is of the one kind that its claims give it', async () => {
+  await fc.assert(
+    fc.asyncProperty(claimsOn(120, 60), fc.nat(120), async (list, size) => {
+      const areas = await areasOf(all(list), size);
       let end = 0;
-      for (let i = 0; i < areas.count; i++) {
-        const { kind, offset, length } = areas.area(i);
-        assert.equal(offset, end);
-        assert.ok(length > 0);
-        for (let at = offset; at < offset + length; at++) assert.equal(kind, slowly(all, at));
-        assert.equal(areas.indexAt(offset), i);
-        end += length;
+      for (const { kind, from, to } of areas) {
+        assert.equal(from, end);
+        assert.ok(to > from);
+        for (let at = from; at < to; at++) assert.equal(kind, slowly(list, at));
+        end = to;
       }
       assert.equal(end, size);
-      assert.equal(
-        Object.values(areas.totals()).reduce((sum, n) => sum + n, 0),
-        size,
-      );
     }),
+  );
+});
+
+test('a file is the same whether it is painted at once or in parts', async () => {
+  const size = 1 << 20;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.oneof(claimsOn(size, 1000), claimsOn(size, size)),
+      fc.integer({ min: 1, max: 50 }),
+      async (list, held) => {
+        let asked = 0;
+        const claims: Claims = (claim) => {
+          asked++;
+          return all(list)(claim);
+        };
+        assert.deepEqual(await areasOf(claims, size, held), await areasOf(all(list), size));
+        const inside = list.filter(
+          ({ offset, length }) => length > 0 && offset < size && offset + length > 0,
+        );
+        // Once, and where they are too many once more for each part at least.
+        assert.ok(inside.length <= held ? asked === 1 : asked >= 2);
+      },
+    ),
   );
 });
 
 test('what is in force is as much as the check accounts for', async () => {
   const bytes = damagedDatabase(2000);
   const found = (await openSearched(memorySource(bytes)))!;
-  const { areas, checked } = await takePicture(found.db, found.survey, bytes.length);
-  const totals = areas.totals();
+  const { claims, checked } = await takePicture(found.db, found.survey);
+  const counted = new AreaTotals();
+  await paint(claims, bytes.length, counted.visit);
+  const totals = Object.fromEntries(AREA_KINDS.map((kind, i) => [kind, counted.bytes[i]])) as Record<
+    AreaKind,
+    number
+  >;
   const account = checked.space!.bytes;
   for (const kind of ['header', 'directory', 'avail', 'record', 'overlapping'] as const) {
     assert.equal(totals[kind], account[kind], kind);
@@ -76,13 +124,41 @@ test('what is in force is as much as the check accounts for', async () => {
   assert.ok(totals.deleted > 0 && totals.damaged > 0);
 });
 
+test('a database that was proved to be in order is drawn as one that was examined', async () => {
+  for (const [name, { bytes }] of smallDatabases('picture')) {
+    const proved = await openProved(memorySource(bytes));
+    assert.ok(proved !== undefined, name);
+    const [short, long] = [await searchedProved(proved), (await openSearched(memorySource(bytes)))!];
+    const [ours, theirs] = [
+      await takePicture(short.db, short.survey, short.checked),
+      await takePicture(long.db, long.survey),
+    ];
+    assert.deepEqual(
+      await areasOf(ours.claims, bytes.length),
+      await areasOf(theirs.claims, bytes.length),
+      name,
+    );
+    assert.deepEqual([ours.old, ours.buckets], [theirs.old, theirs.buckets], name);
+    assert.deepEqual(ours.checked.findings, theirs.checked.findings, name);
+    assert.deepEqual(
+      [ours.fill, ours.keySizes, ours.valueSizes, ours.hashes, ours.records.all],
+      [theirs.fill, theirs.keySizes, theirs.valueSizes, theirs.hashes, theirs.records.all],
+      name,
+    );
+  }
+});
+
 test('a summarised map has each byte once, and every range around the places of interest', async () => {
   const bytes = damagedDatabase(2000);
   const found = (await openSearched(memorySource(bytes)))!;
-  const { areas } = await takePicture(found.db, found.survey, bytes.length);
+  const { claims } = await takePicture(found.db, found.survey);
+  const areas = await areasOf(claims, bytes.length);
   const place = bytes.length >> 1;
-  const map = mapData(areas, [place], 1000);
-  assert.ok(map.cell >= 512 && areas.count > 1000);
+  const maker = new MapMaker(bytes.length, [place], 1000);
+  await paint(claims, bytes.length, maker.visit);
+  const map = maker.finish();
+  assert.ok(map.cell >= 512 && areas.length > 1000);
+  assert.equal(map.ranges, areas.length);
   const sums = AREA_KINDS.map(() => 0);
   map.cells.forEach((cell, i) => {
     const length = Math.min(map.cell, bytes.length - i * map.cell);
@@ -94,15 +170,51 @@ test('a summarised map has each byte once, and every range around the places of 
     }
     assert.equal(own, length);
   });
-  assert.deepEqual(
-    sums,
-    AREA_KINDS.map((kind) => areas.totals()[kind]),
+  assert.deepEqual(sums, maker.totals.bytes);
+  const around = areas.filter(({ from, to }) => to > place - AROUND / 2 && from < place + AROUND / 2);
+  assert.deepEqual(map.exact, [exactly(around)]);
+});
+
+const exactly = (areas: readonly Area[]) => ({
+  offset: areas[0].from,
+  lengths: areas.map(({ from, to }) => to - from),
+  kinds: areas.map(({ kind }) => AREA_KINDS.indexOf(kind)).join(''),
+});
+
+test('around places of interest are as many ranges as are wanted, the most interesting places first', async () => {
+  const size = 1 << 20;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 1, max: 30_000 }), { minLength: 1, maxLength: 300 }),
+      fc.array(fc.nat(size - 1), { maxLength: 8 }),
+      fc.integer({ min: 1, max: 60 }),
+      async (lengths, places, most) => {
+        const list: Claimed[] = [];
+        let end = 0;
+        for (const length of lengths) {
+          list.push({ kind: 'record', offset: end, length });
+          end += length;
+        }
+        const areas = await areasOf(all(list), size);
+        fc.pre(areas.length > most);
+        const maker = new MapMaker(size, places, most);
+        await paint(all(list), size, maker.visit);
+
+        const wanted = new Set<Area>();
+        let left = most;
+        for (const place of places) {
+          const near = areas.filter(({ from, to }) => to > place - AROUND / 2 && from <= place + AROUND / 2);
+          left -= near.length;
+          if (left < 0) break;
+          for (const one of near) wanted.add(one);
+        }
+        const runs: Area[][] = [];
+        for (const one of areas.filter((area) => wanted.has(area))) {
+          if (runs.at(-1)?.at(-1)?.to === one.from) runs[runs.length - 1].push(one);
+          else runs.push([one]);
+        }
+        assert.deepEqual(maker.finish().exact, runs.map(exactly));
+      },
+    ),
   );
-  const exact = map.exact.find(({ offset }) => offset <= place)!;
-  assert.ok(exact.offset + exact.lengths.reduce((sum, n) => sum + n, 0) > place);
-  let i = areas.indexAt(exact.offset);
-  exact.lengths.forEach((length, n) => {
-    const area = areas.area(i++);
-    assert.deepEqual([area.length, AREA_KINDS.indexOf(area.kind)], [length, Number(exact.kinds[n])]);
-  });
 });
