@@ -1,4 +1,6 @@
-import { examineBuckets } from '../check/judge.js';
+import { eachKept } from '../check/accounting.js';
+import { examine } from '../check/examination.js';
+import { judgeSites } from '../check/judge.js';
 import type { Database } from '../database/database.js';
 import { blocksNow } from '../database/database.js';
 import { KEY_START } from '../format/bucket.js';
@@ -116,20 +118,23 @@ async function findGone(
   survey: SearchedSurvey,
   blocks: BlockGrid,
 ): Promise<{ wanted: WantedKey[]; atHome: Uint8Array; gone: Uint8Array }> {
+  const examination = survey.examination ?? (await examine(db, survey));
   const blockOf = (offset: number) => blocks.blockOf(offset);
   const count = blockOf(db.source.size) + 1;
   const atHome = new Uint8Array(count);
   const gone = new Uint8Array(count);
   const wanted: WantedKey[] = [];
-  for await (const { site, records, rejected } of examineBuckets(db, survey)) {
+  await eachKept(db, survey, examination.marks, (words, i) => {
+    // A shorter key is by chance at many a place.
+    if (words.keySize(i) >= MIN_LOCATED) atHome[blockOf(words.pointer(i))] = 1;
+  });
+  for await (const { site, kept, rejected } of judgeSites(db, survey, examination)) {
     // A whole bucket in two blocks says that they lie beside each other.
     if (site.state === 'sound' && site.used > 0) {
       const [first, last] = [blockOf(site.offset), blockOf(site.offset + db.geometry.bucketSize - 1)];
       if (last > first) atHome.fill(1, first, last + 1);
     }
-    if (site.origin === 'directory' && records.length === 0) gone[blockOf(site.offset)] = 1;
-    // A shorter key is by chance at many a place.
-    for (const { offset, keySize } of records) if (keySize >= MIN_LOCATED) atHome[blockOf(offset)] = 1;
+    if (site.origin === 'directory' && kept === 0) gone[blockOf(site.offset)] = 1;
     for (const { reason, hash, keySize: size, keyStart, offset: pointer } of rejected) {
       if (reason !== 'key') continue;
       gone[blockOf(pointer)] = 1;
@@ -138,7 +143,8 @@ async function findGone(
       wanted.push({ hash, size, pointer, start });
     }
   }
-  return { wanted, atHome, gone };
+  // What is at home says that its block is: nobody asks where else such a block's lost keys are.
+  return { wanted: wanted.filter(({ pointer }) => atHome[blockOf(pointer)] === 0), atHome, gone };
 }
 
 /** What stood where a moved block is now went where nothing is known of: blocks change places in circles. */
