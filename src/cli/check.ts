@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import type { CheckResult } from '../check/check.js';
 import type { WantedProfile } from '../contents.js';
 import { checkContents, withProfile } from '../contents.js';
@@ -9,7 +9,7 @@ import { checkReport, reportDocument, unreadableReport } from '../report/json.js
 import type { Evidence } from '../report/statement.js';
 import { statementText } from '../report/statementtext.js';
 import { checkText } from '../report/text.js';
-import { readUpTo } from '../source/source.js';
+import { readUpTo, SourceError } from '../source/source.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { explain } from './explain.js';
@@ -70,27 +70,49 @@ export async function checkCommand({
   return exit;
 }
 
+/** Times that a file is checked which a program writes to, and looks damaged; in milliseconds how long, and the pause. */
+const TRIES = 5;
+const PATIENCE = 5000;
+const PAUSE = 100;
+
+/** Checks a file; one that is written to again and again, for what was read at different moments does not fit together. */
 async function checkFile(
   path: string,
   wanted: WantedProfile,
 ): Promise<{ result: CheckResult; profile: ProfileResult | undefined }> {
+  const started = Date.now();
+  for (let again = TRIES - 1; ; again--) {
+    const isLast = again === 0 || Date.now() - started > PATIENCE;
+    try {
+      const one = await checkOnce(path, wanted);
+      if (isLast || !one.changed || one.result.verdict === 'healthy') return one;
+    } catch (error) {
+      if (isLast || !(error instanceof SourceError)) throw error;
+    }
+    await setTimeout(PAUSE);
+  }
+}
+
+async function checkOnce(
+  path: string,
+  wanted: WantedProfile,
+): Promise<{ result: CheckResult; profile: ProfileResult | undefined; changed: boolean }> {
   const source = await openRegularFile(path);
   try {
-    const before = await stat(path);
     const progress = progressLine();
     const contents = await checkContents(source, wanted, progress.report).finally(progress.end);
     const { profile } = contents;
     const result = withProfile(contents);
-    const after = await stat(path);
+    const changed = await source.changed();
     if (result.other !== undefined) {
       const other = identifyOther(await readUpTo(source, 0, 4096), path);
-      return { result: { ...result, other }, profile };
+      return { result: { ...result, other }, profile, changed };
     }
-    if (after.size === before.size && after.mtimeMs === before.mtimeMs) return { result, profile };
-    const changed = finding('changed-while-read', null, 'a write during the check', 'a file at rest');
-    const findings = [...result.findings, changed];
-    const findingCounts = { ...result.findingCounts, [changed.code]: 1 };
-    return { result: { ...result, findings, findingCounts }, profile };
+    if (!changed) return { result, profile, changed };
+    const written = finding('changed-while-read', null, 'a write during the check', 'a file at rest');
+    const findings = [...result.findings, written];
+    const findingCounts = { ...result.findingCounts, [written.code]: 1 };
+    return { result: { ...result, findings, findingCounts }, profile, changed };
   } finally {
     await source.close();
   }

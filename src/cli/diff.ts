@@ -2,6 +2,7 @@ import { diff, noCounts } from '../exchange/diff.js';
 import { escapeStart } from '../report/escape.js';
 import { REPORT_VERSION } from '../report/json.js';
 import { EXIT } from './exit.js';
+import { tellIfChanged } from './atrest.js';
 import { openDatabaseFile, openFileForWalk } from './file.js';
 import { Output, tell } from './terminal.js';
 
@@ -49,11 +50,14 @@ export async function diffCommand({ before, after, json }: DiffArguments): Promi
         `\n],"same":${same},"removed":${removed},"added":${added},"changed":${changed},"complete":${!damaged.includes(true)}}\n`,
       );
     await out.flush();
-    [before, after].forEach((path, i) => {
-      if (damaged[i])
+    let changing = false;
+    for (const [i, path] of [before, after].entries()) {
+      const changed = await tellIfChanged(path, sources[i]);
+      changing ||= changed;
+      if (damaged[i] && !changed)
         tell(`${path}: damaged, so not every record was compared. Run: gdbm-doctor repair ${path}`);
-    });
-    if (damaged.includes(true)) return EXIT.failed;
+    }
+    if (changing || damaged.includes(true)) return EXIT.failed;
     return removed + added + changed > 0 ? EXIT.damaged : EXIT.ok;
   } finally {
     for (const source of sources) await source.close();

@@ -10,8 +10,10 @@ import { binaryWriter, csvWriter, ndjsonWriter } from '../exchange/writers.js';
 import { FreshFile } from '../replace/fresh.js';
 import { placeFile } from '../replace/replace.js';
 import { refusal } from '../replace/errors.js';
+import type { FileSource } from '../source/file.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
+import { tellIfChanged } from './atrest.js';
 import { openDatabaseFile, openFileForWalk } from './file.js';
 import { ownerOf } from './owner.js';
 import { print, tell } from './terminal.js';
@@ -38,7 +40,8 @@ export async function dumpCommand(args: DumpArguments): Promise<ExitCode> {
     const { variant } = walk.db.format;
     const writer = await writerFor(args, variant === 'numsync' ? 'numsync' : 'standard');
     const wanted = args.keys === undefined ? undefined : globOf(args.keys);
-    if (output === undefined || output === '-') return ended(file, await dump(walk, writer, print, wanted));
+    if (output === undefined || output === '-')
+      return await ended(file, source, await dump(walk, writer, print, wanted));
     const fresh = await FreshFile.createBeside(output);
     try {
       const write = (bytes: Uint8Array) => fresh.write(fresh.size, bytes);
@@ -47,7 +50,7 @@ export async function dumpCommand(args: DumpArguments): Promise<ExitCode> {
       await fresh.handle.chmod(0o666 & ~process.umask());
       await fresh.sync();
       await placeFile(fresh, output);
-      return ended(file, dumped);
+      return await ended(file, source, dumped);
     } catch (error) {
       if (error instanceof Error && 'syscall' in error) throw refusal(error, output, 'write it');
       throw error;
@@ -59,7 +62,12 @@ export async function dumpCommand(args: DumpArguments): Promise<ExitCode> {
   }
 }
 
-function ended(file: string, { written, records, incomplete }: Dumped): ExitCode {
+async function ended(
+  file: string,
+  source: FileSource,
+  { written, records, incomplete }: Dumped,
+): Promise<ExitCode> {
+  if (await tellIfChanged(file, source)) return EXIT.failed;
   if (records === 0 && !incomplete) return EXIT.ok;
   const some = incomplete ? 'some buckets are gone' : `${records} records cannot be proved`;
   tell(`${file}: damaged: ${some}; the ${written} that can be had were written. See: gdbm-doctor check`);

@@ -13,7 +13,8 @@ export interface ExpectedError {
 /** What to tell a person of an error; a mistake in the program is thrown on. */
 export function explain(error: unknown, path: string, doing: string): ExpectedError {
   if (error instanceof RefusedError) return error;
-  if (error instanceof SourceError) return { code: 'changed', message: `${path}: ${error.message}` };
+  if (error instanceof SourceError)
+    return { code: 'changed', message: `${path}: ${notAtRest(error.message)}` };
   if (error instanceof BuildError) return { code: 'does-not-fit', message: `${path}: ${error.message}` };
   if (error instanceof DumpError) return { code: 'malformed', message: `${path}: ${error.message}` };
   if (error instanceof VerifyError) {
@@ -24,4 +25,12 @@ export function explain(error: unknown, path: string, doing: string): ExpectedEr
   }
   if (error instanceof Error && 'syscall' in error) return refusal(error, path, doing);
   throw error;
+}
+
+/** Of a file at rest each byte that was there when it was opened can be read. */
+function notAtRest(detail: string): string {
+  return (
+    'expected a file at rest, found one that a program writes to: what was read first leads to what is not there ' +
+    `(${detail}). Run this again when that program has ended or pauses, or on a snapshot: gdbm-doctor snapshots`
+  );
 }

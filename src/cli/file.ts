@@ -9,6 +9,7 @@ import { RefusedError, requireRegularFile } from '../replace/errors.js';
 import type { FileSource } from '../source/file.js';
 import { openFileSource } from '../source/file.js';
 import { readUpTo } from '../source/source.js';
+import { tellIfChanged } from './atrest.js';
 import { collectGarbage, sparing } from './heap.js';
 
 /**
@@ -70,23 +71,26 @@ export interface OpenDatabase {
 export async function withDatabase<T>(path: string, use: (open: OpenDatabase) => Promise<T>): Promise<T> {
   const file = await openDatabaseFile(path);
   try {
-    const proved = await openProved(file);
-    collectGarbage();
-    if (proved !== undefined) {
-      const { db } = proved;
-      return await use({
-        ...{ db, isProved: true, file },
-        searched: () => search(db),
-        examined: () => searchedProved(proved),
-      });
-    }
-    const found = (await openSearched(file, sparing())) ?? (await file.refuse());
-    collectGarbage();
-    const again = () => Promise.resolve(found);
-    return await use({ db: found.db, isProved: false, file, searched: again, examined: again });
+    const result = await use(await openDatabase(file));
+    await tellIfChanged(path, file);
+    return result;
   } finally {
     await file.close();
   }
+}
+
+async function openDatabase(file: DatabaseFile): Promise<OpenDatabase> {
+  const proved = await openProved(file);
+  collectGarbage();
+  if (proved !== undefined) {
+    const { db } = proved;
+    const examined = () => searchedProved(proved);
+    return { db, isProved: true, file, searched: () => search(db), examined };
+  }
+  const found = (await openSearched(file, sparing())) ?? (await file.refuse());
+  collectGarbage();
+  const again = () => Promise.resolve(found);
+  return { db: found.db, isProved: false, file, searched: again, examined: again };
 }
 
 /**

@@ -4,6 +4,7 @@ import type { WalkedBatch } from '../exchange/batch.js';
 import { walkRecords } from '../exchange/walk.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
+import { tellIfChanged } from './atrest.js';
 import { openDatabaseFile, openFileForWalk } from './file.js';
 import { Output, tell } from './terminal.js';
 
@@ -44,7 +45,8 @@ export async function listCommand({ file, json }: ListArguments): Promise<ExitCo
     for await (const batch of walkRecords(walk, loss)) await put(batch);
     if (json) await out.add('\n]}]}\n');
     await out.flush();
-    if (loss.records > 0 || loss.incomplete)
+    const changed = await tellIfChanged(file, source);
+    if (!changed && (loss.records > 0 || loss.incomplete))
       tell(`${file}: damaged, so not every key is listed. Run: gdbm-doctor repair ${file}`);
     return EXIT.ok;
   } finally {

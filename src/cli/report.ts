@@ -20,6 +20,7 @@ import { openFileSource } from '../source/file.js';
 import { readUpTo } from '../source/source.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
+import { tellIfChanged } from './atrest.js';
 import { openRegularFile } from './file.js';
 import { collectGarbage, sparing } from './heap.js';
 import { progressLine } from './progress.js';
@@ -47,6 +48,7 @@ export async function reportCommand({ file, html, hash, profile }: ReportArgumen
     const statement = await statementNow(evidence);
     const page = htmlPage({ ...data, statement: pageWords(file, result, undefined, statement).statement });
     await writeWhole(html, page);
+    await tellIfChanged(file, source);
     const megabytes = (Buffer.byteLength(page) / 1e6).toFixed(1);
     await print(`${html}: the report of ${file}, ${result.verdict}, ${megabytes} MB\n`);
     if (hash) await print(statementText(statement));

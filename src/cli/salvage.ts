@@ -14,8 +14,10 @@ import { salvageProved } from '../salvage/proved.js';
 import { visitKeys } from '../salvage/read.js';
 import type { SalvagedBatch } from '../salvage/salvage.js';
 import { salvage } from '../salvage/salvage.js';
+import type { FileSource } from '../source/file.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
+import { tellIfChanged } from './atrest.js';
 import { openRegularFile } from './file.js';
 import { collectGarbage } from './heap.js';
 import { progressLine } from './progress.js';
@@ -48,50 +50,61 @@ export async function salvageCommand(options: SalvageArguments): Promise<ExitCod
 }
 
 async function salvageFile(options: SalvageArguments): Promise<ExitCode> {
-  const { file, deleted } = options;
+  const { file } = options;
   const source = await openRegularFile(file);
   const progress = progressLine();
   try {
-    // Where all is in order there is nothing but what is in force.
-    const proved = deleted ? undefined : await openProved(source, progress.report);
-    if (proved !== undefined && !proved.db.headerLost) {
-      progress.end();
-      collectGarbage();
-      const { db, proof } = proved;
-      return await listAll(options, progress, {
-        db,
-        space: proof.account,
-        records: salvageProved(db, proof),
-      });
-    }
-    const found = await openSearched(source, progress.report, { old: deleted });
-    if (found === undefined) {
-      throw new RefusedError(
-        'io',
-        `${file}: expected a GDBM database, found nothing of one. See: gdbm-doctor check`,
-      );
-    }
-    const { db, survey } = found;
-    const unproved: RejectedElement[] = [];
-    const checked = await checkDatabase(db, survey, ({ rejected }) => {
-      for (const one of rejected) if (isUnproved(one) && unproved.length < MAX_UNPROVED) unproved.push(one);
-    });
-    if (!foundDatabase(checked)) return EXIT.failed;
-    const isOldWanted = deleted || survey.stale.length > 0 || checked.verdict !== 'healthy';
-    const old = isOldWanted ? await findOld(db, survey) : undefined;
-    progress.end();
-    return await listAll(options, progress, {
-      db,
-      space: checked.space,
-      survey,
-      records: salvage(db, survey),
-      unproved,
-      old,
-    });
+    const exit = await salvageSource(source, options, progress);
+    await tellIfChanged(file, source);
+    return exit;
   } finally {
     progress.end();
     await source.close();
   }
+}
+
+async function salvageSource(
+  source: FileSource,
+  options: SalvageArguments,
+  progress: ReturnType<typeof progressLine>,
+): Promise<ExitCode> {
+  const { file, deleted } = options;
+  // Where all is in order there is nothing but what is in force.
+  const proved = deleted ? undefined : await openProved(source, progress.report);
+  if (proved !== undefined && !proved.db.headerLost) {
+    progress.end();
+    collectGarbage();
+    const { db, proof } = proved;
+    return await listAll(options, progress, {
+      db,
+      space: proof.account,
+      records: salvageProved(db, proof),
+    });
+  }
+  const found = await openSearched(source, progress.report, { old: deleted });
+  if (found === undefined) {
+    throw new RefusedError(
+      'io',
+      `${file}: expected a GDBM database, found nothing of one. See: gdbm-doctor check`,
+    );
+  }
+  const { db, survey } = found;
+  const unproved: RejectedElement[] = [];
+  const checked = await checkDatabase(db, survey, ({ rejected }) => {
+    for (const one of rejected) if (isUnproved(one) && unproved.length < MAX_UNPROVED) unproved.push(one);
+  });
+  if (!foundDatabase(checked)) return EXIT.failed;
+  const isOldWanted = deleted || survey.stale.length > 0 || checked.verdict !== 'healthy';
+  const old = isOldWanted ? await findOld(db, survey) : undefined;
+  progress.end();
+  return await listAll(options, progress, {
+    db,
+    space: checked.space,
+    survey,
+    records: salvage(db, survey),
+    unproved,
+    old,
+  });
 }
 
 /** What was found in a file. */

@@ -7,6 +7,11 @@ import { requireRange, SourceError } from './source.js';
 
 /** A source over an open file. */
 export interface FileSource extends Source {
+  /**
+   * Whether a program wrote to the file since it was opened. What one writes through memory that it maps shows only when
+   * the system comes to it.
+   */
+  changed(): Promise<boolean>;
   /** Closes the file if this source opened it. */
   close(): Promise<void>;
 }
@@ -32,8 +37,16 @@ async function openQuietly(path: string): Promise<FileHandle> {
 export async function openFileSource(path: string): Promise<FileSource> {
   const handle = await openQuietly(path);
   try {
+    const before = await handle.stat({ bigint: true });
     const source = await fileSource(handle);
-    return { ...source, close: () => handle.close() };
+    return {
+      ...source,
+      async changed() {
+        const now = await handle.stat({ bigint: true });
+        return now.size !== before.size || now.mtimeNs !== before.mtimeNs;
+      },
+      close: () => handle.close(),
+    };
   } catch (error) {
     await handle.close();
     throw error;
