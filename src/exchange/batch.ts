@@ -36,6 +36,12 @@ export interface WalkLoss {
   incomplete: boolean;
 }
 
+/** Buckets that a directory leads to, in the order in which they are walked: an array, or what makes them as it is asked. */
+export interface PlaceList {
+  readonly length: number;
+  at(index: number): BucketPlace | undefined;
+}
+
 /** A bucket that a directory leads to. */
 export interface BucketPlace {
   /** File offset. */

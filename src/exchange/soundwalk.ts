@@ -1,6 +1,6 @@
 import { bySlots, directoryRuns } from '../check/sound/directoryruns.js';
 import type { Database } from '../database/database.js';
-import type { BucketPlace, WalkedBatch } from './batch.js';
+import type { PlaceList, WalkedBatch } from './batch.js';
 import type { BatchLimits } from './batchreader.js';
 import { BatchReader } from './batchreader.js';
 
@@ -29,13 +29,13 @@ export class SoundWalk {
     readonly options: SoundWalkOptions,
   ) {}
 
-  async *through(places: readonly BucketPlace[]): AsyncGenerator<WalkedBatch> {
+  async *through(places: PlaceList): AsyncGenerator<WalkedBatch> {
     const reader = new BatchReader(this.db, this.options);
     let last = places.length;
     for (let attempts = 0; this.done < last && attempts < ATTEMPTS;) {
       let end = this.done;
       let sound = true;
-      for (; sound && end < last && !reader.isFull; end++) sound = await reader.take(places[end]);
+      for (; sound && end < last && !reader.isFull; end++) sound = await reader.take(places.at(end)!);
       const { pending } = reader;
       if (pending > this.claimable.bytes) break;
       const batch = sound ? await reader.read() : undefined;
@@ -54,10 +54,13 @@ export class SoundWalk {
   }
 }
 
-/** The buckets of a directory in the order of their slots; none where an entry cannot be right. */
-export function placesOf(db: Database): BucketPlace[] {
+/**
+ * The buckets of a directory in the order of their slots; none where an entry cannot be right. There may be 100,000, and no
+ * object is held of any.
+ */
+export function placesOf(db: Database): PlaceList {
   const runs = directoryRuns(db);
   if (runs === undefined) return [];
-  const { offsets, firstSlots, bits } = bySlots(runs);
-  return Array.from(offsets, (offset, i) => ({ offset, firstSlot: firstSlots[i], bits: bits[i] }));
+  const { length, offsets, firstSlots, bits } = bySlots(runs);
+  return { length, at: (i) => ({ offset: offsets[i], firstSlot: firstSlots[i], bits: bits[i] }) };
 }
