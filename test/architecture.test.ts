@@ -37,8 +37,8 @@ const MAY_USE: Record<string, string[]> = {
   volume: ['format', 'source', 'database'],
   watch: [],
   guard: ['watch'],
-  picture: ['format', 'source', 'database', 'check', 'orphans', 'salvage', 'pickle', 'report'],
-  inspect: ['format', 'source', 'database', 'check', 'orphans', 'picture', 'report', 'salvage'],
+  picture: ['columns', 'format', 'source', 'database', 'check', 'orphans', 'salvage', 'pickle', 'report'],
+  inspect: ['columns', 'format', 'source', 'database', 'check', 'orphans', 'picture', 'report', 'salvage'],
   // It runs in a reader's browser and knows of the rest only what its data looks like.
   page: ['picture'],
   exchange: ['columns', 'format', 'source', 'database', 'check', 'orphans', 'salvage', 'build', 'examine.ts'],

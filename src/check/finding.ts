@@ -135,7 +135,7 @@ export const FINDING_CODES = {
   ],
   'changed-while-read': [
     'warning',
-    'A program wrote to the file during the check; look again when it is at rest.',
+    'A program wrote to the file during the check, which was repeated for some seconds if the file looked damaged; look again when it is at rest.',
   ],
 } as const satisfies Record<string, readonly [Severity, string]>;
 
