@@ -195,7 +195,8 @@ export async function openProved(source: Source, report?: Report): Promise<Prove
 
 /** A database that was proved to be in order, as a search and an examination of it give it. */
 export async function searchedProved({ db, proof, checked }: Proved): Promise<Searched> {
-  const { survey } = await search(db);
+  // Without its header the whole file is scanned, as it is where nothing is proved.
+  const { survey } = await search(db, undefined, db.headerLost);
   return { db, survey: { ...survey, examination: await examinationOf(db, survey, proof) }, checked };
 }
 

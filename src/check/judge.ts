@@ -62,7 +62,7 @@ export async function* examineBuckets(
       yield next.value;
       continue;
     }
-    const s = numbers?.get(site) ?? n;
+    const s = numbers === undefined ? n : numbers.get(site)!;
     const words = await reader.read(site);
     const { free } = examineHead(db, site, reader.view);
     const records: StoredRecord[] = [];

@@ -28,5 +28,6 @@ export async function examinationOf(
     for (let n = 0; n < usedCount; n++) marks.flags[first + used[n]] = READ | KEPT | flavour;
     marks.kept[s] = usedCount;
   }
-  return { marks, records, bytes, ...flavours, hasMisfit: false, runs };
+  const { signed, unsigned } = flavours;
+  return { marks, records, bytes, signed, unsigned, hasMisfit: false, runs };
 }

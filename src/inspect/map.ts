@@ -3,6 +3,7 @@ import { OffsetList } from '../columns/offsetlist.js';
 import type { AreaVisitor } from '../picture/areas.js';
 import { AREA_KINDS, AreaTotals } from '../picture/areas.js';
 import type { Claims } from '../picture/claims.js';
+import type { PaintOptions } from '../picture/paint.js';
 import { paint } from '../picture/paint.js';
 import type { RowView, StructureView } from './structure.js';
 import { derived } from './structure.js';
@@ -24,14 +25,10 @@ export interface MapView {
  * {@link eachMapRow} gives them.
  *
  * @param size of the file in bytes
- * @param most rows that the view may have
+ * @param all whether each range is wanted
  */
-export async function inspectMap(
-  claims: Claims,
-  size: number,
-  all: boolean,
-  most = all ? 10 * SHOWN : SHOWN,
-): Promise<MapView> {
+export async function inspectMap(claims: Claims, size: number, all: boolean): Promise<MapView> {
+  const most = all ? 10 * SHOWN : SHOWN;
   const totals = new AreaTotals();
   const rows: RowView[] = [];
   const widest = { offset: 0, bytes: 0, kind: '' };
@@ -67,6 +64,7 @@ export async function eachMapRow(
   claims: Claims,
   size: number,
   take: (row: RowView) => Promise<void> | undefined,
+  options: Pick<PaintOptions, 'held'> = {},
 ): Promise<void> {
   // Of one part of the file, as numbers: as lines that wait to be written they would be ten times as large.
   const kinds = new NumberList();
@@ -86,7 +84,7 @@ export async function eachMapRow(
     kinds.clear();
     ends.clear();
   };
-  await paint(claims, size, visit, { afterPart });
+  await paint(claims, size, visit, { ...options, afterPart });
 }
 
 function rowOf(kind: number, from: number, to: number): RowView {

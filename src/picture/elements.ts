@@ -1,7 +1,6 @@
 import { Bits } from '../columns/bits.js';
 import { SiteIndex } from '../database/siteindex.js';
 import type { BucketSite } from '../database/survey.js';
-import { isReadable } from '../database/survey.js';
 
 /** Which elements of buckets are something: a bit for each. */
 export class ElementSet {
@@ -30,7 +29,7 @@ export class ElementSet {
   /**
    * Adds an element of the bucket at a file offset.
    *
-   * @returns whether that is one of the buckets, and can be read
+   * @returns whether that is one of the whole buckets
    */
   addOf(bucket: number, element: number): boolean {
     this.#numbers ??= numbersOf(this.#sites);
@@ -50,6 +49,7 @@ export class ElementSet {
 
 function numbersOf(sites: readonly BucketSite[]): SiteIndex {
   const numbers = new SiteIndex(sites);
-  for (const [s, site] of sites.entries()) if (isReadable(site)) numbers.add(s);
+  // Of a bucket without its head there may be two parts at one offset, and one of them old.
+  for (const [s, { state }] of sites.entries()) if (state === 'sound') numbers.add(s);
   return numbers;
 }

@@ -39,7 +39,7 @@ export interface PaintOptions {
  * free, is overlapping; damage and what was deleted show only where nothing in force is.
  *
  * The claims are asked for once, and where there are more than are held at a time again for each part of the file, so that
- * memory does not grow with their number.
+ * memory does not grow with their number, unless very many begin in one place, or end in another part than they begin in.
  */
 export async function paint(
   claims: Claims,
@@ -50,10 +50,13 @@ export async function paint(
   const painter = new Painter(size, visit);
   const histogram = new RecordHistogram(size);
   const part = new PartClaims(held);
-  await claims((kind, offset, length) => {
-    const from = Math.max(0, offset);
-    const to = Math.min(offset + length, size);
-    if (!(to > from)) return;
+  const each = (take: (kind: ClaimKind, from: number, to: number) => void) =>
+    claims((kind, offset, length) => {
+      const from = Math.max(0, offset);
+      const to = Math.min(offset + length, size);
+      if (to > from) take(kind, from, to);
+    });
+  await each((kind, from, to) => {
     histogram.add(from);
     part.add(kind, from, to);
   });
@@ -63,10 +66,8 @@ export async function paint(
     const regions = planRegions(histogram, held) ?? [{ from: 0, to: size + 1 }];
     for (const region of regions) {
       part.clear(regions.length === 1 ? histogram.records : held);
-      await claims((kind, offset, length) => {
-        const from = Math.max(0, offset);
-        const to = Math.min(offset + length, size);
-        if (to > from && from >= region.from && from < region.to) part.add(kind, from, to);
+      await each((kind, from, to) => {
+        if (from >= region.from && from < region.to) part.add(kind, from, to);
       });
       painter.take(part, region.to);
       await afterPart();
@@ -150,14 +151,13 @@ class Painter {
     const starts = part.starts();
     const ends = part.ends(this.#carried);
     const open = this.#open;
-    const limit = to * KIND_BITS;
     let [s, e] = [0, 0];
-    while (e < ends.length) {
+    while (s < starts.length || e < ends.length) {
       const next = s < starts.length ? Math.floor(starts[s] / KIND_BITS) : Infinity;
-      const end = Math.floor(ends[e] / KIND_BITS);
+      const end = e < ends.length ? Math.floor(ends[e] / KIND_BITS) : Infinity;
       const begins = next < end;
       // What ends later waits for what begins in the next part.
-      if (!begins && ends[e] >= limit) break;
+      if (!begins && end >= to) break;
       this.#advance(begins ? next : end);
       const kind = (begins ? starts[s++] : ends[e++]) % KIND_BITS;
       open[kind] += begins ? 1 : -1;

@@ -76,16 +76,20 @@ export async function takePicture(
 ): Promise<Picture> {
   const examination = searched.examination ?? (await examine(db, searched));
   const survey = { ...searched, examination };
-  const painter = new Painter(db, survey);
+  const taker = new PictureTaker(db, survey);
   const result = checked ?? (await checkDatabase(db, survey));
-  for await (const examined of examineBuckets(db, survey)) painter.take(examined);
+  for await (const examined of examineBuckets(db, survey)) taker.take(examined);
   const old = new Sample<SalvagedRecord>(MAX_OLD);
-  for (const batches of [salvageStale(db, survey), salvageDeleted(db, survey)]) {
-    for await (const batch of batches) {
-      for (const record of batch) {
-        painter.takeOld(record);
-        old.take(record);
-      }
+  for await (const batch of salvageStale(db, survey)) {
+    for (const record of batch) {
+      taker.takeStale(record);
+      old.take(record);
+    }
+  }
+  for await (const batch of salvageDeleted(db, survey)) {
+    for (const record of batch) {
+      taker.takeDeleted(record);
+      old.take(record);
     }
   }
   const open: { first: number; end: number }[] = [];
@@ -94,22 +98,22 @@ export async function takePicture(
   }
   return {
     checked: result,
-    claims: claimsOf(db, survey, examination, painter),
-    records: { shown: painter.records.kept, all: painter.records.seen },
+    claims: claimsOf(db, survey, examination, taker),
+    records: { shown: taker.records.kept, all: taker.records.seen },
     old: { shown: old.kept, all: old.seen },
-    buckets: { shown: painter.buckets.kept, all: painter.buckets.seen },
-    rejected: painter.rejected,
+    buckets: { shown: taker.buckets.kept, all: taker.buckets.seen },
+    rejected: taker.rejected,
     availBlocks: (await checkAvailChain(db)).blocks,
-    fill: painter.fill,
-    keySizes: painter.keySizes.counts,
-    valueSizes: painter.valueSizes.counts,
-    hashes: painter.hashes,
+    fill: taker.fill,
+    keySizes: taker.keySizes.counts,
+    valueSizes: taker.valueSizes.counts,
+    hashes: taker.hashes,
     open,
   };
 }
 
 /** Takes what a check sees as it goes by. */
-class Painter implements OtherElements {
+class PictureTaker implements OtherElements {
   readonly damaged: ElementSet;
   readonly deleted: ElementSet;
   readonly stale = { offsets: new OffsetList(), lengths: new OffsetList() };
@@ -155,9 +159,14 @@ class Painter implements OtherElements {
     }
   }
 
-  takeOld({ offset, keySize, dataSize, bucket, element, provenance }: SalvagedRecord): void {
-    if (provenance === 'deleted' && this.deleted.addOf(bucket, element)) return;
+  /** Takes a record that only a superseded bucket knows. */
+  takeStale({ offset, keySize, dataSize }: SalvagedRecord): void {
     this.stale.offsets.push(offset);
     this.stale.lengths.push(keySize + dataSize);
+  }
+
+  /** Takes the record of a free element, of a bucket in force or not. */
+  takeDeleted(record: SalvagedRecord): void {
+    if (!this.deleted.addOf(record.bucket, record.element)) this.takeStale(record);
   }
 }

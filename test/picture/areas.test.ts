@@ -6,6 +6,7 @@ import type { AreaKind } from '../../src/picture/areas.js';
 import { AREA_KINDS, AreaTotals } from '../../src/picture/areas.js';
 import { AROUND } from '../../src/picture/around.js';
 import type { ClaimKind, Claims } from '../../src/picture/claims.js';
+import { eachMapRow } from '../../src/inspect/map.js';
 import { MapMaker } from '../../src/picture/mapdata.js';
 import { paint } from '../../src/picture/paint.js';
 import { takePicture } from '../../src/picture/picture.js';
@@ -27,12 +28,15 @@ interface Area {
   readonly to: number;
 }
 
+/** Parts of a file begin at multiples of so many bytes. */
+const atBorder = (most: number) => fc.nat(most >>> 16).map((n) => n * 65536);
+
 const claimsOn = (size: number, longest: number) =>
   fc.array(
     fc.record({
       kind: fc.constantFrom(...KINDS),
-      offset: fc.integer({ min: -20, max: size + 10 }),
-      length: fc.integer({ min: -3, max: longest }),
+      offset: fc.oneof(fc.integer({ min: -20, max: size + 10 }), atBorder(size)),
+      length: fc.oneof(fc.integer({ min: -3, max: longest }), atBorder(longest)),
     }),
     { maxLength: 40 },
   );
@@ -102,6 +106,31 @@ test('a file is the same whether it is painted at once or in parts', async () =>
         assert.ok(inside.length <= held ? asked === 1 : asked >= 2);
       },
     ),
+  );
+});
+
+test('each range is given as a row, in however many parts', async () => {
+  const size = 1 << 20;
+  await fc.assert(
+    fc.asyncProperty(claimsOn(size, 3000), fc.integer({ min: 1, max: 50 }), async (list, held) => {
+      const rows: object[] = [];
+      let waited = 0;
+      await eachMapRow(
+        all(list),
+        size,
+        (row) => {
+          rows.push(row);
+          return rows.length % 3 === 0 ? Promise.resolve().then(() => void waited++) : undefined;
+        },
+        { held },
+      );
+      const areas = await areasOf(all(list), size);
+      assert.deepEqual(
+        rows,
+        areas.map(({ kind, from, to }) => ({ offset: from, bytes: to - from, kind })),
+      );
+      assert.equal(waited, Math.floor(rows.length / 3));
+    }),
   );
 });
 
