@@ -1,13 +1,13 @@
 import type { BigIntStats, Stats } from 'node:fs';
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { open, stat, unlink } from 'node:fs/promises';
+import { open, unlink } from 'node:fs/promises';
 import type { WantedProfile } from './contents.js';
 import { checkContents, withProfile } from './contents.js';
 import { isDeclared } from './database/identify.js';
 import { RefusedError, refusal } from './replace/errors.js';
 import { fileState, MISSING } from './replace/target.js';
-import { fileSource, openFileSource } from './source/file.js';
+import { fileSource, isUnchanged, openFileSource } from './source/file.js';
 import { SourceError } from './source/source.js';
 import { takeSnapshot } from './snapshots/take.js';
 import { findHolders } from './volume/holders.js';
@@ -131,15 +131,4 @@ async function keep(
     if (error instanceof RefusedError && error.code === 'changed') return 'changed';
     return { snapshot: null, snapshotTrouble: troubleOf(error, file, 'keep a copy of it') };
   }
-}
-
-async function isUnchanged(handle: FileHandle, before: BigIntStats, path: string): Promise<boolean> {
-  const now = await handle.stat({ bigint: true });
-  const named = await stat(path, { bigint: true }).catch(() => undefined);
-  return (
-    now.size === before.size &&
-    now.mtimeNs === before.mtimeNs &&
-    named?.ino === before.ino &&
-    named.dev === before.dev
-  );
 }

@@ -148,6 +148,12 @@ async function markRepeated(
   }
 }
 
+/** Whether there is anything to tell of a whole bucket's head; most have an empty table, which need not be looked at. */
+export function isHeadTold(db: Database, site: BucketSite, bucket: BucketView): boolean {
+  const { availCount } = bucket;
+  return availCount > 0 && availCount <= BUCKET_AVAIL && examineHead(db, site, bucket).findings.length > 0;
+}
+
 /** What the head of a bucket says, and the free space that its own table lists. */
 export function examineHead(
   db: Database,

@@ -1,9 +1,8 @@
 import type { Database } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
 import { rulerOf } from '../database/survey.js';
-import { BUCKET_AVAIL } from '../format/bucket.js';
 import { HASH_BITS } from '../format/hash.js';
-import { examineByElement, examineHead, KEY_BUDGET } from './bucket.js';
+import { examineByElement, isHeadTold, KEY_BUDGET } from './bucket.js';
 import { KeyBudget } from './key.js';
 import type { WaitingKeys } from './keymarks.js';
 import { waitingKeys } from './keymarks.js';
@@ -180,9 +179,7 @@ async function readFields(
   for (const [s, site] of survey.sites.entries()) {
     if (!isPlain(site)) continue;
     const words = await reader.read(site);
-    if (words.availCount > 0 && words.availCount <= BUCKET_AVAIL) {
-      if (examineHead(db, site, reader.view).findings.length > 0) marks.sites[s] = 1;
-    }
+    if (isHeadTold(db, site, reader.view)) marks.sites[s] = 1;
     shared.mark(words, s);
     const budget = site.state === 'sound' ? budgets.sound : budgets.loose;
     let before = usedBeforeFirst(words);

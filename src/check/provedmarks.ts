@@ -1,7 +1,6 @@
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
-import { BUCKET_AVAIL } from '../format/bucket.js';
-import { examineHead } from './bucket.js';
+import { isHeadTold } from './bucket.js';
 import type { Examination } from './examination.js';
 import { ElementMarks, KEPT, READ, SIGNED, UNSIGNED } from './marks.js';
 import { SiteReader } from './sitereader.js';
@@ -20,10 +19,8 @@ export async function examinationOf(
   const marks = new ElementMarks(sites.length, reader.elements);
   const flavour = flavours.signed > 0 ? SIGNED : flavours.unsigned > 0 ? UNSIGNED : SIGNED | UNSIGNED;
   for (const [s, site] of sites.entries()) {
-    const { used, usedCount, availCount } = await reader.read(site);
-    if (availCount > 0 && availCount <= BUCKET_AVAIL) {
-      if (examineHead(db, site, reader.view).findings.length > 0) marks.sites[s] = 1;
-    }
+    const { used, usedCount } = await reader.read(site);
+    if (isHeadTold(db, site, reader.view)) marks.sites[s] = 1;
     const first = s * marks.elements;
     for (let n = 0; n < usedCount; n++) marks.flags[first + used[n]] = READ | KEPT | flavour;
     marks.kept[s] = usedCount;

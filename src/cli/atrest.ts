@@ -11,7 +11,7 @@ export async function tellIfChanged(path: string, source: FileSource): Promise<b
   const changed = await source.changed();
   if (changed) {
     tell(
-      `${path}: a program wrote to it while it was read, so that what was found is of no one moment and may only look ` +
+      `${path}: a program wrote to it while it was read, or put another in its place, so that what was found is of no one moment and may only look ` +
         'damaged. Run this again when it is at rest, or on a snapshot: gdbm-doctor snapshots',
     );
   }

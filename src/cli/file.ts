@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Database } from '../database/database.js';
-import type { Searched } from '../examine.js';
+import type { Report, Searched } from '../examine.js';
 import { openProved, openSearched, search, searchedProved } from '../examine.js';
 import type { Walkable } from '../exchange/walk.js';
 import { openForWalk } from '../exchange/walk.js';
@@ -71,7 +71,7 @@ export interface OpenDatabase {
 export async function withDatabase<T>(path: string, use: (open: OpenDatabase) => Promise<T>): Promise<T> {
   const file = await openDatabaseFile(path);
   try {
-    const result = await use(await openDatabase(file));
+    const result = await use((await openDatabase(file)) ?? (await file.refuse()));
     await tellIfChanged(path, file);
     return result;
   } finally {
@@ -79,16 +79,27 @@ export async function withDatabase<T>(path: string, use: (open: OpenDatabase) =>
   }
 }
 
-async function openDatabase(file: DatabaseFile): Promise<OpenDatabase> {
-  const proved = await openProved(file);
+/**
+ * Reads a file as a database, and frees after each step what it needed.
+ *
+ * @returns undefined where nothing speaks for one
+ */
+export async function openDatabase(file: FileSource, report?: Report): Promise<OpenDatabase | undefined> {
+  const spare = sparing();
+  const both: Report = (step, done, all) => {
+    report?.(step, done, all);
+    spare(step);
+  };
+  const proved = await openProved(file, both);
   collectGarbage();
   if (proved !== undefined) {
     const { db } = proved;
     const examined = () => searchedProved(proved);
     return { db, isProved: true, file, searched: () => search(db), examined };
   }
-  const found = (await openSearched(file, sparing())) ?? (await file.refuse());
+  const found = await openSearched(file, both);
   collectGarbage();
+  if (found === undefined) return undefined;
   const again = () => Promise.resolve(found);
   return { db: found.db, isProved: false, file, searched: again, examined: again };
 }

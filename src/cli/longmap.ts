@@ -14,7 +14,10 @@ export interface MapOptions {
   readonly hash: boolean;
 }
 
-/** Where the rows are in the document that `--json` prints: in any text of it the quotes would be escaped. */
+/**
+ * Where the rows are in the document that `--json` prints, the first such place: in any text of it the quotes would be
+ * escaped, and how it was made comes behind the files.
+ */
 const ROWS = '"rows": [';
 /** Spaces before their end. */
 const INDENT = ' '.repeat(10);

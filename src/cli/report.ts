@@ -3,8 +3,7 @@ import type { CheckResult } from '../check/check.js';
 import { checkEmpty, checkOther } from '../check/check.js';
 import type { WantedProfile } from '../contents.js';
 import { collectLost, withProfile } from '../contents.js';
-import type { Report, Searched } from '../examine.js';
-import { openProved, openSearched, searchedProved } from '../examine.js';
+import type { Report } from '../examine.js';
 import { pageOfDatabase, pageOfOther } from '../picture/page.js';
 import type { PageData } from '../picture/pagedata.js';
 import { takePicture } from '../picture/picture.js';
@@ -21,8 +20,8 @@ import { readUpTo } from '../source/source.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { tellIfChanged } from './atrest.js';
-import { openRegularFile } from './file.js';
-import { collectGarbage, sparing } from './heap.js';
+import { openDatabase, openRegularFile } from './file.js';
+import { collectGarbage } from './heap.js';
 import { progressLine } from './progress.js';
 import { statementNow, withEvidence } from './statement.js';
 import { print } from './terminal.js';
@@ -67,13 +66,14 @@ async function pageOf(
   report: Report,
 ): Promise<{ data: PageData; result: CheckResult }> {
   const statement = await statementNow();
-  const found = source.size === 0 ? undefined : await openExamined(source, report);
-  if (found === undefined) {
+  const open = source.size === 0 ? undefined : await openDatabase(source, report);
+  if (open === undefined) {
     const result = source.size === 0 ? checkEmpty() : await checkOther(source);
     return { data: await pageOfOther(source, result, pageWords(path, result, undefined, statement)), result };
   }
-  const { db, survey } = found;
-  const picture = await takePicture(db, survey, found.checked);
+  const { db, survey, checked } = await open.examined();
+  collectGarbage();
+  const picture = await takePicture(db, survey, checked);
   collectGarbage();
   const lost: LostElement[] = [];
   collectLost(lost, picture.rejected);
@@ -83,20 +83,6 @@ async function pageOf(
   const result = withProfile({ checked: picture.checked, profile });
   const words = pageWords(path, result, profile, statement);
   return { data: await pageOfDatabase(db, source, { ...picture, checked: result }, words), result };
-}
-
-/** A file's database with every element examined; undefined where nothing speaks for one. */
-async function openExamined(source: FileSource, report: Report): Promise<Searched | undefined> {
-  const spare = sparing();
-  const both: Report = (step, done, all) => {
-    report(step, done, all);
-    spare(step);
-  };
-  const proved = await openProved(source, both);
-  collectGarbage();
-  const found = proved === undefined ? await openSearched(source, both) : await searchedProved(proved);
-  collectGarbage();
-  return found;
 }
 
 /** A report takes the place of an older report, and of nothing else. */

@@ -1,5 +1,5 @@
 import { large } from './large.js';
-import { SALT } from './salt.js';
+import { salted } from './salt.js';
 
 /** Numbers there is room for at first; a power of two. */
 const LEAST = 1 << 8;
@@ -32,9 +32,7 @@ export class NumberSet {
   #find(number: number): number {
     const mask = this.#slots.length - 1;
     // Ranges of hashes differ in their upper bits, or in what is above 32 of them.
-    let mixed = Math.imul(number ^ SALT ^ Math.imul(Math.floor(number / 2 ** 32), 0x85ebca6b), 0x9e3779b1);
-    mixed = Math.imul(mixed ^ (mixed >>> 15), 0xc2b2ae35);
-    let at = (mixed ^ (mixed >>> 13)) & mask;
+    let at = salted(number) & mask;
     while (this.#slots[at] !== 0 && this.#slots[at] !== number + 1) at = (at + 1) & mask;
     return at;
   }

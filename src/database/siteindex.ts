@@ -1,4 +1,4 @@
-import { SALT } from '../columns/salt.js';
+import { salted } from '../columns/salt.js';
 import type { BucketSite } from './survey.js';
 
 /** Places at first; a power of two. */
@@ -32,9 +32,7 @@ export class SiteIndex {
   /** Where the bucket at an offset is, or goes. */
   #find(offset: number): number {
     const mask = this.#slots.length - 1;
-    let mixed = Math.imul(offset ^ SALT ^ Math.imul(Math.floor(offset / 2 ** 32), 0x85ebca6b), 0x9e3779b1);
-    mixed = Math.imul(mixed ^ (mixed >>> 15), 0xc2b2ae35);
-    let at = (mixed ^ (mixed >>> 13)) & mask;
+    let at = salted(offset) & mask;
     while (this.#slots[at] !== 0 && this.#sites[this.#slots[at] - 1].offset !== offset) at = (at + 1) & mask;
     return at;
   }

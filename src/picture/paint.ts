@@ -1,5 +1,5 @@
 import { planRegions, RecordHistogram } from '../check/sound/regions.js';
-import { large } from '../columns/large.js';
+import { OffsetList } from '../columns/offsetlist.js';
 import type { AreaVisitor } from './areas.js';
 import { AREA_KINDS } from './areas.js';
 import type { ClaimKind, Claims } from './claims.js';
@@ -79,52 +79,43 @@ export async function paint(
 
 /** Claims that begin in one part of a file: where they begin and where they end, each with its kind. */
 class PartClaims {
-  length = 0;
-  #starts: Float64Array = new Float64Array(1024);
-  #ends: Float64Array = new Float64Array(1024);
+  readonly #starts = new OffsetList();
+  readonly #ends = new OffsetList();
   #most: number;
 
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** Forgets them, and makes room for so many. */
+  get length(): number {
+    return this.#starts.length;
+  }
+
+  /** Forgets them; so many may come. */
   clear(most: number): void {
-    this.length = 0;
+    this.#starts.clear();
+    this.#ends.clear();
     this.#most = most;
   }
 
   /** Adds one, if there is room. */
   add(kind: ClaimKind, from: number, to: number): void {
-    const n = this.length;
-    if (n === this.#most) return;
-    const room = Math.min(2 * n, this.#most);
-    if (n === this.#starts.length) this.#starts = grown(this.#starts, room);
-    if (n === this.#ends.length) this.#ends = grown(this.#ends, room);
+    if (this.length === this.#most) return;
     const kindNumber = CLAIMS.indexOf(kind);
-    this.#starts[n] = from * KIND_BITS + kindNumber;
-    this.#ends[n] = to * KIND_BITS + kindNumber;
-    this.length = n + 1;
+    this.#starts.push(from * KIND_BITS + kindNumber);
+    this.#ends.push(to * KIND_BITS + kindNumber);
   }
 
   /** Where they begin, sorted. */
   starts(): Float64Array {
-    return this.#starts.subarray(0, this.length).sort();
+    return this.#starts.values().sort();
   }
 
   /** Where they end, sorted, together with those that ended behind the part before. */
   ends(carried: Float64Array): Float64Array {
-    const all = this.length + carried.length;
-    if (all > this.#ends.length) this.#ends = grown(this.#ends, all);
-    this.#ends.set(carried, this.length);
-    return this.#ends.subarray(0, all).sort();
+    for (const end of carried) this.#ends.push(end);
+    return this.#ends.values().sort();
   }
-}
-
-function grown(list: Float64Array, length: number): Float64Array {
-  const bigger = large(Float64Array, length);
-  bigger.set(list);
-  return bigger;
 }
 
 /** Goes over claims in order of where they begin and end, and tells the ranges between. */

@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
 import { constants, readSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import type { Source } from './source.js';
 import { requireRange, SourceError } from './source.js';
@@ -8,7 +9,7 @@ import { requireRange, SourceError } from './source.js';
 /** A source over an open file. */
 export interface FileSource extends Source {
   /**
-   * Whether a program wrote to the file since it was opened. What one writes through memory that it maps shows only when
+   * Whether a program wrote to the file since it was opened, or put another in its place. What one writes through memory that it maps shows only when
    * the system comes to it.
    */
   changed(): Promise<boolean>;
@@ -41,16 +42,25 @@ export async function openFileSource(path: string): Promise<FileSource> {
     const source = await fileSource(handle);
     return {
       ...source,
-      async changed() {
-        const now = await handle.stat({ bigint: true });
-        return now.size !== before.size || now.mtimeNs !== before.mtimeNs;
-      },
+      changed: async () => !(await isUnchanged(handle, before, path)),
       close: () => handle.close(),
     };
   } catch (error) {
     await handle.close();
     throw error;
   }
+}
+
+/** Whether an open file has still the size and the time of its last change that it had, and its name leads to it. */
+export async function isUnchanged(handle: FileHandle, before: BigIntStats, path: string): Promise<boolean> {
+  const now = await handle.stat({ bigint: true });
+  const named = await stat(path, { bigint: true }).catch(() => undefined);
+  return (
+    now.size === before.size &&
+    now.mtimeNs === before.mtimeNs &&
+    named?.ino === before.ino &&
+    named.dev === before.dev
+  );
 }
 
 /**

@@ -9,11 +9,8 @@ import { FREE_HASH, hashKey } from '../../src/format/hash.js';
 import { memorySource } from '../../src/source/memory.js';
 import type { KeyValue } from '../build/build.js';
 import { anyRecords, build, specFor, text } from '../build/build.js';
-import { anyModelNames, modelsNamed } from '../torture/combine.js';
 import { formats, NATIVE } from '../torture/databases.js';
-import { damagedCopy } from '../torture/judge.js';
-import { RUNS, SEED } from '../torture/settings.js';
-import { LITTLE, openedForWalk, smallDatabases, walkedOf } from './walked.js';
+import { LITTLE, openedForWalk, smallDatabases, walkedOf, whateverTheDamage } from './walked.js';
 
 /** What a comparison of two files tells, a line for each difference, in order of their keys. */
 async function toldOf(before: Uint8Array, after: Uint8Array) {
@@ -79,26 +76,16 @@ test('a comparison of two databases of any format tells what a comparison of the
 const databases = smallDatabases('diff');
 
 test('whatever the damage, a comparison tells of every record that a walk gives, and of no other', () =>
-  fc.assert(
-    fc.asyncProperty(
-      anyModelNames,
-      fc.constantFrom(...databases.keys()),
-      fc.noShrink(fc.nat()),
-      async (names, database, seed) => {
-        const intact = databases.get(database)!;
-        const { bytes } = damagedCopy(intact, modelsNamed(names), seed);
-        const damaged = await walkedOf(bytes);
-        // Nothing in it speaks for the format.
-        fc.pre(damaged !== undefined);
-        // Where two records have one key, which of them is meant is nobody's to say.
-        fc.pre(new Map(damaged.found).size === damaged.found.length);
-        const [whole, rest] = [new Map((await walkedOf(intact.bytes))!.found), new Map(damaged.found)];
-        assert.deepEqual(await toldOf(intact.bytes, bytes), expectedOf(whole, rest));
-        assert.deepEqual(await toldOf(bytes, intact.bytes), expectedOf(rest, whole));
-      },
-    ),
-    { seed: SEED, numRuns: 60 * RUNS },
-  ));
+  whateverTheDamage(databases, 60, async (bytes, intact) => {
+    const damaged = await walkedOf(bytes);
+    // Nothing in it speaks for the format.
+    fc.pre(damaged !== undefined);
+    // Where two records have one key, which of them is meant is nobody's to say.
+    fc.pre(new Map(damaged.found).size === damaged.found.length);
+    const [whole, rest] = [new Map((await walkedOf(intact.bytes))!.found), new Map(damaged.found)];
+    assert.deepEqual(await toldOf(intact.bytes, bytes), expectedOf(whole, rest));
+    assert.deepEqual(await toldOf(bytes, intact.bytes), expectedOf(rest, whole));
+  }));
 
 test('records are not told to be gone because the directory is', async () => {
   const [intact] = databases.values();

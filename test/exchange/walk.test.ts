@@ -4,11 +4,17 @@ import fc from 'fast-check';
 import { walkRecords } from '../../src/exchange/walk.js';
 import type { KeyValue } from '../build/build.js';
 import { build, text } from '../build/build.js';
-import { anyModelNames, modelsNamed } from '../torture/combine.js';
 import { miniDatabase, NATIVE } from '../torture/databases.js';
-import { damagedCopy } from '../torture/judge.js';
 import { RUNS, SEED } from '../torture/settings.js';
-import { LITTLE, openedForWalk, salvagedOf, smallDatabases, smallSpec, walkedOf } from './walked.js';
+import {
+  LITTLE,
+  openedForWalk,
+  salvagedOf,
+  smallDatabases,
+  smallSpec,
+  walkedOf,
+  whateverTheDamage,
+} from './walked.js';
 
 /** Every record of a file, and what the walk says was lost. */
 async function walked(bytes: Uint8Array) {
@@ -72,18 +78,9 @@ const sorted = (records: readonly [string, string][] | undefined) =>
   records?.map((record) => JSON.stringify(record)).sort();
 
 test('whatever the damage, a walk gives the records that a salvage does, however little at a time', () =>
-  fc.assert(
-    fc.asyncProperty(
-      anyModelNames,
-      fc.constantFrom(...databases.keys()),
-      fc.noShrink(fc.nat()),
-      async (names, database, seed) => {
-        const { bytes } = damagedCopy(databases.get(database)!, modelsNamed(names), seed);
-        assert.deepEqual(sorted((await walkedOf(bytes, LITTLE))?.found), sorted(await salvagedOf(bytes)));
-      },
-    ),
-    { seed: SEED, numRuns: 100 * RUNS },
-  ));
+  whateverTheDamage(databases, 100, async (bytes) => {
+    assert.deepEqual(sorted((await walkedOf(bytes, LITTLE))?.found), sorted(await salvagedOf(bytes)));
+  }));
 
 /** The header's first fields, which decide how a file is read, by their places in the native layout. */
 const anyHeaderDamage = fc.array(

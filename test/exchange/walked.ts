@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import { openForWalk, walkRecords } from '../../src/exchange/walk.js';
 import type { Walkable } from '../../src/exchange/walk.js';
 import { openSearched } from '../../src/examine.js';
@@ -9,7 +10,9 @@ import { memorySource } from '../../src/source/memory.js';
 import { text } from '../build/build.js';
 import type { Intact } from '../torture/intact.js';
 import { formats, miniDatabase } from '../torture/databases.js';
-import { seedFor } from '../torture/settings.js';
+import { anyModelNames, modelsNamed } from '../torture/combine.js';
+import { damagedCopy } from '../torture/judge.js';
+import { RUNS, SEED, seedFor } from '../torture/settings.js';
 
 /** So little at a time that a small database is many batches. */
 export const LITTLE: BatchLimits = { bytes: 3000, records: 40 };
@@ -26,6 +29,26 @@ export const smallSpec = (purpose: string) => ({
 export function smallDatabases(purpose: string): Map<string, Intact> {
   const made = formats('standard').map((format) => miniDatabase(format, smallSpec(purpose)));
   return new Map(made.map((intact) => [intact.name, intact]));
+}
+
+/** Holds something of a database against a copy of it that is damaged in several ways, again and again. */
+export async function whateverTheDamage(
+  databases: ReadonlyMap<string, Intact>,
+  numRuns: number,
+  hold: (bytes: Uint8Array, intact: Intact) => Promise<void>,
+): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(
+      anyModelNames,
+      fc.constantFrom(...databases.keys()),
+      fc.noShrink(fc.nat()),
+      async (names, database, seed) => {
+        const intact = databases.get(database)!;
+        await hold(damagedCopy(intact, modelsNamed(names), seed).bytes, intact);
+      },
+    ),
+    { seed: SEED, numRuns: numRuns * RUNS },
+  );
 }
 
 /** Every record of a file as a walk gives it, in its order, and what it says was lost; undefined where it is no database. */

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
 import { checkAvailChain } from '../../src/check/avail.js';
 import { examineBuckets } from '../../src/check/judge.js';
 import { owns } from '../../src/database/survey.js';
@@ -13,10 +12,9 @@ import { takePicture } from '../../src/picture/picture.js';
 import { salvageDeleted } from '../../src/salvage/deleted.js';
 import { salvageStale } from '../../src/salvage/stale.js';
 import { memorySource } from '../../src/source/memory.js';
-import { smallDatabases } from '../exchange/walked.js';
-import { anyModelNames, modelsNamed } from '../torture/combine.js';
+import { smallDatabases, whateverTheDamage } from '../exchange/walked.js';
+import { modelsNamed } from '../torture/combine.js';
 import { damagedCopy } from '../torture/judge.js';
-import { RUNS, SEED } from '../torture/settings.js';
 
 /** A claim as text, so that lists of them can be sorted and compared. */
 const named = (kind: string, offset: number, length: number) => `${offset}+${length} ${kind}`;
@@ -81,20 +79,11 @@ const shown = (claims: readonly string[]) => [...new Set(claims)];
 const databases = smallDatabases('claims');
 
 test('whatever the damage, a picture has each structure, record and old record, at its place in the file', () =>
-  fc.assert(
-    fc.asyncProperty(
-      anyModelNames,
-      fc.constantFrom(...databases.keys()),
-      fc.noShrink(fc.nat()),
-      async (names, database, seed) => {
-        const bytes = damagedCopy(databases.get(database)!, modelsNamed(names), seed).bytes;
-        const found = await openSearched(memorySource(bytes));
-        if (found === undefined) return;
-        assert.deepEqual(shown(await told(found)), shown(await slowly(found)));
-      },
-    ),
-    { numRuns: 4 * RUNS, seed: SEED },
-  ));
+  whateverTheDamage(databases, 100, async (bytes) => {
+    const found = await openSearched(memorySource(bytes));
+    if (found === undefined) return;
+    assert.deepEqual(shown(await told(found)), shown(await slowly(found)));
+  }));
 
 test('so it has where a directory entry is wrong and half of the directory is lost', async () => {
   // Elements of one bucket without its head are partly in force and partly old.
