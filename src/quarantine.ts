@@ -6,7 +6,7 @@ import type { CheckedDatabase } from './rebuild/checked.js';
 import type { NotKept } from './rebuild/records.js';
 import { notKept } from './rebuild/records.js';
 import type { Confidence } from './salvage/confidence.js';
-import type { OldRecord } from './salvage/old.js';
+import type { OldRecord } from './salvage/oldrecord.js';
 import type { Addition, SalvagedBatch, SalvagedRecord } from './salvage/salvage.js';
 
 /** What was found and is not in the fresh database, as a line of JSON tells it. Offsets and sizes in bytes. */

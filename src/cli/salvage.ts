@@ -8,7 +8,7 @@ import { foundDatabase } from '../rebuild/checked.js';
 import { RefusedError } from '../replace/errors.js';
 import { statementText } from '../report/statementtext.js';
 import { carveValues } from '../salvage/carved.js';
-import type { OldRecords } from '../salvage/old.js';
+import type { OldRecord } from '../salvage/oldrecord.js';
 import { findOld } from '../salvage/old.js';
 import { salvageProved } from '../salvage/proved.js';
 import { visitKeys } from '../salvage/read.js';
@@ -107,6 +107,9 @@ async function salvageSource(
   });
 }
 
+/** Records that are not in force, and how many elements were too many to be remembered. */
+type Old = Iterable<OldRecord> & { readonly dropped: number };
+
 /** What was found in a file. */
 interface Found {
   readonly db: Database;
@@ -116,19 +119,19 @@ interface Found {
   /** What is in force. */
   readonly records: AsyncIterable<SalvagedBatch>;
   readonly unproved?: readonly RejectedElement[];
-  readonly old?: OldRecords | undefined;
+  readonly old?: Old | undefined;
 }
 
 async function listAll(
   options: SalvageArguments,
   progress: ReturnType<typeof progressLine>,
-  { db, space, survey, records, unproved = [], old = { records: [], dropped: 0 } }: Found,
+  { db, space, survey, records, unproved = [], old }: Found,
 ): Promise<ExitCode> {
   const { deleted, carve, expectKeys } = options;
   const list = new SalvageList(db, options);
   await visitKeys(db.source, records, (record, key) => list.record(record, key));
   for (const one of unproved) await list.unproved(one);
-  for (const one of old.records) {
+  for (const one of old ?? []) {
     if (deleted || (one.provenance === 'stale' && one.confidence !== 'trace')) await list.old(one);
   }
   if (carve) {
@@ -140,7 +143,7 @@ async function listAll(
     }
     progress.end();
   }
-  await list.end(old.dropped);
+  await list.end(old?.dropped ?? 0);
   return EXIT.ok;
 }
 

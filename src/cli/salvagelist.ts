@@ -3,7 +3,7 @@ import type { Database } from '../database/database.js';
 import { placeNow } from '../database/database.js';
 import { escapeBytes, escapeStart } from '../report/escape.js';
 import type { CarvedFind } from '../salvage/carved.js';
-import type { OldRecord } from '../salvage/old.js';
+import type { OldRecord } from '../salvage/oldrecord.js';
 import { MAX_OVERLAYS } from '../salvage/overwritten.js';
 import type { Overlay } from '../salvage/overwritten.js';
 import type { SalvagedRecord } from '../salvage/salvage.js';

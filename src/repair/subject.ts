@@ -15,8 +15,9 @@ import { notKept } from '../rebuild/records.js';
 import type { CarvedFind } from '../salvage/carved.js';
 import { carveValues, recordsOf } from '../salvage/carved.js';
 import { PlaceSet } from '../salvage/placeset.js';
-import type { OldRecord } from '../salvage/old.js';
-import { findOld, isAddable } from '../salvage/old.js';
+import type { OldRecord } from '../salvage/oldrecord.js';
+import { isAddable } from '../salvage/oldrecord.js';
+import { findOld } from '../salvage/old.js';
 import type { Addition, Provenance, SalvagedBatch } from '../salvage/salvage.js';
 import { provenanceOf } from '../salvage/salvage.js';
 import { salvageStale } from '../salvage/stale.js';
@@ -117,7 +118,7 @@ export async function examine(source: Source, path: string, options: RepairOptio
   let old: readonly OldRecord[] = [];
   if (isOldWanted && foundDatabase(checked)) {
     report?.('looking for old records', 0, source.size);
-    ({ records: old } = await findOld(db, surveyed));
+    old = [...(await findOld(db, surveyed))];
     for (const { provenance, confidence } of old) if (confidence !== 'trace') classes[provenance]++;
   } else if (checked.verdict === 'damaged') {
     // A sound file is not searched for what it deleted: nobody asked, and it takes time.

@@ -1,20 +1,33 @@
-import { examine } from '../check/examination.js';
 import type { BucketExamination } from '../check/bucket.js';
+import type { ExaminedSurvey } from '../check/examination.js';
+import { examine } from '../check/examination.js';
 import { examineBuckets } from '../check/judge.js';
 import { HashClaims } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
+
+/** Buckets that were examined each by itself. */
+export interface Apart {
+  readonly db: Database;
+  readonly survey: ExaminedSurvey;
+}
 
 /**
  * Examines buckets each by itself, as if none ruled over another: what counts is only whether a key is proved.
  *
  * @throws SourceError if the source cannot be read
  */
+export async function setApart(db: Database, sites: readonly BucketSite[]): Promise<Apart> {
+  const apart = { ...db, directory: new Float64Array(0) };
+  const survey = { sites, siteOfSlot: new Int32Array(0), claims: new HashClaims() };
+  return { db: apart, survey: { ...survey, examination: await examine(apart, survey) } };
+}
+
+/** {@link setApart}, with what there is to tell about each. */
 export async function* examineApart(
   db: Database,
   sites: readonly BucketSite[],
 ): AsyncGenerator<BucketExamination> {
-  const apart = { ...db, directory: new Float64Array(0) };
-  const survey = { sites, siteOfSlot: new Int32Array(0), claims: new HashClaims() };
-  yield* examineBuckets(apart, { ...survey, examination: await examine(apart, survey) });
+  const apart = await setApart(db, sites);
+  yield* examineBuckets(apart.db, apart.survey);
 }

@@ -29,9 +29,10 @@ export interface Evidence {
 /**
  * What says that the bytes at a record's place are its key. `hash`: the element's own. `bucket`: the element begins as the
  * key, and the key's hash is one of its bucket. `start`: only that it begins so; keys of one program often all do. `none`:
- * they are another one's.
+ * they are another one's. Those that prove more are behind.
  */
-export type KeyProof = 'hash' | 'bucket' | 'start' | 'none';
+export const PROOFS = ['none', 'start', 'hash', 'bucket'] as const;
+export type KeyProof = (typeof PROOFS)[number];
 
 /** At home or next to it, in the buckets that libgdbm makes. */
 const NEAR = 6;

@@ -8,6 +8,7 @@ import { FREE_HASH, hashKey, isPortableKey } from '../format/hash.js';
 import { orderBySteps, readInOrder } from '../source/readinorder.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
+import type { InForcePart } from './inforcepart.js';
 import { PlaceSet } from './placeset.js';
 import type { SalvagedRecord } from './salvage.js';
 
@@ -31,8 +32,21 @@ const KEY_BUDGET = 2;
 const TOGETHER = 1 << 14;
 const TOGETHER_BYTES = 4 << 20;
 
-/** Whether just this record is in force: then the element is only a copy of one that was moved. */
-export type IsInForce = (offset: number, keySize: number, dataSize: number) => boolean;
+/** Which free elements are wanted. */
+export interface FreedOptions {
+  /** A part of the file, and what is in force there: a free element that says the same is only a copy of one that was moved. */
+  readonly part?: Pick<InForcePart, 'from' | 'to' | 'has'>;
+  /** Bytes of keys that may be read; what is read is taken away. */
+  readonly budget?: { bytes: number };
+}
+
+/** What may be read of a file's keys, of all its parts together. */
+export function freedBudget({ source }: Database): { bytes: number } {
+  return { bytes: KEY_BUDGET * source.size };
+}
+
+/** All of a file. */
+const WHOLE = { from: 0, to: Infinity, has: () => false };
 
 /**
  * What the free elements of buckets say, in batches. libgdbm frees an element by setting its hash to −1 and leaves the
@@ -45,17 +59,16 @@ export type IsInForce = (offset: number, keySize: number, dataSize: number) => b
 export async function* freedElements(
   db: Database,
   sites: readonly BucketSite[],
-  isInForce: IsInForce = () => false,
+  { part = WHOLE, budget = freedBudget(db) }: FreedOptions = {},
 ): AsyncGenerator<FreedElement[]> {
   const { source } = db;
-  const reader: BucketReader = { db, isInForce, room: roomForBucket(db), places: new PlaceSet() };
-  let budget = KEY_BUDGET * source.size;
+  const reader: BucketReader = { db, part, room: roomForBucket(db), places: new PlaceSet() };
   let waiting: Waiting[] = [];
   let bytes = 0;
   for (const site of sites) {
     for (const one of await freeOf(reader, site)) {
-      if (one.keySize > Math.min(MAX_KEY, budget)) continue;
-      budget -= one.keySize;
+      if (one.keySize > Math.min(MAX_KEY, budget.bytes)) continue;
+      budget.bytes -= one.keySize;
       bytes += one.keySize;
       waiting.push(one);
     }
@@ -81,7 +94,7 @@ async function judged(source: Source, waiting: readonly Waiting[]): Promise<Free
 /** What buckets are read with, one after the other. */
 interface BucketReader {
   readonly db: Database;
-  readonly isInForce: IsInForce;
+  readonly part: NonNullable<FreedOptions['part']>;
   readonly room: BucketView;
   readonly places: PlaceSet;
 }
@@ -101,13 +114,25 @@ interface Waiting {
 }
 
 async function freeOf(
-  { db, isInForce, room: bucket, places }: BucketReader,
+  { db, part, room: bucket, places }: BucketReader,
   site: BucketSite,
 ): Promise<Waiting[]> {
   const { source, geometry } = db;
   if (!isReadable(site) || site.offset < 0 || site.offset + geometry.bucketSize > source.size) return [];
   // Of a bucket without its head the free elements are not known to any list: the bytes are looked at.
   await readInto(source, site.offset, bucket.bytes);
+  const isWanted = (i: number) => {
+    if (bucket.hash(i) !== FREE_HASH) return false;
+    const offset = bucket.dataPointer(i);
+    if (offset < part.from || offset >= part.to) return false;
+    const keySize = bucket.keySize(i);
+    const dataSize = bucket.dataSize(i);
+    const possible = offset >= geometry.blockSize && keySize > 0 && dataSize >= 0;
+    return possible && offset + keySize + dataSize <= source.size;
+  };
+  let first = 0;
+  while (first < bucket.elements && !isWanted(first)) first++;
+  if (first === bucket.elements) return [];
   places.clear();
   let some: number | undefined;
   for (let i = 0; i < bucket.elements; i++) {
@@ -118,15 +143,13 @@ async function freeOf(
   const known = site.state === 'sound' && some !== undefined;
   const own = known ? rangeOf(some!, site.bits).first : undefined;
   const found: Waiting[] = [];
-  for (let i = 0; i < bucket.elements; i++) {
-    if (bucket.hash(i) !== FREE_HASH) continue;
+  for (let i = first; i < bucket.elements; i++) {
+    if (!isWanted(i)) continue;
     const offset = bucket.dataPointer(i);
     const keySize = bucket.keySize(i);
     const dataSize = bucket.dataSize(i);
-    const possible = offset >= geometry.blockSize && keySize > 0 && dataSize >= 0;
-    if (!possible || offset + keySize + dataSize > source.size) continue;
     // Closing a gap leaves an element at each place that it had.
-    if (!places.add(offset, keySize, dataSize) || isInForce(offset, keySize, dataSize)) continue;
+    if (!places.add(offset, keySize, dataSize) || part.has(offset, keySize, dataSize)) continue;
     found.push({
       offset,
       keySize,
@@ -172,8 +195,3 @@ function judge(waiting: Waiting, key: Uint8Array): FreedElement {
 
 const EITHER = ['signed'] as const;
 const BOTH = ['signed', 'unsigned'] as const;
-
-/** A name for a record's place, for sets of places. */
-export function placeName(offset: number, keySize: number, dataSize: number): string {
-  return `${offset}+${keySize}+${dataSize}`;
-}

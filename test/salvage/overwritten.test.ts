@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import type { Held } from '../../src/salvage/inforce.js';
-import { Overwriting } from '../../src/salvage/overwritten.js';
+import { InForcePart } from '../../src/salvage/inforcepart.js';
+import type { Place, WrittenOver } from '../../src/salvage/overwritten.js';
+import { MAX_OVERLAYS, Overwriting } from '../../src/salvage/overwritten.js';
+
+const SIZE = 100;
 
 const anyPlace = fc.record({
   offset: fc.integer({ min: 0, max: 60 }),
@@ -10,41 +13,106 @@ const anyPlace = fc.record({
   dataSize: fc.integer({ min: 0, max: 30 }),
 });
 
+/** What is written over a record, of a file that is looked at in parts. */
+function written(
+  record: Place,
+  inForce: readonly Place[],
+  others: readonly Place[],
+  borders: readonly number[],
+): WrittenOver {
+  const old = [record, ...others].sort((a, b) => a.offset - b.offset);
+  const overwriting = new Overwriting({
+    starts: Float64Array.from(old, ({ offset }) => offset),
+    placeOf: (index) => old[index],
+    buckets: new Float64Array(0),
+    bucketSize: 16,
+  });
+  const part = new InForcePart();
+  let sum: WrittenOver = { key: 0, value: 0, by: [], done: record.offset };
+  const starts = [...new Set([0, ...borders])].sort((a, b) => a - b);
+  for (const [n, from] of starts.entries()) {
+    const to = starts[n + 1] ?? SIZE;
+    part.begin({ from, to }, 0);
+    for (const { offset, keySize, dataSize } of inForce) {
+      if (offset >= from && offset < to) part.add('record', offset, dataSize, keySize, 1);
+    }
+    part.end();
+    const end = record.offset + record.keySize + record.dataSize;
+    if (record.offset < to && end > from) sum = overwriting.add(record, part, sum);
+  }
+  return sum;
+}
+
 test('each byte of an old record that somebody else has is counted once, of the key and of the value', () => {
   fc.assert(
     fc.property(
       anyPlace,
       fc.array(anyPlace, { maxLength: 5 }),
       fc.array(anyPlace, { maxLength: 5 }),
-      (record, inForce, others) => {
-        const held = inForce.map(({ offset, keySize, dataSize }): Held => {
-          return { what: 'record', offset, keySize, length: keySize + dataSize, hash: 1 };
-        });
-        const touches = (at: number, length: number) =>
-          held.filter((one) => one.offset < at + length && one.offset + one.length > at);
-        function* generated(at: number, length: number) {
-          yield* touches(at, length);
-        }
-        const old = [record, ...others].sort((a, b) => a.offset - b.offset);
-        const overwriting = new Overwriting({ over: generated }, old, {
-          buckets: [],
-          bucketSize: 16,
-        });
-        const { key, value, by } = overwriting.of(record);
+      fc.array(fc.integer({ min: 1, max: SIZE - 1 }), { maxLength: 4 }),
+      (record, inForce, others, borders) => {
+        const { key, value, by } = written(record, inForce, others, borders);
 
         const taken = new Set<number>();
-        const claim = (at: number, length: number) => {
-          for (let byte = at; byte < at + length; byte++) taken.add(byte);
+        const claim = ({ offset, keySize, dataSize }: Place) => {
+          for (let byte = offset; byte < offset + keySize + dataSize; byte++) taken.add(byte);
         };
-        for (const one of held) claim(one.offset, one.length);
+        inForce.forEach(claim);
         // An old one that began before wrote no byte since: its key would be gone, or this one's.
-        for (const one of old) if (one.offset > record.offset) claim(one.offset, one.keySize + one.dataSize);
+        for (const one of others) if (one.offset > record.offset) claim(one);
         const bytes = Array.from({ length: record.keySize + record.dataSize }, (_, i) =>
           taken.has(record.offset + i),
         );
         assert.equal(key, bytes.slice(0, record.keySize).filter(Boolean).length);
         assert.equal(value, bytes.slice(record.keySize).filter(Boolean).length);
         assert.equal(by.length > 0, key + value > 0);
+      },
+    ),
+  );
+});
+
+test('who wrote over a record is the same in however many parts the file is looked at', () => {
+  fc.assert(
+    fc.property(
+      anyPlace,
+      fc.array(anyPlace, { maxLength: MAX_OVERLAYS + 2 }),
+      fc.array(anyPlace, { maxLength: 3 }),
+      fc.array(fc.integer({ min: 1, max: SIZE - 1 }), { minLength: 1, maxLength: 6 }),
+      (record, inForce, others, borders) => {
+        assert.deepEqual(written(record, inForce, others, borders), written(record, inForce, others, []));
+      },
+    ),
+  );
+});
+
+test('a record in force is known in the part that it begins in, and there alone', () => {
+  fc.assert(
+    fc.property(
+      fc.array(anyPlace, { maxLength: 8 }),
+      anyPlace,
+      fc.integer({ min: 1, max: 60 }),
+      (all, asked, border) => {
+        const part = new InForcePart();
+        let found = false;
+        for (const [from, to] of [
+          [0, border],
+          [border, SIZE],
+        ]) {
+          part.begin({ from, to }, 0);
+          part.add('bucket', from, 5);
+          for (const { offset, keySize, dataSize } of all) {
+            if (offset >= from && offset < to) part.add('record', offset, dataSize, keySize, 7);
+          }
+          part.end();
+          if (asked.offset >= from && asked.offset < to) {
+            found = part.has(asked.offset, asked.keySize, asked.dataSize);
+          }
+        }
+        const isThere = all.some(
+          ({ offset, keySize, dataSize }) =>
+            offset === asked.offset && keySize === asked.keySize && dataSize === asked.dataSize,
+        );
+        assert.equal(found, isThere);
       },
     ),
   );

@@ -18,6 +18,13 @@ export class RecordHistogram {
     this.counts[Math.floor(offset / this.slice)]++;
     this.records++;
   }
+
+  /** How many begin in one of the parts that {@link planRegions} gave. */
+  countIn({ from, to }: Region): number {
+    let count = 0;
+    for (let i = from / this.slice; i < to / this.slice; i++) count += this.counts[i];
+    return count;
+  }
 }
 
 /** A part of a file, as file offsets. */

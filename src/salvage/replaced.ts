@@ -1,0 +1,61 @@
+import { equalBytes } from '../format/bytes.js';
+import { FREE_HASH } from '../format/hash.js';
+import { large } from '../columns/large.js';
+import { salted } from '../columns/salt.js';
+import type { Source } from '../source/source.js';
+import type { InForcePart } from './inforcepart.js';
+import type { OldList } from './oldlist.js';
+
+/** Keys that are compared, in bytes for each byte of the file. */
+const READ_BUDGET = 2;
+
+/** Finds the old records whose key is in force with another place. 8 to 12 bytes of memory for each. */
+export class ReplacedKeys {
+  readonly #source: Source;
+  readonly #old: OldList;
+  /** By their hashes, numbers of records and 1; 0 where there is none. */
+  readonly #heads: Int32Array;
+  /** Of each record the next one with its head. */
+  readonly #nexts: Int32Array;
+  #budget: number;
+
+  constructor(source: Source, old: OldList) {
+    this.#source = source;
+    this.#old = old;
+    this.#budget = READ_BUDGET * source.size;
+    this.#heads = large(Int32Array, 2 ** Math.ceil(Math.log2(2 * old.length + 1)));
+    this.#nexts = large(Int32Array, old.length);
+    // From behind, so that those before come first.
+    for (let n = old.length - 1; n >= 0; n--) {
+      const row = old.order[n];
+      if (old.proofOf(row) === 'none') continue;
+      const head = this.#headOf(old.hashOf(row));
+      this.#nexts[row] = this.#heads[head];
+      this.#heads[head] = row + 1;
+    }
+  }
+
+  /** Holds the keys of a part's records against those of old ones with the same hash. */
+  async mark(part: InForcePart): Promise<void> {
+    const old = this.#old;
+    for (let i = 0; i < part.count; i++) {
+      const hash = part.hashAt(i);
+      if (hash <= FREE_HASH) continue;
+      for (let row = this.#heads[this.#headOf(hash)] - 1; row >= 0; row = this.#nexts[row] - 1) {
+        if (old.hashOf(row) !== hash) continue;
+        const { offset, keySize } = part.at(i);
+        this.#budget -= keySize;
+        if (old.isReplaced(row) || old.keySizeOf(row) !== keySize || this.#budget < 0) continue;
+        if (await this.#isSame(offset, old.offsetOf(row), keySize)) old.markReplaced(row);
+      }
+    }
+  }
+
+  #headOf(hash: number): number {
+    return salted(hash) & (this.#heads.length - 1);
+  }
+
+  async #isSame(a: number, b: number, size: number): Promise<boolean> {
+    return equalBytes(await this.#source.read(a, size), await this.#source.read(b, size));
+  }
+}
