@@ -84,7 +84,7 @@ export async function checkDatabase(
   const examination = surveyed.examination ?? (await examine(db, surveyed));
   const { source, format, geometry } = db;
   const findings = new FindingList();
-  const structures = new Extents();
+  const structures = new Extents(source.size);
   // Before the buckets, whose ranks begin with 0.
   const add = (kind: 'header' | 'directory' | 'avail' | 'free', offset: number, length: number) =>
     structures.add(kind, offset, length, structures.length - 2 ** 40);

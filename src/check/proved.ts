@@ -49,7 +49,7 @@ async function checkBy(
   const { source, format, geometry } = db;
   if (geometry.directory === undefined) return undefined;
   const findings = new FindingList();
-  const structures = new Extents();
+  const structures = new Extents(source.size);
   const add = (kind: 'header' | 'directory' | 'avail' | 'free', offset: number, length: number) =>
     structures.add(kind, offset, Math.min(length, source.size - offset));
 

@@ -128,8 +128,8 @@ test('however few elements are held at a time, the examination and the account a
     if (found === undefined) continue;
     const { db, survey } = found;
     const whole = await examine(db, survey);
-    const account = await accountFor(db, survey, whole, new Extents());
-    const slow = await accountFor(db, survey, { ...whole, runs: undefined }, new Extents());
+    const account = await accountFor(db, survey, whole, new Extents(db.source.size));
+    const slow = await accountFor(db, survey, { ...whole, runs: undefined }, new Extents(db.source.size));
     assert.deepEqual(comparable(slow.account), comparable(account.account), intact.name);
     for (const held of [1, 7, 60]) {
       const parts = await examine(db, survey, held);
@@ -139,7 +139,7 @@ test('however few elements are held at a time, the examination and the account a
         { ...whole, runs: undefined },
         `${intact.name}, ${held}`,
       );
-      const other = await accountFor(db, survey, parts, new Extents(), held);
+      const other = await accountFor(db, survey, parts, new Extents(db.source.size), held);
       assert.deepEqual(comparable(other.account), comparable(account.account), `${intact.name}, ${held}`);
     }
   }

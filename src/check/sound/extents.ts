@@ -1,84 +1,110 @@
+import { large, numbersBelow } from '../../columns/large.js';
 import type { SpaceKind } from '../space.js';
 import { SPACE_KINDS } from '../space.js';
 
-/** Ranges of a file and what they are, as columns in typed arrays: 25 bytes each. */
+/** Ranges that lie beside each other in memory, as a power of two: none is ever copied to make room. */
+const CHUNK_BITS = 14;
+const CHUNK = 1 << CHUNK_BITS;
+/** They are sorted by so many steps of their offset first. */
+const STEPS = 1 << 16;
+/** So many in one step are sorted by putting each where it goes. */
+const FEW = 32;
+
+/** A part of the columns. */
+interface Chunk {
+  readonly offsets: Uint32Array | Float64Array;
+  readonly lengths: Uint32Array | Float64Array;
+  readonly kinds: Uint8Array;
+  /** Undefined where all of them are 0. */
+  ranks: Float64Array | undefined;
+}
+
+/**
+ * Ranges of a file and what they are, as columns in typed arrays: 13 bytes each, 21 in a file of more than 4 GiB, and 8 more
+ * where they have ranks. In a file that was much changed there are half as many free ones as records.
+ */
 export class Extents {
   length = 0;
-  #offsets = new Float64Array(1024);
-  #lengths = new Float64Array(1024);
-  #kinds = new Uint8Array(1024);
-  #ranks = new Float64Array(1024);
+  readonly #size: number;
+  readonly #chunks: Chunk[] = [];
+  /** Their numbers in order of their offsets, as soon as they are sorted. */
+  #order: Uint32Array | undefined;
 
-  /** Adds a range; an empty one is none. Of several that claim the same bytes those of a lower rank are told first. */
+  /** @param size of the file in bytes */
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  /** Adds a range; an empty one is none, nor is one that begins outside of the file. Of several that claim the same bytes those of a lower rank are told first. */
   add(kind: SpaceKind, offset: number, length: number, rank = 0): void {
-    if (length <= 0) return;
-    if (this.length === this.#kinds.length) this.#grow();
-    this.#offsets[this.length] = offset;
-    this.#lengths[this.length] = length;
-    this.#ranks[this.length] = rank;
-    this.#kinds[this.length++] = SPACE_KINDS.indexOf(kind);
+    if (!(length > 0 && offset >= 0 && offset < this.#size)) return;
+    const at = this.length & (CHUNK - 1);
+    if (at === 0) {
+      const numbers = () => numbersBelow(this.#size + 1, CHUNK);
+      const kinds = new Uint8Array(CHUNK);
+      this.#chunks.push({ offsets: numbers(), lengths: numbers(), kinds, ranks: undefined });
+    }
+    const chunk = this.#chunks[this.length++ >>> CHUNK_BITS];
+    chunk.offsets[at] = offset;
+    // One may reach beyond the file's end, but no number may be more than there is room for.
+    chunk.lengths[at] = Math.min(length, Math.max(this.#size, 2 ** 32 - 1));
+    chunk.kinds[at] = SPACE_KINDS.indexOf(kind);
+    if (rank !== 0) (chunk.ranks ??= new Float64Array(CHUNK))[at] = rank;
   }
 
   offset(i: number): number {
-    return this.#offsets[i];
+    const n = this.#numberOf(i);
+    return this.#chunks[n >>> CHUNK_BITS].offsets[n & (CHUNK - 1)];
   }
 
   /** Bytes. */
   size(i: number): number {
-    return this.#lengths[i];
+    const n = this.#numberOf(i);
+    return this.#chunks[n >>> CHUNK_BITS].lengths[n & (CHUNK - 1)];
   }
 
   /** An index of SPACE_KINDS. */
   kind(i: number): number {
-    return this.#kinds[i];
+    const n = this.#numberOf(i);
+    return this.#chunks[n >>> CHUNK_BITS].kinds[n & (CHUNK - 1)];
   }
 
   rank(i: number): number {
-    return this.#ranks[i];
+    const n = this.#numberOf(i);
+    return this.#chunks[n >>> CHUNK_BITS].ranks?.[n & (CHUNK - 1)] ?? 0;
   }
 
-  /** Puts them in order of their offsets. */
+  /** Puts them in order of their offsets, those with the same one in that in which they were added. */
   sort(): this {
+    this.#order = undefined;
     const { length } = this;
-    const order = orderOf(this.#offsets, length);
-    const [offsets, lengths, kinds, ranks] = [this.#offsets, this.#lengths, this.#kinds, this.#ranks];
-    this.#offsets = new Float64Array(length);
-    this.#lengths = new Float64Array(length);
-    this.#kinds = new Uint8Array(length);
-    this.#ranks = new Float64Array(length);
-    for (let n = 0; n < length; n++) {
-      const i = order[n];
-      this.#offsets[n] = offsets[i];
-      this.#lengths[n] = lengths[i];
-      this.#kinds[n] = kinds[i];
-      this.#ranks[n] = ranks[i];
-    }
+    const step = Math.max(1, Math.ceil((this.#size + 1) / STEPS));
+    const stepOf = (n: number) => Math.floor(this.offset(n) / step);
+    const ends = new Uint32Array(STEPS + 1);
+    for (let n = 0; n < length; n++) ends[stepOf(n) + 1]++;
+    for (let i = 0; i < STEPS; i++) ends[i + 1] += ends[i];
+    const order = large(Uint32Array, length);
+    for (let n = 0; n < length; n++) order[ends[stepOf(n)]++] = n;
+    for (let from = 0, i = 0; i < STEPS; from = ends[i++]) this.#sortStep(order, from, ends[i]);
+    this.#order = order;
     return this;
   }
 
-  #grow(): void {
-    const bigger = <T extends Float64Array | Uint8Array>(fresh: T, old: T): T => {
-      fresh.set(old);
-      return fresh;
-    };
-    this.#offsets = bigger(new Float64Array(2 * this.length), this.#offsets);
-    this.#lengths = bigger(new Float64Array(2 * this.length), this.#lengths);
-    this.#kinds = bigger(new Uint8Array(2 * this.length), this.#kinds);
-    this.#ranks = bigger(new Float64Array(2 * this.length), this.#ranks);
+  #sortStep(order: Uint32Array, from: number, to: number): void {
+    if (to - from > FEW) {
+      order.subarray(from, to).sort((a, b) => this.offset(a) - this.offset(b) || a - b);
+      return;
+    }
+    for (let i = from + 1; i < to; i++) {
+      const n = order[i];
+      const offset = this.offset(n);
+      let at = i;
+      for (; at > from && this.offset(order[at - 1]) > offset; at--) order[at] = order[at - 1];
+      order[at] = n;
+    }
   }
-}
 
-/** The numbers of the first `length` offsets in their order, of the same ones in the order of their numbers. */
-function orderOf(offsets: Float64Array, length: number): ArrayLike<number> {
-  let largest = 0;
-  for (let i = 0; i < length; i++) largest = Math.max(largest, offsets[i]);
-  if ((largest + 1) * length > Number.MAX_SAFE_INTEGER) {
-    return Uint32Array.from({ length }, (_, i) => i).sort((a, b) => offsets[a] - offsets[b]);
+  #numberOf(i: number): number {
+    return this.#order === undefined ? i : this.#order[i];
   }
-  // Offset and number in one: numbers are sorted in a small part of the time that a comparison of two takes.
-  const packed = new Float64Array(length);
-  for (let i = 0; i < length; i++) packed[i] = offsets[i] * length + i;
-  packed.sort();
-  for (let n = 0; n < length; n++) packed[n] %= length;
-  return packed;
 }
