@@ -98,7 +98,7 @@ export async function accountFor(
 
 /** What every byte is where records are known to share none; undefined where anything else does. */
 function accountForRuns(runs: RecordRuns, structures: Extents, size: number): SpaceAccount | undefined {
-  const sweep = new AccountSweep(structures, size, runs);
+  const sweep = new AccountSweep(structures, size, { runs });
   const account = sweep.takeRuns() ? sweep.finish() : undefined;
   return account && { ...account, runs };
 }

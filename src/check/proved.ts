@@ -9,9 +9,10 @@ import { isOfJudge, predictLibgdbm } from './libgdbm.js';
 import { judgeSpace } from './overlap.js';
 import type { CopiedFrom } from './sound/copied.js';
 import { proveCopy } from './sound/copied.js';
-import { Extents } from './sound/extents.js';
+import { MAX_PARTS, PART } from './sound/parts.js';
 import type { Proof } from './sound/prove.js';
 import { prove } from './sound/prove.js';
+import { Structures } from './sound/structures.js';
 
 /** A check of a database whose buckets and records are all in order, and the proof of it. */
 export interface ProvedCheck {
@@ -44,12 +45,12 @@ export function checkCopied(db: Database, from: CopiedFrom): Promise<ProvedCheck
 
 async function checkBy(
   db: Database,
-  proveBuckets: (structures: Extents, findings: FindingList) => Promise<Proof | undefined>,
+  proveBuckets: (structures: Structures, findings: FindingList) => Promise<Proof | undefined>,
 ): Promise<ProvedCheck | undefined> {
   const { source, format, geometry } = db;
-  if (geometry.directory === undefined) return undefined;
+  if (geometry.directory === undefined || source.size / PART >= MAX_PARTS) return undefined;
   const findings = new FindingList();
-  const structures = new Extents(source.size);
+  const structures = new Structures(source.size);
   const add = (kind: 'header' | 'directory' | 'avail' | 'free', offset: number, length: number) =>
     structures.add(kind, offset, Math.min(length, source.size - offset));
 

@@ -3,6 +3,7 @@ import type { SpaceAccount, SpaceKind } from '../space.js';
 import { SPACE_KINDS } from '../space.js';
 import { UnusedSpace } from '../unused.js';
 import type { Extents } from './extents.js';
+import { FreeParts } from './freeparts.js';
 import { RecordRuns } from './recordruns.js';
 
 /**
@@ -11,6 +12,7 @@ import { RecordRuns } from './recordruns.js';
  */
 export class AccountSweep {
   readonly #structures: Extents;
+  readonly #free: FreeParts;
   readonly #size: number;
   readonly #totals = new Float64Array(SPACE_KINDS.length);
   readonly runs: RecordRuns;
@@ -20,10 +22,17 @@ export class AccountSweep {
 
   /**
    * @param structures what is no record, in order of offset, each inside the file and not empty
+   * @param free what more of free space there is
    * @param runs of records, where they are known: {@link takeRuns} takes them
    */
-  constructor(structures: Extents, size: number, runs = new RecordRuns(size)) {
+  constructor(
+    structures: Extents,
+    size: number,
+    { free = new FreeParts(0), runs = new RecordRuns(size) }: { free?: FreeParts; runs?: RecordRuns } = {},
+  ) {
     this.#structures = structures;
+    this.#free = free;
+    free.begin();
     this.#size = size;
     this.runs = runs;
   }
@@ -70,7 +79,17 @@ export class AccountSweep {
     const structures = this.#structures;
     while (this.#next < structures.length && structures.offset(this.#next) < end) {
       const i = this.#next++;
-      if (!this.#take(structures.kind(i), structures.offset(i), structures.size(i))) return false;
+      const offset = structures.offset(i);
+      if (!this.#takeFreeBefore(offset + 1)) return false;
+      if (!this.#take(structures.kind(i), offset, structures.size(i))) return false;
+    }
+    return this.#takeFreeBefore(end);
+  }
+
+  #takeFreeBefore(end: number): boolean {
+    const free = this.#free;
+    for (; free.offset < end; free.advance()) {
+      if (!this.#take(FREE, free.offset, free.length)) return false;
     }
     return true;
   }
@@ -134,3 +153,4 @@ export class AccountSweep {
 /** Lists of free space may be wrong themselves; the others prove what they are. */
 const IN_FORCE = SPACE_KINDS.map((kind) => kind !== 'free' && kind !== 'avail');
 const RECORD = SPACE_KINDS.indexOf('record');
+const FREE = SPACE_KINDS.indexOf('free');

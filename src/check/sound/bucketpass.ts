@@ -9,7 +9,7 @@ import type { FindingList } from '../finding.js';
 import { isTableValid } from '../libgdbm.js';
 import { BucketWords } from './bucketwords.js';
 import type { DirectoryRuns } from './directoryruns.js';
-import type { Extents } from './extents.js';
+import type { Structures } from './structures.js';
 
 /** Bytes of buckets that lie beside each other and are read together. */
 const TOGETHER = 1 << 18;
@@ -91,7 +91,7 @@ export class BucketPass {
    * @returns whether all is as it should be
    */
   async judge(
-    structures: Extents,
+    structures: Structures,
     findings: FindingList,
     take: (words: BucketWords, run: number) => boolean | Promise<boolean>,
   ): Promise<boolean> {
@@ -117,7 +117,7 @@ export class BucketPass {
     count: number,
     bytes: Uint8Array,
     offset: number,
-    structures: Extents,
+    structures: Structures,
     findings: FindingList,
   ): boolean {
     if (count === 0) return true;

@@ -5,7 +5,7 @@ import { BucketPass } from './bucketpass.js';
 import type { BucketWords } from './bucketwords.js';
 import type { DirectoryRuns } from './directoryruns.js';
 import { directoryRuns } from './directoryruns.js';
-import type { Extents } from './extents.js';
+import type { Structures } from './structures.js';
 import type { Flavours } from './keys.js';
 import type { Proof } from './prove.js';
 
@@ -33,7 +33,7 @@ export interface CopiedFrom {
  */
 export async function proveCopy(
   db: Database,
-  structures: Extents,
+  structures: Structures,
   findings: FindingList,
   { records, bytes, flavours, base, isBucket }: CopiedFrom,
 ): Promise<Proof | undefined> {
@@ -42,7 +42,7 @@ export async function proveCopy(
   const pass = new BucketPass(db, buckets);
   const sound = await pass.judge(structures, findings, (words, run) => isBucket(words, run, buckets));
   if (!sound) return undefined;
-  const sweep = new AccountSweep(structures.sort(), db.source.size);
+  const sweep = new AccountSweep(structures.extents.sort(), db.source.size, structures);
   const account = sweep.takeRecord(base, bytes) ? sweep.finish() : undefined;
   if (account === undefined) return undefined;
   const { tablesValid } = pass;

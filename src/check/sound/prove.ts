@@ -5,13 +5,13 @@ import { AccountSweep } from './account.js';
 import { BucketPass } from './bucketpass.js';
 import type { DirectoryRuns } from './directoryruns.js';
 import { directoryRuns } from './directoryruns.js';
-import type { Extents } from './extents.js';
 import type { Flavours } from './keys.js';
 import { KeyProver } from './keys.js';
-import { MAX_PARTS, PART, RecordParts, ROW } from './parts.js';
+import { RecordParts, ROW } from './parts.js';
 import { planRegions } from './regions.js';
 import type { RecordRuns } from './recordruns.js';
 import { SharedHashes } from './shared.js';
+import type { Structures } from './structures.js';
 import { TwinFilter } from './twins.js';
 
 /** What a proof knows of a database all of whose records are in order. */
@@ -36,7 +36,7 @@ const HELD = 1 << 20;
  * them, or to one and to free space. All that a check would find then is in header, directory's place and avail tables.
  *
  * The buckets are read in order of their places, then the keys, a part of the file after the other, so that memory does
- * not grow with the file: 16 bytes for each of at most {@link HELD} records, 17 for each structure, a bit for each element.
+ * not grow with the file: 16 bytes for each of at most {@link HELD} records, 13 for each structure, 4 for each range of free space, a bit for each element.
  *
  * @param structures what is no record and no bucket; the buckets and their free space are added
  * @param findings gets what an intact file may have in the avail tables of its buckets
@@ -46,14 +46,14 @@ const HELD = 1 << 20;
  */
 export async function prove(
   db: Database,
-  structures: Extents,
+  structures: Structures,
   findings: FindingList,
   held = HELD,
 ): Promise<Proof | undefined> {
   if (db.missing !== 0 || db.rearrangement !== undefined) return undefined;
   const { source, geometry } = db;
   const buckets = directoryRuns(db);
-  if (buckets === undefined || source.size / PART >= MAX_PARTS) return undefined;
+  if (buckets === undefined) return undefined;
   const pass = new BucketPass(db, buckets);
 
   // 1. Every bucket by itself; as many elements are remembered as there is room for.
@@ -74,7 +74,7 @@ export async function prove(
   if (!sound) return undefined;
 
   // 2. The keys, and the records in order of their places with what lies between them.
-  const sweep = new AccountSweep(structures.sort(), source.size);
+  const sweep = new AccountSweep(structures.extents.sort(), source.size, structures);
   const twins = new TwinFilter(shared.count);
   const prover = new KeyProver(source, parts, sweep, twins);
   const regions =

@@ -1,0 +1,98 @@
+import { NumberList } from '../../columns/numberlist.js';
+import { PART } from './parts.js';
+
+/** Longer ranges have no room in one number. */
+export const LONGEST = 2 ** 16 - 1;
+const SIZES = 2 ** 16;
+
+/** Numbers that lie beside each other, as a power of two. */
+const CHUNK_BITS = 5;
+const CHUNK = 1 << CHUNK_BITS;
+/** Numbers of a piece of memory: none is ever copied to make room. */
+const PIECE_BITS = 16;
+const PIECE = 1 << PIECE_BITS;
+
+/**
+ * Short ranges of free space by the part of the file that they begin in: 4 bytes for each, as a file that was much changed
+ * has half as many of them as records. They are given in order of their offsets, and sorted a part at a time.
+ */
+export class FreeParts {
+  /** Of each part where its next number goes; a multiple of a chunk's length where none has room. */
+  readonly #next: Int32Array;
+  readonly #pieces: Uint32Array[] = [];
+  /** Of each chunk the one before it of the same part; −1 for none. */
+  readonly #before = new NumberList();
+  #part = -1;
+  /** The ranges of the part that is given now: of each its place in the part and its length. */
+  #sorted = new Uint32Array(0);
+  #given = 0;
+
+  /** @param size of the file in bytes */
+  constructor(size: number) {
+    this.#next = new Int32Array(Math.floor(size / PART) + 1);
+  }
+
+  /** Adds a range inside the file of 1 to {@link LONGEST} bytes. */
+  add(offset: number, length: number): void {
+    const part = Math.floor(offset / PART);
+    let at = this.#next[part];
+    if ((at & (CHUNK - 1)) === 0) {
+      // Where the last one ends; of the first one of all nothing could end at 0.
+      this.#before.push(at / CHUNK - 1);
+      at = (this.#before.length - 1) * CHUNK;
+      if ((at & (PIECE - 1)) === 0) this.#pieces.push(new Uint32Array(PIECE));
+    }
+    this.#pieces[at >>> PIECE_BITS][at & (PIECE - 1)] = (offset - part * PART) * SIZES + length;
+    this.#next[part] = at + 1;
+  }
+
+  /** Begins to give them, when all are there. */
+  begin(): void {
+    this.#part = -1;
+    this.#given = this.#sorted.length;
+    this.advance();
+  }
+
+  /** File offset of the range that is given now; infinite when all were. */
+  get offset(): number {
+    if (this.#given === this.#sorted.length) return Number.POSITIVE_INFINITY;
+    return this.#part * PART + Math.floor(this.#sorted[this.#given] / SIZES);
+  }
+
+  /** Bytes of it. */
+  get length(): number {
+    return this.#sorted[this.#given] % SIZES;
+  }
+
+  /** Goes on to the next one. */
+  advance(): void {
+    if (this.#given < this.#sorted.length && ++this.#given < this.#sorted.length) return;
+    while (++this.#part < this.#next.length) {
+      if (this.#next[this.#part] === 0) continue;
+      this.#sorted = this.#numbersOf(this.#part).sort();
+      this.#given = 0;
+      return;
+    }
+    this.#sorted = new Uint32Array(0);
+    this.#given = 0;
+  }
+
+  #numbersOf(part: number): Uint32Array<ArrayBuffer> {
+    let count = 0;
+    this.#eachChunk(part, (numbers) => (count += numbers.length));
+    const all = new Uint32Array(count);
+    this.#eachChunk(part, (numbers) => all.set(numbers, (count -= numbers.length)));
+    return all;
+  }
+
+  #eachChunk(part: number, visit: (numbers: Uint32Array) => void): void {
+    let end = this.#next[part];
+    while (end > 0) {
+      const chunk = (end - 1) >>> CHUNK_BITS;
+      const from = chunk * CHUNK;
+      const piece = this.#pieces[from >>> PIECE_BITS];
+      visit(piece.subarray(from & (PIECE - 1), ((end - 1) & (PIECE - 1)) + 1));
+      end = (this.#before.at(chunk) + 1) * CHUNK;
+    }
+  }
+}
