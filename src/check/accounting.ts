@@ -9,12 +9,13 @@ import type { ElementMarks } from './marks.js';
 import { KEPT } from './marks.js';
 import { SiteReader } from './sitereader.js';
 import { AccountSweep } from './sound/account.js';
-import type { RecordRuns } from './sound/recordruns.js';
 import type { BucketWords } from './sound/bucketwords.js';
 import { orderOf } from './columns.js';
-import type { Extents } from './sound/extents.js';
+import { Extents } from './sound/extents.js';
+import { MAX_PARTS, PART } from './sound/parts.js';
 import { planRegions, RecordHistogram } from './sound/regions.js';
-import type { SpaceAccount } from './space.js';
+import { Structures } from './sound/structures.js';
+import type { SpaceAccount, SpaceKind } from './space.js';
 import { SPACE_KINDS } from './space.js';
 import { SpaceSweep } from './spacesweep.js';
 
@@ -46,23 +47,62 @@ export async function eachKept(
   }
 }
 
-/**
- * Accounts for every byte of a database that was examined, a part of the file at a time.
- *
- * @param structures what is no record and no bucket; the buckets and their free space are added
- */
+/** Takes a range that something claims. Of several that claim the same bytes those of a lower rank are told first. */
+type Take = (kind: SpaceKind, offset: number, length: number, rank: number) => void;
+
+/** Tells all that is no record and no bucket nor the free space of one, in the same order each time it is asked. */
+export type OtherClaims = (take: (kind: SpaceKind, offset: number, length: number) => void) => Promise<void>;
+
+/** Accounts for every byte of a database that was examined, a part of the file at a time. */
 export async function accountFor(
   db: Database,
   survey: Survey,
-  { marks, records, runs }: Examination,
-  structures: Extents,
+  examination: Examination,
+  others: OtherClaims,
   held = HELD,
 ): Promise<Accounting> {
+  return (
+    (await accountForRuns(db, survey, examination, others)) ??
+    (await accountForEach(db, survey, examination, others, held))
+  );
+}
+
+/** What every byte is where records are known to share none; undefined where anything else does. */
+async function accountForRuns(
+  db: Database,
+  survey: Survey,
+  { marks, runs }: Examination,
+  others: OtherClaims,
+): Promise<Accounting | undefined> {
+  const { size } = db.source;
+  if (runs === undefined || size / PART >= MAX_PARTS) return undefined;
+  const structures = new Structures(size);
+  await others((kind, offset, length) => structures.add(kind, offset, length));
+  const buckets = await takeBuckets(db, survey, marks, (kind, offset, length) =>
+    structures.add(kind, offset, length),
+  );
+  const { extents, free } = structures;
+  const sweep = new AccountSweep(extents.sort(), size, { free, runs });
+  const account = sweep.takeRuns() ? sweep.finish() : undefined;
+  return account && { account: { ...account, runs }, buckets };
+}
+
+/** What every byte is, and of those that several claim who does. */
+async function accountForEach(
+  db: Database,
+  survey: Survey,
+  { marks, records }: Examination,
+  others: OtherClaims,
+  held: number,
+): Promise<Accounting> {
   const { source } = db;
-  const buckets = await addBuckets(db, survey, marks, structures);
+  const structures = new Extents(source.size);
+  // Before the buckets, whose ranks begin with 0.
+  await others((kind, offset, length) => structures.add(kind, offset, length, structures.length - 2 ** 40));
+  const buckets = await takeBuckets(db, survey, marks, (kind, offset, length, rank) =>
+    structures.add(kind, offset, length, rank),
+  );
   const sorted = structures.sort();
-  const quick = runs && accountForRuns(runs, sorted, source.size);
-  if (quick !== undefined) return { account: quick, buckets };
   const sweep = new SpaceSweep(source.size);
   let next = 0;
   const takeStructures = (end: number) => {
@@ -96,23 +136,16 @@ export async function accountFor(
   return { account: sweep.finish(), buckets };
 }
 
-/** What every byte is where records are known to share none; undefined where anything else does. */
-function accountForRuns(runs: RecordRuns, structures: Extents, size: number): SpaceAccount | undefined {
-  const sweep = new AccountSweep(structures, size, { runs });
-  const account = sweep.takeRuns() ? sweep.finish() : undefined;
-  return account && { ...account, runs };
-}
-
 /** The rank of a bucket's own bytes; those of its free space and its records are between it and the next one's. */
 function rankOf(site: number, { elements }: ElementMarks): number {
   return site * (2 * elements + 8);
 }
 
-async function addBuckets(
+async function takeBuckets(
   db: Database,
   { sites }: Survey,
   marks: ElementMarks,
-  structures: Extents,
+  take: Take,
 ): Promise<number> {
   const { source, geometry, format } = db;
   const reader = new SiteReader(db);
@@ -123,16 +156,16 @@ async function addBuckets(
     // A wrong entry may lead into the middle of records; only a bucket that proves itself claims its bytes.
     const proved = site.state === 'sound' && (site.origin === 'scan' || owns(site, site.firstSlot));
     if (site.elements !== undefined) {
-      for (const [n, at] of site.elements.entries()) structures.add('bucket', at, elementSize, rank + n);
+      for (const [n, at] of site.elements.entries()) take('bucket', at, elementSize, rank + n);
     } else if (marks.kept[s] > 0 || proved) {
       buckets++;
-      structures.add('bucket', site.offset, Math.min(geometry.bucketSize, source.size - site.offset), rank);
+      take('bucket', site.offset, Math.min(geometry.bucketSize, source.size - site.offset), rank);
     }
     const hasTable = site.state === 'sound' || site.state === 'malformed';
     if (!hasTable || !(site.availCount > 0 && site.availCount <= BUCKET_AVAIL)) continue;
     await reader.read(site);
     for (const [n, { av_adr, av_size }] of examineHead(db, site, reader.view).free.entries()) {
-      structures.add('free', av_adr, av_size, rank + marks.elements + n);
+      take('free', av_adr, av_size, rank + marks.elements + n);
     }
   }
   return buckets;

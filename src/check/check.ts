@@ -11,6 +11,7 @@ import type { BucketSite, Survey } from '../database/survey.js';
 import { shifted } from '../source/shifted.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
+import type { OtherClaims } from './accounting.js';
 import { accountFor } from './accounting.js';
 import { checkAvailChain } from './avail.js';
 import { checkDirectory } from './directory.js';
@@ -26,7 +27,6 @@ import { predictLibgdbm } from './libgdbm.js';
 import { judgeSpace } from './overlap.js';
 import type { RejectReason } from './record.js';
 import type { SpaceAccount } from './space.js';
-import { Extents } from './sound/extents.js';
 
 /** `healthy`: no finding is an error. `damaged`: at least one is. `not-gdbm`: nothing speaks for the format. */
 export type Verdict = 'healthy' | 'damaged' | 'not-gdbm';
@@ -75,6 +75,17 @@ export interface RecordCounts {
   readonly uncovered: number;
 }
 
+/** Tells what the header, the directory and the chain of avail blocks claim. */
+async function claimOthers(db: Database, take: Parameters<OtherClaims>[0]): Promise<void> {
+  const { geometry, format, directory } = db;
+  take('header', 0, geometry.blockSize);
+  if (geometry.directory !== undefined) {
+    take('directory', geometry.directory.offset, directory.length * offsetSize(format.layout));
+  }
+  const { blocks } = await checkAvailChain(db, ({ av_adr, av_size }) => take('free', av_adr, av_size));
+  for (const { offset, bytes } of blocks.slice(1)) take('avail', offset, bytes);
+}
+
 /** Checks a database that is open and surveyed, and lets `visit` see what there is to tell about each bucket. */
 export async function checkDatabase(
   db: Database,
@@ -84,23 +95,13 @@ export async function checkDatabase(
   const examination = surveyed.examination ?? (await examine(db, surveyed));
   const { source, format, geometry } = db;
   const findings = new FindingList();
-  const structures = new Extents(source.size);
-  // Before the buckets, whose ranks begin with 0.
-  const add = (kind: 'header' | 'directory' | 'avail' | 'free', offset: number, length: number) =>
-    structures.add(kind, offset, length, structures.length - 2 ** 40);
 
   // 1. Header and directory.
   findings.add(checkHeader(db));
-  add('header', 0, geometry.blockSize);
   findings.add(checkDirectory(db, surveyed));
-  if (geometry.directory !== undefined) {
-    add('directory', geometry.directory.offset, db.directory.length * offsetSize(format.layout));
-  }
 
   // 2. Free space in the header's chain.
-  const chain = await checkAvailChain(db, ({ av_adr, av_size }) => add('free', av_adr, av_size));
-  findings.add(chain.findings);
-  for (const { offset, bytes } of chain.blocks.slice(1)) add('avail', offset, bytes);
+  findings.add((await checkAvailChain(db)).findings);
 
   // 3. Buckets, their elements and keys.
   const tally = new Tally();
@@ -122,7 +123,7 @@ export async function checkDatabase(
   }
 
   // 4. An account of every byte.
-  const { account, buckets } = await accountFor(db, surveyed, examination, structures);
+  const { account, buckets } = await accountFor(db, surveyed, examination, (take) => claimOthers(db, take));
   findings.add(judgeSpace(account));
 
   return {
