@@ -25,6 +25,8 @@ export interface CarveOptions {
   readonly ranges: RangeList;
   /** Gives the keys that may be before a value; asked only once a value is found, as gathering them takes long. */
   readonly keys: () => Promise<KnownKeys>;
+  /** Told of each place before which a key is looked for, and of the lowest offset that it may begin at. */
+  readonly asked?: ((offset: number, least: number) => void) | undefined;
   readonly progress?: Progress;
   readonly shapes?: readonly Shape[];
 }
@@ -45,7 +47,7 @@ const TELLING_BITS = 16;
  */
 export async function* carve(
   source: Source,
-  { ranges, keys, progress, shapes = SHAPES }: CarveOptions,
+  { ranges, keys, asked, progress, shapes = SHAPES }: CarveOptions,
 ): AsyncGenerator<CarvedValue> {
   const within = joinRanges(ranges);
   let all = 0;
@@ -67,7 +69,7 @@ export async function* carve(
           budget.searched(searched + at - from);
           const least = Math.max(range.offset, free);
           const value = await budget.spend(source, (metered) =>
-            measureAt(metered, shape, offset, { least, end, keys }),
+            measureAt(metered, shape, offset, { least, end, keys, asked }),
           );
           if (value === undefined) continue;
           yield value;
@@ -93,10 +95,16 @@ async function measureAt(
   source: Source,
   shape: Shape,
   offset: number,
-  { least, end, keys: knownKeys }: { least: number; end: number; keys: () => Promise<KnownKeys> },
+  {
+    least,
+    end,
+    keys: knownKeys,
+    asked,
+  }: Pick<CarveOptions, 'keys' | 'asked'> & { least: number; end: number },
 ): Promise<CarvedValue | undefined> {
   const measured = await shape.measure(source, offset, end);
   if (measured === undefined) return undefined;
+  asked?.(offset, least);
   const { size, sure } = measured;
   const keys = await knownKeys();
   const before = Math.min(keys.longest, offset - least);
@@ -109,5 +117,5 @@ async function measureAt(
 
 /** Whether it is more than chance that one of the known keys, of so many bytes, is before a place. */
 function tells(size: number, keys: KnownKeys): boolean {
-  return 8 * size - Math.log2(keys.count) >= TELLING_BITS;
+  return 8 * size - Math.log2(keys.count + keys.elsewhere) >= TELLING_BITS;
 }
