@@ -13,9 +13,7 @@ const TELLING_BITS = 1;
  */
 export async function* salvageDeleted(db: Database, survey: SearchedSurvey): AsyncGenerator<SalvagedBatch> {
   const sound = [...survey.sites, ...survey.stale].filter(({ state }) => state === 'sound');
-  for await (const batch of freedElements(db, sound)) {
-    yield batch.filter(
-      ({ keyFits, belongs, homeBits }) => keyFits && belongs !== false && homeBits >= TELLING_BITS,
-    );
-  }
+  yield* freedElements(db, sound, {
+    isWanted: ({ keyFits, belongs, homeBits }) => keyFits && belongs !== false && homeBits >= TELLING_BITS,
+  });
 }

@@ -4,7 +4,8 @@ import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
 import { isReadable, roomForBucket } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
-import { FREE_HASH, hashKey, isPortableKey } from '../format/hash.js';
+import { KEY_START } from '../format/bucket.js';
+import { FREE_HASH, KeyScan } from '../format/hash.js';
 import { orderBySteps, readInOrder } from '../source/readinorder.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
@@ -32,10 +33,15 @@ const KEY_BUDGET = 2;
 const TOGETHER = 1 << 14;
 const TOGETHER_BYTES = 4 << 20;
 
+/** What its key says of a free element. */
+type Evidence = Pick<FreedElement, 'keyFits' | 'belongs' | 'homeBits'>;
+
 /** Which free elements are wanted. */
 export interface FreedOptions {
   /** A part of the file, and what is in force there: a free element that says the same is only a copy of one that was moved. */
   readonly part?: Pick<InForcePart, 'from' | 'to' | 'has'>;
+  /** By what its key says; there may be as many as records, most of them of no use. */
+  readonly isWanted?: (evidence: Evidence) => boolean;
   /** Bytes of keys that may be read; what is read is taken away. */
   readonly budget?: { bytes: number };
 }
@@ -59,69 +65,113 @@ const WHOLE = { from: 0, to: Infinity, has: () => false };
 export async function* freedElements(
   db: Database,
   sites: readonly BucketSite[],
-  { part = WHOLE, budget = freedBudget(db) }: FreedOptions = {},
+  { part = WHOLE, isWanted = () => true, budget = freedBudget(db) }: FreedOptions = {},
 ): AsyncGenerator<FreedElement[]> {
-  const { source } = db;
-  const reader: BucketReader = { db, part, room: roomForBucket(db), places: new PlaceSet() };
-  let waiting: Waiting[] = [];
-  let bytes = 0;
+  const { source, geometry } = db;
+  const reader: BucketReader = { db, part, budget, room: roomForBucket(db), places: new PlaceSet() };
+  const waiting = new WaitingElements(geometry.bucketElements);
   for (const site of sites) {
-    for (const one of await freeOf(reader, site)) {
-      if (one.keySize > Math.min(MAX_KEY, budget.bytes)) continue;
-      budget.bytes -= one.keySize;
-      bytes += one.keySize;
-      waiting.push(one);
-    }
-    if (waiting.length < TOGETHER && bytes < TOGETHER_BYTES) continue;
-    yield await judged(source, waiting);
-    waiting = [];
-    bytes = 0;
+    await takeFreeOf(reader, site, waiting);
+    if (!waiting.isFull) continue;
+    yield await judged(source, waiting, isWanted);
+    waiting.clear();
   }
-  if (waiting.length > 0) yield await judged(source, waiting);
+  if (waiting.length > 0) yield await judged(source, waiting, isWanted);
 }
 
-async function judged(source: Source, waiting: readonly Waiting[]): Promise<FreedElement[]> {
+async function judged(
+  source: Source,
+  waiting: WaitingElements,
+  isWanted: (evidence: Evidence) => boolean,
+): Promise<FreedElement[]> {
   const found: FreedElement[] = [];
-  const offsets = Float64Array.from(waiting, ({ offset }) => offset);
-  const sizeOf = (n: number) => waiting[n].keySize;
+  const judge = new Judge(waiting);
+  const offsets = waiting.offsets.subarray(0, waiting.length);
+  const sizeOf = (n: number) => waiting.keySizes[n];
   const order = orderBySteps(offsets, source.size);
   await readInOrder(source, { offsets, sizeOf, order }, (n, window, at) => {
-    found.push(judge(waiting[n], window.subarray(at, at + waiting[n].keySize)));
+    judge.look(n, window, at);
+    if (isWanted(judge)) found.push(judge.told(n));
   });
   return found;
+}
+
+/** Free elements whose fields are possible, before their keys are read, as columns. */
+class WaitingElements {
+  length = 0;
+  /** Bytes of their keys. */
+  #bytes = 0;
+  /** Elements of a bucket. */
+  readonly elements: number;
+  readonly offsets: Float64Array;
+  readonly keySizes: Int32Array;
+  readonly dataSizes: Int32Array;
+  readonly keyStarts: Uint32Array;
+  /** File offsets of their buckets, and their numbers in them. */
+  readonly buckets: Float64Array;
+  readonly numbers: Int32Array;
+  readonly bits: Uint8Array;
+  /** First hash of the bucket's own range; −1 where that is not known. */
+  readonly owns: Float64Array;
+
+  constructor(elements: number) {
+    const room = TOGETHER + elements;
+    this.elements = elements;
+    this.offsets = new Float64Array(room);
+    this.keySizes = new Int32Array(room);
+    this.dataSizes = new Int32Array(room);
+    this.keyStarts = new Uint32Array(room);
+    this.buckets = new Float64Array(room);
+    this.numbers = new Int32Array(room);
+    this.bits = new Uint8Array(room);
+    this.owns = new Float64Array(room);
+  }
+
+  /** Whether those of another bucket may be too many. */
+  get isFull(): boolean {
+    return this.length >= TOGETHER || this.#bytes >= TOGETHER_BYTES;
+  }
+
+  clear(): void {
+    this.length = 0;
+    this.#bytes = 0;
+  }
+
+  /** Takes a free element of a bucket. */
+  add(bucket: BucketView, i: number, place: { offset: number; bits: number; own: number }): void {
+    const n = this.length++;
+    const keySize = bucket.keySize(i);
+    this.#bytes += keySize;
+    this.offsets[n] = bucket.dataPointer(i);
+    this.keySizes[n] = keySize;
+    this.dataSizes[n] = bucket.dataSize(i);
+    this.keyStarts[n] = startOf(bucket.keyStart(i).subarray(0, keySize));
+    this.buckets[n] = place.offset;
+    this.numbers[n] = i;
+    this.bits[n] = place.bits;
+    this.owns[n] = place.own;
+  }
 }
 
 /** What buckets are read with, one after the other. */
 interface BucketReader {
   readonly db: Database;
   readonly part: NonNullable<FreedOptions['part']>;
+  readonly budget: { bytes: number };
   readonly room: BucketView;
   readonly places: PlaceSet;
 }
 
-/** A free element whose fields are possible, before its key is read. */
-interface Waiting {
-  readonly offset: number;
-  readonly keySize: number;
-  readonly dataSize: number;
-  readonly keyStart: number;
-  readonly bucket: number;
-  readonly element: number;
-  readonly elements: number;
-  readonly bits: number;
-  /** First hash of the bucket's own range. */
-  readonly own: number | undefined;
-}
-
-async function freeOf(
-  { db, part, room: bucket, places }: BucketReader,
+async function takeFreeOf(
+  { db, part, budget, room: bucket, places }: BucketReader,
   site: BucketSite,
-): Promise<Waiting[]> {
+  waiting: WaitingElements,
+): Promise<void> {
   const { source, geometry } = db;
-  if (!isReadable(site) || site.offset < 0 || site.offset + geometry.bucketSize > source.size) return [];
+  if (!isReadable(site) || site.offset < 0 || site.offset + geometry.bucketSize > source.size) return;
   // Of a bucket without its head the free elements are not known to any list: the bytes are looked at.
   await readInto(source, site.offset, bucket.bytes);
-  const isWanted = (i: number) => {
+  const isPossible = (i: number) => {
     if (bucket.hash(i) !== FREE_HASH) return false;
     const offset = bucket.dataPointer(i);
     if (offset < part.from || offset >= part.to) return false;
@@ -131,8 +181,8 @@ async function freeOf(
     return possible && offset + keySize + dataSize <= source.size;
   };
   let first = 0;
-  while (first < bucket.elements && !isWanted(first)) first++;
-  if (first === bucket.elements) return [];
+  while (first < bucket.elements && !isPossible(first)) first++;
+  if (first === bucket.elements) return;
   places.clear();
   let some: number | undefined;
   for (let i = 0; i < bucket.elements; i++) {
@@ -140,58 +190,78 @@ async function freeOf(
     some ??= bucket.hash(i);
     places.add(bucket.dataPointer(i), bucket.keySize(i), bucket.dataSize(i));
   }
-  const known = site.state === 'sound' && some !== undefined;
-  const own = known ? rangeOf(some!, site.bits).first : undefined;
-  const found: Waiting[] = [];
+  const isKnown = site.state === 'sound' && some !== undefined;
+  const bits = isKnown ? site.bits : 0;
+  const place = { offset: site.offset, bits, own: isKnown ? rangeOf(some!, bits).first : -1 };
   for (let i = first; i < bucket.elements; i++) {
-    if (!isWanted(i)) continue;
-    const offset = bucket.dataPointer(i);
-    const keySize = bucket.keySize(i);
-    const dataSize = bucket.dataSize(i);
+    if (!isPossible(i)) continue;
+    const [offset, keySize, dataSize] = [bucket.dataPointer(i), bucket.keySize(i), bucket.dataSize(i)];
     // Closing a gap leaves an element at each place that it had.
     if (!places.add(offset, keySize, dataSize) || part.has(offset, keySize, dataSize)) continue;
-    found.push({
-      offset,
-      keySize,
-      dataSize,
-      keyStart: startOf(bucket.keyStart(i).subarray(0, keySize)),
-      bucket: site.offset,
-      element: i,
-      elements: bucket.elements,
-      bits: known ? site.bits : 0,
-      own,
-    });
+    if (keySize > Math.min(MAX_KEY, budget.bytes)) continue;
+    budget.bytes -= keySize;
+    waiting.add(bucket, i, place);
   }
-  return found;
 }
 
-function judge(waiting: Waiting, key: Uint8Array): FreedElement {
-  const { offset, keySize, dataSize, keyStart, bucket, element, elements, bits, own } = waiting;
-  const keyFits = keyStart === startOf(key);
-  const portable = isPortableKey(key);
-  let hash = FREE_HASH;
-  let hashChar: SalvagedRecord['hashChar'] = 'either';
-  let belongs: boolean | undefined;
-  let homeBits = 0;
-  let most = -1;
-  for (const flavour of portable ? EITHER : BOTH) {
-    const its = hashKey(key, flavour);
-    // Deleting moves later elements of a run towards their home, never away from it.
-    const distance = (element - (its % elements) + elements) % elements;
-    const isOwn = own === undefined ? undefined : rangeOf(its, bits).first === own;
-    const bitsOfHome = Math.log2(elements / (distance + 1));
-    const worth = bitsOfHome + (isOwn === true ? bits : 0);
-    if (worth <= most) continue;
-    most = worth;
-    hash = its;
-    hashChar = portable ? 'either' : flavour;
-    belongs = isOwn;
-    homeBits = bitsOfHome;
+/** Looks at keys that free elements lead to, one after the other. */
+class Judge {
+  keyFits = false;
+  belongs: boolean | undefined;
+  homeBits = 0;
+  #hash = FREE_HASH;
+  #hashChar: SalvagedRecord['hashChar'] = 'either';
+  readonly #waiting: WaitingElements;
+  readonly #key = new KeyScan();
+
+  constructor(waiting: WaitingElements) {
+    this.#waiting = waiting;
   }
-  if (!keyFits) hash = FREE_HASH;
-  const place = { hash, hashChar, offset, keySize, dataSize, bucket, element };
-  return { ...place, provenance: 'deleted', keyStart, keyFits, belongs, homeBits };
+
+  /** Looks at the key of an element, which is at an index of some bytes. */
+  look(n: number, bytes: Uint8Array, at: number): void {
+    const { keySizes, keyStarts, numbers, bits, owns, elements } = this.#waiting;
+    const key = this.#key;
+    const end = at + keySizes[n];
+    this.keyFits = keyStarts[n] === startOf(bytes.subarray(at, Math.min(end, at + KEY_START)));
+    let most = -1;
+    for (const flavour of BOTH) {
+      key.take(bytes, at, end, flavour);
+      // Deleting moves later elements of a run towards their home, never away from it.
+      const distance = (numbers[n] - (key.hash % elements) + elements) % elements;
+      const homeBits = Math.log2(elements / (distance + 1));
+      const belongs = owns[n] < 0 ? undefined : rangeOf(key.hash, bits[n]).first === owns[n];
+      const worth = homeBits + (belongs === true ? bits[n] : 0);
+      if (worth > most) {
+        most = worth;
+        this.#hash = key.hash;
+        this.#hashChar = key.portable ? 'either' : flavour;
+        this.belongs = belongs;
+        this.homeBits = homeBits;
+      }
+      if (key.portable) break;
+    }
+    if (!this.keyFits) this.#hash = FREE_HASH;
+  }
+
+  /** The element whose key was looked at last. */
+  told(n: number): FreedElement {
+    const { offsets, keySizes, dataSizes, keyStarts, buckets, numbers } = this.#waiting;
+    return {
+      hash: this.#hash,
+      hashChar: this.#hashChar,
+      offset: offsets[n],
+      keySize: keySizes[n],
+      dataSize: dataSizes[n],
+      bucket: buckets[n],
+      element: numbers[n],
+      provenance: 'deleted',
+      keyStart: keyStarts[n],
+      keyFits: this.keyFits,
+      belongs: this.belongs,
+      homeBits: this.homeBits,
+    };
+  }
 }
 
-const EITHER = ['signed'] as const;
 const BOTH = ['signed', 'unsigned'] as const;

@@ -13,6 +13,7 @@ import { readUpTo } from '../source/source.js';
 import type { Apart } from './apart.js';
 import { setApart } from './apart.js';
 import { confidenceOf, TELLING } from './confidence.js';
+import type { FreedOptions } from './freed.js';
 import { freedBudget, freedElements } from './freed.js';
 import { InForce } from './inforce.js';
 import type { InForcePart } from './inforcepart.js';
@@ -97,12 +98,12 @@ class Collector {
       }
     }
 
-    const options = { part, budget: this.#budget };
+    // Of a bucket whose head is lost, that bytes look like a free element may be chance.
+    const isTold: FreedOptions['isWanted'] = ({ keyFits, belongs }) => keyFits || belongs !== undefined;
+    const options = { part, isWanted: isTold, budget: this.#budget };
     for await (const batch of freedElements(db, [...sites, ...stale], options)) {
       for (const one of batch) {
         const { keyStart, keyFits, belongs, homeBits } = one;
-        // Of a bucket whose head is lost, that bytes look like a free element may be chance.
-        if (!keyFits && belongs === undefined) continue;
         const proof = !keyFits ? 'none' : belongs === true ? 'bucket' : 'start';
         this.#old.add({ record: withProvenance(one, 'deleted'), keyStart, proof, homeBits });
       }
