@@ -10,9 +10,8 @@ import { KEPT } from './marks.js';
 import { SiteReader } from './sitereader.js';
 import { AccountSweep } from './sound/account.js';
 import type { BucketWords } from './sound/bucketwords.js';
-import { orderOf } from './columns.js';
+import { OffsetSorter } from './columns.js';
 import { Extents } from './sound/extents.js';
-import { MAX_PARTS, PART } from './sound/parts.js';
 import { planRegions, RecordHistogram } from './sound/regions.js';
 import { Structures } from './sound/structures.js';
 import type { SpaceAccount, SpaceKind } from './space.js';
@@ -75,7 +74,7 @@ async function accountForRuns(
   others: OtherClaims,
 ): Promise<Accounting | undefined> {
   const { size } = db.source;
-  if (runs === undefined || size / PART >= MAX_PARTS) return undefined;
+  if (runs === undefined) return undefined;
   const structures = new Structures(size);
   await others((kind, offset, length) => structures.add(kind, offset, length));
   const buckets = await takeBuckets(db, survey, marks, (kind, offset, length) =>
@@ -178,6 +177,7 @@ class RecordPlaces {
   #offsets: Float64Array;
   #lengths: Float64Array;
   #ranks: Float64Array;
+  readonly #sorter = new OffsetSorter();
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -213,7 +213,7 @@ class RecordPlaces {
 
   /** Visits them in the order of their offsets, which are all from `from` to before `to`. */
   each(from: number, to: number, visit: (offset: number, length: number, rank: number) => void): void {
-    const order = orderOf(this.#offsets, this.#length, from, to);
+    const order = this.#sorter.orderOf(this.#offsets, this.#length, from, to);
     for (const n of order) visit(this.#offsets[n], this.#lengths[n], this.#ranks[n]);
   }
 }

@@ -19,6 +19,7 @@ export class ElementColumns {
   readonly dataSizes: Int32Array;
   /** What `key_start` holds, the first byte in the lowest place. */
   readonly starts: Int32Array;
+  readonly #sorter = new OffsetSorter();
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -42,17 +43,42 @@ export class ElementColumns {
     return true;
   }
 
-  /** The elements' numbers in order of their offsets, all of them from `base` to before `end`. */
+  /** The elements' numbers in order of their offsets, all of them from `base` to before `end`; valid until it is asked again. */
   orderByOffset(base: number, end: number): Uint32Array {
-    return orderOf(this.offsets, this.length, base, end);
+    return this.#sorter.orderOf(this.offsets, this.length, base, end);
   }
 }
 
-/** The numbers of the first `length` offsets in their order, all of them from `base` to before `end`. */
-export function orderOf(offsets: Float64Array, length: number, base: number, end: number): Uint32Array {
-  let order = large(Uint32Array, length);
-  for (let i = 0; i < length; i++) order[i] = i;
-  let target = large(Uint32Array, length);
+/** Puts offsets in order again and again, in memory that is used again: 8 bytes for each. */
+export class OffsetSorter {
+  #one = new Uint32Array(0);
+  #other = new Uint32Array(0);
+
+  /**
+   * The numbers of the first `length` offsets in their order, all of them from `base` to before `end`; valid until it is asked
+   * again.
+   */
+  orderOf(offsets: Float64Array, length: number, base: number, end: number): Uint32Array {
+    if (this.#one.length < length) {
+      // The next ones may be a few more.
+      const room = length + (length >>> 4);
+      this.#one = large(Uint32Array, room);
+      this.#other = large(Uint32Array, room);
+    }
+    const [order, target] = [this.#one.subarray(0, length), this.#other.subarray(0, length)];
+    for (let i = 0; i < length; i++) order[i] = i;
+    return sortByDigits(offsets, base, end, order, target);
+  }
+}
+
+function sortByDigits(
+  offsets: Float64Array,
+  base: number,
+  end: number,
+  order: Uint32Array,
+  target: Uint32Array,
+): Uint32Array {
+  const { length } = order;
   const starts = new Uint32Array((1 << DIGIT) + 1);
   // A radix sort from the lowest digit: stable, and linear in the number of elements.
   for (let unit = 1; unit < end - base; unit *= 1 << DIGIT) {

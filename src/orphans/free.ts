@@ -1,20 +1,31 @@
 import { checkAvailChain } from '../check/avail.js';
-import { Extents } from '../check/sound/extents.js';
+import type { FreeParts } from '../check/sound/freeparts.js';
 import { RecordRuns } from '../check/sound/recordruns.js';
+import { Structures } from '../check/sound/structures.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
 import { readSite, roomForBucket } from '../database/survey.js';
 import { BUCKET_AVAIL } from '../format/bucket.js';
+import { firstAfter } from '../source/ranges.js';
 
-/** Space that the file lists as free, without lists that contradict what is known to be in use; 8 bytes for each range. */
+/** Parts of the file whose ranges are kept in order. */
+const KEPT = 16;
+
+/**
+ * Space that the file lists as free, without lists that contradict what is known to be in use. There may be half as many
+ * ranges as records: 4 bytes for each short one, and no object of any.
+ */
 export class FreeSpace {
-  readonly #ranges: RecordRuns;
+  readonly #short: FreeParts;
+  /** The others, in order and joined. */
+  readonly #long: RecordRuns;
+  readonly #kept = new Map<number, Float64Array>();
 
-  private constructor(ranges: Extents, size: number) {
-    this.#ranges = new RecordRuns(size);
-    for (let i = 0; i < ranges.length; i++) {
-      this.#ranges.cover(ranges.offset(i), ranges.offset(i) + ranges.size(i));
-    }
+  private constructor({ extents, free }: Structures, size: number) {
+    this.#short = free;
+    this.#long = new RecordRuns(size);
+    const long = extents.sort();
+    for (let i = 0; i < long.length; i++) this.#long.cover(long.offset(i), long.offset(i) + long.size(i));
   }
 
   /** @param inUse buckets that are surely in use; a range over one of them is not believed */
@@ -22,7 +33,7 @@ export class FreeSpace {
     const { source, geometry } = db;
     const buckets = Float64Array.from(inUse, ({ offset }) => offset).sort();
     // There may be as many as half of the records: no object is kept of any.
-    const listed = new Extents(source.size);
+    const listed = new Structures(source.size);
     const add = ({ av_adr, av_size }: { av_adr: number; av_size: number }) => {
       if (!(av_size > 0 && av_adr > 0 && av_adr + av_size <= source.size)) return;
       if (!holdsAny(buckets, av_adr - geometry.bucketSize, av_adr + av_size))
@@ -35,18 +46,43 @@ export class FreeSpace {
         (await readSite(db, site, room)).avail(site.availCount).forEach(add);
       }
     }
-    return new FreeSpace(listed.sort(), source.size);
+    return new FreeSpace(listed, source.size);
   }
 
   /** Whether most of a range is listed as free. */
   covers(offset: number, length: number): boolean {
-    const ranges = this.#ranges;
+    const end = offset + length;
+    const found: [start: number, end: number][] = [];
+    const [first, last] = this.#short.partsOver(offset, end);
+    for (let part = first; part < last; part++) {
+      const borders = this.#bordersOf(part);
+      // The first range that ends after the offset: one of even number begins, the next one is its end.
+      for (let i = firstAfter(borders, offset) & ~1; i < borders.length && borders[i] < end; i += 2) {
+        found.push([borders[i], borders[i + 1]]);
+      }
+    }
+    const long = this.#long;
+    for (let i = Math.max(0, long.runAt(offset)); i < long.length && long.start(i) < end; i++) {
+      found.push([long.start(i), long.end(i)]);
+    }
     let free = 0;
-    for (let i = Math.max(0, ranges.runAt(offset)); i < ranges.length; i++) {
-      if (ranges.start(i) >= offset + length) break;
-      free += Math.max(0, Math.min(offset + length, ranges.end(i)) - Math.max(offset, ranges.start(i)));
+    let done = offset;
+    for (const [from, to] of found.sort(([a], [b]) => a - b)) {
+      const until = Math.min(to, end);
+      free += Math.max(0, until - Math.max(done, from));
+      done = Math.max(done, until);
     }
     return free * 2 > length;
+  }
+
+  #bordersOf(part: number): Float64Array {
+    const kept = this.#kept.get(part);
+    if (kept !== undefined) return kept;
+    const borders = this.#short.joined(part);
+    // Mostly one place is asked for after the other.
+    if (this.#kept.size === KEPT) this.#kept.clear();
+    this.#kept.set(part, borders);
+    return borders;
   }
 }
 

@@ -1,4 +1,4 @@
-import { orderOf } from '../check/columns.js';
+import { OffsetSorter } from '../check/columns.js';
 import { large } from '../columns/large.js';
 import type { Region } from '../check/sound/regions.js';
 
@@ -24,7 +24,7 @@ const MAX_STEPS = 4096;
 
 /**
  * What in force begins in a part of a file, and what of it began before and reaches into the part; in order of their
- * offsets. 24 bytes of memory for each, 32 where any overlap, and 4 more while they are sorted.
+ * offsets. 24 bytes of memory for each, 32 where any overlap, and 4 more to sort them.
  */
 export class InForcePart {
   /** First file offset of the part, and the one behind it. */
@@ -39,6 +39,7 @@ export class InForcePart {
   #hashes = new Int32Array(0);
   /** Numbers of the above, in order of their offsets. */
   #order: Uint32Array = new Uint32Array(0);
+  readonly #sorter = new OffsetSorter();
   /** The farthest end so far, where ranges lie on each other; else it is each range's own. */
   #ends: Float64Array | undefined;
 
@@ -76,7 +77,7 @@ export class InForcePart {
     ];
     const { count } = this;
     const least = offsets.subarray(0, count).reduce((low, offset) => Math.min(low, offset), this.from);
-    const order = orderOf(offsets, count, least, this.to);
+    const order = this.#sorter.orderOf(offsets, count, least, this.to);
     // A record behind a structure of the same size, which has no key.
     const ties = (a: number, b: number) =>
       keySizes[a] - keySizes[b] || dataSizes[a] - dataSizes[b] || hashes[a] - hashes[b];
@@ -132,8 +133,10 @@ export class InForcePart {
     return this.#offsets[n] < this.from ? -1 : this.#hashes[n];
   }
 
-  #reserve(room: number): void {
-    if (room <= this.#offsets.length) return;
+  #reserve(wanted: number): void {
+    if (wanted <= this.#offsets.length) return;
+    // The next part may have a few more.
+    const room = wanted + (wanted >>> 4);
     const grown = large(Float64Array, room);
     grown.set(this.#offsets);
     this.#offsets = grown;

@@ -1,4 +1,4 @@
-import { orderOf } from '../check/columns.js';
+import { OffsetSorter } from '../check/columns.js';
 import { Rows } from '../columns/rows.js';
 import { salted } from '../columns/salt.js';
 import { KEY_START } from '../format/bucket.js';
@@ -129,7 +129,7 @@ export class OldList implements Iterable<OldRecord> {
   /** Puts the records in order of their offsets, when all are there. */
   sort(size: number): void {
     const offsets = Float64Array.from({ length: this.length }, (_, row) => this.offsetOf(row));
-    this.order = orderOf(offsets, this.length, 0, size + 1);
+    this.order = new OffsetSorter().orderOf(offsets, this.length, 0, size + 1);
     this.#slots = new Int32Array(0);
   }
 

@@ -77,6 +77,29 @@ export class FreeParts {
     this.#given = 0;
   }
 
+  /** The parts in which ranges begin that may have bytes from an offset to before another one. */
+  partsOver(from: number, to: number): readonly [first: number, end: number] {
+    const first = Math.max(0, Math.floor((from - LONGEST) / PART));
+    return [first, Math.min(this.#next.length, Math.floor((to - 1) / PART) + 1)];
+  }
+
+  /** Where the ranges of a part begin and end by turns, in order; those that touch or overlap as one. */
+  joined(part: number): Float64Array {
+    const numbers = this.#numbersOf(part).sort();
+    const borders = new Float64Array(2 * numbers.length);
+    let used = 0;
+    for (const number of numbers) {
+      const offset = part * PART + Math.floor(number / SIZES);
+      const end = offset + (number % SIZES);
+      if (used > 0 && offset <= borders[used - 1]) borders[used - 1] = Math.max(end, borders[used - 1]);
+      else {
+        borders[used++] = offset;
+        borders[used++] = end;
+      }
+    }
+    return borders.slice(0, used);
+  }
+
   #numbersOf(part: number): Uint32Array<ArrayBuffer> {
     let count = 0;
     this.#eachChunk(part, (numbers) => (count += numbers.length));
