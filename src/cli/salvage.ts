@@ -88,15 +88,18 @@ async function salvageSource(
       `${file}: expected a GDBM database, found nothing of one. See: gdbm-doctor check`,
     );
   }
+  collectGarbage();
   const { db, survey } = found;
   const unproved: RejectedElement[] = [];
   const checked = await checkDatabase(db, survey, ({ rejected }) => {
     for (const one of rejected) if (isUnproved(one) && unproved.length < MAX_UNPROVED) unproved.push(one);
   });
   if (!foundDatabase(checked)) return EXIT.failed;
+  collectGarbage();
   const isOldWanted = deleted || survey.stale.length > 0 || checked.verdict !== 'healthy';
   const old = isOldWanted ? await findOld(db, survey) : undefined;
   progress.end();
+  collectGarbage();
   return await listAll(options, progress, {
     db,
     space: checked.space,

@@ -18,7 +18,7 @@ import { fixture } from '../tools/fixtures.js';
 import { PYTHON } from '../tools/needs.js';
 import type { LargeDamage } from './damage.js';
 import { damagedCopy, DAMAGES } from './damage.js';
-import { flowerShelf, ownDatabase, realDatabase } from './databases.js';
+import { changedDatabase, flowerShelf, ownDatabase, realDatabase } from './databases.js';
 import type { Run } from './measure.js';
 import { runOnce, summarise } from './measure.js';
 
@@ -131,6 +131,10 @@ for (const [name, records] of sizes) {
   if (records < 1e7 && python()) {
     made.push(['the library’s', at(`real-${records}.db`)]);
     realDatabase(made[1][1], records, PYTHON);
+    if (records === 1e6) {
+      made.push(['the library’s much changed', at(`changed-${records}.db`)]);
+      changedDatabase(made[2][1], records, PYTHON);
+    }
   }
   for (const [whose, path] of made) {
     const what = `${name} records, ${whose} file`;
@@ -192,26 +196,34 @@ for (const [name, records] of sizes) {
 }
 
 // What the library makes of it is another thing: it may refuse, or lose what could not be read.
+async function measureDamaged(path: string, of: string, damage: LargeDamage, times: number): Promise<void> {
+  const [damaged, out] = [at('damaged.db'), at('out.db')];
+  await damagedCopy(path, damaged, damage);
+  const what = `${of}, ${damage}`;
+  await measure({ what: `\`check\`, ${what}`, ours: [...own, 'check', damaged], times });
+  const before = () => rmSync(out, { force: true });
+  await measure({
+    what: `\`repair -o\`, ${what}`,
+    ours: [...own, 'repair', '-o', out, damaged],
+    before,
+    times,
+  });
+  before();
+  rmSync(damaged);
+}
+
 for (const [name, records] of sizes.slice(1)) {
   const library = at(`real-${records}.db`);
   const path = existsSync(library) ? library : at(`own-${records}.db`);
   const whose = path === library ? 'the library’s' : 'our writer’s';
   for (const damage of Object.keys(DAMAGES) as LargeDamage[]) {
-    const [damaged, out] = [at('damaged.db'), at('out.db')];
-    await damagedCopy(path, damaged, damage);
-    const what = `${name} records, ${whose} file, ${damage}`;
-    const times = records >= 1e7 ? 1 : runs;
-    await measure({ what: `\`check\`, ${what}`, ours: [...own, 'check', damaged], times });
-    const before = () => rmSync(out, { force: true });
-    await measure({
-      what: `\`repair -o\`, ${what}`,
-      ours: [...own, 'repair', '-o', out, damaged],
-      before,
-      times,
-    });
-    before();
-    rmSync(damaged);
+    await measureDamaged(path, `${name} records, ${whose} file`, damage, records >= 1e7 ? 1 : runs);
   }
+}
+const changed = at(`changed-${1e6}.db`);
+if (existsSync(changed)) {
+  const of = '10⁶ records, the library’s much changed file';
+  await measureDamaged(changed, of, 'a key overwritten', runs);
 }
 
 {
@@ -228,6 +240,12 @@ for (const [name, records] of sizes.slice(1)) {
     ['`dump`, a key overwritten', ['dump', '--format', 'ascii', damaged]],
     ['`diff` with a file that has the same keys', ['diff', path, own6]],
     ['`report --html`', ['report', path, '--html', at('page.html')]],
+    ...(existsSync(changed)
+      ? ([['`salvage --deleted` of a much changed file', ['salvage', '--deleted', changed]]] as [
+          string,
+          string[],
+        ][])
+      : []),
   ];
   for (const [what, args] of commands) {
     await measure({ what: `${what}, 10⁶ records`, ours: [...own, ...args], times: runs, rows: otherRows });

@@ -45,6 +45,32 @@ db.close()`;
   execFileSync(python, ['-c', script, path, String(records)]);
 }
 
+/**
+ * So many records that the real library stored while it deleted and replaced others all the time, as those of tasks do: half as
+ * many ranges of free space lie between them. Needs Python's dbm.gnu.
+ */
+export function changedDatabase(path: string, records: number, python: string): void {
+  if (existsSync(path)) return;
+  const script = `
+import dbm.gnu, random, sys
+random.seed(12345)
+db = dbm.gnu.open(sys.argv[1], 'nf')
+held = n = 0
+def lately():
+    return b'task-%09d' % random.randrange(max(0, n - 5000), n + 1)
+while held < int(sys.argv[2]):
+    db[b'task-%09d' % n] = random.randbytes(random.randrange(20, 150))
+    held += 1
+    if n % 3 == 0 and (key := lately()) in db:
+        del db[key]
+        held -= 1
+    if n % 5 == 0 and (key := lately()) in db:
+        db[key] = random.randbytes(random.randrange(20, 300))
+    n += 1
+db.close()`;
+  execFileSync(python, ['-c', script, path, String(records)]);
+}
+
 /** A Flower-like shelf: one pickle of some 55 MB. */
 export function flowerShelf(path: string, python: string): void {
   if (existsSync(path)) return;
