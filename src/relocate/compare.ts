@@ -46,17 +46,12 @@ export async function firstOtherBytes(
 ): Promise<string | undefined> {
   let at = fresh.geometry.blockSize;
   const target = new Uint8Array(1 << 20);
-  for await (const pieces of stretches(source, runs)) {
-    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    const stored = target.subarray(0, length);
+  for await (const bytes of stretches(source, runs)) {
+    const stored = target.subarray(0, bytes.length);
     await readInto(fresh.source, at, stored);
-    let done = 0;
-    for (const piece of pieces) {
-      if (!equalBytes(piece, stored.subarray(done, done + piece.length)))
-        return `other bytes at offset ${at + done} to ${at + done + piece.length}`;
-      done += piece.length;
-    }
-    at += length;
+    if (!equalBytes(bytes, stored))
+      return `other bytes at offset ${at + bytes.findIndex((byte, i) => byte !== stored[i])}`;
+    at += bytes.length;
   }
   return undefined;
 }
