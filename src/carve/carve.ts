@@ -25,8 +25,6 @@ export interface CarveOptions {
   readonly ranges: RangeList;
   /** Gives the keys that may be before a value; asked only once a value is found, as gathering them takes long. */
   readonly keys: () => Promise<KnownKeys>;
-  /** Told of each place before which a key is looked for, and of the lowest offset that it may begin at. */
-  readonly asked?: ((offset: number, least: number) => void) | undefined;
   readonly progress?: Progress;
   readonly shapes?: readonly Shape[];
 }
@@ -47,7 +45,7 @@ const TELLING_BITS = 16;
  */
 export async function* carve(
   source: Source,
-  { ranges, keys, asked, progress, shapes = SHAPES }: CarveOptions,
+  { ranges, keys, progress, shapes = SHAPES }: CarveOptions,
 ): AsyncGenerator<CarvedValue> {
   const within = joinRanges(ranges);
   let all = 0;
@@ -69,7 +67,7 @@ export async function* carve(
           budget.searched(searched + at - from);
           const least = Math.max(range.offset, free);
           const value = await budget.spend(source, (metered) =>
-            measureAt(metered, shape, offset, { least, end, keys, asked }),
+            measureAt(metered, shape, offset, { least, end, keys }),
           );
           if (value === undefined) continue;
           yield value;
@@ -95,16 +93,10 @@ async function measureAt(
   source: Source,
   shape: Shape,
   offset: number,
-  {
-    least,
-    end,
-    keys: knownKeys,
-    asked,
-  }: Pick<CarveOptions, 'keys' | 'asked'> & { least: number; end: number },
+  { least, end, keys: knownKeys }: { least: number; end: number; keys: () => Promise<KnownKeys> },
 ): Promise<CarvedValue | undefined> {
   const measured = await shape.measure(source, offset, end);
   if (measured === undefined) return undefined;
-  asked?.(offset, least);
   const { size, sure } = measured;
   const keys = await knownKeys();
   const before = Math.min(keys.longest, offset - least);
@@ -117,5 +109,5 @@ async function measureAt(
 
 /** Whether it is more than chance that one of the known keys, of so many bytes, is before a place. */
 function tells(size: number, keys: KnownKeys): boolean {
-  return 8 * size - Math.log2(keys.count + keys.elsewhere) >= TELLING_BITS;
+  return 8 * size - Math.log2(keys.count) >= TELLING_BITS;
 }

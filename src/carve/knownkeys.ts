@@ -9,8 +9,6 @@ const MAX_BYTES = 256 << 20;
 export class KnownKeys {
   /** Keys that are held, each once. */
   count = 0;
-  /** Keys that are known, too, and are before none of the values: they need not be held, but count. */
-  elsewhere = 0;
   /** Keys that were too much for the bound. */
   dropped = 0;
   /** Bytes of the longest key. */

@@ -1,4 +1,3 @@
-import { eachKept } from '../check/accounting.js';
 import type { Examination } from '../check/examination.js';
 import { KEPT } from '../check/marks.js';
 import { SiteReader } from '../check/sitereader.js';
@@ -8,7 +7,7 @@ import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
 
 /** Keys that are read in one pass: 32 bytes each besides their own. */
-const HELD = 1 << 19;
+const HELD = 1 << 18;
 
 /**
  * Reads the keys of all records that an examination proved, of many buckets together in order of their places.
@@ -45,19 +44,4 @@ export async function eachKeptKey(
     }
   }
   await readHeld();
-}
-
-/** Bytes of the longest key of all records that an examination proved, at most `maxKey`. */
-export async function longestKey(
-  db: Database,
-  survey: Survey,
-  { marks }: Examination,
-  maxKey: number,
-): Promise<number> {
-  let longest = 0;
-  await eachKept(db, survey, marks, (words, i) => {
-    const size = words.keySize(i);
-    if (size > longest && size <= maxKey) longest = size;
-  });
-  return longest;
 }
