@@ -52,26 +52,28 @@ export class FreeSpace {
   /** Whether most of a range is listed as free. */
   covers(offset: number, length: number): boolean {
     const end = offset + length;
-    const found: [start: number, end: number][] = [];
+    const long = this.#long;
+    let free = 0;
+    let done = offset;
+    const take = (from: number, to: number) => {
+      const until = Math.min(to, end);
+      free += Math.max(0, until - Math.max(done, from));
+      done = Math.max(done, until);
+    };
+    let next = Math.max(0, long.runAt(offset));
+    const takeLongBefore = (before: number) => {
+      for (; next < long.length && long.start(next) < before; next++) take(long.start(next), long.end(next));
+    };
     const [first, last] = this.#short.partsOver(offset, end);
     for (let part = first; part < last; part++) {
       const borders = this.#bordersOf(part);
       // The first range that ends after the offset: one of even number begins, the next one is its end.
       for (let i = firstAfter(borders, offset) & ~1; i < borders.length && borders[i] < end; i += 2) {
-        found.push([borders[i], borders[i + 1]]);
+        takeLongBefore(borders[i]);
+        take(borders[i], borders[i + 1]);
       }
     }
-    const long = this.#long;
-    for (let i = Math.max(0, long.runAt(offset)); i < long.length && long.start(i) < end; i++) {
-      found.push([long.start(i), long.end(i)]);
-    }
-    let free = 0;
-    let done = offset;
-    for (const [from, to] of found.sort(([a], [b]) => a - b)) {
-      const until = Math.min(to, end);
-      free += Math.max(0, until - Math.max(done, from));
-      done = Math.max(done, until);
-    }
+    takeLongBefore(end);
     return free * 2 > length;
   }
 

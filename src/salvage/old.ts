@@ -35,14 +35,22 @@ const READ_BUDGET = 2;
  * known to be written over it. The file is looked at part by part, twice: for what there is, and for what is written over
  * it. Memory: that of {@link InForce}'s parts, and of an {@link OldList} of at most 2^19 records.
  *
- * @param held records in force that are held at a time, where fewer are wanted
+ * @param options records in force that are `held` at a time, and old ones at `most`, where fewer are wanted
  * @throws SourceError if the source cannot be read
  */
-export async function findOld(db: Database, survey: SearchedSurvey, held?: number): Promise<OldList> {
+export async function findOld(
+  db: Database,
+  survey: SearchedSurvey,
+  { held, most = MAX_OLD }: { readonly held?: number; readonly most?: number } = {},
+): Promise<OldList> {
   const inForce = await InForce.read(db, survey, held);
-  const old = new OldList(MAX_OLD);
+  const old = new OldList(most);
   const collector = new Collector(db, survey, old, await setApart(db, survey.stale), inForce.misplaced);
-  for await (const part of inForce.parts()) await collector.collect(part);
+  // What is proved first: where there is no room for all, it must not be taken by what is not.
+  if (survey.stale.length > 0 || inForce.misplaced.length > 0) {
+    for await (const part of inForce.parts()) await collector.collectProved(part);
+  }
+  for await (const part of inForce.parts()) await collector.collectFreed(part);
   if (old.length === 0) return old;
   old.sort(db.source.size);
   await judge(db, survey, old, inForce);
@@ -74,16 +82,15 @@ class Collector {
     this.#budget = freedBudget(db);
   }
 
-  /** Takes those that begin in a part of the file. */
-  async collect(part: InForcePart): Promise<void> {
+  /** Takes those of superseded buckets, and of elements that another bucket rules over, that begin in a part of the file. */
+  async collectProved(part: InForcePart): Promise<void> {
     const db = this.#db;
-    const { sites, stale } = this.#survey;
     const isWanted = ({ offset, keySize, dataSize }: SalvagedRecord | RejectedElement) =>
       offset >= part.from && offset < part.to && !part.has(offset, keySize, dataSize);
 
     for (const one of this.#misplaced) if (isWanted(one)) await this.#addRejected(one, true);
 
-    if (stale.length > 0) {
+    if (this.#survey.stale.length > 0) {
       for await (const { records, rejected } of examineBuckets(this.#stale.db, this.#stale.survey)) {
         for (const record of records) {
           if (!isWanted(withProvenance(record, 'stale'))) continue;
@@ -97,11 +104,15 @@ class Collector {
         }
       }
     }
+  }
 
+  /** Takes those of free elements that begin in a part of the file. */
+  async collectFreed(part: InForcePart): Promise<void> {
+    const { sites, stale } = this.#survey;
     // Of a bucket whose head is lost, that bytes look like a free element may be chance.
     const isTold: FreedOptions['isWanted'] = ({ keyFits, belongs }) => keyFits || belongs !== undefined;
     const options = { part, isWanted: isTold, budget: this.#budget };
-    for await (const batch of freedElements(db, [...sites, ...stale], options)) {
+    for await (const batch of freedElements(this.#db, [...sites, ...stale], options)) {
       for (const one of batch) {
         const { keyStart, keyFits, belongs, homeBits } = one;
         const proof = !keyFits ? 'none' : belongs === true ? 'bucket' : 'start';

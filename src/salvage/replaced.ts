@@ -41,11 +41,14 @@ export class ReplacedKeys {
     for (let i = 0; i < part.count; i++) {
       const hash = part.hashAt(i);
       if (hash <= FREE_HASH) continue;
+      if (this.#budget < 0) return;
       for (let row = this.#heads[this.#headOf(hash)] - 1; row >= 0; row = this.#nexts[row] - 1) {
         if (old.hashOf(row) !== hash) continue;
         const { offset, keySize } = part.at(i);
-        this.#budget -= keySize;
-        if (old.isReplaced(row) || old.keySizeOf(row) !== keySize || this.#budget < 0) continue;
+        // A step costs something, too: all may have one hash.
+        this.#budget -= keySize + 1;
+        if (this.#budget < 0) return;
+        if (old.isReplaced(row) || old.keySizeOf(row) !== keySize) continue;
         if (await this.#isSame(offset, old.offsetOf(row), keySize)) old.markReplaced(row);
       }
     }

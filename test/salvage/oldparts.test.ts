@@ -30,7 +30,7 @@ test('old records are the same in however many parts a file is looked at, whatev
     if (searched === undefined) return;
     const { db, survey } = searched;
     const all = [...(await findOld(db, survey))];
-    const again = [...(await findOld(db, survey, LITTLE))];
+    const again = [...(await findOld(db, survey, { held: LITTLE }))];
     assert.deepEqual(again.map(withoutMany), all.map(withoutMany));
     // Where very many lie on one record with a wrong size, so many are looked at in each part.
     for (const [n, { overwritten: more }] of again.entries()) {
