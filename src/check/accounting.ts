@@ -1,8 +1,11 @@
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
-import { owns } from '../database/survey.js';
+import { provesItself } from '../database/survey.js';
 import { BUCKET_AVAIL, elementStruct } from '../format/bucket.js';
 import { large } from '../columns/large.js';
+import { offsetSize } from '../format/layout.js';
+import type { AvailChain } from './avail.js';
+import { checkAvailChain } from './avail.js';
 import { examineHead } from './bucket.js';
 import type { Examination } from './examination.js';
 import type { ElementMarks } from './marks.js';
@@ -49,20 +52,15 @@ export async function eachKept(
 /** Takes a range that something claims. Of several that claim the same bytes those of a lower rank are told first. */
 type Take = (kind: SpaceKind, offset: number, length: number, rank: number) => void;
 
-/** Tells all that is no record and no bucket nor the free space of one, in the same order each time it is asked. */
-export type OtherClaims = (take: (kind: SpaceKind, offset: number, length: number) => void) => Promise<void>;
-
 /** Accounts for every byte of a database that was examined, a part of the file at a time. */
 export async function accountFor(
   db: Database,
   survey: Survey,
   examination: Examination,
-  others: OtherClaims,
   held = HELD,
 ): Promise<Accounting> {
   return (
-    (await accountForRuns(db, survey, examination, others)) ??
-    (await accountForEach(db, survey, examination, others, held))
+    (await accountForRuns(db, survey, examination)) ?? (await accountForEach(db, survey, examination, held))
   );
 }
 
@@ -71,15 +69,13 @@ async function accountForRuns(
   db: Database,
   survey: Survey,
   { marks, runs }: Examination,
-  others: OtherClaims,
 ): Promise<Accounting | undefined> {
   const { size } = db.source;
   if (runs === undefined) return undefined;
   const structures = new Structures(size);
-  await others((kind, offset, length) => structures.add(kind, offset, length));
-  const buckets = await takeBuckets(db, survey, marks, (kind, offset, length) =>
-    structures.add(kind, offset, length),
-  );
+  const add = (kind: SpaceKind, offset: number, length: number) => structures.add(kind, offset, length);
+  await takeOthers(db, add);
+  const buckets = await takeBuckets(db, survey, marks, add);
   const { extents, free } = structures;
   const sweep = new AccountSweep(extents.sort(), size, { free, runs });
   const account = sweep.takeRuns() ? sweep.finish() : undefined;
@@ -91,13 +87,14 @@ async function accountForEach(
   db: Database,
   survey: Survey,
   { marks, records }: Examination,
-  others: OtherClaims,
   held: number,
 ): Promise<Accounting> {
   const { source } = db;
   const structures = new Extents(source.size);
   // Before the buckets, whose ranks begin with 0.
-  await others((kind, offset, length) => structures.add(kind, offset, length, structures.length - 2 ** 40));
+  await takeOthers(db, (kind, offset, length) =>
+    structures.add(kind, offset, length, structures.length - 2 ** 40),
+  );
   const buckets = await takeBuckets(db, survey, marks, (kind, offset, length, rank) =>
     structures.add(kind, offset, length, rank),
   );
@@ -140,6 +137,25 @@ function rankOf(site: number, { elements }: ElementMarks): number {
   return site * (2 * elements + 8);
 }
 
+/**
+ * Takes what the header, the directory and the chain of avail blocks claim.
+ *
+ * @returns the chain
+ */
+export async function takeOthers(
+  db: Database,
+  take: (kind: SpaceKind, offset: number, length: number) => void,
+): Promise<AvailChain> {
+  const { geometry, format, directory } = db;
+  take('header', 0, geometry.blockSize);
+  if (geometry.directory !== undefined) {
+    take('directory', geometry.directory.offset, directory.length * offsetSize(format.layout));
+  }
+  const chain = await checkAvailChain(db, ({ av_adr, av_size }) => take('free', av_adr, av_size));
+  for (const { offset, bytes } of chain.blocks.slice(1)) take('avail', offset, bytes);
+  return chain;
+}
+
 async function takeBuckets(
   db: Database,
   { sites }: Survey,
@@ -152,11 +168,9 @@ async function takeBuckets(
   let buckets = 0;
   for (const [s, site] of sites.entries()) {
     const rank = rankOf(s, marks);
-    // A wrong entry may lead into the middle of records; only a bucket that proves itself claims its bytes.
-    const proved = site.state === 'sound' && (site.origin === 'scan' || owns(site, site.firstSlot));
     if (site.elements !== undefined) {
       for (const [n, at] of site.elements.entries()) take('bucket', at, elementSize, rank + n);
-    } else if (marks.kept[s] > 0 || proved) {
+    } else if (marks.kept[s] > 0 || provesItself(site)) {
       buckets++;
       take('bucket', site.offset, Math.min(geometry.bucketSize, source.size - site.offset), rank);
     }
@@ -199,11 +213,7 @@ class RecordPlaces {
   /** Forgets them, and makes room for all of a part of the file. */
   clear(histogram: RecordHistogram, from: number, to: number): void {
     this.#length = 0;
-    let wanted = 0;
-    for (let i = Math.floor(from / histogram.slice); i < histogram.counts.length; i++) {
-      if (i * histogram.slice >= to) break;
-      wanted += histogram.counts[i];
-    }
+    const wanted = histogram.countIn({ from, to });
     if (wanted <= this.capacity) return;
     this.capacity = wanted;
     this.#offsets = large(Float64Array, wanted);

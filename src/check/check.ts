@@ -3,7 +3,6 @@ import type { Geometry } from '../format/geometry.js';
 import type { HashChar } from '../format/hash.js';
 import { HASH_RANGE } from '../format/hash.js';
 import type { ExtendedHeader, Header } from '../format/header.js';
-import { offsetSize } from '../format/layout.js';
 import type { Database } from '../database/database.js';
 import type { OtherFile } from '../database/identify.js';
 import { identifyOther } from '../database/identify.js';
@@ -11,7 +10,6 @@ import type { BucketSite, Survey } from '../database/survey.js';
 import { shifted } from '../source/shifted.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
-import type { OtherClaims } from './accounting.js';
 import { accountFor } from './accounting.js';
 import { checkAvailChain } from './avail.js';
 import { checkDirectory } from './directory.js';
@@ -75,17 +73,6 @@ export interface RecordCounts {
   readonly uncovered: number;
 }
 
-/** Tells what the header, the directory and the chain of avail blocks claim. */
-async function claimOthers(db: Database, take: Parameters<OtherClaims>[0]): Promise<void> {
-  const { geometry, format, directory } = db;
-  take('header', 0, geometry.blockSize);
-  if (geometry.directory !== undefined) {
-    take('directory', geometry.directory.offset, directory.length * offsetSize(format.layout));
-  }
-  const { blocks } = await checkAvailChain(db, ({ av_adr, av_size }) => take('free', av_adr, av_size));
-  for (const { offset, bytes } of blocks.slice(1)) take('avail', offset, bytes);
-}
-
 /** Checks a database that is open and surveyed, and lets `visit` see what there is to tell about each bucket. */
 export async function checkDatabase(
   db: Database,
@@ -123,7 +110,7 @@ export async function checkDatabase(
   }
 
   // 4. An account of every byte.
-  const { account, buckets } = await accountFor(db, surveyed, examination, (take) => claimOthers(db, take));
+  const { account, buckets } = await accountFor(db, surveyed, examination);
   findings.add(judgeSpace(account));
 
   return {

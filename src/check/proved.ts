@@ -1,6 +1,5 @@
 import type { Database } from '../database/database.js';
-import { offsetSize } from '../format/layout.js';
-import { checkAvailChain } from './avail.js';
+import { takeOthers } from './accounting.js';
 import type { CheckResult } from './check.js';
 import { checkDirectoryPlace } from './directory.js';
 import { FindingList } from './finding.js';
@@ -51,19 +50,16 @@ async function checkBy(
   if (geometry.directory === undefined || source.size / PART >= MAX_PARTS) return undefined;
   const findings = new FindingList();
   const structures = new Structures(source.size);
-  const add = (kind: 'header' | 'directory' | 'avail' | 'free', offset: number, length: number) =>
-    structures.add(kind, offset, Math.min(length, source.size - offset));
 
   // 1. Header and the directory's place.
   findings.add(checkHeader(db));
-  add('header', 0, geometry.blockSize);
   findings.add(checkDirectoryPlace(db));
-  add('directory', geometry.directory.offset, db.directory.length * offsetSize(format.layout));
 
   // 2. Free space in the header's chain.
-  const chain = await checkAvailChain(db, ({ av_adr, av_size }) => add('free', av_adr, av_size));
+  const chain = await takeOthers(db, (kind, offset, length) =>
+    structures.add(kind, offset, Math.min(length, source.size - offset)),
+  );
   findings.add(chain.findings);
-  for (const { offset, bytes } of chain.blocks.slice(1)) add('avail', offset, bytes);
 
   // 3. Buckets, their elements and keys, and an account of every byte.
   const proof = await proveBuckets(structures, findings);

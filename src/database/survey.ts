@@ -139,6 +139,14 @@ export function owns(site: BucketSite, slot: number): boolean {
   return slot >= site.ownFirst && slot < site.ownFirst + site.ownSlots;
 }
 
+/**
+ * Whether a bucket without any record is one all the same: a wrong entry may lead into the middle of records, and only a bucket
+ * that proves itself has its bytes.
+ */
+export function provesItself(site: BucketSite): boolean {
+  return site.state === 'sound' && (site.origin === 'scan' || owns(site, site.firstSlot));
+}
+
 /** Whether the bucket's elements are worth reading. */
 export function isReadable(site: BucketSite): boolean {
   return site.state === 'sound' || site.state === 'malformed' || site.state === 'headless';

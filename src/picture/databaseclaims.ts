@@ -7,7 +7,7 @@ import type { OffsetList } from '../columns/offsetlist.js';
 import type { Database } from '../database/database.js';
 import { placeNow } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
-import { isReadable, owns } from '../database/survey.js';
+import { isReadable, provesItself } from '../database/survey.js';
 import { elementStruct } from '../format/bucket.js';
 import { offsetSize } from '../format/layout.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
@@ -91,9 +91,7 @@ export function claimsOf(
 
 /** What a bucket's own bytes are; undefined where nothing says that they are its. */
 export function kindOf(site: BucketSite, kept: number): ClaimKind | undefined {
-  const { state, origin } = site;
-  if (state === 'sound') {
-    return kept > 0 || origin === 'scan' || owns(site, site.firstSlot) ? 'bucket' : undefined;
-  }
+  const { state } = site;
+  if (state === 'sound') return kept > 0 || provesItself(site) ? 'bucket' : undefined;
   return state === 'malformed' || state === 'wiped' ? 'damaged' : undefined;
 }

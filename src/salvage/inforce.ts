@@ -8,7 +8,7 @@ import type { Region } from '../check/sound/regions.js';
 import { planRegions, RecordHistogram } from '../check/sound/regions.js';
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
-import { owns } from '../database/survey.js';
+import { provesItself } from '../database/survey.js';
 import { elementStruct } from '../format/bucket.js';
 import { offsetSize } from '../format/layout.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
@@ -123,10 +123,9 @@ export class InForce {
     }
     const { size } = elementStruct(format.layout);
     for (const [s, site] of this.#survey.sites.entries()) {
-      const proved = site.state === 'sound' && (site.origin === 'scan' || owns(site, site.firstSlot));
       if (site.elements !== undefined) {
         for (const at of site.elements) if (begins(at)) part.add('bucket', at, size);
-      } else if ((marks.kept[s] > 0 || proved) && begins(site.offset)) {
+      } else if ((marks.kept[s] > 0 || provesItself(site)) && begins(site.offset)) {
         part.add('bucket', site.offset, geometry.bucketSize);
       }
     }

@@ -19,6 +19,7 @@ import { InForce } from './inforce.js';
 import type { InForcePart } from './inforcepart.js';
 import { OldList } from './oldlist.js';
 import type { ValueShape } from './oldrecord.js';
+import type { Place } from './overwritten.js';
 import { Overwriting } from './overwritten.js';
 import { ReplacedKeys } from './replaced.js';
 import type { SalvagedRecord } from './salvage.js';
@@ -85,7 +86,7 @@ class Collector {
   /** Takes those of superseded buckets, and of elements that another bucket rules over, that begin in a part of the file. */
   async collectProved(part: InForcePart): Promise<void> {
     const db = this.#db;
-    const isWanted = ({ offset, keySize, dataSize }: SalvagedRecord | RejectedElement) =>
+    const isWanted = ({ offset, keySize, dataSize }: Place) =>
       offset >= part.from && offset < part.to && !part.has(offset, keySize, dataSize);
 
     for (const one of this.#misplaced) if (isWanted(one)) await this.#addRejected(one, true);
@@ -93,7 +94,7 @@ class Collector {
     if (this.#survey.stale.length > 0) {
       for await (const { records, rejected } of examineBuckets(this.#stale.db, this.#stale.survey)) {
         for (const record of records) {
-          if (!isWanted(withProvenance(record, 'stale'))) continue;
+          if (!isWanted(record)) continue;
           const { offset, keySize, hash } = record;
           const keyStart = startOf(await db.source.read(offset, Math.min(KEY_START, keySize)));
           const found = withProvenance(record, this.#provenanceOf(hash));

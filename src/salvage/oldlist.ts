@@ -1,12 +1,12 @@
 import { OffsetSorter } from '../check/columns.js';
 import { Rows } from '../columns/rows.js';
-import { salted } from '../columns/salt.js';
 import { KEY_START } from '../format/bucket.js';
 import type { Confidence, KeyProof } from './confidence.js';
 import { CONFIDENCES, PROOFS } from './confidence.js';
 import { HOLDERS } from './inforcepart.js';
 import type { OldRecord, ValueShape } from './oldrecord.js';
 import type { Overlay, Place, WrittenOver } from './overwritten.js';
+import { saltedPlace } from './placeset.js';
 import type { SalvagedRecord } from './salvage.js';
 
 /** What is known of a record before it is judged. */
@@ -290,7 +290,7 @@ export class OldList implements Iterable<OldRecord> {
   #find(offset: number, keySize: number, dataSize: number): number {
     const { wide, words } = this.#rows;
     const mask = this.#slots.length - 1;
-    let at = salted(salted(offset) ^ Math.imul(keySize, 0x85ebca6b) ^ dataSize) & mask;
+    let at = saltedPlace(offset, keySize, dataSize) & mask;
     for (; this.#slots[at] !== 0; at = (at + 1) & mask) {
       const row = this.#slots[at] - 1;
       if (

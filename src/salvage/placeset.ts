@@ -1,7 +1,12 @@
-import { SALT } from '../columns/salt.js';
+import { salted } from '../columns/salt.js';
 
 /** Places at first; a power of two. */
 const LEAST = 1 << 10;
+
+/** Mixes the place of a record, so that places which differ in anything differ in the lowest bits. */
+export function saltedPlace(offset: number, keySize: number, dataSize: number): number {
+  return salted(salted(offset) ^ Math.imul(keySize, 0x85ebca6b) ^ dataSize);
+}
 
 /** Places of records, without an object for each: 16 bytes, and as many in room for more. */
 export class PlaceSet {
@@ -37,11 +42,7 @@ export class PlaceSet {
   /** Where a place is, or goes. */
   #find(offset: number, keySize: number, dataSize: number): number {
     const mask = this.#offsets.length - 1;
-    // The upper half of an offset past 4 GiB, too.
-    let mixed =
-      Math.imul(offset ^ SALT ^ Math.floor(offset / 2 ** 32), 0x9e3779b1) ^ Math.imul(keySize, 0x85ebca6b);
-    mixed = Math.imul(mixed ^ (mixed >>> 15) ^ dataSize, 0xc2b2ae35);
-    let at = (mixed ^ (mixed >>> 13)) & mask;
+    let at = saltedPlace(offset, keySize, dataSize) & mask;
     while (
       this.#offsets[at] !== 0 &&
       (this.#offsets[at] !== offset + 1 || this.#keySizes[at] !== keySize || this.#dataSizes[at] !== dataSize)

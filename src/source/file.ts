@@ -9,8 +9,8 @@ import { requireRange, SourceError } from './source.js';
 /** A source over an open file. */
 export interface FileSource extends Source {
   /**
-   * Whether a program wrote to the file since it was opened, or put another in its place. What one writes through memory that it maps shows only when
-   * the system comes to it.
+   * Whether a program wrote to the file since it was opened, or put another in its place. What one writes through memory that
+   * it maps shows only when the system comes to it.
    */
   changed(): Promise<boolean>;
   /** Closes the file if this source opened it. */

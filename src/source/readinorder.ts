@@ -52,33 +52,40 @@ export async function readInOrder(
 
 /** Indexes in order of their offsets, those in one step of them in order of their numbers: a counting sort. */
 export function orderBySteps(offsets: Float64Array, size: number): Uint32Array {
-  const step = stepOf(size);
-  const next = new Uint32Array(STEPS + 1);
-  for (let n = 0; n < offsets.length; n++) next[Math.floor(offsets[n] / step) + 1]++;
-  for (let i = 0; i < STEPS; i++) next[i + 1] += next[i];
-  const order = new Uint32Array(offsets.length);
-  for (let n = 0; n < offsets.length; n++) order[next[Math.floor(offsets[n] / step)]++] = n;
-  return order;
+  return inSteps(offsets.length, (n) => offsets[n], stepOf(size)).order;
 }
 
 /**
- * Indexes in order of their offsets.
+ * Numbers in order of their offsets, those with the same one in order of the numbers.
  *
- * @param ties the order of those with the same one
+ * @param offsetOf gives the offset of each number from 0 to before `length`
  */
 export function orderByOffsets(
-  offsets: Float64Array,
+  length: number,
+  offsetOf: (number: number) => number,
   size: number,
-  ties: (a: number, b: number) => number = (a, b) => a - b,
 ): Uint32Array {
-  const order = orderBySteps(offsets, size);
-  const step = stepOf(size);
-  for (let from = 0, to = 1; from < order.length; from = to++) {
-    const own = Math.floor(offsets[order[from]] / step);
-    while (to < order.length && Math.floor(offsets[order[to]] / step) === own) to++;
-    if (to - from > 1) order.subarray(from, to).sort((a, b) => offsets[a] - offsets[b] || ties(a, b));
+  const { order, ends } = inSteps(length, offsetOf, stepOf(size));
+  let from = 0;
+  for (const to of ends) {
+    if (to - from > 1) order.subarray(from, to).sort((a, b) => offsetOf(a) - offsetOf(b) || a - b);
+    from = to;
   }
   return order;
+}
+
+/** The numbers by the steps that their offsets are in, and where those of each step end. */
+function inSteps(
+  length: number,
+  offsetOf: (number: number) => number,
+  step: number,
+): { order: Uint32Array; ends: Uint32Array } {
+  const next = new Uint32Array(STEPS + 1);
+  for (let n = 0; n < length; n++) next[Math.floor(offsetOf(n) / step) + 1]++;
+  for (let i = 0; i < STEPS; i++) next[i + 1] += next[i];
+  const order = new Uint32Array(length);
+  for (let n = 0; n < length; n++) order[next[Math.floor(offsetOf(n) / step)]++] = n;
+  return { order, ends: next.subarray(0, STEPS) };
 }
 
 const stepOf = (size: number) => Math.max(1, Math.ceil((size + 1) / STEPS));

@@ -118,9 +118,6 @@ test('elements and keys changed in many ways at once are told one by one', async
   assert.ok(told > 300);
 });
 
-/** Nothing but buckets and records. */
-const NOTHING = () => Promise.resolve();
-
 test('however few elements are held at a time, the examination and the account are the same', async () => {
   for (const [n, intact] of databases.entries()) {
     const bytes = Uint8Array.from(intact.bytes);
@@ -130,8 +127,8 @@ test('however few elements are held at a time, the examination and the account a
     if (found === undefined) continue;
     const { db, survey } = found;
     const whole = await examine(db, survey);
-    const account = await accountFor(db, survey, whole, NOTHING);
-    const slow = await accountFor(db, survey, { ...whole, runs: undefined }, NOTHING);
+    const account = await accountFor(db, survey, whole);
+    const slow = await accountFor(db, survey, { ...whole, runs: undefined });
     assert.deepEqual(comparable(slow.account), comparable(account.account), intact.name);
     for (const held of [1, 7, 60]) {
       const parts = await examine(db, survey, held);
@@ -141,7 +138,7 @@ test('however few elements are held at a time, the examination and the account a
         { ...whole, runs: undefined },
         `${intact.name}, ${held}`,
       );
-      const other = await accountFor(db, survey, parts, NOTHING, held);
+      const other = await accountFor(db, survey, parts, held);
       assert.deepEqual(comparable(other.account), comparable(account.account), `${intact.name}, ${held}`);
     }
   }

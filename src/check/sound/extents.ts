@@ -1,14 +1,11 @@
-import { large, numbersBelow } from '../../columns/large.js';
+import { numbersBelow } from '../../columns/large.js';
+import { orderByOffsets } from '../../source/readinorder.js';
 import type { SpaceKind } from '../space.js';
 import { SPACE_KINDS } from '../space.js';
 
 /** Ranges that lie beside each other in memory, as a power of two: none is ever copied to make room. */
 const CHUNK_BITS = 14;
 const CHUNK = 1 << CHUNK_BITS;
-/** They are sorted by so many steps of their offset first. */
-const STEPS = 1 << 16;
-/** So many in one step are sorted by putting each where it goes. */
-const FEW = 32;
 
 /** A part of the columns. */
 interface Chunk {
@@ -77,31 +74,8 @@ export class Extents {
   /** Puts them in order of their offsets, those with the same one in that in which they were added. */
   sort(): this {
     this.#order = undefined;
-    const { length } = this;
-    const step = Math.max(1, Math.ceil((this.#size + 1) / STEPS));
-    const stepOf = (n: number) => Math.floor(this.offset(n) / step);
-    const ends = new Uint32Array(STEPS + 1);
-    for (let n = 0; n < length; n++) ends[stepOf(n) + 1]++;
-    for (let i = 0; i < STEPS; i++) ends[i + 1] += ends[i];
-    const order = large(Uint32Array, length);
-    for (let n = 0; n < length; n++) order[ends[stepOf(n)]++] = n;
-    for (let from = 0, i = 0; i < STEPS; from = ends[i++]) this.#sortStep(order, from, ends[i]);
-    this.#order = order;
+    this.#order = orderByOffsets(this.length, (n) => this.offset(n), this.#size);
     return this;
-  }
-
-  #sortStep(order: Uint32Array, from: number, to: number): void {
-    if (to - from > FEW) {
-      order.subarray(from, to).sort((a, b) => this.offset(a) - this.offset(b) || a - b);
-      return;
-    }
-    for (let i = from + 1; i < to; i++) {
-      const n = order[i];
-      const offset = this.offset(n);
-      let at = i;
-      for (; at > from && this.offset(order[at - 1]) > offset; at--) order[at] = order[at - 1];
-      order[at] = n;
-    }
   }
 
   #numberOf(i: number): number {

@@ -36,7 +36,8 @@ const HELD = 1 << 20;
  * them, or to one and to free space. All that a check would find then is in header, directory's place and avail tables.
  *
  * The buckets are read in order of their places, then the keys, a part of the file after the other, so that memory does
- * not grow with the file: 16 bytes for each of at most {@link HELD} records, 13 for each structure, 4 for each range of free space, a bit for each element.
+ * not grow with the file: 16 bytes for each of at most {@link HELD} records, 13 for each structure, 4 for each range of free
+ * space, a bit for each element.
  *
  * @param structures what is no record and no bucket; the buckets and their free space are added
  * @param findings gets what an intact file may have in the avail tables of its buckets

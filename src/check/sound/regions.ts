@@ -19,10 +19,11 @@ export class RecordHistogram {
     this.records++;
   }
 
-  /** How many begin in one of the parts that {@link planRegions} gave. */
+  /** How many begin in a part that begins where a slice does, as those of {@link planRegions}, or may with its last slice. */
   countIn({ from, to }: Region): number {
+    const end = Math.min(this.counts.length, Math.ceil(to / this.slice));
     let count = 0;
-    for (let i = from / this.slice; i < to / this.slice; i++) count += this.counts[i];
+    for (let i = Math.floor(from / this.slice); i < end; i++) count += this.counts[i];
     return count;
   }
 }
