@@ -12,7 +12,7 @@ import { RecordRuns } from './recordruns.js';
  */
 export class AccountSweep {
   readonly #structures: Extents;
-  readonly #free: FreeParts;
+  #free: FreeParts;
   readonly #size: number;
   readonly #totals = new Float64Array(SPACE_KINDS.length);
   readonly runs: RecordRuns;
@@ -28,7 +28,7 @@ export class AccountSweep {
   constructor(
     structures: Extents,
     size: number,
-    { free = new FreeParts(0), runs = new RecordRuns(size) }: { free?: FreeParts; runs?: RecordRuns } = {},
+    { free = new FreeParts(0), runs = new RecordRuns() }: { free?: FreeParts; runs?: RecordRuns } = {},
   ) {
     this.#structures = structures;
     this.#free = free;
@@ -62,6 +62,8 @@ export class AccountSweep {
   finish(): SpaceAccount | undefined {
     if (!this.#takeStructuresBefore(Number.POSITIVE_INFINITY)) return undefined;
     this.#skipTo(this.#size);
+    // Nothing that is asked later needs it.
+    this.#free = new FreeParts(0);
     const bytes = Object.fromEntries(SPACE_KINDS.map((kind, i) => [kind, this.#totals[i]]));
     return {
       bytes: { ...(bytes as Record<SpaceKind, number>), overlapping: 0, unaccounted: this.#gaps.bytes },
@@ -136,7 +138,7 @@ export class AccountSweep {
   #unused(): UnusedSpace {
     const { runs } = this;
     const structures = this.#structures;
-    const inForce = new RecordRuns(this.#size);
+    const inForce = new RecordRuns();
     let run = 0;
     for (let i = 0; i < structures.length; i++) {
       if (!IN_FORCE[structures.kind(i)]) continue;

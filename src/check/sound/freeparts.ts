@@ -1,3 +1,4 @@
+import { large } from '../../columns/large.js';
 import { NumberList } from '../../columns/numberlist.js';
 import { PART } from './parts.js';
 
@@ -8,8 +9,8 @@ const SIZES = 2 ** 16;
 /** Numbers that lie beside each other, as a power of two. */
 const CHUNK_BITS = 5;
 const CHUNK = 1 << CHUNK_BITS;
-/** Numbers of a piece of memory: none is ever copied to make room. */
-const PIECE_BITS = 16;
+/** Numbers of a piece of memory, of which only the first is ever copied to make room. */
+const PIECE_BITS = 18;
 const PIECE = 1 << PIECE_BITS;
 
 /**
@@ -19,7 +20,7 @@ const PIECE = 1 << PIECE_BITS;
 export class FreeParts {
   /** Of each part where its next number goes; a multiple of a chunk's length where none has room. */
   readonly #next: Int32Array;
-  readonly #pieces: Uint32Array[] = [];
+  readonly #pieces = [new Uint32Array(1024)];
   /** Of each chunk the one before it of the same part; −1 for none. */
   readonly #before = new NumberList();
   #part = -1;
@@ -40,7 +41,7 @@ export class FreeParts {
       // Where the last one ends; of the first one of all nothing could end at 0.
       this.#before.push(at / CHUNK - 1);
       at = (this.#before.length - 1) * CHUNK;
-      if ((at & (PIECE - 1)) === 0) this.#pieces.push(new Uint32Array(PIECE));
+      this.#makeRoom(at);
     }
     this.#pieces[at >>> PIECE_BITS][at & (PIECE - 1)] = (offset - part * PART) * SIZES + length;
     this.#next[part] = at + 1;
@@ -98,6 +99,16 @@ export class FreeParts {
       }
     }
     return borders.slice(0, used);
+  }
+
+  #makeRoom(at: number): void {
+    const [first] = this.#pieces;
+    if (at >>> PIECE_BITS === this.#pieces.length) this.#pieces.push(large(Uint32Array, PIECE));
+    else if (at === first.length) {
+      const grown = large(Uint32Array, 2 * at);
+      grown.set(first);
+      this.#pieces[0] = grown;
+    }
   }
 
   #numbersOf(part: number): Uint32Array<ArrayBuffer> {
