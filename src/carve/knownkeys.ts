@@ -1,3 +1,6 @@
+import type { Source } from '../source/source.js';
+import type { KeysBefore } from './keysbefore.js';
+
 /** Keys' bytes that are held if no other bound is told. */
 const MAX_BYTES = 256 << 20;
 
@@ -6,7 +9,7 @@ const MAX_BYTES = 256 << 20;
  * at a time backwards from the value, so that a search costs no more than the bytes that it goes over, whatever the
  * keys. Memory: the keys' bytes, up to a bound, and 12 to 24 bytes for each.
  */
-export class KnownKeys {
+export class KnownKeys implements KeysBefore {
   /** Keys that are held, each once. */
   count = 0;
   /** Keys that were too much for the bound. */
@@ -25,9 +28,14 @@ export class KnownKeys {
   #lengths = new Uint8Array(64);
 
   readonly #maxBytes: number;
+  readonly #maxCount: number;
 
-  constructor(keys: Iterable<Uint8Array>, { maxBytes = MAX_BYTES }: { maxBytes?: number } = {}) {
+  constructor(
+    keys: Iterable<Uint8Array>,
+    { maxBytes = MAX_BYTES, maxCount = Infinity }: { maxBytes?: number; maxCount?: number } = {},
+  ) {
     this.#maxBytes = maxBytes;
+    this.#maxCount = maxCount;
     for (const key of keys) this.add(key);
   }
 
@@ -35,8 +43,16 @@ export class KnownKeys {
   add(key: Uint8Array): void {
     // An empty key is before every value.
     if (key.length === 0) return;
-    if (this.#used + key.length > this.#maxBytes) this.dropped++;
+    if (this.#find(key) >= 0) return;
+    if (this.#used + key.length > this.#maxBytes || this.count === this.#maxCount) this.dropped++;
     else this.#add(key);
+  }
+
+  async longestBefore(source: Source, offset: number, least: number): Promise<number | undefined> {
+    const before = Math.min(this.longest, offset - least);
+    return before === 0
+      ? undefined
+      : this.longestEndingAt(await source.read(offset - before, before), before);
   }
 
   /** Bytes of the longest known key that ends directly before index `at` of `bytes`; undefined if none does. */
@@ -55,7 +71,6 @@ export class KnownKeys {
   }
 
   #add(key: Uint8Array): void {
-    if (this.#find(key) >= 0) return;
     if (2 * (this.count + 1) > this.#slots.length) this.#rehash(2 * this.#slots.length);
     if (this.count + 2 > this.#starts.length) {
       const starts = new Int32Array(2 * this.#starts.length);

@@ -1,7 +1,8 @@
 import type { SpaceAccount } from '../check/space.js';
 import type { CarvedValue } from '../carve/carve.js';
 import { carve } from '../carve/carve.js';
-import { KnownKeys } from '../carve/knownkeys.js';
+import { keysFor } from '../carve/keysahead.js';
+import type { KeysBefore } from '../carve/keysbefore.js';
 import type { Database } from '../database/database.js';
 import { isSettled } from '../database/survey.js';
 import { hashKey, isPortableKey } from '../format/hash.js';
@@ -33,8 +34,6 @@ export interface CarveSubject {
 
 /** Keys of known programs, which are worth looking for wherever they are not known to be: Flower's and celery beat's. */
 const USUAL_KEYS = ['events', 'counter', 'entries', '__version__', 'tz', 'utc_enabled'];
-/** Bytes of known keys held at most. */
-const MAX_KEY_BYTES = 32 << 20;
 /** Longer keys are not looked for. */
 const MAX_KEY = 64 * 1024;
 /** Values that are remembered at most: 100 bytes each. */
@@ -45,15 +44,23 @@ const MAX_FINDS = 1 << 18;
  * the file or expected by the user. Those in space that is not listed as free come first, and of those the later ones:
  * of several with one key the first is the most likely, but nothing in the file tells their age.
  *
- * Memory: the keys, up to 32 MiB, and 100 bytes for each of at most 2^18 values.
+ * Memory: see {@link keysFor}, and 100 bytes for each of at most 2^18 values.
  */
 export async function carveValues(
-  { db, survey, space }: CarveSubject,
+  subject: CarveSubject,
   expected: readonly Uint8Array[] = [],
   progress?: Progress,
 ): Promise<CarvedFind[]> {
-  let known: Promise<KnownKeys> | undefined;
-  const keys = () => (known ??= keysOf(db, survey, expected));
+  const { db, survey, space } = subject;
+  const ranges = space.unused();
+  let known: Promise<KeysBefore> | undefined;
+  const keys = () =>
+    (known ??= keysFor(
+      db.source,
+      ranges,
+      (visit) => eachKnownKey(subject, expected, visit),
+      survey.examination?.records,
+    ));
   const atHome = new Set<number>();
   survey.siteOfSlot.forEach((site, slot) => {
     if (isSettled(survey, slot)) atHome.add(site);
@@ -61,7 +68,6 @@ export async function carveValues(
   const settled = survey.sites.filter((_, i) => atHome.has(i));
   const free = await FreeSpace.read(db, settled);
   const finds: CarvedFind[] = [];
-  const ranges = space.unused();
   let end = 0;
   for await (const value of carve(db.source, { ranges, keys, ...(progress && { progress }) })) {
     if (finds.length === MAX_FINDS) break;
@@ -95,21 +101,20 @@ export async function recordsOf(db: Database, finds: readonly CarvedFind[]): Pro
   return records;
 }
 
-/** The keys that are expected, and every key that an element of any age proves. */
-async function keysOf(
-  db: Database,
-  survey: SearchedSurvey,
+/** Gives the keys that are expected, and every key that an element of any age proves. */
+async function eachKnownKey(
+  { db, survey }: CarveSubject,
   expected: readonly Uint8Array[],
-): Promise<KnownKeys> {
-  const usual = USUAL_KEYS.map((key) => new TextEncoder().encode(key));
-  const keys = new KnownKeys([...expected, ...usual], { maxBytes: MAX_KEY_BYTES });
+  visit: (key: Uint8Array) => void,
+): Promise<void> {
+  for (const key of expected) visit(key);
+  for (const key of USUAL_KEYS) visit(new TextEncoder().encode(key));
   const { examination } = survey;
   const older = [salvageStale(db, survey), salvageDeleted(db, survey)];
-  if (examination !== undefined) await eachKeptKey(db, survey, examination, MAX_KEY, (key) => keys.add(key));
+  if (examination !== undefined) await eachKeptKey(db, survey, examination, MAX_KEY, visit);
   for (const batches of examination === undefined ? [salvage(db, survey), ...older] : older) {
     for await (const { record, bytes: key } of readSalvaged(db.source, batches, 'key')) {
-      if (key !== undefined && record.keySize <= MAX_KEY) keys.add(key);
+      if (key !== undefined && record.keySize <= MAX_KEY) visit(key);
     }
   }
-  return keys;
 }
