@@ -143,17 +143,17 @@ export async function search(db: Database, progress?: Progress, old = false): Pr
   const proved = buckets.filter(({ site, proved }) => site.used > 0 && proved >= BELIEVED).length;
   // Numbers that are no directory lead to few places, and to no bucket.
   if (led && proved <= damagedWithElements(db, first, found.loose))
-    return { db, survey: await adoptOrphans(db, first, found) };
+    return { db, survey: await adoptOrphans(db, first, found, buckets) };
   const place = await findDirectoryOf(source, format, buckets, geometry.blockSize, progress);
   if (place !== undefined) {
     const other = await withDirectory(db, place);
     const second = await survey(other);
     if (!isMisled(second) && atHome(second) > atHome(first))
-      return { db: other, survey: await adoptOrphans(other, second, found) };
+      return { db: other, survey: await adoptOrphans(other, second, found, buckets) };
   }
   // What leads astray is worth less than nothing.
   const lost = withoutDirectory(db);
-  return { db: lost, survey: await adoptOrphans(lost, await survey(lost), found) };
+  return { db: lost, survey: await adoptOrphans(lost, await survey(lost), found, buckets) };
 }
 
 /** A survey that needs none of what a scan finds, with all of it as superseded. */

@@ -37,14 +37,17 @@ export function isIncomplete(survey: Survey): boolean {
 /**
  * Decides which of the buckets and elements that nothing leads to are in force: for each range of hashes that no intact slot and bucket settle, the bucket that is not in free space, whose keys are
  * there and whose split is deepest, and for what is then still open the elements that stand alone.
+ *
+ * @param judged the buckets that were found, where they were judged already: the directory has no part in that
  */
 export async function adoptOrphans(
   db: Database,
   survey: Survey,
   found: FoundOrphans,
+  judged?: readonly Candidate[],
 ): Promise<SearchedSurvey> {
   const { format, geometry } = db;
-  const sound = await judgeBuckets(db, found.buckets);
+  const sound = judged ?? (await judgeBuckets(db, found.buckets));
   const held = holdDamaged(db, survey, found, sound);
   const directoryBits = Math.log2(db.directory.length);
   const entryOf = (hash: number) =>

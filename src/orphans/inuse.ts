@@ -1,3 +1,4 @@
+import { large } from '../columns/large.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
 import { readSite, roomForBucket } from '../database/survey.js';
@@ -28,7 +29,7 @@ export class RecordsInUse {
     const { size } = db.source;
     this.#granule = LEAST_GRANULE;
     while (size / this.#granule > MAX_GRANULES) this.#granule *= 2;
-    this.#bits = new Uint8Array(Math.ceil(size / this.#granule / 8) + 1);
+    this.#bits = large(Uint8Array, Math.ceil(size / this.#granule / 8) + 1);
     this.#room = roomForBucket(db);
   }
 

@@ -1,3 +1,4 @@
+import type { HashRange } from '../database/claims.js';
 import { rangeName, rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import { blocksNow } from '../database/database.js';
@@ -110,16 +111,20 @@ export class Kin {
 function countTwins(settled: readonly BucketSite[], candidates: readonly Candidate[], slots: number): number {
   const names = new NumberSet();
   // Where the directory leads most buckets astray, a scan finds those that it leads to once more.
-  const led = new Set(settled.map(({ offset }) => offset));
-  const whole = candidates.filter(
-    ({ site, proved }) => site.state === 'sound' && proved >= HALFWAY && !led.has(site.offset),
-  );
-  const ranges = [
-    ...settled.map(({ ownFirst, bits }) => rangeOf((ownFirst / slots) * 2 ** 31, bits)),
-    ...whole.flatMap(({ range }) => range ?? []),
-  ];
-  for (const range of ranges) names.add(rangeName(range));
-  return ranges.length - names.size;
+  const led = new NumberSet();
+  let twins = 0;
+  const add = (range: HashRange) => {
+    if (!names.add(rangeName(range))) twins++;
+  };
+  for (const { offset, ownFirst, bits } of settled) {
+    led.add(offset);
+    add(rangeOf((ownFirst / slots) * 2 ** 31, bits));
+  }
+  for (const { site, range, proved } of candidates) {
+    if (range === undefined || site.state !== 'sound' || proved < HALFWAY || led.has(site.offset)) continue;
+    add(range);
+  }
+  return twins;
 }
 
 /** @returns undefined where there are too many elements */

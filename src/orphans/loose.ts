@@ -19,7 +19,7 @@ const MAX_PROVED = 1 << 23;
 /** Collects places at which an element may stand and keeps those whose key gives their hash. */
 export class LooseList {
   readonly #source: Source;
-  readonly #waiting = new CandidateList();
+  #waiting = new CandidateList();
   readonly #at = new OffsetList();
   readonly #hashes = new OffsetList();
   readonly #budget: LongKeyBudget;
@@ -76,6 +76,8 @@ export class LooseList {
         this.#hashes.push(elements.hashes[i]);
       }
     }
-    this.#waiting.clear();
+    // No more come: it has a room of some MiB.
+    if (last) this.#waiting = new CandidateList();
+    else this.#waiting.clear();
   }
 }

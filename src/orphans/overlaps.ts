@@ -27,7 +27,7 @@ export async function placesInUse(
 ): Promise<Set<number>> {
   const { bucketSize } = db.geometry;
   const inUse = new Set<number>();
-  const sorted = Float64Array.from(new Set(places)).sort();
+  const sorted = inOrder(places);
   if (sorted.length === 0) return inUse;
   let left = TOUCHED_PER_PLACE * sorted.length;
   /** The numbers of the places that a range touches. */
@@ -83,4 +83,10 @@ export async function placesInUse(
     if (hash === signed[n] || hash === unsigned[n]) inUse.add(sorted[touchedPlaces.at(i)]);
   }
   return inUse;
+}
+
+/** Numbers in order, each once. */
+function inOrder(numbers: Iterable<number>): Float64Array {
+  const sorted = Float64Array.from(numbers).sort();
+  return sorted.filter((number, i) => i === 0 || number !== sorted[i - 1]);
 }
