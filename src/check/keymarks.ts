@@ -67,7 +67,7 @@ class PartedKeys implements WaitingKeys {
   constructor(source: Source, capacity: number, ordinals: number) {
     this.capacity = capacity;
     this.#source = source;
-    this.runs = new RecordRuns();
+    this.runs = new RecordRuns(source.size);
     this.#parts = new RecordParts(source.size, capacity);
     this.#ordinals = numbersBelow(ordinals, this.#parts.room / ROW);
     this.#keys = new PartKeys(source, this.#parts);

@@ -60,8 +60,8 @@ export class SpaceSweep {
   /** @param size of the file in bytes */
   constructor(size: number) {
     this.#size = size;
-    this.#inForce = new RecordRuns();
-    this.#records = new RecordRuns();
+    this.#inForce = new RecordRuns(size);
+    this.#records = new RecordRuns(size);
   }
 
   /**

@@ -21,9 +21,9 @@ export class FreeSpace {
   readonly #long: RecordRuns;
   readonly #kept = new Map<number, Float64Array>();
 
-  private constructor({ extents, free }: Structures) {
+  private constructor({ extents, free }: Structures, size: number) {
     this.#short = free;
-    this.#long = new RecordRuns();
+    this.#long = new RecordRuns(size);
     const long = extents.sort();
     for (let i = 0; i < long.length; i++) this.#long.cover(long.offset(i), long.offset(i) + long.size(i));
   }
@@ -46,7 +46,7 @@ export class FreeSpace {
         (await readSite(db, site, room)).avail(site.availCount).forEach(add);
       }
     }
-    return new FreeSpace(listed);
+    return new FreeSpace(listed, source.size);
   }
 
   /** Whether most of a range is listed as free. */

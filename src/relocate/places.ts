@@ -1,19 +1,20 @@
 import { numbersBelow } from '../columns/large.js';
 import type { RecordRuns } from '../check/sound/recordruns.js';
 
-/** Of so many runs, a power of two, one is remembered. */
+/** Of so many runs one is remembered where they are many, as a power of two. */
 const STEP_BITS = 3;
-const STEP = 1 << STEP_BITS;
+const MANY = 1 << 20;
 
 /**
- * Where the records of a database go in its fresh copy: their runs one after the other, from `base` on. Memory: half a byte
- * for each run, twice that where the copy is of more than 4 GiB.
+ * Where the records of a database go in its fresh copy: their runs one after the other, from `base` on. Memory: 4 bytes for
+ * each run, half a byte where there are more than 2^20; twice that for a file of more than 4 GiB.
  */
 export class Places {
   readonly #runs: RecordRuns;
   readonly #base: number;
-  /** Of each eighth run where it begins in the copy. */
-  readonly #starts: Uint32Array | Float64Array;
+  readonly #stepBits: number;
+  /** Of one run of each step how many bytes before it are in no run. */
+  readonly #skipped: Uint32Array | Float64Array;
   /** Bytes of all records. */
   readonly bytes: number;
 
@@ -21,14 +22,17 @@ export class Places {
   constructor(runs: RecordRuns, base: number) {
     this.#runs = runs;
     this.#base = base;
+    this.#stepBits = runs.length > MANY ? STEP_BITS : 0;
     const size = runs.length === 0 ? 0 : runs.end(runs.length - 1);
-    this.#starts = numbersBelow(base + size + 1, Math.ceil(runs.length / STEP));
-    let at = base;
-    for (let run = 0; run < runs.length; run++) {
-      if (run % STEP === 0) this.#starts[run >>> STEP_BITS] = at;
-      at += runs.end(run) - runs.start(run);
+    const step = 1 << this.#stepBits;
+    this.#skipped = numbersBelow(size + 1, Math.ceil(runs.length / step));
+    let skipped = 0;
+    for (let run = 0, end = 0; run < runs.length; run++) {
+      skipped += runs.start(run) - end;
+      end = runs.end(run);
+      if (run % step === 0) this.#skipped[run >>> this.#stepBits] = skipped;
     }
-    this.bytes = at - base;
+    this.bytes = size - skipped;
   }
 
   /** File offset in the copy of a record that is at `offset`; one of no bytes may be anywhere. */
@@ -36,8 +40,9 @@ export class Places {
     if (length === 0) return this.#base;
     const runs = this.#runs;
     const run = runs.runAt(offset);
-    let at = this.#starts[run >>> STEP_BITS] + offset - runs.start(run);
-    for (let n = run & -STEP; n < run; n++) at += runs.end(n) - runs.start(n);
-    return at;
+    const step = run >>> this.#stepBits;
+    let skipped = this.#skipped[step];
+    for (let n = step << this.#stepBits; n < run; n++) skipped += runs.start(n + 1) - runs.end(n);
+    return this.#base + offset - skipped;
   }
 }

@@ -15,10 +15,16 @@ test('offsets are told as they came, by number and by what is behind a place, in
   fc.assert(
     fc.property(
       fc.array(anyStep, { minLength: 1, maxLength: 1200, size: 'max' }),
-      fc.constantFrom(0, 2 ** 32 - 2 ** 17),
+      fc.constantFrom(
+        { base: 0, size: 2 ** 31 },
+        { base: 0, size: 2 ** 37 },
+        { base: 2 ** 32 - 2 ** 17, size: 2 ** 34 },
+        { base: 2 ** 32 - 2 ** 17, size: 2 ** 38 },
+        { base: 2 ** 52, size: 2 ** 53 },
+      ),
       fc.array(fc.nat(), { maxLength: 100 }),
-      (steps, base, asked) => {
-        const list = new OrderedOffsets();
+      (steps, { base, size }, asked) => {
+        const list = new OrderedOffsets(size);
         const expected: number[] = [];
         let offset = base;
         for (const step of steps) {
@@ -43,8 +49,8 @@ test('offsets are told as they came, by number and by what is behind a place, in
 });
 
 test('a million offsets are held in pieces', () => {
-  const list = new OrderedOffsets();
   const count = 1_200_000;
+  const list = new OrderedOffsets(count * 11);
   for (let n = 0; n < count; n++) list.push(n * 11 + 5);
   for (const n of [0, 255, 256, 257, 2 ** 19 - 1, 2 ** 19, 2 ** 19 + 1, 2 ** 20 - 1, 2 ** 20, count - 1]) {
     assert.equal(list.at(n), n * 11 + 5);

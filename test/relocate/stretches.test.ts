@@ -16,7 +16,7 @@ test('runs are given whole and in order, whatever lies between them and wherever
   });
   await fc.assert(
     fc.asyncProperty(fc.array(anyRun, { maxLength: 60 }), async (wanted) => {
-      const runs = new RecordRuns();
+      const runs = new RecordRuns(SIZE);
       const expected: Uint8Array[] = [];
       let at = 0;
       for (const { gap, length } of wanted) {

@@ -28,7 +28,7 @@ export class AccountSweep {
   constructor(
     structures: Extents,
     size: number,
-    { free = new FreeParts(0), runs = new RecordRuns() }: { free?: FreeParts; runs?: RecordRuns } = {},
+    { free = new FreeParts(0), runs = new RecordRuns(size) }: { free?: FreeParts; runs?: RecordRuns } = {},
   ) {
     this.#structures = structures;
     this.#free = free;
@@ -138,7 +138,7 @@ export class AccountSweep {
   #unused(): UnusedSpace {
     const { runs } = this;
     const structures = this.#structures;
-    const inForce = new RecordRuns();
+    const inForce = new RecordRuns(this.#size);
     let run = 0;
     for (let i = 0; i < structures.length; i++) {
       if (!IN_FORCE[structures.kind(i)]) continue;

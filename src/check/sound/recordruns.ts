@@ -5,13 +5,18 @@ const MAX_RUNS = 1 << 23;
 
 /**
  * Where records follow each other without a byte between them, as runs in order of their file offsets: 4 bytes for each, and
- * 4 for each 64 KiB of the file.
+ * 4 for each 8 KiB of the file, see {@link OrderedOffsets}.
  */
 export class RecordRuns {
   length = 0;
   /** Where runs begin and end by turns, but for the end of the last one. */
-  readonly #borders = new OrderedOffsets();
+  readonly #borders: OrderedOffsets;
   #lastEnd = -1;
+
+  /** @param size of the file in bytes, in which all runs end */
+  constructor(size: number) {
+    this.#borders = new OrderedOffsets(size);
+  }
 
   start(run: number): number {
     return this.#borders.at(2 * run);
@@ -44,7 +49,7 @@ export class RecordRuns {
   /** The last run that begins at or before an offset; −1 where none does. */
   runAt(offset: number): number {
     // Half of the borders up to there are ends, or one less than half.
-    return Math.ceil(this.#borders.firstAfter(offset) / 2) - 1;
+    return ((this.#borders.firstAfter(offset) + 1) >>> 1) - 1;
   }
 
   #begin(offset: number): void {
