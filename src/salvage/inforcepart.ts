@@ -21,6 +21,9 @@ export interface Held {
 
 /** Of what overlaps a range so many are looked at: in an honest file what is in force does not overlap. */
 const MAX_STEPS = 4096;
+/** And so many when those that may be looked at in all are spent, by a file of large old ranges over tiny records. */
+const FEW_STEPS = 64;
+const ALL_STEPS = 1 << 26;
 
 /**
  * What in force begins in a part of a file, and what of it began before and reaches into the part; in order of their
@@ -40,8 +43,14 @@ export class InForcePart {
   /** Numbers of the above, in order of their offsets. */
   #order: Uint32Array = new Uint32Array(0);
   readonly #sorter = new OffsetSorter();
+  #stepsLeft: number;
   /** The farthest end so far, where ranges lie on each other; else it is each range's own. */
   #ends: Float64Array | undefined;
+
+  /** @param steps what overlaps ranges is looked at so often, in all parts together, before less of each is */
+  constructor(steps = ALL_STEPS) {
+    this.#stepsLeft = steps;
+  }
 
   /** Begins the next part. What reaches into it of the one before stays. */
   begin({ from, to }: Region, room: number): void {
@@ -107,10 +116,15 @@ export class InForcePart {
     );
   }
 
-  /** What has bytes of a range that begins in the part, as far as it begins before the part's end; from the last offset on. */
+  /**
+   * What has bytes of a range that begins in the part, as far as it begins before the part's end; from the last offset on, and
+   * where very many have, not all of them.
+   */
   *over(offset: number, length: number): Generator<Held> {
     let i = this.#firstAfter(offset + length - 1) - 1;
-    for (let step = 0; step < MAX_STEPS && i >= 0 && this.#farthest(i) > offset; i--, step++) {
+    const most = this.#stepsLeft > 0 ? MAX_STEPS : FEW_STEPS;
+    for (let step = 0; step < most && i >= 0 && this.#farthest(i) > offset; i--, step++) {
+      this.#stepsLeft--;
       if (this.#end(i) > offset) yield this.at(i);
     }
   }

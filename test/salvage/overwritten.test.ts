@@ -117,3 +117,19 @@ test('a record in force is known in the part that it begins in, and there alone'
     ),
   );
 });
+
+test('a file of many large old ranges over tiny records costs a bounded number of looks, and each is still told', () => {
+  const count = 10_000;
+  const steps = 100_000;
+  const part = new InForcePart(steps);
+  part.begin({ from: 0, to: 4 * count }, count);
+  for (let n = 0; n < count; n++) part.add('record', 4 * n, 2, 2, 1);
+  part.end();
+  let looks = 0;
+  for (let asked = 0; asked < count; asked++) {
+    const seen = [...part.over(4 * asked, 4 * (count - asked))].length;
+    assert.ok(seen > 0);
+    looks += seen;
+  }
+  assert.ok(looks >= steps && looks < steps + 4096 + 64 * count, String(looks));
+});
