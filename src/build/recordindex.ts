@@ -70,7 +70,8 @@ export class RecordIndex {
   /** Forgets all records; the memory of so many is used again. */
   clear(room: number): void {
     this.#count = 0;
-    this.#chunks.length = Math.min(this.#chunks.length, Math.ceil(room / (IN_CHUNK + 1)));
+    // And of some more, as many come at once.
+    this.#chunks.length = Math.min(this.#chunks.length, Math.ceil((1.5 * room) / (IN_CHUNK + 1)));
   }
 
   /** All records as {@link take} takes them, in pieces. */

@@ -4,6 +4,7 @@ import { openProved, openSearched } from '../examine.js';
 import { copyInto, requireSound, whyTooLarge } from '../exchange/load.js';
 import type { WantedFormat } from '../exchange/wanted.js';
 import { targetFor } from '../exchange/target.js';
+import { PART_BATCH } from '../exchange/batchreader.js';
 import { walkRecords } from '../exchange/walk.js';
 import { describeFormat } from '../format/format.js';
 import type { PutOptions } from '../put.js';
@@ -12,6 +13,7 @@ import { RefusedError } from '../replace/errors.js';
 import { safeSentence } from '../report/escape.js';
 import { EXIT } from './exit.js';
 import { openDatabaseFile } from './file.js';
+import { collectGarbage } from './heap.js';
 import { making } from './put.js';
 import { printReport, tell } from './terminal.js';
 
@@ -30,6 +32,7 @@ export async function convertCommand(args: ConvertArguments): Promise<number> {
       const found = proved === undefined ? await openSearched(source) : undefined;
       const opened = proved ?? found;
       if (opened === undefined) return await source.refuse();
+      collectGarbage();
       const { db } = opened;
       const checked = proved?.checked ?? (await checkDatabase(db, found!.survey));
       if (checked.verdict !== 'healthy') {
@@ -50,7 +53,8 @@ export async function convertCommand(args: ConvertArguments): Promise<number> {
       if (tooLarge !== undefined) throw new RefusedError('io', `${file}: ${tooLarge}; nothing was written.`);
       const before = await stat(file);
       const { backup, notes } = await putFile(output, { ...args, signal }, async (fresh) => {
-        const built = await copyInto(walkRecords({ db, found }), fresh, target);
+        const built = await copyInto(walkRecords({ db, found }, undefined, PART_BATCH), fresh, target);
+        collectGarbage();
         await fresh.whileSyncing(async () => requireSound(await readBack(fresh, signal), built));
         const after = await stat(file);
         if (

@@ -11,6 +11,7 @@ import type { Dress, PutOptions } from '../put.js';
 import { putFile, readBack } from '../put.js';
 import { RefusedError, refusal } from '../replace/errors.js';
 import { EXIT } from './exit.js';
+import { collectGarbage } from './heap.js';
 import { idOf } from './owner.js';
 import { making } from './put.js';
 import { printReport, tell } from './terminal.js';
@@ -46,6 +47,7 @@ export async function loadCommand(args: LoadArguments): Promise<number> {
       let records = 0;
       const { backup, notes } = await putFile(path, { ...args, signal }, async (fresh) => {
         const built = await load(reader, fresh, target, duplicates);
+        collectGarbage();
         await fresh.whileSyncing(async () => requireSound(await readBack(fresh, signal), built));
         records = built.records;
         return dressOf(meta ? reader.header : undefined, args.mode);
