@@ -16,7 +16,7 @@ const MAY_USE: Record<string, string[]> = {
   orphans: ['columns', 'format', 'source', 'database', 'check'],
   salvage: ['columns', 'format', 'source', 'database', 'check', 'orphans', 'carve'],
   pickle: ['format', 'source'],
-  carve: ['format', 'source', 'pickle'],
+  carve: ['columns', 'format', 'source', 'pickle'],
   profile: ['format', 'source', 'database', 'check', 'pickle', 'salvage'],
   build: ['columns', 'format', 'source'],
   relocate: ['columns', 'format', 'source', 'database', 'check', 'build'],

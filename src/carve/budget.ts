@@ -26,11 +26,8 @@ export class Budget {
     this.#seen = Math.max(this.#seen, bytes);
   }
 
-  /**
-   * Measures by a source whose reads are counted for good if nothing is found, and what is found as the bytes that it
-   * says; undefined also if the budget is spent.
-   */
-  async spend<T extends { readonly cost: number }>(
+  /** Measures by a source whose reads are counted, those in vain for good; undefined also if the budget is spent. */
+  async spend<T>(
     source: Source,
     measure: (metered: Source) => Promise<T | undefined>,
   ): Promise<T | undefined> {
@@ -46,7 +43,7 @@ export class Budget {
     };
     try {
       const result = await measure(metered);
-      if (result !== undefined) spent = result.cost;
+      if (result !== undefined) spent = 0;
       return result;
     } catch (error) {
       if (error instanceof Spent) return undefined;

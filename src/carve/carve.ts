@@ -1,11 +1,11 @@
 import type { RangeList } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';
-import { joinRanges } from '../source/sweep.js';
+import { coveredPlaces, joinRanges, sweep } from '../source/sweep.js';
 import { Budget } from './budget.js';
 import type { KeysBefore } from './keysbefore.js';
-import { bytesBefore, search } from './search.js';
 import type { Shape } from './shape.js';
+import { GLANCE } from './shape.js';
 import { SHAPES } from './shapes.js';
 
 /** A value that was found by its own bytes. */
@@ -43,34 +43,66 @@ const TELLING_BITS = 16;
  *
  * @throws SourceError if the source cannot be read
  */
-export function carve(
+export async function* carve(
   source: Source,
   { ranges, keys, progress, shapes = SHAPES }: CarveOptions,
 ): AsyncGenerator<CarvedValue> {
   const within = joinRanges(ranges);
-  const budget = new Budget(bytesBefore(within, Infinity));
-  return search(source, {
-    within,
-    shapes,
-    budget,
-    progress,
-    // Neither a value nor its key begins in the value before.
-    measure: async (metered, { shape, offset, range, free }) => {
+  let all = 0;
+  for (const { length } of within) all += length;
+  const budget = new Budget(all);
+  let searched = 0;
+  /** End of the last value: neither a value nor its key begins before it. */
+  let free = 0;
+  for await (const window of sweep(source, GLANCE, progress, within)) {
+    const { view, base } = window;
+    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    for (const [from, to, range] of coveredPlaces(window, within)) {
       const end = range.offset + range.length;
-      const measured = await shape.measure(metered, offset, end);
-      if (measured === undefined) return undefined;
-      const { size, sure } = measured;
-      const known = await keys();
-      const found = await known.longestBefore(metered, offset, Math.max(range.offset, free));
-      if (!sure && !(found !== undefined && tells(found, known))) return undefined;
-      const value = { shape: shape.name, offset, size };
-      return {
-        value: found === undefined ? value : { ...value, key: { offset: offset - found, size: found } },
-        next: offset + size,
-        cost: 0,
-      };
-    },
-  });
+      let at = firstStart(shapes, bytes, Math.max(from, free - base), to);
+      for (; at < to; at = firstStart(shapes, bytes, Math.max(at + 1, free - base), to)) {
+        for (const shape of shapes) {
+          if (!shape.mayStart(bytes, at)) continue;
+          const offset = base + at;
+          budget.searched(searched + at - from);
+          const least = Math.max(range.offset, free);
+          const value = await budget.spend(source, (metered) =>
+            measureAt(metered, shape, offset, { least, end, keys }),
+          );
+          if (value === undefined) continue;
+          yield value;
+          free = offset + value.size;
+          break;
+        }
+      }
+      searched += to - from;
+    }
+  }
+}
+
+/** The first index from `from` on at which a value may start; `to` if there is none before it. */
+function firstStart(shapes: readonly Shape[], bytes: Uint8Array, from: number, to: number): number {
+  for (let at = from; at < to; at++) {
+    for (let n = 0; n < shapes.length; n++) if (shapes[n].mayStart(bytes, at)) return at;
+  }
+  return to;
+}
+
+/** The value at an offset with its key, if it is more than chance that it is there; both between `least` and `end`. */
+async function measureAt(
+  source: Source,
+  shape: Shape,
+  offset: number,
+  { least, end, keys: knownKeys }: { least: number; end: number; keys: () => Promise<KeysBefore> },
+): Promise<CarvedValue | undefined> {
+  const measured = await shape.measure(source, offset, end);
+  if (measured === undefined) return undefined;
+  const { size, sure } = measured;
+  const keys = await knownKeys();
+  const found = await keys.longestBefore(source, offset, least);
+  if (!sure && !(found !== undefined && tells(found, keys))) return undefined;
+  const value = { shape: shape.name, offset, size };
+  return found === undefined ? value : { ...value, key: { offset: offset - found, size: found } };
 }
 
 /** Whether it is more than chance that one of the known keys, of so many bytes, is before a place. */

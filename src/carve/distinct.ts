@@ -1,3 +1,5 @@
+import { mixedWithLength, suffixHash } from './suffixhash.js';
+
 /** Bits; with more keys than some ten times that the number is too low. */
 const BITS = 1 << 22;
 
@@ -12,10 +14,7 @@ export class DistinctCount {
 
   add(key: Uint8Array): void {
     this.#added++;
-    let hash = key.length;
-    for (let k = 0; k < key.length; k++) hash = Math.imul(hash ^ key[k], 0x9e3779b1) ^ (hash >>> 15);
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-    const bit = (hash ^ (hash >>> 13)) & (BITS - 1);
+    const bit = mixedWithLength(suffixHash(key), key.length) & (BITS - 1);
     const mask = 1 << (bit & 7);
     if ((this.#table[bit >>> 3] & mask) !== 0) return;
     this.#table[bit >>> 3] |= mask;

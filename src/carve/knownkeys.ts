@@ -1,5 +1,7 @@
+import { large } from '../columns/large.js';
 import type { Source } from '../source/source.js';
 import type { KeysBefore } from './keysbefore.js';
+import { mixedWithLength, suffixHash, suffixHashOn } from './suffixhash.js';
 
 /** Keys' bytes that are held if no other bound is told. */
 const MAX_BYTES = 256 << 20;
@@ -17,8 +19,6 @@ export class KnownKeys implements KeysBefore {
   /** Bytes of the longest key. */
   longest = 0;
 
-  // From random, so that nobody can write keys into a file that all have the same hash.
-  readonly #multiplier = Math.floor(Math.random() * 2 ** 31) | 1;
   #bytes = new Uint8Array(1024);
   #used = 0;
   /** Where each key's bytes start; one more entry for the end of the last. */
@@ -28,14 +28,9 @@ export class KnownKeys implements KeysBefore {
   #lengths = new Uint8Array(64);
 
   readonly #maxBytes: number;
-  readonly #maxCount: number;
 
-  constructor(
-    keys: Iterable<Uint8Array>,
-    { maxBytes = MAX_BYTES, maxCount = Infinity }: { maxBytes?: number; maxCount?: number } = {},
-  ) {
+  constructor(keys: Iterable<Uint8Array>, { maxBytes = MAX_BYTES }: { maxBytes?: number } = {}) {
     this.#maxBytes = maxBytes;
-    this.#maxCount = maxCount;
     for (const key of keys) this.add(key);
   }
 
@@ -44,7 +39,7 @@ export class KnownKeys implements KeysBefore {
     // An empty key is before every value.
     if (key.length === 0) return;
     if (this.#find(key) >= 0) return;
-    if (this.#used + key.length > this.#maxBytes || this.count === this.#maxCount) this.dropped++;
+    if (this.#used + key.length > this.#maxBytes) this.dropped++;
     else this.#add(key);
   }
 
@@ -60,7 +55,7 @@ export class KnownKeys implements KeysBefore {
     const most = Math.min(at, this.longest);
     const found: number[] = [];
     for (let length = 1, hash = 0; length <= most; length++) {
-      hash = this.#step(hash, bytes[at - length]);
+      hash = suffixHashOn(hash, bytes[at - length]);
       if (this.#lengths[length] === 1 && this.#slots[this.#slotOf(hash, length)] !== 0) found.push(length);
     }
     // Whether the bytes are the same is asked of the longest first: each step down is one that a hash was wrong in.
@@ -73,12 +68,12 @@ export class KnownKeys implements KeysBefore {
   #add(key: Uint8Array): void {
     if (2 * (this.count + 1) > this.#slots.length) this.#rehash(2 * this.#slots.length);
     if (this.count + 2 > this.#starts.length) {
-      const starts = new Int32Array(2 * this.#starts.length);
+      const starts = large(Int32Array, 2 * this.#starts.length);
       starts.set(this.#starts);
       this.#starts = starts;
     }
     if (this.#used + key.length > this.#bytes.length) {
-      const bytes = new Uint8Array(Math.max(2 * this.#bytes.length, this.#used + key.length));
+      const bytes = large(Uint8Array, Math.max(2 * this.#bytes.length, this.#used + key.length));
       bytes.set(this.#bytes);
       this.#bytes = bytes;
     }
@@ -96,20 +91,20 @@ export class KnownKeys implements KeysBefore {
   }
 
   #rehash(size: number): void {
-    this.#slots = new Int32Array(size);
+    this.#slots = large(Int32Array, size);
     for (let n = 0; n < this.count; n++) this.#place(n);
   }
 
   #place(n: number): void {
     const key = this.#key(n);
-    let slot = this.#slotOf(this.#hash(key), key.length);
+    let slot = this.#slotOf(suffixHash(key), key.length);
     while (this.#slots[slot] !== 0) slot = (slot + 1) & (this.#slots.length - 1);
     this.#slots[slot] = n + 1;
   }
 
   /** The number of a key, −1 if it is not known. */
   #find(key: Uint8Array): number {
-    let slot = this.#slotOf(this.#hash(key), key.length);
+    let slot = this.#slotOf(suffixHash(key), key.length);
     for (; this.#slots[slot] !== 0; slot = (slot + 1) & (this.#slots.length - 1)) {
       if (this.#equals(this.#slots[slot] - 1, key)) return this.#slots[slot] - 1;
     }
@@ -127,19 +122,7 @@ export class KnownKeys implements KeysBefore {
     return this.#bytes.subarray(this.#starts[n], this.#starts[n + 1]);
   }
 
-  #hash(key: Uint8Array): number {
-    let hash = 0;
-    for (let k = key.length - 1; k >= 0; k--) hash = this.#step(hash, key[k]);
-    return hash;
-  }
-
-  #step(hash: number, byte: number): number {
-    const next = Math.imul(hash ^ (byte + 1), this.#multiplier);
-    return next ^ (next >>> 15);
-  }
-
   #slotOf(hash: number, length: number): number {
-    const mixed = Math.imul(hash ^ length, 0x9e3779b1);
-    return (mixed ^ (mixed >>> 16)) & (this.#slots.length - 1);
+    return mixedWithLength(hash, length) & (this.#slots.length - 1);
   }
 }

@@ -1,8 +1,8 @@
 import type { SpaceAccount } from '../check/space.js';
 import type { CarvedValue } from '../carve/carve.js';
 import { carve } from '../carve/carve.js';
-import { keysFor } from '../carve/keysahead.js';
 import type { KeysBefore } from '../carve/keysbefore.js';
+import { KnownKeys } from '../carve/knownkeys.js';
 import type { Database } from '../database/database.js';
 import { isSettled } from '../database/survey.js';
 import { hashKey, isPortableKey } from '../format/hash.js';
@@ -11,6 +11,7 @@ import { FreeSpace } from '../orphans/free.js';
 import { firstEndingAfter } from '../source/ranges.js';
 import type { Progress } from '../source/sweep.js';
 import { salvageDeleted } from './deleted.js';
+import { KeysInForce } from './keysinforce.js';
 import { eachKeptKey } from './keptkeys.js';
 import { readSalvaged } from './read.js';
 import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
@@ -34,6 +35,10 @@ export interface CarveSubject {
 
 /** Keys of known programs, which are worth looking for wherever they are not known to be: Flower's and celery beat's. */
 const USUAL_KEYS = ['events', 'counter', 'entries', '__version__', 'tz', 'utc_enabled'];
+/** Bytes of known keys held at most. */
+const MAX_KEY_BYTES = 32 << 20;
+/** Keys of so many records in force are held. */
+const FEW = 1 << 18;
 /** Longer keys are not looked for. */
 const MAX_KEY = 64 * 1024;
 /** Values that are remembered at most: 100 bytes each. */
@@ -44,23 +49,18 @@ const MAX_FINDS = 1 << 18;
  * the file or expected by the user. Those in space that is not listed as free come first, and of those the later ones:
  * of several with one key the first is the most likely, but nothing in the file tells their age.
  *
- * Memory: see {@link keysFor}, and 100 bytes for each of at most 2^18 values.
+ * Memory: up to 32 MiB of keys, or where they are more that of {@link KeysInForce}, and 100 bytes for each of at most 2^18 values.
  */
 export async function carveValues(
   subject: CarveSubject,
   expected: readonly Uint8Array[] = [],
   progress?: Progress,
+  few = FEW,
 ): Promise<CarvedFind[]> {
   const { db, survey, space } = subject;
   const ranges = space.unused();
   let known: Promise<KeysBefore> | undefined;
-  const keys = () =>
-    (known ??= keysFor(
-      db.source,
-      ranges,
-      (visit) => eachKnownKey(subject, expected, visit),
-      survey.examination?.records,
-    ));
+  const keys = () => (known ??= keysOf(subject, expected, few));
   const atHome = new Set<number>();
   survey.siteOfSlot.forEach((site, slot) => {
     if (isSettled(survey, slot)) atHome.add(site);
@@ -101,20 +101,29 @@ export async function recordsOf(db: Database, finds: readonly CarvedFind[]): Pro
   return records;
 }
 
-/** Gives the keys that are expected, and every key that an element of any age proves. */
-async function eachKnownKey(
+/** The keys that are expected, and every key that an element of any age proves. */
+async function keysOf(
   { db, survey }: CarveSubject,
   expected: readonly Uint8Array[],
-  visit: (key: Uint8Array) => void,
-): Promise<void> {
-  for (const key of expected) visit(key);
-  for (const key of USUAL_KEYS) visit(new TextEncoder().encode(key));
+  few: number,
+): Promise<KeysBefore> {
+  const usual = USUAL_KEYS.map((key) => new TextEncoder().encode(key));
   const { examination } = survey;
-  const older = [salvageStale(db, survey), salvageDeleted(db, survey)];
-  if (examination !== undefined) await eachKeptKey(db, survey, examination, MAX_KEY, visit);
-  for (const batches of examination === undefined ? [salvage(db, survey), ...older] : older) {
-    for await (const { record, bytes: key } of readSalvaged(db.source, batches, 'key')) {
-      if (key !== undefined && record.keySize <= MAX_KEY) visit(key);
+  const addOthers = async (add: (key: Uint8Array) => void) => {
+    for (const key of [...expected, ...usual]) add(key);
+    const older = [salvageStale(db, survey), salvageDeleted(db, survey)];
+    for (const batches of examination === undefined ? [salvage(db, survey), ...older] : older) {
+      for await (const { record, bytes: key } of readSalvaged(db.source, batches, 'key')) {
+        if (key !== undefined && record.keySize <= MAX_KEY) add(key);
+      }
     }
+  };
+  if (examination === undefined || examination.records <= few) {
+    const keys = new KnownKeys([], { maxBytes: MAX_KEY_BYTES });
+    const add = (key: Uint8Array) => keys.add(key);
+    await addOthers(add);
+    if (examination !== undefined) await eachKeptKey(db, survey, examination, MAX_KEY, add);
+    if (examination === undefined || keys.dropped === 0) return keys;
   }
+  return KeysInForce.read(db, { ...survey, examination }, MAX_KEY, addOthers);
 }

@@ -118,7 +118,7 @@ export class InForcePart {
 
   /**
    * What has bytes of a range that begins in the part, as far as it begins before the part's end; from the last offset on, and
-   * where very many have, not all of them.
+   * where very many have, not all of them, but of those before the one that reaches farthest.
    */
   *over(offset: number, length: number): Generator<Held> {
     let i = this.#firstAfter(offset + length - 1) - 1;
@@ -127,6 +127,8 @@ export class InForcePart {
       this.#stepsLeft--;
       if (this.#end(i) > offset) yield this.at(i);
     }
+    // What is not looked at must not make a range seem to be free of it.
+    if (i >= 0 && this.#farthest(i) > offset) yield this.at(this.#firstReaching(this.#farthest(i), i));
   }
 
   at(i: number): Held {
@@ -186,6 +188,18 @@ export class InForcePart {
   #end(i: number): number {
     const n = this.#order[i];
     return this.#offsets[n] + this.#keySizes[n] + this.#dataSizes[n];
+  }
+
+  /** The first that ends at an offset or behind it, up to `last`, which does or has one before it that does. */
+  #firstReaching(end: number, last: number): number {
+    let low = 0;
+    let high = last;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#farthest(middle) >= end) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   #farthest(i: number): number {

@@ -28,7 +28,7 @@ export type Progress = (doneBytes: number, allBytes: number) => void;
 
 /**
  * A file in windows that overlap so that each structure of up to `longest` bytes lies whole in one. Where only some
- * places are looked at, `within` has them, and windows without any are not read; none is before `from`. Memory: one window of 256 KiB, or
+ * places are looked at, `within` has them, and windows without any are not read. Memory: one window of 256 KiB, or
  * of twice the longest structure if that is more; larger ones are slower, as a processor's cache does not hold them.
  */
 export async function* sweep(
@@ -36,12 +36,11 @@ export async function* sweep(
   longest: number,
   progress: Progress = () => {},
   within?: RangeList,
-  from = 0,
 ): AsyncGenerator<Window> {
   const step = Math.max(CHUNK, longest);
   const read = windowReader(source, step, longest);
   let told = -TELL_EVERY;
-  for (let base = from; base < source.size; base += step) {
+  for (let base = 0; base < source.size; base += step) {
     if (base - told >= TELL_EVERY) {
       progress(base, source.size);
       told = base;

@@ -226,6 +226,14 @@ if (existsSync(changed)) {
   await measureDamaged(changed, of, 'a key overwritten', runs);
 }
 
+async function measureConvert(name: string, path: string, times: number): Promise<void> {
+  const out = at('converted.db');
+  const before = () => rmSync(out, { force: true });
+  const ours = [...own, 'convert', '--for', 's390x', path, out];
+  await measure({ what: `\`convert\`, ${name} records`, ours, before, times, rows: otherRows });
+  before();
+}
+
 {
   // What lists, compares or tells records one by one.
   const [own6, library] = [at(`own-${1e6}.db`), at(`real-${1e6}.db`)];
@@ -250,6 +258,7 @@ if (existsSync(changed)) {
   for (const [what, args] of commands) {
     await measure({ what: `${what}, 10⁶ records`, ours: [...own, ...args], times: runs, rows: otherRows });
   }
+  await measureConvert('10⁶', path, runs);
   rmSync(damaged);
 }
 
@@ -267,6 +276,7 @@ if (options.large) {
   for (const [what, args] of commands) {
     await measure({ what: `${what}, 10⁷ records`, ours: [...own, ...args], times: 1, rows: otherRows });
   }
+  await measureConvert('10⁷', path, 1);
 }
 
 if (python()) {

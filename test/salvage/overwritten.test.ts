@@ -131,5 +131,18 @@ test('a file of many large old ranges over tiny records costs a bounded number o
     assert.ok(seen > 0);
     looks += seen;
   }
-  assert.ok(looks >= steps && looks < steps + 4096 + 64 * count, String(looks));
+  assert.ok(looks >= steps && looks < steps + 4096 + 65 * count, String(looks));
+});
+
+test('what reaches over a range from far before it is told, however much lies between', () => {
+  const part = new InForcePart(0);
+  part.begin({ from: 0, to: 200_000 }, 0);
+  part.add('record', 100, 100_000, 10, 7);
+  for (let n = 0; n < 200; n++) part.add('record', 200 + 4 * n, 2, 2, 1);
+  part.end();
+  assert.deepEqual(
+    [...part.over(50_000, 10)].map(({ offset, length }) => [offset, length]),
+    [[100, 100_010]],
+  );
+  assert.deepEqual([...part.over(150_000, 10)], []);
 });

@@ -1,13 +1,14 @@
+import type { ExaminedSurvey } from '../check/examination.js';
 import { examineBuckets } from '../check/judge.js';
 import { KEPT } from '../check/marks.js';
+import type { Database } from '../database/database.js';
 import { equalAt } from '../database/equalat.js';
 import type { FoundRecord } from '../database/lookup.js';
 import { isPlaced, readSite, rulerOf } from '../database/survey.js';
-import type { Searched } from '../examine.js';
 import { digestOf, digestOn, FREE_HASH, hashKey, keyDigest } from '../format/hash.js';
-import type { RecordPlace } from '../salvage/read.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
+import type { RecordPlace } from './read.js';
 import { RecordsByHash } from './recordsbyhash.js';
 
 /** Bytes of buckets whose elements are kept, and how many at least: of one for each flavour of hash. */
@@ -15,6 +16,12 @@ const KEPT_BYTES = 1 << 20;
 const KEPT_LEAST = 2;
 /** So many keys of one hash are compared one by one; more are told apart by their digests. */
 export const FEW = 8;
+
+/** A database whose elements are examined, or proved to be in order. */
+interface Searched {
+  readonly db: Database;
+  readonly survey: ExaminedSurvey;
+}
 
 /**
  * Finds keys in what a search found of a database, the same records that a salvage gives: in the bucket that rules over
@@ -29,7 +36,7 @@ export class SearchedLookup {
   #loose: Promise<RecordsByHash> | undefined;
 
   /**
-   * @param searched whose elements are examined, or proved to be in order
+   * @param searched what was found
    * @param source what to read the database from
    */
   constructor(searched: Searched, source = searched.db.source) {
