@@ -70,8 +70,8 @@ export class OrderedOffsets {
   /** The number of the first one that is larger than an offset; the length where none is. */
   firstAfter(offset: number): number {
     if (offset < 0) return 0;
+    if (offset / this.#part >= this.#parts) return this.length;
     const part = (offset / this.#part) | 0;
-    if (part >= this.#parts) return this.length;
     this.#last = part;
     // Asked for every record: whole numbers of 32 bits alone, also in a file that is larger.
     const place = (offset & this.#mask) >>> 0;
@@ -100,7 +100,7 @@ export class OrderedOffsets {
     // Mostly it is near.
     let low = part;
     let high = part;
-    for (let step = 1; index >= this.#endOf(high); step *= 2) {
+    for (let step = 1; index >= this.#endOf(high) && high < this.#parts - 1; step *= 2) {
       low = high + 1;
       high = Math.min(high + step, this.#parts - 1);
     }
