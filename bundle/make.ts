@@ -6,6 +6,7 @@
 import { build } from 'esbuild';
 import { appendFile, chmod, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { bareChalk } from './chalk.js';
 import { licencesOf } from './licences.js';
 import { bareYargs } from './yargs.js';
 import { writtenVersion } from './version.js';
@@ -40,7 +41,7 @@ const { metafile } = await build({
       `const ownUrl = require('node:url').pathToFileURL(__filename).href;`,
     ].join('\n'),
   },
-  plugins: [bareYargs(), writtenVersion(version)],
+  plugins: [bareChalk(), bareYargs(), writtenVersion(version)],
   metafile: true,
   logLevel: 'warning',
 });

@@ -50,8 +50,12 @@ export async function readInOrder(
   }
 }
 
+/** So few are compared with each other: to go through all steps takes some milliseconds at a start. */
+const FEW = 1 << 10;
+
 /** Indexes in order of their offsets, those in one step of them in order of their numbers: a counting sort. */
 export function orderBySteps(offsets: Float64Array, size: number): Uint32Array {
+  if (offsets.length <= FEW) return orderOfFew(offsets.length, (n) => offsets[n]);
   return inSteps(offsets.length, (n) => offsets[n], stepOf(size)).order;
 }
 
@@ -65,6 +69,7 @@ export function orderByOffsets(
   offsetOf: (number: number) => number,
   size: number,
 ): Uint32Array {
+  if (length <= FEW) return orderOfFew(length, offsetOf);
   const { order, ends } = inSteps(length, offsetOf, stepOf(size));
   let from = 0;
   for (const to of ends) {
@@ -72,6 +77,11 @@ export function orderByOffsets(
     from = to;
   }
   return order;
+}
+
+function orderOfFew(length: number, offsetOf: (number: number) => number): Uint32Array {
+  const order = Uint32Array.from({ length }, (_, n) => n);
+  return order.sort((a, b) => offsetOf(a) - offsetOf(b) || a - b);
 }
 
 /** The numbers by the steps that their offsets are in, and where those of each step end. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { orderByOffsets } from '../../src/source/readinorder.js';
+import { orderByOffsets, orderBySteps } from '../../src/source/readinorder.js';
 
 test('offsets are put in order, equal ones as they came, in small and in large files', () => {
   const anyOffsets = fc.constantFrom(10, 70_000, 2 ** 24, 2 ** 40).chain((size) =>
@@ -15,9 +15,21 @@ test('offsets are put in order, equal ones as they came, in small and in large f
     }),
   );
   fc.assert(
-    fc.property(anyOffsets, ({ size, offsets }) => {
+    fc.property(anyOffsets, fc.constantFrom(1, 20), ({ size, offsets: some }, times) => {
+      // Few are sorted in another way than many.
+      const offsets = Array.from({ length: times * some.length }, (_, n) => some[(7 * n) % some.length]);
       const expected = [...offsets.keys()].sort((a, b) => offsets[a] - offsets[b] || a - b);
       assert.deepEqual([...orderByOffsets(offsets.length, (n) => offsets[n], size)], expected);
+
+      const nearly = orderBySteps(Float64Array.from(offsets), size);
+      assert.deepEqual(
+        [...nearly].sort((a, b) => a - b),
+        [...offsets.keys()],
+      );
+      const step = Math.ceil((size + 1) / 2 ** 16);
+      for (let i = 1; i < nearly.length; i++) {
+        assert.ok(offsets[nearly[i - 1]] < offsets[nearly[i]] + step);
+      }
     }),
     { seed: 20261125 },
   );
