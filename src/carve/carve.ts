@@ -3,7 +3,7 @@ import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';
 import { coveredPlaces, joinRanges, sweep } from '../source/sweep.js';
 import { Budget } from './budget.js';
-import type { KeysBefore } from './keysbefore.js';
+import type { KnownKeys } from './knownkeys.js';
 import type { Shape } from './shape.js';
 import { GLANCE } from './shape.js';
 import { SHAPES } from './shapes.js';
@@ -24,7 +24,7 @@ export interface CarveOptions {
   /** Where values and their keys are looked for: what nothing else accounts for. */
   readonly ranges: RangeList;
   /** Gives the keys that may be before a value; asked only once a value is found, as gathering them takes long. */
-  readonly keys: () => Promise<KeysBefore>;
+  readonly keys: () => Promise<KnownKeys>;
   readonly progress?: Progress;
   readonly shapes?: readonly Shape[];
 }
@@ -93,19 +93,21 @@ async function measureAt(
   source: Source,
   shape: Shape,
   offset: number,
-  { least, end, keys: knownKeys }: { least: number; end: number; keys: () => Promise<KeysBefore> },
+  { least, end, keys: knownKeys }: { least: number; end: number; keys: () => Promise<KnownKeys> },
 ): Promise<CarvedValue | undefined> {
   const measured = await shape.measure(source, offset, end);
   if (measured === undefined) return undefined;
   const { size, sure } = measured;
   const keys = await knownKeys();
-  const found = await keys.longestBefore(source, offset, least);
+  const before = Math.min(keys.longest, offset - least);
+  const found =
+    before === 0 ? undefined : keys.longestEndingAt(await source.read(offset - before, before), before);
   if (!sure && !(found !== undefined && tells(found, keys))) return undefined;
   const value = { shape: shape.name, offset, size };
   return found === undefined ? value : { ...value, key: { offset: offset - found, size: found } };
 }
 
 /** Whether it is more than chance that one of the known keys, of so many bytes, is before a place. */
-function tells(size: number, keys: KeysBefore): boolean {
+function tells(size: number, keys: KnownKeys): boolean {
   return 8 * size - Math.log2(keys.count) >= TELLING_BITS;
 }

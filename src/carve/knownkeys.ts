@@ -1,17 +1,20 @@
 import { large } from '../columns/large.js';
-import type { Source } from '../source/source.js';
-import type { KeysBefore } from './keysbefore.js';
-import { mixedWithLength, suffixHash, suffixHashOn } from './suffixhash.js';
 
 /** Keys' bytes that are held if no other bound is told. */
 const MAX_BYTES = 256 << 20;
+/** With more bytes all the room that there may be is taken at once: what is not used of it is no memory. */
+const MANY_BYTES = 8 << 20;
+/** Bytes before a key that tell its size: one, or if that is not enough four more. */
+const SIZE_BYTES = 1;
+const LONG_SIZE_BYTES = 5;
+const LONG = 255;
 
 /**
  * Keys that are known from elsewhere, to be recognised directly before a value. Found by a hash that grows by one byte
  * at a time backwards from the value, so that a search costs no more than the bytes that it goes over, whatever the
- * keys. Memory: the keys' bytes, up to a bound, and 12 to 24 bytes for each.
+ * keys. Memory: the keys' bytes, up to a bound, and 6 to 12 bytes for each.
  */
-export class KnownKeys implements KeysBefore {
+export class KnownKeys {
   /** Keys that are held, each once. */
   count = 0;
   /** Keys that were too much for the bound. */
@@ -19,11 +22,14 @@ export class KnownKeys implements KeysBefore {
   /** Bytes of the longest key. */
   longest = 0;
 
+  // From random, so that nobody can write keys into a file that all have the same hash.
+  readonly #multiplier = Math.floor(Math.random() * 2 ** 31) | 1;
+  /** The keys one behind the other, each behind its size. */
   #bytes = new Uint8Array(1024);
   #used = 0;
-  /** Where each key's bytes start; one more entry for the end of the last. */
-  #starts = new Int32Array(256);
-  /** Key number + 1 by hash, open addressing; a power of two. */
+  /** Bytes of the keys alone. */
+  #held = 0;
+  /** Where a key begins and 1, by its hash: open addressing; a power of two. */
   #slots = new Int32Array(512);
   #lengths = new Uint8Array(64);
 
@@ -38,16 +44,8 @@ export class KnownKeys implements KeysBefore {
   add(key: Uint8Array): void {
     // An empty key is before every value.
     if (key.length === 0) return;
-    if (this.#find(key) >= 0) return;
-    if (this.#used + key.length > this.#maxBytes) this.dropped++;
-    else this.#add(key);
-  }
-
-  async longestBefore(source: Source, offset: number, least: number): Promise<number | undefined> {
-    const before = Math.min(this.longest, offset - least);
-    return before === 0
-      ? undefined
-      : this.longestEndingAt(await source.read(offset - before, before), before);
+    if (this.#held + key.length > this.#maxBytes) this.dropped++;
+    else if (!this.#has(key)) this.#add(key);
   }
 
   /** Bytes of the longest known key that ends directly before index `at` of `bytes`; undefined if none does. */
@@ -55,74 +53,109 @@ export class KnownKeys implements KeysBefore {
     const most = Math.min(at, this.longest);
     const found: number[] = [];
     for (let length = 1, hash = 0; length <= most; length++) {
-      hash = suffixHashOn(hash, bytes[at - length]);
+      hash = this.#step(hash, bytes[at - length]);
       if (this.#lengths[length] === 1 && this.#slots[this.#slotOf(hash, length)] !== 0) found.push(length);
     }
     // Whether the bytes are the same is asked of the longest first: each step down is one that a hash was wrong in.
     for (let length = found.pop(); length !== undefined; length = found.pop()) {
-      if (this.#find(bytes.subarray(at - length, at)) >= 0) return length;
+      if (this.#has(bytes.subarray(at - length, at))) return length;
     }
     return undefined;
   }
 
   #add(key: Uint8Array): void {
-    if (2 * (this.count + 1) > this.#slots.length) this.#rehash(2 * this.#slots.length);
-    if (this.count + 2 > this.#starts.length) {
-      const starts = large(Int32Array, 2 * this.#starts.length);
-      starts.set(this.#starts);
-      this.#starts = starts;
+    const { length } = key;
+    // Three in four are used at most.
+    if (4 * (this.count + 1) > 3 * this.#slots.length) this.#rehash(2 * this.#slots.length);
+    const start = this.#used;
+    this.#used += sizeBytes(length) + length;
+    if (this.#used > this.#bytes.length) this.#grow();
+    const bytes = this.#bytes;
+    if (length < LONG) bytes[start] = length;
+    else {
+      bytes[start] = LONG;
+      for (let n = 0; n < 4; n++) bytes[start + 1 + n] = length >>> (8 * n);
     }
-    if (this.#used + key.length > this.#bytes.length) {
-      const bytes = large(Uint8Array, Math.max(2 * this.#bytes.length, this.#used + key.length));
-      bytes.set(this.#bytes);
-      this.#bytes = bytes;
-    }
-    if (key.length >= this.#lengths.length) {
-      const lengths = new Uint8Array(2 * key.length);
+    bytes.set(key, start + sizeBytes(length));
+    if (length >= this.#lengths.length) {
+      const lengths = new Uint8Array(2 * length);
       lengths.set(this.#lengths);
       this.#lengths = lengths;
     }
-    this.#bytes.set(key, this.#used);
-    this.#used += key.length;
-    this.#starts[++this.count] = this.#used;
-    this.#lengths[key.length] = 1;
-    this.longest = Math.max(this.longest, key.length);
-    this.#place(this.count - 1);
+    this.#lengths[length] = 1;
+    this.longest = Math.max(this.longest, length);
+    this.#held += length;
+    this.count++;
+    this.#place(start);
+  }
+
+  #grow(): void {
+    const most = Math.ceil((this.#maxBytes * 9) / 8);
+    const twice = Math.max(2 * this.#bytes.length, this.#used);
+    const bytes = large(Uint8Array, twice > MANY_BYTES ? Math.max(twice, Math.min(most, 4 * twice)) : twice);
+    bytes.set(this.#bytes);
+    this.#bytes = bytes;
   }
 
   #rehash(size: number): void {
     this.#slots = large(Int32Array, size);
-    for (let n = 0; n < this.count; n++) this.#place(n);
-  }
-
-  #place(n: number): void {
-    const key = this.#key(n);
-    let slot = this.#slotOf(suffixHash(key), key.length);
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & (this.#slots.length - 1);
-    this.#slots[slot] = n + 1;
-  }
-
-  /** The number of a key, −1 if it is not known. */
-  #find(key: Uint8Array): number {
-    let slot = this.#slotOf(suffixHash(key), key.length);
-    for (; this.#slots[slot] !== 0; slot = (slot + 1) & (this.#slots.length - 1)) {
-      if (this.#equals(this.#slots[slot] - 1, key)) return this.#slots[slot] - 1;
+    for (let start = 0, n = 0; n < this.count; n++) {
+      this.#place(start);
+      start += sizeBytes(this.#sizeAt(start)) + this.#sizeAt(start);
     }
-    return -1;
   }
 
-  #equals(n: number, key: Uint8Array): boolean {
-    const start = this.#starts[n];
-    if (this.#starts[n + 1] - start !== key.length) return false;
-    for (let k = key.length - 1; k >= 0; k--) if (this.#bytes[start + k] !== key[k]) return false;
+  #place(start: number): void {
+    const key = this.#key(start);
+    let slot = this.#slotOf(this.#hash(key), key.length);
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & (this.#slots.length - 1);
+    this.#slots[slot] = start + 1;
+  }
+
+  #has(key: Uint8Array): boolean {
+    let slot = this.#slotOf(this.#hash(key), key.length);
+    for (; this.#slots[slot] !== 0; slot = (slot + 1) & (this.#slots.length - 1)) {
+      if (this.#equals(this.#slots[slot] - 1, key)) return true;
+    }
+    return false;
+  }
+
+  #equals(start: number, key: Uint8Array): boolean {
+    if (this.#sizeAt(start) !== key.length) return false;
+    const from = start + sizeBytes(key.length);
+    for (let k = key.length - 1; k >= 0; k--) if (this.#bytes[from + k] !== key[k]) return false;
     return true;
   }
 
-  #key(n: number): Uint8Array {
-    return this.#bytes.subarray(this.#starts[n], this.#starts[n + 1]);
+  #sizeAt(start: number): number {
+    const bytes = this.#bytes;
+    if (bytes[start] < LONG) return bytes[start];
+    return bytes[start + 1] | (bytes[start + 2] << 8) | (bytes[start + 3] << 16) | (bytes[start + 4] << 24);
+  }
+
+  #key(start: number): Uint8Array {
+    const size = this.#sizeAt(start);
+    return this.#bytes.subarray(start + sizeBytes(size), start + sizeBytes(size) + size);
+  }
+
+  #hash(key: Uint8Array): number {
+    let hash = 0;
+    for (let k = key.length - 1; k >= 0; k--) hash = this.#step(hash, key[k]);
+    return hash;
+  }
+
+  #step(hash: number, byte: number): number {
+    const next = Math.imul(hash ^ (byte + 1), this.#multiplier);
+    return next ^ (next >>> 15);
   }
 
   #slotOf(hash: number, length: number): number {
-    return mixedWithLength(hash, length) & (this.#slots.length - 1);
+    const mixed = Math.imul(hash ^ length, 0x9e3779b1);
+    return (mixed ^ (mixed >>> 16)) & (this.#slots.length - 1);
   }
+}
+
+/** Bytes that tell a key's size, before it. */
+function sizeBytes(length: number): number {
+  return length < LONG ? SIZE_BYTES : LONG_SIZE_BYTES;
 }

@@ -4,7 +4,7 @@ import { NumberSet } from '../columns/numberset.js';
 import { OffsetList } from '../columns/offsetlist.js';
 import { search } from '../examine.js';
 import { isPortableKey } from '../format/hash.js';
-import { FEW, SearchedLookup } from '../salvage/searchedlookup.js';
+import { FEW, SearchedLookup } from './searchedlookup.js';
 import { cached } from '../source/cached.js';
 import type { Source } from '../source/source.js';
 import { firstAfter } from '../source/ranges.js';

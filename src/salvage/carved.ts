@@ -1,7 +1,6 @@
 import type { SpaceAccount } from '../check/space.js';
 import type { CarvedValue } from '../carve/carve.js';
 import { carve } from '../carve/carve.js';
-import type { KeysBefore } from '../carve/keysbefore.js';
 import { KnownKeys } from '../carve/knownkeys.js';
 import type { Database } from '../database/database.js';
 import { isSettled } from '../database/survey.js';
@@ -11,7 +10,6 @@ import { FreeSpace } from '../orphans/free.js';
 import { firstEndingAfter } from '../source/ranges.js';
 import type { Progress } from '../source/sweep.js';
 import { salvageDeleted } from './deleted.js';
-import { KeysInForce } from './keysinforce.js';
 import { eachKeptKey } from './keptkeys.js';
 import { readSalvaged } from './read.js';
 import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
@@ -37,8 +35,6 @@ export interface CarveSubject {
 const USUAL_KEYS = ['events', 'counter', 'entries', '__version__', 'tz', 'utc_enabled'];
 /** Bytes of known keys held at most. */
 const MAX_KEY_BYTES = 32 << 20;
-/** Keys of so many records in force are held. */
-const FEW = 1 << 18;
 /** Longer keys are not looked for. */
 const MAX_KEY = 64 * 1024;
 /** Values that are remembered at most: 100 bytes each. */
@@ -49,18 +45,15 @@ const MAX_FINDS = 1 << 18;
  * the file or expected by the user. Those in space that is not listed as free come first, and of those the later ones:
  * of several with one key the first is the most likely, but nothing in the file tells their age.
  *
- * Memory: up to 32 MiB of keys, or where they are more that of {@link KeysInForce}, and 100 bytes for each of at most 2^18 values.
+ * Memory: the keys, up to 32 MiB, and 100 bytes for each of at most 2^18 values.
  */
 export async function carveValues(
-  subject: CarveSubject,
+  { db, survey, space }: CarveSubject,
   expected: readonly Uint8Array[] = [],
   progress?: Progress,
-  few = FEW,
 ): Promise<CarvedFind[]> {
-  const { db, survey, space } = subject;
-  const ranges = space.unused();
-  let known: Promise<KeysBefore> | undefined;
-  const keys = () => (known ??= keysOf(subject, expected, few));
+  let known: Promise<KnownKeys> | undefined;
+  const keys = () => (known ??= keysOf(db, survey, expected));
   const atHome = new Set<number>();
   survey.siteOfSlot.forEach((site, slot) => {
     if (isSettled(survey, slot)) atHome.add(site);
@@ -68,6 +61,7 @@ export async function carveValues(
   const settled = survey.sites.filter((_, i) => atHome.has(i));
   const free = await FreeSpace.read(db, settled);
   const finds: CarvedFind[] = [];
+  const ranges = space.unused();
   let end = 0;
   for await (const value of carve(db.source, { ranges, keys, ...(progress && { progress }) })) {
     if (finds.length === MAX_FINDS) break;
@@ -103,27 +97,19 @@ export async function recordsOf(db: Database, finds: readonly CarvedFind[]): Pro
 
 /** The keys that are expected, and every key that an element of any age proves. */
 async function keysOf(
-  { db, survey }: CarveSubject,
+  db: Database,
+  survey: SearchedSurvey,
   expected: readonly Uint8Array[],
-  few: number,
-): Promise<KeysBefore> {
+): Promise<KnownKeys> {
   const usual = USUAL_KEYS.map((key) => new TextEncoder().encode(key));
+  const keys = new KnownKeys([...expected, ...usual], { maxBytes: MAX_KEY_BYTES });
   const { examination } = survey;
-  const addOthers = async (add: (key: Uint8Array) => void) => {
-    for (const key of [...expected, ...usual]) add(key);
-    const older = [salvageStale(db, survey), salvageDeleted(db, survey)];
-    for (const batches of examination === undefined ? [salvage(db, survey), ...older] : older) {
-      for await (const { record, bytes: key } of readSalvaged(db.source, batches, 'key')) {
-        if (key !== undefined && record.keySize <= MAX_KEY) add(key);
-      }
+  const older = [salvageStale(db, survey), salvageDeleted(db, survey)];
+  if (examination !== undefined) await eachKeptKey(db, survey, examination, MAX_KEY, (key) => keys.add(key));
+  for (const batches of examination === undefined ? [salvage(db, survey), ...older] : older) {
+    for await (const { record, bytes: key } of readSalvaged(db.source, batches, 'key')) {
+      if (key !== undefined && record.keySize <= MAX_KEY) keys.add(key);
     }
-  };
-  if (examination === undefined || examination.records <= few) {
-    const keys = new KnownKeys([], { maxBytes: MAX_KEY_BYTES });
-    const add = (key: Uint8Array) => keys.add(key);
-    await addOthers(add);
-    if (examination !== undefined) await eachKeptKey(db, survey, examination, MAX_KEY, add);
-    if (examination === undefined || keys.dropped === 0) return keys;
   }
-  return KeysInForce.read(db, { ...survey, examination }, MAX_KEY, addOthers);
+  return keys;
 }

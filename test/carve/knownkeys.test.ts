@@ -17,6 +17,22 @@ test('the longest known key is found, as comparing with each says', () => {
   );
 });
 
+test('keys of any size are told apart by all their bytes', () => {
+  const sizes = [1, 2, 253, 254, 255, 256, 257, 511, 65_535, 65_536, 70_000, 9 << 20];
+  const key = (size: number, last: number) => new Uint8Array(size).fill(7, 1).fill(last, 0, 1);
+  const known = new KnownKeys(sizes.flatMap((size) => [key(size, 1), key(size, 2), key(size, 1)]));
+  assert.deepEqual([known.count, known.dropped, known.longest], [2 * sizes.length, 0, 9 << 20]);
+  for (const size of sizes) {
+    for (const last of [1, 2]) {
+      const bytes = Buffer.concat([Uint8Array.of(9), key(size, last)]);
+      assert.equal(known.longestEndingAt(bytes, bytes.length), size);
+    }
+    // Its own first byte is of none, so that only what is behind it could be.
+    const other = Buffer.concat([Uint8Array.of(9), key(size, 3)]);
+    assert.equal(known.longestEndingAt(other, other.length), undefined);
+  }
+});
+
 test('a million keys are held and looked up', () => {
   const encoder = new TextEncoder();
   function* keys() {

@@ -1,8 +1,8 @@
 import { NumberList } from '../columns/numberlist.js';
 import { NumberSet } from '../columns/numberset.js';
 import { OffsetList } from '../columns/offsetlist.js';
+import type { RecordPlace } from '../salvage/read.js';
 import { firstAfter } from '../source/ranges.js';
-import type { RecordPlace } from './read.js';
 
 /** Places of records, found by their hashes. Memory: 28 bytes for each, 32 where digests are needed. */
 export class RecordsByHash {

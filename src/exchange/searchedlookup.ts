@@ -1,14 +1,14 @@
-import type { ExaminedSurvey } from '../check/examination.js';
 import { examineBuckets } from '../check/judge.js';
 import { KEPT } from '../check/marks.js';
-import type { Database } from '../database/database.js';
 import { equalAt } from '../database/equalat.js';
 import type { FoundRecord } from '../database/lookup.js';
 import { isPlaced, readSite, rulerOf } from '../database/survey.js';
+import type { Searched } from '../examine.js';
+import { slotOf } from '../format/directory.js';
 import { digestOf, digestOn, FREE_HASH, hashKey, keyDigest } from '../format/hash.js';
+import type { RecordPlace } from '../salvage/read.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
-import type { RecordPlace } from './read.js';
 import { RecordsByHash } from './recordsbyhash.js';
 
 /** Bytes of buckets whose elements are kept, and how many at least: of one for each flavour of hash. */
@@ -17,15 +17,9 @@ const KEPT_LEAST = 2;
 /** So many keys of one hash are compared one by one; more are told apart by their digests. */
 export const FEW = 8;
 
-/** A database whose elements are examined, or proved to be in order. */
-interface Searched {
-  readonly db: Database;
-  readonly survey: ExaminedSurvey;
-}
-
 /**
  * Finds keys in what a search found of a database, the same records that a salvage gives: in the bucket that rules over
- * their hash, wherever in it, and among those that are in no such bucket. Memory: 28 bytes for each of these, and for each
+ * their hash or that the directory leads to, wherever in it, and among those that are in no such bucket. Memory: 28 bytes for each of these, and for each
  * element of the buckets that were asked last.
  */
 export class SearchedLookup {
@@ -36,7 +30,7 @@ export class SearchedLookup {
   #loose: Promise<RecordsByHash> | undefined;
 
   /**
-   * @param searched what was found
+   * @param searched whose elements are examined, or proved to be in order
    * @param source what to read the database from
    */
   constructor(searched: Searched, source = searched.db.source) {
@@ -48,12 +42,23 @@ export class SearchedLookup {
   async find(key: Uint8Array): Promise<FoundRecord | undefined> {
     this.#loose ??= looseRecords(this.#searched);
     for (const hash of new Set([hashKey(key, 'signed'), hashKey(key, 'unsigned')])) {
-      for (const records of [await this.#ruled(hash), await this.#loose]) {
-        const found = records && (await this.#among(records, hash, key));
+      for (const site of this.#sitesOf(hash)) {
+        const found = await this.#among(await this.#recordsOf(site), hash, key);
         if (found !== undefined) return found;
       }
+      const found = await this.#among(await this.#loose, hash, key);
+      if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  /** The sound bucket that rules over a hash, and the one that the directory leads to: with a wrong entry it is another one. */
+  #sitesOf(hash: number): Set<number> {
+    const { survey } = this.#searched;
+    const slots = survey.siteOfSlot.length;
+    const led = slots > 0 ? survey.siteOfSlot[slotOf(hash, Math.log2(slots))] : -1;
+    const sites = [rulerOf(survey, hash) ?? -1, led];
+    return new Set(sites.filter((site) => survey.sites[site]?.state === 'sound'));
   }
 
   async #among(records: RecordsByHash, hash: number, key: Uint8Array): Promise<FoundRecord | undefined> {
@@ -77,18 +82,16 @@ export class SearchedLookup {
     return digest;
   }
 
-  /** The records of the bucket that rules over a hash. */
-  async #ruled(hash: number): Promise<RecordsByHash | undefined> {
-    const { db, survey } = this.#searched;
-    const ruler = rulerOf(survey, hash);
-    if (ruler === undefined || survey.sites[ruler].state !== 'sound') return undefined;
-    let records = this.#buckets.get(ruler);
+  /** The records of a bucket. */
+  async #recordsOf(site: number): Promise<RecordsByHash> {
+    let records = this.#buckets.get(site);
     if (records !== undefined) return records;
     const oldest = this.#buckets.keys().next();
-    const isFull = this.#buckets.size >= Math.max(KEPT_LEAST, KEPT_BYTES / db.geometry.bucketSize);
+    const isFull =
+      this.#buckets.size >= Math.max(KEPT_LEAST, KEPT_BYTES / this.#searched.db.geometry.bucketSize);
     if (isFull && !oldest.done) this.#buckets.delete(oldest.value);
-    records = await elementsOf(this.#searched, ruler, this.#source);
-    this.#buckets.set(ruler, records);
+    records = await elementsOf(this.#searched, site, this.#source);
+    this.#buckets.set(site, records);
     return records;
   }
 }
