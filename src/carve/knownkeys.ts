@@ -2,7 +2,7 @@ import { large } from '../columns/large.js';
 
 /** Keys' bytes that are held if no other bound is told. */
 const MAX_BYTES = 256 << 20;
-/** With more bytes all the room that there may be is taken at once: what is not used of it is no memory. */
+/** With more bytes eight times the room is taken at once, or all that there may be: what is not used of it is no memory. */
 const MANY_BYTES = 8 << 20;
 /** Bytes before a key that tell its size: one, or if that is not enough four more. */
 const SIZE_BYTES = 1;
@@ -100,8 +100,9 @@ export class KnownKeys {
   #rehash(size: number): void {
     this.#slots = large(Int32Array, size);
     for (let start = 0, n = 0; n < this.count; n++) {
+      const size = this.#sizeAt(start);
       this.#place(start);
-      start += sizeBytes(this.#sizeAt(start)) + this.#sizeAt(start);
+      start += sizeBytes(size) + size;
     }
   }
 

@@ -25,7 +25,7 @@ interface OpenOverlap {
 
 /**
  * Accounts for every byte of a file in one sweep over extents that come in order of their offsets, whether they overlap
- * or not. An extent is forgotten when it has ended, so memory does not grow with their number: 16 bytes for each run of
+ * or not. An extent is forgotten when it has ended, so memory does not grow with their number: 8 bytes for each run of
  * bytes in force, and objects only for extents that overlap.
  */
 export class SpaceSweep {

@@ -1,4 +1,5 @@
 import { large } from './large.js';
+import { addRoom } from './pieces.js';
 
 /**
  * Bits of an offset within its part of the file, at least; two bytes would hold 16, but with those it takes two thirds more
@@ -20,7 +21,7 @@ const PIECE = 1 << PIECE_BITS;
 export class OrderedOffsets {
   length = 0;
   /** Bytes of a part of the file. */
-  readonly #part: number;
+  readonly #partBytes: number;
   /** What of an offset tells its place in its part; all of the 32 bits that can be asked for at once in a large file. */
   readonly #mask: number;
   readonly #isLarge: boolean;
@@ -36,25 +37,21 @@ export class OrderedOffsets {
   constructor(size: number) {
     const bits = Math.max(LEAST_BITS, Math.ceil(Math.log2(size + 1)) - MOST_PARTS_BITS);
     this.#isLarge = bits > 16;
-    this.#part = 2 ** (this.#isLarge ? LARGE_BITS : bits);
-    this.#mask = (this.#part - 1) | 0;
+    this.#partBytes = 2 ** (this.#isLarge ? LARGE_BITS : bits);
+    this.#mask = (this.#partBytes - 1) | 0;
     this.#pieces = [this.#piece(256)];
   }
 
   /** Adds one, which must not be before the last one. */
   push(offset: number): void {
-    const part = (offset / this.#part) | 0;
+    const part = (offset / this.#partBytes) | 0;
     if (part >= this.#parts) this.#beginParts(part);
-    const at = this.length & (PIECE - 1);
-    let piece = this.#pieces[this.#pieces.length - 1];
-    if (this.length > 0 && at === 0) this.#pieces.push((piece = this.#piece(PIECE)));
-    else if (at === piece.length) {
-      const grown = this.#piece(2 * at);
-      grown.set(piece);
-      this.#pieces[this.#pieces.length - 1] = piece = grown;
+    const index = this.length++;
+    const last = this.#pieces.length - 1;
+    if (index === last * PIECE + this.#pieces[last].length) {
+      addRoom(this.#pieces, PIECE, (length) => this.#piece(length));
     }
-    piece[at] = offset & this.#mask;
-    this.length++;
+    this.#pieces[index >>> PIECE_BITS][index & (PIECE - 1)] = offset & this.#mask;
   }
 
   at(index: number): number {
@@ -64,14 +61,14 @@ export class OrderedOffsets {
       this.#last = part =
         index >= this.#endOf(part) ? this.#partFrom(part + 1, index) : this.#partFrom(0, index);
     }
-    return part * this.#part + this.#pieces[index >>> PIECE_BITS][index & (PIECE - 1)];
+    return part * this.#partBytes + this.#pieces[index >>> PIECE_BITS][index & (PIECE - 1)];
   }
 
   /** The number of the first one that is larger than an offset; the length where none is. */
   firstAfter(offset: number): number {
     if (offset < 0) return 0;
-    if (offset / this.#part >= this.#parts) return this.length;
-    const part = (offset / this.#part) | 0;
+    if (offset / this.#partBytes >= this.#parts) return this.length;
+    const part = (offset / this.#partBytes) | 0;
     this.#last = part;
     // Asked for every record: whole numbers of 32 bits alone, also in a file that is larger.
     const place = (offset & this.#mask) >>> 0;

@@ -19,8 +19,8 @@ export const FEW = 8;
 
 /**
  * Finds keys in what a search found of a database, the same records that a salvage gives: in the bucket that rules over
- * their hash or that the directory leads to, wherever in it, and among those that are in no such bucket. Memory: 28 bytes for each of these, and for each
- * element of the buckets that were asked last.
+ * their hash or that the directory leads to, wherever in it, and among those that are in no such bucket. Memory: 28 bytes for
+ * each of these, and for each element of the buckets that were asked last.
  */
 export class SearchedLookup {
   readonly #searched: Searched;

@@ -27,7 +27,7 @@ export interface KeptRecords {
 /**
  * Writes a fresh copy of a damaged database with the records that its elements prove: the records in order of their
  * places, then each bucket without the elements that prove none, new buckets for what is not in a bucket of its own
- * range of hashes, the directory and the header. Memory is 8 bytes for each directory entry, 16 for each run of records,
+ * range of hashes, the directory and the header. Memory is 8 bytes for each directory entry and for each run of records,
  * 100 for each bucket and 28 for each record of a new bucket.
  *
  * @returns undefined, with nothing written, where records must be looked at one by one: see {@link planKept}

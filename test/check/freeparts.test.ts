@@ -32,8 +32,8 @@ test('short ranges of free space are given in order of their offsets, each once,
 test('a file of 256 GiB has its ranges, and many of one part do not lose those of others', () => {
   const free = new FreeParts(2 ** 38);
   const ranges: [number, number][] = [];
-  for (let n = 0; n < 200_000; n++)
-    ranges.push([((n * 7919) % 200_000) * 3 + (n % 9) * 2 ** 34, 1 + (n % LONGEST)]);
+  for (let n = 0; n < 600_000; n++)
+    ranges.push([((n * 7919) % 600_000) * 3 + (n % 9) * 2 ** 34, 1 + (n % LONGEST)]);
   for (const [offset, length] of ranges) free.add(offset, length);
   assert.deepEqual(
     given(free),

@@ -1,5 +1,6 @@
 import { large } from '../../columns/large.js';
 import { NumberList } from '../../columns/numberlist.js';
+import { addRoom } from '../../columns/pieces.js';
 import { PART } from './parts.js';
 
 /** Longer ranges have no room in one number. */
@@ -41,7 +42,10 @@ export class FreeParts {
       // Where the last one ends; of the first one of all nothing could end at 0.
       this.#before.push(at / CHUNK - 1);
       at = (this.#before.length - 1) * CHUNK;
-      this.#makeRoom(at);
+      const last = this.#pieces.length - 1;
+      if (at === last * PIECE + this.#pieces[last].length) {
+        addRoom(this.#pieces, PIECE, (length) => large(Uint32Array, length));
+      }
     }
     this.#pieces[at >>> PIECE_BITS][at & (PIECE - 1)] = (offset - part * PART) * SIZES + length;
     this.#next[part] = at + 1;
@@ -99,16 +103,6 @@ export class FreeParts {
       }
     }
     return borders.slice(0, used);
-  }
-
-  #makeRoom(at: number): void {
-    const [first] = this.#pieces;
-    if (at >>> PIECE_BITS === this.#pieces.length) this.#pieces.push(large(Uint32Array, PIECE));
-    else if (at === first.length) {
-      const grown = large(Uint32Array, 2 * at);
-      grown.set(first);
-      this.#pieces[0] = grown;
-    }
   }
 
   #numbersOf(part: number): Uint32Array<ArrayBuffer> {
