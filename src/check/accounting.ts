@@ -15,7 +15,7 @@ import { AccountSweep } from './sound/account.js';
 import type { BucketWords } from './sound/bucketwords.js';
 import { OffsetSorter } from './columns.js';
 import { Extents } from './sound/extents.js';
-import { planRegions, RecordHistogram } from './sound/regions.js';
+import { divide, RecordHistogram } from './sound/regions.js';
 import { Structures } from './sound/structures.js';
 import type { SpaceAccount, SpaceKind } from './space.js';
 import { SPACE_KINDS } from './space.js';
@@ -106,30 +106,52 @@ async function accountForEach(
       sweep.add(sorted.kind(next), sorted.offset(next), sorted.size(next), sorted.rank(next));
     }
   };
+  const each = (visit: (offset: number, length: number, rank: number) => void) =>
+    eachKept(db, survey, marks, (words, i, s) =>
+      visit(
+        words.pointer(i),
+        words.keySize(i) + words.dataSize(i),
+        rankOf(s, marks) + marks.elements + 8 + i,
+      ),
+    );
+  const addRecord = (offset: number, length: number, rank: number) => {
+    takeStructures(offset);
+    sweep.add(RECORD, offset, length, rank);
+  };
   const places = new RecordPlaces(Math.min(Math.max(held, 1), records));
   const histogram = new RecordHistogram(source.size);
-  await eachKept(db, survey, marks, (words, i, s) => {
-    const pointer = words.pointer(i);
-    histogram.add(pointer);
-    places.add(pointer, words.keySize(i) + words.dataSize(i), rankOf(s, marks) + marks.elements + 8 + i);
+  await each((offset, length, rank) => {
+    histogram.add(offset);
+    places.add(offset, length, rank);
   });
-  const regions = planRegions(histogram, places.capacity) ?? [{ from: 0, to: source.size + 1 }];
-  for (const { from, to } of regions) {
-    if (regions.length > 1 || records > places.capacity) {
-      places.clear(histogram, from, to);
-      await eachKept(db, survey, marks, (words, i, s) => {
-        const pointer = words.pointer(i);
-        if (pointer < from || pointer >= to) return;
-        places.add(pointer, words.keySize(i) + words.dataSize(i), rankOf(s, marks) + marks.elements + 8 + i);
+  if (records <= places.capacity) places.each(0, source.size + 1, addRecord);
+  else {
+    for (const part of await divide(histogram, places.capacity, each)) {
+      const { from, to } = part;
+      if (part.records > places.capacity) {
+        // All begin at one place, and in which order is all the same.
+        await each((offset, length, rank) => {
+          if (offset === from) addRecord(offset, length, rank);
+        });
+        continue;
+      }
+      places.clear();
+      await each((offset, length, rank) => {
+        if (offset >= from && offset < to) places.add(offset, length, rank);
       });
+      places.each(from, to, addRecord);
     }
-    places.each(from, to, (offset, length, rank) => {
-      takeStructures(offset);
-      sweep.add(RECORD, offset, length, rank);
-    });
   }
   takeStructures(Number.POSITIVE_INFINITY);
-  return { account: sweep.finish(), buckets };
+  const { overreaching, ...account } = sweep.finish();
+  const has = (offset: number, length: number) => overreaching.has(offset, length);
+  let size = 0;
+  if (!overreaching.isEmpty) {
+    await each((offset, length) => {
+      if (has(offset, length)) size++;
+    });
+  }
+  return { account: { ...account, overreaching: { size, has } }, buckets };
 }
 
 /** The rank of a bucket's own bytes; those of its free space and its records are between it and the next one's. */
@@ -186,11 +208,11 @@ async function takeBuckets(
 
 /** Places of records, to be visited in their order. */
 class RecordPlaces {
-  capacity: number;
+  readonly capacity: number;
   #length = 0;
-  #offsets: Float64Array;
-  #lengths: Float64Array;
-  #ranks: Float64Array;
+  readonly #offsets: Float64Array;
+  readonly #lengths: Float64Array;
+  readonly #ranks: Float64Array;
   readonly #sorter = new OffsetSorter();
 
   constructor(capacity: number) {
@@ -210,15 +232,9 @@ class RecordPlaces {
     this.#length++;
   }
 
-  /** Forgets them, and makes room for all of a part of the file. */
-  clear(histogram: RecordHistogram, from: number, to: number): void {
+  /** Forgets them. */
+  clear(): void {
     this.#length = 0;
-    const wanted = histogram.countIn({ from, to });
-    if (wanted <= this.capacity) return;
-    this.capacity = wanted;
-    this.#offsets = large(Float64Array, wanted);
-    this.#lengths = large(Float64Array, wanted);
-    this.#ranks = large(Float64Array, wanted);
   }
 
   /** Visits them in the order of their offsets, which are all from `from` to before `to`. */

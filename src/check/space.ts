@@ -21,11 +21,7 @@ export interface SpaceAccount {
   readonly overlaps: readonly Overlap[];
   /** Ranges that are claimed more than once, all of them. */
   readonly overlapCount: number;
-  /**
-   * Records inside which another record, a bucket or the directory begins, as {@link extentName}. Both say that they were
-   * stored; the one that reaches over the other's beginning has a wrong size.
-   */
-  readonly overreaching: ReadonlySet<string>;
+  readonly overreaching: OverreachingRecords;
   /** Where records follow each other without a byte between; undefined where two share a byte, or nobody asked. */
   readonly runs?: RecordRuns | undefined;
   /** Whether a structure or a record in force has any byte of a range. */
@@ -34,6 +30,17 @@ export interface SpaceAccount {
   readonly unused: () => RangeList;
   /** The largest ranges that nothing claims, in order of offset. */
   readonly gaps: readonly { offset: number; length: number }[];
+}
+
+/**
+ * Records inside which another record, a bucket or the directory begins. Both say that they were stored; the one that reaches
+ * over the other's beginning has a wrong size.
+ */
+export interface OverreachingRecords {
+  /** How many there are. */
+  readonly size: number;
+  /** Whether a record of so many bytes, key and value, at a file offset is one. */
+  readonly has: (offset: number, length: number) => boolean;
 }
 
 /** A range claimed more than once, and by which extents. */
@@ -49,7 +56,4 @@ export interface Overlap {
 export const MAX_OVERLAPS = 1000;
 export const MAX_CLAIMS = 8;
 
-/** A name for a range, for sets of ranges. */
-export function extentName(offset: number, length: number): string {
-  return `${offset}+${length}`;
-}
+export const NONE_OVERREACHING: OverreachingRecords = { size: 0, has: () => false };

@@ -1,11 +1,9 @@
-import { planRegions, RecordHistogram } from '../check/sound/regions.js';
+import { divide, RecordHistogram } from '../check/sound/regions.js';
 import { OffsetList } from '../columns/offsetlist.js';
 import type { AreaVisitor } from './areas.js';
 import { AREA_KINDS } from './areas.js';
 import type { ClaimKind, Claims } from './claims.js';
 
-/** In a claim's number the kind rides in the low bits; exact up to files of 2^50 bytes. */
-const KIND_BITS = 8;
 const CLAIMS: readonly ClaimKind[] = [
   'header',
   'directory',
@@ -24,11 +22,14 @@ const OVERLAPPING = AREA_KINDS.indexOf('overlapping');
 /** As which of all kinds the bytes of one claim are shown. */
 const SHOWN = CLAIMS.map((kind) => AREA_KINDS.indexOf(kind));
 
-/** Claims held at a time: 16 bytes each. */
-const HELD = 1 << 19;
+/** In the number of a border its kind, and whether a claim begins or ends there, ride in the low bits; exact up to 2^49 bytes. */
+const KINDS = 8;
+
+/** Borders of claims held at a time: 8 bytes each. */
+const HELD = 1 << 20;
 
 export interface PaintOptions {
-  /** Claims remembered at a time, where fewer are wanted. */
+  /** Borders remembered at a time, where fewer are wanted; each claim has two. */
   readonly held?: number;
   /** Waited for when a part of the file was seen, so that what was made of it need not be kept. */
   readonly afterPart?: () => Promise<void>;
@@ -38,8 +39,8 @@ export interface PaintOptions {
  * Cuts a file of `size` bytes into ranges of one kind. A byte that two in force claim, or that is in force and listed as
  * free, is overlapping; damage and what was deleted show only where nothing in force is.
  *
- * The claims are asked for once, and where there are more than are held at a time again for each part of the file, so that
- * memory does not grow with their number, unless very many begin in one place, or end in another part than they begin in.
+ * The claims are asked for once, and where they have more borders than are held at a time again for each part of the file, so
+ * that memory does not grow with their number.
  */
 export async function paint(
   claims: Claims,
@@ -49,27 +50,31 @@ export async function paint(
 ): Promise<void> {
   const painter = new Painter(size, visit);
   const histogram = new RecordHistogram(size);
-  const part = new PartClaims(held);
-  const each = (take: (kind: ClaimKind, from: number, to: number) => void) =>
+  const borders = new Borders(held);
+  const each = async (take: TakeBorder) =>
     claims((kind, offset, length) => {
       const from = Math.max(0, offset);
       const to = Math.min(offset + length, size);
-      if (to > from) take(kind, from, to);
+      if (to <= from) return;
+      const number = CLAIMS.indexOf(kind);
+      take(from, number, true);
+      take(to, number, false);
     });
-  await each((kind, from, to) => {
-    histogram.add(from);
-    part.add(kind, from, to);
+  await each((at, kind, begins) => {
+    histogram.add(at);
+    borders.add(at, kind, begins);
   });
-  if (histogram.records === part.length) painter.take(part, size + 1);
+  if (histogram.records === borders.length) borders.each(painter.pass);
   else {
-    // Where too many begin in one place there are no parts.
-    const regions = planRegions(histogram, held) ?? [{ from: 0, to: size + 1 }];
-    for (const region of regions) {
-      part.clear(regions.length === 1 ? histogram.records : held);
-      await each((kind, from, to) => {
-        if (from >= region.from && from < region.to) part.add(kind, from, to);
+    for (const { from, to, records } of await divide(histogram, held, each)) {
+      borders.clear();
+      await each((at, kind, begins) => {
+        if (at < from || at >= to) return;
+        // All of more than are held are at one place, in whichever order.
+        if (records > held) painter.pass(at, kind, begins);
+        else borders.add(at, kind, begins);
       });
-      painter.take(part, region.to);
+      borders.each(painter.pass);
       await afterPart();
     }
   }
@@ -77,54 +82,46 @@ export async function paint(
   await afterPart();
 }
 
-/** Claims that begin in one part of a file: where they begin and where they end, each with its kind. */
-class PartClaims {
-  readonly #starts = new OffsetList();
-  readonly #ends = new OffsetList();
-  #most: number;
+/** Is told where a claim of a kind begins, or ends. */
+type TakeBorder = (at: number, kind: number, begins: boolean) => void;
+
+/** Where claims begin and end. */
+class Borders {
+  readonly #list = new OffsetList();
+  readonly #most: number;
 
   constructor(most: number) {
     this.#most = most;
   }
 
   get length(): number {
-    return this.#starts.length;
+    return this.#list.length;
   }
 
-  /** Forgets them; so many may come. */
-  clear(most: number): void {
-    this.#starts.clear();
-    this.#ends.clear();
-    this.#most = most;
+  clear(): void {
+    this.#list.clear();
   }
 
   /** Adds one, if there is room. */
-  add(kind: ClaimKind, from: number, to: number): void {
-    if (this.length === this.#most) return;
-    const kindNumber = CLAIMS.indexOf(kind);
-    this.#starts.push(from * KIND_BITS + kindNumber);
-    this.#ends.push(to * KIND_BITS + kindNumber);
+  add(at: number, kind: number, begins: boolean): void {
+    if (this.length < this.#most) this.#list.push((at * KINDS + kind) * 2 + Number(begins));
   }
 
-  /** Where they begin, sorted. */
-  starts(): Float64Array {
-    return this.#starts.values().sort();
-  }
-
-  /** Where they end, sorted, together with those that ended behind the part before. */
-  ends(carried: Float64Array): Float64Array {
-    for (const end of carried) this.#ends.push(end);
-    return this.#ends.values().sort();
+  /** Tells them in order of their places. */
+  each(take: TakeBorder): void {
+    for (const border of this.#list.values().sort()) {
+      const claim = Math.floor(border / 2);
+      take(Math.floor(claim / KINDS), claim % KINDS, border % 2 === 1);
+    }
   }
 }
 
-/** Goes over claims in order of where they begin and end, and tells the ranges between. */
+/** Goes over the borders of claims in order of their places, and tells the ranges between. */
 class Painter {
   readonly #size: number;
   readonly #visit: AreaVisitor;
   /** Claims of each kind that have begun and not ended. */
   readonly #open = new Int32Array(CLAIMS.length);
-  #carried: Float64Array = new Float64Array(0);
   #at = 0;
   /** Records that touch stay two ranges; what shows through nowhere cuts none in two. */
   #cut = true;
@@ -137,26 +134,12 @@ class Painter {
     this.#visit = visit;
   }
 
-  /** Takes what begins in the next part of the file, which ends before `to`. */
-  take(part: PartClaims, to: number): void {
-    const starts = part.starts();
-    const ends = part.ends(this.#carried);
-    const open = this.#open;
-    let [s, e] = [0, 0];
-    while (s < starts.length || e < ends.length) {
-      const next = s < starts.length ? Math.floor(starts[s] / KIND_BITS) : Infinity;
-      const end = e < ends.length ? Math.floor(ends[e] / KIND_BITS) : Infinity;
-      const begins = next < end;
-      // What ends later waits for what begins in the next part.
-      if (!begins && end >= to) break;
-      this.#advance(begins ? next : end);
-      const kind = (begins ? starts[s++] : ends[e++]) % KIND_BITS;
-      open[kind] += begins ? 1 : -1;
-      this.#cut ||= kind <= FREE;
-    }
-    // A copy: what it is cut out of is used again.
-    this.#carried = ends.slice(e);
-  }
+  /** Takes the next border. */
+  readonly pass: TakeBorder = (at, kind, begins) => {
+    this.#advance(at);
+    this.#open[kind] += begins ? 1 : -1;
+    this.#cut ||= kind <= FREE;
+  };
 
   end(): void {
     this.#advance(this.#size);

@@ -1,5 +1,4 @@
 import type { FileFormat } from '../check/check.js';
-import { extentName } from '../check/space.js';
 import type { Database } from '../database/database.js';
 import type { HashChar } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
@@ -99,7 +98,7 @@ export async function* recordsToKeep(
       yield wanted.filter((record) => {
         const { offset, keySize, dataSize } = record;
         const size = keySize + dataSize;
-        const isOverreaching = overreaching.size > 0 && overreaching.has(extentName(offset, size));
+        const isOverreaching = overreaching.has(offset, size);
         if (!isOverreaching && size <= claimable) {
           claimable -= size;
           return true;

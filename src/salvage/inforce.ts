@@ -4,8 +4,8 @@ import { examine } from '../check/examination.js';
 import { judgeSites } from '../check/judge.js';
 import type { ElementMarks } from '../check/marks.js';
 import type { RejectedElement } from '../check/record.js';
-import type { Region } from '../check/sound/regions.js';
-import { planRegions, RecordHistogram } from '../check/sound/regions.js';
+import type { FilePart } from '../check/sound/regions.js';
+import { divide, RecordHistogram } from '../check/sound/regions.js';
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
 import { provesItself } from '../database/survey.js';
@@ -41,8 +41,8 @@ export class InForce {
   readonly #marks: ElementMarks;
   /** Of those that are no bucket. */
   readonly #structures: readonly Structure[];
-  readonly #regions: readonly Region[];
-  readonly #counts: RecordHistogram;
+  readonly #parts: readonly FilePart[];
+  readonly #held: number;
   /** The part, where there is only one and it was read. */
   #only: InForcePart | undefined;
 
@@ -53,7 +53,7 @@ export class InForce {
       readonly marks: ElementMarks;
       readonly misplaced: readonly RejectedElement[];
       readonly structures: readonly Structure[];
-      readonly counts: RecordHistogram;
+      readonly parts: readonly FilePart[];
       readonly held: number;
     },
   ) {
@@ -62,14 +62,14 @@ export class InForce {
     this.#marks = known.marks;
     this.misplaced = known.misplaced;
     this.#structures = known.structures;
-    this.#counts = known.counts;
-    this.#regions = regionsOf(known.counts, known.held);
+    this.#parts = known.parts;
+    this.#held = known.held;
   }
 
   /**
    * One pass through the buckets.
    *
-   * @param held records that are held at a time, where not more begin in one of the histogram's slices
+   * @param held records that are held at a time; where more begin at one place, so many of them
    */
   static async read(db: Database, survey: SearchedSurvey, held = HELD): Promise<InForce> {
     const { geometry, format, directory } = db;
@@ -91,11 +91,12 @@ export class InForce {
       }
     }
     const { marks } = examination;
-    const counts = new RecordHistogram(db.source.size);
-    await eachKept(db, survey, marks, (words, i) => {
-      counts.add(words.pointer(i));
-    });
-    return new InForce(db, survey, { marks, misplaced, structures, counts, held });
+    const histogram = new RecordHistogram(db.source.size);
+    const count = (take: (offset: number) => void) =>
+      eachKept(db, survey, marks, (words, i) => take(words.pointer(i)));
+    await count((offset) => histogram.add(offset));
+    const parts = await divide(histogram, held, count);
+    return new InForce(db, survey, { marks, misplaced, structures, parts, held });
   }
 
   /** The parts, in order; together they are the file. Each is good until the next one is asked for. */
@@ -105,19 +106,19 @@ export class InForce {
       return;
     }
     const part = new InForcePart();
-    for (const region of this.#regions) {
-      await this.#read(part, region);
-      if (this.#regions.length === 1) this.#only = part;
+    for (const one of this.#parts) {
+      await this.#read(part, one);
+      if (this.#parts.length === 1) this.#only = part;
       yield part;
     }
   }
 
-  async #read(part: InForcePart, region: Region): Promise<void> {
+  async #read(part: InForcePart, { from, to, records }: FilePart): Promise<void> {
     const { geometry, format } = this.#db;
-    const { from, to } = region;
     const marks = this.#marks;
     const begins = (offset: number) => offset >= from && offset < to;
-    part.begin(region, this.#counts.countIn(region));
+    const room = Math.min(records, this.#held);
+    part.begin({ from, to }, room, records > room);
     for (const { what, offset, length } of this.#structures) {
       if (begins(offset)) part.add(what, offset, length);
     }
@@ -129,18 +130,19 @@ export class InForce {
         part.add('bucket', site.offset, geometry.bucketSize);
       }
     }
+    let left = room;
+    // Of those that there is no room for the one that reaches farthest, so that what it covers does not seem to be free.
+    const longest = { keySize: 0, dataSize: 0, hash: 0 };
     await eachKept(this.#db, this.#survey, marks, (words, i) => {
       const offset = words.pointer(i);
-      if (begins(offset)) part.add('record', offset, words.dataSize(i), words.keySize(i), words.hash(i));
+      if (!begins(offset)) return;
+      const [keySize, dataSize, hash] = [words.keySize(i), words.dataSize(i), words.hash(i)];
+      if (left-- > 0) part.add('record', offset, dataSize, keySize, hash);
+      else if (keySize + dataSize > longest.keySize + longest.dataSize) {
+        Object.assign(longest, { keySize, dataSize, hash });
+      }
     });
+    part.add('record', from, longest.dataSize, longest.keySize, longest.hash);
     part.end();
-  }
-}
-
-/** Where more records begin in one slice than are to be held, a part has so many. */
-function regionsOf(counts: RecordHistogram, held: number): Region[] {
-  for (let most = held; ; most *= 2) {
-    const regions = planRegions(counts, most);
-    if (regions !== undefined) return regions;
   }
 }

@@ -44,6 +44,7 @@ export class InForcePart {
   #order: Uint32Array = new Uint32Array(0);
   readonly #sorter = new OffsetSorter();
   #stepsLeft: number;
+  #isCrowded = false;
   /** The farthest end so far, where ranges lie on each other; else it is each range's own. */
   #ends: Float64Array | undefined;
 
@@ -52,9 +53,14 @@ export class InForcePart {
     this.#stepsLeft = steps;
   }
 
-  /** Begins the next part. What reaches into it of the one before stays. */
-  begin({ from, to }: Region, room: number): void {
+  /**
+   * Begins the next part. What reaches into it of the one before stays.
+   *
+   * @param isCrowded whether more records begin in it, all at its one place, than are added
+   */
+  begin({ from, to }: Region, room: number, isCrowded = false): void {
     const carried = this.#reachingOver(from);
+    this.#isCrowded = isCrowded;
     this.from = from;
     this.to = to;
     this.count = 0;
@@ -103,8 +109,9 @@ export class InForcePart {
     }
   }
 
-  /** Whether just this record, which begins in the part, is in force. */
+  /** Whether just this record, which begins in the part, is in force; of a crowded part each is taken for one. */
   has(offset: number, keySize: number, dataSize: number): boolean {
+    if (this.#isCrowded) return true;
     const i = this.#firstAfter(offset, keySize, dataSize) - 1;
     if (i < 0) return false;
     const n = this.#order[i];

@@ -6,7 +6,9 @@ import fc from 'fast-check';
 import { BuildError } from '../../src/build/builder.js';
 import { memorySink } from '../../src/build/sink.js';
 import type { CheckResult } from '../../src/check/check.js';
+import { accountFor } from '../../src/check/accounting.js';
 import { checkDatabase } from '../../src/check/check.js';
+import { examine } from '../../src/check/examination.js';
 import { check, openSearched } from '../../src/examine.js';
 import type { Format } from '../../src/format/format.js';
 import { FREE_HASH, hashKey } from '../../src/format/hash.js';
@@ -15,6 +17,8 @@ import { LAYOUT_64 } from '../../src/format/layout.js';
 import type { RebuildResult } from '../../src/rebuild/rebuild.js';
 import { foundDatabase } from '../../src/rebuild/checked.js';
 import { rebuild } from '../../src/rebuild/rebuild.js';
+import { InForce } from '../../src/salvage/inforce.js';
+import { findOld } from '../../src/salvage/old.js';
 import { memorySource } from '../../src/source/memory.js';
 import { SourceError } from '../../src/source/source.js';
 import { fixture } from '../tools/fixtures.js';
@@ -74,6 +78,46 @@ test('elements that all claim one big value do not multiply it when it is rebuil
   assert.equal(checked?.records.count, stored);
   assert.ok(built && built.records > 0 && built.overclaimed + built.overreaching > 90, JSON.stringify(built));
   assert.ok(built.size <= 2 * s.size, `${built.size} bytes from ${s.size}`);
+});
+
+test('where very many records begin at one place, no memory is taken for each of them', async () => {
+  const held = 20;
+  const s = oneBucket(1 << 15, 1 << 14);
+  const place = anyBucket(s) + s.bucketSize;
+  s.bytes.set(
+    new Random(SEED).bytes(4096).map((byte) => byte & 0x7f),
+    place,
+  );
+  const stored = storeAll(s, 396, (i) => {
+    const keySize = 4 + i;
+    const pointer = i % 50 === 0 ? place + keySize : place;
+    return { pointer, keySize, dataSize: i === 395 ? 1000 : i % 3 };
+  });
+  s.bucket(anyBucket(s)).setHead(0, stored);
+  const { db, survey } = (await openSearched(memorySource(s.bytes), undefined, { old: true }))!;
+  const examined = await examine(db, survey);
+  assert.equal(examined.records, stored);
+
+  // What is told of them is the same.
+  const { account } = await accountFor(db, survey, examined, held);
+  const whole = (await accountFor(db, survey, examined)).account;
+  assert.deepEqual(
+    [account.bytes, account.overlaps, account.overreaching.size],
+    [whole.bytes, whole.overlaps, whole.overreaching.size],
+  );
+  assert.ok(account.overreaching.size > stored / 2);
+  assert.deepEqual([...(await findOld(db, survey, { held }))], [...(await findOld(db, survey))]);
+
+  // So many are held, and the one that reaches farthest is among them.
+  let most = 0;
+  let seen = 0;
+  for await (const part of (await InForce.read(db, survey, held)).parts()) {
+    most = Math.max(most, part.count);
+    if (part.from <= place || part.from >= place + 1000) continue;
+    seen++;
+    assert.ok([...part.over(part.from, 1)].some(({ length }) => length === 1399));
+  }
+  assert.ok(most > 2 && most < 3 * held && seen > 0, `${most} at a time, ${seen} parts`);
 });
 
 test('a chain of free space that never ends is followed once', async () => {

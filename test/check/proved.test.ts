@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import type { CheckResult } from '../../src/check/check.js';
 import { checkDatabase } from '../../src/check/check.js';
 import { checkProved } from '../../src/check/proved.js';
-import { planRegions, RecordHistogram } from '../../src/check/sound/regions.js';
+import { divide, planRegions, RecordHistogram } from '../../src/check/sound/regions.js';
 import { ElementColumns } from '../../src/check/columns.js';
 import { openProved, openSearched } from '../../src/examine.js';
 import type { Format } from '../../src/format/format.js';
@@ -250,6 +250,37 @@ test('parts of a file hold no more records than asked, and are the whole file', 
         for (const [i, { from, to }] of regions.entries()) {
           if (i > 0) assert.equal(from, regions[i - 1].to);
           assert.ok(offsets.filter((offset) => offset >= from && offset < to).length <= most);
+        }
+      },
+    ),
+    { seed: SEED },
+  );
+});
+
+test('a file is divided so that only a single byte may have more records than asked', async () => {
+  const size = 1 << 22;
+  const crowd = fc.tuple(fc.nat(size), fc.nat(300), fc.integer({ min: 1, max: 80 }));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.nat(size), { maxLength: 100 }),
+      fc.array(crowd, { maxLength: 3 }),
+      fc.integer({ min: 1, max: 60 }),
+      async (spread, crowds, most) => {
+        const offsets = [...spread];
+        for (const [at, width, count] of crowds) {
+          for (let n = 0; n < count; n++) offsets.push(Math.min(size, at + Math.round((n * width) / count)));
+        }
+        const histogram = new RecordHistogram(size);
+        for (const offset of offsets) histogram.add(offset);
+        const parts = await divide(histogram, most, async (take) =>
+          offsets.forEach((offset) => take(offset)),
+        );
+        assert.equal(parts[0].from, 0);
+        assert.ok(parts.at(-1)!.to > size);
+        for (const [i, { from, to, records }] of parts.entries()) {
+          if (i > 0) assert.equal(from, parts[i - 1].to);
+          assert.equal(records, offsets.filter((offset) => offset >= from && offset < to).length);
+          assert.ok(records <= most || to - from === 1);
         }
       },
     ),

@@ -22,7 +22,9 @@ const anyClaims = fc.array(
 );
 const anySize = fc.nat(100);
 
-function accountOf(claims: readonly Extent[], size: number): SpaceAccount {
+type Swept = ReturnType<SpaceSweep['finish']>;
+
+function accountOf(claims: readonly Extent[], size: number): Swept {
   const sweep = new SpaceSweep(size);
   const inOrder = claims.map((claim, rank) => ({ ...claim, rank })).sort((a, b) => a.offset - b.offset);
   for (const { kind, offset, length, rank } of inOrder) {
@@ -173,9 +175,12 @@ test('the sweep says what an account of all extents at once says, of any number 
       const claims = all.filter(({ kind, offset, length }) => kind !== 'record' || offset + length <= size);
       const map = new SpaceMap();
       for (const { kind, offset, length } of claims) map.add(kind, offset, length);
-      const told = (account: SpaceAccount) => ({
+      const told = (account: SpaceAccount | Swept) => ({
         ...account,
         runs: undefined,
+        overreaching: claims.map(
+          ({ kind, offset, length }) => kind === 'record' && account.overreaching.has(offset, length),
+        ),
         unused: [...account.unused()],
         isUsed: Array.from({ length: size }, (_, at) =>
           account.isUsed(at, Math.min(size - at, 1 + (at % 7))),

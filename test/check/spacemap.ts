@@ -1,5 +1,5 @@
-import type { Extent, Overlap, SpaceAccount, SpaceKind } from '../../src/check/space.js';
-import { extentName, MAX_CLAIMS, MAX_OVERLAPS, SPACE_KINDS } from '../../src/check/space.js';
+import type { Extent, Overlap, OverreachingRecords, SpaceAccount, SpaceKind } from '../../src/check/space.js';
+import { MAX_CLAIMS, MAX_OVERLAPS, SPACE_KINDS } from '../../src/check/space.js';
 import type { Range } from '../../src/source/gather.js';
 import { firstAfter, firstEndingAfter } from '../../src/source/ranges.js';
 
@@ -87,7 +87,7 @@ export class SpaceMap {
       bytes: { ...(bytes as Record<SpaceKind, number>), overlapping, unaccounted },
       overlaps: this.#claimsOf(overlaps),
       overlapCount,
-      overreaching: overlapCount > 0 ? this.#overreaching() : new Set(),
+      overreaching: this.#overreaching(),
       isUsed: this.#used(),
       unused: () => this.#unused(size),
       gaps: largestGaps(gaps).sort((a, b) => a.offset - b.offset),
@@ -127,20 +127,18 @@ export class SpaceMap {
     };
   }
 
-  #overreaching(): Set<string> {
+  /** Records before whose end something in force begins, but not where they begin. */
+  #overreaching(): OverreachingRecords {
     const starts = this.#offsets
       .subarray(0, this.#count)
       .filter((_, i) => PROVED[this.#kinds[i]])
       .sort();
-    const found = new Set<string>();
+    const has = (offset: number, length: number) => starts[firstAfter(starts, offset)] < offset + length;
+    let size = 0;
     for (let i = 0; i < this.#count; i++) {
-      if (this.#kinds[i] !== RECORD) continue;
-      const next = starts[firstAfter(starts, this.#offsets[i])];
-      if (next < this.#offsets[i] + this.#lengths[i]) {
-        found.add(extentName(this.#offsets[i], this.#lengths[i]));
-      }
+      if (this.#kinds[i] === RECORD && has(this.#offsets[i], this.#lengths[i])) size++;
     }
-    return found;
+    return { size, has };
   }
 
   /** Finds who claims each overlapping range: one pass over the extents, each looked up among the few ranges. */

@@ -146,3 +146,21 @@ test('what reaches over a range from far before it is told, however much lies be
   );
   assert.deepEqual([...part.over(150_000, 10)], []);
 });
+
+test('of a place where more begin than are held each is taken for one in force', () => {
+  const part = new InForcePart();
+  part.begin({ from: 7, to: 8 }, 2, true);
+  part.add('record', 7, 3, 2, 1);
+  part.add('record', 7, 50, 2, 1);
+  part.end();
+  assert.ok(part.has(7, 2, 3) && part.has(7, 4, 4));
+  // The next part is as any.
+  part.begin({ from: 8, to: 100 }, 0);
+  part.add('record', 20, 5, 5, 1);
+  part.end();
+  assert.ok(part.has(20, 5, 5) && !part.has(20, 5, 6));
+  assert.deepEqual(
+    [...part.over(30, 1)].map(({ offset, length }) => [offset, length]),
+    [[7, 52]],
+  );
+});

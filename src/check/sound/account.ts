@@ -1,6 +1,6 @@
 import { Gaps } from '../gaps.js';
 import type { SpaceAccount, SpaceKind } from '../space.js';
-import { SPACE_KINDS } from '../space.js';
+import { NONE_OVERREACHING, SPACE_KINDS } from '../space.js';
 import { UnusedSpace } from '../unused.js';
 import type { Extents } from './extents.js';
 import { FreeParts } from './freeparts.js';
@@ -69,7 +69,7 @@ export class AccountSweep {
       bytes: { ...(bytes as Record<SpaceKind, number>), overlapping: 0, unaccounted: this.#gaps.bytes },
       overlaps: [],
       overlapCount: 0,
-      overreaching: new Set(),
+      overreaching: NONE_OVERREACHING,
       isUsed: (offset, length) => this.#isUsed(offset, length),
       unused: () => this.#unused(),
       gaps: this.#gaps.largest(),

@@ -4,27 +4,32 @@ const MIN_SLICE = 1 << 16;
 
 /** How many records begin in each slice of a file. */
 export class RecordHistogram {
+  /** Bytes of a slice, a power of two. */
   readonly slice: number;
   readonly counts: Uint32Array;
   records = 0;
+  readonly #from: number;
 
-  /** @param size of the file in bytes */
-  constructor(size: number) {
-    this.slice = Math.max(MIN_SLICE, 2 ** Math.ceil(Math.log2(Math.max(1, size) / MAX_SLICES)));
+  /**
+   * @param size of the file, or of the part of it that is looked at, in bytes
+   * @param from where the part begins, as a file offset
+   * @param least bytes of a slice
+   */
+  constructor(size: number, from = 0, least = MIN_SLICE) {
+    this.slice = Math.max(least, 2 ** Math.ceil(Math.log2(Math.max(1, size) / MAX_SLICES)));
     this.counts = new Uint32Array(Math.floor(size / this.slice) + 1);
+    this.#from = from;
   }
 
   add(offset: number): void {
-    this.counts[Math.floor(offset / this.slice)]++;
+    this.counts[Math.floor((offset - this.#from) / this.slice)]++;
     this.records++;
   }
 
-  /** How many begin in a part that begins where a slice does, as those of {@link planRegions}, or may with its last slice. */
-  countIn({ from, to }: Region): number {
-    const end = Math.min(this.counts.length, Math.ceil(to / this.slice));
-    let count = 0;
-    for (let i = Math.floor(from / this.slice); i < end; i++) count += this.counts[i];
-    return count;
+  /** A slice, as file offsets. */
+  region(slice: number): Region {
+    const from = this.#from + slice * this.slice;
+    return { from, to: from + this.slice };
   }
 }
 
@@ -56,4 +61,50 @@ export function planRegions(
     records += counts[i];
   }
   return [...regions, { from: first * slice, to: counts.length * slice }];
+}
+
+/** A part of a file, and how many records begin in it. */
+export interface FilePart extends Region {
+  readonly records: number;
+}
+
+/**
+ * Divides a file into parts in which no more than `most` records begin. Only a part of a single byte may have more: where a
+ * file was made so that they all begin there, no smaller part is left, and nothing that depends on their number must be
+ * held of it.
+ *
+ * @param count tells where each record begins, as it did for the histogram; it is asked again for each slice that has too many
+ */
+export async function divide(
+  histogram: RecordHistogram,
+  most: number,
+  count: (take: (offset: number) => void) => Promise<void>,
+): Promise<FilePart[]> {
+  const { counts, slice } = histogram;
+  const parts: FilePart[] = [];
+  let open: FilePart | undefined;
+  const close = () => {
+    if (open !== undefined) parts.push(open);
+    open = undefined;
+  };
+  for (let i = 0; i < counts.length; i++) {
+    const { from, to } = histogram.region(i);
+    const records = counts[i];
+    if (records <= most) {
+      if (open !== undefined && open.records + records > most) close();
+      open = { from: open?.from ?? from, to, records: (open?.records ?? 0) + records };
+      continue;
+    }
+    close();
+    if (slice === 1) parts.push({ from, to, records });
+    else {
+      const finer = new RecordHistogram(slice - 1, from, 1);
+      await count((offset) => {
+        if (offset >= from && offset < to) finer.add(offset);
+      });
+      parts.push(...(await divide(finer, most, count)));
+    }
+  }
+  close();
+  return parts;
 }
