@@ -6,12 +6,21 @@ import type { LostElement } from './profile/detect.js';
 import type { ProfileResult } from './profile/inspect.js';
 import { checkProfile } from './profile/inspect.js';
 import type { ProfileName } from './profile/profiles.js';
+import { PROFILE_NAMES } from './profile/profiles.js';
 import { salvageProved } from './salvage/proved.js';
 import { salvage } from './salvage/salvage.js';
 import type { Source } from './source/source.js';
 
 /** Which profile is wanted; `auto` finds it by the keys. */
 export type WantedProfile = ProfileName | 'auto';
+
+/** @throws RangeError where it is none */
+export function requireProfile(wanted: WantedProfile): void {
+  const names = ['auto', ...PROFILE_NAMES];
+  if (!names.includes(wanted)) {
+    throw new RangeError(`expected as profile one of ${names.join(', ')}, found "${wanted}"`);
+  }
+}
 
 /** A check of the file's structure, and of what is inside for the program it belongs to. */
 export interface CheckedContents {
@@ -28,19 +37,21 @@ const LOST_KEPT = 64;
  * Checks a file, then what its records hold for the program that it belongs to. Reads only.
  *
  * @throws SourceError if the source cannot be read
+ * @throws RangeError if there is no such profile
  */
 export async function checkContents(
   source: Source,
   wanted: WantedProfile,
   report?: Report,
 ): Promise<CheckedContents> {
+  requireProfile(wanted);
   if (source.size === 0) return { checked: checkEmpty(), profile: undefined };
   const name = wanted === 'auto' ? undefined : wanted;
   const proved = await openProved(source, report);
   if (proved !== undefined) {
     const { db, checked, proof } = proved;
     if (wanted === 'none') return { checked, profile: undefined };
-    return { checked, profile: await checkProfile(source, () => salvageProved(db, proof), name) };
+    return { checked, profile: await checkProfile(db.source, () => salvageProved(db, proof), name) };
   }
   const found = await openSearched(source, report);
   if (found === undefined) return { checked: await checkOther(source), profile: undefined };

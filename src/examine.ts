@@ -28,6 +28,7 @@ import { mayBeNewer } from './orphans/newer.js';
 import { inferByScan } from './orphans/missing.js';
 import type { Progress } from './source/sweep.js';
 import type { Source } from './source/source.js';
+import { exact } from './source/exact.js';
 import { readUpTo } from './source/source.js';
 
 /** A database with every bucket that could be found. */
@@ -68,7 +69,7 @@ export async function openSearched(
       report?.(step, done, all);
   // Whoever proved nothing of it before is done with that.
   report?.('looking at the buckets', 0, source.size);
-  const found = await examined(openAsItIs(source, progress, old), report);
+  const found = await examined(openAsItIs(exact(source), progress, old), report);
   if (found === undefined) return found;
   report?.('looking for moved blocks', 0, source.size);
   const rearrangement = await findMoved(found.db, found.survey, progress('looking for moved blocks'));
@@ -184,7 +185,7 @@ export interface Proved extends ProvedCheck {
  * @throws SourceError if the source cannot be read
  */
 export async function openProved(source: Source, report?: Report): Promise<Proved | undefined> {
-  const db = (await openDatabase(source)) ?? (await openWithout(source, report));
+  const db = (await openDatabase(source)) ?? (await openWithout(exact(source), report));
   const proved = db === undefined ? undefined : await checkProved(db);
   if (db === undefined || proved === undefined) return undefined;
   const { buckets, account } = proved.proof;
@@ -221,5 +222,5 @@ export async function check(source: Source, report?: Report): Promise<CheckResul
   const proved = await openProved(source, report);
   if (proved !== undefined) return proved.checked;
   const found = await openSearched(source, report);
-  return found === undefined ? checkOther(source) : checkDatabase(found.db, found.survey);
+  return found === undefined ? checkOther(exact(source)) : checkDatabase(found.db, found.survey);
 }

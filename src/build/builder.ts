@@ -3,7 +3,7 @@ import { bucketElementCount, BucketView, KEY_START } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import { directorySizeFor, slotOf } from '../format/directory.js';
 import type { HashChar } from '../format/hash.js';
-import { digestOn, FREE_HASH, HASH_BITS, keyDigest, KeyScan } from '../format/hash.js';
+import { digestOn, FREE_HASH, HASH_BITS, HASH_RANGE, keyDigest, KeyScan } from '../format/hash.js';
 import { readChunks } from '../source/source.js';
 import { Frame } from './frame.js';
 import type { Partition } from './partition.js';
@@ -12,7 +12,7 @@ import type { RecordIndex } from './recordindex.js';
 import type { Appender, Sink } from './sink.js';
 import { SpillingIndex } from './spilling.js';
 import type { BuildSpec } from './spec.js';
-import { BuildError, deepestSplit } from './spec.js';
+import { BuildError, deepestSplit, requireSizes } from './spec.js';
 
 export type { BuildSpec } from './spec.js';
 export { BuildError } from './spec.js';
@@ -77,8 +77,12 @@ export class DatabaseBuilder {
     data_size: 0,
   };
 
-  /** @param held records remembered in memory, where fewer are wanted; where the sink has room for them, others are there */
+  /**
+   * @param held records remembered in memory, where fewer are wanted; where the sink has room for them, others are there
+   * @throws BuildError if no database can have these sizes
+   */
   constructor(sink: Sink, spec: BuildSpec, held = HELD) {
+    requireSizes(spec);
     this.#spec = spec;
     this.#sink = sink;
     this.#records = new SpillingIndex(sink.spill?.bind(sink), held);
@@ -89,8 +93,15 @@ export class DatabaseBuilder {
     this.#view = new BucketView(this.#room, spec.format, this.#elements);
   }
 
-  /** Appends a record's bytes. */
+  /**
+   * Appends a record's bytes.
+   *
+   * @throws BuildError if it is no record of the format, or there is no room for it
+   */
   async add({ hash, keySize, dataSize, bytes }: BuildRecord): Promise<void> {
+    if (!(Number.isInteger(hash) && hash >= 0 && hash < HASH_RANGE)) {
+      throw new BuildError(`expected a hash from 0 to before ${HASH_RANGE}, found ${hash}`);
+    }
     await this.#records.makeRoom();
     const offset = this.#out.position;
     this.#frame.requireOffset(offset + keySize + dataSize);

@@ -1,4 +1,5 @@
 import type { Source } from '../source/source.js';
+import { requireRange } from '../source/source.js';
 
 /** Where a fresh database goes: a file, or memory. What was written can be read back. */
 export interface Sink extends Source {
@@ -18,12 +19,13 @@ export interface Spill extends Sink {
 export function memorySink(): Sink & { bytes(): Uint8Array } {
   let buffer = new Uint8Array(4096);
   let size = 0;
-  return {
+  const sink: ReturnType<typeof memorySink> = {
     get size() {
       return size;
     },
     async read(offset, length) {
-      return buffer.slice(offset, Math.min(offset + length, size));
+      requireRange(sink, offset, length);
+      return buffer.slice(offset, offset + length);
     },
     async write(offset, bytes) {
       const end = offset + bytes.length;
@@ -37,6 +39,7 @@ export function memorySink(): Sink & { bytes(): Uint8Array } {
     },
     bytes: () => buffer.slice(0, size),
   };
+  return sink;
 }
 
 /** Bytes gathered before they are written; the next are gathered meanwhile. */

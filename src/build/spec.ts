@@ -1,8 +1,11 @@
+import { availBlockStruct } from '../format/avail.js';
+import { bucketElementCount } from '../format/bucket.js';
 import { directorySizeFor, MAX_DIRECTORY_BITS } from '../format/directory.js';
 import type { Format } from '../format/format.js';
+import { headerAvailOffset } from '../format/header.js';
 import { offsetSize } from '../format/layout.js';
 
-/** What kind of database is to be built. */
+/** What kind of database is to be built. libgdbm makes block and bucket of one size, a power of two from 512 on. */
 export interface BuildSpec {
   readonly format: Format;
   /** Bytes of the header block. */
@@ -29,4 +32,20 @@ export function deepestSplit({
 /** A database of this kind cannot hold what it was given. */
 export class BuildError extends Error {
   override readonly name = 'BuildError';
+}
+
+/**
+ * Refuses sizes that can hold no header or no element. Those of a damaged file, which its copy keeps, may be others than
+ * libgdbm makes.
+ *
+ * @throws BuildError
+ */
+export function requireSizes({ format, blockSize, bucketSize }: BuildSpec): void {
+  const least = headerAvailOffset(format) + availBlockStruct(format.layout).size;
+  if (!(Number.isInteger(blockSize) && blockSize >= least)) {
+    throw new BuildError(`expected a block of ${least} bytes or more for the header, found ${blockSize}`);
+  }
+  if (!(Number.isInteger(bucketSize) && bucketElementCount(format.layout, bucketSize) > 0)) {
+    throw new BuildError(`expected a bucket with room for an element, found one of ${bucketSize} bytes`);
+  }
 }

@@ -6,7 +6,7 @@ import { number } from '../report/number.js';
 import { volumeJson, volumeReport } from '../report/volume.js';
 import type { VolumeDiagnosis } from '../volume/diagnose.js';
 import { diagnoseVolume } from '../volume/diagnose.js';
-import { shellWord } from '../volume/shellword.js';
+import { shellPath } from '../volume/shellword.js';
 import type { DatabaseFacts } from '../volume/volumefacts.js';
 import type { ExitCode } from './exit.js';
 import type { ExpectedError } from './explain.js';
@@ -109,5 +109,5 @@ function nextStep(path: string, { problems }: VolumeDiagnosis, checked: CheckRes
   if (other !== undefined) return other.advice;
   if (checked.verdict === 'not-gdbm') return checked.other?.advice ?? 'Check the path.';
   const held = problems.find(({ code }) => code === 'locked-by-process');
-  return held?.advice ?? `gdbm-doctor repair ${shellWord(path)}`;
+  return held?.advice ?? `gdbm-doctor repair ${shellPath(path)}`;
 }

@@ -16,7 +16,7 @@ import { restoreGrammar } from './grammar/restore.js';
 import { salvageGrammar } from './grammar/salvage.js';
 import { snapshotsGrammar } from './grammar/snapshots.js';
 import { watchGrammar } from './grammar/watch.js';
-import { saveDash } from './grammar/stdio.js';
+import { giveWordsBack, saveWords } from './grammar/words.js';
 import { packageVersion } from './version.js';
 
 /** What the parser calls for a command, about a file. */
@@ -34,10 +34,11 @@ export async function parserFor(args: readonly string[], run: Run): Promise<Argv
   // What is behind -- belongs to the guarded program, and is not ours to read.
   const end = args[0] === 'guard' ? args.indexOf('--') : -1;
   const command = end < 0 ? [] : args.slice(end + 1);
-  const parser = yargs(saveDash(end < 0 ? args : args.slice(0, end)))
+  const parser = yargs(saveWords(end < 0 ? args : args.slice(0, end)))
     .scriptName('gdbm-doctor')
     .usage('$0 <command>\n\nReads, checks and repairs GDBM database files, without libgdbm.');
   keepNoHelp(parser);
+  parser.middleware(giveWordsBack, true);
   checkGrammar(parser, run);
   doctorGrammar(parser, run);
   repairGrammar(parser, run);

@@ -7,6 +7,7 @@ import { offsetSize } from '../format/layout.js';
 import { large } from '../columns/large.js';
 import type { Rearrangement } from '../source/rearranged.js';
 import { BlockGrid } from '../source/rearranged.js';
+import { exact } from '../source/exact.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
 import { inferFormat } from './infer.js';
@@ -44,7 +45,8 @@ export interface Database {
  * @returns undefined if nothing in the file speaks for the format
  * @throws SourceError if the source cannot be read
  */
-export async function openDatabase(source: Source): Promise<Database | undefined> {
+export async function openDatabase(bytes: Source): Promise<Database | undefined> {
+  const source = exact(bytes);
   const inference = await inferFormat(source);
   if (inference === undefined) return undefined;
   const { format, geometry } = inference;

@@ -3,6 +3,7 @@ import { finding, FindingList } from '../check/finding.js';
 import type { PickleFault } from '../pickle/machine.js';
 import { readSalvaged } from '../salvage/read.js';
 import type { SalvagedBatch } from '../salvage/salvage.js';
+import { memorySource } from '../source/memory.js';
 import type { Source } from '../source/source.js';
 import type { FoundBy, LostElement } from './detect.js';
 import { asText, detectProfile } from './detect.js';
@@ -98,14 +99,10 @@ export async function checkProfile(
   return inspection.result(detected?.by ?? 'asked');
 }
 
-/** What was read already, at its place. */
+/** What was read already, at its place; nothing else of the file is asked for. */
 function heldSource(bytes: Uint8Array, start: number, size: number): Source {
-  return {
-    size,
-    async read(offset, length) {
-      return bytes.subarray(offset - start, offset - start + length);
-    },
-  };
+  const held = memorySource(bytes);
+  return { size, read: (offset, length) => held.read(offset - start, length) };
 }
 
 /** What is found of a profile as records go by. */

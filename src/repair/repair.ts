@@ -13,6 +13,7 @@ import { buildFresh } from './fresh.js';
 import { examineAll } from './inside.js';
 import { writeQuarantine } from './leftout.js';
 import { exceedsLimit, lostRecords } from './losses.js';
+import { requirePossible } from './options.js';
 import type { RepairOptions, RepairResult } from './result.js';
 import type { Subject } from './subject.js';
 import { addedOf } from './subject.js';
@@ -24,8 +25,10 @@ import { addedOf } from './subject.js';
  * @throws RefusedError if the file system or another process stands in the way; nothing was changed
  * @throws BuildError if the records do not fit the file's own format; nothing was changed
  * @throws VerifyError if the fresh file does not hold what was meant to be in it; nothing was changed
+ * @throws RangeError if an option is not possible
  */
 export async function repair(path: string, options: RepairOptions = {}): Promise<RepairResult> {
+  requirePossible(options);
   // 1. Hold the file: from here until the end no other program changes it.
   const inPlace = options.output === undefined && !options.dryRun;
   const held = await holdFile(path, {

@@ -93,3 +93,11 @@ export function refusal(error: unknown, path: string, doing: string): RefusedErr
       return say('io', `${path}: cannot ${doing}: ${message}`);
   }
 }
+
+/** Says why no file could be made in a folder. */
+export function folderRefusal(error: unknown, folder: string): RefusedError {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+    return refusal(error, folder, 'make a file in the folder');
+  const text = `${folder}: expected a folder, found none. Make it, or check the path and that its volume is mounted.`;
+  return new RefusedError('no-such-file', text, { cause: error });
+}

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import type { Sink } from '../build/sink.js';
 import { handleReader } from '../source/file.js';
 import { requireRange } from '../source/source.js';
-import { refusal } from './errors.js';
+import { folderRefusal, refusal } from './errors.js';
 import { SpillFile } from './spill.js';
 import { writeAll } from './writeall.js';
 
@@ -59,7 +59,7 @@ export class FreshFile implements Sink {
     try {
       return new FreshFile(path, await open(path, 'wx+', 0o600), target, signal);
     } catch (error) {
-      throw refusal(error, dirname(target), 'make a file in the folder');
+      throw folderRefusal(error, dirname(target));
     }
   }
 
@@ -112,7 +112,7 @@ export class FreshFile implements Sink {
       await unlink(path);
       return spill;
     } catch (error) {
-      throw refusal(error, dirname(path), 'make a file in the folder');
+      throw folderRefusal(error, dirname(path));
     }
   }
 

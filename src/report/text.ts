@@ -1,3 +1,4 @@
+import { shellPath } from '../volume/shellword.js';
 import type { ChalkInstance } from 'chalk';
 import type { CheckResult, FileFormat, Verdict } from '../check/check.js';
 import type { Finding, Severity } from '../check/finding.js';
@@ -30,7 +31,7 @@ export function checkText(path: string, result: CheckResult, options: TextOption
   }
   lines.push(...describe(result, options.profile), ...findingLines(result, options));
   if (result.verdict === 'damaged' && isMendable(result, options.profile))
-    lines.push(`  To do: gdbm-doctor repair ${shellWord(path)}`);
+    lines.push(`  To do: gdbm-doctor repair ${shellPath(path)}`);
   return join(lines);
 }
 
@@ -263,11 +264,6 @@ function count(n: number, what: string): string {
 
 function percent(share: number): string {
   return `${(share * 100).toFixed(share < 0.1 ? 2 : 1)} %`;
-}
-
-/** A path as a POSIX shell takes it. */
-export function shellWord(path: string): string {
-  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${escapeText(path).replaceAll("'", `'\\''`)}'`;
 }
 
 function join(lines: readonly string[]): string {

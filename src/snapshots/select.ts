@@ -19,7 +19,11 @@ export function selectSnapshot(
   folder: string,
 ): Snapshot {
   if (snapshots.length === 0) {
-    throw new RefusedError('no-snapshot', `${folder}: expected snapshots, found none.`);
+    throw new RefusedError(
+      'no-snapshot',
+      `${folder}: expected snapshots, found none. Name their folder with --snapshots DIR if they are elsewhere; ` +
+        'the database itself may still be mended: gdbm-doctor repair',
+    );
   }
   if (at === undefined) {
     const newest = snapshots.find(({ poor }) => !poor);
@@ -37,7 +41,8 @@ export function selectSnapshot(
   if (fitting.length === 0) {
     throw new RefusedError(
       'no-snapshot',
-      `${folder}: expected a snapshot whose time or hash begins with "${at}", found ${some(snapshots)}.`,
+      `${folder}: expected a snapshot whose time or hash begins with "${at}", found ${some(snapshots)}. ` +
+        'Name one of them, or leave --at out for the newest good one.',
     );
   }
   if (fitting.some(({ hash }) => hash !== fitting[0].hash)) {

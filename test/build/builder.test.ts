@@ -190,6 +190,23 @@ test('a record whose bytes are not as many as it says is refused', async () => {
   }
 });
 
+test('sizes and hashes that no database can have are refused', async () => {
+  const [spec] = FORMATS.map((format) => specFor(format));
+  for (const wrong of [
+    { blockSize: 0 },
+    { blockSize: 64 },
+    { blockSize: NaN },
+    { bucketSize: 1 },
+    { bucketSize: 0.5 },
+  ]) {
+    assert.throws(() => new DatabaseBuilder(memorySink(), { ...spec, ...wrong }), BuildError);
+  }
+  for (const hash of [-1, 2 ** 31, 1.5, NaN]) {
+    const builder = new DatabaseBuilder(memorySink(), spec);
+    await assert.rejects(builder.add({ hash, keySize: 0, dataSize: 0, bytes: Buffer.from('') }), BuildError);
+  }
+});
+
 test('of more records of one hash than a bucket holds the first are kept, and the rest counted', async () => {
   const sink = memorySink();
   const builder = new DatabaseBuilder(sink, { ...specFor(FORMATS[0]), maxDirectoryBits: 10 });

@@ -65,6 +65,27 @@ test('the exit code says healthy, damaged, or that it could not do its job', asy
   assert.equal(await ends('get', fixture('amd64.db'), 'no such key'), 1);
 });
 
+test('words behind -- are files and keys, whatever they begin with', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, '-odd.db');
+  await writeFile(path, await databaseOf([['-key', 'its value']]));
+  const inside = (...args: string[]) =>
+    run('sh', ['-c', 'cd "$0" && shift 0 && exec "$@"', folder, NODE, BIN, ...args]);
+  assert.match((await inside('check', '--', '-odd.db')).stdout, /^-odd\.db: healthy/);
+  assert.equal((await inside('get', '--', '-odd.db', '-key')).stdout, 'its value');
+  assert.equal((await inside('check', '--json', '--', '-odd.db', fixture('amd64.db'))).code, 0);
+  const { stdout } = await inside('dump', '--', '-odd.db', '-');
+  assert.match(stdout, /^\{"key":/);
+});
+
+test('what is to be done can be pasted, whatever the name of the file', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'a\tb.db');
+  await copyFile(fixture('killed-shelve.db'), path);
+  const { stdout } = await cli(['check', path]);
+  assert.ok(stdout.includes(`To do: gdbm-doctor repair $'${folder}/a\\x09b.db'`), stdout);
+});
+
 test('a wrong command line ends with 2, says what was wrong and does nothing', async () => {
   for (const args of [
     [],

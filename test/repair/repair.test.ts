@@ -238,3 +238,26 @@ open(sys.argv[1], "ab").write(b"damage")`;
     assert.ok(stdout === 'code 143\ncheck 1\nsame\n' || stdout === 'code 0\ncheck 0\n', `${stdout}${said}`);
   },
 );
+
+test('options that mean nothing are refused before anything is done', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'state.db');
+  await copyFile(fixture('killed-shelve.db'), path);
+  for (const wrong of [
+    { profile: 'bogus' },
+    { include: ['bogus'] },
+    { maxLoss: {} },
+    { maxLoss: { records: NaN } },
+    { maxLoss: { share: 2 } },
+    { maxLoss: { share: -1 } },
+    { wait: NaN },
+  ]) {
+    await assert.rejects(
+      repair(path, { ...(wrong as object), lock: false }),
+      RangeError,
+      JSON.stringify(wrong),
+    );
+  }
+  assert.deepEqual(await readdir(folder), ['state.db']);
+  assert.equal((await repair(path, { maxLoss: { share: 0.5 }, lock: false })).action, 'repaired');
+});

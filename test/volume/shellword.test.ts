@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { shellWord } from '../../src/volume/shellword.js';
+import { shellPath, shellWord } from '../../src/volume/shellword.js';
 import { run } from '../tools/cli.js';
 
 test('a plain path stays, another one is quoted, a hidden character is shown', () => {
   assert.equal(shellWord('/data/flower.db'), '/data/flower.db');
-  assert.equal(shellWord('-rf'), './-rf');
+  assert.equal(shellPath('-rf'), './-rf');
+  assert.equal(shellWord('--json'), '--json');
   assert.equal(shellWord('/größe'), "'/größe'");
   assert.equal(shellWord('/a\u202eb'), "$'/a\\xe2\\x80\\xaeb'");
 });

@@ -2,7 +2,6 @@ import type { Argv } from 'yargs';
 import { MACHINE_NAMES } from '../../exchange/machinenames.js';
 import type { Run } from '../parser.js';
 import { file, keys } from './options.js';
-import { giveDashBack } from './stdio.js';
 
 /** `dump` on the command line. */
 export function dumpGrammar(parser: Argv, run: Run): Argv {
@@ -14,7 +13,6 @@ export function dumpGrammar(parser: Argv, run: Run): Argv {
         .positional('file', file)
         .positional('output', {
           type: 'string',
-          coerce: giveDashBack,
           describe: 'Where to; - or nothing is stdout',
         })
         .options({

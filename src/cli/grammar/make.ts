@@ -3,7 +3,6 @@ import { MACHINE_NAMES } from '../../exchange/machinenames.js';
 import { whyImpossible } from '../../exchange/wanted.js';
 import type { Run } from '../parser.js';
 import { file, holding } from './options.js';
-import { giveDashBack } from './stdio.js';
 
 /* The commands that make a database of what another one, or a dump, holds. */
 
@@ -47,7 +46,6 @@ export function loadGrammar(parser: Argv, run: Run): Argv {
         .positional('dump', {
           type: 'string',
           demandOption: true,
-          coerce: giveDashBack,
           describe: 'The dump; - is stdin',
         })
         .positional('output', {

@@ -5,7 +5,8 @@ import { escapeText } from '../escape.js';
 import { insideText } from '../inside.js';
 import type { Statement } from '../statement.js';
 import { number } from '../number.js';
-import { formatText, isMendable, recordsText, shellWord } from '../text.js';
+import { formatText, isMendable, recordsText } from '../text.js';
+import { shellPath } from '../../volume/shellword.js';
 
 /** The sentences of a page: how bad it is, what to do first, and the facts. */
 export function pageWords(
@@ -50,7 +51,7 @@ function adviceOf(
   if (!isMendable(result, profile)) {
     return {
       text: 'The structure is sound; what is wrong is inside of values, which a repair leaves as they are. A snapshot may have them whole.',
-      command: `gdbm-doctor snapshots ${shellWord(path)}`,
+      command: `gdbm-doctor snapshots ${shellPath(path)}`,
     };
   }
   const lost = Object.values(records.rejected).reduce((sum, n) => sum + n, 0);
@@ -59,7 +60,7 @@ function adviceOf(
     text: missing
       ? 'Look first at what a repair would keep and what is lost: this writes nothing. The repair itself keeps the file as it was beside the new one.'
       : 'A repair brings back every record that can be proved, and keeps the file as it was beside the new one.',
-    command: `gdbm-doctor repair ${missing ? '--dry-run ' : ''}${shellWord(path)}`,
+    command: `gdbm-doctor repair ${missing ? '--dry-run ' : ''}${shellPath(path)}`,
   };
 }
 

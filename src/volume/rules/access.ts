@@ -1,6 +1,6 @@
 import type { VolumeProblem } from '../problem.js';
 import { problem } from '../problem.js';
-import { shellWord } from '../shellword.js';
+import { shellPath } from '../shellword.js';
 import type { PlaceFacts, UserFacts, VolumeFacts } from '../volumefacts.js';
 
 /** Whether this user can write the file and its folder. A read-only file system is the mount's matter. */
@@ -63,12 +63,12 @@ function cannot(
 /** The command that gives this user the place. */
 function mend(path: string, { uid, gid, kind }: PlaceFacts, user: UserFacts | undefined): string {
   if (user === undefined) return 'Run as its owner.';
-  if (uid === user.uid) return `chmod u+rw${kind === 'directory' ? 'x' : ''} ${shellWord(path)}`;
+  if (uid === user.uid) return `chmod u+rw${kind === 'directory' ? 'x' : ''} ${shellPath(path)}`;
   if (user.uid === 0) {
     // Root that is refused has lost its capabilities, or the server does not take it for root.
-    return `Run as its owner: docker exec --user ${uid}:${gid} CONTAINER gdbm-doctor doctor ${shellWord(path)}`;
+    return `Run as its owner: docker exec --user ${uid}:${gid} CONTAINER gdbm-doctor doctor ${shellPath(path)}`;
   }
-  return `chown ${user.uid}:${user.gid} ${shellWord(path)}`;
+  return `chown ${user.uid}:${user.gid} ${shellPath(path)}`;
 }
 
 function immutable(path: string, place: PlaceFacts): VolumeProblem[] {
@@ -77,7 +77,7 @@ function immutable(path: string, place: PlaceFacts): VolumeProblem[] {
     problem(
       'file-immutable',
       `Expected ${path} to be writable, found it marked as immutable, which binds root too.`,
-      `chattr -i ${shellWord(path)}`,
+      `chattr -i ${shellPath(path)}`,
     ),
   ];
 }
@@ -96,7 +96,7 @@ function ownerDiffers({ realPath, file, folder, user }: VolumeFacts): VolumeProb
       'owner-differs',
       `Expected the file to belong to ${folder.uid}:${folder.gid} as its folder does, found ${file.uid}:${file.gid}: ` +
         `a program of uid ${folder.uid} cannot write it.`,
-      `chown ${folder.uid}:${folder.gid} ${shellWord(realPath)}`,
+      `chown ${folder.uid}:${folder.gid} ${shellPath(realPath)}`,
     ),
   ];
 }

@@ -1,7 +1,7 @@
 import { basename } from '../pathname.js';
 import type { VolumeProblem } from '../problem.js';
 import { problem } from '../problem.js';
-import { shellWord } from '../shellword.js';
+import { shellPath } from '../shellword.js';
 import type { DatabaseFacts, VolumeFacts } from '../volumefacts.js';
 
 /** Fewer blocks of zero bytes at the end than this are free space as libgdbm leaves it. */
@@ -24,7 +24,7 @@ function empty({ realPath }: VolumeFacts): VolumeProblem {
   return problem(
     'file-empty',
     `Expected a database at ${realPath}, found a file of 0 bytes: a copy or a write that never got anywhere.`,
-    `Copy it again from where it is whole, or begin anew: gdbm-doctor repair ${shellWord(realPath)}`,
+    `Copy it again from where it is whole, or begin anew: gdbm-doctor repair ${shellPath(realPath)}`,
   );
 }
 
@@ -48,7 +48,7 @@ function otherKind(facts: VolumeFacts): VolumeProblem[] {
   if (contents === undefined) return [];
   const { kind, what, advice } = contents.other;
   const found = `Expected a GDBM file at ${realPath}, found ${what}.`;
-  const command = advice.replaceAll('FILE', shellWord(realPath));
+  const command = advice.replaceAll('FILE', shellPath(realPath));
   switch (kind) {
     case 'sqlite':
     case 'berkeley-db':
@@ -92,7 +92,7 @@ export function otherBySiblings({
 
 function halfCopied({ realPath }: VolumeFacts, database: DatabaseFacts): VolumeProblem[] {
   const { nextBlock, size, blockSize } = database;
-  const again = `Stop its program, copy it again and compare with sha256sum; if that is gone: gdbm-doctor repair ${shellWord(realPath)}`;
+  const again = `Stop its program, copy it again and compare with sha256sum; if that is gone: gdbm-doctor repair ${shellPath(realPath)}`;
   const whole = (n: number) => blockSize === undefined || blockSize <= 0 || n % blockSize === 0;
   // An end that is between blocks is a damaged header, not what a copy was cut off from.
   if (nextBlock > size && whole(nextBlock)) {
@@ -132,7 +132,7 @@ function zeroTail({ realPath, contents, database }: VolumeFacts): VolumeProblem[
       'tail-zero',
       `Expected data up to the end of ${realPath}, found that its last ${tail} of ${size} bytes are zero: a copy was ` +
         `broken off, or a crash lost what was not yet on the disk.`,
-      `Stop its program and copy it again; if that is gone: gdbm-doctor repair ${shellWord(realPath)}`,
+      `Stop its program and copy it again; if that is gone: gdbm-doctor repair ${shellPath(realPath)}`,
     ),
   ];
 }

@@ -1,6 +1,6 @@
 import type { VolumeProblem } from '../problem.js';
 import { problem } from '../problem.js';
-import { shellWord } from '../shellword.js';
+import { shellPath } from '../shellword.js';
 import type { Holder, VolumeFacts } from '../volumefacts.js';
 
 /** Named in a sentence before the rest is only counted. */
@@ -17,7 +17,7 @@ export function judgeHolders({ holders = [], realPath }: VolumeFacts): VolumePro
       problem(
         'locked-by-process',
         `Expected ${realPath} at rest, found it locked ${how} by ${names(locking)}.`,
-        `Stop it before a repair: ${kill(locking)}; or let the repair wait: gdbm-doctor repair --wait 30 ${shellWord(realPath)}`,
+        `Stop it before a repair: ${kill(locking)}; or let the repair wait: gdbm-doctor repair --wait 30 ${shellPath(realPath)}`,
       ),
     );
   }

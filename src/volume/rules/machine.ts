@@ -2,14 +2,14 @@ import { machinesOf } from '../../format/format.js';
 import { layoutOf } from '../../format/layout.js';
 import type { VolumeProblem } from '../problem.js';
 import { problem } from '../problem.js';
-import { shellWord } from '../shellword.js';
+import { shellPath } from '../shellword.js';
 import type { DatabaseFacts, VolumeFacts } from '../volumefacts.js';
 
 /** Whether the file was made by a machine of another kind than this one. The first difference says it. */
 export function judgeMachine({ realPath, machine, database }: VolumeFacts): VolumeProblem[] {
   if (database === undefined) return [];
   const { byteOrder, offsetBits, alignment, hashChar } = database;
-  const move = `Where it was made: gdbm_dump ${shellWord(realPath)} OUT; here, under a new name: gdbm_load OUT NEW`;
+  const move = `Where it was made: gdbm_dump ${shellPath(realPath)} OUT; here, under a new name: gdbm_load OUT NEW`;
   if (byteOrder !== machine.byteOrder) {
     return [
       problem(

@@ -1,7 +1,7 @@
 import { isMemory, isOverlay, networkKind } from '../filesystems.js';
 import type { VolumeProblem } from '../problem.js';
 import { problem } from '../problem.js';
-import { shellWord } from '../shellword.js';
+import { shellPath } from '../shellword.js';
 import type { MountFacts, VolumeFacts } from '../volumefacts.js';
 
 /** What the mount that the file lies on means for it. */
@@ -27,15 +27,15 @@ function readOnly(facts: VolumeFacts, { line, isFile }: MountFacts): VolumeProbl
   if (!byMount && !bySystem && !refused) return [];
   const place = line?.mountPoint ?? realPath;
   const advice = bySystem
-    ? `Look for disk errors in dmesg, then: mount -o remount,rw ${shellWord(place)}`
-    : `Mount it without :ro (Kubernetes: readOnly: false), or: gdbm-doctor repair ${shellWord(realPath)} -o OUT`;
+    ? `Look for disk errors in dmesg, then: mount -o remount,rw ${shellPath(place)}`
+    : `Mount it without :ro (Kubernetes: readOnly: false), or: gdbm-doctor repair ${shellPath(realPath)} -o OUT`;
   return [
     problem(
       'volume-read-only',
       `Expected to write ${isFile ? 'the file' : 'on the volume'} at ${place}, found it mounted read-only` +
         `${bySystem ? ', the file system as a whole' : ''}.`,
       line?.mountPoint === '/' && facts.inContainer
-        ? `Start the container without --read-only, or mount a volume at ${shellWord(facts.folderPath)}`
+        ? `Start the container without --read-only, or mount a volume at ${shellPath(facts.folderPath)}`
         : advice,
     ),
   ];
@@ -65,7 +65,7 @@ function mountedAlone({ realPath, folderPath }: VolumeFacts, { isFile }: MountFa
       'file-mounted-alone',
       `Expected the folder of ${realPath} to be mounted, found the file mounted by itself: nothing can be renamed ` +
         `over it, so that a repair copies into place, which a crash can leave half done.`,
-      `Mount the folder instead of the file: docker run -v HOSTFOLDER:${shellWord(folderPath)}`,
+      `Mount the folder instead of the file: docker run -v HOSTFOLDER:${shellPath(folderPath)}`,
     ),
   ];
 }
@@ -77,7 +77,7 @@ function sourceDeleted({ realPath }: VolumeFacts, { line }: MountFacts): VolumeP
       'mount-source-deleted',
       `Expected what is mounted at ${line.mountPoint} to exist on the host, found it deleted or replaced there: ` +
         `what is written to ${realPath} is lost.`,
-      `Copy it away now (cp ${shellWord(realPath)} OUT), then start the container again.`,
+      `Copy it away now (cp ${shellPath(realPath)} OUT), then start the container again.`,
     ),
   ];
 }
@@ -93,7 +93,7 @@ function notMounted(facts: VolumeFacts, { line, fsType }: MountFacts): VolumePro
       'volume-not-mounted',
       `Expected a volume at ${folderPath} or above it, found no mount: it lies on the container's own file system ` +
         `(${fsType ?? 'of unknown type'}), and data here is lost with the container.`,
-      `Mount a volume there: docker run -v NAME:${shellWord(folderPath)} (Kubernetes: mountPath: ${shellWord(folderPath)})`,
+      `Mount a volume there: docker run -v NAME:${shellPath(folderPath)} (Kubernetes: mountPath: ${shellPath(folderPath)})`,
     ),
   ];
 }
@@ -106,7 +106,7 @@ function inMemory({ folderPath }: VolumeFacts, { line, fsType }: MountFacts): Vo
       'volume-in-memory',
       `Expected a volume on a disk, found ${place} in memory (${fsType}): data here is gone when it is unmounted or ` +
         `the machine stops.`,
-      `Mount a volume on a disk at ${shellWord(place)}, if the data is to stay.`,
+      `Mount a volume on a disk at ${shellPath(place)}, if the data is to stay.`,
     ),
   ];
 }

@@ -1,6 +1,6 @@
 import type { VolumeProblem } from '../problem.js';
 import { problem } from '../problem.js';
-import { shellWord } from '../shellword.js';
+import { shellPath } from '../shellword.js';
 import type { VolumeFacts } from '../volumefacts.js';
 import { otherBySiblings } from './contents.js';
 
@@ -35,7 +35,7 @@ export function judgePath(facts: VolumeFacts): VolumeProblem[] {
         problem(
           'link-dangling',
           `Expected a file behind the symbolic link ${path}, found that ${realPath} does not exist or leads in a circle.`,
-          `See where it leads with ls -la ${shellWord(path)}, and mount the volume that it leads into.`,
+          `See where it leads with ls -la ${shellPath(path)}, and mount the volume that it leads into.`,
         ),
       ];
     case 'missing':
@@ -45,7 +45,7 @@ export function judgePath(facts: VolumeFacts): VolumeProblem[] {
 
 function directoryInstead({ realPath, mount }: VolumeFacts): VolumeProblem {
   const mounted = mount?.line?.mountPoint === realPath;
-  const look = `Name the database file in it: ls -la ${shellWord(realPath)}`;
+  const look = `Name the database file in it: ls -la ${shellPath(realPath)}`;
   return problem(
     'path-is-directory',
     `Expected a file at ${realPath}, found a folder${mounted ? ' that is mounted there' : ''}.`,
@@ -62,19 +62,19 @@ function notSearchable({ realPath, barrier, user }: VolumeFacts): VolumeProblem 
   return problem(
     'path-not-searchable',
     `Expected ${who} to reach ${realPath}, found that it may not enter ${where}.`,
-    barrier === undefined ? 'Run as the owner of the file.' : `chmod a+x ${shellWord(barrier)}`,
+    barrier === undefined ? 'Run as the owner of the file.' : `chmod a+x ${shellPath(barrier)}`,
   );
 }
 
 function folderMissing({ folderPath, folder, ancestor, inContainer }: VolumeFacts): VolumeProblem {
   const nearest = ancestor === undefined ? '' : `; the nearest that exists is ${ancestor}`;
   const found = folder === undefined ? `none${nearest}` : 'something that is no folder';
-  const make = `mkdir -p ${shellWord(folderPath)}`;
+  const make = `mkdir -p ${shellPath(folderPath)}`;
   return problem(
     'folder-missing',
     `Expected the folder ${folderPath}, found ${found}.`,
     inContainer
-      ? `Mount the volume at ${shellWord(folderPath)}; for a new database: ${make}`
+      ? `Mount the volume at ${shellPath(folderPath)}; for a new database: ${make}`
       : `Check the path, or mount its volume; for a new database: ${make}`,
   );
 }
@@ -89,8 +89,8 @@ function fileMissing(facts: VolumeFacts): VolumeProblem[] {
       'file-missing',
       `Expected a file at ${realPath}, found none in its folder${near}.`,
       siblings.length > 0
-        ? `Name that file: gdbm-doctor doctor ${shellWord(siblings[0])}`
-        : `Check the name, and that the right volume is mounted: ls -la ${shellWord(folderPath)}`,
+        ? `Name that file: gdbm-doctor doctor ${shellPath(siblings[0])}`
+        : `Check the name, and that the right volume is mounted: ls -la ${shellPath(folderPath)}`,
     ),
   ];
 }

@@ -1,6 +1,6 @@
 import type { VolumeProblem } from '../problem.js';
 import { problem } from '../problem.js';
-import { shellWord } from '../shellword.js';
+import { shellPath } from '../shellword.js';
 import type { VolumeFacts } from '../volumefacts.js';
 
 /** What a fresh file beside the old one takes, as a share of its size. */
@@ -20,7 +20,7 @@ export function judgeSpace({ space, file, folder, folderPath, mount }: VolumeFac
         'volume-full',
         `Expected room to save on the volume at ${place}, found ${bytes(space.freeBytes)} of ` +
           `${bytes(space.totalBytes)} free for this user; a repair needs ${bytes(Math.max(needed, SAVE_BYTES))}.`,
-        `Free space or enlarge the volume; what takes it: du -xah ${shellWord(place)} | sort -h | tail`,
+        `Free space or enlarge the volume; what takes it: du -xah ${shellPath(place)} | sort -h | tail`,
       ),
     );
   } else if (space.totalBytes > 0 && space.freeBytes < needed) {
@@ -39,7 +39,7 @@ export function judgeSpace({ space, file, folder, folderPath, mount }: VolumeFac
         'inodes-exhausted',
         `Expected an inode for a new file on the volume at ${place}, found none of ` +
           `${space.totalInodes.toLocaleString('en-US')} free, whatever room there is.`,
-        `Delete small files; where they are: du -x --inodes ${shellWord(place)} | sort -n | tail`,
+        `Delete small files; where they are: du -x --inodes ${shellPath(place)} | sort -n | tail`,
       ),
     );
   }

@@ -1,0 +1,31 @@
+/**
+ * Stands before a word on its way through yargs, which makes an empty text of a lone `-` and gives no command what is behind
+ * `--`; no argument can hold a zero byte.
+ */
+const SAVED = '\0';
+
+/** Saves a lone `-` of a command that takes it for a standard stream, and whatever is behind `--`: it is no option. */
+export function saveWords(args: readonly string[]): string[] {
+  const takesStream = args[0] === 'load' || args[0] === 'dump';
+  const end = args.indexOf('--');
+  const words = end < 0 ? args : args.slice(0, end);
+  const files = end < 0 ? [] : args.slice(end + 1);
+  const save = (word: string) => SAVED + word;
+  return [
+    ...words.map((word) => (takesStream && word === '-' ? save(word) : word)),
+    ...files.map((word) => (word.startsWith('-') ? save(word) : word)),
+  ];
+}
+
+/** Gives the words back, wherever the parser put them. */
+export function giveWordsBack(parsed: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(parsed)) {
+    if (typeof value === 'string') parsed[name] = asItWas(value);
+    else if (Array.isArray(value))
+      parsed[name] = value.map((one: unknown) => (typeof one === 'string' ? asItWas(one) : one));
+  }
+}
+
+function asItWas(word: string): string {
+  return word.startsWith(SAVED) ? word.slice(SAVED.length) : word;
+}
