@@ -16,7 +16,7 @@ import { restoreGrammar } from './grammar/restore.js';
 import { salvageGrammar } from './grammar/salvage.js';
 import { snapshotsGrammar } from './grammar/snapshots.js';
 import { watchGrammar } from './grammar/watch.js';
-import { giveWordsBack, saveWords } from './grammar/words.js';
+import { giveWordsBack, saveWords, takeLast } from './grammar/words.js';
 import { packageVersion } from './version.js';
 
 /** What the parser calls for a command, about a file. */
@@ -38,7 +38,7 @@ export async function parserFor(args: readonly string[], run: Run): Promise<Argv
     .scriptName('gdbm-doctor')
     .usage('$0 <command>\n\nReads, checks and repairs GDBM database files, without libgdbm.');
   keepNoHelp(parser);
-  parser.middleware(giveWordsBack, true);
+  parser.middleware([giveWordsBack, takeLast], true);
   checkGrammar(parser, run);
   doctorGrammar(parser, run);
   repairGrammar(parser, run);

@@ -78,6 +78,20 @@ test('words behind -- are files and keys, whatever they begin with', async (t) =
   assert.match(stdout, /^\{"key":/);
 });
 
+test('of an option that is given twice the last one counts, and of lists all do', async (t) => {
+  const folder = await temporaryFolder(t);
+  const [a, b] = [join(folder, 'a.db'), join(folder, 'b.db')];
+  const twice = ['--profile', 'none', '--profile', 'shelve', '--include', 'stale', '--include', 'deleted'];
+  const { code, stdout } = await cli(['repair', '-o', a, '-o', b, ...twice, fixture('killed-shelve.db')]);
+  assert.equal(code, 0);
+  assert.match(stdout, /inside +shelve/);
+  assert.match(stdout, new RegExp(`written to +${b}`));
+  const formats = ['--format', 'xml', '--format', 'csv', '--keys', 'key 00*', '--keys', 'key 01*'];
+  const lines = (await cli(['dump', ...formats, fixture('amd64.db')])).stdout.trim().split('\r\n');
+  assert.equal(lines[0], 'key,value');
+  assert.equal(lines.length, 21);
+});
+
 test('what is to be done can be pasted, whatever the name of the file', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'a\tb.db');

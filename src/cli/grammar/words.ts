@@ -29,3 +29,17 @@ export function giveWordsBack(parsed: Record<string, unknown>): void {
 function asItWas(word: string): string {
   return word.startsWith(SAVED) ? word.slice(SAVED.length) : word;
 }
+
+/** What may be given several times. */
+const SEVERAL = ['files', 'keys', 'expectKey', 'expect-key', '_', '--'];
+
+/**
+ * Of an option that is given more than once the last one counts, as a script that adds its own to those of a person expects;
+ * of lists all do. The parser makes an array of them, which no command asks for.
+ */
+export function takeLast(parsed: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(parsed)) {
+    if (!Array.isArray(value) || SEVERAL.includes(name)) continue;
+    parsed[name] = name === 'include' ? value.join(',') : value.at(-1);
+  }
+}
