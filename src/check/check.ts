@@ -5,11 +5,10 @@ import { HASH_RANGE } from '../format/hash.js';
 import type { ExtendedHeader, Header } from '../format/header.js';
 import type { Database } from '../database/database.js';
 import type { OtherFile } from '../database/identify.js';
-import { identifyOther } from '../database/identify.js';
+import { identifySource } from '../database/identify.js';
 import type { BucketSite, Survey } from '../database/survey.js';
 import { shifted } from '../source/shifted.js';
 import type { Source } from '../source/source.js';
-import { readUpTo } from '../source/source.js';
 import { accountFor } from './accounting.js';
 import { checkAvailChain } from './avail.js';
 import { checkDirectory } from './directory.js';
@@ -197,7 +196,7 @@ export async function checkOther(source: Source): Promise<CheckResult> {
     verdict: 'not-gdbm',
     size: source.size,
     format: undefined,
-    other: identifyOther(await readUpTo(source, 0, 4096)),
+    other: await identifySource(source),
     records: NO_RECORDS,
     findings: [],
     findingCounts: {},

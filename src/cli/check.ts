@@ -3,13 +3,13 @@ import type { CheckResult } from '../check/check.js';
 import type { WantedProfile } from '../contents.js';
 import { checkContents, withProfile } from '../contents.js';
 import { finding } from '../check/finding.js';
-import { identifyOther } from '../database/identify.js';
+import { identifySource } from '../database/identify.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import { checkReport, reportDocument, unreadableReport } from '../report/json.js';
 import type { Evidence } from '../report/statement.js';
 import { statementText } from '../report/statementtext.js';
 import { checkText } from '../report/text.js';
-import { readUpTo, SourceError } from '../source/source.js';
+import { SourceError } from '../source/source.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { explain } from './explain.js';
@@ -105,7 +105,7 @@ async function checkOnce(
     const result = withProfile(contents);
     const changed = await source.changed();
     if (result.other !== undefined) {
-      const other = identifyOther(await readUpTo(source, 0, 4096), path);
+      const other = await identifySource(source, path);
       return { result: { ...result, other }, profile, changed };
     }
     if (!changed) return { result, profile, changed };

@@ -4,11 +4,10 @@ import type { Report, Searched } from '../examine.js';
 import { openProved, openSearched, search, searchedProved } from '../examine.js';
 import type { Walkable } from '../exchange/walk.js';
 import { openForWalk } from '../exchange/walk.js';
-import { identifyOther } from '../database/identify.js';
+import { identifySource } from '../database/identify.js';
 import { RefusedError, requireRegularFile } from '../replace/errors.js';
 import type { FileSource } from '../source/file.js';
 import { openFileSource } from '../source/file.js';
-import { readUpTo } from '../source/source.js';
 import { tellIfChanged } from './atrest.js';
 import { collectGarbage, sparing } from './heap.js';
 
@@ -45,7 +44,7 @@ export async function openDatabaseFile(path: string): Promise<DatabaseFile> {
   return {
     ...source,
     async refuse() {
-      const { what, advice } = identifyOther(await readUpTo(source, 0, 4096), path);
+      const { what, advice } = await identifySource(source, path);
       throw new RefusedError('io', `${path}: expected a GDBM database, found ${what}. ${advice}`);
     },
   };

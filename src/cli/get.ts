@@ -1,6 +1,9 @@
+import { accountFor } from '../check/accounting.js';
+import { examine } from '../check/examination.js';
 import type { Database } from '../database/database.js';
 import type { FoundRecord } from '../database/lookup.js';
 import { Lookup } from '../database/lookup.js';
+import type { Searched } from '../examine.js';
 import { equalBytes } from '../format/bytes.js';
 import { escapeStart } from '../report/escape.js';
 import { readSalvaged } from '../salvage/read.js';
@@ -33,9 +36,26 @@ export async function getCommand({ file, key: text, encoding }: GetArguments): P
       tell(`${file}: expected the key "${escapeStart(key, 200)}", found none such. See: gdbm-doctor list`);
       return EXIT.damaged;
     }
+    if (!isProved && (await reachesTooFar(await examined(), key, found))) {
+      tell(
+        `${file}: expected the value of the key "${escapeStart(key, 200)}", found that its size of ${found.valueSize} bytes ` +
+          'reaches into other data, so that it is not what was stored. To see where it is: gdbm-doctor salvage',
+      );
+      return EXIT.damaged;
+    }
     for await (const piece of readChunks(db.source, found.valueOffset, found.valueSize)) await print(piece);
     return EXIT.ok;
   });
+}
+
+/** Whether something else in force begins inside a record, so that its size is wrong. */
+async function reachesTooFar(
+  { db, survey }: Searched,
+  key: Uint8Array,
+  { valueOffset, valueSize }: FoundRecord,
+): Promise<boolean> {
+  const { account } = await accountFor(db, survey, survey.examination ?? (await examine(db, survey)));
+  return account.overreaching.has(valueOffset - key.length, key.length + valueSize);
 }
 
 /** In a damaged file a key may be there that no lookup finds. */

@@ -1,7 +1,7 @@
 import { escapeStart } from '../report/escape.js';
 import { REPORT_VERSION } from '../report/json.js';
 import type { WalkedBatch } from '../exchange/batch.js';
-import { walkRecords } from '../exchange/walk.js';
+import { keptRecords } from '../exchange/keptwalk.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { tellIfChanged } from './atrest.js';
@@ -42,7 +42,7 @@ export async function listCommand({ file, json }: ListArguments): Promise<ExitCo
       }
     };
     const loss = { records: 0, incomplete: false };
-    for await (const batch of walkRecords(walk, loss)) await put(batch);
+    for await (const batch of keptRecords(walk, loss)) await put(batch);
     if (json) await out.add('\n]}]}\n');
     await out.flush();
     const changed = await tellIfChanged(file, source);

@@ -10,6 +10,7 @@ import { takePicture } from '../picture/picture.js';
 import type { LostElement } from '../profile/detect.js';
 import { checkProfile } from '../profile/inspect.js';
 import { RefusedError, refusal } from '../replace/errors.js';
+import { safeSentence } from '../report/escape.js';
 import { htmlPage } from '../report/html/page.js';
 import { pageWords } from '../report/html/words.js';
 import { statementText } from '../report/statementtext.js';
@@ -49,7 +50,7 @@ export async function reportCommand({ file, html, hash, profile }: ReportArgumen
     await writeWhole(html, page);
     await tellIfChanged(file, source);
     const megabytes = (Buffer.byteLength(page) / 1e6).toFixed(1);
-    await print(`${html}: the report of ${file}, ${result.verdict}, ${megabytes} MB\n`);
+    await print(safeSentence(`${html}: the report of ${file}, ${result.verdict}, ${megabytes} MB`) + '\n');
     if (hash) await print(statementText(statement));
     if (result.verdict === 'not-gdbm') return EXIT.failed;
     return result.verdict === 'healthy' ? EXIT.ok : EXIT.damaged;

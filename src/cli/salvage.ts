@@ -2,12 +2,13 @@ import { checkDatabase } from '../check/check.js';
 import type { RejectedElement } from '../check/record.js';
 import type { SpaceAccount } from '../check/space.js';
 import type { Database } from '../database/database.js';
+import { identifySource, isDeclared } from '../database/identify.js';
 import { openProved, openSearched, search } from '../examine.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { foundDatabase } from '../rebuild/checked.js';
 import { RefusedError } from '../replace/errors.js';
 import { statementText } from '../report/statementtext.js';
-import { carveValues } from '../salvage/carved.js';
+import { carveUnknown, carveValues } from '../salvage/carved.js';
 import type { OldRecord } from '../salvage/oldrecord.js';
 import { findOld } from '../salvage/old.js';
 import { salvageProved } from '../salvage/proved.js';
@@ -15,6 +16,7 @@ import { visitKeys } from '../salvage/read.js';
 import type { SalvagedBatch } from '../salvage/salvage.js';
 import { salvage } from '../salvage/salvage.js';
 import type { FileSource } from '../source/file.js';
+import type { Progress } from '../source/sweep.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { tellIfChanged } from './atrest.js';
@@ -83,6 +85,9 @@ async function salvageSource(
   }
   const found = await openSearched(source, progress.report, { old: deleted });
   if (found === undefined) {
+    if (options.carve && !isDeclared(await identifySource(source, file))) {
+      return await listCarved(source, options, progress);
+    }
     throw new RefusedError(
       'io',
       `${file}: expected a GDBM database, found nothing of one. See: gdbm-doctor check`,
@@ -108,6 +113,21 @@ async function salvageSource(
     unproved,
     old,
   });
+}
+
+/** What its shape alone tells, of a file of which nothing else is known. */
+async function listCarved(
+  source: FileSource,
+  options: SalvageArguments,
+  progress: ReturnType<typeof progressLine>,
+): Promise<ExitCode> {
+  const list = new SalvageList({ source, missing: 0, rearrangement: undefined }, options);
+  const report: Progress = (done, all) => progress.report('looking for values by their shape', done, all);
+  const finds = await carveUnknown(source, options.expectKeys, report);
+  progress.end();
+  for (const one of finds) await list.carved(one);
+  await list.end(0);
+  return EXIT.ok;
 }
 
 /** Records that are not in force, and how many elements were too many to be remembered. */

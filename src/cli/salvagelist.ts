@@ -1,5 +1,5 @@
 import type { RejectedElement } from '../check/record.js';
-import type { Database } from '../database/database.js';
+import type { MovedBytes } from '../database/database.js';
 import { placeNow } from '../database/database.js';
 import { escapeBytes, escapeStart } from '../report/escape.js';
 import type { CarvedFind } from '../salvage/carved.js';
@@ -7,6 +7,7 @@ import type { OldRecord } from '../salvage/oldrecord.js';
 import { MAX_OVERLAYS } from '../salvage/overwritten.js';
 import type { Overlay } from '../salvage/overwritten.js';
 import type { SalvagedRecord } from '../salvage/salvage.js';
+import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
 import { sha256OfRange } from './statement.js';
 import { Output } from './terminal.js';
@@ -26,18 +27,27 @@ const REASONS: Readonly<Record<string, string>> = {
   unchecked: 'its key would cost too much to read',
 };
 
+/** Bytes of values that are hashed, for each of the file: those of a damaged one may lie on each other. */
+const HASHED = 8;
+
+/** The file that things are found in. */
+export type ListedFile = MovedBytes & { readonly source: Source };
+
 /** The list that `salvage` prints: a line for each thing found, as text or as JSON, and what it adds up to. */
 export class SalvageList {
-  readonly #db: Database;
+  readonly #db: ListedFile;
   readonly #json: boolean;
   readonly #hash: boolean;
   readonly #out = new Output();
   readonly #counts = new Map<string, number>();
+  #hashable: number;
+  #notHashed = 0;
 
-  constructor(db: Database, { json, hash }: { readonly json: boolean; readonly hash: boolean }) {
+  constructor(db: ListedFile, { json, hash }: { readonly json: boolean; readonly hash: boolean }) {
     this.#db = db;
     this.#json = json;
     this.#hash = hash;
+    this.#hashable = HASHED * db.source.size;
   }
 
   /** A record in force. */
@@ -145,7 +155,10 @@ export class SalvageList {
       const classes = [...this.#counts].map(([name, n]) => `${n.toLocaleString('en-US')} ${name}`);
       await this.#out.add(`found: ${classes.length === 0 ? 'nothing' : classes.join(', ')}\n`);
       if (dropped > 0) await this.#out.add(`not listed: ${dropped} old elements more, too many to be held\n`);
-    } else if (dropped > 0) await this.#object({ kind: 'dropped', elements: dropped });
+    } else {
+      if (dropped > 0) await this.#object({ kind: 'dropped', elements: dropped });
+      if (this.#notHashed > 0) await this.#object({ kind: 'not-hashed', values: this.#notHashed });
+    }
     await this.#out.flush();
   }
 
@@ -196,6 +209,12 @@ export class SalvageList {
 
   async #sum({ offset, keySize, dataSize }: Pick<SalvagedRecord, 'offset' | 'keySize' | 'dataSize'>) {
     if (!this.#hash) return {};
+    this.#hashable -= dataSize;
+    if (this.#hashable < 0) {
+      this.#hashable += dataSize;
+      this.#notHashed++;
+      return { valueSha256: null };
+    }
     return { valueSha256: await sha256OfRange(this.#db.source, offset + keySize, dataSize) };
   }
 

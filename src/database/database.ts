@@ -61,8 +61,11 @@ export async function openDatabase(bytes: Source): Promise<Database | undefined>
   };
 }
 
+/** What of a file is not where it was. */
+export type MovedBytes = Pick<Database, 'missing' | 'rearrangement'>;
+
 /** Where the byte that belongs at `offset` is in the file as it is now; negative where it is gone. */
-export function placeNow({ missing, rearrangement }: Database, offset: number): number {
+export function placeNow({ missing, rearrangement }: MovedBytes, offset: number): number {
   return (rearrangement?.whereIs(offset) ?? offset) - missing;
 }
 

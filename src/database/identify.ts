@@ -1,3 +1,9 @@
+import type { Source } from '../source/source.js';
+import { passChunks, readUpTo } from '../source/source.js';
+
+/** Bytes that a file is told by. */
+const HEAD = 4096;
+
 /** A file that is no GDBM database, named for what it is. */
 export interface OtherFile {
   /** A stable name for programs. */
@@ -37,8 +43,33 @@ export function isDeclared({ kind }: OtherFile): boolean {
 
 const BERKELEY_MAGICS = [0x00053162, 0x00061561, 0x00042253, 0x00040988];
 
+const CARVE = 'To look for values by their shape alone: gdbm-doctor salvage --carve --expect-key KEY.';
+
 /**
- * Names a file that is not GDBM by its first bytes, and by its name where the bytes say nothing.
+ * Names a file that is not GDBM by its bytes, and by its name where they say nothing.
+ *
+ * @param name the file's name, a hint only
+ * @throws SourceError if the source cannot be read
+ */
+export async function identifySource(source: Source, name = ''): Promise<OtherFile> {
+  const other = identifyOther(await readUpTo(source, 0, HEAD), name);
+  if (other.kind !== 'zeroes' || (await isZero(source))) return other;
+  return {
+    kind: 'unknown',
+    what: 'not a GDBM database that can be read: it begins with zero bytes, and nothing behind them fits the format',
+    advice: `Its beginning never reached the disk, or was wiped: restore it from a copy. ${CARVE}`,
+  };
+}
+
+async function isZero(source: Source): Promise<boolean> {
+  for await (const bytes of passChunks(source, 0, source.size)) {
+    if (bytes.some((byte) => byte !== 0)) return false;
+  }
+  return true;
+}
+
+/**
+ * Names a file that is not GDBM by its first bytes alone; see {@link identifySource}.
  *
  * @param head the first bytes, 4 KiB if there are so many
  * @param name the file's name, a hint only
@@ -106,7 +137,7 @@ export function identifyOther(head: Uint8Array, name = ''): OtherFile {
   return {
     kind: 'unknown',
     what: 'not a GDBM database: nothing in its first block fits the format',
-    advice: 'Check the path. If it once was a GDBM database, its beginning is gone.',
+    advice: `Check the path. If it once was a GDBM database, its beginning is gone. ${CARVE}`,
   };
 }
 
@@ -122,7 +153,16 @@ function isBerkeley(head: Uint8Array): boolean {
 }
 
 function isText(head: Uint8Array): boolean {
-  return head.every((byte) => byte >= 0x20 || byte === 9 || byte === 10 || byte === 13) && head.length > 0;
+  const isShown = (byte: number) =>
+    (byte >= 0x20 && byte !== 0x7f) || byte === 9 || byte === 10 || byte === 13;
+  if (!head.every(isShown)) return false;
+  try {
+    // A letter may be cut in two where the head ends.
+    new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -13,6 +13,8 @@ export interface WalkedBatch {
   readonly keySizes: Int32Array;
   readonly dataSizes: Int32Array;
   readonly hashes: BatchHashes;
+  /** File offsets of their buckets, where these are not whole. */
+  readonly buckets?: Float64Array;
 }
 
 /** What is known of the hashes of a batch's records. */

@@ -4,6 +4,7 @@ import { BucketWords } from '../check/sound/bucketwords.js';
 import { BUCKET_AVAIL } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import { HASH_BITS, KeyScan } from '../format/hash.js';
+import type { OverreachingRecords } from '../check/space.js';
 import { readInto } from '../source/source.js';
 import type { BucketPlace, WalkedBatch } from './batch.js';
 import {
@@ -31,6 +32,14 @@ export const WHOLE_BATCH: BatchLimits = { bytes: 36 << 20, records: 1 << 18 };
 /** Where something else needs as much. */
 export const PART_BATCH: BatchLimits = { bytes: 14 << 20, records: 1 << 17 };
 
+export interface BatchOptions {
+  readonly limits: BatchLimits;
+  /** Whether no key is there twice, and large ones are right, is known; all else may have changed since. */
+  readonly proved: boolean;
+  /** Records that are left out, as their size is wrong. */
+  readonly without?: OverreachingRecords | undefined;
+}
+
 /** What becomes of a batch that is no longer good. */
 const NOTHING = {
   count: 0,
@@ -55,9 +64,12 @@ const MANY = 1024;
 export class BatchReader {
   /** Bytes of the records that were taken since the last batch. */
   pending = 0;
+  /** Records that were left out since then. */
+  leftOut = 0;
   readonly #db: Database;
   readonly #limits: BatchLimits;
   readonly #proved: boolean;
+  readonly #without: OverreachingRecords | undefined;
   readonly #bucket: Uint8Array;
   readonly #elements: BucketWords;
   readonly #key = new KeyScan();
@@ -81,12 +93,12 @@ export class BatchReader {
   #dataSizes = new Int32Array(1024);
   #starts = new Int32Array(1024);
 
-  /** @param proved whether no key is there twice, and large ones are right, is known; all else may have changed since */
-  constructor(db: Database, { limits, proved }: { readonly limits: BatchLimits; readonly proved: boolean }) {
+  constructor(db: Database, { limits, proved, without }: BatchOptions) {
     const { bucketSize, bucketElements } = db.geometry;
     this.#db = db;
     this.#limits = limits;
     this.#proved = proved;
+    this.#without = without;
     this.#bucket = new Uint8Array(bucketSize);
     this.#elements = new BucketWords(db.format, bucketSize, bucketElements);
     this.#firstOf = new Uint32Array(Math.ceil(db.source.size / 2 ** WINDOW_BITS) + 2);
@@ -106,6 +118,7 @@ export class BatchReader {
     this.#given = undefined;
     this.#count = 0;
     this.pending = 0;
+    this.leftOut = 0;
     this.#ends.length = 0;
     this.#ranges = [];
   }
@@ -146,6 +159,10 @@ export class BatchReader {
       if (hash < 0 || keySize < 0 || dataSize < 0 || offset < 0 || offset + size > source.size) return false;
       if (bits > 0 && hash >>> shift !== prefix) return false;
       used++;
+      if (this.#without?.has(offset, size) === true) {
+        this.leftOut++;
+        continue;
+      }
       const n = this.#count++;
       const at = n * WORDS;
       records[at + HASH] = hash;

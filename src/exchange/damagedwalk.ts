@@ -1,4 +1,5 @@
 import { examineBuckets } from '../check/judge.js';
+import type { OverreachingRecords } from '../check/space.js';
 import type { StoredRecord } from '../check/record.js';
 import { large } from '../columns/large.js';
 import type { Database } from '../database/database.js';
@@ -17,13 +18,15 @@ export async function* walkDamaged(
   sites: readonly BucketSite[],
   claimable: Claimable,
   loss: WalkLoss,
+  without?: OverreachingRecords,
 ): AsyncGenerator<WalkedBatch> {
   let done = 0;
   async function* examined(): AsyncGenerator<readonly StoredRecord[]> {
     for await (const { site, records, rejected } of examineBuckets(db, survey, sites)) {
       for (const { reason } of rejected)
         if (reason !== 'superseded' && reason !== 'duplicate') loss.records++;
-      const possible = records.filter(({ keySize, dataSize }) => {
+      const possible = records.filter(({ offset, keySize, dataSize }) => {
+        if (without?.has(offset, keySize + dataSize) === true) return false;
         const fits = keySize + dataSize <= claimable.bytes;
         if (fits) claimable.bytes -= keySize + dataSize;
         return fits;
@@ -43,6 +46,7 @@ export async function* walkDamaged(
       offsets: Float64Array.from(records, ({ offset }) => offset),
       keySizes: Int32Array.from(records, ({ keySize }) => keySize),
       dataSizes: Int32Array.from(records, ({ dataSize }) => dataSize),
+      buckets: Float64Array.from(records, ({ bucket }) => bucket),
       hashes: hashesOf(records, bytes, starts, done, room),
     };
   }

@@ -5,7 +5,7 @@ import type { Glob } from './glob.js';
 import type { DumpWriter } from './output.js';
 import { DUMP_PIECE, OutputBuffer } from './output.js';
 import type { Walkable } from './walk.js';
-import { walkRecords } from './walk.js';
+import { keptRecords } from './keptwalk.js';
 
 /** What a dump wrote, and what it could not. */
 export interface Dumped extends WalkLoss {
@@ -74,7 +74,7 @@ export async function dump(
     }
   };
   writer.head(out);
-  for await (const batch of walkRecords(database, dumped)) await put(batch);
+  for await (const batch of keptRecords(database, dumped)) await put(batch);
   writer.tail(out, dumped.written);
   await flush();
   return dumped;

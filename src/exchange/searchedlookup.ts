@@ -38,16 +38,20 @@ export class SearchedLookup {
     this.#source = source;
   }
 
-  /** Finds a key's record, by whichever flavour of hash it was stored. */
-  async find(key: Uint8Array): Promise<FoundRecord | undefined> {
+  /**
+   * Finds a key's record, by whichever flavour of hash it was stored.
+   *
+   * @returns where it is, and the number of the bucket that it was found in; −1 where that is none which rules over it
+   */
+  async find(key: Uint8Array): Promise<(FoundRecord & { readonly site: number }) | undefined> {
     this.#loose ??= looseRecords(this.#searched);
     for (const hash of new Set([hashKey(key, 'signed'), hashKey(key, 'unsigned')])) {
       for (const site of this.#sitesOf(hash)) {
         const found = await this.#among(await this.#recordsOf(site), hash, key);
-        if (found !== undefined) return found;
+        if (found !== undefined) return { ...found, site };
       }
       const found = await this.#among(await this.#loose, hash, key);
-      if (found !== undefined) return found;
+      if (found !== undefined) return { ...found, site: -1 };
     }
     return undefined;
   }

@@ -1,7 +1,7 @@
 import { bySlots, directoryRuns } from '../check/sound/directoryruns.js';
 import type { Database } from '../database/database.js';
 import type { PlaceList, WalkedBatch } from './batch.js';
-import type { BatchLimits } from './batchreader.js';
+import type { BatchOptions } from './batchreader.js';
 import { BatchReader } from './batchreader.js';
 
 /** Bytes that records may still claim. */
@@ -12,21 +12,17 @@ export interface Claimable {
 /** Batches that are made anew to give the buckets before one that is not sound. */
 const ATTEMPTS = 4;
 
-export interface SoundWalkOptions {
-  readonly limits: BatchLimits;
-  /** Whether buckets and keys were proved already. */
-  readonly proved: boolean;
-}
-
 /** A walk through buckets that are believed to be sound, up to the first one that is not. */
 export class SoundWalk {
   /** Buckets whose records were given. */
   done = 0;
+  /** Records that were left out of them. */
+  leftOut = 0;
 
   constructor(
     readonly db: Database,
     readonly claimable: Claimable,
-    readonly options: SoundWalkOptions,
+    readonly options: BatchOptions,
   ) {}
 
   async *through(places: PlaceList): AsyncGenerator<WalkedBatch> {
@@ -36,7 +32,7 @@ export class SoundWalk {
       let end = this.done;
       let sound = true;
       for (; sound && end < last && !reader.isFull; end++) sound = await reader.take(places.at(end)!);
-      const { pending } = reader;
+      const { pending, leftOut } = reader;
       if (pending > this.claimable.bytes) break;
       const batch = sound ? await reader.read() : undefined;
       if (batch === undefined) {
@@ -48,6 +44,7 @@ export class SoundWalk {
       }
       this.claimable.bytes -= pending;
       this.done = end;
+      this.leftOut += leftOut;
       yield batch;
     }
     reader.clear();

@@ -1,3 +1,4 @@
+import type { OverreachingRecords } from '../check/space.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
 import { isPlaced } from '../database/survey.js';
@@ -48,11 +49,13 @@ const FEW = 16;
  * others as the examination judges them.
  *
  * @param loss is told of what cannot be given
+ * @param without records that are left out, as their size is wrong; of a damaged database
  */
 export async function* walkRecords(
   { db, found }: Walkable,
   loss: WalkLoss = { records: 0, incomplete: false },
   limits: BatchLimits = WHOLE_BATCH,
+  without?: OverreachingRecords,
 ): AsyncGenerator<WalkedBatch> {
   const claimable: Claimable = { bytes: CLAIMABLE * db.source.size };
   if (found === undefined) {
@@ -65,7 +68,7 @@ export async function* walkRecords(
   }
 
   loss.incomplete = found.survey.claims.open().next().done !== true;
-  const options = { limits: limits === WHOLE_BATCH ? PART_BATCH : limits, proved: false };
+  const options = { limits: limits === WHOLE_BATCH ? PART_BATCH : limits, proved: false, without };
 
   // 1. Sound buckets, and in their order some that are not.
   let { sites } = found.survey;
@@ -73,9 +76,10 @@ export async function* walkRecords(
     const end = sites.findIndex((site) => !isPlaced(site));
     const sound = new SoundWalk(db, claimable, options);
     yield* sound.through(end < 0 ? sites : sites.slice(0, end));
+    loss.records += sound.leftOut;
     sites = sites.slice(sound.done);
     if (sites.length === 0) return;
-    yield* walkDamaged(db, found.survey, sites.slice(0, 1), claimable, loss);
+    yield* walkDamaged(db, found.survey, sites.slice(0, 1), claimable, loss, without);
     sites = sites.slice(1);
   }
 
@@ -85,9 +89,10 @@ export async function* walkRecords(
   for (let stops = 0; placed.length > 0 && stops < FEW; stops++) {
     const sound = new SoundWalk(db, claimable, options);
     yield* sound.through(placed);
+    loss.records += sound.leftOut;
     for (const site of placed.slice(0, sound.done)) given.add(site);
     placed = placed.slice(sound.done + 1);
   }
   const others = sites.filter((site) => !given.has(site));
-  yield* walkDamaged(db, found.survey, others, claimable, loss);
+  yield* walkDamaged(db, found.survey, others, claimable, loss, without);
 }

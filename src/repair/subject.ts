@@ -3,7 +3,7 @@ import { checkDatabase } from '../check/check.js';
 import type { RejectReason } from '../check/record.js';
 import { collectLost } from '../contents.js';
 import type { Database } from '../database/database.js';
-import { identifyOther } from '../database/identify.js';
+import { identifySource } from '../database/identify.js';
 import { check, openProved, openSearched } from '../examine.js';
 import { KEY_START } from '../format/bucket.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
@@ -22,7 +22,6 @@ import type { Addition, Provenance, SalvagedBatch } from '../salvage/salvage.js'
 import { provenanceOf } from '../salvage/salvage.js';
 import { salvageStale } from '../salvage/stale.js';
 import type { Source } from '../source/source.js';
-import { readUpTo } from '../source/source.js';
 import { lostRecords } from './losses.js';
 import type { LostDetail, RepairOptions } from './result.js';
 
@@ -94,7 +93,7 @@ export async function examine(source: Source, path: string, options: RepairOptio
     const checked = await check(source);
     if (checked.other === undefined) return { checked, database: undefined, ...nothing };
     // The name is a hint that the source itself does not have.
-    const other = identifyOther(await readUpTo(source, 0, 4096), path);
+    const other = await identifySource(source, path);
     return { checked: { ...checked, other }, database: undefined, ...nothing };
   }
   const { db, survey: surveyed } = found;

@@ -1,5 +1,5 @@
 import type { SpaceAccount } from '../check/space.js';
-import type { CarvedValue } from '../carve/carve.js';
+import type { CarvedValue, CarveOptions } from '../carve/carve.js';
 import { carve } from '../carve/carve.js';
 import { KnownKeys } from '../carve/knownkeys.js';
 import type { Database } from '../database/database.js';
@@ -8,6 +8,7 @@ import { hashKey, isPortableKey } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { FreeSpace } from '../orphans/free.js';
 import { firstEndingAfter } from '../source/ranges.js';
+import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';
 import { salvageDeleted } from './deleted.js';
 import { eachKeptKey } from './keptkeys.js';
@@ -60,18 +61,43 @@ export async function carveValues(
   });
   const settled = survey.sites.filter((_, i) => atHome.has(i));
   const free = await FreeSpace.read(db, settled);
+  const isFreed = (offset: number, size: number) => free.covers(offset, size);
+  return findValues(db.source, { ranges: space.unused(), keys, isFreed, ...(progress && { progress }) });
+}
+
+/** Looks for values in all of a file of which nothing else is known, with keys that are expected and those of known programs. */
+export async function carveUnknown(
+  source: Source,
+  expected: readonly Uint8Array[] = [],
+  progress?: Progress,
+): Promise<CarvedFind[]> {
+  const keys = () => Promise.resolve(usualKeys(expected));
+  const ranges = [{ offset: 0, length: source.size }];
+  return findValues(source, { ranges, keys, isFreed: () => false, ...(progress && { progress }) });
+}
+
+async function findValues(
+  source: Source,
+  { isFreed, ...options }: CarveOptions & { readonly isFreed: (offset: number, size: number) => boolean },
+): Promise<CarvedFind[]> {
+  const { ranges } = options;
   const finds: CarvedFind[] = [];
-  const ranges = space.unused();
   let end = 0;
-  for await (const value of carve(db.source, { ranges, keys, ...(progress && { progress }) })) {
+  for await (const value of carve(source, options)) {
     if (finds.length === MAX_FINDS) break;
     const { offset, size } = value;
     const range = ranges.at(firstEndingAfter(ranges, offset))!;
     const before = Math.min(offset - Math.max(end, range.offset), MAX_KEY);
     end = offset + size;
-    finds.push({ ...value, freed: free.covers(offset, size), before });
+    finds.push({ ...value, freed: isFreed(offset, size), before });
   }
   return finds.sort((a, b) => Number(a.freed) - Number(b.freed) || b.offset - a.offset);
+}
+
+/** Keys that are expected, and those of known programs. */
+function usualKeys(expected: readonly Uint8Array[]): KnownKeys {
+  const usual = USUAL_KEYS.map((key) => new TextEncoder().encode(key));
+  return new KnownKeys([...expected, ...usual], { maxBytes: MAX_KEY_BYTES });
 }
 
 /** Those of the values that have a key, as records. */
@@ -101,8 +127,7 @@ async function keysOf(
   survey: SearchedSurvey,
   expected: readonly Uint8Array[],
 ): Promise<KnownKeys> {
-  const usual = USUAL_KEYS.map((key) => new TextEncoder().encode(key));
-  const keys = new KnownKeys([...expected, ...usual], { maxBytes: MAX_KEY_BYTES });
+  const keys = usualKeys(expected);
   const { examination } = survey;
   const older = [salvageStale(db, survey), salvageDeleted(db, survey)];
   if (examination !== undefined) await eachKeptKey(db, survey, examination, MAX_KEY, (key) => keys.add(key));

@@ -1,4 +1,4 @@
-import { identifyOther } from '../database/identify.js';
+import { identifySource } from '../database/identify.js';
 import { magicMeaning, swap32 } from '../format/magic.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
@@ -19,7 +19,7 @@ export async function contentFacts(source: Source, name: string): Promise<Conten
   return {
     size: source.size,
     hasMagic: hasMagic(head),
-    other: identifyOther(head, name),
+    other: await identifySource(source, name),
     zeroTail: await zeroTail(source),
   };
 }
