@@ -43,7 +43,9 @@ export function isDeclared({ kind }: OtherFile): boolean {
 
 const BERKELEY_MAGICS = [0x00053162, 0x00061561, 0x00042253, 0x00040988];
 
-const CARVE = 'To look for values by their shape alone: gdbm-doctor salvage --carve --expect-key KEY.';
+const CARVE =
+  'To look for values by their shape alone: gdbm-doctor salvage --carve --expect-key KEY; ' +
+  'to keep those with a key: gdbm-doctor repair --include carved -o OUT.';
 
 /**
  * Names a file that is not GDBM by its bytes, and by its name where they say nothing.

@@ -8,6 +8,7 @@ import type { RecordFilter } from '../profile/leaveout.js';
 import type { RebuildResult } from '../rebuild/rebuild.js';
 import { foundDatabase } from '../rebuild/checked.js';
 import { NONE_ADDED, rebuild, rebuildProved } from '../rebuild/rebuild.js';
+import { buildCarved, verifyCarved } from '../rebuild/carved.js';
 import { verify, verifyProved } from '../rebuild/verify.js';
 import { FreshFile } from '../replace/fresh.js';
 import type { RepairOptions } from './result.js';
@@ -29,6 +30,14 @@ export async function buildFresh(
     report?.('comparing it', 0, checked.size);
     const after = await fresh.whileSyncing(() => verifyProved(proved, fresh));
     return { built: { ...built, ...NOTHING_LEFT }, after };
+  }
+  if (subject.unknown !== undefined) {
+    const built = await buildCarved(subject.unknown, subject.carvedRecords, fresh, newDatabaseSpec());
+    const after = await fresh.whileSyncing(() =>
+      verifyCarved(subject.unknown!, subject.carvedRecords, fresh),
+    );
+    const added = { ...NONE_ADDED, carved: built.records };
+    return { built: { ...built, ...NOTHING_LEFT, added }, after };
   }
   if (database === undefined || !foundDatabase(checked)) {
     const built = await new DatabaseBuilder(fresh, newDatabaseSpec()).finish();

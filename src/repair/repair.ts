@@ -72,7 +72,8 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
   };
 
   // 3. Leave alone what needs nothing, and what nothing is left of.
-  if (checked.verdict === 'not-gdbm') {
+  const isCarved = subject.unknown !== undefined && subject.carvedRecords.length > 0;
+  if (checked.verdict === 'not-gdbm' && !isCarved) {
     const { what, advice } = checked.other!;
     return { ...outcome, action: 'refused', reason: `This is ${what}. ${advice}` };
   }

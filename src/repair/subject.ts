@@ -13,7 +13,7 @@ import type { Added } from '../rebuild/records.js';
 import { foundDatabase } from '../rebuild/checked.js';
 import { notKept } from '../rebuild/records.js';
 import type { CarvedFind } from '../salvage/carved.js';
-import { carveValues, recordsOf } from '../salvage/carved.js';
+import { carveUnknown, carveValues, recordsOf } from '../salvage/carved.js';
 import { PlaceSet } from '../salvage/placeset.js';
 import type { OldRecord } from '../salvage/oldrecord.js';
 import { isAddable } from '../salvage/oldrecord.js';
@@ -31,6 +31,8 @@ export interface Subject {
   /** Where all buckets and records are in order; then there is no `database`, as nothing needs to be examined. */
   readonly proved?: ProvedDatabase;
   readonly database: { db: Database; surveyed: SearchedSurvey } | undefined;
+  /** A file of which nothing tells how it is to be read, so that only values are known which their shape tells. */
+  readonly unknown?: Source;
   readonly found: Record<Provenance, number>;
   /** Old records, where they are wanted: for what is to be added, or for the quarantine. */
   readonly old: readonly OldRecord[];
@@ -94,7 +96,13 @@ export async function examine(source: Source, path: string, options: RepairOptio
     if (checked.other === undefined) return { checked, database: undefined, ...nothing };
     // The name is a hint that the source itself does not have.
     const other = await identifySource(source, path);
-    return { checked: { ...checked, other }, database: undefined, ...nothing };
+    const subject = { checked: { ...checked, other }, database: undefined, ...nothing };
+    // Of what says itself that it is something else, nothing is to be made.
+    if (!include.includes('carved') || other.kind !== 'unknown') return subject;
+    const progress = (done: number, all: number) => report?.('looking for values by their shape', done, all);
+    const carved = await carveUnknown(source, options.expectKeys, progress);
+    const found = { ...nothing.found, carved: carved.length };
+    return { ...subject, found, carved, carvedRecords: await recordsOf(source, carved), unknown: source };
   }
   const { db, survey: surveyed } = found;
   const { found: classes } = nothing;
@@ -157,7 +165,7 @@ export async function examine(source: Source, path: string, options: RepairOptio
   const { space } = checked;
   const carved = await carveValues({ db, survey: surveyed, space }, options.expectKeys, progress);
   classes.carved = carved.length;
-  return { ...subject, carved, carvedRecords: await recordsOf(db, carved) };
+  return { ...subject, carved, carvedRecords: await recordsOf(db.source, carved) };
 }
 
 /** Places of old records that are told apart while they are counted. */

@@ -101,11 +101,11 @@ function usualKeys(expected: readonly Uint8Array[]): KnownKeys {
 }
 
 /** Those of the values that have a key, as records. */
-export async function recordsOf(db: Database, finds: readonly CarvedFind[]): Promise<SalvagedBatch> {
+export async function recordsOf(source: Source, finds: readonly CarvedFind[]): Promise<SalvagedBatch> {
   const records: SalvagedRecord[] = [];
   for (const { key, size } of finds) {
     if (key === undefined) continue;
-    const bytes = await db.source.read(key.offset, key.size);
+    const bytes = await source.read(key.offset, key.size);
     records.push({
       provenance: 'carved',
       hash: hashKey(bytes, 'signed'),

@@ -10,10 +10,8 @@ import { accountFor } from '../../src/check/accounting.js';
 import { checkDatabase } from '../../src/check/check.js';
 import { examine } from '../../src/check/examination.js';
 import { check, openSearched } from '../../src/examine.js';
-import type { Format } from '../../src/format/format.js';
 import { FREE_HASH, hashKey } from '../../src/format/hash.js';
 import type { Header } from '../../src/format/header.js';
-import { LAYOUT_64 } from '../../src/format/layout.js';
 import type { RebuildResult } from '../../src/rebuild/rebuild.js';
 import { foundDatabase } from '../../src/rebuild/checked.js';
 import { rebuild } from '../../src/rebuild/rebuild.js';
@@ -24,10 +22,10 @@ import { SourceError } from '../../src/source/source.js';
 import { fixture } from '../tools/fixtures.js';
 import { mutate } from '../tools/mutate.js';
 import { Random } from '../tools/random.js';
+import { anyBucket, FORMAT, oneBucket, storeAll } from './onebucket.js';
 import { Specimen } from './specimen.js';
 
 const SEED = 20261207;
-const FORMAT: Format = { layout: LAYOUT_64, byteOrder: 'little', variant: 'standard' };
 /** Far more than any of these files needs, on any machine; without limits they would take minutes or more. */
 const LIMIT_MS = 20_000;
 
@@ -394,21 +392,6 @@ async function quickly<T>(run: () => Promise<T>): Promise<T> {
   return result;
 }
 
-/** A file with one empty bucket, to which every slot leads, and `room` bytes after it. */
-function oneBucket(block: number, room: number): Specimen {
-  const bits = Math.log2(block / 8);
-  const at = 2 * block;
-  const s = Specimen.frame(FORMAT, at + block + room, { block, bits });
-  for (let slot = 0; slot < 2 ** bits; slot++) s.setOffset(s.entryAt(slot), at);
-  const bucket = s.bucket(at);
-  for (let i = 0; i < bucket.elements; i++) bucket.setHash(i, FREE_HASH);
-  return s;
-}
-
-function anyBucket(s: Specimen): number {
-  return s.directory[0];
-}
-
 /** Puts different keys of one hash into the only bucket; many a second hash would be the same for all of them, too. */
 function storeAlike(s: Specimen, count: number): number {
   const at = anyBucket(s);
@@ -464,29 +447,4 @@ function keyWithHash(hash: number, serial: number): Uint8Array | undefined {
     left -= key[i] * 2 ** shift(i);
   }
   return left === 0 ? key : undefined;
-}
-
-/** Puts elements with the right hashes into the only bucket, where a lookup finds them; gives their number. */
-function storeAll(
-  s: Specimen,
-  count: number,
-  make: (i: number) => { pointer: number; keySize: number; dataSize: number },
-): number {
-  const bucket = s.bucket(anyBucket(s));
-  for (let n = 0; n < count; n++) {
-    const { pointer, keySize, dataSize } = make(n);
-    const key = s.bytes.slice(pointer, pointer + keySize);
-    const hash = hashKey(key, 'signed');
-    let i = hash % bucket.elements;
-    while (bucket.hash(i) !== FREE_HASH) i = (i + 1) % bucket.elements;
-    const element = {
-      hash,
-      key_start: key.slice(0, 4),
-      data_pointer: pointer,
-      key_size: keySize,
-      data_size: dataSize,
-    };
-    bucket.setElement(i, element);
-  }
-  return count;
 }

@@ -265,6 +265,9 @@ test('files that are no GDBM database are named for what they are', async (t) =>
     'flat.dump': ['!\r\n! GDBM FLAT FILE DUMP -- THIS IS NOT A TEXT FILE\r\n', /binary dump/],
     'notes.txt': ['just a few words\n', /text file/],
     'zeroes.db': [Buffer.alloc(9000), /zero bytes only/],
+    'wiped.db': [Buffer.concat([Buffer.alloc(9000), Buffer.from('and then')]), /it begins with zero bytes/],
+    'bytes.db': [Buffer.alloc(9000, 0xff), /nothing in its first block fits/],
+    'words.txt': [Buffer.from('größer '.repeat(1000)), /text file/],
     'packed.db.gz': [Buffer.from([0x1f, 0x8b, 8, 0, 0]), /gzip/],
   };
   for (const [name, [content, what]] of Object.entries(files)) {

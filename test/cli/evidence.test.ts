@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { copyFile, readFile, stat, utimes } from 'node:fs/promises';
+import { copyFile, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
+import { anyBucket, oneBucket, storeAll } from '../check/onebucket.js';
 import { cli } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
+import { Random } from '../tools/random.js';
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
@@ -16,6 +18,34 @@ interface Stated {
   time: string;
   evidence?: { path: string; before: string; after: string }[];
 }
+
+test('values that lie on each other are hashed only so far as a file can hold', async (t) => {
+  const file = join(await temporaryFolder(t), 'case.db');
+  const s = oneBucket(1 << 16, 1 << 14);
+  const place = anyBucket(s) + s.bucketSize;
+  s.bytes.set(new Random(1).bytes(2100), place);
+  const size = 8000;
+  s.bucket(anyBucket(s)).setHead(
+    0,
+    storeAll(s, 2000, (i) => ({ pointer: place + i, keySize: 8, dataSize: size })),
+  );
+  await writeFile(file, s.bytes);
+  const { stdout } = await cli(['salvage', '--hash', '--json', file]);
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map(
+      (line) =>
+        JSON.parse(line) as { kind: string; valueSha256?: string | null; valueSize: number; values?: number },
+    );
+  const records = lines.filter(({ kind }) => kind === 'record');
+  const hashed = records.filter(({ valueSha256 }) => typeof valueSha256 === 'string');
+  assert.ok(records.length > 100 && hashed.length > 0);
+  assert.ok(hashed.reduce((sum, { valueSize }) => sum + valueSize, 0) <= 8 * s.size);
+  const left = lines.find(({ kind }) => kind === 'not-hashed');
+  assert.equal(left?.values, records.length - hashed.length);
+  assert.ok(left.values > 0);
+});
 
 test('--hash tells the evidence before and after, and how to make the report again', async (t) => {
   const folder = await temporaryFolder(t);

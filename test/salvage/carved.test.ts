@@ -64,6 +64,47 @@ test('without any bucket, values come back by their shape with the keys that are
   for (const [key, value] of fresh) assert.equal(value, stored.get(key)!.toString('latin1'));
 });
 
+test('of a file of which nothing else is left, values come back by their shape with the keys that are expected', async (t) => {
+  const { path, stored, bytes, buckets } = await withBuckets(t);
+  // The header and the directory, too: nothing tells how it is to be read.
+  const { offset } = (await openDatabase(memorySource(bytes)))!.geometry.directory!;
+  for (const at of [0, offset, ...buckets]) bytes.fill(0, at, at + 512);
+  await writeFile(path, bytes);
+  const checked = await cli(['check', path]);
+  assert.equal(checked.code, 2);
+  assert.match(checked.stdout, /NOT A GDBM DATABASE[^]*salvage --carve/);
+  const listed = await cli(['salvage', '--carve', '--expect-key', 'task-7', '--json', path]);
+  const found = listed.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { key: string | null; valueSize: number });
+  assert.equal(found.length, stored.size);
+  assert.deepEqual(
+    found
+      .filter(({ key }) => key !== null)
+      .map(({ key }) => Buffer.from(key!, 'base64').toString())
+      .sort(),
+    ['events', 'task-7'],
+  );
+
+  assert.equal((await repair(path, { lock: false })).action, 'refused');
+  const output = `${path}.fresh`;
+  const result = await repair(path, {
+    lock: false,
+    output,
+    include: ['carved'],
+    expectKeys: [Buffer.from('task-7')],
+  });
+  assert.deepEqual([result.action, result.kept, result.added?.carved], ['repaired', 2, 2]);
+  assert.deepEqual([result.lost.uncovered, result.lost.estimated], [1, null]);
+  const fresh = await contentsOf(await readFile(output));
+  assert.deepEqual([...fresh.keys()].sort(), ['events', 'task-7']);
+  for (const [key, value] of fresh) assert.equal(value, stored.get(key)!.toString('latin1'));
+  // A file that says that it is something else is none of ours.
+  await writeFile(path, Buffer.concat([Buffer.from('SQLite format 3\0'), bytes.subarray(16)]));
+  assert.equal((await repair(path, { lock: false, include: ['carved'] })).action, 'refused');
+});
+
 test('what is carved goes to the quarantine with the bytes before it, which end with the key', async (t) => {
   const { path, stored } = await withoutBuckets(t);
   const quarantine = `${path}.ndjson`;

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { memorySink } from '../../src/build/sink.js';
+import { checkDatabase } from '../../src/check/check.js';
+import { openSearched } from '../../src/examine.js';
+import { keptRecords } from '../../src/exchange/keptwalk.js';
+import { openForWalk } from '../../src/exchange/walk.js';
+import { foundDatabase } from '../../src/rebuild/checked.js';
+import { rebuild } from '../../src/rebuild/rebuild.js';
+import { memorySource } from '../../src/source/memory.js';
+import { text } from '../build/build.js';
+import { LITTLE, smallDatabases, walkedOf, whateverTheDamage } from './walked.js';
+
+/** The records that are written of a damaged database. */
+async function kept(bytes: Uint8Array): Promise<[string, string][] | undefined> {
+  const database = await openForWalk(memorySource(bytes));
+  if (database === undefined) return undefined;
+  const found: [string, string][] = [];
+  for await (const batch of keptRecords(database, undefined, LITTLE)) {
+    for (let i = 0, end = 0; i < batch.count; i++) {
+      const [start, keySize] = [batch.starts[i], batch.keySizes[i]];
+      const size = keySize + batch.dataSizes[i];
+      // Those that are held lie behind each other, as a batch has them.
+      if (start >= 0) assert.equal(start, end);
+      if (start >= 0) end += size;
+      const record =
+        start < 0
+          ? await batch.source.read(batch.offsets[i], size)
+          : batch.bytes.subarray(start, start + size);
+      found.push([text(record.subarray(0, keySize)), text(record.subarray(keySize))]);
+    }
+  }
+  return found;
+}
+
+/** The records that a repair would keep. */
+async function repaired(bytes: Uint8Array): Promise<[string, string][] | undefined> {
+  const searched = await openSearched(memorySource(bytes));
+  if (searched === undefined) return undefined;
+  const { db, survey } = searched;
+  const checked = await checkDatabase(db, survey);
+  if (!foundDatabase(checked)) return undefined;
+  const sink = memorySink();
+  await rebuild(db, survey, checked, sink);
+  return (await walkedOf(sink.bytes()))!.found;
+}
+
+const sorted = (records: readonly [string, string][]) => records.map((one) => JSON.stringify(one)).sort();
+
+test('whatever the damage, just what a repair would keep is written, and no key twice', async () => {
+  let files = 0;
+  let fewer = 0;
+  await whateverTheDamage(smallDatabases('kept'), 100, async (bytes) => {
+    const found = await kept(bytes);
+    const rebuilt = await repaired(bytes);
+    if (found === undefined || rebuilt === undefined) return;
+    assert.equal(new Set(found.map(([key]) => key)).size, found.length);
+    assert.deepEqual(sorted(found), sorted(rebuilt));
+    files++;
+    if ((await walkedOf(bytes))!.found.length > found.length) fewer++;
+  });
+  assert.ok(files > 30 && fewer > 0, `${files} files, of ${fewer} something was left out`);
+});
