@@ -1,8 +1,10 @@
 import { diff, noCounts } from '../exchange/diff.js';
+import { refusal } from '../replace/errors.js';
 import { escapeStart } from '../report/escape.js';
 import { REPORT_VERSION } from '../report/json.js';
 import { EXIT } from './exit.js';
 import { tellIfChanged } from './atrest.js';
+import type { DatabaseFile } from './file.js';
 import { openDatabaseFile, openFileForWalk } from './file.js';
 import { Output, tell } from './terminal.js';
 
@@ -18,8 +20,16 @@ const SIGN = { removed: '-', added: '+', changed: '~' } as const;
 
 /** Tells which keys differ between two databases; ends as diff does, with 0, 1 or, in trouble, 2. */
 export async function diffCommand({ before, after, json }: DiffArguments): Promise<number> {
-  const sources = [await openDatabaseFile(before), await openDatabaseFile(after)];
+  const sources: DatabaseFile[] = [];
   try {
+    for (const path of [before, after]) {
+      sources.push(
+        await openDatabaseFile(path).catch((error: unknown) => {
+          // An error is told with the name of the first file, if it does not say of which it is.
+          throw error instanceof Error && 'syscall' in error ? refusal(error, path, 'read it') : error;
+        }),
+      );
+    }
     const a = await openFileForWalk(sources[0]);
     const b = await openFileForWalk(sources[1]);
     const counts = noCounts();

@@ -1,5 +1,6 @@
 import type { ChalkInstance } from 'chalk';
 import { Chalk } from 'chalk';
+import { RefusedError } from '../replace/errors.js';
 import { safeSentence } from '../report/escape.js';
 
 /**
@@ -20,8 +21,22 @@ export function styleFor(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv = p
  */
 export function print(text: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+    process.stdout.write(text, (error) => (error ? reject(outputError(error)) : resolve()));
   });
+}
+
+/** What is wrong with the output says nothing of the file that is read; that a reader went away is for others to judge. */
+function outputError(error: NodeJS.ErrnoException): Error {
+  if (error.code === 'EPIPE') return error;
+  const full = error.code === 'ENOSPC' || error.code === 'EDQUOT';
+  const why = full ? 'no space left to write to it. Free some, or write it elsewhere' : error.message;
+  return new RefusedError(
+    full ? 'no-space' : 'io',
+    `standard output: ${why}; what was written is not whole.`,
+    {
+      cause: error,
+    },
+  );
 }
 
 /**

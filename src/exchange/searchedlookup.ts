@@ -44,12 +44,13 @@ export class SearchedLookup {
    * @returns where it is, and the number of the bucket that it was found in; −1 where that is none which rules over it
    */
   async find(key: Uint8Array): Promise<(FoundRecord & { readonly site: number }) | undefined> {
-    this.#loose ??= looseRecords(this.#searched);
     for (const hash of new Set([hashKey(key, 'signed'), hashKey(key, 'unsigned')])) {
       for (const site of this.#sitesOf(hash)) {
         const found = await this.#among(await this.#recordsOf(site), hash, key);
         if (found !== undefined) return { ...found, site };
       }
+      // Asked for only where it is waited for: it reads the file, which may be closed when nobody does.
+      this.#loose ??= looseRecords(this.#searched);
       const found = await this.#among(await this.#loose, hash, key);
       if (found !== undefined) return { ...found, site: -1 };
     }

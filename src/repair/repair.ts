@@ -1,5 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { withProfile } from '../contents.js';
+import { keptRecords } from '../exchange/keptwalk.js';
+import type { RecordFilter } from '../profile/leaveout.js';
 import { profileOf } from '../profile/profiles.js';
 import { dress } from '../replace/dress.js';
 import { refusal } from '../replace/errors.js';
@@ -106,7 +108,9 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
   const tooMuch = exceedsLimit(outcome.lost, outcome.kept, options.maxLoss);
   if (tooMuch !== undefined) return { ...outcome, action: 'refused', limited: true, reason: tooMuch };
   if (options.dryRun) {
-    return { ...outcome, reason: 'Dry run: nothing was written. The records counted as kept would be.' };
+    const kept = await wouldBeKept(subject, options, keep);
+    const reason = 'Dry run: nothing was written. The records counted as kept would be.';
+    return { ...outcome, kept: kept ?? outcome.kept, reason };
   }
 
   if (options.output !== undefined) await requireFree(options.output);
@@ -145,6 +149,22 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
   } finally {
     await fresh.close();
   }
+}
+
+/**
+ * How many records a repair of a damaged database would keep, where some of its keys may be there twice; undefined where that
+ * is known, or more or fewer were asked for.
+ */
+async function wouldBeKept(
+  { database }: Subject,
+  { include = [] }: RepairOptions,
+  keep: RecordFilter | undefined,
+): Promise<number | undefined> {
+  if (database === undefined || include.length > 0 || keep !== undefined) return undefined;
+  const { db, surveyed } = database;
+  let kept = 0;
+  for await (const { count } of keptRecords({ db, found: { db, survey: surveyed } })) kept += count;
+  return kept;
 }
 
 /** What else there is where nothing can be reached. */

@@ -92,6 +92,41 @@ test('of an option that is given twice the last one counts, and of lists all do'
   assert.equal(lines.length, 21);
 });
 
+test('an error names what it is about: the second file of two, or the output', async (t) => {
+  const folder = await temporaryFolder(t);
+  const none = join(folder, 'none.db');
+  const { code, stderr } = await cli(['diff', fixture('amd64.db'), none]);
+  assert.equal(code, 2);
+  assert.match(stderr, new RegExp(`^gdbm-doctor: ${none}: expected a file, found none`));
+  const full = await run('sh', ['-c', '"$@" > /dev/full', 'sh', NODE, BIN, 'dump', fixture('amd64.db')]);
+  assert.equal(full.code, 2);
+  assert.match(full.stderr, /^gdbm-doctor: standard output: no space left to write to it/);
+});
+
+test('of a key that two damaged buckets have one record is kept, also by a dry run and in a dump', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'a.db');
+  const whole = await readFile(fixture('amd64.db'));
+  const directory = Number(whole.readBigInt64LE(8));
+  const entry = (slot: number) => Number(whole.readBigInt64LE(directory + 8 * slot));
+  // Half of a bucket's slots lead to a copy of it whose head is damaged.
+  const copy = Buffer.from(whole.subarray(entry(0), entry(0) + 512));
+  copy.writeInt32LE(-7, 104);
+  const bytes = Buffer.concat([whole, copy]);
+  for (let slot = 4; slot < 8; slot++) {
+    assert.equal(entry(slot), entry(0));
+    bytes.writeBigInt64LE(BigInt(whole.length), directory + 8 * slot);
+  }
+  await writeFile(path, bytes);
+  const kept = async (...args: string[]) => {
+    const { stdout } = await cli(['repair', '--json', ...args, path]);
+    return (JSON.parse(stdout) as { files: { kept: number }[] }).files[0].kept;
+  };
+  assert.equal(await kept('--dry-run'), 102);
+  assert.equal(await kept('-o', join(folder, 'fresh.db')), 102);
+  assert.equal((await cli(['dump', path])).stdout.trim().split('\n').length, 102);
+});
+
 test('what is to be done can be pasted, whatever the name of the file', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'a\tb.db');
