@@ -10,6 +10,7 @@ export type { LostRecords, RepairAction, RepairOptions, RepairResult } from './r
 export { repair } from './repair/repair.js';
 export type { RefusalCode } from './replace/errors.js';
 export { RefusedError } from './replace/errors.js';
+export { fileState } from './replace/target.js';
 export type { Snapshot } from './snapshots/snapshot.js';
 export type { JudgedFile, Taken, TakeOptions } from './snapshots/take.js';
 export { takeSnapshot } from './snapshots/take.js';
