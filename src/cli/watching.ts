@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { listSnapshots } from '../snapshots/list.js';
+import type { BestSnapshot } from '../watch/gain.js';
 import type { LogFormat } from '../watch/log.js';
-import type { BestSnapshot, Mending } from '../watch/mend.js';
+import type { Mending } from '../watch/mend.js';
 import { Outlets } from '../watch/outlets.js';
 import { ownCommands } from '../watch/own.js';
 

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isGain } from '../watch/gain.js';
 import type { Look } from '../watch/look.js';
 import { watchLoop } from '../watch/loop.js';
 import type { Mending } from '../watch/mend.js';
-import { holdsMore, mend } from '../watch/mend.js';
+import { mend } from '../watch/mend.js';
 import type { Outlets } from '../watch/outlets.js';
 import { lookAt } from '../watch/own.js';
 import { Watcher } from '../watch/watcher.js';
@@ -147,8 +148,7 @@ async function prepare(options: GuardOptions, mending: Mending): Promise<GuardOp
   });
 
   // 3. What can be had of it, from the file and from snapshots.
-  const best = await mending.bestSnapshot();
-  const wanted = look.verdict === 'damaged' || (isBare(look) && best !== undefined && holdsMore(best, look));
+  const wanted = look.verdict === 'damaged' || (isBare(look) && (await isOutdone(look, mending)));
   let outcome = wanted ? await mend(look, mending, true) : 'sound';
   for (let n = 0; n < PATIENCE && outcome === 'busy'; n++) {
     // Perhaps another guard, which repairs it.
@@ -168,6 +168,11 @@ async function prepare(options: GuardOptions, mending: Mending): Promise<GuardOp
 function isBare({ verdict, records, usable, profile }: Look): boolean {
   if (verdict === 'missing') return true;
   return verdict === 'clean' && profile !== 'none' && profile !== 'shelve' && (records === 0 || !usable);
+}
+
+async function isOutdone(look: Look, mending: Mending): Promise<boolean> {
+  const best = await mending.bestSnapshot();
+  return best !== undefined && isGain(best, look, undefined);
 }
 
 async function diagnose({ own, path }: Mending): Promise<Problem[]> {

@@ -1,13 +1,9 @@
+import type { BestSnapshot, Loss } from './gain.js';
+import { isGain } from './gain.js';
 import type { Look } from './look.js';
 import type { Log } from './log.js';
 import type { Own } from './own.js';
 import { lookAt } from './own.js';
-
-/** The newest good snapshot of a database. */
-export interface BestSnapshot {
-  readonly id: string;
-  readonly records: number;
-}
 
 /** What mending a database needs. */
 export interface Mending {
@@ -22,7 +18,7 @@ export interface Mending {
 }
 
 /**
- * `sound`: nothing was to be done. `repaired`: by what was in the file. `restored`: a snapshot holds more. `unmended`:
+ * `sound`: nothing was to be done. `repaired`: by what was in the file. `restored`: by a snapshot. `unmended`:
  * neither could be done; the file is as it was. `busy`: a program holds it or wrote to it since the look; what is wrong
  * with it now is for the next looks to say.
  */
@@ -34,6 +30,8 @@ interface Report {
   readonly reason?: string | null;
   readonly kept?: number;
   readonly lost?: number;
+  /** Of all hashes the share that no bucket covers, and how many records those may have had. */
+  readonly lostDetail?: { readonly uncovered: number; readonly estimated: number | null };
   readonly backup?: string | null;
   readonly error?: { readonly code: string; readonly message?: string };
 }
@@ -41,12 +39,9 @@ interface Report {
 /** Refusals that say that somebody uses the file, not that it cannot be mended. */
 const BUSY = ['locked', 'changed'];
 
-/** Programs whose few records are one state: an older one with more records is no gain. */
-const ONE_STATE = ['flower', 'celerybeat'];
-
 /**
- * Makes a database usable: repairs it from what is in the file and, where a snapshot holds more than that, brings the
- * snapshot back. Each of the two leaves the file as it was as a backup.
+ * Makes a database usable: repairs it from what is in the file and, where that lost what a snapshot has, brings the
+ * snapshot back (`isGain`). Each of the two leaves the file as it was as a backup.
  *
  * Each takes the exclusive lock, and then goes on only if the file is still what the look saw: two that watch one file,
  * or a program that began to save in between, find each other so. Where the program does not lock, the file is compared
@@ -61,6 +56,7 @@ export async function mend(look: Look, mending: Mending, atRest = false): Promis
   const own = atRest ? lockingIfPossible(mending) : mending.own;
   let now = look;
   let outcome: Outcome = 'sound';
+  let loss: Loss | undefined;
   const best = await mending.bestSnapshot();
   // A file of no bytes has nothing to be repaired from.
   const emptied = look.size === 0 && best !== undefined;
@@ -70,6 +66,7 @@ export async function mend(look: Look, mending: Mending, atRest = false): Promis
     if (report?.action === 'repaired') {
       outcome = 'repaired';
       const { kept = 0, lost = 0, backup = null } = report;
+      loss = lossOf(report);
       log({
         level: 'warning',
         event: 'repaired',
@@ -93,7 +90,7 @@ export async function mend(look: Look, mending: Mending, atRest = false): Promis
     }
     now = await lookAt(own, path, ['--no-snapshot', ...profileOptions]);
   }
-  if (best === undefined || !holdsMore(best, now)) return outcome;
+  if (best === undefined || !isGain(best, now, loss)) return outcome;
   const restored = await restore(best, now, { ...mending, own });
   return restored === 'unmended' && outcome === 'repaired' ? outcome : restored;
 }
@@ -111,11 +108,13 @@ function sayBusy({ log, path }: Mending, report: Report | undefined): void {
   log({ level: 'info', event: 'busy', message, details: { path } });
 }
 
-/** Whether a snapshot holds more than a database after its repair. */
-export function holdsMore(best: BestSnapshot, look: Look): boolean {
-  if (best.records === 0 || look.verdict === 'foreign' || look.verdict === 'changing') return false;
-  if (look.verdict !== 'clean' || !look.usable || look.records === 0) return true;
-  return !ONE_STATE.includes(look.profile) && look.records < best.records;
+function lossOf({ lost = 0, lostDetail }: Report): Loss {
+  const { uncovered = 0, estimated = 0 } = lostDetail ?? {};
+  // Hashes without a bucket are a loss also where the estimate comes to less than one record.
+  return {
+    records: lost,
+    estimated: uncovered === 0 ? 0 : estimated === null ? null : Math.max(1, estimated),
+  };
 }
 
 async function restore(

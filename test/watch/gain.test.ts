@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { Loss } from '../../src/watch/gain.js';
+import { isGain } from '../../src/watch/gain.js';
+import type { Look } from '../../src/watch/look.js';
+import { bareLook } from '../../src/watch/look.js';
+import type { Mending } from '../../src/watch/mend.js';
+import { mend } from '../../src/watch/mend.js';
+
+const BEST = { id: 'x', records: 100 };
+
+function look(records: number, profile = 'none', verdict: Look['verdict'] = 'clean', usable = true): Look {
+  return { ...bareLook('x', verdict, verdict), records, profile, usable };
+}
+
+const NOTHING: Loss = { records: 0, estimated: 0 };
+const lost = (records: number, estimated: number | null = 0): Loss => ({ records, estimated });
+
+/** What a database is, what the repair lost, and whether a snapshot with 100 records is to take its place. */
+const CASES: readonly [string, Look, Loss | undefined, boolean][] = [
+  ['a sound one that shrank', look(60), undefined, false],
+  ['a sound one that is empty, of a program that is not known', look(0), undefined, false],
+  ['a sound one that is empty, of a shelve', look(0, 'shelve'), undefined, false],
+  ['a sound one that Flower left empty', look(0, 'flower'), undefined, true],
+  ['a repair that lost nothing', look(60), NOTHING, false],
+  ['a repair that lost nothing and has one record', look(1), NOTHING, false],
+  ['a repair that lost nothing of an empty queue', look(0), NOTHING, false],
+  ['a repair that lost nothing of Flower’s, which has nothing', look(0, 'flower'), NOTHING, true],
+  ['a repair that lost what the snapshot has more', look(60), lost(40), true],
+  ['a repair that lost some of what had shrunk before', look(60), lost(1), false],
+  ['a repair that lost some and kept as many', look(100), lost(3), false],
+  ['a repair that lost some of what had grown', look(150), lost(50), false],
+  ['a repair that lost a part without a trace', look(50), lost(0, 30), true],
+  ['a repair that lost a little of it without a trace', look(50), lost(0, 2), false],
+  ['a repair of which nobody knows what was lost', look(50), lost(0, null), true],
+  ['a repair that lost all that was left', look(0), lost(3), true],
+  ['a repair of one state, which counts no records', look(2, 'flower'), lost(1), false],
+  ['one that could not be mended', look(0, 'none', 'damaged', false), undefined, true],
+  ['none', look(0, 'none', 'missing', false), undefined, true],
+  ['one that is written to', look(0, 'flower', 'changing', false), undefined, false],
+  ['one that cannot be read', look(0, 'flower', 'unreadable', false), undefined, false],
+  ['one of another kind', look(0, 'flower', 'foreign', false), undefined, false],
+];
+
+for (const [what, found, loss, expected] of CASES) {
+  test(`${what}: ${expected ? 'the snapshot' : 'no snapshot'}`, () => {
+    assert.equal(isGain(BEST, found, loss), expected);
+  });
+}
+
+test('a snapshot without records is no gain', () => {
+  assert.equal(isGain({ id: 'x', records: 0 }, look(0, 'none', 'missing', false), undefined), false);
+});
+
+for (const [lostRecords, detail, expected] of [
+  [0, { uncovered: 0, estimated: 0 }, 'repaired'],
+  [70, { uncovered: 0, estimated: 0 }, 'restored'],
+  [0, { uncovered: 0.7, estimated: 70 }, 'restored'],
+] as const) {
+  const what = `${lostRecords} lost and ${detail.uncovered * 100} % of the hashes without a bucket`;
+  test(`a repair of a shrunk database with ${what}: ${expected}`, async () => {
+    const answer = (file: object) => ({ code: 0, stdout: JSON.stringify({ files: [file] }), said: '' });
+    const mending: Mending = {
+      path: 'x',
+      profileOptions: [],
+      folderOptions: [],
+      bestSnapshot: async () => BEST,
+      log: () => {},
+      own: async ([command]) => {
+        if (command === 'look') return { code: 0, stdout: JSON.stringify(look(30)), said: '' };
+        if (command === 'restore') return answer({ action: 'restored' });
+        return answer({
+          action: 'repaired',
+          kept: 30,
+          lost: lostRecords,
+          lostDetail: detail,
+          backup: 'x.~1~',
+        });
+      },
+    };
+    assert.equal(await mend({ ...look(30, 'none', 'damaged', false), size: 1 }, mending, true), expected);
+  });
+}
