@@ -37,7 +37,7 @@ export async function lookOnce(options: LookOptions): Promise<Look> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
       return { ...bareLook(path, 'missing', 'there is no such file'), state: MISSING };
     }
-    return bareLook(path, 'unreadable', troubleOf(error, path, 'read it'));
+    return lookOfTrouble(error, path);
   }
   try {
     const before = await handle.stat({ bigint: true });
@@ -45,9 +45,8 @@ export async function lookOnce(options: LookOptions): Promise<Look> {
     if (!before.isFile()) return bareLook(path, 'unreadable', 'it is no regular file');
     return await lookInto(handle, before, judged, options);
   } catch (error) {
-    const changing = error instanceof SourceError;
-    const what = changing ? 'it was written to meanwhile' : troubleOf(error, path, 'read it');
-    return bareLook(path, changing ? 'changing' : 'unreadable', what);
+    if (error instanceof SourceError) return bareLook(path, 'changing', 'it was written to meanwhile');
+    return lookOfTrouble(error, path);
   } finally {
     await handle.close();
   }
@@ -94,6 +93,17 @@ async function lookInto(
     digest: [about.state, ...findings.map(({ code, offset }) => `${code}@${offset}`)].join(' '),
     held: holders === undefined ? null : holders.some(({ lock }) => lock !== undefined),
   };
+}
+
+/** Errors that are the file's own, or its path's; others, such as too many open files, are the look's. */
+const THE_FILES = ['EACCES', 'EPERM', 'EIO', 'EISDIR', 'ENXIO', 'ENODEV', 'ELOOP', 'ENOTDIR', 'ENAMETOOLONG'];
+
+function lookOfTrouble(error: unknown, path: string): Look {
+  const what = troubleOf(error, path, 'read it');
+  const { code } = error as NodeJS.ErrnoException;
+  return THE_FILES.includes(code ?? '')
+    ? bareLook(path, 'unreadable', what)
+    : bareLook(path, 'unknown', `the look failed: ${what}`);
 }
 
 /** What to tell a person of an error at the file system; a mistake in the program is thrown on. */

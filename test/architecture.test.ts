@@ -36,7 +36,7 @@ const MAY_USE: Record<string, string[]> = {
   snapshots: ['format', 'source', 'build', 'replace'],
   volume: ['format', 'source', 'database'],
   watch: [],
-  guard: ['watch'],
+  guard: ['replace', 'watch'],
   picture: ['columns', 'format', 'source', 'database', 'check', 'orphans', 'salvage', 'pickle', 'report'],
   inspect: ['columns', 'format', 'source', 'database', 'check', 'orphans', 'picture', 'report', 'salvage'],
   // It runs in a reader's browser and knows of the rest only what its data looks like.

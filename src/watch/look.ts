@@ -1,11 +1,11 @@
 /**
  * What one look at a database saw. `clean`: it is sound, and its program can load it. `damaged`: it is not. `changing`:
  * somebody wrote to it meanwhile. `missing`: there is no such file. `foreign`: it is sound, but of another kind, such as
- * SQLite. `unreadable`: it could not be read.
+ * SQLite. `unreadable`: the file could not be read. `unknown`: the look itself failed, which says nothing of the file.
  */
 export interface Look {
   readonly path: string;
-  readonly verdict: 'clean' | 'damaged' | 'changing' | 'missing' | 'foreign' | 'unreadable';
+  readonly verdict: 'clean' | 'damaged' | 'changing' | 'missing' | 'foreign' | 'unreadable' | 'unknown';
   /** What was found, in a few words. */
   readonly what: string;
   readonly records: number;

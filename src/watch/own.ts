@@ -55,5 +55,5 @@ export async function lookAt(own: Own, path: string, options: readonly string[])
   const { code, stdout, said } = await own(['look', ...options, path]);
   const look = parseLook(stdout);
   if (look !== undefined) return look;
-  return bareLook(path, 'unreadable', said === '' ? `the look ended with ${code}` : said);
+  return bareLook(path, 'unknown', `the look failed: ${said === '' ? `it ended with ${code}` : said}`);
 }

@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import { FALLBACKS } from '../../guard/fallbacks.js';
 import type { Run } from '../parser.js';
-import { positive, watching } from './options.js';
+import { notTwice, positive, watching } from './options.js';
 
 /** `guard` on the command line. */
 export function guardGrammar(parser: Argv, run: Run, command: readonly string[]): Argv {
@@ -24,6 +24,7 @@ export function guardGrammar(parser: Argv, run: Run, command: readonly string[])
             describe: 'Where nothing can be done: a new database, none, or no start',
           },
         })
+        .check(notTwice)
         .check(positive)
         .check(() => command.length > 0 || 'expected a command: guard [file] [options] -- COMMAND ARG...')
         .example(

@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import type { Run } from '../parser.js';
-import { file, positive, watching } from './options.js';
+import { file, notTwice, positive, watching } from './options.js';
 
 /** `watch` on the command line. */
 export function watchGrammar(parser: Argv, run: Run): Argv {
@@ -18,6 +18,7 @@ export function watchGrammar(parser: Argv, run: Run): Argv {
             describe: 'Look once, twice if that is needed to be sure',
           },
         })
+        .check(notTwice)
         .check(positive)
         .example('$0 watch --interval 30 /data/flower.db', 'In a sidecar')
         .example('$0 watch --once /data/flower.db', 'From cron'),

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { TestContext } from 'node:test';
+import test from 'node:test';
+import type { Fallback } from '../../src/guard/fallbacks.js';
+import { FALLBACKS } from '../../src/guard/fallbacks.js';
+import { prepare } from '../../src/guard/prepare.js';
+import type { Look } from '../../src/watch/look.js';
+import { bareLook } from '../../src/watch/look.js';
+import type { Mending } from '../../src/watch/mend.js';
+import type { OwnAnswer } from '../../src/watch/own.js';
+import { cli } from '../tools/cli.js';
+import { fixture } from '../tools/fixtures.js';
+import { temporaryFolder } from '../tools/folder.js';
+import { testWith } from '../tools/needs.js';
+
+/*
+ * What a guard leaves alone before its program starts: files that are in use, and files of which nothing is known.
+ */
+
+/** What no repair makes a database of. */
+const HOPELESS = Buffer.from('this is a text and nothing else\n'.repeat(300));
+
+async function database(t: TestContext, bytes?: Buffer): Promise<string> {
+  const path = join(await temporaryFolder(t), 'state.db');
+  await (bytes === undefined ? copyFile(fixture('amd64.db'), path) : writeFile(path, bytes));
+  return path;
+}
+
+/** Another process takes the lock of a file, until the test ends. */
+async function hold(t: TestContext, path: string): Promise<void> {
+  const holder = spawn('flock', [path, 'sh', '-c', 'echo held; exec cat'], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  t.after(() => holder.stdin.end());
+  await new Promise((resolve) => holder.stdout.once('data', resolve));
+}
+
+const said = (look: Look): OwnAnswer => ({ code: 1, stdout: JSON.stringify(look), said: '' });
+const answered = (file: object): OwnAnswer => ({
+  code: 2,
+  stdout: JSON.stringify({ files: [file] }),
+  said: '',
+});
+
+/** Prepares with commands that answer as they are told. */
+async function prepared(
+  path: string,
+  fallback: Fallback,
+  answers: Record<string, () => OwnAnswer>,
+): Promise<{ starts: boolean; sameCommand: boolean; events: string[]; asked: string[] }> {
+  const events: string[] = [];
+  const asked: string[] = [];
+  const mending: Mending = {
+    path,
+    profileOptions: [],
+    folderOptions: [],
+    bestSnapshot: async () => undefined,
+    log: ({ event }) => void events.push(event),
+    own: async ([command]) => {
+      asked.push(command);
+      return answers[command]?.() ?? { code: 0, stdout: '', said: '' };
+    },
+  };
+  const command = ['flower', '--persistent=1', `--db=${path}`];
+  const found = await prepare({ command, env: {}, fallback, interval: 1000, lookOptions: [] }, mending);
+  return { starts: found !== undefined, sameCommand: found?.command === command, events, asked };
+}
+
+for (const fallback of FALLBACKS) {
+  test(`a look that fails says nothing of the file, which is left alone: --fallback ${fallback}`, async (t) => {
+    const path = await database(t);
+    const { starts, sameCommand, events, asked } = await prepared(path, fallback, {
+      look: () => ({ code: 128, stdout: '', said: 'ended by SIGKILL' }),
+    });
+    assert.deepEqual([starts, sameCommand], fallback === 'fail' ? [false, false] : [true, true]);
+    assert.equal(asked.filter((name) => name === 'look').length, 3, 'it is tried again');
+    assert.ok(events.includes(fallback === 'fail' ? 'fallback' : 'left-alone'));
+    assert.deepEqual(await readdir(dirname(path)), ['state.db']);
+  });
+}
+
+test('a look that fails once is tried again', async (t) => {
+  const path = await database(t);
+  let failed = false;
+  const look = () => {
+    if (failed) return said({ ...bareLook(path, 'clean', 'sound'), usable: true, records: 1 });
+    failed = true;
+    return { code: 137, stdout: '', said: '' };
+  };
+  const { starts, events } = await prepared(path, 'fail', { look });
+  assert.equal(starts, true);
+  assert.deepEqual(events, ['clean']);
+});
+
+testWith(
+  'flock',
+  'a file that its repair was refused for is not set aside once another holds it',
+  async (t) => {
+    const path = await database(t, HOPELESS);
+    const holder = spawn('flock', [path, 'sh', '-c', 'echo held; exec sleep 60'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    t.after(() => holder.kill('SIGKILL'));
+    await new Promise((resolve) => holder.stdout.once('data', resolve));
+    const look = () => said({ ...bareLook(path, 'damaged', 'damaged'), size: 1, held: null });
+    const repair = () => answered({ action: 'refused', reason: 'no' });
+    const { starts, sameCommand, events } = await prepared(path, 'empty', { look, repair });
+    assert.deepEqual([starts, sameCommand], [true, true]);
+    assert.ok(events.includes('left-alone'), events.join());
+    assert.deepEqual(await readdir(dirname(path)), ['state.db']);
+  },
+);
+
+test('a file that was written to since the look is not set aside', async (t) => {
+  const path = await database(t, HOPELESS);
+  const look = () => said({ ...bareLook(path, 'damaged', 'damaged'), size: 1, state: '1:2:3:4' });
+  const repair = () => answered({ action: 'refused', reason: 'no' });
+  const { events } = await prepared(path, 'empty', { look, repair });
+  assert.ok(events.includes('left-alone'), events.join());
+  assert.deepEqual(await readFile(path), HOPELESS);
+});
+
+testWith(
+  'flock',
+  'a database that another process holds is left alone, and its program started',
+  async (t) => {
+    const bytes = await readFile(fixture('amd64.db'));
+    bytes.writeBigInt64LE(7n, 8);
+    await Promise.all(
+      FALLBACKS.map(async (fallback) => {
+        const path = await database(t, bytes);
+        const holder = spawn('flock', [path, 'sh', '-c', 'echo held; exec sleep 180'], {
+          stdio: ['ignore', 'pipe', 'ignore'],
+        });
+        t.after(() => holder.kill('SIGKILL'));
+        await new Promise((resolve) => holder.stdout.once('data', resolve));
+        const program = ['--', process.execPath, '-e', 'console.log("ran")'];
+        const { code, stdout, stderr } = await cli(['guard', '--fallback', fallback, path, ...program]);
+        assert.deepEqual([code, stdout], fallback === 'fail' ? [2, ''] : [0, 'ran\n'], stderr);
+        assert.match(stderr, /another process is still using it/);
+        assert.deepEqual(await readFile(path), bytes);
+        assert.ok(!(await readdir(dirname(path))).some((name) => name.endsWith('~')), stderr);
+      }),
+    );
+  },
+);
+
+test('an option that is given twice is refused, and nothing is touched', async (t) => {
+  const path = await database(t);
+  for (const option of ['--profile=none', '--snapshots=x', '--keep=3', '--fallback=empty']) {
+    const { code, stdout, stderr } = await cli(['guard', option, option, path, '--', 'echo', 'ran']);
+    assert.deepEqual([code, stdout], [2, ''], option);
+    assert.match(stderr, new RegExp(`expected ${option.split('=')[0]} once, found it 2 times`));
+  }
+  assert.deepEqual(await readdir(dirname(path)), ['state.db']);
+});
