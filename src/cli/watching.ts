@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
 import { listSnapshots } from '../snapshots/list.js';
+import { newestIntact } from '../snapshots/open.js';
+import { nameOf } from '../snapshots/owner.js';
 import type { BestSnapshot } from '../watch/gain.js';
-import type { LogFormat } from '../watch/log.js';
+import type { Log, LogFormat } from '../watch/log.js';
 import type { Mending } from '../watch/mend.js';
 import { Outlets } from '../watch/outlets.js';
 import { ownCommands } from '../watch/own.js';
@@ -41,17 +43,33 @@ export function mendingFor(
     path,
     profileOptions,
     folderOptions,
-    bestSnapshot: () => newestGood(path, snapshots),
+    bestSnapshot: newestGood(path, snapshots, outlets.log),
   };
   return { mending, lookOptions: [...profileOptions, ...folderOptions, `--keep=${keep}`] };
 }
 
-async function newestGood(path: string, dir: string | undefined): Promise<BestSnapshot | undefined> {
-  try {
-    const { snapshots } = await listSnapshots(path, { dir });
-    return snapshots.find(({ poor, records }) => !poor && records > 0);
-  } catch {
-    // A folder that cannot be read is as good as none; the look says so where it wants to write there.
-    return undefined;
-  }
+/** Finds the newest good snapshot that is intact; what is wrong with others is said once. */
+function newestGood(path: string, dir: string | undefined, log: Log): Mending['bestSnapshot'] {
+  const said = new Set<string>();
+  const say = (event: string, message: string) => {
+    if (!said.has(message)) log({ level: 'warning', event, message, details: { path } });
+    said.add(message);
+  };
+  return async (): Promise<BestSnapshot | undefined> => {
+    try {
+      const { folder, other, snapshots } = await listSnapshots(path, { dir });
+      if (other !== undefined) {
+        const whose = `${folder}: expected snapshots of ${path}, found those of ${nameOf(other)}`;
+        say('another-database', `${whose}; none is brought back. Name another folder with --snapshots DIR.`);
+        return undefined;
+      }
+      const good = snapshots.filter(({ poor, records }) => !poor && records > 0);
+      const { intact, damaged } = await newestIntact(good);
+      for (const { path: one } of damaged) say('snapshot-damaged', `${one}: this snapshot is damaged`);
+      return intact;
+    } catch {
+      // A folder that cannot be read is as good as none; the look says so where it wants to write there.
+      return undefined;
+    }
+  };
 }

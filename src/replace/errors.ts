@@ -14,6 +14,7 @@ export type RefusalCode =
   | 'changed'
   | 'no-snapshot'
   | 'ambiguous'
+  | 'another-database'
   | 'not-intact'
   | 'io';
 

@@ -1,6 +1,7 @@
 import type { ChalkInstance } from 'chalk';
 import { Chalk } from 'chalk';
-import type { ListedSnapshot } from '../snapshots/list.js';
+import type { Listed, ListedSnapshot } from '../snapshots/list.js';
+import { nameOf } from '../snapshots/owner.js';
 import type { Restored } from '../snapshots/restore.js';
 import { escapeText, safeSentence } from './escape.js';
 import { number } from './number.js';
@@ -10,11 +11,13 @@ const PLAIN = new Chalk({ level: 0 });
 /** A folder of snapshots for a person: a line each, the newest first. */
 export function snapshotsText(
   path: string,
-  { folder, snapshots }: { folder: string; snapshots: readonly ListedSnapshot[] },
+  { folder, other, snapshots }: Listed,
   now: Date,
   style: ChalkInstance = PLAIN,
 ): string {
-  const title = `${escapeText(path)}: ${count(snapshots.length, 'snapshot')} in ${escapeText(folder)}\n`;
+  const whose = other === undefined ? '' : `  ANOTHER DATABASE'S: ${escapeText(nameOf(other))}\n`;
+  const many = count(snapshots.length, 'snapshot');
+  const title = `${escapeText(path)}: ${many} in ${escapeText(folder)}\n${whose}`;
   if (snapshots.length === 0) return title;
   const rows = snapshots.map((one) => [
     one.id,
@@ -33,12 +36,13 @@ export function snapshotsText(
 }
 
 /** The same as programs read it. */
-export function snapshotsJson(
-  path: string,
-  { folder, snapshots }: { folder: string; snapshots: readonly ListedSnapshot[] },
-  now: Date,
-): object {
-  return { path, folder, snapshots: snapshots.map((one) => snapshotJson(one, now)) };
+export function snapshotsJson(path: string, { folder, other, snapshots }: Listed, now: Date): object {
+  return {
+    path,
+    folder,
+    otherDatabase: other === undefined ? null : nameOf(other),
+    snapshots: snapshots.map((one) => snapshotJson(one, now)),
+  };
 }
 
 /** What a restore did, for a person. */

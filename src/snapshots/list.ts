@@ -1,12 +1,22 @@
 import { refusal } from '../replace/errors.js';
 import { readFolder, snapshotFolder } from './folder.js';
 import { isIntact } from './open.js';
+import type { Owner } from './owner.js';
+import { otherOwner } from './owner.js';
 import type { Snapshot } from './snapshot.js';
 
 /** A snapshot as it is listed. */
 export interface ListedSnapshot extends Snapshot {
   /** Whether its bytes are those that were judged; only where that was asked for. */
   readonly intact?: boolean;
+}
+
+/** What is in a folder of snapshots. */
+export interface Listed {
+  readonly folder: string;
+  /** The other database that they are of, where they are not of this one. */
+  readonly other: Owner | undefined;
+  readonly snapshots: readonly ListedSnapshot[];
 }
 
 export interface ListOptions {
@@ -24,14 +34,15 @@ export interface ListOptions {
 export async function listSnapshots(
   dbPath: string,
   { dir, verify = false }: ListOptions = {},
-): Promise<{ folder: string; snapshots: ListedSnapshot[] }> {
+): Promise<Listed> {
   let folder = dir ?? dbPath;
   try {
     folder = await snapshotFolder(dbPath, dir);
     const snapshots: ListedSnapshot[] = await readFolder(folder);
-    if (!verify) return { folder, snapshots };
+    const other = dir === undefined ? undefined : await otherOwner(folder, dbPath);
+    if (!verify) return { folder, other, snapshots };
     for (const [i, one] of snapshots.entries()) snapshots[i] = { ...one, intact: await isIntact(one) };
-    return { folder, snapshots };
+    return { folder, other, snapshots };
   } catch (error) {
     throw refusal(error, folder, 'read the snapshots');
   }

@@ -28,3 +28,17 @@ export async function isIntact(snapshot: Snapshot, signal?: AbortSignal): Promis
     return false;
   }
 }
+
+/**
+ * The newest of some snapshots whose bytes are those that were judged; and the damaged ones that are newer.
+ *
+ * @param snapshots the newest first
+ */
+export async function newestIntact(
+  snapshots: readonly Snapshot[],
+): Promise<{ intact: Snapshot | undefined; damaged: readonly Snapshot[] }> {
+  for (const [n, one] of snapshots.entries()) {
+    if (await isIntact(one)) return { intact: one, damaged: snapshots.slice(0, n) };
+  }
+  return { intact: undefined, damaged: snapshots };
+}

@@ -12,14 +12,17 @@ import { copyBeside } from './copy.js';
 import { restoringRefused } from './errors.js';
 import { readFolder, snapshotFolder } from './folder.js';
 import { openSnapshot } from './open.js';
+import { nameOf, otherOwner } from './owner.js';
 import { leadsTo } from './realpath.js';
-import { selectSnapshot } from './select.js';
+import { selectSnapshots } from './select.js';
 import type { Snapshot } from './snapshot.js';
 import { shortHash } from './snapshot.js';
 
 export interface RestoreOptions {
   /** The folder of the snapshots; `.NAME.snapshots` beside the database by default. */
   readonly dir?: string | undefined;
+  /** Whether to take one from a folder that holds the snapshots of another database. */
+  readonly otherDatabase?: boolean | undefined;
   /** Seconds to wait for another process that holds the database; 0 by default. */
   readonly wait?: number;
   /** Whether to lock the database as libgdbm does; done by default. */
@@ -55,7 +58,7 @@ const FILE_MODE = 0o644;
  * Brings a snapshot back, as safely as a repair writes: a fresh file is made beside the database, synced, read back
  * and compared with the snapshot's hash, and only then takes the name; the database as it was stays as `NAME.~1~`.
  *
- * @param id the beginning of the snapshot's time or hash; the newest good one without it
+ * @param id the beginning of the snapshot's time or hash; without it the newest good one that is intact
  * @throws RefusedError nothing was changed
  */
 export async function restoreSnapshot(
@@ -65,10 +68,14 @@ export async function restoreSnapshot(
 ): Promise<Restored> {
   try {
     const folder = await snapshotFolder(dbPath, options.dir);
-    const snapshot = selectSnapshot(await readFolder(folder), id, folder);
-    const handle = await openSnapshot(snapshot);
+    const notes = await requireOwn(folder, dbPath, options);
+    const snapshots = selectSnapshots(await readFolder(folder), id, folder);
+    const { snapshot, handle, hash } = await openIntact(snapshots, options.signal);
     try {
-      return await restoreFrom(handle, snapshot, dbPath, options);
+      const newer = snapshots.slice(0, snapshots.indexOf(snapshot)).map((one) => one.id);
+      if (newer.length > 0) notes.push(`Of the newer snapshots none is intact: ${newer.join(', ')}.`);
+      const restored = await restoreFrom(handle, hash, snapshot, dbPath, options);
+      return { ...restored, notes: [...notes, ...restored.notes] };
     } finally {
       await handle.close();
     }
@@ -77,15 +84,57 @@ export async function restoreSnapshot(
   }
 }
 
+/**
+ * Refuses snapshots of another database, unless they are wanted.
+ *
+ * @returns notes
+ */
+async function requireOwn(
+  folder: string,
+  dbPath: string,
+  { dir, otherDatabase }: RestoreOptions,
+): Promise<string[]> {
+  const other = dir === undefined ? undefined : await otherOwner(folder, dbPath);
+  if (other === undefined) return [];
+  if (otherDatabase === true) return [`The snapshot is one of ${nameOf(other)}.`];
+  throw new RefusedError(
+    'another-database',
+    `${folder}: expected snapshots of ${dbPath}, found those of ${nameOf(other)}. Nothing was changed. Name the ` +
+      'right folder with --snapshots DIR; or add --other-database, if it is the same one that was renamed, or what ' +
+      'is in there is wanted all the same.',
+  );
+}
+
+/** Opens the first snapshot that is intact. */
+async function openIntact(
+  snapshots: readonly Snapshot[],
+  signal: AbortSignal | undefined,
+): Promise<{ snapshot: Snapshot; handle: FileHandle; hash: string }> {
+  let first: unknown;
+  for (const snapshot of snapshots) {
+    let handle: FileHandle | undefined;
+    try {
+      handle = await openSnapshot(snapshot);
+      const hash = await contentHash(handle, signal);
+      requireIntact(snapshot, hash);
+      return { snapshot, handle, hash };
+    } catch (error) {
+      await handle?.close();
+      signal?.throwIfAborted();
+      first ??= error;
+    }
+  }
+  throw first;
+}
+
 async function restoreFrom(
   handle: FileHandle,
+  hash: string,
   snapshot: Snapshot,
   dbPath: string,
   options: RestoreOptions,
 ): Promise<Restored> {
   const { signal, dryRun = false, wait = 0, lock = true, ifState } = options;
-  const hash = await contentHash(handle, signal);
-  requireIntact(snapshot, hash);
   const nothing = { path: dbPath, action: 'none', snapshot, output: undefined, backup: undefined } as const;
   if (dryRun) {
     return { ...nothing, reason: 'Dry run: nothing was written. The snapshot is intact.', notes: [] };

@@ -5,19 +5,19 @@ import type { Snapshot } from './snapshot.js';
 const NAMED = 5;
 
 /**
- * Finds the snapshot that is meant.
+ * Finds the snapshots that are meant, the best first: the ones after it are for where it is damaged.
  *
  * @param snapshots the newest first
- * @param at the beginning of its time or hash, as long as it is that of one content only; without it, the newest good
- *   one is meant
+ * @param at the beginning of its time or hash, as long as it is that of one content only; without it, the good ones
+ *   are meant
  * @param folder where they are, for messages
  * @throws RefusedError `no-snapshot` where none fits, `ambiguous` where several do
  */
-export function selectSnapshot(
+export function selectSnapshots(
   snapshots: readonly Snapshot[],
   at: string | undefined,
   folder: string,
-): Snapshot {
+): readonly Snapshot[] {
   if (snapshots.length === 0) {
     throw new RefusedError(
       'no-snapshot',
@@ -26,8 +26,8 @@ export function selectSnapshot(
     );
   }
   if (at === undefined) {
-    const newest = snapshots.find(({ poor }) => !poor);
-    if (newest !== undefined) return newest;
+    const good = snapshots.filter(({ poor }) => !poor);
+    if (good.length > 0) return good;
     throw new RefusedError(
       'no-snapshot',
       `${folder}: expected a good snapshot, found only ones that are kept apart as worse than what was before ` +
@@ -53,7 +53,7 @@ export function selectSnapshot(
     );
   }
   // The same bytes at several times: which of them makes no difference.
-  return fitting.find(({ poor }) => !poor) ?? fitting[0];
+  return [...fitting].sort((a, b) => Number(a.poor) - Number(b.poor));
 }
 
 function some(snapshots: readonly Snapshot[]): string {

@@ -100,11 +100,7 @@ testWith(
   'a file that its repair was refused for is not set aside once another holds it',
   async (t) => {
     const path = await database(t, HOPELESS);
-    const holder = spawn('flock', [path, 'sh', '-c', 'echo held; exec sleep 60'], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    t.after(() => holder.kill('SIGKILL'));
-    await new Promise((resolve) => holder.stdout.once('data', resolve));
+    await hold(t, path);
     const look = () => said({ ...bareLook(path, 'damaged', 'damaged'), size: 1, held: null });
     const repair = () => answered({ action: 'refused', reason: 'no' });
     const { starts, sameCommand, events } = await prepared(path, 'empty', { look, repair });
@@ -132,11 +128,7 @@ testWith(
     await Promise.all(
       FALLBACKS.map(async (fallback) => {
         const path = await database(t, bytes);
-        const holder = spawn('flock', [path, 'sh', '-c', 'echo held; exec sleep 180'], {
-          stdio: ['ignore', 'pipe', 'ignore'],
-        });
-        t.after(() => holder.kill('SIGKILL'));
-        await new Promise((resolve) => holder.stdout.once('data', resolve));
+        await hold(t, path);
         const program = ['--', process.execPath, '-e', 'console.log("ran")'];
         const { code, stdout, stderr } = await cli(['guard', '--fallback', fallback, path, ...program]);
         assert.deepEqual([code, stdout], fallback === 'fail' ? [2, ''] : [0, 'ran\n'], stderr);

@@ -14,9 +14,14 @@ export function restoreGrammar(parser: Argv, run: Run): Argv {
           at: {
             type: 'string',
             requiresArg: true,
-            describe: 'Which one: how its time or hash begins; the newest good one by default',
+            describe: 'Which one: how its time or hash begins; the newest good and intact one by default',
           },
           snapshots,
+          'other-database': {
+            type: 'boolean',
+            default: false,
+            describe: 'Take one although the folder holds the snapshots of another database',
+          },
           ...holding,
           'dry-run': { type: 'boolean', default: false, describe: 'Only say what would be done' },
           // For watch and guard, which looked before; not for people.
@@ -24,7 +29,10 @@ export function restoreGrammar(parser: Argv, run: Run): Argv {
           json,
         })
         .check(({ wait }) => wait >= 0 || 'expected --wait SECONDS of 0 or more')
-        .example('$0 restore flower.db', 'The newest good one; the file stays as flower.db.~1~')
+        .example(
+          '$0 restore flower.db',
+          'The newest good one that is intact; the file stays as flower.db.~1~',
+        )
         .example('$0 restore --at 20261124T05 flower.db', 'The one that was taken then'),
     async (argv) =>
       run(argv.file, async () => {
@@ -34,6 +42,7 @@ export function restoreGrammar(parser: Argv, run: Run): Argv {
           file: path,
           at,
           dir: argv.snapshots,
+          otherDatabase: argv.otherDatabase,
           wait,
           lock,
           dryRun,

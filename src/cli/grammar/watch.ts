@@ -19,6 +19,13 @@ export function watchGrammar(parser: Argv, run: Run): Argv {
           },
         })
         .check(notTwice)
+        .check(
+          ({ files, snapshots }) =>
+            snapshots === undefined ||
+            files.length === 1 ||
+            `expected one file with --snapshots DIR, found ${files.length}, whose snapshots would mix there. Leave ` +
+              'it out, and those of each are beside it in .NAME.snapshots; or run a watch for each',
+        )
         .check(positive)
         .example('$0 watch --interval 30 /data/flower.db', 'In a sidecar')
         .example('$0 watch --once /data/flower.db', 'From cron'),
