@@ -6,6 +6,7 @@ import { Watcher } from '../watch/watcher.js';
 import type { Environment } from './commandline.js';
 import type { GuardOptions } from './options.js';
 import { prepare } from './prepare.js';
+import { Signals } from './signals.js';
 import { StartError, supervise } from './supervise.js';
 
 /** Exit code where `--fallback fail` forbids to start the program. */
@@ -19,18 +20,17 @@ const LAST_LOOK = 8000;
  * @returns the exit code: the program's own, or 128 + n where signal n ended it
  */
 export async function guard(options: GuardOptions, mending: Mending, outlets: Outlets): Promise<number> {
-  const unheed = endOnSignals();
+  const signals = new Signals();
   const prepared = await prepare(options, mending).catch((error: unknown) => {
     const message = `${mending.path}: preparing it failed: ${String(error)}. The program is started all the same.`;
     outlets.log({ level: 'error', event: 'prepare-failed', message });
     return options;
   });
-  unheed();
   if (prepared === undefined) {
     await outlets.flush();
     return NOT_STARTED;
   }
-  return run(prepared, mending, outlets);
+  return run(prepared, mending, outlets, signals);
 }
 
 /** Runs a program of which no database is known: its exit code. */
@@ -41,7 +41,7 @@ export async function runUnguarded(
 ): Promise<number> {
   try {
     return await (
-      await supervise(command, env)
+      await supervise(command, env, new Signals())
     ).ended;
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
@@ -57,11 +57,12 @@ async function run(
   { command, env, interval, lookOptions }: Pick<GuardOptions, 'command' | 'env' | 'interval' | 'lookOptions'>,
   mending: Mending,
   outlets: Outlets,
+  signals: Signals,
 ): Promise<number> {
   const { log } = mending;
   const watcher = new Watcher(mending, lookOptions);
   try {
-    const child = await supervise(command, env);
+    const child = await supervise(command, env, signals);
     log({ level: 'info', event: 'started', message: `started ${command[0]} as process ${child.pid}` });
     const stop = new AbortController();
     const watching = watchLoop([watcher], outlets, interval, stop.signal);
@@ -78,22 +79,4 @@ async function run(
   } finally {
     await outlets.flush();
   }
-}
-
-/** Until the program runs, a signal ends the guard at once, also as process 1, for which nothing is the default. */
-function endOnSignals(): () => void {
-  const listeners = (
-    [
-      ['SIGTERM', 143],
-      ['SIGINT', 130],
-      ['SIGHUP', 129],
-    ] as const
-  ).map(([signal, code]) => {
-    const listener = () => process.exit(code);
-    process.on(signal, listener);
-    return () => process.off(signal, listener);
-  });
-  return () => {
-    for (const unheed of listeners) unheed();
-  };
 }

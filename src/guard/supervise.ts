@@ -1,24 +1,8 @@
+import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Environment } from './commandline.js';
-
-/** Signals that are passed on to the child; those that cannot be caught or that Node itself needs are not. */
-const PASSED_ON: readonly NodeJS.Signals[] = [
-  'SIGTERM',
-  'SIGINT',
-  'SIGHUP',
-  'SIGQUIT',
-  'SIGUSR1',
-  'SIGUSR2',
-  'SIGALRM',
-  'SIGWINCH',
-  'SIGCONT',
-  'SIGTTIN',
-  'SIGTTOU',
-  'SIGTSTP',
-];
-/** What a terminal sends to every process in the foreground by itself. */
-const BY_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGTSTP', 'SIGWINCH'];
+import type { Signals } from './signals.js';
 
 /** A program that could not be started. */
 export class StartError extends Error {
@@ -45,34 +29,43 @@ export interface Supervised {
  *
  * @throws StartError if it cannot be started
  */
-export async function supervise(command: readonly string[], env: Environment): Promise<Supervised> {
+export async function supervise(
+  command: readonly string[],
+  env: Environment,
+  signals: Signals,
+): Promise<Supervised> {
   const [file, ...args] = command;
-  const child = spawn(file, args, { stdio: 'inherit', env: { ...env } });
-  const listeners = PASSED_ON.map((signal) => {
-    const listener = () => {
-      if (process.stdin.isTTY && BY_TERMINAL.includes(signal)) return;
-      child.kill(signal);
-    };
-    process.on(signal, listener);
-    return () => process.off(signal, listener);
-  });
-  const unlisten = () => {
-    for (const one of listeners) one();
-  };
+  const child = start(file, args, env);
+  signals.passTo(child);
   const ended = new Promise<number>((resolve) => {
     child.once('exit', (code, signal) => {
-      unlisten();
-      resolve(code ?? 128 + constants.signals[signal!]);
+      const exit = code ?? 128 + constants.signals[signal!];
+      signals.ended(exit);
+      resolve(exit);
     });
   });
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      unlisten();
-      const missing = error.code === 'ENOENT';
-      const what = missing ? 'found none of that name' : `found that it cannot be run (${error.code})`;
-      reject(new StartError(`expected a program ${file}, ${what}`, missing ? 127 : 126));
+    child.once('error', (error) => {
+      const refused = notStarted(file, error);
+      signals.ended(refused.exitCode);
+      reject(refused);
     });
   });
   return { pid: child.pid!, ended };
+}
+
+function start(file: string, args: readonly string[], env: Environment): ChildProcess {
+  try {
+    return spawn(file, args, { stdio: 'inherit', env: { ...env } });
+  } catch (error) {
+    // Not every error comes as an event: a line of arguments that is too long does not.
+    throw notStarted(file, error as NodeJS.ErrnoException);
+  }
+}
+
+function notStarted(file: string, { code, message }: NodeJS.ErrnoException): StartError {
+  const missing = code === 'ENOENT';
+  const what = missing ? 'found none of that name' : `found that it cannot be run (${code ?? message})`;
+  return new StartError(`expected a program ${file}, ${what}`, missing ? 127 : 126);
 }
