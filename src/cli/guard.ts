@@ -1,6 +1,9 @@
 import { understandCommand } from '../guard/commandline.js';
 import type { Fallback } from '../guard/fallbacks.js';
 import { guard, runUnguarded } from '../guard/guard.js';
+import { EXIT } from './exit.js';
+import { judgeOutlets } from './outletfiles.js';
+import { tell } from './terminal.js';
 import type { WatchingOptions } from './watching.js';
 import { mendingFor, outletsFor } from './watching.js';
 
@@ -18,9 +21,14 @@ const PROFILES = { flower: 'flower', beat: 'celerybeat', other: 'auto' } as cons
 export async function guardCommand(args: GuardArguments): Promise<number> {
   const { file, fallback, command, ...options } = args;
   const { env } = process;
-  const outlets = outletsFor(options);
   const understood = understandCommand(command, env);
   const path = file ?? understood.database;
+  const wrong = await judgeOutlets(path === undefined ? [] : [path], options);
+  if (wrong !== undefined) {
+    tell(`${wrong}. ${command[0]} is not started.`);
+    return EXIT.failed;
+  }
+  const outlets = outletsFor(options);
   if (path === undefined) {
     const message =
       understood.program === 'other'

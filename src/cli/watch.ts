@@ -3,6 +3,8 @@ import { isHealthy } from '../watch/status.js';
 import { Watcher } from '../watch/watcher.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
+import { judgeOutlets } from './outletfiles.js';
+import { tell } from './terminal.js';
 import type { WatchingOptions } from './watching.js';
 import { mendingFor, outletsFor } from './watching.js';
 
@@ -17,6 +19,11 @@ const AGAIN = 2;
 
 /** Watches databases from outside, until a signal ends it. */
 export async function watchCommand({ files, once, ...options }: WatchArguments): Promise<ExitCode> {
+  const wrong = await judgeOutlets(files, options);
+  if (wrong !== undefined) {
+    tell(`${wrong}.`);
+    return EXIT.failed;
+  }
   const outlets = outletsFor(options);
   const watchers = files.map((path) => {
     const { mending, lookOptions } = mendingFor(path, options, outlets);

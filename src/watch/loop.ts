@@ -5,6 +5,9 @@ import type { Watcher } from './watcher.js';
 /** A second look that is wanted soon comes after so many milliseconds, or the interval if that is shorter. */
 const SOON = 2000;
 
+/** A timer knows no more milliseconds; with more it would not wait at all. */
+const LONGEST = 2 ** 31 - 1;
+
 /**
  * Looks at databases every so many milliseconds until it is told to end. What one look throws is logged and ends
  * nothing.
@@ -17,7 +20,13 @@ export async function watchLoop(
 ): Promise<void> {
   while (!signal.aborted) {
     const soon = await lookAtAll(watchers, outlets);
-    await sleep(soon ? Math.min(SOON, interval) : interval, undefined, { signal }).catch(() => {});
+    await sleepFor(soon ? Math.min(SOON, interval) : interval, signal);
+  }
+}
+
+async function sleepFor(milliseconds: number, signal: AbortSignal): Promise<void> {
+  for (let left = milliseconds; left > 0 && !signal.aborted; left -= LONGEST) {
+    await sleep(Math.min(left, LONGEST), undefined, { signal }).catch(() => {});
   }
 }
 

@@ -106,6 +106,11 @@ test('without a command, or with a wrong option, it says what was expected', asy
   assert.equal(code, 2);
   assert.match(stderr, /expected a command/);
   assert.equal((await start(t, ['guard', path, '--fallback', 'hope', ...node('')]).ended).code, 2);
+  const empty = await start(t, ['guard', path, '--', '']).ended;
+  assert.equal(empty.code, 2);
+  assert.match(empty.stderr, /expected a command, found an empty word/);
+  for (const seconds of ['Infinity', '1e999', '0', 'x'])
+    assert.equal((await start(t, ['guard', path, '--interval', seconds, ...node('')]).ended).code, 2);
 });
 
 test('a damaged database is repaired before the program starts, and the old file stays', async (t) => {
@@ -260,12 +265,22 @@ testWith(
 
 test('a log, metrics and health that cannot be written never stop the work', async (t) => {
   const path = await database(t);
-  await mkdir(`${path}.folder`);
-  const nowhere = ['--log-file', '--metrics-file', '--health-file'].flatMap((name) => [
-    name,
-    `${path}.folder`,
-  ]);
-  assert.equal((await start(t, ['guard', path, ...nowhere, ...node('process.exitCode = 5')]).ended).code, 5);
+  const options = ['--log-file', '--metrics-file', '--health-file'];
+  const nowhere: string[] = [];
+  for (const option of options) {
+    await mkdir(`${path}${option}`);
+    nowhere.push(option, `${path}${option}`);
+  }
+  const away = options.map((option) => `${option}=${path}.none/${option}`);
+  for (const places of [nowhere, away]) {
+    const { code, stderr } = await start(t, ['guard', path, ...places, ...node('process.exitCode = 5')])
+      .ended;
+    assert.equal(code, 5);
+    for (const option of options) {
+      const said = stderr.split('\n').filter((line) => line.includes(`${option}: cannot be written to`));
+      assert.equal(said.length, 1, stderr);
+    }
+  }
 });
 
 testWith(

@@ -21,13 +21,18 @@ test('a JSON line gives back what it was made of', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.integer(), (message, records) => {
       const line = logLine({ level: 'error', event: 'x', message, details: { records } }, 'json', TIME);
-      assert.doesNotMatch(line, /\n/);
+      assert.doesNotMatch(line, /[\p{Cc}\u2028\u2029]/u);
       const { time, ...rest } = JSON.parse(line) as Record<string, unknown>;
       assert.equal(time, TIME.toISOString());
       assert.deepEqual(rest, { level: 'error', event: 'x', message, records });
     }),
     { seed: 20261124 },
   );
+});
+
+test('a JSON line escapes what drives a terminal', () => {
+  const line = logLine({ level: 'info', event: 'x', message: 'a\x7f\x9b31m\u2028' }, 'json', TIME);
+  assert.ok(line.includes('"a\\u007f\\u009b31m\\u2028"'), line);
 });
 
 test('metrics are in the text format, whatever the file is called', () => {

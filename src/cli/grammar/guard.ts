@@ -26,7 +26,12 @@ export function guardGrammar(parser: Argv, run: Run, command: readonly string[])
         })
         .check(notTwice)
         .check(positive)
-        .check(() => command.length > 0 || 'expected a command: guard [file] [options] -- COMMAND ARG...')
+        // An empty word is what a variable leaves that is not set.
+        .check(
+          () =>
+            (command.length > 0 && command[0] !== '') ||
+            `expected a command${command.length > 0 ? ', found an empty word' : ''}: guard [file] [options] -- COMMAND ARG...`,
+        )
         .example(
           '$0 guard -- celery flower --persistent=True --db=/data/flower',
           "As a container's entrypoint",

@@ -96,7 +96,7 @@ export const notTwice = (argv: Readonly<Record<string, unknown>>) => {
 };
 
 export const positive = ({ interval, keep: count }: { interval: number; keep: number }) =>
-  (interval > 0 && Number.isInteger(count) && count > 0) ||
+  (interval > 0 && Number.isFinite(interval) && Number.isInteger(count) && count > 0) ||
   'expected --interval SECONDS of more than 0 and --keep N of 1 or more';
 
 /** Of the commands that replace a file. */

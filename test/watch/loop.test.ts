@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { watchLoop } from '../../src/watch/loop.js';
+import { Outlets } from '../../src/watch/outlets.js';
+import type { Watcher } from '../../src/watch/watcher.js';
+import { newStatus } from '../../src/watch/status.js';
+
+test('an interval that is longer than a timer can be is waited for, and ends at once when it is told to', async () => {
+  let looks = 0;
+  const watcher = { status: newStatus('x'), look: async () => void looks++ } as unknown as Watcher;
+  const nowhere = {
+    logFormat: 'text',
+    logFile: undefined,
+    metricsFile: undefined,
+    healthFile: undefined,
+  } as const;
+  const stop = new AbortController();
+  const watching = watchLoop([watcher], new Outlets(nowhere), 5e12, stop.signal);
+  await sleep(200);
+  stop.abort();
+  await watching;
+  assert.equal(looks, 1);
+});
