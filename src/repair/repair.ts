@@ -6,6 +6,7 @@ import { profileOf } from '../profile/profiles.js';
 import { dress } from '../replace/dress.js';
 import { refusal } from '../replace/errors.js';
 import { FreshFile } from '../replace/fresh.js';
+import { clearBeside } from '../replace/leftovers.js';
 import { placeFile, replaceFile } from '../replace/replace.js';
 import type { HeldFile } from '../replace/target.js';
 import { holdFile, requireState, requireUnchanged } from '../replace/target.js';
@@ -116,12 +117,14 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
   if (options.output !== undefined) await requireFree(options.output);
   if (options.quarantine !== undefined) await requireFree(options.quarantine);
 
+  const cleared = options.output === undefined ? await clearBeside(held) : [];
+
   // 4. Build a fresh file beside the place where it is to be, sync it, read it back and compare it.
   const fresh = await FreshFile.createBeside(options.output ?? held.realPath, options.signal);
   try {
     const { built, after } = await buildFresh(subject, fresh, options, keep);
     const quarantined = await writeQuarantine(subject, fresh, options, keep);
-    const notes = [...inside.notes, ...(await dress(held, fresh))];
+    const notes = [...cleared, ...inside.notes, ...(await dress(held, fresh))];
 
     // 5. Only now give it its name.
     const done = {

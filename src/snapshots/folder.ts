@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { RefusedError } from '../replace/errors.js';
-import { isFreshName } from '../replace/fresh.js';
+import { isAbandoned, removeLeftovers } from '../replace/leftovers.js';
 import { takeLock } from '../replace/lock.js';
 import { decodeName, snapshotId } from './name.js';
 import { leadsTo } from './realpath.js';
@@ -12,8 +12,6 @@ import { byAge } from './snapshot.js';
 
 /** Seconds to wait for another process that takes a snapshot of the same database. */
 const WAIT = 30;
-/** Without a lock a file that is being made looks like one that a crash left, but not for so many milliseconds. */
-const ABANDONED = 60 * 60 * 1000;
 
 /**
  * The folder of a database's snapshots, which need not exist.
@@ -95,12 +93,7 @@ export async function lockFolder(
   }
 }
 
-/** Removes files that a crash left half-made. */
-export async function removeLeftovers(folder: string, locked: boolean): Promise<void> {
-  for (const name of (await readdir(folder)).filter(isFreshName)) {
-    const path = join(folder, name);
-    const stats = await lstat(path).catch(() => undefined);
-    if (!stats?.isFile()) continue;
-    if (locked || Date.now() - stats.mtimeMs > ABANDONED) await unlink(path).catch(() => {});
-  }
+/** Removes files that a crash left half-made: with the lock all of them, for nobody else is making one. */
+export async function clearFolder(folder: string, locked: boolean): Promise<void> {
+  await removeLeftovers(folder, (stats) => locked || isAbandoned(stats));
 }

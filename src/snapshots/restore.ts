@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { dress } from '../replace/dress.js';
 import { RefusedError } from '../replace/errors.js';
 import type { FreshFile } from '../replace/fresh.js';
+import { clearBeside } from '../replace/leftovers.js';
 import { placeFile, replaceFile } from '../replace/replace.js';
 import type { HeldFile } from '../replace/target.js';
 import { holdFile, MISSING, requireState, requireUnchanged } from '../replace/target.js';
@@ -170,10 +171,11 @@ async function replaceHeld(
   snapshot: Snapshot,
   signal?: AbortSignal,
 ): Promise<{ backup: string | undefined; notes: string[] }> {
+  const notes = await clearBeside(held);
   const fresh = await copyBeside(held.realPath, handle, signal);
   try {
     await requireCopied(fresh, hash, snapshot, signal);
-    const notes = await dress(held, fresh);
+    notes.push(...(await dress(held, fresh)));
     await requireUnchanged(held, 'the restore');
     const { backup, how } = await replaceFile(held, fresh, true);
     if (held.isLink) {

@@ -7,7 +7,7 @@ import { placeFile } from '../replace/replace.js';
 import { contentHash } from './contenthash.js';
 import { copyBeside } from './copy.js';
 import { changedMeanwhile, takingRefused } from './errors.js';
-import { lockFolder, readFolder, removeLeftovers, requireFolder, snapshotFolder } from './folder.js';
+import { clearFolder, lockFolder, readFolder, requireFolder, snapshotFolder } from './folder.js';
 import type { SnapshotName } from './name.js';
 import { encodeName, snapshotId } from './name.js';
 import { isIntact } from './open.js';
@@ -73,7 +73,7 @@ export async function takeSnapshot(
     await requireFolder(folder);
     const { handle, locked } = await lockFolder(folder, signal);
     try {
-      await removeLeftovers(folder, locked);
+      await clearFolder(folder, locked);
       if (options.dir !== undefined) await requireOwnFolder(folder, dbPath);
       return await takeInto(folder, dbPath, judged, keep, signal);
     } finally {
