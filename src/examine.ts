@@ -8,16 +8,9 @@ import type { Database } from './database/database.js';
 import { openDatabase, withDirectory, withoutDirectory } from './database/database.js';
 import { identifyOther, isDeclared } from './database/identify.js';
 import type { Survey } from './database/survey.js';
-import { survey } from './database/survey.js';
+import { isInOrder, survey } from './database/survey.js';
 import type { SearchedSurvey } from './orphans/adopt.js';
-import {
-  adoptOrphans,
-  atHome,
-  damagedWithElements,
-  isIncomplete,
-  isMisled,
-  knownRanges,
-} from './orphans/adopt.js';
+import { adoptOrphans, atHome, damagedWithElements, isMisled, knownRanges } from './orphans/adopt.js';
 import { judgeBuckets } from './orphans/candidates.js';
 import { findDirectoryOf } from './orphans/directory.js';
 import { findOrphans } from './orphans/find.js';
@@ -131,7 +124,7 @@ function standing({ sites, stale }: SearchedSurvey): { whole: number; loose: num
 /** Finds the buckets of a database that is open, and its directory if it is lost. */
 export async function search(db: Database, progress?: Progress, old = false): Promise<Searched> {
   const first = await survey(db);
-  if (!isIncomplete(first)) {
+  if (isInOrder(first)) {
     return { db, survey: old ? await withOld(db, first, progress) : { ...first, stale: [] } };
   }
   const { source, format, geometry } = db;

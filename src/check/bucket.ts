@@ -76,7 +76,11 @@ interface PendingBucket {
 }
 
 async function openBucket(db: Database, survey: Survey, site: BucketSite): Promise<PendingBucket> {
-  if (!isReadable(site)) return { site, findings: [whyNotRead(site)], free: [], exam: undefined };
+  if (!isReadable(site)) {
+    // Of those the directory tells.
+    const findings = site.state === 'outdated' ? [] : [whyNotRead(site)];
+    return { site, findings, free: [], exam: undefined };
+  }
   const bucket = await readSite(db, site);
   const { free, findings } = examineHead(db, site, bucket);
   return { site, findings, free, exam: new ElementExam(db, survey, site, bucket) };

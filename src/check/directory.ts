@@ -1,6 +1,7 @@
 import type { Database } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
-import { owns } from '../database/survey.js';
+import { owns, rulerOf } from '../database/survey.js';
+import { HASH_RANGE } from '../format/hash.js';
 import { offsetSize } from '../format/layout.js';
 import type { Finding } from './finding.js';
 import { finding } from './finding.js';
@@ -38,6 +39,17 @@ export function* checkDirectory(db: Database, survey: Survey): Generator<Finding
         at,
         `${slots}: ${directory[slot]}`,
         `a bucket's offset, ${geometry.blockSize} to ${source.size - geometry.bucketSize}`,
+      );
+    } else if (site.state === 'outdated') {
+      const ruler = rulerOf(survey, slot * (HASH_RANGE / directory.length));
+      const own = ruler === undefined ? undefined : survey.sites[ruler];
+      yield finding(
+        'directory-entry-wrong',
+        at,
+        `${slots} lead to ${site.offset}`,
+        own === undefined
+          ? 'other buckets have these hashes'
+          : `the bucket at ${own.offset} (bucket_bits ${own.bits}) has the first of these hashes`,
       );
     } else if (site.state === 'sound') {
       yield* checkRun(site, slots, slot, end, at);

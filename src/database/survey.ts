@@ -40,9 +40,10 @@ export interface BucketSite {
  * `sound`: its head is possible. `malformed`: its head is not, its elements may be. `wiped`: all its bytes are the
  * same. `overlapping`: it lies on
  * another bucket that fits better, and is not read. `unread`: reading it would cost more than any honest file. `headless`:
- * only elements of it are left, which a scan found.
+ * only elements of it are left, which a scan found. `outdated`: the directory leads there, but whole buckets elsewhere have all
+ * its hashes, so that it was split or never was a bucket; it is not read.
  */
-export type SiteState = 'sound' | 'malformed' | 'wiped' | 'overlapping' | 'unread' | 'headless';
+export type SiteState = 'sound' | 'malformed' | 'wiped' | 'overlapping' | 'unread' | 'headless' | 'outdated';
 
 /** Every bucket that is known, which slots lead where, and which bucket rules over which hashes. */
 export interface Survey {
@@ -93,6 +94,17 @@ export async function survey(db: Database): Promise<Survey> {
   return { ...settled, claims: claimSettled(settled) };
 }
 
+/** The same survey, with some of its sites known to be outdated: what the directory says of them counts no more. */
+export function withOutdated(survey: Survey, outdated: ReadonlySet<number>): Survey {
+  if (outdated.size === 0) return survey;
+  const { siteOfSlot } = survey;
+  const sites = survey.sites.map((site, i): BucketSite =>
+    outdated.has(i) ? { ...site, state: 'outdated' } : site,
+  );
+  const settled = { sites, siteOfSlot };
+  return { ...settled, claims: claimSettled(settled) };
+}
+
 /** What settled buckets say of their own range holds for slots of it whose entries are damaged. */
 function claimSettled(survey: Omit<Survey, 'claims'>): HashClaims {
   const claims = new HashClaims();
@@ -116,6 +128,16 @@ function claimSettled(survey: Omit<Survey, 'claims'>): HashClaims {
 /** Whether a bucket is sound, and has just the slots that its own bits and hashes say. */
 export function isPlaced({ state, origin, firstSlot, slots, ownFirst, ownSlots }: BucketSite): boolean {
   return state === 'sound' && origin === 'directory' && firstSlot === ownFirst && slots === ownSlots;
+}
+
+/** Whether each slot leads to a sound bucket that has just the slots that lead to it. */
+export function isInOrder({ sites, siteOfSlot }: Survey): boolean {
+  let slots = 0;
+  for (const site of sites) {
+    if (!isPlaced(site)) return false;
+    slots += site.slots;
+  }
+  return slots > 0 && slots === siteOfSlot.length;
 }
 
 /** The index of the bucket that rules over a hash; undefined where none is known. */

@@ -3,7 +3,7 @@ import type { ExaminedSurvey } from '../check/examination.js';
 import type { Database } from '../database/database.js';
 import { SiteIndex } from '../database/siteindex.js';
 import type { BucketSite, Survey } from '../database/survey.js';
-import { isReadable, isSettled } from '../database/survey.js';
+import { isReadable, isSettled, withOutdated } from '../database/survey.js';
 import { elementStruct } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
 import { HASH_RANGE } from '../format/hash.js';
@@ -17,6 +17,7 @@ import { FreeSpace, holdsAny } from './free.js';
 import { Kin } from './kin.js';
 import type { LooseList } from './loose.js';
 import { rank, unrivalled } from './rank.js';
+import { findOutdated } from './outdated.js';
 import { DoubtfulEntries } from './refuted.js';
 import { elementsStart, readElements } from './prove.js';
 
@@ -29,11 +30,6 @@ export interface SearchedSurvey extends ExaminedSurvey {
 /** With fewer elements the bits that they share are chance. */
 const FEW = 3;
 
-/** Whether there are hashes of which no bucket is known. */
-export function isIncomplete(survey: Survey): boolean {
-  return !survey.claims.open().next().done;
-}
-
 /**
  * Decides which of the buckets and elements that nothing leads to are in force: for each range of hashes that no intact slot and bucket settle, the bucket that is not in free space, whose keys are
  * there and whose split is deepest, and for what is then still open the elements that stand alone.
@@ -42,12 +38,15 @@ export function isIncomplete(survey: Survey): boolean {
  */
 export async function adoptOrphans(
   db: Database,
-  survey: Survey,
+  surveyed: Survey,
   found: FoundOrphans,
   judged?: readonly Candidate[],
 ): Promise<SearchedSurvey> {
   const { format, geometry } = db;
-  const sound = judged ?? (await judgeBuckets(db, found.buckets));
+  const others = judged ?? (await judgeBuckets(db, found.buckets));
+  const outdated = await findOutdated(db, surveyed, others);
+  const survey = withOutdated(surveyed, outdated);
+  const sound = [...others, ...(await judgeBuckets(db, splitBuckets(surveyed, outdated, others)))];
   const held = holdDamaged(db, survey, found, sound);
   const directoryBits = Math.log2(db.directory.length);
   const entryOf = (hash: number) =>
@@ -74,7 +73,7 @@ export async function adoptOrphans(
   const stale: BucketSite[] = [];
   // One that a wrong entry leads to is known already, but may be in force for its own range.
   const known = new SiteIndex(survey.sites);
-  for (const index of survey.sites.keys()) known.add(index);
+  for (const [index, { state }] of survey.sites.entries()) if (state !== 'outdated') known.add(index);
   for (const { site, range } of ranked) {
     const index = site.state === 'sound' ? known.get(site.offset) : undefined;
     const adopted =
@@ -90,6 +89,21 @@ export async function adoptOrphans(
     } else stale.push(site);
   }
   return { ...survey, sites, stale };
+}
+
+/** Where the whole ones of outdated buckets are, as far as no scan found them: their records are old ones. */
+function splitBuckets(
+  { sites }: Survey,
+  outdated: ReadonlySet<number>,
+  found: readonly Candidate[],
+): Float64Array {
+  if (outdated.size === 0) return new Float64Array(0);
+  const known = new Set(found.map(({ site }) => site.offset));
+  const split = [...outdated].map((index) => sites[index]);
+  return Float64Array.from(
+    split.filter(({ state, offset }) => state === 'sound' && !known.has(offset)),
+    ({ offset }) => offset,
+  );
 }
 
 /**

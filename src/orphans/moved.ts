@@ -134,7 +134,8 @@ async function findGone(
       const [first, last] = [blockOf(site.offset), blockOf(site.offset + db.geometry.bucketSize - 1)];
       if (last > first) atHome.fill(1, first, last + 1);
     }
-    if (site.origin === 'directory' && kept === 0) gone[blockOf(site.offset)] = 1;
+    const isLost = site.origin === 'directory' && site.state !== 'outdated' && kept === 0;
+    if (isLost) gone[blockOf(site.offset)] = 1;
     for (const { reason, hash, keySize: size, keyStart, offset: pointer } of rejected) {
       if (reason !== 'key') continue;
       gone[blockOf(pointer)] = 1;

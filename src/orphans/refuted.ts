@@ -113,5 +113,6 @@ async function refutedTargets(
   const refuted = await placesInUse(db, doubtful, settled);
   // One that leads to a bucket in force is right or wrong for other reasons.
   for (const { offset } of settled) refuted.delete(offset);
+  for (const { state, offset } of survey.sites) if (state === 'outdated') refuted.add(offset);
   return refuted;
 }
