@@ -4,7 +4,7 @@ import { slotOf } from '../format/directory.js';
 import { FREE_HASH } from '../format/hash.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
-import { rulerOf } from '../database/survey.js';
+import { isOutdated, rulerOf } from '../database/survey.js';
 import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
 import type { KeyEvidence, WantedKey } from './key.js';
@@ -136,7 +136,7 @@ export class ElementExam {
     const hash = this.bucket.hash(i);
     const { directory } = this.db;
     const slot = directory.length === 0 ? -1 : slotOf(hash, Math.log2(directory.length));
-    if (directory[slot] === this.site.offset) {
+    if (directory[slot] === this.site.offset && !isOutdated(this.survey, slot)) {
       if (!this.#isReachable(i, hash)) {
         this.#report('element-unreachable', i, 'a free element before it', 'used ones back to its home');
       }

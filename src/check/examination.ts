@@ -1,6 +1,6 @@
 import type { Database } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
-import { rulerOf } from '../database/survey.js';
+import { isOutdated, rulerOf } from '../database/survey.js';
 import { HASH_BITS } from '../format/hash.js';
 import { examineByElement, isHeadTold, KEY_BUDGET } from './bucket.js';
 import { KeyBudget } from './key.js';
@@ -200,7 +200,8 @@ async function readFields(
         continue;
       }
       if (recordEnd > end) flags[at] = MARKED;
-      if (directory.length > 0 && directory[hash >>> shift] === site.offset) {
+      const isLed = directory.length > 0 && directory[hash >>> shift] === site.offset;
+      if (isLed && (site.origin === 'directory' || !isOutdated(survey, hash >>> shift))) {
         const home = hash % elements;
         if ((i >= home ? i - home : i - home + elements) > run) flags[at] |= MARKED;
       } else {

@@ -156,6 +156,11 @@ export function isSettled(survey: Omit<Survey, 'claims'>, slot: number): boolean
   return site !== undefined && site.state === 'sound' && owns(site, slot);
 }
 
+/** Whether what a slot's entry says of what is at its place counts no more. */
+export function isOutdated({ sites, siteOfSlot }: Omit<Survey, 'claims'>, slot: number): boolean {
+  return sites[siteOfSlot[slot]]?.state === 'outdated';
+}
+
 /** Whether the bucket's own bits and hashes say that this slot is its. */
 export function owns(site: BucketSite, slot: number): boolean {
   return slot >= site.ownFirst && slot < site.ownFirst + site.ownSlots;
