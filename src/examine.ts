@@ -138,7 +138,7 @@ export async function search(db: Database, progress?: Progress, old = false): Pr
   // Numbers that are no directory lead to few places, and to no bucket.
   if (led && proved <= damagedWithElements(db, first, found.loose))
     return { db, survey: await adoptOrphans(db, first, found, buckets) };
-  const place = await findDirectoryOf(source, format, buckets, geometry.blockSize, progress);
+  const place = await findDirectoryOf(db, buckets, progress);
   if (place !== undefined) {
     const other = await withDirectory(db, place);
     const second = await survey(other);

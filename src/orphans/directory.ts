@@ -1,18 +1,20 @@
 import type { HashRange } from '../database/claims.js';
+import type { Database } from '../database/database.js';
 import { MAX_DIRECTORY_BITS, MIN_DIRECTORY_BITS } from '../format/directory.js';
-import type { Format } from '../format/format.js';
 import type { DirectoryPlace } from '../format/geometry.js';
 import { HASH_RANGE } from '../format/hash.js';
 import { offsetSize } from '../format/layout.js';
 import { readOffset } from '../format/struct.js';
-import type { Source } from '../source/source.js';
 import type { Candidate } from './candidates.js';
+import { isInValue } from './embedded.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sweep } from '../source/sweep.js';
 import { endOfZeros, nextThreeZeros } from './zeros.js';
 
 /** Runs of entries that agree on a place, at least: fewer are numbers that chance to be a bucket's offset. */
 const MIN_VOTES = 2;
+/** Places that are looked at, at most. */
+const MAX_PLACES = 8;
 /** A bucket with fewer of its keys, as a share of those looked at, may be none. */
 const PROVED = 0.5;
 /** Buckets are told apart by so many bits of their offset before they are looked up. */
@@ -22,18 +24,16 @@ const FILTER_BITS = 16;
  * Finds the directory that nothing leads to by the buckets that it leads to: each run of entries with a bucket's offset
  * says, by its length and the bucket's own range of hashes, where the directory begins and how large it is. So it is
  * found even if half of it is lost. A doubling leaves the old one behind, half as large: one that is too small for the
- * deepest bucket is such.
+ * deepest bucket is such; and what stands in a value is none at all.
  *
- * @param least the lowest file offset that it may have: the header's block is before it
  * @returns undefined where fewer than two buckets' entries agree
  */
 export async function findDirectoryOf(
-  source: Source,
-  format: Format,
+  db: Database,
   buckets: readonly Candidate[],
-  least: number,
   progress?: Progress,
 ): Promise<DirectoryPlace | undefined> {
+  const { source, format } = db;
   const ranges = new Map<number, HashRange>();
   const filter = new Uint8Array(1 << FILTER_BITS);
   for (const { site, range } of buckets) {
@@ -42,7 +42,7 @@ export async function findDirectoryOf(
     filter[filterIndex(site.offset)] = 1;
   }
   const width = offsetSize(format.layout);
-  const votes = new DirectoryVotes(least, source.size, width);
+  const votes = new DirectoryVotes(db.geometry.blockSize, source.size, width);
   const little = format.byteOrder === 'little';
   const zeros = little ? 5 : 0;
   // Entries lie `width` bytes apart, so each remainder of the offset is a lane of its own.
@@ -78,7 +78,11 @@ export async function findDirectoryOf(
   let deepest = 0;
   for (const { range, proved } of buckets)
     if (proved >= PROVED) deepest = Math.max(deepest, range?.bits ?? 0);
-  return votes.best(deepest);
+  for (const place of votes.best(deepest)) {
+    const range = { offset: place.offset, length: width * 2 ** place.bits };
+    if (!(await isInValue(db, range, buckets))) return place;
+  }
+  return undefined;
 }
 
 function filterIndex(offset: number): number {
@@ -113,10 +117,12 @@ export class DirectoryVotes {
     return agreed.sort((a, b) => b.place.bits - a.place.bits || b.runs - a.runs)[0]?.place;
   }
 
-  /** Of places with as many, the larger one: an older directory was half as large. */
-  best(leastBits: number): DirectoryPlace | undefined {
-    const large = [...this.#counts.values()].filter(({ place }) => place.bits >= leastBits);
-    const [best] = large.sort((a, b) => b.runs - a.runs || b.place.bits - a.place.bits);
-    return best !== undefined && best.runs >= MIN_VOTES ? best.place : undefined;
+  /** Those with most runs first; of places with as many, the larger one: an older directory was half as large. */
+  best(leastBits: number): DirectoryPlace[] {
+    const agreed = [...this.#counts.values()].filter(
+      ({ place, runs }) => place.bits >= leastBits && runs >= MIN_VOTES,
+    );
+    agreed.sort((a, b) => b.runs - a.runs || b.place.bits - a.place.bits);
+    return agreed.slice(0, MAX_PLACES).map(({ place }) => place);
   }
 }
