@@ -14,6 +14,7 @@ import { adoptOrphans, atHome, damagedWithElements, isMisled, knownRanges } from
 import { judgeBuckets } from './orphans/candidates.js';
 import { findDirectoryOf } from './orphans/directory.js';
 import { findOrphans } from './orphans/find.js';
+import { listsBucket } from './orphans/free.js';
 import { findMoved } from './orphans/moved.js';
 import { inferWithBuckets } from './orphans/infer.js';
 import { withDirectoryTo } from './orphans/ledto.js';
@@ -62,13 +63,13 @@ export async function openSearched(
       report?.(step, done, all);
   // Whoever proved nothing of it before is done with that.
   report?.('looking at the buckets', 0, source.size);
-  const found = await examined(openAsItIs(exact(source), progress, old), report);
+  const found = await examined(openAsItIs(exact(source), progress, old), progress, report);
   if (found === undefined) return found;
   report?.('looking for moved blocks', 0, source.size);
   const rearrangement = await findMoved(found.db, found.survey, progress('looking for moved blocks'));
   if (rearrangement === undefined) return found;
   const { source: whole, missing } = found.db;
-  const again = await examined(openAsItIs(rearrangement.of(whole), progress, old), report);
+  const again = await examined(openAsItIs(rearrangement.of(whole), progress, old), progress, report);
   // What is put right must not be read in another way than before, by which the blocks were told.
   if (again === undefined || again.db.missing !== 0) return found;
   return { ...again, db: { ...again.db, missing, rearrangement } };
@@ -77,13 +78,22 @@ export async function openSearched(
 /** Examines every element of what was found, once for all that is asked of it. */
 async function examined(
   opened: Promise<Searched | undefined>,
+  progress: (step: string) => Progress,
   report?: Report,
 ): Promise<Searched | undefined> {
   const found = await opened;
   if (found === undefined) return undefined;
   const { db, survey } = found;
   report?.('examining elements', 0, db.source.size);
-  return { db, survey: { ...survey, examination: await examine(db, survey) } };
+  const examination = await examine(db, survey);
+  if (examination.hasMisfit && isInOrder(survey)) {
+    // Keys that are not there may be those of buckets that were split, to which an old directory leads.
+    const again = await searchAll(db, survey, progress('looking for buckets'));
+    if (again.survey.sites.some(({ state }) => state === 'outdated')) {
+      return { db, survey: { ...again.survey, examination: await examine(db, again.survey) } };
+    }
+  }
+  return { db, survey: { ...survey, examination } };
 }
 
 async function openAsItIs(
@@ -124,9 +134,14 @@ function standing({ sites, stale }: SearchedSurvey): { whole: number; loose: num
 /** Finds the buckets of a database that is open, and its directory if it is lost. */
 export async function search(db: Database, progress?: Progress, old = false): Promise<Searched> {
   const first = await survey(db);
-  if (isInOrder(first)) {
+  if (isInOrder(first) && !(await listsBucket(db, first.sites))) {
     return { db, survey: old ? await withOld(db, first, progress) : { ...first, stale: [] } };
   }
+  return searchAll(db, first, progress);
+}
+
+/** Finds the buckets by a scan of the whole file. */
+async function searchAll(db: Database, first: Survey, progress?: Progress): Promise<Searched> {
   const { source, format, geometry } = db;
   const misled = isMisled(first);
   const known = misled ? [] : knownRanges(db, first);

@@ -45,8 +45,8 @@ export async function adoptOrphans(
   const { format, geometry } = db;
   const others = judged ?? (await judgeBuckets(db, found.buckets));
   const outdated = await findOutdated(db, surveyed, others);
-  const survey = withOutdated(surveyed, outdated);
-  const sound = [...others, ...(await judgeBuckets(db, splitBuckets(surveyed, outdated, others)))];
+  const survey = withOutdated(surveyed, outdated.sites);
+  const sound = [...others, ...(await judgeBuckets(db, splitBuckets(surveyed, outdated.sites, others)))];
   const held = holdDamaged(db, survey, found, sound);
   const directoryBits = Math.log2(db.directory.length);
   const entryOf = (hash: number) =>
@@ -66,7 +66,7 @@ export async function adoptOrphans(
   const candidates = kin === undefined ? whole : whole.map((one) => kin.judge(one));
   const inForce = [...settled, ...unrivalled(candidates, survey.claims)];
   const free = await FreeSpace.read(db, inForce);
-  const entries = await DoubtfulEntries.read(db, survey, settled);
+  const entries = await DoubtfulEntries.read(db, survey, settled, outdated.reused);
   const ranked = await rank(db, candidates, free, inForce);
 
   const sites: BucketSite[] = [...survey.sites];

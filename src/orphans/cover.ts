@@ -32,8 +32,7 @@ export class Cover {
 
   /** Whether a deeper bucket has hashes of a range. */
   reachesInto(range: HashRange): boolean {
-    for (const { bits } of this.#inside(range)) if (bits > range.bits) return true;
-    return false;
+    return !this.inside(range).next().done;
   }
 
   /** Whether buckets of at least so many bits have every hash of a range. */
@@ -44,23 +43,22 @@ export class Cover {
     return this.splits(range);
   }
 
+  /** The ranges of deeper buckets that have hashes of a range, in order. */
+  *inside(range: HashRange): Generator<HashRange> {
+    const end = endOf(range);
+    for (let n = firstAfter(this.#firsts, range.first - 1); n < this.#ranges.length; n++) {
+      if (this.#ranges[n].first >= end) return;
+      if (this.#ranges[n].bits > range.bits) yield this.#ranges[n];
+    }
+  }
+
   #isSplit(range: HashRange): boolean {
     let covered = range.first;
-    for (const { first, bits } of this.#inside(range)) {
-      if (bits <= range.bits) continue;
+    for (const { first, bits } of this.inside(range)) {
       if (first > covered) return false;
       covered = Math.max(covered, endOf({ first, bits }));
     }
     return covered >= endOf(range);
-  }
-
-  /** The ranges that begin inside another one. */
-  *#inside(range: HashRange): Generator<HashRange> {
-    const end = endOf(range);
-    for (let n = firstAfter(this.#firsts, range.first - 1); n < this.#ranges.length; n++) {
-      if (this.#ranges[n].first >= end) return;
-      yield this.#ranges[n];
-    }
   }
 }
 

@@ -88,6 +88,18 @@ export class FreeSpace {
   }
 }
 
+/** Whether the header's list of free space has a whole bucket of these: then it was split, or the list is wrong. */
+export async function listsBucket(db: Database, buckets: readonly BucketSite[]): Promise<boolean> {
+  if (db.headerLost) return false;
+  const { bucketSize } = db.geometry;
+  const offsets = Float64Array.from(buckets, ({ offset }) => offset).sort();
+  let lists = false;
+  await checkAvailChain(db, ({ av_adr, av_size }) => {
+    lists ||= av_size >= bucketSize && holdsAny(offsets, av_adr - 1, av_adr + av_size - bucketSize + 1);
+  });
+  return lists;
+}
+
 /** Whether a sorted list holds a number that is greater than `low` and less than `high`. */
 export function holdsAny(sorted: Float64Array, low: number, high: number): boolean {
   let from = 0;

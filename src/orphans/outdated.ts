@@ -1,15 +1,24 @@
 import type { HashRange } from '../database/claims.js';
+import { rangeName } from '../database/claims.js';
 import type { Database } from '../database/database.js';
-import type { BucketSite, Survey } from '../database/survey.js';
+import type { Survey } from '../database/survey.js';
 import { isSettled } from '../database/survey.js';
 import { HASH_RANGE } from '../format/hash.js';
 import type { Candidate } from './candidates.js';
-import { UNSEEN } from './candidates.js';
+import { judgeBuckets, UNSEEN } from './candidates.js';
 import { Cover } from './cover.js';
 import { FreeSpace } from './free.js';
 import { RecordsInUse } from './inuse.js';
 import { Kin } from './kin.js';
 import { placesInUse } from './overlaps.js';
+
+/** What a directory says that is true no more. */
+export interface Outdated {
+  /** Indexes of sites at which no bucket is in force. */
+  readonly sites: ReadonlySet<number>;
+  /** File offsets of buckets for other hashes than those of the slots that lead there, which were split. */
+  readonly reused: ReadonlySet<number>;
+}
 
 /** Of a longer record only so many bytes count as in use: its size may be wrong. */
 const REACH = 4096;
@@ -20,21 +29,19 @@ const REACH = 4096;
  * that are deeper are newer ones: where they have all hashes of what the directory leads to, that was split. What is left
  * of a split that was not finished has but some of the hashes, and says nothing, unless the space of the shallower bucket is listed
  * as free; and a place at which there is a record in force is no bucket's.
- *
- * @returns indexes of sites
  */
 export async function findOutdated(
   db: Database,
   survey: Survey,
   candidates: readonly Candidate[],
-): Promise<Set<number>> {
-  const outdated = new Set<number>();
+): Promise<Outdated> {
+  const outdated = { sites: new Set<number>(), reused: new Set<number>() };
   const led = readLed(survey);
   const ranges = [...led.settled.values()];
   let found = candidates.filter(isBelievable);
   const first = new Cover([...ranges, ...rangesOf(found)]);
   const contested = [...led.settled].filter(([, range]) => first.reachesInto(range));
-  if (contested.length === 0 && led.others.size === 0) return outdated;
+  if (contested.length === 0 && led.others.size + led.strays.size === 0) return outdated;
 
   // What nothing contests tells which of the deeper buckets may be in force.
   const isContested = new Set(contested.map(([index]) => index));
@@ -55,13 +62,23 @@ export async function findOutdated(
   const cover = new Cover([...ranges, ...rangesOf(newer)]);
 
   // 1. Buckets that were split.
-  for (const [index, range] of contested) {
-    const isFree = () => free.covers(survey.sites[index].offset, db.geometry.bucketSize);
-    if (cover.splits(range) || (cover.reachesInto(range) && isFree())) outdated.add(index);
+  const judged = await judgeBuckets(
+    db,
+    Float64Array.from(contested, ([index]) => survey.sites[index].offset),
+  );
+  const provedOf = new Map(newer.map(({ range, proved }) => [rangeName(range!), proved]));
+  for (const [n, [index, range]] of contested.entries()) {
+    const { site, proved } = judged[n];
+    const isFree = () => free.covers(site.offset, db.geometry.bucketSize);
+    if (!cover.splits(range) && !(cover.reachesInto(range) && isFree())) continue;
+    const deepest = [...cover.inside(range)].filter((one) => !cover.splits(one));
+    const deeper = deepest.flatMap((one) => provedOf.get(rangeName(one)) ?? []);
+    // Buckets of another time of the database, which were put behind this one, have fewer of their keys here.
+    if (meanOf(deeper) >= proved) outdated.sites.add(index);
   }
 
   // 2. What is no bucket, or is no more.
-  const settled = [...led.settled].filter(([index]) => !outdated.has(index));
+  const settled = [...led.settled].filter(([index]) => !outdated.sites.has(index));
   const ruled = new Cover(settled.map(([, range]) => range));
   const sites = settled.map(([index]) => survey.sites[index]);
   const records = await placesInUse(
@@ -72,14 +89,27 @@ export async function findOutdated(
   );
   for (const [index, runs] of led.others) {
     const { state, offset } = survey.sites[index];
-    const isSplit = runs.every(({ slots, bits }) => slots.every((slot) => cover.covers(slot, bits + 1)));
     const isRuled = () =>
       runs.every(({ slots, bits }) =>
         slots.every((slot) => ruled.covers(slot, 0) || cover.covers(slot, bits)),
       );
-    if (isSplit || (state === 'malformed' && records.has(offset) && isRuled())) outdated.add(index);
+    if (isSplit(cover, runs) || (state === 'malformed' && records.has(offset) && isRuled()))
+      outdated.sites.add(index);
+  }
+  for (const [index, runs] of led.strays) {
+    if (isSplit(cover, runs)) outdated.reused.add(survey.sites[index].offset);
   }
   return outdated;
+}
+
+/** Nothing speaks against what the directory itself leads to. */
+function meanOf(proved: readonly number[]): number {
+  return proved.length === 0 ? 1 : proved.reduce((a, b) => a + b) / proved.length;
+}
+
+/** Whether deeper buckets have all hashes of what so many slots led to. */
+function isSplit(cover: Cover, runs: readonly Run[]): boolean {
+  return runs.every(({ slots, bits }) => slots.every((slot) => cover.covers(slot, bits + 1)));
 }
 
 /** Whether a bucket that a scan found is whole, and most of its keys are there. */
@@ -104,30 +134,34 @@ interface Led {
   readonly settled: ReadonlyMap<number, HashRange>;
   /** What is no bucket that can be read as it is, and which slots lead there. */
   readonly others: ReadonlyMap<number, readonly Run[]>;
+  /** Buckets of which none of the slots that lead there is their own. */
+  readonly strays: ReadonlyMap<number, readonly Run[]>;
 }
 
 function readLed(survey: Survey): Led {
   const { sites, siteOfSlot } = survey;
   const settled = new Map<number, HashRange>();
-  const others = new Map<number, Run[]>();
+  const runs = new Map<number, Run[]>();
   const slots = siteOfSlot.length;
   const bits = Math.log2(slots);
   const share = HASH_RANGE / slots;
   for (let slot = 0, end: number; slot < slots; slot = end) {
     const index = siteOfSlot[slot];
-    end = slot + 1;
-    while (end < slots && siteOfSlot[end] === index) end++;
-    if (index < 0) continue;
-    const site: BucketSite = sites[index];
-    if (site.state === 'sound') {
-      for (let own = slot; own < end && !settled.has(index); own++) {
-        if (isSettled(survey, own)) settled.set(index, { first: site.ownFirst * share, bits: site.bits });
-      }
-    } else if (site.state !== 'unread') {
-      const run = Array.from({ length: end - slot }, (_, n) => ({ first: (slot + n) * share, bits }));
-      const depth = bits - Math.floor(Math.log2(end - slot));
-      others.set(index, [...(others.get(index) ?? []), { slots: run, bits: depth }]);
-    }
+    let own = -1;
+    for (end = slot; end < slots && siteOfSlot[end] === index; end++) if (isSettled(survey, end)) own = end;
+    if (index < 0 || sites[index].state === 'unread') continue;
+    if (own >= 0) settled.set(index, { first: sites[index].ownFirst * share, bits: sites[index].bits });
+    const run = Array.from({ length: end - slot }, (_, n) => ({ first: (slot + n) * share, bits }));
+    const depth = bits - Math.floor(Math.log2(end - slot));
+    const before = runs.get(index);
+    if (before === undefined) runs.set(index, [{ slots: run, bits: depth }]);
+    else before.push({ slots: run, bits: depth });
   }
-  return { settled, others };
+  const unsettled = [...runs].filter(([index]) => !settled.has(index));
+  const isStray = ([index]: readonly [number, readonly Run[]]) => sites[index].state === 'sound';
+  return {
+    settled,
+    others: new Map(unsettled.filter((one) => !isStray(one))),
+    strays: new Map(unsettled.filter(isStray)),
+  };
 }

@@ -35,9 +35,19 @@ export class DoubtfulEntries {
     this.#overwritten = this.#findOverwritten();
   }
 
-  /** @param settled buckets in force */
-  static async read(db: Database, survey: Survey, settled: readonly BucketSite[]): Promise<DoubtfulEntries> {
-    return new DoubtfulEntries(db, survey, settled, await refutedTargets(db, survey, settled));
+  /**
+   * @param settled buckets in force
+   * @param reused file offsets of buckets whose place was another bucket's when the entries were written
+   */
+  static async read(
+    db: Database,
+    survey: Survey,
+    settled: readonly BucketSite[],
+    reused: ReadonlySet<number>,
+  ): Promise<DoubtfulEntries> {
+    const refuted = await refutedTargets(db, survey, settled);
+    for (const offset of reused) refuted.add(offset);
+    return new DoubtfulEntries(db, survey, settled, refuted);
   }
 
   /**
