@@ -97,7 +97,11 @@ export async function findOutdated(
       outdated.sites.add(index);
   }
   for (const [index, runs] of led.strays) {
-    if (isSplit(cover, runs)) outdated.reused.add(survey.sites[index].offset);
+    if (!isSplit(cover, runs)) continue;
+    const { offset, ownFirst, bits } = survey.sites[index];
+    const own = { first: ownFirst * (HASH_RANGE / survey.siteOfSlot.length), bits };
+    if (ruled.covers(own, bits) || cover.splits(own)) outdated.sites.add(index);
+    else outdated.reused.add(offset);
   }
   return outdated;
 }

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import test from 'node:test';
+import type { Format } from '../../src/format/format.js';
+import { describeFormat } from '../../src/format/format.js';
+import { decodeDirectory, encodeDirectory } from '../../src/format/directory.js';
+import { decodeHeader } from '../../src/format/header.js';
+import type { HashChar } from '../../src/format/hash.js';
+import { check } from '../../src/examine.js';
+import { repair } from '../../src/repair/repair.js';
+import { memorySource } from '../../src/source/memory.js';
+import { formats } from '../torture/databases.js';
+import { latin1 } from '../torture/life.js';
+import { contentsOf } from '../torture/recover.js';
+import { temporaryFolder } from '../tools/folder.js';
+import type { Step } from '../tools/libgdbm.js';
+import { MiniGdbm } from '../tools/minigdbm.js';
+import { Random } from '../tools/random.js';
+import { randomSteps } from '../tools/records.js';
+
+const BLOCK = 512;
+
+interface Life {
+  readonly format: Format;
+  /** The file at an earlier time, and as it is now. */
+  readonly before: Uint8Array;
+  readonly now: Uint8Array;
+  readonly directory: { readonly at: number; readonly end: number };
+  readonly contentsBefore: ReadonlyMap<string, string>;
+  readonly contents: ReadonlyMap<string, string>;
+}
+
+/** A database at two times of its life, with buckets that were split between them and a directory that was not doubled. */
+function lifeOf(format: Format, seed: number, more: readonly Step[] = []): Life {
+  const hashChar: HashChar = 'signed';
+  const steps = randomSteps(new Random(seed), 330);
+  const earlier = steps.slice(0, steps.length * 0.45);
+  const make = (some: readonly Step[]) =>
+    new MiniGdbm({ format, blockSize: BLOCK, hashChar }).run(some).bytes();
+  const [before, now] = [make(earlier), make([...steps, ...more])];
+  const { dir, dir_size } = decodeHeader(now.subarray(0, 64), format.layout, format.byteOrder);
+  const old = decodeHeader(before.subarray(0, 64), format.layout, format.byteOrder);
+  assert.deepEqual([old.dir, old.dir_size], [dir, dir_size], 'the directory keeps its place');
+  return {
+    format,
+    before,
+    now,
+    directory: { at: dir, end: dir + dir_size },
+    contentsBefore: outcomeOf(earlier),
+    contents: outcomeOf([...steps, ...more]),
+  };
+}
+
+function outcomeOf(steps: readonly Step[]): Map<string, string> {
+  const held = new Map<string, string>();
+  for (const [op, key, value] of steps) {
+    if (op === 'store') held.set(latin1(key), latin1(value));
+    if (op === 'delete') held.delete(latin1(key));
+  }
+  return held;
+}
+
+/** The entries of a life's directory, as the file at one of its times has them. */
+function entriesOf({ format, directory: { at, end } }: Life, bytes: Uint8Array): Float64Array {
+  return decodeDirectory(bytes.subarray(at, end), format.layout, format.byteOrder);
+}
+
+/** The file as it is now, with other entries in its directory. */
+function withEntries({ format, now, directory: { at } }: Life, entries: Float64Array): Uint8Array {
+  const damaged = now.slice();
+  damaged.set(encodeDirectory(entries, format.layout, format.byteOrder), at);
+  return damaged;
+}
+
+/** What a repair of a damaged file makes of a database, in numbers. */
+async function repaired(t: TestContext, damaged: Uint8Array, contents: ReadonlyMap<string, string>) {
+  const path = join(await temporaryFolder(t), 'state.db');
+  await writeFile(path, damaged);
+  const { lost } = await repair(path, { lock: false, output: `${path}.fresh` });
+  const held = await contentsOf(await readFile(`${path}.fresh`));
+  return {
+    missing: [...contents.keys()].filter((key) => !held.has(key)).length,
+    wrong: [...contents].filter(([key, value]) => held.has(key) && held.get(key) !== value).length,
+    invented: [...held.keys()].filter((key) => !contents.has(key)).length,
+    lost: lost.records,
+    estimated: lost.estimated,
+  };
+}
+
+const ALL_RIGHT = { missing: 0, wrong: 0, invented: 0, lost: 0, estimated: 0 };
+const everyFormat = [...formats('standard'), ...formats('numsync')];
+
+test('a directory that was not written leads nobody to what was split since', async (t) => {
+  for (const [n, format] of everyFormat.entries()) {
+    const life = lifeOf(format, 40 + n);
+    const damaged = withEntries(life, entriesOf(life, life.before));
+    assert.deepEqual(await repaired(t, damaged, life.contents), ALL_RIGHT, describeFormat(format));
+  }
+});
+
+test('so it is with half of a directory', async (t) => {
+  for (const [n, format] of everyFormat.entries()) {
+    const life = lifeOf(format, 60 + n);
+    const entries = entriesOf(life, life.now);
+    const half = entries.length / 2;
+    entries.set(entriesOf(life, life.before).subarray(half), half);
+    const damaged = withEntries(life, entries);
+    assert.deepEqual(await repaired(t, damaged, life.contents), ALL_RIGHT, describeFormat(format));
+  }
+});
+
+test('entries of which a few lead to where a bucket was before are wrong, and what stands there is no record', async (t) => {
+  for (const [n, format] of everyFormat.entries()) {
+    const life = lifeOf(format, 80 + n);
+    const entries = entriesOf(life, life.now);
+    const before = entriesOf(life, life.before);
+    // The first slot of each bucket with several, where it leads elsewhere than it did.
+    for (let slot = 0, end: number; slot < entries.length; slot = end) {
+      end = slot + 1;
+      while (end < entries.length && entries[end] === entries[slot]) end++;
+      if (end - slot > 1) entries[slot] = before[slot];
+    }
+    const damaged = withEntries(life, entries);
+    assert.deepEqual(await repaired(t, damaged, life.contents), ALL_RIGHT, describeFormat(format));
+    const { findingCounts } = await check(memorySource(damaged));
+    assert.ok(findingCounts['directory-entry-wrong']! > 0, describeFormat(format));
+    assert.equal(findingCounts['bucket-header'], undefined, describeFormat(format));
+  }
+});
+
+test('one half of a split that was not finished takes nothing from the bucket that is led to', async (t) => {
+  for (const [n, format] of everyFormat.entries()) {
+    const life = lifeOf(format, 40 + n);
+    const [before, now] = [entriesOf(life, life.before), entriesOf(life, life.now)];
+    // A bucket of now that lies behind the end of the earlier file.
+    const slot = now.findIndex((at, i) => at >= life.before.length && now[i + 1] !== at && before[i] !== at);
+    const damaged = new Uint8Array(now[slot] + BLOCK);
+    damaged.set(life.before);
+    damaged.set(life.now.subarray(now[slot], now[slot] + BLOCK), now[slot]);
+    const { missing, wrong, lost } = await repaired(t, damaged, life.contentsBefore);
+    assert.deepEqual({ missing, wrong, lost }, { missing: 0, wrong: 0, lost: 0 }, describeFormat(format));
+  }
+});
+
+test('the directory of a copy of the database inside a value is not the one in force', async (t) => {
+  for (const [n, format] of everyFormat.entries()) {
+    const copy = lifeOf(format, 100 + n).before;
+    const life = lifeOf(format, 100 + n, [['store', Buffer.from('backup'), copy]]);
+    const damaged = withEntries(life, new Float64Array(entriesOf(life, life.now).length));
+    const { missing, wrong, invented } = await repaired(t, damaged, life.contents);
+    // Elements in the copy may say that they are elements of this database, over which the copy's own record reaches.
+    assert.ok(missing <= 1, `${missing} missing: ${describeFormat(format)}`);
+    assert.deepEqual({ wrong, invented }, { wrong: 0, invented: 0 }, describeFormat(format));
+  }
+});
