@@ -24,11 +24,11 @@ export interface Outdated {
 const REACH = 4096;
 
 /**
- * Which places that the directory leads to hold no bucket in force: a page of the directory that was never written leads
- * to what was there before. A bucket keeps its place until it is split and two never become one again, so whole buckets
- * that are deeper are newer ones: where they have all hashes of what the directory leads to, that was split. What is left
- * of a split that was not finished has but some of the hashes, and says nothing, unless the space of the shallower bucket is listed
- * as free; and a place at which there is a record in force is no bucket's.
+ * Which places that the directory leads to hold no bucket in force: a page of the directory that was never written
+ * leads to what was there before. A bucket keeps its place until it is split and two never become one again, so whole
+ * buckets that are deeper are newer ones: where they have all hashes of what the directory leads to, that was split.
+ * What is left of a split that was not finished has but some of the hashes, and says nothing, unless the space of the
+ * shallower bucket is listed as free; and a place at which there is a record in force is no bucket's.
  */
 export async function findOutdated(
   db: Database,
