@@ -13,6 +13,7 @@ import type { SearchedSurvey } from './orphans/adopt.js';
 import { adoptOrphans, atHome, damagedWithElements, isMisled, knownRanges } from './orphans/adopt.js';
 import { judgeBuckets } from './orphans/candidates.js';
 import { findDirectoryOf } from './orphans/directory.js';
+import { findFault } from './orphans/fault.js';
 import { findOrphans } from './orphans/find.js';
 import { listsBucket } from './orphans/free.js';
 import { findMoved } from './orphans/moved.js';
@@ -20,6 +21,7 @@ import { inferWithBuckets } from './orphans/infer.js';
 import { withDirectoryTo } from './orphans/ledto.js';
 import { mayBeNewer } from './orphans/newer.js';
 import { inferByScan } from './orphans/missing.js';
+import type { Fault } from './source/fault.js';
 import type { Progress } from './source/sweep.js';
 import type { Source } from './source/source.js';
 import { exact } from './source/exact.js';
@@ -35,6 +37,8 @@ export interface Searched {
 
 /** With less of the evidence for it, a header that leads to no bucket is itself in doubt. */
 const BELIEVED = 0.5;
+/** Records that another reading proves beyond those that are proved without it, at least. */
+const CLEARLY_MORE = 3;
 
 /** Told what long work is being done, and how far it is. */
 export type Report = (step: string, doneBytes: number, allBytes: number) => void;
@@ -65,14 +69,47 @@ export async function openSearched(
   report?.('looking at the buckets', 0, source.size);
   const found = await examined(openAsItIs(exact(source), progress, old), progress, report);
   if (found === undefined) return found;
+  const shifted = await openShifted(found, progress, old, report);
+  const arranged = await openArranged(found, progress, old, report);
+  if (shifted === undefined) return arranged;
+  // Blocks that changed places at the file's end may look like some that are missing.
+  const both = await openArranged(shifted, progress, old, report);
+  return recordsOf(both) >= recordsOf(arranged) ? both : arranged;
+}
+
+/** The file as it was before bytes were lost from its middle, or were put into it; undefined where that proves no more. */
+async function openShifted(
+  found: Searched,
+  progress: (step: string) => Progress,
+  old: boolean,
+  report?: Report,
+): Promise<Searched | undefined> {
+  const fault = await findFault(found.db, found.survey, progress('looking for missing bytes'));
+  if (fault === undefined) return undefined;
+  const again = await examined(openAsItIs(fault.source, progress, old, fault), progress, report);
+  if (again === undefined || again.db.missing !== 0) return undefined;
+  return recordsOf(again) >= recordsOf(found) + CLEARLY_MORE ? again : undefined;
+}
+
+/** The file with each block where it belongs. */
+async function openArranged(
+  found: Searched,
+  progress: (step: string) => Progress,
+  old: boolean,
+  report?: Report,
+): Promise<Searched> {
+  const { source, missing, fault } = found.db;
   report?.('looking for moved blocks', 0, source.size);
   const rearrangement = await findMoved(found.db, found.survey, progress('looking for moved blocks'));
   if (rearrangement === undefined) return found;
-  const { source: whole, missing } = found.db;
-  const again = await examined(openAsItIs(rearrangement.of(whole), progress, old), progress, report);
+  const again = await examined(openAsItIs(rearrangement.of(source), progress, old, fault), progress, report);
   // What is put right must not be read in another way than before, by which the blocks were told.
   if (again === undefined || again.db.missing !== 0) return found;
   return { ...again, db: { ...again.db, missing, rearrangement } };
+}
+
+function recordsOf({ survey }: Searched): number {
+  return survey.examination?.records ?? 0;
 }
 
 /** Examines every element of what was found, once for all that is asked of it. */
@@ -100,15 +137,17 @@ async function openAsItIs(
   source: Source,
   progress: (step: string) => Progress,
   old: boolean,
+  fault?: Fault,
 ): Promise<Searched | undefined> {
-  const db = (await openDatabase(source)) ?? (await openLost(source, progress('looking for the format')));
-  if (db === undefined) return undefined;
+  const opened = (await openDatabase(source)) ?? (await openLost(source, progress('looking for the format')));
+  if (opened === undefined) return undefined;
+  const db = { ...opened, fault };
   const found = await search(db, progress('looking for buckets'), old);
   if (db.headerLost || !isDoubtful(found)) return found;
   // A header that leads to nothing may itself be what is wrong.
   const other = await inferByScan(source, progress('looking for the format'));
   if (other === undefined) return found;
-  const again = await search(other, progress('looking for buckets'), old);
+  const again = await search({ ...other, fault }, progress('looking for buckets'), old);
   const [before, now] = [standing(found.survey), standing(again.survey)];
   return now.whole > before.whole || (before.whole + before.loose === 0 && now.loose > 0) ? again : found;
 }

@@ -134,7 +134,8 @@ export async function checkDatabase(
 }
 
 /** The source as the file is, where it is read as it was. */
-function asItIs({ source, missing, rearrangement }: Database): Source {
+function asItIs({ source, missing, fault, rearrangement }: Database): Source {
+  if (fault !== undefined) return fault.original;
   const whole = rearrangement === undefined ? source : rearrangement.undone(source);
   return missing === 0 ? whole : shifted(whole, -missing);
 }

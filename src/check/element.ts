@@ -108,6 +108,16 @@ export class ElementExam {
       );
       return false;
     }
+    if (this.db.fault?.mayHit(offset, end) === true) {
+      this.#reject(
+        'gone',
+        'element-gone',
+        i,
+        `a key of ${keySize} and a value of ${dataSize} bytes at ${offset}`,
+        'a record whose bytes are all there',
+      );
+      return false;
+    }
     if (nextBlock > 0 && end > nextBlock) {
       this.#report('record-beyond-next-block', i, `a record that ends at ${end}`, `at most ${nextBlock}`);
     }

@@ -199,6 +199,10 @@ async function readFields(
         flags[at] = MARKED;
         continue;
       }
+      if (db.fault?.mayHit(pointer, recordEnd) === true) {
+        flags[at] = MARKED;
+        continue;
+      }
       if (recordEnd > end) flags[at] = MARKED;
       const isLed = directory.length > 0 && directory[hash >>> shift] === site.offset;
       if (isLed && (site.origin === 'directory' || !isOutdated(survey, hash >>> shift))) {

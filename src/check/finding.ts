@@ -13,7 +13,7 @@ export const FINDING_CODES = {
   'header-lost': ['error', 'libgdbm does not open the file; what is left of it is found by its structure.'],
   'bytes-missing': [
     'error',
-    'Every offset in the file is wrong by so many bytes; offsets given here are those that the bytes had before.',
+    'Every offset from there on is wrong by so many bytes; offsets given here are those that the bytes had before.',
   ],
   'block-moved': [
     'error',
@@ -71,6 +71,10 @@ export const FINDING_CODES = {
   'element-unreachable': ['error', 'A lookup stops before it gets to the element; walking finds it.'],
   'element-bounds': ['error', 'The record lies outside the file; libgdbm answers "Malformed hash table".'],
   'element-key-start': ['error', 'A lookup compares these bytes first and does not find the key.'],
+  'element-gone': [
+    'error',
+    'Bytes are missing from the file, or were put into it, where the record is; its value is not as it was stored.',
+  ],
   'element-unchecked': [
     'error',
     'The elements claim more bytes of keys than the file holds; the rest of them was not looked at.',

@@ -17,6 +17,15 @@ function checkBlocks({ rearrangement }: Database): Finding[] {
   );
 }
 
+/** What is gone from the middle of the file, or was put into it. */
+function checkFault({ fault }: Database): Finding[] {
+  if (fault === undefined) return [];
+  const { missing, first, last } = fault;
+  const found = missing > 0 ? `${missing} bytes too few` : `${-missing} bytes too many`;
+  const place = first === last ? `${first}` : `a place from ${first} to ${last}`;
+  return [finding('bytes-missing', first, `${found} at ${place}`, 'every byte at the offset that it had')];
+}
+
 /** The header's fields against each other, the file's size and what the rest of the file says. */
 export function checkHeader(db: Database): Finding[] {
   const { format, header, geometry, source } = db;
@@ -26,9 +35,10 @@ export function checkHeader(db: Database): Finding[] {
     return [finding('bytes-missing', 0, found, 'a file that begins with its header'), ...moved];
   }
   if (db.headerLost) {
-    return [finding('header-lost', 0, 'bytes that are no header', 'the header of a GDBM database'), ...moved];
+    const lost = finding('header-lost', 0, 'bytes that are no header', 'the header of a GDBM database');
+    return [lost, ...checkFault(db), ...moved];
   }
-  const findings: Finding[] = [...moved];
+  const findings: Finding[] = [...checkFault(db), ...moved];
   const struct = headerStruct(format.layout);
   const at = (field: keyof Header) => member(struct, field).offset;
   const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;

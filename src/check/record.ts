@@ -36,6 +36,7 @@ export interface RejectedElement {
 /**
  * `hash`: the hash is impossible. `bounds`: the record is not inside the file. `key`: the key's bytes do not give
  * the hash. `superseded`: another bucket rules over this hash. `duplicate`: an earlier element has the same key.
- * `unchecked`: checking it would have cost more than any honest file.
+ * `unchecked`: checking it would have cost more than any honest file. `gone`: bytes are missing from the file, or were put
+ * into it, where the record is.
  */
-export type RejectReason = 'hash' | 'bounds' | 'key' | 'superseded' | 'duplicate' | 'unchecked';
+export type RejectReason = 'hash' | 'bounds' | 'gone' | 'key' | 'superseded' | 'duplicate' | 'unchecked';

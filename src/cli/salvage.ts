@@ -121,7 +121,7 @@ async function listCarved(
   options: SalvageArguments,
   progress: ReturnType<typeof progressLine>,
 ): Promise<ExitCode> {
-  const list = new SalvageList({ source, missing: 0, rearrangement: undefined }, options);
+  const list = new SalvageList({ source, missing: 0, fault: undefined, rearrangement: undefined }, options);
   const report: Progress = (done, all) => progress.report('looking for values by their shape', done, all);
   const finds = await carveUnknown(source, options.expectKeys, report);
   progress.end();

@@ -23,6 +23,7 @@ const OTHER_KEY = 4096;
 const REASONS: Readonly<Record<string, string>> = {
   hash: 'its hash is impossible',
   bounds: 'it lies outside the file',
+  gone: 'some of its bytes are missing from the file',
   key: 'its key does not give its hash',
   unchecked: 'its key would cost too much to read',
 };

@@ -5,6 +5,7 @@ import type { ExtendedHeader, Header } from '../format/header.js';
 import { decodeExtendedHeader, extendedHeaderOffset, extendedHeaderStruct } from '../format/header.js';
 import { offsetSize } from '../format/layout.js';
 import { large } from '../columns/large.js';
+import type { Fault } from '../source/fault.js';
 import type { Rearrangement } from '../source/rearranged.js';
 import { BlockGrid } from '../source/rearranged.js';
 import { exact } from '../source/exact.js';
@@ -26,6 +27,8 @@ export interface Database {
    * before, with zeroes for what is gone.
    */
   readonly missing: number;
+  /** Where bytes are gone from the file's middle, or were put into it; the source is as it was before. */
+  readonly fault: Fault | undefined;
   /**
    * Where blocks stand at other places than their own; the source has them where they belong. Offsets are those of the
    * file with what is missing.
@@ -55,6 +58,7 @@ export async function openDatabase(bytes: Source): Promise<Database | undefined>
     ...inference,
     headerLost: false,
     missing: 0,
+    fault: undefined,
     rearrangement: undefined,
     extended: await readExtendedHeader(source, format),
     directory: await readDirectory(source, format, geometry),
@@ -62,11 +66,17 @@ export async function openDatabase(bytes: Source): Promise<Database | undefined>
 }
 
 /** What of a file is not where it was. */
-export type MovedBytes = Pick<Database, 'missing' | 'rearrangement'>;
+export type MovedBytes = Pick<Database, 'missing' | 'fault' | 'rearrangement'>;
 
 /** Where the byte that belongs at `offset` is in the file as it is now; negative where it is gone. */
-export function placeNow({ missing, rearrangement }: MovedBytes, offset: number): number {
-  return (rearrangement?.whereIs(offset) ?? offset) - missing;
+export function placeNow({ missing, fault, rearrangement }: MovedBytes, offset: number): number {
+  const arranged = rearrangement?.whereIs(offset) ?? offset;
+  return fault === undefined ? arranged - missing : fault.whereIs(arranged);
+}
+
+/** Whether what was at an offset is gone from the file. */
+export function isGone({ missing, fault }: Database, offset: number): boolean {
+  return offset < missing || (fault !== undefined && fault.mayHit(offset, offset + 1));
 }
 
 /** The blocks that the file has now; where a part of one is missing at its beginning they are not those that it had. */

@@ -1,4 +1,5 @@
 import type { Database } from '../database/database.js';
+import { isGone } from '../database/database.js';
 import type { HashRange } from '../database/claims.js';
 import { rangeOf } from '../database/claims.js';
 import type { BucketSite } from '../database/survey.js';
@@ -74,7 +75,7 @@ async function judgeBatch(db: Database, offsets: Float64Array): Promise<Candidat
       const size = bucket.keySize(i);
       const pointer = bucket.dataPointer(i);
       // Of what was cut off nobody can say whether it was a key.
-      if (pointer < db.missing) continue;
+      if (isGone(db, pointer)) continue;
       if (!(pointer > 0 && size >= 0 && size <= 0xffff && pointer + size <= source.size)) continue;
       pointers[length] = pointer;
       sizes[length] = size;

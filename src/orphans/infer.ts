@@ -78,6 +78,7 @@ async function infer(source: Source, progress?: Progress): Promise<Inferred | un
     header,
     headerLost: true,
     missing: 0,
+    fault: undefined,
     rearrangement: undefined,
     extended: undefined,
     geometry: {

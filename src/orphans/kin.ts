@@ -1,7 +1,7 @@
 import type { HashRange } from '../database/claims.js';
 import { rangeName, rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
-import { blocksNow } from '../database/database.js';
+import { blocksNow, isGone } from '../database/database.js';
 import { NumberSet } from '../columns/numberset.js';
 import type { BucketSite } from '../database/survey.js';
 import { readSite, roomForBucket } from '../database/survey.js';
@@ -153,7 +153,11 @@ async function readLinks(
       const offset = bucket.dataPointer(i);
       const size = bucket.keySize(i);
       const isPossible =
-        offset > db.missing && size > 0 && size <= MAX_LOCATED && offset + size <= source.size;
+        offset > db.missing &&
+        !isGone(db, offset) &&
+        size > 0 &&
+        size <= MAX_LOCATED &&
+        offset + size <= source.size;
       if (hash === FREE_HASH || !isPossible || size > budget) continue;
       budget -= size;
       buckets[length] = blocks.blockOf(site.offset);

@@ -42,7 +42,7 @@ export function claimsOf(
   return async (tell) => {
     // Where nothing was moved there is no need of an iterator for each of millions of records.
     const claim: Claim =
-      db.rearrangement === undefined
+      db.rearrangement === undefined && db.fault === undefined
         ? (kind, offset, length) => tell(kind, placeNow(db, offset), length)
         : (kind, offset, length) => {
             for (const place of placesNow(db, offset, length)) tell(kind, place.offset, place.length);

@@ -204,6 +204,7 @@ function lostText({ reason, keyStart, keySize, dataSize, offset, bucket, element
 const LOST_WHY: Readonly<Record<string, string>> = {
   hash: 'its hash is impossible',
   bounds: 'outside the file',
+  gone: 'some of its bytes are missing from the file',
   key: 'its key is overwritten',
   unchecked: 'its key would cost too much to read',
   overreaching: 'its size reaches into other data',
@@ -215,6 +216,7 @@ const hex32 = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
 const REASONS: Readonly<Record<string, string>> = {
   hash: 'with an impossible hash',
   bounds: 'outside the file',
+  gone: 'with bytes missing from the file',
   key: 'whose key is overwritten',
   unchecked: 'too costly to check',
   overreaching: 'with a size that reaches into other data',

@@ -51,7 +51,7 @@ export async function prove(
   findings: FindingList,
   held = HELD,
 ): Promise<Proof | undefined> {
-  if (db.missing !== 0 || db.rearrangement !== undefined) return undefined;
+  if (db.missing !== 0 || db.fault !== undefined || db.rearrangement !== undefined) return undefined;
   const { source, geometry } = db;
   const buckets = directoryRuns(db);
   if (buckets === undefined) return undefined;

@@ -1,0 +1,129 @@
+import type { Database } from '../database/database.js';
+import type { BucketSite } from '../database/survey.js';
+import { isReadable } from '../database/survey.js';
+import { headerStruct } from '../format/header.js';
+import { Fault } from '../source/fault.js';
+import type { Progress } from '../source/sweep.js';
+import type { SearchedSurvey } from './adopt.js';
+import { isIncomplete } from './adopt.js';
+import { askDirectory } from './directoryfault.js';
+import { FaultEvidence, narrow } from './faultplace.js';
+import type { LedKeys } from './ledkeys.js';
+import { keysThere, readLedKeys } from './ledkeys.js';
+import type { WantedKey } from './locate.js';
+import { locateKeys, MIN_LOCATED } from './locate.js';
+
+/** Keys that are looked at to see whether there is a fault at all. */
+const SAMPLE = 1 << 14;
+/** Keys by which its place is found. */
+const MOST = 1 << 22;
+/** Keys that are looked for to find out how much is missing. */
+const MAX_WANTED = 2000;
+/** Keys that say the same, at least: one or two may be old copies. */
+const FEW = 3;
+/** Behind a fault no key is where it should be, but for one of so many that chances to be there. */
+const CHANCE = 8;
+/** Distances that are tried, the most common ones. */
+const TRIED = 3;
+
+/**
+ * Finds out whether bytes are missing from the middle of a file, or were put into it: from some place on no key is where
+ * its element leads, to the file's end, but as many bytes from there as others are. The keys of all buckets are asked,
+ * also of those that a scan found and that were not believed because of their keys.
+ *
+ * @returns undefined if nothing says so
+ */
+export async function findFault(
+  db: Database,
+  survey: SearchedSurvey,
+  progress?: Progress,
+): Promise<Fault | undefined> {
+  if (db.missing !== 0 || db.fault !== undefined) return undefined;
+  if (survey.examination?.hasMisfit === false && !isIncomplete(survey)) return undefined;
+  const sites = [...survey.sites, ...survey.stale].filter(
+    (site) => site.used > 0 && site.state !== 'malformed' && isReadable(site),
+  );
+  const sample = await readLedKeys(db, sites, SAMPLE);
+  const there = await keysThere(db, sample, 0);
+  const lost = lostFromSomewhereOn(sample, there);
+  if (lost.length === 0) return undefined;
+  let best: { missing: number; found: number } | undefined;
+  for (const missing of await distances(db, sample, lost, progress)) {
+    const shifted = await keysThere(db, sample, missing);
+    let found = 0;
+    for (const n of lost) found += shifted[n];
+    if (found >= FEW && found > (best?.found ?? 0)) best = { missing, found };
+  }
+  return best && placeFault(db, sites, best.missing);
+}
+
+/** Numbers of the keys that are not where they should be, from the place on behind which hardly any is. */
+function lostFromSomewhereOn({ length, offsets }: LedKeys, there: Uint8Array): number[] {
+  const order = Uint32Array.from({ length }, (_, n) => n).sort((a, b) => offsets[b] - offsets[a]);
+  const lost: number[] = [];
+  let last = 0;
+  let found = 0;
+  for (const n of order) {
+    if (there[n] === 1) found++;
+    else {
+      lost.push(n);
+      if (lost.length >= FEW && found * CHANCE <= lost.length) last = lost.length;
+    }
+  }
+  return lost.slice(0, last);
+}
+
+/** By how many bytes most of the lost keys are before where they should be, the most common ones first. */
+async function distances(
+  { source }: Database,
+  { offsets, sizes, hashes, starts }: LedKeys,
+  lost: readonly number[],
+  progress?: Progress,
+): Promise<number[]> {
+  const wanted: WantedKey[] = [];
+  const step = Math.max(1, Math.ceil(lost.length / MAX_WANTED));
+  for (let i = 0; i < lost.length; i += step) {
+    const n = lost[i];
+    if (sizes[n] < MIN_LOCATED) continue;
+    wanted.push({ hash: hashes[n], size: sizes[n], pointer: offsets[n], start: starts[n] });
+  }
+  if (wanted.length < FEW) return [];
+  const votes = new Map<number, number>();
+  const vote = ({ pointer }: WantedKey, at: number) =>
+    votes.set(pointer - at, (votes.get(pointer - at) ?? 0) + 1);
+  await locateKeys(source, wanted, vote, progress);
+  return [...votes]
+    .filter(([missing, n]) => n >= FEW && missing !== 0 && missing > -source.size)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, TRIED)
+    .map(([missing]) => missing);
+}
+
+/** Where it is that so many bytes are missing; undefined where that explains nothing. */
+async function placeFault(
+  db: Database,
+  sites: readonly BucketSite[],
+  missing: number,
+): Promise<Fault | undefined> {
+  const { source, format, geometry, headerLost } = db;
+  const evidence = new FaultEvidence();
+  evidence.before(headerLost ? 0 : headerStruct(format.layout).size);
+  const keys = await readLedKeys(db, sites, MOST);
+  const there = await keysThere(db, keys, 0);
+  const shifted = await keysThere(db, keys, missing);
+  for (let n = 0; n < keys.length; n++) {
+    // A key that is at both places says nothing.
+    if (there[n] === shifted[n]) continue;
+    if (there[n] === 1) evidence.before(keys.offsets[n] + keys.sizes[n]);
+    else evidence.behind(keys.offsets[n], missing);
+  }
+  await askDirectory(db, sites, missing, evidence);
+  const { gain, ...between } = evidence.best();
+  if (gain < FEW) return undefined;
+  const whole = sites.filter(({ state }) => state === 'sound').map(({ offset }) => offset);
+  const { bucketSize } = geometry;
+  const place = narrow(between, missing, Float64Array.from(whole).sort(), bucketSize);
+  // Without its beginning it is another kind of damage.
+  if (place.first <= 0 || place.first > source.size) return undefined;
+  return new Fault(source, missing, place.first, place.last);
+}

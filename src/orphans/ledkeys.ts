@@ -1,0 +1,74 @@
+import type { Database } from '../database/database.js';
+import type { BucketSite } from '../database/survey.js';
+import { readSite, roomForBucket } from '../database/survey.js';
+import { FREE_HASH } from '../format/hash.js';
+import { large } from '../columns/large.js';
+import type { KeyRanges } from './keyhashes.js';
+import { hashRanges } from './keyhashes.js';
+import { MAX_LOCATED } from './locate.js';
+
+/** Of a key of one byte a hash says too little. */
+const LEAST = 2;
+
+/** Keys that elements in use lead to, as lists that go together; the places may be outside of the file. */
+export interface LedKeys extends KeyRanges {
+  readonly hashes: Int32Array;
+  readonly starts: Uint32Array;
+}
+
+/** The keys that the elements of buckets lead to; of many buckets those of some, from all of them evenly. */
+export async function readLedKeys(
+  db: Database,
+  sites: readonly BucketSite[],
+  most: number,
+): Promise<LedKeys> {
+  const used = sites.reduce((sum, site) => sum + site.used, 0);
+  const step = Math.max(1, Math.ceil(used / most));
+  const room = sites.reduce((sum, site, n) => (n % step === 0 ? sum + site.used : sum), 0);
+  const offsets = large(Float64Array, room);
+  const sizes = large(Int32Array, room);
+  const hashes = large(Int32Array, room);
+  const starts = large(Uint32Array, room);
+  let length = 0;
+  const bucket = roomForBucket(db);
+  for (let n = 0; n < sites.length; n += step) {
+    await readSite(db, sites[n], bucket);
+    for (let i = 0; i < bucket.elements && length < room; i++) {
+      const hash = bucket.hash(i);
+      const size = bucket.keySize(i);
+      if (hash === FREE_HASH || hash < 0 || size < LEAST || size > MAX_LOCATED) continue;
+      const { buffer, byteOffset } = bucket.keyStart(i);
+      offsets[length] = bucket.dataPointer(i);
+      sizes[length] = size;
+      hashes[length] = hash;
+      starts[length++] = new DataView(buffer, byteOffset).getUint32(0);
+    }
+  }
+  return { length, offsets, sizes, hashes, starts };
+}
+
+/** Which of the keys are `shift` bytes before where their elements lead: 1 where one gives its element's hash. */
+export async function keysThere(
+  { source }: Database,
+  { length, offsets, sizes, hashes }: LedKeys,
+  shift: number,
+): Promise<Uint8Array> {
+  const there = new Uint8Array(length);
+  const places = large(Float64Array, length);
+  const lengths = large(Int32Array, length);
+  const numbers = large(Uint32Array, length);
+  let asked = 0;
+  for (let n = 0; n < length; n++) {
+    const place = offsets[n] - shift;
+    if (!(place >= 0 && place + sizes[n] <= source.size)) continue;
+    places[asked] = place;
+    lengths[asked] = sizes[n];
+    numbers[asked++] = n;
+  }
+  const { signed, unsigned } = await hashRanges(source, { length: asked, offsets: places, sizes: lengths });
+  for (let i = 0; i < asked; i++) {
+    const n = numbers[i];
+    if (hashes[n] === signed[i] || hashes[n] === unsigned[i]) there[n] = 1;
+  }
+  return there;
+}
