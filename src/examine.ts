@@ -37,7 +37,7 @@ export interface Searched {
 
 /** With less of the evidence for it, a header that leads to no bucket is itself in doubt. */
 const BELIEVED = 0.5;
-/** Records that another reading proves beyond those that are proved without it, at least. */
+/** What another reading is worth beyond what one without it is, at least. */
 const CLEARLY_MORE = 3;
 
 /** Told what long work is being done, and how far it is. */
@@ -74,7 +74,7 @@ export async function openSearched(
   if (shifted === undefined) return arranged;
   // Blocks that changed places at the file's end may look like some that are missing.
   const both = await openArranged(shifted, progress, old, report);
-  return recordsOf(both) >= recordsOf(arranged) ? both : arranged;
+  return worthOf(both) >= worthOf(arranged) ? both : arranged;
 }
 
 /** The file as it was before bytes were lost from its middle, or were put into it; undefined where that proves no more. */
@@ -88,7 +88,7 @@ async function openShifted(
   if (fault === undefined) return undefined;
   const again = await examined(openAsItIs(fault.source, progress, old, fault), progress, report);
   if (again === undefined || again.db.missing !== 0) return undefined;
-  return recordsOf(again) >= recordsOf(found) + CLEARLY_MORE ? again : undefined;
+  return worthOf(again) >= worthOf(found) + CLEARLY_MORE ? again : undefined;
 }
 
 /** The file with each block where it belongs. */
@@ -108,8 +108,11 @@ async function openArranged(
   return { ...again, db: { ...again.db, missing, rearrangement } };
 }
 
-function recordsOf({ survey }: Searched): number {
-  return survey.examination?.records ?? 0;
+/** The records that are proved; those in buckets that the directory leads to count twice, as old ones are in none. */
+function worthOf({ survey: { sites, examination } }: Searched): number {
+  if (examination === undefined) return 0;
+  const { marks, records } = examination;
+  return sites.reduce((sum, { origin }, s) => (origin === 'directory' ? sum + marks.kept[s] : sum), records);
 }
 
 /** Examines every element of what was found, once for all that is asked of it. */

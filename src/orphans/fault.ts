@@ -39,7 +39,8 @@ export async function findFault(
   progress?: Progress,
 ): Promise<Fault | undefined> {
   if (db.missing !== 0 || db.fault !== undefined) return undefined;
-  if (survey.examination?.hasMisfit === false && !isIncomplete(survey)) return undefined;
+  const isOrphaned = isIncomplete(survey) || survey.stale.some(({ state }) => state === 'sound');
+  if (survey.examination?.hasMisfit === false && !isOrphaned) return undefined;
   const sites = [...survey.sites, ...survey.stale].filter(
     (site) => site.used > 0 && site.state !== 'malformed' && isReadable(site),
   );
