@@ -5,23 +5,48 @@ import { decodeDirectory, slotOf } from '../format/directory.js';
 import { FREE_HASH } from '../format/hash.js';
 import { offsetSize } from '../format/layout.js';
 import type { Source } from '../source/source.js';
-import type { FaultEvidence } from './faultplace.js';
+import type { Between, FaultEvidence } from './faultplace.js';
+
+/** The directory that the header names, as it lies in front of a fault, and as it does behind it. */
+export interface TwoDirectories {
+  readonly offset: number;
+  readonly asIs: Float64Array;
+  readonly shifted: Float64Array;
+}
+
+/** @returns undefined where the header does not tell where it is */
+export async function readTwice(db: Database, missing: number): Promise<TwoDirectories | undefined> {
+  const { source, format, header, headerLost } = db;
+  const { dir: offset, dir_size: size, dir_bits: bits } = header;
+  const isTold = !headerLost && offset > 0 && size === offsetSize(format.layout) * 2 ** bits;
+  if (!isTold || offset + size > source.size + Math.abs(missing)) return undefined;
+  const asIs = await entriesAt(source, offset, size, db);
+  return { offset, asIs, shifted: await entriesAt(source, offset - missing, size, db) };
+}
+
+/** The directory as it was, of which entries between two places may be in front of the fault or behind it. */
+export function entriesAround(
+  { format }: Database,
+  { offset, asIs, shifted }: TwoDirectories,
+  { first }: Between,
+): Float64Array {
+  const width = offsetSize(format.layout);
+  return asIs.map((entry, slot) => (offset + slot * width < first ? entry : shifted[slot]));
+}
 
 /**
- * Asks the entries of the directory that the header names whether they are in front of a fault or behind it: an entry leads
- * to a bucket of its slot's hashes, which may itself be behind the fault.
+ * Asks the entries of the directory whether they are in front of a fault or behind it: an entry leads to a bucket of its
+ * slot's hashes, which may itself be behind the fault.
  */
 export async function askDirectory(
   db: Database,
+  { offset, asIs, shifted }: TwoDirectories,
   sites: readonly BucketSite[],
   missing: number,
   evidence: FaultEvidence,
 ): Promise<void> {
-  const { source, format, header, headerLost } = db;
-  const width = offsetSize(format.layout);
-  const bits = header.dir_bits;
-  if (headerLost || header.dir <= 0 || header.dir_size !== width * 2 ** bits) return;
-  if (header.dir + header.dir_size > source.size + Math.abs(missing)) return;
+  const width = offsetSize(db.format.layout);
+  const bits = Math.log2(asIs.length);
   const buckets = await hashesOf(db, sites);
   const isRight = (slot: number, entry: number) =>
     [entry, entry - missing].some((at) => {
@@ -30,12 +55,10 @@ export async function askDirectory(
         own !== undefined && own.bits <= bits && slotOf(own.hash, own.bits) === slot >>> (bits - own.bits)
       );
     });
-  const asIs = await entriesAt(source, header.dir, header.dir_size, db);
-  const shifted = await entriesAt(source, header.dir - missing, header.dir_size, db);
-  for (let slot = 0; slot < 2 ** bits; slot++) {
+  for (let slot = 0; slot < asIs.length; slot++) {
     const [here, there] = [isRight(slot, asIs[slot]), isRight(slot, shifted[slot])];
     if (here === there) continue;
-    const at = header.dir + slot * width;
+    const at = offset + slot * width;
     if (here) evidence.before(at + width);
     else evidence.behind(at, missing);
   }

@@ -1,12 +1,16 @@
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
 import { isReadable } from '../database/survey.js';
+import { equalBytes } from '../format/bytes.js';
 import { headerStruct } from '../format/header.js';
 import { Fault } from '../source/fault.js';
+import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';
 import type { SearchedSurvey } from './adopt.js';
 import { isIncomplete } from './adopt.js';
-import { askDirectory } from './directoryfault.js';
+import { CutBuckets } from './cutbuckets.js';
+import { askDirectory, entriesAround, readTwice } from './directoryfault.js';
+import type { Between } from './faultplace.js';
 import { FaultEvidence, narrow } from './faultplace.js';
 import type { LedKeys } from './ledkeys.js';
 import { keysThere, readLedKeys } from './ledkeys.js';
@@ -23,6 +27,8 @@ const MAX_WANTED = 2000;
 const FEW = 3;
 /** Behind a fault no key is where it should be, but for one of so many that chances to be there. */
 const CHANCE = 8;
+/** Bytes that are compared, at most. */
+const MAX_TWICE = 1 << 20;
 /** Distances that are tried, the most common ones. */
 const TRIED = 3;
 
@@ -85,19 +91,27 @@ async function distances(
   const step = Math.max(1, Math.ceil(lost.length / MAX_WANTED));
   for (let i = 0; i < lost.length; i += step) {
     const n = lost[i];
+    // Shorter ones stand by chance at many a place, but can be asked for at one.
     if (sizes[n] < MIN_LOCATED) continue;
     wanted.push({ hash: hashes[n], size: sizes[n], pointer: offsets[n], start: starts[n] });
   }
-  if (wanted.length < FEW) return [];
+  if (wanted.length === 0) return [];
   const votes = new Map<number, number>();
   const vote = ({ pointer }: WantedKey, at: number) =>
     votes.set(pointer - at, (votes.get(pointer - at) ?? 0) + 1);
   await locateKeys(source, wanted, vote, progress);
   return [...votes]
-    .filter(([missing, n]) => n >= FEW && missing !== 0 && missing > -source.size)
+    .filter(([missing]) => missing !== 0 && missing > -source.size)
     .sort(([, a], [, b]) => b - a)
     .slice(0, TRIED)
     .map(([missing]) => missing);
+}
+
+/** Whether what lies between two places is there once more so many bytes on: then each of them is as good as any. */
+async function isTwice(source: Source, { first, last }: Between, distance: number): Promise<boolean> {
+  const length = last - first;
+  if (length > MAX_TWICE || last + distance > source.size) return false;
+  return equalBytes(await source.read(first, length), await source.read(first + distance, length));
 }
 
 /** Where it is that so many bytes are missing; undefined where that explains nothing. */
@@ -118,13 +132,18 @@ async function placeFault(
     if (there[n] === 1) evidence.before(keys.offsets[n] + keys.sizes[n]);
     else evidence.behind(keys.offsets[n], missing);
   }
-  await askDirectory(db, sites, missing, evidence);
-  const { gain, ...between } = evidence.best();
-  if (gain < FEW) return undefined;
+  const directory = await readTwice(db, missing);
+  if (directory !== undefined) await askDirectory(db, directory, sites, missing, evidence);
+  const { gain, against, ...between } = evidence.best();
+  // What is at its own place behind it says that it is no fault, but another database that follows this one.
+  if (gain < FEW || against * CHANCE > 1) return undefined;
   const whole = sites.filter(({ state }) => state === 'sound').map(({ offset }) => offset);
   const { bucketSize } = geometry;
-  const place = narrow(between, missing, Float64Array.from(whole).sort(), bucketSize);
+  const entries = directory === undefined ? new Float64Array(0) : entriesAround(db, directory, between);
+  const cut = new CutBuckets(db, entries, between, missing);
+  const place = await narrow(between, missing, Float64Array.from(whole).sort(), bucketSize, cut);
   // Without its beginning it is another kind of damage.
   if (place.first <= 0 || place.first > source.size) return undefined;
-  return new Fault(source, missing, place.first, place.last);
+  const isOne = missing < 0 && (await isTwice(source, place, -missing));
+  return new Fault(source, missing, place.first, isOne ? place.first : place.last);
 }

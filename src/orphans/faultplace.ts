@@ -1,3 +1,5 @@
+import type { CutBuckets } from './cutbuckets.js';
+
 /** Offsets between which a place lies, the last one included. */
 export interface Between {
   readonly first: number;
@@ -7,6 +9,8 @@ export interface Between {
 /** What is lost or doubled by a drive or a copy goes by sectors of so many bytes, and mostly by so many of a block. */
 const SECTOR = 512;
 const BLOCK = 4096;
+/** Sectors that are looked at, at most. */
+const MOST = 1 << 12;
 
 /**
  * What says where a fault is: structures in front of it are where they belong, and those behind it are not. Old copies may
@@ -31,49 +35,59 @@ export class FaultEvidence {
   /**
    * The places of which most is true.
    *
-   * @returns how much more of it is true than if there were no fault, and where that is
+   * @returns how much more of it is true than if there were no fault, where that is, and what share of all that is at its
+   *   own place would not be
    */
-  best(): Between & { gain: number } {
+  best(): Between & { gain: number; against: number } {
     const before = Float64Array.from(this.#before).sort();
     const behind = Float64Array.from(this.#behind).sort();
-    let best = { first: 0, last: 0, gain: -Infinity };
+    let best = { first: 0, last: 0, gain: -Infinity, against: 1 };
     let passed = 0;
     for (const [n, first] of before.entries()) {
       while (passed < behind.length && behind[passed] < first) passed++;
       // Of those at one place the last counts all.
       const gain = n + 1 + (behind.length - passed) - before.length;
-      if (gain > best.gain) best = { first, last: behind[passed] ?? first, gain };
+      const against = (before.length - n - 1) / before.length;
+      if (gain > best.gain) best = { first, last: behind[passed] ?? first, gain, against };
     }
     return best;
   }
 }
 
 /**
- * Narrows down where a fault is: no whole bucket has it in its middle, and what goes by whole sectors begins with one.
+ * Narrows down where a fault is: no whole bucket has it in its middle, what goes by whole sectors begins with one, and of a
+ * bucket that it cuts as many elements as possible are in place.
  *
  * @param buckets file offsets of whole buckets as they lie there, in order
  */
-export function narrow(
+export async function narrow(
   { first, last }: Between,
   missing: number,
   buckets: Float64Array,
   bucketSize: number,
-): Between {
-  const isFree = (at: number) => {
+  cut: CutBuckets,
+): Promise<Between> {
+  const holding = (at: number) => {
     const n = lastBefore(buckets, at);
-    return n < 0 || at >= buckets[n] + bucketSize;
+    return n >= 0 && at < buckets[n] + bucketSize ? buckets[n] : undefined;
   };
-  for (let unit = BLOCK; unit >= SECTOR; unit /= 2) {
-    if (missing % unit !== 0) continue;
-    let from = Math.ceil(first / unit) * unit;
-    let to = Math.floor(last / unit) * unit;
-    while (from <= to && !isFree(from)) from += unit;
-    while (from <= to && !isFree(to)) to -= unit;
-    if (from <= to) return { first: from, last: to };
+  const sectors: number[] = [];
+  if (missing % SECTOR === 0) {
+    for (let at = Math.ceil(first / SECTOR) * SECTOR; at <= last && sectors.length < MOST; at += SECTOR)
+      if (holding(at) === undefined) sectors.push(at);
   }
-  const from = isFree(first) ? first : buckets[lastBefore(buckets, first)] + bucketSize;
-  const to = isFree(last) ? last : buckets[lastBefore(buckets, last)];
-  return from <= to ? { first: from, last: to } : { first, last };
+  if (sectors.length > 0) {
+    const likely = await cut.mostInPlace(sectors, missing);
+    const blocks = likely.filter((at) => missing % BLOCK === 0 && at % BLOCK === 0);
+    const places = blocks.length > 0 ? blocks : likely;
+    return { first: places[0], last: places[places.length - 1] };
+  }
+  const before = holding(first);
+  const from = before === undefined ? first : before + bucketSize;
+  const to = holding(last) ?? last;
+  if (from > to) return { first, last };
+  const likely = await cut.mostInPlace([from, ...cut.elementsBetween(from, to), to], missing);
+  return { first: likely[0], last: likely[likely.length - 1] };
 }
 
 /** The index of the last of the sorted offsets that is lower; −1 where there is none. */
