@@ -88,6 +88,8 @@ async function openShifted(
   if (fault === undefined) return undefined;
   const again = await examined(openAsItIs(fault.source, progress, old, fault), progress, report);
   if (again === undefined || again.db.missing !== 0) return undefined;
+  // What the directory leads to is where it belongs: a fault is behind it, or there is none.
+  if (ledRecordsOf(again) + CLEARLY_MORE <= ledRecordsOf(found)) return undefined;
   return worthOf(again) >= worthOf(found) + CLEARLY_MORE ? again : undefined;
 }
 
@@ -108,11 +110,21 @@ async function openArranged(
   return { ...again, db: { ...again.db, missing, rearrangement } };
 }
 
-/** The records that are proved; those in buckets that the directory leads to count twice, as old ones are in none. */
-function worthOf({ survey: { sites, examination } }: Searched): number {
+/** The records that are proved. */
+function recordsOf({ survey }: Searched): number {
+  return survey.examination?.records ?? 0;
+}
+
+/** Those of them in buckets that the directory leads to. */
+function ledRecordsOf({ survey: { sites, examination } }: Searched): number {
   if (examination === undefined) return 0;
-  const { marks, records } = examination;
-  return sites.reduce((sum, { origin }, s) => (origin === 'directory' ? sum + marks.kept[s] : sum), records);
+  const { kept } = examination.marks;
+  return sites.reduce((sum, { origin }, s) => (origin === 'directory' ? sum + kept[s] : sum), 0);
+}
+
+/** What a reading is worth: records that the directory leads to count twice, as old ones are none of them. */
+function worthOf(found: Searched): number {
+  return recordsOf(found) + ledRecordsOf(found);
 }
 
 /** Examines every element of what was found, once for all that is asked of it. */

@@ -35,8 +35,8 @@ export class FaultEvidence {
   /**
    * The places of which most is true.
    *
-   * @returns how much more of it is true than if there were no fault, where that is, and what share of all that is at its
-   *   own place would not be
+   * @returns how much more of it is true than if there were no fault, where that is, and what share of what is at its own
+   *   place, or of what is not, says that it is elsewhere
    */
   best(): Between & { gain: number; against: number } {
     const before = Float64Array.from(this.#before).sort();
@@ -47,7 +47,7 @@ export class FaultEvidence {
       while (passed < behind.length && behind[passed] < first) passed++;
       // Of those at one place the last counts all.
       const gain = n + 1 + (behind.length - passed) - before.length;
-      const against = (before.length - n - 1) / before.length;
+      const against = Math.max((before.length - n - 1) / before.length, passed / Math.max(1, behind.length));
       if (gain > best.gain) best = { first, last: behind[passed] ?? first, gain, against };
     }
     return best;
