@@ -31,6 +31,17 @@ const SPECIMENS = await Promise.all(
 );
 const S390X = await readFile(fixture('s390x.db'));
 
+/** The longest value in the first half of the records. */
+function middleRecord(s: Specimen): Used {
+  const inOrder = s.used().sort((a, b) => a.pointer - b.pointer);
+  return inOrder.slice(5, inOrder.length / 2).sort((a, b) => b.dataSize - a.dataSize)[0];
+}
+
+const without = (bytes: Uint8Array, at: number, length: number) =>
+  Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]);
+
+const within = (from: number, length: number) => Array.from({ length }, (_, i) => from + i);
+
 const DAMAGES: readonly Damage[] = [
   {
     code: 'empty-file',
@@ -72,6 +83,34 @@ const DAMAGES: readonly Damage[] = [
     damage: (s) => {
       s.replace(s.bytes.slice(700));
       return 0;
+    },
+  },
+  {
+    code: 'bytes-missing',
+    what: 'a file without 300 bytes of its middle',
+    damage: (s) => {
+      const { pointer, keySize, dataSize } = middleRecord(s);
+      s.replace(without(s.bytes, pointer + keySize + dataSize, 300));
+      return within(pointer, 2000);
+    },
+  },
+  {
+    code: 'bytes-missing',
+    what: 'a file into whose middle 300 bytes were put',
+    damage: (s) => {
+      const { pointer, keySize, dataSize } = middleRecord(s);
+      const at = pointer + keySize + dataSize;
+      s.replace(Buffer.concat([s.bytes.subarray(0, at), Buffer.alloc(300, 7), s.bytes.subarray(at)]));
+      return within(pointer, 2000);
+    },
+  },
+  {
+    code: 'element-gone',
+    what: 'a value of which bytes are missing',
+    damage: (s) => {
+      const { at, pointer, keySize, dataSize } = middleRecord(s);
+      s.replace(without(s.bytes, pointer + keySize, dataSize));
+      return at;
     },
   },
   {

@@ -60,9 +60,21 @@ export class Damaged {
 
   /** Takes away the file's first bytes, so that all others move. */
   dropFirst(length: number): void {
+    this.drop(0, length);
+  }
+
+  /** Takes away a range, so that all bytes behind it move. */
+  drop(at: number, length: number): void {
     this.#pinDown();
-    this.bytes = this.bytes.slice(length);
-    this.#move((at) => at - length);
+    this.bytes = Buffer.concat([this.bytes.subarray(0, at), this.bytes.subarray(at + length)]);
+    this.#move((one) => (one < at ? one : one < at + length ? NOWHERE : one - length));
+  }
+
+  /** Puts bytes in, so that all bytes behind them move. */
+  insert(at: number, bytes: Uint8Array): void {
+    this.#pinDown();
+    this.bytes = Buffer.concat([this.bytes.subarray(0, at), bytes, this.bytes.subarray(at)]);
+    this.#move((one) => (one < at ? one : one + bytes.length));
   }
 
   /** Exchanges two ranges of the same length that do not touch. */
