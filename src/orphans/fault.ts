@@ -1,7 +1,6 @@
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
 import { isReadable } from '../database/survey.js';
-import { equalBytes } from '../format/bytes.js';
 import { headerStruct } from '../format/header.js';
 import { Fault } from '../source/fault.js';
 import type { Source } from '../source/source.js';
@@ -107,11 +106,17 @@ async function distances(
     .map(([missing]) => missing);
 }
 
-/** Whether what lies between two places is there once more so many bytes on: then each of them is as good as any. */
-async function isTwice(source: Source, { first, last }: Between, distance: number): Promise<boolean> {
+/** Places that differ: where what lies between two of them is there once more behind what was put in, one is as good as the other. */
+async function withoutTwins(source: Source, { first, last }: Between, missing: number): Promise<Between> {
   const length = last - first;
-  if (length > MAX_TWICE || last + distance > source.size) return false;
-  return equalBytes(await source.read(first, length), await source.read(first + distance, length));
+  if (missing > 0 || length > MAX_TWICE || last - missing > source.size) return { first, last };
+  const one = await source.read(first, length);
+  const other = await source.read(first - missing, length);
+  let from = 0;
+  while (from < length && one[from] === other[from]) from++;
+  let to = length;
+  while (to > from && one[to - 1] === other[to - 1]) to--;
+  return { first: first + from, last: first + to };
 }
 
 /** Where it is that so many bytes are missing; undefined where that explains nothing. */
@@ -144,6 +149,6 @@ async function placeFault(
   const place = await narrow(between, missing, Float64Array.from(whole).sort(), bucketSize, cut);
   // Without its beginning it is another kind of damage.
   if (place.first <= 0 || place.first > source.size) return undefined;
-  const isOne = missing < 0 && (await isTwice(source, place, -missing));
-  return new Fault(source, missing, place.first, isOne ? place.first : place.last);
+  const different = await withoutTwins(source, place, missing);
+  return new Fault(source, missing, different.first, different.last);
 }
