@@ -17,7 +17,7 @@ import type { WantedKey } from './locate.js';
 import { locateKeys, MIN_LOCATED } from './locate.js';
 
 /** Keys that are looked at to see whether there is a fault at all. */
-const SAMPLE = 1 << 14;
+const SAMPLE = 1 << 12;
 /** Keys by which its place is found. */
 const MOST = 1 << 22;
 /** Keys that are looked for to find out how much is missing. */
@@ -52,7 +52,9 @@ export async function findFault(
   const sample = await readLedKeys(db, sites, SAMPLE);
   const there = await keysThere(db, sample, 0);
   const lost = lostFromSomewhereOn(sample, there);
-  if (lost.length === 0) return undefined;
+  // Of a file that was cut off, those behind its end are lost and no others.
+  const isInside = lost.some((n) => sample.offsets[n] + sample.sizes[n] <= db.source.size);
+  if (!isInside || lost.length < FEW) return undefined;
   let best: { missing: number; found: number } | undefined;
   for (const missing of await distances(db, sample, lost, progress)) {
     const shifted = await keysThere(db, sample, missing);
