@@ -66,14 +66,16 @@ export class Damaged {
   /** Takes away a range, so that all bytes behind it move. */
   drop(at: number, length: number): void {
     this.#pinDown();
-    this.bytes = Buffer.concat([this.bytes.subarray(0, at), this.bytes.subarray(at + length)]);
+    this.bytes = Uint8Array.from(
+      Buffer.concat([this.bytes.subarray(0, at), this.bytes.subarray(at + length)]),
+    );
     this.#move((one) => (one < at ? one : one < at + length ? NOWHERE : one - length));
   }
 
   /** Puts bytes in, so that all bytes behind them move. */
   insert(at: number, bytes: Uint8Array): void {
     this.#pinDown();
-    this.bytes = Buffer.concat([this.bytes.subarray(0, at), bytes, this.bytes.subarray(at)]);
+    this.bytes = Uint8Array.from(Buffer.concat([this.bytes.subarray(0, at), bytes, this.bytes.subarray(at)]));
     this.#move((one) => (one < at ? one : one + bytes.length));
   }
 
