@@ -1,5 +1,6 @@
 import type { CheckResult } from './check/check.js';
 import { checkDatabase, checkEmpty, checkOther } from './check/check.js';
+import type { Examination } from './check/examination.js';
 import { examine } from './check/examination.js';
 import type { ProvedCheck } from './check/proved.js';
 import { checkProved } from './check/proved.js';
@@ -138,14 +139,21 @@ async function examined(
   const { db, survey } = found;
   report?.('examining elements', 0, db.source.size);
   const examination = await examine(db, survey);
-  if (examination.hasMisfit && isInOrder(survey)) {
-    // Keys that are not there may be those of buckets that were split, to which an old directory leads.
+  if (examination.hasMisfit && isInOrder(survey) && hasOldBucket(survey, examination)) {
     const again = await searchAll(db, survey, progress('looking for buckets'));
     if (again.survey.sites.some(({ state }) => state === 'outdated')) {
       return { db, survey: { ...again.survey, examination: await examine(db, again.survey) } };
     }
   }
   return { db, survey: { ...survey, examination } };
+}
+
+/** Of a bucket's keys one in so many that is not there may tell that it was split, and that an old directory leads to it. */
+const MISFITS = 16;
+
+/** Whether a bucket lacks so many of its keys that it may be an old one; a lost block has but a few of each. */
+function hasOldBucket({ sites }: SearchedSurvey, { marks }: Examination): boolean {
+  return sites.some(({ used }, s) => used > marks.kept[s] && (used - marks.kept[s]) * MISFITS >= used);
 }
 
 async function openAsItIs(

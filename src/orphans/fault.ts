@@ -6,7 +6,6 @@ import { Fault } from '../source/fault.js';
 import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';
 import type { SearchedSurvey } from './adopt.js';
-import { isIncomplete } from './adopt.js';
 import { CutBuckets } from './cutbuckets.js';
 import { askDirectory, entriesAround, readTwice } from './directoryfault.js';
 import type { Between } from './faultplace.js';
@@ -44,7 +43,8 @@ export async function findFault(
   progress?: Progress,
 ): Promise<Fault | undefined> {
   if (db.missing !== 0 || db.fault !== undefined) return undefined;
-  const isOrphaned = isIncomplete(survey) || survey.stale.some(({ state }) => state === 'sound');
+  const isOrphaned =
+    survey.claims.open().next().done !== true || survey.stale.some(({ state }) => state === 'sound');
   if (survey.examination?.hasMisfit === false && !isOrphaned) return undefined;
   const sites = [...survey.sites, ...survey.stale].filter(
     (site) => site.used > 0 && site.state !== 'malformed' && isReadable(site),
