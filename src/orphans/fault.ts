@@ -11,20 +11,22 @@ import { askDirectory, entriesAround, readTwice } from './directoryfault.js';
 import type { Between } from './faultplace.js';
 import { FaultEvidence, narrow } from './faultplace.js';
 import type { LedKeys } from './ledkeys.js';
-import { keysThere, readLedKeys } from './ledkeys.js';
+import { keysThere, readLedKeys, readLedKeysWithin } from './ledkeys.js';
 import type { WantedKey } from './locate.js';
 import { locateKeys, MIN_LOCATED } from './locate.js';
 
 /** Keys that are looked at to see whether there is a fault at all. */
 const SAMPLE = 1 << 12;
-/** Keys by which its place is found. */
-const MOST = 1 << 22;
+/** Keys by which its place is found: 50 bytes each while they are held against their hashes. */
+const MOST = 1 << 18;
 /** Keys that are looked for to find out how much is missing. */
 const MAX_WANTED = 2000;
 /** Keys that say the same, at least: one or two may be old copies. */
 const FEW = 3;
 /** Behind a fault no key is where it should be, but for one of so many that chances to be there. */
 const CHANCE = 8;
+/** Bytes around the place that some of the keys tell, in which all are asked. */
+const AROUND = 1 << 16;
 /** Bytes that are compared, at most. */
 const MAX_TWICE = 1 << 20;
 /** Distances that are tried, the most common ones. */
@@ -35,12 +37,14 @@ const TRIED = 3;
  * its element leads, to the file's end, but as many bytes from there as others are. The keys of all buckets are asked,
  * also of those that a scan found and that were not believed because of their keys.
  *
+ * @param most keys looked at to find its place, where fewer are wanted
  * @returns undefined if nothing says so
  */
 export async function findFault(
   db: Database,
   survey: SearchedSurvey,
   progress?: Progress,
+  most = MOST,
 ): Promise<Fault | undefined> {
   if (db.missing !== 0 || db.fault !== undefined) return undefined;
   const isOrphaned =
@@ -62,7 +66,7 @@ export async function findFault(
     for (const n of lost) found += shifted[n];
     if (found >= FEW && found > (best?.found ?? 0)) best = { missing, found };
   }
-  return best && placeFault(db, sites, best.missing);
+  return best && placeFault(db, sites, best.missing, most);
 }
 
 /** Numbers of the keys that are not where they should be, from the place on behind which hardly any is. */
@@ -126,18 +130,27 @@ async function placeFault(
   db: Database,
   sites: readonly BucketSite[],
   missing: number,
+  most: number,
 ): Promise<Fault | undefined> {
   const { source, format, geometry, headerLost } = db;
   const evidence = new FaultEvidence();
   evidence.before(headerLost ? 0 : headerStruct(format.layout).size);
-  const keys = await readLedKeys(db, sites, MOST);
-  const there = await keysThere(db, keys, 0);
-  const shifted = await keysThere(db, keys, missing);
-  for (let n = 0; n < keys.length; n++) {
-    // A key that is at both places says nothing.
-    if (there[n] === shifted[n]) continue;
-    if (there[n] === 1) evidence.before(keys.offsets[n] + keys.sizes[n]);
-    else evidence.behind(keys.offsets[n], missing);
+  const askKeys = async (keys: LedKeys) => {
+    const there = await keysThere(db, keys, 0);
+    const shifted = await keysThere(db, keys, missing);
+    for (let n = 0; n < keys.length; n++) {
+      // A key that is at both places says nothing.
+      if (there[n] === shifted[n]) continue;
+      if (there[n] === 1) evidence.before(keys.offsets[n] + keys.sizes[n]);
+      else evidence.behind(keys.offsets[n], missing);
+    }
+  };
+  await askKeys(await readLedKeys(db, sites, most));
+  if (sites.reduce((sum, { used }) => sum + used, 0) > most) {
+    // Of very many keys some tell about where it is, and all that are there where.
+    const { first, last } = evidence.best();
+    const around = { first: first - AROUND, last: last + Math.max(0, missing) + AROUND };
+    await askKeys(await readLedKeysWithin(db, sites, around, MOST));
   }
   const directory = await readTwice(db, missing);
   if (directory !== undefined) await askDirectory(db, directory, sites, missing, evidence);

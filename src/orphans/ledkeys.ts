@@ -3,6 +3,7 @@ import type { BucketSite } from '../database/survey.js';
 import { readSite, roomForBucket } from '../database/survey.js';
 import { FREE_HASH } from '../format/hash.js';
 import { large } from '../columns/large.js';
+import type { Between } from './faultplace.js';
 import type { KeyRanges } from './keyhashes.js';
 import { hashRanges } from './keyhashes.js';
 import { MAX_LOCATED } from './locate.js';
@@ -16,7 +17,10 @@ export interface LedKeys extends KeyRanges {
   readonly starts: Uint32Array;
 }
 
-/** The keys that the elements of buckets lead to; of many buckets those of some, from all of them evenly. */
+/**
+ * The keys that the elements of buckets lead to; of many buckets those of some, from all of them evenly. Memory: 20 bytes for
+ * each.
+ */
 export async function readLedKeys(
   db: Database,
   sites: readonly BucketSite[],
@@ -24,21 +28,43 @@ export async function readLedKeys(
 ): Promise<LedKeys> {
   const used = sites.reduce((sum, site) => sum + site.used, 0);
   const step = Math.max(1, Math.ceil(used / most));
-  const room = sites.reduce((sum, site, n) => (n % step === 0 ? sum + site.used : sum), 0);
+  const some = sites.filter((_, n) => n % step === 0);
+  const room = some.reduce((sum, site) => sum + site.used, 0);
+  return readKeys(db, some, room, () => true);
+}
+
+/** Those of the keys of all buckets that begin from a place on to another one, as many as there is room for. */
+export function readLedKeysWithin(
+  db: Database,
+  sites: readonly BucketSite[],
+  { first, last }: Between,
+  most: number,
+): Promise<LedKeys> {
+  return readKeys(db, sites, most, (offset) => offset >= first && offset <= last);
+}
+
+async function readKeys(
+  db: Database,
+  sites: readonly BucketSite[],
+  room: number,
+  isWanted: (offset: number) => boolean,
+): Promise<LedKeys> {
   const offsets = large(Float64Array, room);
   const sizes = large(Int32Array, room);
   const hashes = large(Int32Array, room);
   const starts = large(Uint32Array, room);
   let length = 0;
   const bucket = roomForBucket(db);
-  for (let n = 0; n < sites.length; n += step) {
-    await readSite(db, sites[n], bucket);
+  for (const site of sites) {
+    await readSite(db, site, bucket);
     for (let i = 0; i < bucket.elements && length < room; i++) {
       const hash = bucket.hash(i);
       const size = bucket.keySize(i);
       if (hash === FREE_HASH || hash < 0 || size < LEAST || size > MAX_LOCATED) continue;
+      const offset = bucket.dataPointer(i);
+      if (!isWanted(offset)) continue;
       const { buffer, byteOffset } = bucket.keyStart(i);
-      offsets[length] = bucket.dataPointer(i);
+      offsets[length] = offset;
       sizes[length] = size;
       hashes[length] = hash;
       starts[length++] = new DataView(buffer, byteOffset).getUint32(0);

@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { examine } from '../../src/check/examination.js';
+import { openDatabase } from '../../src/database/database.js';
+import { search } from '../../src/examine.js';
+import { findFault } from '../../src/orphans/fault.js';
+import { memorySource } from '../../src/source/memory.js';
 import type { Damaged } from './damaged.js';
 import { formats, miniDatabase } from './databases.js';
 import { damagedCopy, tryRepair } from './judge.js';
@@ -88,3 +93,25 @@ for (const model of MODELS) {
     assert.deepEqual(faults, []);
   });
 }
+
+test('the place of a fault is the same by however few of the keys it is found at first', async () => {
+  let compared = 0;
+  for (const intact of minis) {
+    for (const model of MODELS) {
+      const { bytes } = damagedCopy(intact, [model], seedFor(model.name, intact.name, 0));
+      const db = await openDatabase(memorySource(bytes));
+      if (db === undefined) continue;
+      const { survey } = await search(db, undefined, true);
+      const examined = { ...survey, examination: await examine(db, survey) };
+      const place = async (most?: number) => {
+        const fault = await findFault(db, examined, undefined, most);
+        return fault && [fault.missing, fault.first, fault.last];
+      };
+      const all = await place();
+      if (all === undefined) continue;
+      assert.deepEqual(await place(60), all, `${model.name}, ${intact.name}`);
+      compared++;
+    }
+  }
+  assert.ok(compared > 20, `${compared} were compared`);
+});
