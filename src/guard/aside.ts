@@ -1,9 +1,9 @@
-import { link, mkdtemp, rename, unlink } from 'node:fs/promises';
+import { link, mkdtemp, rename, stat, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { RefusedError } from '../replace/errors.js';
 import type { HeldFile } from '../replace/target.js';
-import { holdFile, requireState } from '../replace/target.js';
+import { fileState, holdFile, requireState } from '../replace/target.js';
 
 /** Numbers tried for a name that is free. */
 const MAX_NUMBER = 10_000;
@@ -31,7 +31,8 @@ export async function setAside(
     await requireState(held, state === '' ? undefined : state);
   } catch (error) {
     const busy = error instanceof RefusedError && (error.code === 'locked' || error.code === 'changed');
-    if (busy || inUse) {
+    // Where it cannot be locked, it must at least be what was seen.
+    if (busy || inUse || (state !== '' && (await stateOf(path)) !== state)) {
       await held?.release();
       return IN_USE;
     }
@@ -41,6 +42,11 @@ export async function setAside(
   } finally {
     await held?.release();
   }
+}
+
+async function stateOf(path: string): Promise<string | undefined> {
+  const now = await stat(path, { bigint: true }).catch(() => undefined);
+  return now && fileState(now);
 }
 
 async function moveAside(path: string): Promise<string> {

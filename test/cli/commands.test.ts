@@ -82,7 +82,16 @@ test('of an option that is given twice the last one counts, and of lists all do'
   const folder = await temporaryFolder(t);
   const [a, b] = [join(folder, 'a.db'), join(folder, 'b.db')];
   const twice = ['--profile', 'none', '--profile', 'shelve', '--include', 'stale', '--include', 'deleted'];
-  const { code, stdout } = await cli(['repair', '-o', a, '-o', b, ...twice, fixture('killed-shelve.db')]);
+  const { code, stdout } = await cli([
+    'repair',
+    '--no-lock',
+    '-o',
+    a,
+    '-o',
+    b,
+    ...twice,
+    fixture('killed-shelve.db'),
+  ]);
   assert.equal(code, 0);
   assert.match(stdout, /inside +shelve/);
   assert.match(stdout, new RegExp(`written to +${b}`));
@@ -119,7 +128,7 @@ test('of a key that two damaged buckets have one record is kept, also by a dry r
   }
   await writeFile(path, bytes);
   const kept = async (...args: string[]) => {
-    const { stdout } = await cli(['repair', '--json', ...args, path]);
+    const { stdout } = await cli(['repair', '--no-lock', '--json', ...args, path]);
     return (JSON.parse(stdout) as { files: { kept: number }[] }).files[0].kept;
   };
   assert.equal(await kept('--dry-run'), 102);

@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import { FALLBACKS } from '../../guard/fallbacks.js';
 import type { Run } from '../parser.js';
-import { notTwice, positive, watching } from './options.js';
+import { positive, watching } from './options.js';
 
 /** `guard` on the command line. */
 export function guardGrammar(parser: Argv, run: Run, command: readonly string[]): Argv {
@@ -24,7 +24,6 @@ export function guardGrammar(parser: Argv, run: Run, command: readonly string[])
             describe: 'Where nothing can be done: a new database, none, or no start',
           },
         })
-        .check(notTwice)
         .check(positive)
         // An empty word is what a variable leaves that is not set.
         .check(

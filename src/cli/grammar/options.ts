@@ -87,14 +87,6 @@ export const watching = {
   },
 } as const;
 
-/** An option that is given twice is a list of both, which is no folder, no profile and no file. */
-export const notTwice = (argv: Readonly<Record<string, unknown>>) => {
-  const twice = [...Object.keys(watching), 'fallback'].find((name) => Array.isArray(argv[name]));
-  return (
-    twice === undefined || `expected --${twice} once, found it ${(argv[twice] as unknown[]).length} times`
-  );
-};
-
 export const positive = ({ interval, keep: count }: { interval: number; keep: number }) =>
   (interval > 0 && Number.isFinite(interval) && Number.isInteger(count) && count > 0) ||
   'expected --interval SECONDS of more than 0 and --keep N of 1 or more';

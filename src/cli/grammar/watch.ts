@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import type { Run } from '../parser.js';
-import { file, notTwice, positive, watching } from './options.js';
+import { file, positive, watching } from './options.js';
 
 /** `watch` on the command line. */
 export function watchGrammar(parser: Argv, run: Run): Argv {
@@ -18,7 +18,6 @@ export function watchGrammar(parser: Argv, run: Run): Argv {
             describe: 'Look once, twice if that is needed to be sure',
           },
         })
-        .check(notTwice)
         .check(
           ({ files, snapshots }) =>
             snapshots === undefined ||
