@@ -159,7 +159,9 @@ export class BatchReader {
       if (hash < 0 || keySize < 0 || dataSize < 0 || offset < 0 || offset + size > source.size) return false;
       if (bits > 0 && hash >>> shift !== prefix) return false;
       used++;
-      if (this.#without?.has(offset, size) === true) {
+      // What lies where bytes are missing, or were put in, is not what was stored.
+      const isCut = this.#db.fault?.mayHit(offset, offset + size) === true;
+      if (isCut || this.#without?.has(offset, size) === true) {
         this.leftOut++;
         continue;
       }

@@ -1,4 +1,5 @@
 import type { HashRange } from '../database/claims.js';
+import { rangeName } from '../database/claims.js';
 import type { ExaminedSurvey } from '../check/examination.js';
 import type { Database } from '../database/database.js';
 import { SiteIndex } from '../database/siteindex.js';
@@ -18,7 +19,7 @@ import { Kin } from './kin.js';
 import type { LooseList } from './loose.js';
 import { rank, unrivalled } from './rank.js';
 import { findOutdated } from './outdated.js';
-import { DoubtfulEntries } from './refuted.js';
+import { DoubtfulEntries, ELSEWHERE } from './refuted.js';
 import { elementsStart, readElements } from './prove.js';
 
 /** A survey with the buckets that a scan found. */
@@ -219,13 +220,8 @@ function isElsewhere(db: Database, site: BucketSite, range: HashRange, entries: 
   if (slots === 0) return false;
   const first = range.first / (HASH_RANGE / slots);
   const count = 2 ** (Math.log2(slots) - range.bits);
-  let seen: number | undefined;
-  for (let slot = Math.floor(first); slot < first + count; slot++) {
-    const entry = entries.target(slot);
-    if (entry === undefined) continue;
-    if (seen !== undefined && entry !== seen) return true;
-    seen = entry;
-  }
+  const seen = entries.targetOf(rangeName(range), Math.floor(first), first + count);
+  if (seen === ELSEWHERE) return true;
   if (seen === undefined || seen === site.offset) return false;
   if (site.state === 'headless') return true;
   // The run of entries is longer or shorter than the bucket's own: it is of another time.

@@ -14,9 +14,12 @@ export class Cover {
   readonly #known = new Map<number, boolean>();
 
   constructor(ranges: readonly HashRange[]) {
-    this.#ranges = [...ranges].sort((a, b) => a.first - b.first || a.bits - b.bits);
+    // Each once: a directory may be made to lead to very many buckets that all claim the same hashes. Then each is inside of as
+    // many others as a hash has bits, and no more.
+    this.#ranges = ranges
+      .filter((range) => this.#names.add(rangeName(range)))
+      .sort((a, b) => a.first - b.first || a.bits - b.bits);
     this.#firsts = Float64Array.from(this.#ranges, ({ first }) => first);
-    for (const range of ranges) this.#names.add(rangeName(range));
   }
 
   /** Whether deeper buckets have every hash of a range. */

@@ -14,6 +14,7 @@ import type { LedKeys } from './ledkeys.js';
 import { keysThere, readLedKeys, readLedKeysWithin } from './ledkeys.js';
 import type { WantedKey } from './locate.js';
 import { locateKeys, MIN_LOCATED } from './locate.js';
+import { Votes } from './votes.js';
 
 /** Keys that are looked at to see whether there is a fault at all. */
 const SAMPLE = 1 << 12;
@@ -101,15 +102,18 @@ async function distances(
     wanted.push({ hash: hashes[n], size: sizes[n], pointer: offsets[n], start: starts[n] });
   }
   if (wanted.length === 0) return [];
-  const votes = new Map<number, number>();
-  const vote = ({ pointer }: WantedKey, at: number) =>
-    votes.set(pointer - at, (votes.get(pointer - at) ?? 0) + 1);
+  const votes = new Votes();
+  const vote = ({ pointer }: WantedKey, at: number) => votes.add(pointer - at);
   await locateKeys(source, wanted, vote, progress);
-  return [...votes]
-    .filter(([missing]) => missing !== 0 && missing > -source.size)
-    .sort(([, a], [, b]) => b - a)
-    .slice(0, TRIED)
-    .map(([missing]) => missing);
+  return (
+    votes
+      .all()
+      // No more was lost than is left: who reads the file as it was reads what is missing, too.
+      .filter(([missing]) => missing !== 0 && Math.abs(missing) < source.size)
+      .sort(([, a], [, b]) => b - a)
+      .slice(0, TRIED)
+      .map(([missing]) => missing)
+  );
 }
 
 /** Places that differ: where what lies between two of them is there once more behind what was put in, one is as good as the other. */

@@ -90,9 +90,7 @@ export async function findOutdated(
   for (const [index, runs] of led.others) {
     const { state, offset } = survey.sites[index];
     const isRuled = () =>
-      runs.every(({ slots, bits }) =>
-        slots.every((slot) => ruled.covers(slot, 0) || cover.covers(slot, bits)),
-      );
+      runs.every((run) => everySlot(run, (slot) => ruled.covers(slot, 0) || cover.covers(slot, run.bits)));
     if (isSplit(cover, runs) || (state === 'malformed' && records.has(offset) && isRuled()))
       outdated.sites.add(index);
   }
@@ -113,7 +111,7 @@ function meanOf(proved: readonly number[]): number {
 
 /** Whether deeper buckets have all hashes of what so many slots led to. */
 function isSplit(cover: Cover, runs: readonly Run[]): boolean {
-  return runs.every(({ slots, bits }) => slots.every((slot) => cover.covers(slot, bits + 1)));
+  return runs.every((run) => everySlot(run, (slot) => cover.covers(slot, run.bits + 1)));
 }
 
 /** Whether a bucket that a scan found is whole, and most of its keys are there. */
@@ -127,9 +125,19 @@ function rangesOf(candidates: readonly Candidate[]): HashRange[] {
 
 /** Slots in a row whose entries are the same. */
 interface Run {
-  readonly slots: readonly HashRange[];
-  /** How deep a bucket with so many slots is. */
+  /** The first hash of the first slot, and how many hashes a slot has. */
+  readonly first: number;
+  readonly share: number;
+  readonly slots: number;
+  /** How deep a single slot is, and how deep a bucket with so many. */
+  readonly slotBits: number;
   readonly bits: number;
+}
+
+/** Whether something is so of the hashes of each slot. No object is held for one: a directory may have very many. */
+function everySlot({ first, share, slots, slotBits }: Run, is: (slot: HashRange) => boolean): boolean {
+  for (let n = 0; n < slots; n++) if (!is({ first: first + n * share, bits: slotBits })) return false;
+  return true;
 }
 
 /** What a directory leads to, by indexes of sites. */
@@ -155,11 +163,11 @@ function readLed(survey: Survey): Led {
     for (end = slot; end < slots && siteOfSlot[end] === index; end++) if (isSettled(survey, end)) own = end;
     if (index < 0 || sites[index].state === 'unread') continue;
     if (own >= 0) settled.set(index, { first: sites[index].ownFirst * share, bits: sites[index].bits });
-    const run = Array.from({ length: end - slot }, (_, n) => ({ first: (slot + n) * share, bits }));
     const depth = bits - Math.floor(Math.log2(end - slot));
+    const run = { first: slot * share, share, slots: end - slot, slotBits: bits, bits: depth };
     const before = runs.get(index);
-    if (before === undefined) runs.set(index, [{ slots: run, bits: depth }]);
-    else before.push({ slots: run, bits: depth });
+    if (before === undefined) runs.set(index, [run]);
+    else before.push(run);
   }
   const unsettled = [...runs].filter(([index]) => !settled.has(index));
   const isStray = ([index]: readonly [number, readonly Run[]]) => sites[index].state === 'sound';

@@ -12,6 +12,9 @@ const SEVERAL = 2;
 /** A file that lost its end was at most so many times as large. */
 const LOST_AT_MOST = 64;
 
+/** No file offset: entries lead to more than one bucket. */
+export const ELSEWHERE = -1;
+
 /** What is written over a directory is mostly whole sectors. */
 const SECTOR = 512;
 
@@ -22,6 +25,8 @@ export class DoubtfulEntries {
   readonly #end: number;
   /** Sectors of the directory, counted from the file's start, that hold something else. */
   readonly #overwritten: ReadonlySet<number>;
+  /** What was asked of ranges of slots. */
+  readonly #targets = new Map<number, number | undefined>();
 
   private constructor(
     readonly db: Database,
@@ -61,6 +66,28 @@ export class DoubtfulEntries {
     if (this.#overwritten.has(this.#sectorOf(slot))) return undefined;
     // A bucket in force that has its own slots elsewhere has not this one, too.
     return this.#settled.has(entry) && !isSettled(this.survey, slot) ? undefined : entry;
+  }
+
+  /**
+   * Where the bucket of some slots in a row is if their entries are right.
+   *
+   * @param name of the range of hashes that the slots are: very many buckets may ask for the same
+   * @returns {@link ELSEWHERE} where they lead to several, undefined where none can be right
+   */
+  targetOf(name: number, first: number, end: number): number | undefined {
+    if (!this.#targets.has(name)) this.#targets.set(name, this.#oneTarget(first, end));
+    return this.#targets.get(name);
+  }
+
+  #oneTarget(first: number, end: number): number | undefined {
+    let seen: number | undefined;
+    for (let slot = first; slot < end; slot++) {
+      const entry = this.target(slot);
+      if (entry === undefined) continue;
+      if (seen !== undefined && entry !== seen) return ELSEWHERE;
+      seen = entry;
+    }
+    return seen;
   }
 
   #isPossible(entry: number): boolean {
