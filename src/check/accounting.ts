@@ -17,7 +17,8 @@ import { OffsetSorter } from './columns.js';
 import { Extents } from './sound/extents.js';
 import { divide, RecordHistogram } from './sound/regions.js';
 import { Structures } from './sound/structures.js';
-import type { SpaceAccount, SpaceKind } from './space.js';
+import type { Overreaching } from './overreaching.js';
+import type { OverreachingRecords, SpaceAccount, SpaceKind } from './space.js';
 import { SPACE_KINDS } from './space.js';
 import { SpaceSweep } from './spacesweep.js';
 
@@ -144,14 +145,18 @@ async function accountForEach(
   }
   takeStructures(Number.POSITIVE_INFINITY);
   const { overreaching, ...account } = sweep.finish();
-  const has = (offset: number, length: number) => overreaching.has(offset, length);
   let size = 0;
   if (!overreaching.isEmpty) {
     await each((offset, length) => {
-      if (has(offset, length)) size++;
+      if (overreaching.has(offset, length)) size++;
     });
   }
-  return { account: { ...account, overreaching: { size, has } }, buckets };
+  return { account: { ...account, overreaching: asTold(overreaching, size) }, buckets };
+}
+
+/** In a function of its own: what is asked later must not hold all that was needed to find it out. */
+function asTold(overreaching: Overreaching, size: number): OverreachingRecords {
+  return { size, has: (offset, length) => overreaching.has(offset, length) };
 }
 
 /** The rank of a bucket's own bytes; those of its free space and its records are between it and the next one's. */

@@ -40,12 +40,15 @@ export async function* keptRecords(
     if (buckets !== undefined) {
       await keepOnly(batch, async (i, key) => {
         const [offset, keySize, dataSize] = [batch.offsets[i], batch.keySizes[i], batch.dataSizes[i]];
-        if (given.has(offset, keySize, dataSize)) return false;
         const first = await lookup.find(key);
-        const isOwn = first === undefined || first.site < 0 || survey.sites[first.site].offset === buckets[i];
-        const isFirst = isOwn && (first === undefined || first.valueOffset === offset + keySize);
-        if (isFirst && given.size < REMEMBERED) given.add(offset, keySize, dataSize);
-        return isFirst;
+        // Those of the bucket that rules over their hash are there once, and others of their key are found not to be it.
+        if (first !== undefined && first.site >= 0) {
+          const isOwn = survey.sites[first.site].offset === buckets[i];
+          return isOwn && first.valueOffset === offset + keySize;
+        }
+        if (first !== undefined && first.valueOffset !== offset + keySize) return false;
+        if (given.size === REMEMBERED) return !given.has(offset, keySize, dataSize);
+        return given.add(offset, keySize, dataSize);
       });
     }
     yield batch;
