@@ -5,6 +5,9 @@ import type { RecordRuns } from './sound/recordruns.js';
 export const SPACE_KINDS = ['header', 'directory', 'bucket', 'avail', 'record', 'free'] as const;
 export type SpaceKind = (typeof SPACE_KINDS)[number];
 
+/** Of each kind whether it proves what it is; lists of free space may be wrong themselves. */
+export const IN_FORCE: readonly boolean[] = SPACE_KINDS.map((kind) => kind !== 'free' && kind !== 'avail');
+
 /** A range that a structure or a record claims. */
 export interface Extent {
   readonly kind: SpaceKind;

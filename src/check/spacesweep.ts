@@ -3,11 +3,9 @@ import { OverlapClaims } from './overlapclaims.js';
 import { Overreaching } from './overreaching.js';
 import { RecordRuns } from './sound/recordruns.js';
 import type { SpaceAccount, SpaceKind } from './space.js';
-import { MAX_OVERLAPS, SPACE_KINDS } from './space.js';
+import { IN_FORCE, MAX_OVERLAPS, SPACE_KINDS } from './space.js';
 import { UnusedSpace } from './unused.js';
 
-/** Lists of free space may be wrong themselves; the others prove what they are. */
-const IN_FORCE = SPACE_KINDS.map((kind) => kind !== 'free' && kind !== 'avail');
 const RECORD = SPACE_KINDS.indexOf('record');
 
 interface OpenOverlap {

@@ -1,5 +1,4 @@
-import { accountFor } from '../check/accounting.js';
-import { examine } from '../check/examination.js';
+import { overreachingIn } from '../check/accounting.js';
 import type { Database } from '../database/database.js';
 import type { FoundRecord } from '../database/lookup.js';
 import { Lookup } from '../database/lookup.js';
@@ -54,8 +53,8 @@ async function reachesTooFar(
   key: Uint8Array,
   { valueOffset, valueSize }: FoundRecord,
 ): Promise<boolean> {
-  const { account } = await accountFor(db, survey, survey.examination ?? (await examine(db, survey)));
-  return account.overreaching.has(valueOffset - key.length, key.length + valueSize);
+  const overreaching = await overreachingIn(db, survey);
+  return overreaching.has(valueOffset - key.length, key.length + valueSize);
 }
 
 /** In a damaged file a key may be there that no lookup finds. */

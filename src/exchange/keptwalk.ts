@@ -1,5 +1,5 @@
-import { accountFor } from '../check/accounting.js';
-import { examine } from '../check/examination.js';
+import { overreachingIn } from '../check/accounting.js';
+import type { OverreachingRecords } from '../check/space.js';
 import { PlaceSet } from '../salvage/placeset.js';
 import type { WalkedBatch, WalkLoss } from './batch.js';
 import type { BatchLimits } from './batchreader.js';
@@ -18,11 +18,13 @@ const REMEMBERED = 1 << 20;
  * damaged, only one.
  *
  * @param loss is told of what cannot be given; a key that comes again is no loss
+ * @param known which records reach over others, where a check told that
  */
 export async function* keptRecords(
   walkable: Walkable,
   loss: WalkLoss = { records: 0, incomplete: false },
   limits?: BatchLimits,
+  known?: OverreachingRecords,
 ): AsyncGenerator<WalkedBatch> {
   const { db, found } = walkable;
   if (found === undefined) {
@@ -30,8 +32,7 @@ export async function* keptRecords(
     return;
   }
   const { survey } = found;
-  const examination = survey.examination ?? (await examine(db, survey));
-  const { overreaching } = (await accountFor(db, survey, examination)).account;
+  const overreaching = known ?? (await overreachingIn(db, survey));
   const lookup = new SearchedLookup(found);
   const given = new PlaceSet();
   for await (const batch of walkRecords(walkable, loss, limits, overreaching)) {

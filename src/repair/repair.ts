@@ -159,14 +159,16 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
  * is known, or more or fewer were asked for.
  */
 async function wouldBeKept(
-  { database }: Subject,
+  { database, checked }: Subject,
   { include = [] }: RepairOptions,
   keep: RecordFilter | undefined,
 ): Promise<number | undefined> {
   if (database === undefined || include.length > 0 || keep !== undefined) return undefined;
   const { db, surveyed } = database;
   let kept = 0;
-  for await (const { count } of keptRecords({ db, found: { db, survey: surveyed } })) kept += count;
+  const walkable = { db, found: { db, survey: surveyed } };
+  const known = checked.space?.overreaching;
+  for await (const { count } of keptRecords(walkable, undefined, undefined, known)) kept += count;
   return kept;
 }
 

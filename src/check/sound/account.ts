@@ -1,6 +1,6 @@
 import { Gaps } from '../gaps.js';
 import type { SpaceAccount, SpaceKind } from '../space.js';
-import { NONE_OVERREACHING, SPACE_KINDS } from '../space.js';
+import { IN_FORCE, NONE_OVERREACHING, SPACE_KINDS } from '../space.js';
 import { UnusedSpace } from '../unused.js';
 import type { Extents } from './extents.js';
 import { FreeParts } from './freeparts.js';
@@ -152,7 +152,5 @@ export class AccountSweep {
   }
 }
 
-/** Lists of free space may be wrong themselves; the others prove what they are. */
-const IN_FORCE = SPACE_KINDS.map((kind) => kind !== 'free' && kind !== 'avail');
 const RECORD = SPACE_KINDS.indexOf('record');
 const FREE = SPACE_KINDS.indexOf('free');
