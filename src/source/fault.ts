@@ -31,11 +31,6 @@ export class Fault {
     return offset < this.first + this.missing ? -1 : offset - this.missing;
   }
 
-  /** All bytes that may be gone. */
-  get doubtful(): Range {
-    return { offset: this.first, length: this.last - this.first + Math.max(0, this.missing) };
-  }
-
   /** Whether what lies from `offset` to before `end` may have lost a byte, or have others in its middle. */
   mayHit(offset: number, end: number): boolean {
     return offset < this.last + Math.max(0, this.missing) && end > this.first;
