@@ -81,6 +81,14 @@ for (const signal of [
   'SIGQUIT',
   'SIGALRM',
   'SIGWINCH',
+  'SIGPWR',
+  'SIGIO',
+  'SIGVTALRM',
+  'SIGXCPU',
+  'SIGSYS',
+  'SIGURG',
+  'SIGSTKFLT',
+  'SIGTSTP',
 ] as const) {
   test(`${signal} is passed on to the program`, async (t) => {
     const path = await database(t);

@@ -9,10 +9,10 @@ import { FALLBACKS } from '../../src/guard/fallbacks.js';
 import { prepare } from '../../src/guard/prepare.js';
 import type { Look } from '../../src/watch/look.js';
 import { bareLook } from '../../src/watch/look.js';
-import type { Mending } from '../../src/watch/mend.js';
 import type { OwnAnswer } from '../../src/watch/own.js';
 import { cli } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
+import { playedMending } from '../tools/mending.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
 
@@ -53,17 +53,11 @@ async function prepared(
 ): Promise<{ starts: boolean; sameCommand: boolean; events: string[]; asked: string[] }> {
   const events: string[] = [];
   const asked: string[] = [];
-  const mending: Mending = {
-    path,
-    profileOptions: [],
-    folderOptions: [],
-    bestSnapshot: async () => undefined,
-    log: ({ event }) => void events.push(event),
-    own: async ([command]) => {
-      asked.push(command);
-      return answers[command]?.() ?? { code: 0, stdout: '', said: '' };
-    },
+  const own = async ([command]: readonly string[]) => {
+    asked.push(command);
+    return answers[command]?.() ?? { code: 0, stdout: '', said: '' };
   };
+  const mending = playedMending(path, own, events);
   const command = ['flower', '--persistent=1', `--db=${path}`];
   const found = await prepare({ command, env: {}, fallback, interval: 1000, lookOptions: [] }, mending);
   return { starts: found !== undefined, sameCommand: found?.command === command, events, asked };

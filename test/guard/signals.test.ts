@@ -21,29 +21,6 @@ async function database(t: TestContext): Promise<string> {
   return path;
 }
 
-for (const signal of [
-  'SIGPWR',
-  'SIGIO',
-  'SIGVTALRM',
-  'SIGXCPU',
-  'SIGSYS',
-  'SIGURG',
-  'SIGSTKFLT',
-  'SIGTSTP',
-] as const) {
-  test(`${signal} is passed on to the program`, async (t) => {
-    const path = await database(t);
-    const script = `process.on("${signal}", () => process.exit(3)); setInterval(() => {}, 1000); console.log("up")`;
-    const guard = ['guard', path, '--', process.execPath, '-e', script];
-    const child = spawn(process.execPath, [BIN, ...guard], { stdio: ['ignore', 'pipe', 'ignore'] });
-    t.after(() => child.kill('SIGKILL'));
-    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-    await new Promise((resolve) => child.stdout.once('data', resolve));
-    child.kill(signal);
-    assert.equal(await ended, 3);
-  });
-}
-
 test('SIGTERM at whatever moment about the start ends both, and the exit code is the signal’s', async (t) => {
   const path = await database(t);
   for (let n = 0; n < 8; n++) {

@@ -7,11 +7,11 @@ import test from 'node:test';
 import { check } from '../../src/examine.js';
 import { lookOnce } from '../../src/look.js';
 import { memorySource } from '../../src/source/memory.js';
-import type { Mending } from '../../src/watch/mend.js';
 import type { OwnAnswer } from '../../src/watch/own.js';
 import { Watcher } from '../../src/watch/watcher.js';
 import { BIN, cli } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
+import { playedMending } from '../tools/mending.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
 import { until } from '../tools/until.js';
@@ -81,22 +81,15 @@ test('a repair that finds the file in use is tried again, and is no failed one',
     stdout: JSON.stringify({ files: [file] }),
     said: '',
   });
-  const mending: Mending = {
-    path,
-    profileOptions: [],
-    folderOptions: [],
-    bestSnapshot: async () => undefined,
-    log: ({ event }) => void events.push(event),
-    own: async (args) => {
-      calls.push(args[0]);
-      if (args[0] === 'look') return { code: 1, stdout: JSON.stringify({ ...look, held: null }), said: '' };
-      assert.ok(args.includes(`--if-state=${look.state}`));
-      const code = inUse-- === 2 ? 'locked' : 'changed';
-      if (inUse >= 0) return answer(2, { action: 'refused', error: { code, message: code } });
-      return answer(0, { action: 'repaired', kept: 1, lost: 0, backup: 'x' });
-    },
+  const own = async (args: readonly string[]) => {
+    calls.push(args[0]);
+    if (args[0] === 'look') return { code: 1, stdout: JSON.stringify({ ...look, held: null }), said: '' };
+    assert.ok(args.includes(`--if-state=${look.state}`));
+    const code = inUse-- === 2 ? 'locked' : 'changed';
+    if (inUse >= 0) return answer(2, { action: 'refused', error: { code, message: code } });
+    return answer(0, { action: 'repaired', kept: 1, lost: 0, backup: 'x' });
   };
-  const watcher = new Watcher(mending, []);
+  const watcher = new Watcher(playedMending(path, own, events), []);
   for (let n = 0; n < 6; n++) await watcher.look();
   assert.equal(calls.filter((name) => name === 'repair').length, 3);
   assert.deepEqual([watcher.status.repairs, watcher.status.failedRepairs], [1, 0]);
