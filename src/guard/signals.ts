@@ -77,7 +77,7 @@ export class Signals {
 
   /** A program that is told twice to end may take the second for an order to end without saving. */
   async #passUnlessTerminals(signal: NodeJS.Signals, child: ChildProcess, witness: Witness): Promise<void> {
-    const byTerminal = await witness.saw();
+    const byTerminal = await witness.saw(signal);
     // As process 1 of a container a stop that is lost is worse than one that comes twice.
     if (byTerminal === false || (byTerminal === undefined && process.pid === 1)) child.kill(signal);
     // The program stands still, and the shell waits until the guard does, too.

@@ -101,6 +101,41 @@ for (const [how, what, signal, expected] of [
   });
 }
 
+testWith(
+  'python',
+  'a terminal’s signal is known also where the end of the witness is told first',
+  async (t) => {
+    const path = await database(t);
+    const script =
+      'process.on("SIGINT", () => console.log("GOT")); process.on("SIGTERM", () => { console.log("done"); process.exit() }); setInterval(() => {}, 1000); console.log("up")';
+    const guard = [process.execPath, BIN, 'guard', path, '--', process.execPath, '-e', script];
+    // What a key does, in the order that the kernel may tell it to the guard; then one that is sent to the guard alone.
+    const python = IN_TERMINAL.replace(
+      /time\.sleep\(1\)[\s\S]*/,
+      `time.sleep(1)
+def witness():
+    for name in filter(str.isdigit, os.listdir('/proc')):
+        try: stat = open(f'/proc/{name}/stat').read()
+        except OSError: continue
+        if '(cat)' in stat and f' {pid} ' in stat.split(')')[1][:12]: return int(name)
+os.kill(witness(), signal.SIGINT)
+time.sleep(0.2)
+os.kill(pid, signal.SIGINT)
+time.sleep(0.5)
+for _ in range(int(how)):
+    os.kill(pid, signal.SIGINT)
+    time.sleep(0.5)
+os.kill(pid, signal.SIGTERM)
+print(read(b'done').count(b'GOT'))
+`,
+    );
+    for (const more of ['0', '1']) {
+      const { stdout } = await run(PYTHON, ['-c', python, more, path, ...guard]);
+      assert.equal(stdout.trim(), more);
+    }
+  },
+);
+
 testWith('python', 'the witness of a terminal’s signals ends with the guard', async (t) => {
   const path = await database(t);
   const script = 'console.log("up"); process.kill(process.ppid, "SIGKILL"); console.log("done")';
