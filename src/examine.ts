@@ -71,10 +71,11 @@ export async function openSearched(
   const found = await examined(openAsItIs(exact(source), progress, old), progress, report);
   if (found === undefined) return found;
   const shifted = await openShifted(found, progress, old, report);
-  const arranged = await openArranged(found, progress, old, report);
-  if (shifted === undefined) return arranged;
-  // Blocks that changed places at the file's end may look like some that are missing.
+  if (shifted === undefined) return openArranged(found, progress, old, report);
   const both = await openArranged(shifted, progress, old, report);
+  // Blocks that changed places at the file's end may look like some that are missing, but take no byte from the file.
+  if (isWhole(shifted)) return both;
+  const arranged = await openArranged(found, progress, old, report);
   return worthOf(both) >= worthOf(arranged) ? both : arranged;
 }
 
@@ -92,6 +93,11 @@ async function openShifted(
   // What the directory leads to is where it belongs: a fault is behind it, or there is none.
   if (ledRecordsOf(again) + CLEARLY_MORE <= ledRecordsOf(found)) return undefined;
   return worthOf(again) >= worthOf(found) + CLEARLY_MORE ? again : undefined;
+}
+
+/** Whether a file is as large as its header says. */
+function isWhole({ db: { source, header, headerLost } }: Searched): boolean {
+  return !headerLost && source.size === header.next_block;
 }
 
 /** The file with each block where it belongs. */
