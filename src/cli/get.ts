@@ -35,10 +35,11 @@ export async function getCommand({ file, key: text, encoding }: GetArguments): P
       tell(`${file}: expected the key "${escapeStart(key, 200)}", found none such. See: gdbm-doctor list`);
       return EXIT.damaged;
     }
-    if (!isProved && (await reachesTooFar(await examined(), key, found))) {
+    const doubt = isProved ? undefined : await doubtAbout(await examined(), key, found);
+    if (doubt !== undefined) {
       tell(
-        `${file}: expected the value of the key "${escapeStart(key, 200)}", found that its size of ${found.valueSize} bytes ` +
-          'reaches into other data, so that it is not what was stored. To see where it is: gdbm-doctor salvage',
+        `${file}: expected the value of the key "${escapeStart(key, 200)}", found that ${doubt}, so that it is not what was ` +
+          'stored. To see where it is: gdbm-doctor salvage',
       );
       return EXIT.damaged;
     }
@@ -47,14 +48,21 @@ export async function getCommand({ file, key: text, encoding }: GetArguments): P
   });
 }
 
-/** Whether something else in force begins inside a record, so that its size is wrong. */
-async function reachesTooFar(
+/** What speaks against a record that a lookup finds, so that a repair would not keep it. */
+async function doubtAbout(
   { db, survey }: Searched,
   key: Uint8Array,
   { valueOffset, valueSize }: FoundRecord,
-): Promise<boolean> {
+): Promise<string | undefined> {
+  const [offset, length] = [valueOffset - key.length, key.length + valueSize];
+  if (db.fault?.mayHit(offset, offset + length) === true) {
+    const what = db.fault.missing > 0 ? 'bytes are missing from it' : 'bytes were put into it';
+    return `${what} at offset ${db.fault.first}`;
+  }
   const overreaching = await overreachingIn(db, survey);
-  return overreaching.has(valueOffset - key.length, key.length + valueSize);
+  return overreaching.has(offset, length)
+    ? `its size of ${valueSize} bytes reaches into other data`
+    : undefined;
 }
 
 /** In a damaged file a key may be there that no lookup finds. */

@@ -195,6 +195,28 @@ test('list has each key with the size of its value', async () => {
   assert.match((await cli(['list', fixture('s390x.db')])).stdout, /^ {9}9 {2}schlüssel-1-é$/m);
 });
 
+test('get gives no value that bytes are missing from, or were put into, and those behind it', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'x.db');
+  const valueOf = (n: number) => `value ${n} `.repeat(20);
+  const whole = Buffer.from(
+    await databaseOf(Array.from({ length: 60 }, (_, n) => [`a key of number ${n}`, valueOf(n)])),
+  );
+  const at = whole.indexOf(valueOf(30)) + 50;
+  for (const [what, damaged] of [
+    ['bytes are missing from it', Buffer.concat([whole.subarray(0, at), whole.subarray(at + 30)])],
+    ['bytes were put into it', Buffer.concat([whole.subarray(0, at), Buffer.alloc(30), whole.subarray(at)])],
+  ] as const) {
+    await writeFile(path, damaged);
+    const { code, stdout, stderr } = await cli(['get', path, 'a key of number 30']);
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.match(stderr, new RegExp(what));
+    for (const n of [0, 29, 31, 59]) {
+      assert.equal((await cli(['get', path, `a key of number ${n}`])).stdout, valueOf(n));
+    }
+  }
+});
+
 test('get writes the value and nothing else, whatever its bytes', async () => {
   for (const [key, value] of (await fixtureRecords()).slice(0, 10)) {
     const { raw, code } = await cli(['get', '--key-encoding', 'base64', fixture('i386.db'), key]);
