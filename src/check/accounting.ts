@@ -14,7 +14,7 @@ import { KEPT } from './marks.js';
 import { SiteReader } from './sitereader.js';
 import { AccountSweep } from './sound/account.js';
 import type { BucketWords } from './sound/bucketwords.js';
-import { OffsetSorter } from './columns.js';
+import { OffsetSorter } from '../columns/offsetsorter.js';
 import { Extents } from './sound/extents.js';
 import { divide, RecordHistogram } from './sound/regions.js';
 import { Structures } from './sound/structures.js';

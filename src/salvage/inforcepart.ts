@@ -1,4 +1,4 @@
-import { OffsetSorter } from '../check/columns.js';
+import { OffsetSorter } from '../columns/offsetsorter.js';
 import { large } from '../columns/large.js';
 import type { Region } from '../check/sound/regions.js';
 

@@ -1,4 +1,4 @@
-import { OffsetSorter } from '../check/columns.js';
+import { OffsetSorter } from '../columns/offsetsorter.js';
 import { Rows } from '../columns/rows.js';
 import { KEY_START } from '../format/bucket.js';
 import type { Confidence, KeyProof } from './confidence.js';
