@@ -1,6 +1,7 @@
 import { HASH_BITS, HASH_RANGE } from '../format/hash.js';
 import { firstAfter } from '../source/ranges.js';
 import { NumberSet } from '../columns/numberset.js';
+import { OffsetSorter } from '../columns/offsetsorter.js';
 
 /** All hashes that share their first `bits` bits with `first`, the lowest of them. */
 export interface HashRange {
@@ -19,12 +20,11 @@ export const rangeName = ({ first, bits }: HashRange) => bits * HASH_RANGE + fir
 
 /**
  * Which bucket rules over which hashes. A bucket's range is one of those that halving all hashes again and again
- * gives, so two ranges are apart or one lies inside the other. Memory: some 60 bytes for each, and no object.
+ * gives, so two ranges are apart or one lies inside the other. Memory: some 60 bytes for each, 20 after a release, and no object.
  */
 export class HashClaims {
-  readonly #claimed = new NumberSet();
-  /** Ranges inside which, however deep, something is claimed. */
-  readonly #partly = new NumberSet();
+  /** Which ranges are claimed, and inside which, however deep, something is; only as long as more claims may come. */
+  #names: { readonly claimed: NumberSet; readonly partly: NumberSet } | undefined;
   // Of each claim, in order of their first hashes as soon as somebody asks.
   #firsts = new Float64Array(64);
   #ends = new Float64Array(64);
@@ -34,9 +34,10 @@ export class HashClaims {
 
   /** Whether any hash of the range is claimed. */
   overlaps(range: HashRange): boolean {
-    if (this.#partly.has(rangeName(range))) return true;
+    const { claimed, partly } = (this.#names ??= this.#name());
+    if (partly.has(rangeName(range))) return true;
     for (let bits = range.bits; bits >= 0; bits--) {
-      if (this.#claimed.has(rangeName(rangeOf(range.first, bits)))) return true;
+      if (claimed.has(rangeName(rangeOf(range.first, bits)))) return true;
     }
     return false;
   }
@@ -44,18 +45,18 @@ export class HashClaims {
   /** Claims a range for a bucket, if no hash of it is claimed yet. */
   claim(range: HashRange, owner: number): boolean {
     if (this.overlaps(range)) return false;
-    this.#claimed.add(rangeName(range));
-    for (let bits = range.bits - 1; bits >= 0; bits--) {
-      const name = rangeName(rangeOf(range.first, bits));
-      if (this.#partly.has(name)) break;
-      this.#partly.add(name);
-    }
+    addName(this.#names!, range);
     if (this.#count === this.#firsts.length) this.#grow();
     this.#firsts[this.#count] = range.first;
     this.#ends[this.#count] = range.first + 2 ** (HASH_BITS - range.bits);
     this.#owners[this.#count++] = owner;
     this.#sorted = false;
     return true;
+  }
+
+  /** Frees what only further claims need, 40 bytes for each; should one come it is made again. */
+  release(): void {
+    this.#names = undefined;
   }
 
   /** The bucket that a hash belongs to; undefined where none claims it. */
@@ -76,11 +77,19 @@ export class HashClaims {
     if (first < HASH_RANGE) yield { first, end: HASH_RANGE };
   }
 
+  #name(): { claimed: NumberSet; partly: NumberSet } {
+    const names = { claimed: new NumberSet(), partly: new NumberSet() };
+    for (let claim = 0; claim < this.#count; claim++) {
+      const first = this.#firsts[claim];
+      addName(names, { first, bits: HASH_BITS - Math.log2(this.#ends[claim] - first) });
+    }
+    return names;
+  }
+
   #sort(): void {
     if (this.#sorted) return;
     const firsts = this.#firsts;
-    const order = Uint32Array.from({ length: this.#count }, (_, claim) => claim);
-    order.sort((a, b) => firsts[a] - firsts[b]);
+    const order = new OffsetSorter().orderOf(firsts, this.#count, 0, HASH_RANGE);
     this.#firsts = Float64Array.from(order, (claim) => firsts[claim]);
     this.#ends = Float64Array.from(order, (claim) => this.#ends[claim]);
     this.#owners = Int32Array.from(order, (claim) => this.#owners[claim]);
@@ -96,5 +105,14 @@ export class HashClaims {
     this.#firsts.set(firsts);
     this.#ends.set(ends);
     this.#owners.set(owners);
+  }
+}
+
+function addName({ claimed, partly }: { claimed: NumberSet; partly: NumberSet }, range: HashRange): void {
+  claimed.add(rangeName(range));
+  for (let bits = range.bits - 1; bits >= 0; bits--) {
+    const name = rangeName(rangeOf(range.first, bits));
+    if (partly.has(name)) break;
+    partly.add(name);
   }
 }

@@ -1,17 +1,14 @@
-import { decodeDirectory } from '../format/directory.js';
 import type { Format } from '../format/format.js';
 import type { DirectoryPlace, Geometry } from '../format/geometry.js';
 import type { ExtendedHeader, Header } from '../format/header.js';
 import { decodeExtendedHeader, extendedHeaderOffset, extendedHeaderStruct } from '../format/header.js';
-import { offsetSize } from '../format/layout.js';
-import { large } from '../columns/large.js';
 import type { Fault } from '../source/fault.js';
 import type { Rearrangement } from '../source/rearranged.js';
 import { BlockGrid } from '../source/rearranged.js';
 import { exact } from '../source/exact.js';
 import type { Source } from '../source/source.js';
-import { readChunks } from '../source/source.js';
 import { inferFormat } from './infer.js';
+import { readDirectory } from './readdirectory.js';
 
 /** A GDBM file that is open for reading: how it is read, and its directory. */
 export interface Database {
@@ -61,7 +58,7 @@ export async function openDatabase(bytes: Source): Promise<Database | undefined>
     fault: undefined,
     rearrangement: undefined,
     extended: await readExtendedHeader(source, format),
-    directory: await readDirectory(source, format, geometry),
+    directory: await directoryOf(source, format, geometry),
   };
 }
 
@@ -89,7 +86,7 @@ export function blocksNow({ missing, geometry }: Database): BlockGrid {
 /** The same database with its directory at another place. */
 export async function withDirectory(db: Database, place: DirectoryPlace): Promise<Database> {
   const geometry = { ...db.geometry, directory: place };
-  return { ...db, geometry, directory: await readDirectory(db.source, db.format, geometry) };
+  return { ...db, geometry, directory: await directoryOf(db.source, db.format, geometry) };
 }
 
 /** The same database as if its directory were lost. */
@@ -108,15 +105,6 @@ async function readExtendedHeader(source: Source, format: Format): Promise<Exten
   return decodeExtendedHeader(await source.read(at, size), format.layout, format.byteOrder);
 }
 
-async function readDirectory(source: Source, format: Format, geometry: Geometry): Promise<Float64Array> {
-  if (geometry.directory === undefined) return new Float64Array(0);
-  const { offset, bits } = geometry.directory;
-  const entries = large(Float64Array, 2 ** bits);
-  let done = 0;
-  for await (const bytes of readChunks(source, offset, entries.length * offsetSize(format.layout))) {
-    const part = decodeDirectory(bytes, format.layout, format.byteOrder);
-    entries.set(part, done);
-    done += part.length;
-  }
-  return entries;
+async function directoryOf(source: Source, format: Format, { directory }: Geometry): Promise<Float64Array> {
+  return directory === undefined ? new Float64Array(0) : readDirectory(source, format, directory);
 }

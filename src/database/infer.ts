@@ -1,5 +1,5 @@
 import { bucketElementCount, BUCKET_AVAIL, BucketView } from '../format/bucket.js';
-import { decodeDirectory, MAX_DIRECTORY_BITS, MIN_DIRECTORY_BITS, slotOf } from '../format/directory.js';
+import { MAX_DIRECTORY_BITS, MIN_DIRECTORY_BITS, slotOf } from '../format/directory.js';
 import type { Format } from '../format/format.js';
 import { FREE_HASH } from '../format/hash.js';
 import type { Header } from '../format/header.js';
@@ -10,6 +10,7 @@ import { readUpTo } from '../source/source.js';
 import type { Hypothesis } from './evidence.js';
 import { electSizes, HEADER_BYTES, MAX_SCORE, weighHeader } from './evidence.js';
 import { findDirectory } from './finddirectory.js';
+import { readDirectory } from './readdirectory.js';
 
 /** How a file is best read, and how sure that is. */
 export interface Inference {
@@ -136,18 +137,18 @@ async function directoryFit(
   const count = 2 ** place.bits;
   const size = count * offsetSize(format.layout);
   if (!(place.offset > 0 && place.offset + size <= source.size)) return 0;
-  const entries = decodeDirectory(await source.read(place.offset, size), format.layout, format.byteOrder);
-  const possible: number[] = [];
-  let previous: number | undefined;
+  const entries = await readDirectory(source, format, place);
+  const isInside = (address: number) => address >= blockSize && address + bucketSize <= source.size;
   let inside = 0;
-  for (const address of entries) {
-    if (!(address >= blockSize && address + bucketSize <= source.size)) continue;
-    inside++;
-    if (address !== previous) possible.push(address);
-    previous = address;
-  }
-  const step = Math.max(1, Math.floor(possible.length / SAMPLE));
-  const sample = possible.filter((_, i) => i % step === 0);
+  for (const address of entries) if (isInside(address)) inside++;
+  let runs = 0;
+  eachRun(entries, isInside, () => runs++);
+  const step = Math.max(1, Math.floor(runs / SAMPLE));
+  const sample: number[] = [];
+  runs = 0;
+  eachRun(entries, isInside, (address) => {
+    if (runs++ % step === 0) sample.push(address);
+  });
   const leading = new Map(sample.map((address) => [address, 0]));
   for (const address of entries) {
     const n = leading.get(address);
@@ -167,6 +168,20 @@ async function directoryFit(
   }
   if (sample.length === 0) return 0;
   return (inside / count + (plausible + belonging) / sample.length) / 3;
+}
+
+/** Visits the first entry of each run of equal ones, of those that are inside. */
+function eachRun(
+  entries: Float64Array,
+  isInside: (address: number) => boolean,
+  visit: (address: number) => void,
+): void {
+  let previous: number | undefined;
+  for (const address of entries) {
+    if (!isInside(address)) continue;
+    if (address !== previous) visit(address);
+    previous = address;
+  }
 }
 
 function isPlausibleHead(bucket: BucketView, directoryBits: number): boolean {

@@ -30,12 +30,20 @@ export function slotOf(hash: number, directoryBits: number): number {
   return hash >>> (HASH_BITS - directoryBits);
 }
 
-/** Decodes directory entries: file offsets of buckets. Beyond 2^53 they are rounded, never wrapped. */
-export function decodeDirectory(bytes: Uint8Array, layout: Layout, byteOrder: ByteOrder): Float64Array {
+/**
+ * Decodes directory entries: file offsets of buckets. Beyond 2^53 they are rounded, never wrapped.
+ *
+ * @param entries where they go, as many as it has
+ */
+export function decodeDirectory(
+  bytes: Uint8Array,
+  layout: Layout,
+  byteOrder: ByteOrder,
+  entries = new Float64Array(Math.floor(bytes.length / offsetSize(layout))),
+): Float64Array {
   const width = offsetSize(layout);
   const view = viewOf(bytes);
   const little = byteOrder === 'little';
-  const entries = new Float64Array(Math.floor(bytes.length / width));
   for (let i = 0; i < entries.length; i++) entries[i] = readOffset(view, i * width, layout, little);
   return entries;
 }
