@@ -86,6 +86,7 @@ async function openShifted(
   old: boolean,
   report?: Report,
 ): Promise<Searched | undefined> {
+  report?.('looking for missing bytes', 0, found.db.source.size);
   const fault = await findFault(found.db, found.survey, progress('looking for missing bytes'));
   if (fault === undefined) return undefined;
   const again = await examined(openAsItIs(fault.source, progress, old, fault), progress, report);
@@ -143,6 +144,7 @@ async function examined(
   const found = await opened;
   if (found === undefined) return undefined;
   const { db, survey } = found;
+  survey.claims.release();
   report?.('examining elements', 0, db.source.size);
   const examination = await examine(db, survey);
   if (examination.hasMisfit && isInOrder(survey) && hasOldBucket(survey, examination)) {
@@ -257,12 +259,17 @@ export interface Proved extends ProvedCheck {
  * Opens a database and proves that its buckets and records are all in order, also one whose header is lost, if its
  * directory is whole.
  *
+ * @param held elements remembered at a time, where fewer are wanted
  * @returns undefined where that is not so: then {@link openSearched} finds what there is
  * @throws SourceError if the source cannot be read
  */
-export async function openProved(source: Source, report?: Report): Promise<Proved | undefined> {
+export async function openProved(
+  source: Source,
+  report?: Report,
+  held?: number,
+): Promise<Proved | undefined> {
   const db = (await openDatabase(source)) ?? (await openWithout(exact(source), report));
-  const proved = db === undefined ? undefined : await checkProved(db);
+  const proved = db === undefined ? undefined : await checkProved(db, held);
   if (db === undefined || proved === undefined) return undefined;
   const { buckets, account } = proved.proof;
   // Without its header nothing says that an older state, which may be whole, is not the one in force.

@@ -61,9 +61,8 @@ export async function examine(db: Database, survey: Survey, held = HELD): Promis
   const marks = new ElementMarks(sites.length, elements);
   const plain = sites.reduce((sum, site) => sum + (isPlain(site) ? site.used : 0), 0);
   const ordinals = sites.length * elements;
-  const keys = waitingKeys(db.source, Math.min(held, plain), ordinals);
   // More than are held at a time are taken by parts of the file.
-  const waiting = plain <= held ? keys : undefined;
+  const waiting = plain <= held ? waitingKeys(db.source, plain, ordinals) : undefined;
   const histogram = new RecordHistogram(db.source.size);
   const shared = new SharedHashes(sites.length, elements);
 
@@ -81,7 +80,8 @@ export async function examine(db: Database, survey: Survey, held = HELD): Promis
     return fits && (marks.flags[at] & APART) === 0;
   };
   // Where more elements point at one place than are held there are no parts, and they are taken as they come.
-  const regions = planRegions(histogram, keys.capacity);
+  const regions = planRegions(histogram, Math.min(held, plain));
+  const keys = waiting ?? waitingKeys(db.source, held, ordinals, regions && histogram.widest(regions));
   if (regions?.length === 1 && waiting?.length === histogram.records) await keys.read(take, true);
   else {
     keys.clear();

@@ -45,10 +45,16 @@ export interface WaitingKeys {
 /**
  * @param capacity elements that wait at most
  * @param ordinals what is more than the number of any element
+ * @param spread bytes of the parts of the file that all that wait at a time begin in, where that is known
  */
-export function waitingKeys(source: Source, capacity: number, ordinals: number): WaitingKeys {
+export function waitingKeys(
+  source: Source,
+  capacity: number,
+  ordinals: number,
+  spread = source.size,
+): WaitingKeys {
   return source.size / PART < MAX_PARTS
-    ? new PartedKeys(source, capacity, ordinals)
+    ? new PartedKeys(source, capacity, ordinals, spread)
     : new OrderedKeys(source, capacity);
 }
 
@@ -64,11 +70,11 @@ class PartedKeys implements WaitingKeys {
   readonly #look = new KeyLook();
   readonly #starts = new RecordStarts();
 
-  constructor(source: Source, capacity: number, ordinals: number) {
+  constructor(source: Source, capacity: number, ordinals: number, spread: number) {
     this.capacity = capacity;
     this.#source = source;
     this.runs = new RecordRuns(source.size);
-    this.#parts = new RecordParts(source.size, capacity);
+    this.#parts = new RecordParts(source.size, capacity, spread);
     this.#ordinals = numbersBelow(ordinals, this.#parts.room / ROW);
     this.#keys = new PartKeys(source, this.#parts);
   }

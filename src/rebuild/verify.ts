@@ -135,9 +135,12 @@ async function verifyCopy(
   return copy.checked;
 }
 
+/** Elements of a copy remembered at a time: half as many as elsewhere, as all that is known of its source is held, too. */
+const HELD = 1 << 19;
+
 /** Opens a fresh copy and checks it: by a proof or, where keys are too many or too alike for one, each element. */
 async function openCopy(fresh: Source): Promise<{ db: Database; checked: CheckResult } | undefined> {
-  const proved = await openProved(fresh);
+  const proved = await openProved(fresh, undefined, HELD);
   if (proved !== undefined) return proved;
   const found = await openSearched(fresh);
   return found && { db: found.db, checked: await checkDatabase(found.db, found.survey) };

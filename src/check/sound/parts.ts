@@ -45,13 +45,15 @@ export class RecordParts {
   /**
    * @param size of the file in bytes
    * @param capacity elements held at least, unless they are very far apart
+   * @param spread bytes of the parts of the file that all that are held at a time begin in, where that is known
    */
-  constructor(size: number, capacity: number) {
+  constructor(size: number, capacity: number, spread = size) {
     const parts = Math.floor(size / PART) + 1;
     this.counts = new Uint32Array(parts);
     this.#next = new Int32Array(parts);
     // A part may have one chunk that is not full; where records are so far apart that very many are, not all have room.
-    const chunks = Math.ceil(capacity / CHUNK_ROWS) + Math.min(parts, capacity, MAX_SPARE);
+    const spare = Math.min(Math.floor(spread / PART) + 2, parts, capacity, MAX_SPARE);
+    const chunks = Math.ceil(capacity / CHUNK_ROWS) + spare;
     this.#before = new Int32Array(chunks);
     this.#rows = large(Int32Array, chunks * CHUNK);
   }

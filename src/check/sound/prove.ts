@@ -58,7 +58,10 @@ export async function prove(
   const pass = new BucketPass(db, buckets);
 
   // 1. Every bucket by itself; as many elements are remembered as there is room for.
-  const parts = new RecordParts(source.size, Math.min(held, buckets.length * geometry.bucketElements));
+  const elements = buckets.length * geometry.bucketElements;
+  // Where they are more than are held anyway, a part of the file after the other is taken that has room.
+  const spread = elements > 2 * held ? 0 : source.size;
+  const parts = new RecordParts(source.size, Math.min(held, elements), spread);
   const shared = new SharedHashes(buckets.length, geometry.bucketElements);
   let records = 0;
   let bytes = 0;

@@ -26,6 +26,18 @@ export class RecordHistogram {
     this.records++;
   }
 
+  /** Bytes of the slices in which records begin, in that of some regions that has most of them. */
+  widest(regions: readonly Region[]): number {
+    const sliceOf = (offset: number) => Math.floor((offset - this.#from) / this.slice);
+    let most = 0;
+    for (const { from, to } of regions) {
+      let slices = 0;
+      for (let i = sliceOf(from); i < sliceOf(to); i++) if (this.counts[i] > 0) slices++;
+      if (slices > most) most = slices;
+    }
+    return most * this.slice;
+  }
+
   /** A slice, as file offsets. */
   region(slice: number): Region {
     const from = this.#from + slice * this.slice;
