@@ -73,7 +73,7 @@ export async function openSearched(
   const shifted = await openShifted(found, progress, old, report);
   if (shifted === undefined) return openArranged(found, progress, old, report);
   const both = await openArranged(shifted, progress, old, report);
-  // Blocks that changed places at the file's end may look like some that are missing, but take no byte from the file.
+  // Blocks that changed places may look like some that are missing, or that were put in.
   if (isWhole(shifted)) return both;
   const arranged = await openArranged(found, progress, old, report);
   return worthOf(both) >= worthOf(arranged) ? both : arranged;
@@ -96,9 +96,16 @@ async function openShifted(
   return worthOf(again) >= worthOf(found) + CLEARLY_MORE ? again : undefined;
 }
 
-/** Whether a file is as large as its header says. */
-function isWhole({ db: { source, header, headerLost } }: Searched): boolean {
-  return !headerLost && source.size === header.next_block;
+/** Whether nothing is wrong with a file beyond its fault: it is as large as its header says, and nothing is lost or elsewhere. */
+function isWhole({ db: { source, header, headerLost }, survey }: Searched): boolean {
+  const { sites, claims, examination } = survey;
+  return (
+    !headerLost &&
+    source.size === header.next_block &&
+    examination?.hasMisfit === false &&
+    claims.open().next().done === true &&
+    sites.every(({ state }) => state === 'sound')
+  );
 }
 
 /** The file with each block where it belongs. */

@@ -138,22 +138,24 @@ async function directoryFit(
   const size = count * offsetSize(format.layout);
   if (!(place.offset > 0 && place.offset + size <= source.size)) return 0;
   const entries = await readDirectory(source, format, place);
-  const isInside = (address: number) => address >= blockSize && address + bucketSize <= source.size;
+  const last = source.size - bucketSize;
   let inside = 0;
-  for (const address of entries) if (isInside(address)) inside++;
   let runs = 0;
-  eachRun(entries, isInside, () => runs++);
+  eachRun(entries, blockSize, last, (_, slots, isNew) => {
+    inside += slots;
+    if (isNew) runs++;
+  });
   const step = Math.max(1, Math.floor(runs / SAMPLE));
   const sample: number[] = [];
   runs = 0;
-  eachRun(entries, isInside, (address) => {
-    if (runs++ % step === 0) sample.push(address);
+  eachRun(entries, blockSize, last, (address, _, isNew) => {
+    if (isNew && runs++ % step === 0) sample.push(address);
   });
   const leading = new Map(sample.map((address) => [address, 0]));
-  for (const address of entries) {
+  eachRun(entries, blockSize, last, (address, slots) => {
     const n = leading.get(address);
-    if (n !== undefined) leading.set(address, n + 1);
-  }
+    if (n !== undefined) leading.set(address, n + slots);
+  });
   let plausible = 0;
   let belonging = 0;
   for (const address of sample) {
@@ -170,16 +172,24 @@ async function directoryFit(
   return (inside / count + (plausible + belonging) / sample.length) / 3;
 }
 
-/** Visits the first entry of each run of equal ones, of those that are inside. */
+/**
+ * Visits the runs of equal entries, of those from `first` to `last`.
+ *
+ * @param visit gets where a run leads, how many entries it has, and whether the one before it leads to another place
+ */
 function eachRun(
   entries: Float64Array,
-  isInside: (address: number) => boolean,
-  visit: (address: number) => void,
+  first: number,
+  last: number,
+  visit: (address: number, slots: number, isNew: boolean) => void,
 ): void {
   let previous: number | undefined;
-  for (const address of entries) {
-    if (!isInside(address)) continue;
-    if (address !== previous) visit(address);
+  for (let slot = 0, end: number; slot < entries.length; slot = end) {
+    const address = entries[slot];
+    end = slot + 1;
+    while (end < entries.length && entries[end] === address) end++;
+    if (!(address >= first && address <= last)) continue;
+    visit(address, end - slot, address !== previous);
     previous = address;
   }
 }
