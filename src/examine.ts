@@ -17,7 +17,7 @@ import { findDirectoryOf } from './orphans/directory.js';
 import { findFault } from './orphans/fault.js';
 import { findOrphans } from './orphans/find.js';
 import { listsBucket } from './orphans/free.js';
-import { findMoved } from './orphans/moved.js';
+import { findMoved, MAX_MOVED } from './orphans/moved.js';
 import { inferWithBuckets } from './orphans/infer.js';
 import { withDirectoryTo } from './orphans/ledto.js';
 import { mayBeNewer } from './orphans/newer.js';
@@ -75,7 +75,7 @@ export async function openSearched(
   const both = await openArranged(shifted, progress, old, report);
   // Blocks that changed places may look like some that are missing, or that were put in.
   if (isWhole(shifted)) return both;
-  const arranged = await openArranged(found, progress, old, report);
+  const arranged = await openArranged(found, progress, old, report, MAX_MOVED - 1);
   return worthOf(both) >= worthOf(arranged) ? both : arranged;
 }
 
@@ -108,17 +108,18 @@ function isWhole({ db: { source, header, headerLost }, survey }: Searched): bool
   );
 }
 
-/** The file with each block where it belongs. */
+/** The file with each block where it belongs. @param most blocks, of which more are another kind of damage that is known of */
 async function openArranged(
   found: Searched,
   progress: (step: string) => Progress,
   old: boolean,
   report?: Report,
+  most = Number.POSITIVE_INFINITY,
 ): Promise<Searched> {
   const { source, missing, fault } = found.db;
   report?.('looking for moved blocks', 0, source.size);
   const rearrangement = await findMoved(found.db, found.survey, progress('looking for moved blocks'));
-  if (rearrangement === undefined) return found;
+  if (rearrangement === undefined || rearrangement.moved.length > most) return found;
   const again = await examined(openAsItIs(rearrangement.of(source), progress, old, fault), progress, report);
   // What is put right must not be read in another way than before, by which the blocks were told.
   if (again === undefined || again.db.missing !== 0) return found;

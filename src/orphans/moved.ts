@@ -17,7 +17,7 @@ import { Witnesses } from './witnesses.js';
 /** Keys that are looked for, at most. */
 const MAX_WANTED = 1 << 16;
 /** Blocks that stand at other places, at most: more than so many is another kind of damage. */
-const MAX_MOVED = 1 << 12;
+export const MAX_MOVED = 1 << 12;
 /** Keys that say the same of a block are enough, whatever else is known. */
 const ENOUGH = 2;
 /** Moves of which one key speaks and others are asked, at most. */
