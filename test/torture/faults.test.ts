@@ -5,15 +5,14 @@ import { openDatabase } from '../../src/database/database.js';
 import { search } from '../../src/examine.js';
 import { findFault } from '../../src/orphans/fault.js';
 import { memorySource } from '../../src/source/memory.js';
-import type { Damaged } from './damaged.js';
 import { formats, miniDatabase } from './databases.js';
+import { FAULTS } from './faultmodels.js';
 import { damagedCopy, tryRepair } from './judge.js';
 import type { Model } from './models.js';
 import { RUNS, seedFor } from './settings.js';
 
 /*
- * Bytes that are missing behind the header, or were put in: a copy that skipped what it could not read, a block written
- * twice. All behind that place is whole but shifted, and comes back; what lies just there may not be told from whole.
+ * Bytes that are missing behind the header, or were put in: all behind that place comes back.
  */
 
 const MINI = { blockSize: 512, seed: seedFor('mini') };
@@ -22,59 +21,7 @@ const minis = [
   ...formats('numsync').map((format) => miniDatabase(format, { ...MINI, records: 120, maxValue: 900 })),
 ];
 
-const SECTOR = 512;
-const sectorsOf = ({ bytes }: Damaged) => Math.floor(bytes.length / SECTOR);
-
-/** Each with how many survivors at the place itself may be given up. */
-const MODELS: readonly (Model & { doubtful: number })[] = [
-  {
-    name: 'the sector behind the header missing',
-    doubtful: 0,
-    damage: (file) => file.drop(SECTOR, SECTOR),
-  },
-  {
-    name: 'a sector missing',
-    doubtful: 1,
-    damage: (file, _, random) => file.drop(SECTOR * (1 + random.below(sectorsOf(file) - 1)), SECTOR),
-  },
-  {
-    name: 'some sectors missing',
-    doubtful: 1,
-    damage: (file, _, random) =>
-      file.drop(SECTOR * (1 + random.below(sectorsOf(file) - 9)), SECTOR * (2 + random.below(7))),
-  },
-  {
-    name: 'some bytes missing',
-    doubtful: 3,
-    damage: (file, { header }, random) =>
-      file.drop(header.block_size + random.below(file.bytes.length / 2), 1 + random.below(5000)),
-  },
-  {
-    name: 'a sector twice',
-    doubtful: 1,
-    damage: (file, _, random) => {
-      const at = SECTOR * (1 + random.below(sectorsOf(file) - 1));
-      file.insert(at, file.bytes.slice(at, at + SECTOR));
-    },
-  },
-  {
-    name: 'a page of zeroes put in',
-    doubtful: 1,
-    damage: (file, _, random) =>
-      file.insert(SECTOR * (1 + random.below(sectorsOf(file) - 1)), new Uint8Array(4096)),
-  },
-  {
-    name: 'some bytes put in',
-    doubtful: 3,
-    damage: (file, { header }, random) =>
-      file.insert(
-        header.block_size + random.below(file.bytes.length / 2),
-        random.bytes(1 + random.below(5000)),
-      ),
-  },
-];
-
-for (const model of MODELS) {
+for (const model of FAULTS) {
   test(`${model.name}: all behind it comes back, in every format`, async () => {
     const faults: string[] = [];
     for (const intact of minis) {
@@ -121,7 +68,7 @@ test('where blocks changed places, too, no fault is taken for all that is wrong'
 test('the place of a fault is the same by however few of the keys it is found at first', async () => {
   let compared = 0;
   for (const intact of minis) {
-    for (const model of MODELS) {
+    for (const model of FAULTS) {
       const { bytes } = damagedCopy(intact, [model], seedFor(model.name, intact.name, 0));
       const db = await openDatabase(memorySource(bytes));
       if (db === undefined) continue;

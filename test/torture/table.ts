@@ -25,6 +25,7 @@ const { anyModelNames, modelsNamed } = await import('./combine.js');
 const { formats, miniDatabase, realDatabase } = await import('./databases.js');
 const { damagedCopy } = await import('./judge.js');
 const { recoverByGdbmtool } = await import('./gdbmtool.js');
+const { FAULTS } = await import('./faultmodels.js');
 const { MODELS } = await import('./models.js');
 const { recover } = await import('./recover.js');
 const { scoreOf } = await import('./score.js');
@@ -39,6 +40,7 @@ const rows: { name: string; draw: (seed: number) => Models }[] = [
     name: 'two to four of these together',
     draw: (seed) => modelsNamed(fc.sample(anyModelNames, { seed, numRuns: 1 })[0]),
   },
+  ...FAULTS.map((model) => ({ name: model.name, draw: () => [model] })),
 ];
 
 const REAL = { seed: seedFor('table'), records: 3000, huge: 3, maxValue: 8000 };
@@ -162,7 +164,9 @@ A cell says how many of these came back with their right value; in **bold** if t
 
 A value whose own bytes were hit cannot be told from a right one by anything in the format; it counts as neither.
 Not counted as still there is a record whose element and bytes moved apart while its key is there more than once: nothing
-tells which of the places is meant. Where two files' blocks are mixed, the header and a part of the directory are the
+tells which of the places is meant. The last rows are bytes that are gone from behind the header, or were put in, by a copy
+that skipped what it could not read or a block that was written twice; they are not among those that come together, as of two
+places that move bytes only one is found. Where two files' blocks are mixed, the header and a part of the directory are the
 first file's: else it would be the second one, with blocks of the first.
 
 ## Files of the real library

@@ -1,0 +1,61 @@
+import type { Damaged } from './damaged.js';
+import type { Model } from './models.js';
+
+const SECTOR = 512;
+const sectorsOf = ({ bytes }: Damaged) => Math.floor(bytes.length / SECTOR);
+
+/**
+ * Bytes that are missing behind the header, or were put in: a copy that skipped what it could not read, a block written
+ * twice. All behind that place is whole but shifted; what lies just there may not be told from whole. Not among those of
+ * which several come together: where a second one moves bytes, too, what is where is found for one of them only.
+ */
+export const FAULTS: readonly (Model & {
+  /** How many survivors at the place itself may be given up. */
+  readonly doubtful: number;
+})[] = [
+  {
+    name: 'the sector behind the header missing',
+    doubtful: 0,
+    damage: (file) => file.drop(SECTOR, SECTOR),
+  },
+  {
+    name: 'a sector missing',
+    doubtful: 1,
+    damage: (file, _, random) => file.drop(SECTOR * (1 + random.below(sectorsOf(file) - 1)), SECTOR),
+  },
+  {
+    name: 'some sectors missing',
+    doubtful: 1,
+    damage: (file, _, random) =>
+      file.drop(SECTOR * (1 + random.below(sectorsOf(file) - 9)), SECTOR * (2 + random.below(7))),
+  },
+  {
+    name: 'some bytes missing',
+    doubtful: 3,
+    damage: (file, { header }, random) =>
+      file.drop(header.block_size + random.below(file.bytes.length / 2), 1 + random.below(5000)),
+  },
+  {
+    name: 'a sector twice',
+    doubtful: 1,
+    damage: (file, _, random) => {
+      const at = SECTOR * (1 + random.below(sectorsOf(file) - 1));
+      file.insert(at, file.bytes.slice(at, at + SECTOR));
+    },
+  },
+  {
+    name: 'a page of zeroes put in',
+    doubtful: 1,
+    damage: (file, _, random) =>
+      file.insert(SECTOR * (1 + random.below(sectorsOf(file) - 1)), new Uint8Array(4096)),
+  },
+  {
+    name: 'some bytes put in',
+    doubtful: 3,
+    damage: (file, { header }, random) =>
+      file.insert(
+        header.block_size + random.below(file.bytes.length / 2),
+        random.bytes(1 + random.below(5000)),
+      ),
+  },
+];
