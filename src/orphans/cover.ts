@@ -1,25 +1,25 @@
 import type { HashRange } from '../database/claims.js';
 import { rangeName, rangeOf } from '../database/claims.js';
-import { NumberSet } from '../columns/numberset.js';
 import { HASH_BITS } from '../format/hash.js';
 import { firstAfter } from '../source/ranges.js';
 
-/** Which hashes some buckets have together. */
+/** More than a range has bits. */
+const DEPTHS = 64;
+
+/** Which hashes some buckets have together: 8 bytes for each bucket. */
 export class Cover {
-  /** In order of their first hashes, those with more hashes first. */
-  readonly #ranges: readonly HashRange[];
-  readonly #firsts: Float64Array;
-  readonly #names = new NumberSet();
+  /**
+   * In order of their first hashes, those with more hashes first: `first * DEPTHS + bits` of each. Each once: a directory may be
+   * made to lead to very many buckets that all claim the same hashes. Then each is inside of as many others as a hash has bits,
+   * and no more.
+   */
+  readonly #ranges: Float64Array;
   /** What was asked before: a directory may be made to ask the same again and again. */
   readonly #known = new Map<number, boolean>();
 
-  constructor(ranges: readonly HashRange[]) {
-    // Each once: a directory may be made to lead to very many buckets that all claim the same hashes. Then each is inside of as
-    // many others as a hash has bits, and no more.
-    this.#ranges = ranges
-      .filter((range) => this.#names.add(rangeName(range)))
-      .sort((a, b) => a.first - b.first || a.bits - b.bits);
-    this.#firsts = Float64Array.from(this.#ranges, ({ first }) => first);
+  constructor(...ranges: readonly Iterable<HashRange>[]) {
+    const sorted = Float64Array.from(placesOf(ranges)).sort();
+    this.#ranges = sorted.filter((place, n) => n === 0 || place !== sorted[n - 1]);
   }
 
   /** Whether deeper buckets have every hash of a range. */
@@ -41,7 +41,8 @@ export class Cover {
   /** Whether buckets of at least so many bits have every hash of a range. */
   covers(range: HashRange, leastBits: number): boolean {
     for (let bits = range.bits; bits >= leastBits; bits--) {
-      if (this.#names.has(rangeName(rangeOf(range.first, bits)))) return true;
+      const place = placeOf(rangeOf(range.first, bits));
+      if (this.#ranges[firstAfter(this.#ranges, place - 1)] === place) return true;
     }
     return this.splits(range);
   }
@@ -49,9 +50,11 @@ export class Cover {
   /** The ranges of deeper buckets that have hashes of a range, in order. */
   *inside(range: HashRange): Generator<HashRange> {
     const end = endOf(range);
-    for (let n = firstAfter(this.#firsts, range.first - 1); n < this.#ranges.length; n++) {
-      if (this.#ranges[n].first >= end) return;
-      if (this.#ranges[n].bits > range.bits) yield this.#ranges[n];
+    for (let n = firstAfter(this.#ranges, range.first * DEPTHS - 1); n < this.#ranges.length; n++) {
+      const first = Math.floor(this.#ranges[n] / DEPTHS);
+      const bits = this.#ranges[n] % DEPTHS;
+      if (first >= end) return;
+      if (bits > range.bits) yield { first, bits };
     }
   }
 
@@ -63,6 +66,14 @@ export class Cover {
     }
     return covered >= endOf(range);
   }
+}
+
+function* placesOf(lists: readonly Iterable<HashRange>[]): Generator<number> {
+  for (const ranges of lists) for (const range of ranges) yield placeOf(range);
+}
+
+function placeOf({ first, bits }: HashRange): number {
+  return first * DEPTHS + bits;
 }
 
 function endOf({ first, bits }: HashRange): number {

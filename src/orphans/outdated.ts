@@ -1,7 +1,8 @@
+import { Bits } from '../columns/bits.js';
 import type { HashRange } from '../database/claims.js';
 import { rangeName } from '../database/claims.js';
 import type { Database } from '../database/database.js';
-import type { Survey } from '../database/survey.js';
+import type { BucketSite, Survey } from '../database/survey.js';
 import { isSettled } from '../database/survey.js';
 import { HASH_RANGE } from '../format/hash.js';
 import type { Candidate } from './candidates.js';
@@ -36,38 +37,30 @@ export async function findOutdated(
   candidates: readonly Candidate[],
 ): Promise<Outdated> {
   const outdated = { sites: new Set<number>(), reused: new Set<number>() };
-  const led = readLed(survey);
-  const ranges = [...led.settled.values()];
+  const led = new Led(survey);
   let found = candidates.filter(isBelievable);
-  const first = new Cover([...ranges, ...rangesOf(found)]);
-  const contested = [...led.settled].filter(([, range]) => first.reachesInto(range));
+  const first = new Cover(led.ranges(), rangesOf(found));
+  const contested = led.settled.filter((index) => first.reachesInto(led.rangeOf(index)));
   if (contested.length === 0 && led.others.size + led.strays.size === 0) return outdated;
 
   // What nothing contests tells which of the deeper buckets may be in force.
-  const isContested = new Set(contested.map(([index]) => index));
-  const inForce = [...led.settled.keys()].filter((i) => !isContested.has(i)).map((i) => survey.sites[i]);
-  const all = [...led.settled.keys()].map((i) => survey.sites[i]);
+  const isContested = new Set(contested);
+  const inForce = led.settled.filter((i) => !isContested.has(i)).map((i) => survey.sites[i]);
+  const all = led.settled.map((i) => survey.sites[i]);
   const kin = await Kin.read(db, all, candidates);
   if (kin !== undefined) found = found.map((one) => kin.judge(one)).filter(isBelievable);
   const free = await FreeSpace.read(db, inForce);
-  const inUse = await RecordsInUse.read(db, inForce);
-  const places = found.map(({ site }) => site.offset);
-  const overwritten = await placesInUse(db, places, inForce, REACH);
-  const newer: Candidate[] = [];
-  for (const one of found) {
-    const { offset } = one.site;
-    if (overwritten.has(offset) || free.covers(offset, db.geometry.bucketSize)) continue;
-    if (!(await inUse.isContradicted(one.site))) newer.push(one);
-  }
-  const cover = new Cover([...ranges, ...rangesOf(newer)]);
+  const newer = await notOverwritten(db, found, free, inForce);
+  const cover = new Cover(led.ranges(), rangesOf(newer));
 
   // 1. Buckets that were split.
   const judged = await judgeBuckets(
     db,
-    Float64Array.from(contested, ([index]) => survey.sites[index].offset),
+    Float64Array.from(contested, (index) => survey.sites[index].offset),
   );
   const provedOf = new Map(newer.map(({ range, proved }) => [rangeName(range!), proved]));
-  for (const [n, [index, range]] of contested.entries()) {
+  for (const [n, index] of contested.entries()) {
+    const range = led.rangeOf(index);
     const { site, proved } = judged[n];
     const isFree = () => free.covers(site.offset, db.geometry.bucketSize);
     if (!cover.splits(range) && !(cover.reachesInto(range) && isFree())) continue;
@@ -78,9 +71,9 @@ export async function findOutdated(
   }
 
   // 2. What is no bucket, or is no more.
-  const settled = [...led.settled].filter(([index]) => !outdated.sites.has(index));
-  const ruled = new Cover(settled.map(([, range]) => range));
-  const sites = settled.map(([index]) => survey.sites[index]);
+  const settled = led.settled.filter((index) => !outdated.sites.has(index));
+  const ruled = new Cover(settled.map((index) => led.rangeOf(index)));
+  const sites = settled.map((index) => survey.sites[index]);
   const records = await placesInUse(
     db,
     [...led.others.keys()].map((index) => survey.sites[index].offset),
@@ -102,6 +95,27 @@ export async function findOutdated(
     else outdated.reused.add(offset);
   }
   return outdated;
+}
+
+/** Those of the buckets that are neither free space nor overwritten, and on whose records none in force lie. */
+async function notOverwritten(
+  db: Database,
+  found: readonly Candidate[],
+  free: FreeSpace,
+  inForce: readonly BucketSite[],
+): Promise<Candidate[]> {
+  // To know where all records are takes a look at all buckets.
+  if (found.length === 0) return [];
+  const inUse = await RecordsInUse.read(db, inForce);
+  const places = found.map(({ site }) => site.offset);
+  const overwritten = await placesInUse(db, places, inForce, REACH);
+  const newer: Candidate[] = [];
+  for (const one of found) {
+    const { offset } = one.site;
+    if (overwritten.has(offset) || free.covers(offset, db.geometry.bucketSize)) continue;
+    if (!(await inUse.isContradicted(one.site))) newer.push(one);
+  }
+  return newer;
 }
 
 /** Nothing speaks against what the directory itself leads to. */
@@ -140,40 +154,48 @@ function everySlot({ first, share, slots, slotBits }: Run, is: (slot: HashRange)
   return true;
 }
 
-/** What a directory leads to, by indexes of sites. */
-interface Led {
-  /** Buckets with a slot that is their own, and all hashes that they say are theirs. */
-  readonly settled: ReadonlyMap<number, HashRange>;
+/** What a directory leads to, by indexes of sites: there may be 100,000 settled ones, and no object is made for any. */
+class Led {
+  /** Buckets with a slot that is their own, in order of the first slots that lead there. */
+  readonly settled: readonly number[];
   /** What is no bucket that can be read as it is, and which slots lead there. */
-  readonly others: ReadonlyMap<number, readonly Run[]>;
+  readonly others = new Map<number, Run[]>();
   /** Buckets of which none of the slots that lead there is their own. */
-  readonly strays: ReadonlyMap<number, readonly Run[]>;
-}
+  readonly strays = new Map<number, Run[]>();
 
-function readLed(survey: Survey): Led {
-  const { sites, siteOfSlot } = survey;
-  const settled = new Map<number, HashRange>();
-  const runs = new Map<number, Run[]>();
-  const slots = siteOfSlot.length;
-  const bits = Math.log2(slots);
-  const share = HASH_RANGE / slots;
-  for (let slot = 0, end: number; slot < slots; slot = end) {
-    const index = siteOfSlot[slot];
-    let own = -1;
-    for (end = slot; end < slots && siteOfSlot[end] === index; end++) if (isSettled(survey, end)) own = end;
-    if (index < 0 || sites[index].state === 'unread') continue;
-    if (own >= 0) settled.set(index, { first: sites[index].ownFirst * share, bits: sites[index].bits });
-    const depth = bits - Math.floor(Math.log2(end - slot));
-    const run = { first: slot * share, share, slots: end - slot, slotBits: bits, bits: depth };
-    const before = runs.get(index);
-    if (before === undefined) runs.set(index, [run]);
-    else before.push(run);
+  constructor(readonly survey: Survey) {
+    const { sites, siteOfSlot } = survey;
+    const isSettledSite = new Bits(sites.length);
+    const settled: number[] = [];
+    for (const [slot, index] of siteOfSlot.entries()) {
+      if (!isSettled(survey, slot) || isSettledSite.has(index)) continue;
+      isSettledSite.add(index);
+      settled.push(index);
+    }
+    this.settled = settled;
+    const slots = siteOfSlot.length;
+    const bits = Math.log2(slots);
+    const share = HASH_RANGE / slots;
+    for (let slot = 0, end: number; slot < slots; slot = end) {
+      const index = siteOfSlot[slot];
+      for (end = slot + 1; end < slots && siteOfSlot[end] === index;) end++;
+      if (index < 0 || sites[index].state === 'unread' || isSettledSite.has(index)) continue;
+      const depth = bits - Math.floor(Math.log2(end - slot));
+      const run = { first: slot * share, share, slots: end - slot, slotBits: bits, bits: depth };
+      const runs = sites[index].state === 'sound' ? this.strays : this.others;
+      const before = runs.get(index);
+      if (before === undefined) runs.set(index, [run]);
+      else before.push(run);
+    }
   }
-  const unsettled = [...runs].filter(([index]) => !settled.has(index));
-  const isStray = ([index]: readonly [number, readonly Run[]]) => sites[index].state === 'sound';
-  return {
-    settled,
-    others: new Map(unsettled.filter((one) => !isStray(one))),
-    strays: new Map(unsettled.filter(isStray)),
-  };
+
+  /** All hashes that a settled bucket says are its. */
+  rangeOf(index: number): HashRange {
+    const { ownFirst, bits } = this.survey.sites[index];
+    return { first: ownFirst * (HASH_RANGE / this.survey.siteOfSlot.length), bits };
+  }
+
+  *ranges(): Generator<HashRange> {
+    for (const index of this.settled) yield this.rangeOf(index);
+  }
 }
