@@ -124,8 +124,7 @@ export async function examine(source: Source, path: string, options: RepairOptio
   });
   let old: readonly OldRecord[] = [];
   if (isOldWanted && foundDatabase(checked)) {
-    report?.('looking for old records', 0, source.size);
-    old = [...(await findOld(db, surveyed))];
+    old = [...(await findOld(db, surveyed, { report }))];
     for (const { provenance, confidence } of old) if (confidence !== 'trace') classes[provenance]++;
   } else if (checked.verdict === 'damaged') {
     // A sound file is not searched for what it deleted: nobody asked, and it takes time.

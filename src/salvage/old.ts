@@ -30,33 +30,52 @@ const MAX_OLD = 1 << 19;
 /** Values whose shape is looked at, in bytes for each byte of the file. */
 const READ_BUDGET = 2;
 
+export interface OldOptions {
+  readonly held?: number | undefined;
+  readonly most?: number | undefined;
+  readonly report?: ((step: string, doneBytes: number, allBytes: number) => void) | undefined;
+}
+
 /**
  * Finds every record that was stored once and is not in force: those of superseded buckets, of free elements, and of
  * elements in buckets that another one rules over. Each place is given once, by the element that proves most, with what is
  * known to be written over it. The file is looked at part by part, twice: for what there is, and for what is written over
  * it. Memory: that of {@link InForce}'s parts, and of an {@link OldList} of at most 2^19 records.
  *
- * @param options records in force that are `held` at a time, and old ones at `most`, where fewer are wanted
+ * @param options records in force that are `held` at a time, and old ones at `most`, where fewer are wanted; who is told of
+ * each part, by which nothing of the last one is needed any more
  * @throws SourceError if the source cannot be read
  */
 export async function findOld(
   db: Database,
   survey: SearchedSurvey,
-  { held, most = MAX_OLD }: { readonly held?: number; readonly most?: number } = {},
+  { held, most = MAX_OLD, report }: OldOptions = {},
 ): Promise<OldList> {
   const inForce = await InForce.read(db, survey, held);
   const old = new OldList(most);
   const collector = new Collector(db, survey, old, await setApart(db, survey.stale), inForce.misplaced);
   // What is proved first: where there is no room for all, it must not be taken by what is not.
+  const parts = (step: string) => reported(inForce, (done) => report?.(step, done, db.source.size));
   if (survey.stale.length > 0 || inForce.misplaced.length > 0) {
-    for await (const part of inForce.parts()) await collector.collectProved(part);
+    for await (const part of parts('looking at superseded buckets')) await collector.collectProved(part);
   }
-  for await (const part of inForce.parts()) await collector.collectFreed(part);
+  for await (const part of parts('looking at free elements')) await collector.collectFreed(part);
   if (old.length === 0) return old;
   old.sort(db.source.size);
-  await judge(db, survey, old, inForce);
+  await judge(db, survey, old, parts('looking at what is overwritten'));
   old.rank();
   return old;
+}
+
+/** The parts of a file, each told by how far the ones before it reach. */
+async function* reported(
+  inForce: InForce,
+  progress: (doneBytes: number) => void,
+): AsyncGenerator<InForcePart> {
+  for await (const part of inForce.parts()) {
+    progress(part.from);
+    yield part;
+  }
 }
 
 /** Puts every old record into a list. */
@@ -144,7 +163,7 @@ async function judge(
   { source, geometry }: Database,
   { stale }: SearchedSurvey,
   old: OldList,
-  inForce: InForce,
+  parts: AsyncIterable<InForcePart>,
 ): Promise<void> {
   const { order } = old;
   markShared(old);
@@ -167,7 +186,7 @@ async function judge(
   let next = 0;
   /** Those that reach beyond the parts until now. */
   let open: number[] = [];
-  for await (const part of inForce.parts()) {
+  for await (const part of parts) {
     for (; next < order.length && old.offsetOf(order[next]) < part.to; next++) open.push(order[next]);
     for (const row of open) {
       old.writeOver(row, overwriting.add(old.placeOf(row), part, old.writtenOver(row)));

@@ -30,7 +30,13 @@ test('old records are the same in however many parts a file is looked at, whatev
     if (searched === undefined) return;
     const { db, survey } = searched;
     const all = [...(await findOld(db, survey))];
-    const again = [...(await findOld(db, survey, { held: LITTLE }))];
+    const told: [step: string, done: number, size: number][] = [];
+    const report = (...how: [string, number, number]) => told.push(how);
+    const again = [...(await findOld(db, survey, { held: LITTLE, report }))];
+    for (const [n, [step, done, size]] of told.entries()) {
+      const [before, last] = told[n - 1] ?? [];
+      assert.ok(size === db.source.size && done < size && (step !== before || done > last));
+    }
     assert.deepEqual(again.map(withoutMany), all.map(withoutMany));
     // Where very many lie on one record with a wrong size, so many are looked at in each part.
     for (const [n, { overwritten: more }] of again.entries()) {
@@ -44,6 +50,7 @@ test('old records are the same in however many parts a file is looked at, whatev
       count++;
     }
     parts = Math.max(parts, count);
+    if (again.length > 0) assert.ok(told.length >= 2 * count, `${told.length} times of ${count} parts`);
   });
   assert.ok(found > 100 && overwritten > 10 && parts > 2, `${found}, ${overwritten}, ${parts}`);
 });
