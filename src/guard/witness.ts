@@ -21,8 +21,8 @@ export class Witness {
   #process: ChildProcess | undefined;
   /** The end of the last witness, unless it was asked for already. */
   #end: { signal: NodeJS.Signals; time: number } | undefined;
-  /** Which signal a witness is asked about, or told of. */
-  readonly #asked = new Map<ChildProcess, NodeJS.Signals>();
+  /** Signals that the witness is asked about, or told of. */
+  readonly #asked = new Set<NodeJS.Signals>();
   #isDismissed = false;
 
   private constructor() {
@@ -42,11 +42,11 @@ export class Witness {
     if (seen?.isForeground === false) return false;
     if (this.#endedBy(signal)) return true;
     if (witness?.pid === undefined || seen === undefined) return undefined;
-    this.#asked.set(witness, signal);
+    this.#asked.add(signal);
     await sleep(SETTLED);
     const saw = gotSignal(witness.pid);
     // One that is ending is known now: its end is not another signal's.
-    if (saw !== true) this.#asked.delete(witness);
+    if (saw !== true) this.#asked.delete(signal);
     return saw;
   }
 
@@ -76,8 +76,8 @@ export class Witness {
     // The one that told of a signal may have died of it.
     child.once('exit', (_, signal) => {
       if (signal === null || this.#isDismissed) return;
-      if (this.#asked.get(child) !== signal) this.#end = { signal, time: performance.now() };
-      this.#asked.delete(child);
+      if (!this.#asked.has(signal)) this.#end = { signal, time: performance.now() };
+      this.#asked.clear();
       this.#call();
     });
   }
