@@ -1,6 +1,7 @@
 import type { Database } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
 import { owns, rulerOf } from '../database/survey.js';
+import { endOfRun } from '../format/directory.js';
 import { HASH_RANGE } from '../format/hash.js';
 import { offsetSize } from '../format/layout.js';
 import type { Finding } from './finding.js';
@@ -28,8 +29,7 @@ export function* checkDirectory(db: Database, survey: Survey): Generator<Finding
   yield* checkDirectoryPlace(db);
   // Neighbouring slots with the same fault are one finding.
   for (let slot = 0, end: number; slot < directory.length; slot = end) {
-    end = slot + 1;
-    while (end < directory.length && directory[end] === directory[slot]) end++;
+    end = endOfRun(directory, slot);
     const slots = end - slot === 1 ? `slot ${slot}` : `slots ${slot} to ${end - 1}`;
     const at = offset + slot * width;
     const site = survey.sites[survey.siteOfSlot[slot]];

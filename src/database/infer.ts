@@ -1,5 +1,5 @@
 import { bucketElementCount, BUCKET_AVAIL, BucketView } from '../format/bucket.js';
-import { MAX_DIRECTORY_BITS, MIN_DIRECTORY_BITS, slotOf } from '../format/directory.js';
+import { endOfRun, MAX_DIRECTORY_BITS, MIN_DIRECTORY_BITS, slotOf } from '../format/directory.js';
 import type { Format } from '../format/format.js';
 import { FREE_HASH } from '../format/hash.js';
 import type { Header } from '../format/header.js';
@@ -186,8 +186,7 @@ function eachRun(
   let previous: number | undefined;
   for (let slot = 0, end: number; slot < entries.length; slot = end) {
     const address = entries[slot];
-    end = slot + 1;
-    while (end < entries.length && entries[end] === address) end++;
+    end = endOfRun(entries, slot);
     if (!(address >= first && address <= last)) continue;
     visit(address, end - slot, address !== previous);
     previous = address;

@@ -1,5 +1,5 @@
 import { BUCKET_AVAIL, BucketView, elementStruct } from '../format/bucket.js';
-import { slotOf } from '../format/directory.js';
+import { endOfRun, slotOf } from '../format/directory.js';
 import { FREE_HASH, HASH_BITS, HASH_RANGE } from '../format/hash.js';
 import { HashClaims } from './claims.js';
 import { SiteIndex } from './siteindex.js';
@@ -109,15 +109,7 @@ export function withOutdated(survey: Survey, outdated: ReadonlySet<number>): Sur
 function claimSettled(survey: Omit<Survey, 'claims'>): HashClaims {
   const claims = new HashClaims();
   const slots = survey.siteOfSlot.length;
-  const seen = new Bits(survey.sites.length);
-  const settled = new NumberList();
-  for (let slot = 0; slot < slots; slot++) {
-    const index = survey.siteOfSlot[slot];
-    if (!isSettled(survey, slot) || seen.has(index)) continue;
-    seen.add(index);
-    settled.push(index);
-  }
-  const deepestFirst = settled.values().sort((a, b) => survey.sites[b].bits - survey.sites[a].bits);
+  const deepestFirst = settledSites(survey).sort((a, b) => survey.sites[b].bits - survey.sites[a].bits);
   for (const index of deepestFirst) {
     const { ownFirst, bits } = survey.sites[index];
     claims.claim({ first: ownFirst * (HASH_RANGE / slots), bits }, index);
@@ -154,6 +146,20 @@ export function rulerOf(survey: Survey, hash: number): number | undefined {
 export function isSettled(survey: Omit<Survey, 'claims'>, slot: number): boolean {
   const site = survey.sites[survey.siteOfSlot[slot]];
   return site !== undefined && site.state === 'sound' && owns(site, slot);
+}
+
+/** The indexes of the buckets that a slot leads to which is their own, each once, in order of the first such slots. */
+export function settledSites(survey: Omit<Survey, 'claims'>): Int32Array {
+  const { sites, siteOfSlot } = survey;
+  const seen = new Bits(sites.length);
+  const settled = new NumberList();
+  for (let slot = 0; slot < siteOfSlot.length; slot++) {
+    const index = siteOfSlot[slot];
+    if (!isSettled(survey, slot) || seen.has(index)) continue;
+    seen.add(index);
+    settled.push(index);
+  }
+  return settled.values();
 }
 
 /** Whether what a slot's entry says of what is at its place counts no more. */
@@ -210,13 +216,6 @@ export async function readSite(
   return bucket;
 }
 
-/** How many slots in a row from this one lead to the same place. */
-function runLength(directory: Float64Array, slot: number): number {
-  let end = slot + 1;
-  while (end < directory.length && directory[end] === directory[slot]) end++;
-  return end - slot;
-}
-
 function unread(offset: number, firstSlot: number): BucketSite {
   const head = { bits: 0, count: 0, availCount: 0, used: 0 };
   return {
@@ -239,7 +238,7 @@ function surveyBucket(
 ): BucketSite {
   const directoryBits = Math.log2(directory.length);
   const { bits, count, availCount } = bucket;
-  const slots = runLength(directory, firstSlot);
+  const slots = endOfRun(directory, firstSlot) - firstSlot;
   const { used, commonHash } = majority(bucket, bits >= 0 && bits <= directoryBits ? bits : directoryBits);
   // Any bytes may have a possible count; that it is also the right one is what tells a bucket.
   const sound =

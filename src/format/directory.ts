@@ -30,6 +30,13 @@ export function slotOf(hash: number, directoryBits: number): number {
   return hash >>> (HASH_BITS - directoryBits);
 }
 
+/** The slot behind a run of equal entries that begins at `slot`; likewise of what else is told for each slot. */
+export function endOfRun(entries: Float64Array | Int32Array, slot: number): number {
+  let end = slot + 1;
+  while (end < entries.length && entries[end] === entries[slot]) end++;
+  return end;
+}
+
 /**
  * Decodes directory entries: file offsets of buckets. Beyond 2^53 they are rounded, never wrapped.
  *

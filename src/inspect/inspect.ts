@@ -8,7 +8,7 @@ import {
   decodeAvailTable,
 } from '../format/avail.js';
 import { BUCKET_AVAIL, bucketStruct, BucketView } from '../format/bucket.js';
-import { slotOf } from '../format/directory.js';
+import { endOfRun, slotOf } from '../format/directory.js';
 import { describeFormat } from '../format/format.js';
 import { FREE_HASH } from '../format/hash.js';
 import { extendedHeaderOffset, extendedHeaderStruct, headerStruct } from '../format/header.js';
@@ -60,8 +60,7 @@ export function inspectDirectory(db: Database): StructureView[] {
   const { offset, bits } = geometry.directory;
   const rows = [];
   for (let slot = 0, end: number; slot < directory.length; slot = end) {
-    end = slot + 1;
-    while (end < directory.length && directory[end] === directory[slot]) end++;
+    end = endOfRun(directory, slot);
     rows.push({ slots: `${slot}-${end - 1}`, offset: offset + slot * width, bucket: directory[slot] });
   }
   const size = directory.length * width;

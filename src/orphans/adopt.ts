@@ -4,7 +4,7 @@ import type { ExaminedSurvey } from '../check/examination.js';
 import type { Database } from '../database/database.js';
 import { SiteIndex } from '../database/siteindex.js';
 import type { BucketSite, Survey } from '../database/survey.js';
-import { isReadable, isSettled, withOutdated } from '../database/survey.js';
+import { isReadable, isSettled, settledSites, withOutdated } from '../database/survey.js';
 import { elementStruct } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
 import { HASH_RANGE } from '../format/hash.js';
@@ -118,11 +118,7 @@ export function isMisled(survey: Survey): boolean {
 
 /** How many buckets have a slot that leads to them and is their own. */
 export function atHome(survey: Survey): number {
-  const settled = new Set<number>();
-  for (let slot = 0; slot < survey.siteOfSlot.length; slot++) {
-    if (isSettled(survey, slot)) settled.add(survey.siteOfSlot[slot]);
-  }
-  return settled.size;
+  return settledSites(survey).length;
 }
 
 /** How many damaged buckets that the directory leads to have elements whose keys give their hash. */
@@ -149,12 +145,11 @@ export function damagedWithElements(
 /** Where what the directory leads to is, so that nothing is looked for there. */
 export function knownRanges({ geometry, format }: Database, survey: Survey): Range[] {
   const { bucketSize } = geometry;
-  const settled = new Set<number>();
-  for (let slot = 0; slot < survey.siteOfSlot.length; slot++) {
-    if (isSettled(survey, slot)) settled.add(survey.siteOfSlot[slot]);
-  }
-  const ranges = [...settled].map((i) => ({ offset: survey.sites[i].offset, length: bucketSize }));
-  if (geometry.directory !== undefined && settled.size > 0) {
+  const ranges = Array.from(settledSites(survey), (index) => ({
+    offset: survey.sites[index].offset,
+    length: bucketSize,
+  }));
+  if (geometry.directory !== undefined && ranges.length > 0) {
     // Where the entries lead to no bucket, something else may stand there.
     const length = offsetSize(format.layout);
     for (let slot = 0; slot < survey.siteOfSlot.length; slot++) {

@@ -3,7 +3,8 @@ import type { HashRange } from '../database/claims.js';
 import { rangeName } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
-import { isSettled } from '../database/survey.js';
+import { settledSites } from '../database/survey.js';
+import { endOfRun } from '../format/directory.js';
 import { HASH_RANGE } from '../format/hash.js';
 import type { Candidate } from './candidates.js';
 import { judgeBuckets, UNSEEN } from './candidates.js';
@@ -45,8 +46,9 @@ export async function findOutdated(
 
   // What nothing contests tells which of the deeper buckets may be in force.
   const isContested = new Set(contested);
-  const inForce = led.settled.filter((i) => !isContested.has(i)).map((i) => survey.sites[i]);
-  const all = led.settled.map((i) => survey.sites[i]);
+  const sitesOf = (indexes: Int32Array) => Array.from(indexes, (index) => survey.sites[index]);
+  const inForce = sitesOf(led.settled.filter((index) => !isContested.has(index)));
+  const all = sitesOf(led.settled);
   const kin = await Kin.read(db, all, candidates);
   if (kin !== undefined) found = found.map((one) => kin.judge(one)).filter(isBelievable);
   const free = await FreeSpace.read(db, inForce);
@@ -72,8 +74,8 @@ export async function findOutdated(
 
   // 2. What is no bucket, or is no more.
   const settled = led.settled.filter((index) => !outdated.sites.has(index));
-  const ruled = new Cover(settled.map((index) => led.rangeOf(index)));
-  const sites = settled.map((index) => survey.sites[index]);
+  const ruled = new Cover(led.ranges(settled));
+  const sites = sitesOf(settled);
   const records = await placesInUse(
     db,
     [...led.others.keys()].map((index) => survey.sites[index].offset),
@@ -157,7 +159,7 @@ function everySlot({ first, share, slots, slotBits }: Run, is: (slot: HashRange)
 /** What a directory leads to, by indexes of sites: there may be 100,000 settled ones, and no object is made for any. */
 class Led {
   /** Buckets with a slot that is their own, in order of the first slots that lead there. */
-  readonly settled: readonly number[];
+  readonly settled: Int32Array;
   /** What is no bucket that can be read as it is, and which slots lead there. */
   readonly others = new Map<number, Run[]>();
   /** Buckets of which none of the slots that lead there is their own. */
@@ -165,20 +167,15 @@ class Led {
 
   constructor(readonly survey: Survey) {
     const { sites, siteOfSlot } = survey;
+    this.settled = settledSites(survey);
     const isSettledSite = new Bits(sites.length);
-    const settled: number[] = [];
-    for (const [slot, index] of siteOfSlot.entries()) {
-      if (!isSettled(survey, slot) || isSettledSite.has(index)) continue;
-      isSettledSite.add(index);
-      settled.push(index);
-    }
-    this.settled = settled;
+    for (const index of this.settled) isSettledSite.add(index);
     const slots = siteOfSlot.length;
     const bits = Math.log2(slots);
     const share = HASH_RANGE / slots;
     for (let slot = 0, end: number; slot < slots; slot = end) {
       const index = siteOfSlot[slot];
-      for (end = slot + 1; end < slots && siteOfSlot[end] === index;) end++;
+      end = endOfRun(siteOfSlot, slot);
       if (index < 0 || sites[index].state === 'unread' || isSettledSite.has(index)) continue;
       const depth = bits - Math.floor(Math.log2(end - slot));
       const run = { first: slot * share, share, slots: end - slot, slotBits: bits, bits: depth };
@@ -195,7 +192,7 @@ class Led {
     return { first: ownFirst * (HASH_RANGE / this.survey.siteOfSlot.length), bits };
   }
 
-  *ranges(): Generator<HashRange> {
-    for (const index of this.settled) yield this.rangeOf(index);
+  *ranges(settled = this.settled): Generator<HashRange> {
+    for (const index of settled) yield this.rangeOf(index);
   }
 }

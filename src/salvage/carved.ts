@@ -3,7 +3,7 @@ import type { CarvedValue, CarveOptions } from '../carve/carve.js';
 import { carve } from '../carve/carve.js';
 import { KnownKeys } from '../carve/knownkeys.js';
 import type { Database } from '../database/database.js';
-import { isSettled } from '../database/survey.js';
+import { settledSites } from '../database/survey.js';
 import { hashKey, isPortableKey } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { FreeSpace } from '../orphans/free.js';
@@ -55,11 +55,7 @@ export async function carveValues(
 ): Promise<CarvedFind[]> {
   let known: Promise<KnownKeys> | undefined;
   const keys = () => (known ??= keysOf(db, survey, expected));
-  const atHome = new Set<number>();
-  survey.siteOfSlot.forEach((site, slot) => {
-    if (isSettled(survey, slot)) atHome.add(site);
-  });
-  const settled = survey.sites.filter((_, i) => atHome.has(i));
+  const settled = Array.from(settledSites(survey), (index) => survey.sites[index]);
   const free = await FreeSpace.read(db, settled);
   const isFreed = (offset: number, size: number) => free.covers(offset, size);
   return findValues(db.source, { ranges: space.unused(), keys, isFreed, ...(progress && { progress }) });

@@ -1,6 +1,6 @@
 import { OffsetSorter } from '../../columns/offsetsorter.js';
 import type { Database } from '../../database/database.js';
-import { MAX_DIRECTORY_BITS } from '../../format/directory.js';
+import { endOfRun, MAX_DIRECTORY_BITS } from '../../format/directory.js';
 
 /** The buckets that a directory leads to, in order of their file offsets if nothing else is said. */
 export interface DirectoryRuns {
@@ -33,8 +33,7 @@ export function directoryRuns({ directory, geometry, source }: Database): Direct
   let length = 0;
   for (let slot = 0, end: number; slot < slots; slot = end) {
     const offset = directory[slot];
-    end = slot + 1;
-    while (end < slots && directory[end] === offset) end++;
+    end = endOfRun(directory, slot);
     const own = end - slot;
     const isRun = (own & (own - 1)) === 0 && slot % own === 0;
     const isInside = offset >= blockSize && offset + bucketSize <= source.size;
@@ -54,9 +53,7 @@ export function directoryRuns({ directory, geometry, source }: Database): Direct
 
 function countRuns(directory: Float64Array): number {
   let runs = 0;
-  for (let slot = 0; slot < directory.length; slot++) {
-    if (slot === 0 || directory[slot] !== directory[slot - 1]) runs++;
-  }
+  for (let slot = 0; slot < directory.length; slot = endOfRun(directory, slot)) runs++;
   return runs;
 }
 
