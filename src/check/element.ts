@@ -3,6 +3,7 @@ import { KEY_START } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
 import { FREE_HASH } from '../format/hash.js';
 import type { Database } from '../database/database.js';
+import { mayBeCut } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
 import { isOutdated, rulerOf } from '../database/survey.js';
 import type { Finding, FindingCode } from './finding.js';
@@ -108,7 +109,7 @@ export class ElementExam {
       );
       return false;
     }
-    if (this.db.fault?.mayHit(offset, end) === true) {
+    if (mayBeCut(this.db, offset, end)) {
       this.#reject(
         'gone',
         'element-gone',

@@ -1,4 +1,5 @@
 import type { Database } from '../database/database.js';
+import { mayBeCut } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
 import { isOutdated, rulerOf } from '../database/survey.js';
 import { HASH_BITS } from '../format/hash.js';
@@ -199,7 +200,7 @@ async function readFields(
         flags[at] = MARKED;
         continue;
       }
-      if (db.fault?.mayHit(pointer, recordEnd) === true) {
+      if (mayBeCut(db, pointer, recordEnd)) {
         flags[at] = MARKED;
         continue;
       }

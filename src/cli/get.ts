@@ -1,5 +1,6 @@
 import { overreachingIn } from '../check/accounting.js';
 import type { Database } from '../database/database.js';
+import { mayBeCut } from '../database/database.js';
 import type { FoundRecord } from '../database/lookup.js';
 import { Lookup } from '../database/lookup.js';
 import type { Searched } from '../examine.js';
@@ -55,7 +56,7 @@ async function doubtAbout(
   { valueOffset, valueSize }: FoundRecord,
 ): Promise<string | undefined> {
   const [offset, length] = [valueOffset - key.length, key.length + valueSize];
-  if (db.fault?.mayHit(offset, offset + length) === true) {
+  if (db.fault !== undefined && mayBeCut(db, offset, offset + length)) {
     const what = db.fault.missing > 0 ? 'bytes are missing from it' : 'bytes were put into it';
     return `${what} at offset ${db.fault.first}`;
   }

@@ -1,5 +1,6 @@
 import { large } from '../columns/large.js';
 import type { Database } from '../database/database.js';
+import { mayBeCut } from '../database/database.js';
 import { BucketWords } from '../check/sound/bucketwords.js';
 import { BUCKET_AVAIL } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
@@ -160,8 +161,7 @@ export class BatchReader {
       if (bits > 0 && hash >>> shift !== prefix) return false;
       used++;
       // What lies where bytes are missing, or were put in, is not what was stored.
-      const isCut = this.#db.fault?.mayHit(offset, offset + size) === true;
-      if (isCut || this.#without?.has(offset, size) === true) {
+      if (mayBeCut(this.#db, offset, offset + size) || this.#without?.has(offset, size) === true) {
         this.leftOut++;
         continue;
       }
