@@ -1,6 +1,6 @@
 import type { CheckResult } from './check/check.js';
 import { checkDatabase, checkEmpty, checkOther } from './check/check.js';
-import type { Report } from './examine.js';
+import type { Report } from './source/sweep.js';
 import { openProved, openSearched } from './examine.js';
 import type { LostElement } from './profile/detect.js';
 import type { ProfileResult } from './profile/inspect.js';

@@ -23,7 +23,7 @@ import { withDirectoryTo } from './orphans/ledto.js';
 import { mayBeNewer } from './orphans/newer.js';
 import { inferByScan } from './orphans/missing.js';
 import type { Fault } from './source/fault.js';
-import type { Progress } from './source/sweep.js';
+import type { Progress, Report } from './source/sweep.js';
 import type { Source } from './source/source.js';
 import { exact } from './source/exact.js';
 import { readUpTo } from './source/source.js';
@@ -40,9 +40,6 @@ export interface Searched {
 const BELIEVED = 0.5;
 /** What another reading is worth beyond what one without it is, at least. */
 const CLEARLY_MORE = 3;
-
-/** Told what long work is being done, and how far it is. */
-export type Report = (step: string, doneBytes: number, allBytes: number) => void;
 
 export interface SearchOptions {
   /** Whether superseded buckets are wanted, too, though every hash has its bucket: the whole file is scanned for them. */
@@ -108,7 +105,11 @@ function isWhole({ db: { source, header, headerLost }, survey }: Searched): bool
   );
 }
 
-/** The file with each block where it belongs. @param most blocks, of which more are another kind of damage that is known of */
+/**
+ * The file with each block where it belongs.
+ *
+ * @param most blocks that may have changed places, where more are another kind of damage that is known of
+ */
 async function openArranged(
   found: Searched,
   progress: (step: string) => Progress,
@@ -152,6 +153,7 @@ async function examined(
   const found = await opened;
   if (found === undefined) return undefined;
   const { db, survey } = found;
+  // All that there are were made.
   survey.claims.release();
   report?.('examining elements', 0, db.source.size);
   const examination = await examine(db, survey);

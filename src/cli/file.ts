@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { Database } from '../database/database.js';
-import type { Report, Searched } from '../examine.js';
+import type { Searched } from '../examine.js';
+import type { Report } from '../source/sweep.js';
 import { openProved, openSearched, search, searchedProved } from '../examine.js';
 import type { Walkable } from '../exchange/walk.js';
 import { openForWalk } from '../exchange/walk.js';

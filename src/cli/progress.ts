@@ -1,4 +1,4 @@
-import type { Report } from '../examine.js';
+import type { Report } from '../source/sweep.js';
 import { sparing } from './heap.js';
 import { progressText } from './progressbar.js';
 

@@ -3,7 +3,7 @@ import type { CheckResult } from '../check/check.js';
 import { checkEmpty, checkOther } from '../check/check.js';
 import type { WantedProfile } from '../contents.js';
 import { collectLost, withProfile } from '../contents.js';
-import type { Report } from '../examine.js';
+import type { Report } from '../source/sweep.js';
 import { pageOfDatabase, pageOfOther } from '../picture/page.js';
 import type { PageData } from '../picture/pagedata.js';
 import { takePicture } from '../picture/picture.js';

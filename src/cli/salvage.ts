@@ -3,7 +3,6 @@ import type { RejectedElement } from '../check/record.js';
 import type { SpaceAccount } from '../check/space.js';
 import type { Database } from '../database/database.js';
 import { identifySource, isDeclared } from '../database/identify.js';
-import type { Report } from '../examine.js';
 import { openProved, openSearched, search } from '../examine.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { foundDatabase } from '../rebuild/checked.js';
@@ -103,12 +102,7 @@ async function salvageSource(
   if (!foundDatabase(checked)) return EXIT.failed;
   collectGarbage();
   const isOldWanted = deleted || survey.stale.length > 0 || checked.verdict !== 'healthy';
-  const report: Report = (...how) => {
-    // What is read of one part of a large file is as much as all else together.
-    collectGarbage();
-    progress.report(...how);
-  };
-  const old = isOldWanted ? await findOld(db, survey, { report }) : undefined;
+  const old = isOldWanted ? await findOld(db, survey, { report: progress.report }) : undefined;
   progress.end();
   collectGarbage();
   return await listAll(options, progress, {

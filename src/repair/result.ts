@@ -1,7 +1,7 @@
 import type { CheckResult } from '../check/check.js';
 import type { RejectedElement } from '../check/record.js';
 import type { WantedProfile } from '../contents.js';
-import type { Report } from '../examine.js';
+import type { Report } from '../source/sweep.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { NotKept } from '../rebuild/records.js';
 import type { Addition, Provenance } from '../salvage/salvage.js';

@@ -10,6 +10,7 @@ import { hashKey, isPortableKey } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
+import type { Report } from '../source/sweep.js';
 import type { Apart } from './apart.js';
 import { setApart } from './apart.js';
 import { confidenceOf, TELLING } from './confidence.js';
@@ -33,7 +34,7 @@ const READ_BUDGET = 2;
 export interface OldOptions {
   readonly held?: number | undefined;
   readonly most?: number | undefined;
-  readonly report?: ((step: string, doneBytes: number, allBytes: number) => void) | undefined;
+  readonly report?: Report | undefined;
 }
 
 /**
@@ -43,7 +44,7 @@ export interface OldOptions {
  * it. Memory: that of {@link InForce}'s parts, and of an {@link OldList} of at most 2^19 records.
  *
  * @param options records in force that are `held` at a time, and old ones at `most`, where fewer are wanted; who is told of
- * each part, by which nothing of the last one is needed any more
+ * each part
  * @throws SourceError if the source cannot be read
  */
 export async function findOld(
@@ -51,11 +52,12 @@ export async function findOld(
   survey: SearchedSurvey,
   { held, most = MAX_OLD, report }: OldOptions = {},
 ): Promise<OldList> {
+  report?.('looking for old records', 0, db.source.size);
   const inForce = await InForce.read(db, survey, held);
   const old = new OldList(most);
   const collector = new Collector(db, survey, old, await setApart(db, survey.stale), inForce.misplaced);
-  // What is proved first: where there is no room for all, it must not be taken by what is not.
   const parts = (step: string) => reported(inForce, (done) => report?.(step, done, db.source.size));
+  // What is proved first: where there is no room for all, it must not be taken by what is not.
   if (survey.stale.length > 0 || inForce.misplaced.length > 0) {
     for await (const part of parts('looking at superseded buckets')) await collector.collectProved(part);
   }

@@ -26,6 +26,9 @@ export interface Window {
 /** Told how far a long work is. */
 export type Progress = (doneBytes: number, allBytes: number) => void;
 
+/** Told what long work is being done, and how far it is. */
+export type Report = (step: string, doneBytes: number, allBytes: number) => void;
+
 /**
  * A file in windows that overlap so that each structure of up to `longest` bytes lies whole in one. Where only some
  * places are looked at, `within` has them, and windows without any are not read. Memory: one window of 256 KiB, or
