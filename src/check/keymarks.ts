@@ -28,8 +28,6 @@ export type TakeKey = (at: number, flags: number, hash: number, digest: number) 
 
 /** Elements whose keys are to be held against them. */
 export interface WaitingKeys {
-  /** How many may wait. */
-  readonly capacity: number;
   /** How many wait. */
   readonly length: number;
   /** Takes an element; false where there is no room. */
@@ -60,10 +58,10 @@ export function waitingKeys(
 
 /** By the parts of the file that they are in: 20 bytes for each. */
 class PartedKeys implements WaitingKeys {
-  readonly capacity: number;
   length = 0;
   runs: RecordRuns | undefined;
   readonly #source: Source;
+  readonly #capacity: number;
   readonly #parts: RecordParts;
   readonly #ordinals: Uint32Array | Float64Array;
   readonly #keys: PartKeys;
@@ -71,8 +69,8 @@ class PartedKeys implements WaitingKeys {
   readonly #starts = new RecordStarts();
 
   constructor(source: Source, capacity: number, ordinals: number, spread: number) {
-    this.capacity = capacity;
     this.#source = source;
+    this.#capacity = capacity;
     this.runs = new RecordRuns(source.size);
     this.#parts = new RecordParts(source.size, capacity, spread);
     this.#ordinals = numbersBelow(ordinals, this.#parts.room / ROW);
@@ -85,7 +83,7 @@ class PartedKeys implements WaitingKeys {
     shared: boolean,
     at: number,
   ): boolean {
-    if (this.length === this.capacity) return false;
+    if (this.length === this.#capacity) return false;
     const hash = shared ? hashes[i] | SHARED : hashes[i];
     const row = this.#parts.push(pointers[i], hash, keySizes[i], dataSizes[i], starts[i]);
     if (row < 0) return false;
@@ -155,14 +153,12 @@ class PartedKeys implements WaitingKeys {
 
 /** In order of their places, for files that have too many parts: 40 bytes for each. */
 class OrderedKeys implements WaitingKeys {
-  readonly capacity: number;
   readonly runs = undefined;
   readonly #source: Source;
   readonly #columns: ElementColumns;
   readonly #ordinals: Float64Array;
 
   constructor(source: Source, capacity: number) {
-    this.capacity = capacity;
     this.#source = source;
     this.#columns = new ElementColumns(capacity);
     this.#ordinals = new Float64Array(capacity);

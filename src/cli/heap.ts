@@ -19,7 +19,8 @@ function setFlag(flag: string): void {
 
 /** Bytes in the heap and outside of it from which on it is worth the milliseconds to look for what of them is garbage. */
 const WORTH = 24 << 20;
-let collect: ((how?: { type: 'minor' }) => void) | undefined;
+type Collect = (how?: { type: 'minor' }) => void;
+let collect: Collect | undefined;
 
 let isSparing = false;
 
@@ -38,11 +39,11 @@ export function collectGarbage(): void {
   if (collect === undefined) {
     // The only way to the engine's own function after the start.
     setFlagsFromString('--expose-gc');
-    collect = runInNewContext('gc') as typeof collect & object;
+    collect = runInNewContext('gc') as Collect;
   }
   collect();
   // The memory of a WebAssembly, which large lists are in, goes back only with the collection after the one that finds it to
-  // be garbage; any does. Measured with 10^7 records of which one is damaged: 130 MiB instead of 142 for a check.
+  // be garbage; any does. Measured with 10^7 records of which one is damaged: when they are examined, 109 MiB instead of 139 are left.
   collect({ type: 'minor' });
 }
 

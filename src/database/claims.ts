@@ -18,13 +18,20 @@ export function rangeOf(hash: number, bits: number): HashRange {
 /** A whole number that no other range has. */
 export const rangeName = ({ first, bits }: HashRange) => bits * HASH_RANGE + first;
 
+/** Ranges by their names. */
+interface Names {
+  readonly claimed: NumberSet;
+  /** Those inside which, however deep, something is claimed. */
+  readonly partly: NumberSet;
+}
+
 /**
  * Which bucket rules over which hashes. A bucket's range is one of those that halving all hashes again and again
  * gives, so two ranges are apart or one lies inside the other. Memory: some 60 bytes for each, 20 after a release, and no object.
  */
 export class HashClaims {
-  /** Which ranges are claimed, and inside which, however deep, something is; only as long as more claims may come. */
-  #names: { readonly claimed: NumberSet; readonly partly: NumberSet } | undefined;
+  /** Only as long as more claims may come. */
+  #names: Names | undefined;
   // Of each claim, in order of their first hashes as soon as somebody asks.
   #firsts = new Float64Array(64);
   #ends = new Float64Array(64);
@@ -34,7 +41,7 @@ export class HashClaims {
 
   /** Whether any hash of the range is claimed. */
   overlaps(range: HashRange): boolean {
-    const { claimed, partly } = (this.#names ??= this.#name());
+    const { claimed, partly } = this.#named();
     if (partly.has(rangeName(range))) return true;
     for (let bits = range.bits; bits >= 0; bits--) {
       if (claimed.has(rangeName(rangeOf(range.first, bits)))) return true;
@@ -45,7 +52,7 @@ export class HashClaims {
   /** Claims a range for a bucket, if no hash of it is claimed yet. */
   claim(range: HashRange, owner: number): boolean {
     if (this.overlaps(range)) return false;
-    addName(this.#names!, range);
+    addName(this.#named(), range);
     if (this.#count === this.#firsts.length) this.#grow();
     this.#firsts[this.#count] = range.first;
     this.#ends[this.#count] = range.first + 2 ** (HASH_BITS - range.bits);
@@ -77,13 +84,14 @@ export class HashClaims {
     if (first < HASH_RANGE) yield { first, end: HASH_RANGE };
   }
 
-  #name(): { claimed: NumberSet; partly: NumberSet } {
+  #named(): Names {
+    if (this.#names !== undefined) return this.#names;
     const names = { claimed: new NumberSet(), partly: new NumberSet() };
     for (let claim = 0; claim < this.#count; claim++) {
       const first = this.#firsts[claim];
       addName(names, { first, bits: HASH_BITS - Math.log2(this.#ends[claim] - first) });
     }
-    return names;
+    return (this.#names = names);
   }
 
   #sort(): void {
@@ -108,7 +116,7 @@ export class HashClaims {
   }
 }
 
-function addName({ claimed, partly }: { claimed: NumberSet; partly: NumberSet }, range: HashRange): void {
+function addName({ claimed, partly }: Names, range: HashRange): void {
   claimed.add(rangeName(range));
   for (let bits = range.bits - 1; bits >= 0; bits--) {
     const name = rangeName(rangeOf(range.first, bits));

@@ -36,15 +36,15 @@ export class Witness {
 
   /** Whether the witness got a signal, too, that came just now; undefined where there is none to ask. */
   async saw(signal: NodeJS.Signals): Promise<boolean | undefined> {
-    const witness = this.#process;
+    const pid = this.#process?.pid;
     const seen = terminal();
     // A terminal sends nothing to its background.
     if (seen?.isForeground === false) return false;
     if (this.#endedBy(signal)) return true;
-    if (witness?.pid === undefined || seen === undefined) return undefined;
+    if (pid === undefined || seen === undefined) return undefined;
     this.#asked.add(signal);
     await sleep(SETTLED);
-    const saw = gotSignal(witness.pid);
+    const saw = gotSignal(pid);
     // One that is ending is known now: its end is not another signal's.
     if (saw !== true) this.#asked.delete(signal);
     return saw;

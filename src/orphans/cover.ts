@@ -1,5 +1,5 @@
 import type { HashRange } from '../database/claims.js';
-import { rangeName, rangeOf } from '../database/claims.js';
+import { rangeOf } from '../database/claims.js';
 import { HASH_BITS } from '../format/hash.js';
 import { firstAfter } from '../source/ranges.js';
 
@@ -24,11 +24,11 @@ export class Cover {
 
   /** Whether deeper buckets have every hash of a range. */
   splits(range: HashRange): boolean {
-    const name = rangeName(range);
-    let splits = this.#known.get(name);
+    const place = placeOf(range);
+    let splits = this.#known.get(place);
     if (splits === undefined) {
       splits = this.#isSplit(range);
-      this.#known.set(name, splits);
+      this.#known.set(place, splits);
     }
     return splits;
   }

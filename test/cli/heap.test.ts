@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import test from 'node:test';
+import { run } from '../tools/cli.js';
 
 const HEAP = new URL('../../src/cli/heap.ts', import.meta.url).href;
 const LARGE = new URL('../../src/columns/large.ts', import.meta.url).href;
 
-test('what a step of long work held in large lists is given back after it', () => {
+test('what a step of long work held in large lists is given back after it', async () => {
   // In a process of its own: it changes the engine's settings, and nothing else may make it collect.
   const script = `
     import { collectGarbage } from '${HEAP}';
@@ -16,13 +16,13 @@ test('what a step of long work held in large lists is given back after it', () =
     collectGarbage();
     console.log(JSON.stringify([held, process.memoryUsage().external].map((bytes) => bytes >> 20)));
   `;
-  const { stdout, stderr } = spawnSync(
-    process.execPath,
-    ['--import', 'tsx', '--input-type=module', '-e', script],
-    {
-      encoding: 'utf8',
-    },
-  );
+  const { stdout, stderr } = await run(process.execPath, [
+    '--import',
+    'tsx',
+    '--input-type=module',
+    '-e',
+    script,
+  ]);
   assert.notEqual(stdout, '', stderr);
   const [held, left] = JSON.parse(stdout) as [number, number];
   assert.ok(held >= 64 && left < 32, `${held} MiB, then ${left}`);

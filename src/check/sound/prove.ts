@@ -59,7 +59,8 @@ export async function prove(
 
   // 1. Every bucket by itself; as many elements are remembered as there is room for.
   const elements = buckets.length * geometry.bucketElements;
-  // Where they are more than are held anyway, a part of the file after the other is taken that has room.
+  // Buckets are half full or more as a rule: where there are more than are held, a part of the file after the other is taken
+  // that has room.
   const spread = elements > 2 * held ? 0 : source.size;
   const parts = new RecordParts(source.size, Math.min(held, elements), spread);
   const shared = new SharedHashes(buckets.length, geometry.bucketElements);
