@@ -66,9 +66,10 @@ function lengthLine(out: OutputBuffer, size: number): void {
 function base64Lines(out: OutputBuffer, bytes: Uint8Array, from: number, to: number): void {
   out.reserve(Math.ceil((to - from) / LINE) * 77);
   const into = out.view;
+  const view = out.viewOf(bytes);
   let at = out.used;
   for (let i = from; i < to; i += LINE) {
-    at = encodeBase64(bytes, i, Math.min(i + LINE, to), into, at);
+    at = encodeBase64(view, i, Math.min(i + LINE, to), into, at);
     into.setUint8(at++, 0x0a);
   }
   out.used = at;

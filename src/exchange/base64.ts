@@ -25,29 +25,31 @@ export function base64Length(bytes: number): number {
  * Writes bytes as base64, padded. By hand, because it goes from one buffer into another at any place, for which no
  * string and no object has to be made: a dump has millions of short pieces.
  *
+ * @param bytes what is to be written, with anything before and behind it
  * @param into has room for it
  * @returns where the next byte of `into` goes
  */
-export function encodeBase64(
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-  into: DataView,
-  at: number,
-): number {
+export function encodeBase64(bytes: DataView, from: number, to: number, into: DataView, at: number): number {
   const whole = to - ((to - from) % 3);
   let i = from;
-  for (; i < whole; i += 3) {
-    const high = (bytes[i] << 4) | (bytes[i + 1] >> 4);
-    const low = ((bytes[i + 1] & 15) << 8) | bytes[i + 2];
-    into.setInt32(at, PAIR[high] | (PAIR[low] << 16), true);
+  // Three bytes by one look at four, as long as there are four: three looks take a third longer.
+  for (const last = Math.min(whole, bytes.byteLength - 3); i < last; i += 3) {
+    const four = bytes.getInt32(i);
+    into.setInt32(at, PAIR[four >>> 20] | (PAIR[(four >>> 8) & 0xfff] << 16), true);
     at += 4;
+  }
+  if (i < whole) {
+    const three = (bytes.getUint16(i) << 8) | bytes.getUint8(i + 2);
+    into.setInt32(at, PAIR[three >>> 12] | (PAIR[three & 0xfff] << 16), true);
+    at += 4;
+    i += 3;
   }
   if (i === to) return at;
   const two = to - i === 2;
-  const high = PAIR[(bytes[i] << 4) | (two ? bytes[i + 1] >> 4 : 0)];
-  const low = two ? (PAIR[(bytes[i + 1] & 15) << 8] & 0xff) | (PAD << 8) : PAD | (PAD << 8);
-  into.setInt32(at, high | (low << 16), true);
+  const bits = two ? bytes.getUint16(i) << 2 : bytes.getUint8(i) << 10;
+  const high = PAIR[bits >> 6];
+  const low = two ? PAIR[(bits & 63) << 6] & 0xff : PAD;
+  into.setInt32(at, high | (low << 16) | (PAD << 24), true);
   return at + 4;
 }
 

@@ -19,6 +19,7 @@ import {
   TWIN,
   WORDS,
   offsetOf,
+  partOf,
 } from './batchwords.js';
 
 /** Records up to so many bytes are read together. */
@@ -232,6 +233,7 @@ export class BatchReader {
     const count = this.#count;
     const words = this.#words;
     const starts = this.#starts;
+    const order = this.#order;
     const firstOf = this.#firstOf.fill(0);
     let room = 0;
     let held = 0;
@@ -242,20 +244,19 @@ export class BatchReader {
       const size = keySize + dataSize;
       // However many a bucket may have.
       const small = size <= SMALL && room + size <= this.#limits.bytes + SMALL;
-      const offset = offsetOf(words, at);
-      this.#offsets[i] = offset;
+      this.#offsets[i] = offsetOf(words, at);
       this.#keySizes[i] = keySize;
       this.#dataSizes[i] = dataSize;
       starts[i] = words[at + START] = small ? room : -1;
       if (!small) continue;
       room += size;
       held++;
-      firstOf[Math.floor(offset / 2 ** WINDOW_BITS) + 1]++;
+      firstOf[partOf(words, at, WINDOW_BITS) + 1]++;
     }
     for (let w = 0; w + 1 < firstOf.length; w++) firstOf[w + 1] += firstOf[w];
     // Filled from behind, so that each begins where it should when all are in their places.
     for (let i = count - 1; i >= 0; i--) {
-      if (starts[i] >= 0) this.#order[--firstOf[Math.floor(this.#offsets[i] / 2 ** WINDOW_BITS) + 1]] = i;
+      if (starts[i] >= 0) order[--firstOf[partOf(words, i * WORDS, WINDOW_BITS) + 1]] = i;
     }
     firstOf.copyWithin(0, 1);
     firstOf[firstOf.length - 1] = held;

@@ -19,3 +19,8 @@ export const TWIN = 7;
 export function offsetOf(words: Int32Array, at: number): number {
   return words[at + OFFSET_HIGH] * 2 ** 32 + (words[at + OFFSET_LOW] >>> 0);
 }
+
+/** Which part of a file it begins in, parts of two to the power of `bits` bytes, up to 32: by whole numbers, which are quick. */
+export function partOf(words: Int32Array, at: number, bits: number): number {
+  return (words[at + OFFSET_HIGH] << (32 - bits)) | (words[at + OFFSET_LOW] >>> bits);
+}

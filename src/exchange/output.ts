@@ -4,6 +4,17 @@ export class OutputBuffer {
   /** The same memory. */
   view = new DataView(this.bytes.buffer);
   used = 0;
+  #from: Uint8Array = this.bytes;
+  #fromView: DataView = this.view;
+
+  /** A view of what is written: many records in a row lie in the same memory, for which one is enough. */
+  viewOf(bytes: Uint8Array): DataView {
+    if (bytes !== this.#from) {
+      this.#from = bytes;
+      this.#fromView = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    return this.#fromView;
+  }
 
   /** Makes room for so many bytes. */
   reserve(count: number): void {
@@ -18,6 +29,15 @@ export class OutputBuffer {
     // At most three bytes for each unit of a string.
     this.reserve(text.length * 3);
     this.used += new TextEncoder().encodeInto(text, this.bytes.subarray(this.used)).written;
+  }
+
+  /** A short text that is there as bytes. */
+  short(bytes: Uint8Array): void {
+    const count = bytes.length;
+    this.reserve(count);
+    const { used } = this;
+    for (let i = 0; i < count; i++) this.bytes[used + i] = bytes[i];
+    this.used += count;
   }
 
   copy(bytes: Uint8Array, from: number, to: number): void {

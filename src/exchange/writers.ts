@@ -26,16 +26,23 @@ export function binaryWriter(form: LengthForm): DumpWriter {
   };
 }
 
+const utf8Bytes = new TextEncoder();
+/** What stands around the fields of a line of JSON, as bytes: a text would be encoded anew for each record. */
+const BEFORE_KEY = utf8Bytes.encode('{"key":"');
+const BEHIND_KEY = utf8Bytes.encode('",');
+const BEFORE_VALUE = utf8Bytes.encode('"value":"');
+const BEHIND_VALUE = utf8Bytes.encode('"}\n');
+
 /** Writes a line of JSON for each record, `{"key":base64,"value":base64}`. */
 export function ndjsonWriter(): DumpWriter {
   return {
     head() {},
     begin(out, which) {
-      out.text(which === 'key' ? '{"key":"' : '"value":"');
+      out.short(which === 'key' ? BEFORE_KEY : BEFORE_VALUE);
     },
     piece: base64,
     end(out, which) {
-      out.text(which === 'key' ? '",' : '"}\n');
+      out.short(which === 'key' ? BEHIND_KEY : BEHIND_VALUE);
     },
     tail() {},
   };
@@ -43,7 +50,7 @@ export function ndjsonWriter(): DumpWriter {
 
 function base64(out: OutputBuffer, bytes: Uint8Array, from: number, to: number): void {
   out.reserve(base64Length(to - from));
-  out.used = encodeBase64(bytes, from, to, out.view, out.used);
+  out.used = encodeBase64(out.viewOf(bytes), from, to, out.view, out.used);
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
