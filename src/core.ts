@@ -33,7 +33,7 @@ export type { Finding, FindingCode, Severity } from './check/finding.js';
 export { FINDING_CODES } from './check/finding.js';
 export type { LibgdbmMessage } from './check/libgdbm.js';
 export { predictLibgdbm } from './check/libgdbm.js';
-export type { RejectReason } from './check/record.js';
+export type { LossReason, RejectReason } from './check/record.js';
 export type { SpaceAccount, SpaceKind } from './check/space.js';
 export type { Provenance, SalvagedRecord } from './salvage/salvage.js';
 export { salvage } from './salvage/salvage.js';

@@ -3,6 +3,7 @@ import type { BucketView } from '../format/bucket.js';
 import { BUCKET_AVAIL, bucketStruct } from '../format/bucket.js';
 import { HASH_BITS } from '../format/hash.js';
 import { member } from '../format/struct.js';
+import { cutElements } from '../database/cutelements.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
 import { isReadable, readSite } from '../database/survey.js';
@@ -22,6 +23,8 @@ export interface BucketExamination {
   /** Records whose key gives the element's hash, in the order of their elements. */
   readonly records: readonly StoredRecord[];
   readonly rejected: readonly RejectedElement[];
+  /** Elements in use that are gone with their bytes. */
+  readonly missing: number;
   /** Free space that the bucket's own avail table lists. */
   readonly free: readonly AvailElement[];
 }
@@ -122,6 +125,7 @@ async function* examineBatch(
       findings: [...findings, ...(judged?.findings ?? [])],
       records: judged?.records ?? [],
       rejected: judged?.rejected ?? [],
+      missing: judged?.missing ?? 0,
     };
   }
 }
@@ -165,7 +169,8 @@ export function examineHead(
   bucket: BucketView,
 ): { free: readonly AvailElement[]; findings: Finding[] } {
   const findings: Finding[] = [];
-  if (site.state === 'headless') return { free: [], findings };
+  const cut = cutElements(db, site.offset);
+  if (site.state === 'headless' || cut?.head === true) return { free: [], findings };
   const struct = bucketStruct(db.format.layout);
   const at = (name: string) => site.offset + member(struct, name).offset;
   const directoryBits = db.directory.length === 0 ? HASH_BITS : Math.log2(db.directory.length);
@@ -176,7 +181,7 @@ export function examineHead(
   }
   if (!(site.count >= 0 && site.count <= bucket.elements)) {
     findings.push(finding('bucket-header', at('count'), `count ${site.count}`, `0 to ${bucket.elements}`));
-  } else if (site.count !== site.used) {
+  } else if (site.count !== site.used && cut === undefined) {
     findings.push(
       finding('bucket-count', at('count'), `count ${site.count}`, `${site.used} elements in use`),
     );

@@ -22,7 +22,7 @@ import { judgeSites } from './judge.js';
 import type { LibgdbmMessage } from './libgdbm.js';
 import { predictLibgdbm } from './libgdbm.js';
 import { judgeSpace } from './overlap.js';
-import type { RejectReason } from './record.js';
+import type { LossReason } from './record.js';
 import type { SpaceAccount } from './space.js';
 
 /** `healthy`: no finding is an error. `damaged`: at least one is. `not-gdbm`: nothing speaks for the format. */
@@ -65,7 +65,7 @@ export interface RecordCounts {
   /** Bytes of their keys and values. */
   readonly bytes: number;
   /** Elements in use that are not such records, by reason. */
-  readonly rejected: Partial<Record<RejectReason, number>>;
+  readonly rejected: Partial<Record<LossReason, number>>;
   /** Buckets that could be read. */
   readonly buckets: number;
   /** The share of all hashes, 0 to 1, whose directory slots lead to no bucket of theirs. */
@@ -144,11 +144,12 @@ function asItIs({ source, missing, fault, rearrangement }: Database): Source {
 class Tally {
   /** Buckets whose head is damaged and which have records all the same. */
   readonly #malformed: BucketSite[] = [];
-  readonly #rejected: Partial<Record<RejectReason, number>> = {};
+  readonly #rejected: Partial<Record<LossReason, number>> = {};
 
-  take({ site, kept, rejected }: SiteVerdict): void {
+  take({ site, kept, rejected, missing }: SiteVerdict): void {
     if (site.state === 'malformed' && kept > 0) this.#malformed.push(site);
     for (const { reason } of rejected) this.#rejected[reason] = (this.#rejected[reason] ?? 0) + 1;
+    if (missing > 0) this.#rejected.missing = (this.#rejected.missing ?? 0) + missing;
   }
 
   counts(surveyed: Survey): Pick<RecordCounts, 'rejected' | 'uncovered'> {

@@ -2,6 +2,9 @@ import type { BucketView } from '../format/bucket.js';
 import { KEY_START } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
 import { FREE_HASH } from '../format/hash.js';
+import { fromHome, usedBefore } from '../format/home.js';
+import type { CutElements } from '../database/cutelements.js';
+import { cutElements } from '../database/cutelements.js';
 import type { Database } from '../database/database.js';
 import { mayBeCut } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
@@ -17,6 +20,8 @@ export interface ElementVerdicts {
   readonly records: StoredRecord[];
   readonly rejected: RejectedElement[];
   readonly findings: Finding[];
+  /** Elements in use that are gone with their bytes. */
+  readonly missing: number;
 }
 
 /**
@@ -29,6 +34,7 @@ export class ElementExam {
   readonly #findings: Finding[] = [];
   /** Elements in use whose hash is possible and whose record lies inside the file. */
   readonly #candidates: number[] = [];
+  readonly #missing: number;
   #usedBefore: Int32Array | undefined;
 
   constructor(
@@ -39,7 +45,10 @@ export class ElementExam {
     /** Which elements are examined; all where it is left out. */
     isWanted: (i: number) => boolean = () => true,
   ) {
+    const cut = cutElements(db, site.offset);
+    this.#missing = cut === undefined ? 0 : this.#countMissing(cut);
     for (let i = 0; i < bucket.elements; i++) {
+      if (cut?.has(i) === true) continue;
       if (bucket.hash(i) !== FREE_HASH && isWanted(i) && this.#hasPossibleFields(i)) this.#candidates.push(i);
     }
   }
@@ -83,7 +92,51 @@ export class ElementExam {
         element: i,
       });
     }
-    return { records: this.#records, rejected: this.#rejected, findings: this.#findings };
+    return {
+      records: this.#records,
+      rejected: this.#rejected,
+      findings: this.#findings,
+      missing: this.#missing,
+    };
+  }
+
+  /** How many elements in use are gone: as many as the bucket counts more than are left, of those whose bytes are gone. */
+  #countMissing(cut: CutElements): number {
+    const { bucket, site } = this;
+    let gone = 0;
+    let left = 0;
+    let inUse = 0;
+    let first: number | undefined;
+    let last = 0;
+    for (let i = 0; i < bucket.elements; i++) {
+      const isUsed = bucket.hash(i) !== FREE_HASH;
+      if (!cut.has(i)) {
+        left += isUsed ? 1 : 0;
+        continue;
+      }
+      first ??= i;
+      last = i;
+      gone++;
+      if (isUsed) inUse++;
+    }
+    if (first === undefined) return 0;
+    const isCounted =
+      site.state !== 'headless' && !cut.head && site.count >= 0 && site.count <= bucket.elements;
+    const missing = isCounted ? Math.max(0, Math.min(gone, site.count - left)) : inUse;
+    if (missing > 0) {
+      const many = isCounted
+        ? `${missing} of them in use as the bucket counts`
+        : `at most ${missing} of them in use`;
+      this.#findings.push(
+        finding(
+          'bucket-cut',
+          site.offset + bucket.elementOffset(first),
+          `bytes missing or put in at elements ${first} to ${last}, ${many}`,
+          'all bytes of a bucket',
+        ),
+      );
+    }
+    return missing;
   }
 
   #hasPossibleFields(i: number): boolean {
@@ -175,9 +228,8 @@ export class ElementExam {
 
   /** A lookup walks from the home position over used elements; a free one ends it. */
   #isReachable(i: number, hash: number): boolean {
-    const { elements } = this.bucket;
     this.#usedBefore ??= usedBefore(this.bucket);
-    return this.#usedBefore[i] >= (i - (hash % elements) + elements) % elements;
+    return this.#usedBefore[i] >= fromHome(i, hash, this.bucket.elements);
   }
 
   #compareKeyStart(i: number, start: number): void {
@@ -225,19 +277,6 @@ export class ElementExam {
       element: i,
     });
   }
-}
-
-/** For each element how many used ones stand directly before it, around the end of the bucket. */
-function usedBefore(bucket: BucketView): Int32Array {
-  const counts = new Int32Array(bucket.elements);
-  let run = 0;
-  // Twice around, because a run may begin before the end and go on at the start.
-  for (let step = 0; step < 2 * bucket.elements; step++) {
-    const i = step % bucket.elements;
-    counts[i] = Math.min(run, bucket.elements);
-    run = bucket.hash(i) === FREE_HASH ? 0 : run + 1;
-  }
-  return counts;
 }
 
 function hex(bytes: Uint8Array): string {

@@ -1,3 +1,4 @@
+import { cutElements } from '../database/cutelements.js';
 import type { Database } from '../database/database.js';
 import { mayBeCut } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
@@ -184,7 +185,15 @@ async function readFields(
     shared.mark(words, s);
     const budget = site.state === 'sound' ? budgets.sound : budgets.loose;
     let before = usedBeforeFirst(words);
+    const cut = cutElements(db, site.offset);
+    if (cut !== undefined) marks.sites[s] = 1;
     for (let i = 0, at = s * elements; i < elements; i++, at++) {
+      if (cut?.has(i) === true) {
+        flags[at] = MARKED;
+        // Nobody knows whether it was free.
+        before = Math.min(before + 1, elements);
+        continue;
+      }
       if (words.isFree(i)) {
         before = 0;
         continue;

@@ -61,6 +61,7 @@ export const FINDING_CODES = {
     'error',
     'The record count is wrong, and the bucket is split too early or, worse, too late.',
   ],
+  'bucket-cut': ['error', 'The elements whose bytes are gone tell nothing of their records, which are lost.'],
   'bucket-overlap': ['error', 'Two buckets claim the same bytes; writing one destroys the other.'],
   'bucket-unread': [
     'error',

@@ -26,6 +26,8 @@ export interface SiteVerdict {
   readonly findings: readonly Finding[];
   /** Elements in use that prove no record. */
   readonly rejected: readonly RejectedElement[];
+  /** Elements in use that are gone with their bytes. */
+  readonly missing: number;
 }
 
 /**
@@ -74,7 +76,7 @@ export async function* examineBuckets(
   }
 }
 
-const NOTHING = { findings: [], rejected: [] };
+const NOTHING = { findings: [], rejected: [], missing: 0 };
 
 function recordOf(
   words: BucketWords,
@@ -111,9 +113,9 @@ export async function* judgeSites(
     if (!isPlain(site)) {
       const next = await damaged.next();
       if (next.done) return;
-      const { findings, rejected } = next.value;
-      yield { site, kept, findings, rejected };
-    } else if (marks.sites[s] === 0) yield { site, kept, findings: [], rejected: [] };
+      const { findings, rejected, missing } = next.value;
+      yield { site, kept, findings, rejected, missing };
+    } else if (marks.sites[s] === 0) yield { site, kept, ...NOTHING };
     else yield { site, kept, ...(await judgeSite(db, survey, marks, s, room)) };
   }
 }
@@ -124,7 +126,7 @@ async function judgeSite(
   { flags, elements }: ElementMarks,
   s: number,
   room: BucketView,
-): Promise<{ findings: Finding[]; rejected: RejectedElement[] }> {
+): Promise<Omit<SiteVerdict, 'site' | 'kept'>> {
   const site = survey.sites[s];
   const first = s * elements;
   const bucket = await readSite(db, site, room);
@@ -134,8 +136,8 @@ async function judgeSite(
   for (const [n, i] of exam.candidates.entries()) {
     evidence.push(await evidenceOf(db, bucket, i, wanted[n], flags[first + i]));
   }
-  const { findings, rejected } = exam.judge(evidence);
-  return { findings: [...examineHead(db, site, bucket).findings, ...findings], rejected };
+  const { findings, rejected, missing } = exam.judge(evidence);
+  return { findings: [...examineHead(db, site, bucket).findings, ...findings], rejected, missing };
 }
 
 /** What was found out about a key, as {@link ElementExam} wants it. */

@@ -40,3 +40,6 @@ export interface RejectedElement {
  * into it, where the record is.
  */
 export type RejectReason = 'hash' | 'bounds' | 'gone' | 'key' | 'superseded' | 'duplicate' | 'unchecked';
+
+/** `missing`: the element itself is gone with its bytes, and tells nothing of its record. */
+export type LossReason = RejectReason | 'missing';

@@ -73,12 +73,12 @@ export function placeNow({ missing, fault, rearrangement }: MovedBytes, offset: 
 
 /** Whether what was at an offset is gone from the file. */
 export function isGone(db: Database, offset: number): boolean {
-  return offset < db.missing || mayBeCut(db, offset, offset + 1);
+  return mayBeCut(db, offset, offset + 1);
 }
 
-/** Whether bytes may be gone from the middle of what lies from `offset` to before `end`, or were put into it. */
-export function mayBeCut({ fault }: Database, offset: number, end: number): boolean {
-  return fault !== undefined && fault.mayHit(offset, end);
+/** Whether bytes of what lies from `offset` to before `end` may be gone, or others may have been put into its middle. */
+export function mayBeCut({ missing, fault }: Database, offset: number, end: number): boolean {
+  return offset < missing || (fault !== undefined && fault.mayHit(offset, end));
 }
 
 /** The blocks that the file has now; where a part of one is missing at its beginning they are not those that it had. */

@@ -1,6 +1,7 @@
 import { BucketView } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
 import { FREE_HASH, hashKey } from '../format/hash.js';
+import { cutElements } from './cutelements.js';
 import type { Database } from './database.js';
 import { equalAt } from './equalat.js';
 
@@ -44,12 +45,16 @@ export class Lookup<Most extends number | undefined = undefined> {
 
   async #findHash(key: Uint8Array, hash: number): Promise<FoundRecord | Many<Most> | undefined> {
     const { directory, source } = this.#db;
-    const bucket = await this.#bucket(directory[slotOf(hash, Math.log2(directory.length))]);
+    const place = directory[slotOf(hash, Math.log2(directory.length))];
+    const bucket = await this.#bucket(place);
     if (bucket === undefined) return undefined;
+    const cut = cutElements(this.#db, place);
     const home = hash % bucket.elements;
     let alike = 0;
     for (let n = 0; n < bucket.elements; n++) {
       const i = (home + n) % bucket.elements;
+      // It may have the beginning of one element and the end of another one.
+      if (cut?.has(i) === true) continue;
       const found = bucket.hash(i);
       if (found === FREE_HASH) return undefined;
       if (found !== hash || bucket.keySize(i) !== key.length) continue;

@@ -141,6 +141,7 @@ export class BatchReader {
     const words = this.#elements;
     // Should anything be wrong, it is about this bucket.
     this.#failed = Infinity;
+    if (mayBeCut(this.#db, place, place + this.#bucket.length)) return false;
     await readInto(source, place, this.#bucket);
     words.load(this.#bucket);
     if (words.bits !== bits || words.availCount < 0 || words.availCount > BUCKET_AVAIL) return false;

@@ -22,9 +22,10 @@ export async function* walkDamaged(
 ): AsyncGenerator<WalkedBatch> {
   let done = 0;
   async function* examined(): AsyncGenerator<readonly StoredRecord[]> {
-    for await (const { site, records, rejected } of examineBuckets(db, survey, sites)) {
+    for await (const { site, records, rejected, missing } of examineBuckets(db, survey, sites)) {
       for (const { reason } of rejected)
         if (reason !== 'superseded' && reason !== 'duplicate') loss.records++;
+      loss.records += missing;
       const possible = records.filter(({ offset, keySize, dataSize }) => {
         if (without?.has(offset, keySize + dataSize) === true) return false;
         const fits = keySize + dataSize <= claimable.bytes;

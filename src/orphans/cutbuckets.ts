@@ -1,6 +1,7 @@
 import type { Database } from '../database/database.js';
 import { BucketView, elementStruct } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
+import { fromHome, usedBefore } from '../format/home.js';
 import { shifted } from '../source/shifted.js';
 import type { Between } from './faultplace.js';
 import { elementsStart } from './prove.js';
@@ -8,8 +9,23 @@ import { elementsStart } from './prove.js';
 /** Buckets that are looked at, at most: of many one alone can be cut. */
 const MAX_BUCKETS = 16;
 
+/** Places of a fault that are as good as each other. */
+export interface InPlace {
+  readonly places: readonly number[];
+  /** How well elements are in place, up to {@link MOST_IN_PLACE} for each. */
+  readonly inPlace: number;
+}
+
+/** What an element counts that is in place, and how much more at its home: whole numbers, whose sums are exact. */
+const IN_PLACE = 128;
+const AT_HOME = 64;
+/** What an element counts at most. */
+export const MOST_IN_PLACE = IN_PLACE + AT_HOME;
+
 /** Buckets that lie where a fault may be, by the directory's entries, and which hashes they are for. */
 export class CutBuckets {
+  /** Bytes. */
+  readonly elementSize: number;
   readonly #db: Database;
   readonly #bits: number;
   /** By the offset at which each belongs its first slot and the one behind its last. */
@@ -30,6 +46,7 @@ export class CutBuckets {
       if (known !== undefined) slots.set(offset, [known[0], slot + 1]);
       else if (slots.size < MAX_BUCKETS) slots.set(offset, [slot, slot + 1]);
     }
+    this.elementSize = elementStruct(db.format.layout).size;
     this.#db = db;
     this.#bits = Math.log2(Math.max(1, entries.length));
     this.#slots = slots;
@@ -38,20 +55,19 @@ export class CutBuckets {
   /** Where elements of those buckets begin, in a range; in order. */
   elementsBetween(from: number, to: number): number[] {
     const { format, geometry } = this.#db;
-    const { size } = elementStruct(format.layout);
     const found: number[] = [];
     for (const offset of this.#slots.keys()) {
       for (let i = 0; i <= geometry.bucketElements; i++) {
-        const at = offset + elementsStart(format) + i * size;
+        const at = offset + elementsStart(format) + i * this.elementSize;
         if (at > from && at < to) found.push(at);
       }
     }
     return found.sort((a, b) => a - b);
   }
 
-  /** Those of the places with which most elements of the buckets have hashes of theirs; of places in order. */
-  async mostInPlace(places: readonly number[], missing: number): Promise<readonly number[]> {
-    if (this.#slots.size === 0) return places;
+  /** The places with which the elements of the buckets are best in place, and how well they are; of places in order. */
+  async mostInPlace(places: readonly number[], missing: number): Promise<InPlace> {
+    if (this.#slots.size === 0) return { places, inPlace: 0 };
     let most = -1;
     let best: number[] = [];
     for (const place of places) {
@@ -59,25 +75,45 @@ export class CutBuckets {
       if (inPlace > most) [most, best] = [inPlace, []];
       if (inPlace === most) best.push(place);
     }
-    return best;
+    return { places: best, inPlace: most };
   }
 
-  /** How many elements have hashes of their bucket if the fault is at this place. */
+  /**
+   * How well the elements are in place if the fault is here: each counts whose hash is of its bucket and to which a lookup comes,
+   * and the more the nearer it is to its home. Of a bucket whose elements are shifted by whole ones all have
+   * hashes of theirs, but are far from home; and of no record there are two elements. What the fault cuts itself does not
+   * count.
+   */
   async #inPlace(place: number, missing: number): Promise<number> {
     const { source, format, geometry } = this.#db;
     if (place > source.size) return 0;
     const whole = shifted(source, missing, place);
+    const cuts = [place, place + Math.max(0, missing)];
     let inPlace = 0;
     for (const [offset, [first, end]] of this.#slots) {
       const bytes = await whole.read(offset, geometry.bucketSize);
       const bucket = new BucketView(bytes, format, geometry.bucketElements);
+      const before = usedBefore(bucket);
+      const records = new Set<number>();
       for (let i = 0; i < bucket.elements; i++) {
         const hash = bucket.hash(i);
-        if (hash < 0 || bucket.keySize(i) < 0 || bucket.dataPointer(i) <= 0) continue;
+        if (hash < 0 || !canBeRecord(bucket, i, whole.size)) continue;
+        const at = offset + bucket.elementOffset(i);
+        if (cuts.some((cut) => at < cut && cut < at + this.elementSize)) continue;
         const slot = slotOf(hash, this.#bits);
-        if (slot >= first && slot < end) inPlace++;
+        if (slot < first || slot >= end) continue;
+        const behind = fromHome(i, hash, bucket.elements);
+        const isTwice = records.has(bucket.dataPointer(i));
+        records.add(bucket.dataPointer(i));
+        inPlace += isTwice || before[i] < behind ? -IN_PLACE : IN_PLACE + Math.floor(AT_HOME / (1 + behind));
       }
     }
     return inPlace;
   }
+}
+
+/** Read from within another one, an element mostly leads out of the file. */
+function canBeRecord(bucket: BucketView, i: number, fileSize: number): boolean {
+  const [at, keySize, dataSize] = [bucket.dataPointer(i), bucket.keySize(i), bucket.dataSize(i)];
+  return at > 0 && keySize >= 0 && dataSize >= 0 && at + keySize + dataSize <= fileSize;
 }

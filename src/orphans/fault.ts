@@ -10,10 +10,12 @@ import { CutBuckets } from './cutbuckets.js';
 import { askDirectory, entriesAround, readTwice } from './directoryfault.js';
 import type { Between } from './faultplace.js';
 import { FaultEvidence, narrow } from './faultplace.js';
+import { findLastBucketFault } from './lastbucketfault.js';
 import type { LedKeys } from './ledkeys.js';
 import { keysThere, readLedKeys, readLedKeysWithin } from './ledkeys.js';
 import type { WantedKey } from './locate.js';
 import { locateKeys, MIN_LOCATED } from './locate.js';
+import { wholeBuckets } from './wholebuckets.js';
 import { Votes } from './votes.js';
 
 /** Keys that are looked at to see whether there is a fault at all. */
@@ -51,9 +53,21 @@ export async function findFault(
   const isOrphaned =
     survey.claims.open().next().done !== true || survey.stale.some(({ state }) => state === 'sound');
   if (survey.examination?.hasMisfit === false && !isOrphaned) return undefined;
-  const sites = [...survey.sites, ...survey.stale].filter(
-    (site) => site.used > 0 && site.state !== 'malformed' && isReadable(site),
-  );
+  const readable = [...survey.sites, ...survey.stale].filter((site) => site.used > 0 && isReadable(site));
+  const possible = readable.filter(({ state }) => state !== 'malformed');
+  const found = await findAmong(db, possible, most, progress);
+  if (found !== undefined || possible.length === readable.length) return found;
+  // What is behind it may belong to the bucket that it cuts, and to no other.
+  return (await findAmong(db, readable, most, progress)) ?? findLastBucketFault(db, survey.sites);
+}
+
+/** Finds a fault by the keys of some buckets. */
+async function findAmong(
+  db: Database,
+  sites: readonly BucketSite[],
+  most: number,
+  progress?: Progress,
+): Promise<Fault | undefined> {
   const sample = await readLedKeys(db, sites, SAMPLE);
   const there = await keysThere(db, sample, 0);
   const lost = lostFromSomewhereOn(sample, there);
@@ -161,11 +175,11 @@ async function placeFault(
   const { gain, against, ...between } = evidence.best();
   // What is at its own place behind it says that it is no fault, but another database that follows this one.
   if (gain < FEW || against * CHANCE > 1) return undefined;
-  const whole = sites.filter(({ state }) => state === 'sound').map(({ offset }) => offset);
+  const whole = await wholeBuckets(db, sites, between);
   const { bucketSize } = geometry;
   const entries = directory === undefined ? new Float64Array(0) : entriesAround(db, directory, between);
   const cut = new CutBuckets(db, entries, between, missing);
-  const place = await narrow(between, missing, Float64Array.from(whole).sort(), bucketSize, cut);
+  const place = await narrow(between, missing, whole, bucketSize, cut);
   // Without its beginning it is another kind of damage.
   if (place.first <= 0 || place.first > source.size) return undefined;
   const different = await withoutTwins(source, place, missing);

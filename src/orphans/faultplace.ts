@@ -1,4 +1,5 @@
 import type { CutBuckets } from './cutbuckets.js';
+import { MOST_IN_PLACE } from './cutbuckets.js';
 
 /** Offsets between which a place lies, the last one included. */
 export interface Between {
@@ -7,7 +8,7 @@ export interface Between {
 }
 
 /** What is lost or doubled by a drive or a copy goes by sectors of so many bytes, and mostly by so many of a block. */
-const SECTOR = 512;
+export const SECTOR = 512;
 const BLOCK = 4096;
 /** Sectors that are looked at, at most. */
 const MOST = 1 << 12;
@@ -76,18 +77,33 @@ export async function narrow(
     for (let at = Math.ceil(first / SECTOR) * SECTOR; at <= last && sectors.length < MOST; at += SECTOR)
       if (holding(at) === undefined) sectors.push(at);
   }
-  if (sectors.length > 0) {
-    const likely = await cut.mostInPlace(sectors, missing);
-    const blocks = likely.filter((at) => missing % BLOCK === 0 && at % BLOCK === 0);
-    const places = blocks.length > 0 ? blocks : likely;
-    return { first: places[0], last: places[places.length - 1] };
-  }
   const before = holding(first);
   const from = before === undefined ? first : before + bucketSize;
   const to = holding(last) ?? last;
-  if (from > to) return { first, last };
-  const likely = await cut.mostInPlace([from, ...cut.elementsBetween(from, to), to], missing);
-  return { first: likely[0], last: likely[likely.length - 1] };
+  const elements = from > to ? [] : cut.elementsBetween(from, to);
+  const anywhere = await cut.mostInPlace(from > to ? [] : [from, ...elements, to], missing);
+  // Within the element before it, it would leave that one as if it were in place, with the end of another one.
+  const byElements = endsOf(anywhere.places);
+  if (elements.includes(byElements.first)) byElements.first -= cut.elementSize;
+  if (sectors.length > 0) {
+    const likely = await cut.mostInPlace(sectors, missing);
+    // So much may be an element with the beginning of one and the end of another one.
+    if (anywhere.inPlace <= likely.inPlace + MOST_IN_PLACE) {
+      const blocks = likely.places.filter((at) => missing % BLOCK === 0 && at % BLOCK === 0);
+      const bySectors = endsOf(blocks.length > 0 ? blocks : likely.places);
+      if (anywhere.inPlace <= likely.inPlace) return bySectors;
+      const isCut = byElements.first + cut.elementSize > bySectors.first;
+      return {
+        first: isCut ? bySectors.first : byElements.first,
+        last: Math.max(bySectors.last, byElements.last),
+      };
+    }
+  }
+  return from > to ? { first, last } : byElements;
+}
+
+function endsOf(places: readonly number[]): { first: number; last: number } {
+  return { first: places[0], last: places[places.length - 1] };
 }
 
 /** The index of the last of the sorted offsets that is lower; −1 where there is none. */

@@ -1,5 +1,5 @@
 import type { CheckResult } from '../check/check.js';
-import type { RejectReason } from '../check/record.js';
+import type { LossReason } from '../check/record.js';
 import type { RebuildResult } from '../rebuild/rebuild.js';
 import type { LostRecords, RepairOptions } from './result.js';
 import type { Subject } from './subject.js';
@@ -34,10 +34,7 @@ export function lostRecords(
   const reasons = Object.fromEntries(
     Object.entries({
       ...Object.fromEntries(
-        Object.entries(rejected).map(([reason, n]) => [
-          reason,
-          n - (noElements[reason as RejectReason] ?? 0),
-        ]),
+        Object.entries(rejected).map(([reason, n]) => [reason, n - (noElements[reason as LossReason] ?? 0)]),
       ),
       overreaching: built.overreaching ?? checked.space?.overreaching.size ?? 0,
       overclaimed: built.overclaimed ?? 0,

@@ -90,7 +90,7 @@ export interface LostDetail extends Omit<RejectedElement, 'reason'> {
 export interface LostRecords {
   /** Elements in use whose record could not be kept, all reasons together. */
   readonly records: number;
-  /** By reason; see `RejectReason`. */
+  /** By reason; see `LossReason`. */
   readonly reasons: Readonly<Record<string, number>>;
   /** The share of all hashes, 0 to 1, that no readable bucket covers: what was there is not known. */
   readonly uncovered: number;

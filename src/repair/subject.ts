@@ -1,6 +1,6 @@
 import type { CheckResult } from '../check/check.js';
 import { checkDatabase } from '../check/check.js';
-import type { RejectReason } from '../check/record.js';
+import type { LossReason } from '../check/record.js';
 import { collectLost } from '../contents.js';
 import type { Database } from '../database/database.js';
 import { identifySource } from '../database/identify.js';
@@ -41,7 +41,7 @@ export interface Subject {
   readonly uncoveredRanges: { first: number; end: number }[];
   readonly lostDetails: LostDetail[];
   /** What stands in overwritten buckets and was no element, by reason. */
-  readonly noElements: Partial<Record<RejectReason, number>>;
+  readonly noElements: Partial<Record<LossReason, number>>;
   /** Of elements of lost records what tells their keys; some of them. */
   readonly lostElements: LostElement[];
 }
@@ -108,13 +108,14 @@ export async function examine(source: Source, path: string, options: RepairOptio
   const { found: classes } = nothing;
   const lostDetails: LostDetail[] = [];
   const lostElements: LostElement[] = [];
-  const noElements: Partial<Record<RejectReason, number>> = {};
-  const checked = await checkDatabase(db, surveyed, ({ site, kept, rejected }) => {
+  const noElements: Partial<Record<LossReason, number>> = {};
+  const checked = await checkDatabase(db, surveyed, ({ site, kept, rejected, missing }) => {
     classes[provenanceOf(site)] += kept;
     collectLost(lostElements, rejected);
     // Of a bucket that is overwritten nothing tells how many elements it had: its hashes are without a bucket.
     if (site.state === 'malformed' && kept === 0) {
       for (const { reason } of rejected) noElements[reason] = (noElements[reason] ?? 0) + 1;
+      noElements.missing = (noElements.missing ?? 0) + missing;
       return;
     }
     for (const one of rejected) {

@@ -217,6 +217,7 @@ const REASONS: Readonly<Record<string, string>> = {
   hash: 'with an impossible hash',
   bounds: 'outside the file',
   gone: 'with bytes missing from the file',
+  missing: 'whose element is missing from the file',
   key: 'whose key is overwritten',
   unchecked: 'too costly to check',
   overreaching: 'with a size that reaches into other data',

@@ -1,0 +1,48 @@
+import type { Database } from '../database/database.js';
+import type { BucketSite } from '../database/survey.js';
+import { Fault } from '../source/fault.js';
+import { CutBuckets, MOST_IN_PLACE } from './cutbuckets.js';
+import { narrow, SECTOR } from './faultplace.js';
+
+/** Elements that come into place by it, at least. */
+const LEAST = 3;
+/** Sectors that may be missing, besides as many bytes as the header says. */
+const MAX_SECTORS = 16;
+
+/**
+ * Finds a fault in the last buckets of a file, behind which no record is that would tell: from some place on their
+ * elements are not where their hashes belong, but so many bytes before that.
+ *
+ * @returns undefined if the last bucket that the directory leads to is whole, or nothing says so
+ */
+export async function findLastBucketFault(
+  db: Database,
+  sites: readonly BucketSite[],
+): Promise<Fault | undefined> {
+  const { source, header, headerLost, geometry } = db;
+  const { bucketSize } = geometry;
+  const led = sites.filter(({ origin }) => origin === 'directory');
+  const lastWhole = led.reduce(
+    (last, { state, offset }) => (state === 'malformed' ? last : Math.max(last, offset)),
+    0,
+  );
+  const damaged = led.filter(({ offset }) => offset > lastWhole).map(({ offset }) => offset);
+  if (damaged.length === 0) return undefined;
+  const between = {
+    first: damaged.reduce((a, b) => Math.min(a, b)),
+    last: damaged.reduce((a, b) => Math.max(a, b)) + bucketSize,
+  };
+  const distances = new Set(Array.from({ length: MAX_SECTORS }, (_, n) => (n + 1) * SECTOR));
+  if (!headerLost) distances.add(header.next_block - source.size);
+  let best: { fault: Fault; inPlace: number } | undefined;
+  for (const missing of distances) {
+    if (missing === 0 || Math.abs(missing) > MAX_SECTORS * SECTOR) continue;
+    const cut = new CutBuckets(db, db.directory, between, missing);
+    const place = await narrow(between, missing, new Float64Array(0), bucketSize, cut);
+    const { inPlace } = await cut.mostInPlace([place.first], missing);
+    const asItIs = await cut.mostInPlace([source.size], missing);
+    const isBetter = inPlace >= asItIs.inPlace + LEAST * MOST_IN_PLACE && inPlace > (best?.inPlace ?? 0);
+    if (isBetter) best = { fault: new Fault(source, missing, place.first, place.last), inPlace };
+  }
+  return best?.fault;
+}
