@@ -1,7 +1,8 @@
 import { readAsciiDump } from './asciireader.js';
+import { readBerkeleyDump } from './berkeleyreader.js';
 import { readBinaryDump } from './binaryreader.js';
 import { Input } from './input.js';
-import { readBerkeleyDump, readNdjson } from './linereader.js';
+import { readNdjson } from './ndjsonreader.js';
 import type { DumpReader } from './record.js';
 
 /**
