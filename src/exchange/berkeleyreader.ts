@@ -1,12 +1,17 @@
 import type { Input } from './input.js';
-import { inBatches } from './linerecord.js';
-import type { LineRecord } from './linerecord.js';
-import type { DumpReader } from './record.js';
-import { MAX_SIZE } from './record.js';
+import type { DumpBatch, DumpReader } from './record.js';
+import { Arena, MAX_SIZE } from './record.js';
 
 /** Lines hold a whole key or value. */
 const LONGEST_LINE = 2 * MAX_SIZE;
 const LONGEST_FIELD = 4096;
+
+/** A record of a line. */
+interface LineRecord {
+  readonly keySize: number;
+  /** The key and the value directly after it. */
+  readonly bytes: Uint8Array;
+}
 
 /**
  * Reads a dump of Berkeley DB's `db_dump`: fields, `HEADER=END`, then a line each for keys and values, which begins with a
@@ -101,4 +106,18 @@ function decodePrinted(input: Input, line: Uint8Array): Uint8Array {
     }
   }
   return bytes.subarray(0, size);
+}
+
+async function* inBatches(records: AsyncIterable<LineRecord>): AsyncGenerator<DumpBatch> {
+  const arena = new Arena();
+  for await (const { keySize, bytes } of records) {
+    arena.reserve(bytes.length);
+    arena.bytes.set(bytes, arena.used);
+    arena.used += bytes.length;
+    arena.add(keySize, bytes.length - keySize);
+    if (!arena.isFull) continue;
+    yield arena;
+    arena.clear();
+  }
+  if (arena.count > 0) yield arena;
 }

@@ -147,7 +147,14 @@ async function* records(input: Input, form: LengthForm): AsyncGenerator<DumpBatc
       yield piece.subarray(0, part);
     }
   }
-  while (await input.need(1)) {
+  for (;;) {
+    takeWhole(input, form, arena);
+    if (arena.isFull) {
+      yield arena;
+      arena.clear();
+      continue;
+    }
+    if (!(await input.need(1))) break;
     const from = arena.used;
     const keySize = await length('a key');
     await hold(keySize);
@@ -161,11 +168,28 @@ async function* records(input: Input, form: LengthForm): AsyncGenerator<DumpBatc
     }
     await hold(dataSize);
     arena.add(keySize, dataSize);
-    if (!arena.isFull) continue;
-    yield arena;
-    arena.clear();
   }
   if (arena.count > 0) yield arena;
+}
+
+/** Takes records that are there as a whole; it stops before one that is not, is large, or has a length that is none. */
+function takeWhole(input: Input, form: LengthForm, arena: Arena): void {
+  const { bytes, end } = input;
+  const { size } = SHAPE[form];
+  while (!arena.isFull) {
+    const keyAt = input.pos + size;
+    const keySize = keyAt <= end ? decodeLength(form, bytes, input.pos) : undefined;
+    if (keySize === undefined || keyAt + keySize + size > end) return;
+    const valueAt = keyAt + keySize + size;
+    const dataSize = decodeLength(form, bytes, keyAt + keySize);
+    if (dataSize === undefined || dataSize > HELD_VALUE || valueAt + dataSize > end) return;
+    arena.reserve(keySize + dataSize);
+    arena.bytes.set(bytes.subarray(keyAt, keyAt + keySize), arena.used);
+    arena.bytes.set(bytes.subarray(valueAt, valueAt + dataSize), arena.used + keySize);
+    arena.used += keySize + dataSize;
+    arena.add(keySize, dataSize);
+    input.pos = valueAt + dataSize;
+  }
 }
 
 function hex(bytes: Uint8Array, at: number, count: number): string {

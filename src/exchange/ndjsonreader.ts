@@ -1,84 +1,125 @@
-import { Base64Decoder, base64Length } from './base64.js';
+import { viewOf } from '../format/struct.js';
+import { decodeWhole, isPad } from './base64.js';
 import type { Input } from './input.js';
-import { inBatches } from './linerecord.js';
-import type { LineRecord } from './linerecord.js';
-import type { DumpReader } from './record.js';
-import { MAX_SIZE } from './record.js';
+import type { DumpBatch, DumpReader } from './record.js';
+import { Arena, MAX_SIZE } from './record.js';
 
 const text = new TextDecoder('utf-8', { fatal: true });
+const utf8 = new TextEncoder();
 /** Lines hold a whole record. */
 const LONGEST_LINE = 2 * MAX_SIZE;
 const LONGEST_FIELD = 4096;
+const NEWLINE = 0x0a;
+const QUOTE = 0x22;
+const BRACE = 0x7d;
+/** A record as this project writes it. */
+const BEFORE_KEY = utf8.encode('{"key":"');
+const BEFORE_VALUE = utf8.encode('","value":"');
 
 /**
  * Reads lines of JSON, `{"key": base64, "value": base64}`. What else an object has is passed over, so that a quarantine
  * can be loaded too.
  */
 export function readNdjson(input: Input): DumpReader {
-  return { header: { kind: 'ndjson' }, batches: inBatches(jsonRecords(input)) };
+  return { header: { kind: 'ndjson' }, batches: new JsonRecords(input).batches() };
 }
 
-/** As this project writes them. */
-const QUICK_KEY = new TextEncoder().encode('{"key":"');
-const QUICK_VALUE = new TextEncoder().encode('","value":"');
-const QUOTE = 0x22;
+class JsonRecords {
+  readonly #arena = new Arena();
+  /** What is decoded from and into, each with its view: many records in a row lie in the same memory. */
+  #from: Uint8Array = this.#arena.bytes;
+  #fromView: DataView = viewOf(this.#from);
+  #into: Uint8Array = this.#from;
+  #intoView: DataView = this.#fromView;
 
-async function* jsonRecords(input: Input): AsyncGenerator<LineRecord> {
-  for (;;) {
-    const line = await input.takeLine(LONGEST_LINE);
-    if (line === undefined) return;
-    if (line.length === 0) continue;
-    yield quickRecord(line) ?? slowRecord(input, line);
+  constructor(readonly input: Input) {}
+
+  async *batches(): AsyncGenerator<DumpBatch> {
+    const { input } = this;
+    const arena = this.#arena;
+    for (;;) {
+      this.#quickLines();
+      if (arena.isFull) {
+        yield arena;
+        arena.clear();
+        continue;
+      }
+      const line = await input.takeLine(LONGEST_LINE);
+      if (line === undefined) break;
+      if (line.length > 0 && !this.#takeQuick(line, 0, line.length)) this.#takeSlow(line);
+    }
+    if (arena.count > 0) yield arena;
+  }
+
+  /** Reads lines that are written in the usual way and are there as a whole; it stops before anything else. */
+  #quickLines(): void {
+    const { input } = this;
+    const { bytes, end } = input;
+    let { pos } = input;
+    let lines = 0;
+    while (!this.#arena.isFull) {
+      const lineEnd = bytes.indexOf(NEWLINE, pos);
+      if (lineEnd < 0 || lineEnd >= end || !this.#takeQuick(bytes, pos, lineEnd)) break;
+      pos = lineEnd + 1;
+      lines++;
+    }
+    if (lines > 0) input.takeLines(pos, lines);
+  }
+
+  /** Takes the record of a line that is written in the usual way; false at any other. */
+  #takeQuick(bytes: Uint8Array, from: number, end: number): boolean {
+    const keyFrom = from + BEFORE_KEY.length;
+    if (!startsWith(bytes, BEFORE_KEY, from)) return false;
+    const keyEnd = bytes.indexOf(QUOTE, keyFrom);
+    const valueFrom = keyEnd + BEFORE_VALUE.length;
+    const valueEnd = end - 2;
+    if (keyEnd < 0 || valueFrom > valueEnd || !startsWith(bytes, BEFORE_VALUE, keyEnd)) return false;
+    if (bytes[valueEnd] !== QUOTE || bytes[valueEnd + 1] !== BRACE) return false;
+    const keySize = decodedLength(bytes, keyFrom, keyEnd);
+    const dataSize = decodedLength(bytes, valueFrom, valueEnd);
+    if (keySize < 0 || dataSize < 0) return false;
+
+    const arena = this.#arena;
+    const at = arena.used;
+    // The decoder may write over a byte behind.
+    arena.reserve(keySize + dataSize + 1);
+    if (this.#from !== bytes) this.#fromView = viewOf((this.#from = bytes));
+    if (this.#into !== arena.bytes) this.#intoView = viewOf((this.#into = arena.bytes));
+    if (!decodeWhole(this.#fromView, keyFrom, keySize, this.#intoView, at)) return false;
+    if (!decodeWhole(this.#fromView, valueFrom, dataSize, this.#intoView, at + keySize)) return false;
+    arena.used += keySize + dataSize;
+    arena.add(keySize, dataSize);
+    return true;
+  }
+
+  /** Takes the record of a line that is any JSON. */
+  #takeSlow(line: Uint8Array): void {
+    const { input } = this;
+    let object: unknown;
+    try {
+      object = JSON.parse(text.decode(line));
+    } catch (error) {
+      const place = / at position (\d+)/.exec((error as Error).message);
+      input.failLine(Number(place?.[1] ?? 0) + 1, 'an object in JSON', 'what is none, or is not whole');
+    }
+    const fields = object as { key?: unknown; value?: unknown } | null;
+    const key = field(input, line, fields?.key, 'key');
+    const value = field(input, line, fields?.value, 'value');
+    const arena = this.#arena;
+    arena.reserve(key.length + value.length);
+    arena.bytes.set(key, arena.used);
+    arena.bytes.set(value, arena.used + key.length);
+    arena.used += key.length + value.length;
+    arena.add(key.length, value.length);
   }
 }
 
-/** The record of a line that is written in the usual way; undefined of any other. */
-function quickRecord(line: Uint8Array): LineRecord | undefined {
-  if (!startsWith(line, QUICK_KEY, 0)) return undefined;
-  const keyEnd = line.indexOf(QUOTE, QUICK_KEY.length);
-  if (keyEnd < 0 || !startsWith(line, QUICK_VALUE, keyEnd)) return undefined;
-  const valueFrom = keyEnd + QUICK_VALUE.length;
-  const valueEnd = line.length - 2;
-  if (valueEnd < valueFrom || line[valueEnd] !== QUOTE || line[valueEnd + 1] !== 0x7d) return undefined;
-  const into = new Uint8Array(((keyEnd - QUICK_KEY.length + (valueEnd - valueFrom)) / 4) * 3 + 3);
-  const keySize = decodeText(line, QUICK_KEY.length, keyEnd, into, 0);
-  if (keySize === undefined) return undefined;
-  const end = decodeText(line, valueFrom, valueEnd, into, keySize);
-  if (end === undefined) return undefined;
-  const bytes = into.subarray(0, end);
-  return { keySize, bytes };
-}
-
-/** Decodes padded base64; gives where its bytes end, undefined where it is not base64. */
-function decodeText(
-  line: Uint8Array,
-  from: number,
-  end: number,
-  into: Uint8Array,
-  at: number,
-): number | undefined {
-  let to = end;
-  while (to > from && end - to < 2 && line[to - 1] === 0x3d) to--;
-  const decoder = new Base64Decoder();
-  const filled = decoder.decode(line, from, to, into, at, into.length);
-  return decoder.read === to && base64Length(filled - at) === end - from ? filled : undefined;
-}
-
-function slowRecord(input: Input, line: Uint8Array): LineRecord {
-  let object: unknown;
-  try {
-    object = JSON.parse(text.decode(line));
-  } catch (error) {
-    const place = / at position (\d+)/.exec((error as Error).message);
-    input.failLine(Number(place?.[1] ?? 0) + 1, 'an object in JSON', 'what is none, or is not whole');
-  }
-  const fields = object as { key?: unknown; value?: unknown } | null;
-  const key = field(input, line, fields?.key, 'key');
-  const value = field(input, line, fields?.value, 'value');
-  const bytes = new Uint8Array(key.length + value.length);
-  bytes.set(key);
-  bytes.set(value, key.length);
-  return { keySize: key.length, bytes };
+/** Bytes that padded base64 stands for; −1 where it has not the length of any. */
+function decodedLength(bytes: Uint8Array, from: number, end: number): number {
+  if ((end - from) % 4 !== 0) return -1;
+  let pads = 0;
+  while (pads < 2 && end - pads > from && isPad(bytes[end - pads - 1])) pads++;
+  return ((end - from) / 4) * 3 - pads;
 }
 
 function field(input: Input, line: Uint8Array, written: unknown, name: string): Uint8Array {
@@ -86,11 +127,13 @@ function field(input: Input, line: Uint8Array, written: unknown, name: string): 
   if (typeof written !== 'string') {
     input.failLine(shown, `"${name}" with a text in base64`, written === undefined ? 'none' : typeof written);
   }
-  const encoded = new TextEncoder().encode(written);
-  const into = new Uint8Array((encoded.length / 4) * 3 + 3);
-  const end = decodeText(encoded, 0, encoded.length, into, 0);
-  if (end === undefined) input.failLine(shown, `"${name}" in base64`, 'what is none');
-  return into.subarray(0, end);
+  const encoded = utf8.encode(written);
+  const size = decodedLength(encoded, 0, encoded.length);
+  const into = new Uint8Array(Math.max(0, size) + 1);
+  if (size < 0 || !decodeWhole(viewOf(encoded), 0, size, viewOf(into), 0)) {
+    input.failLine(shown, `"${name}" in base64`, 'what is none');
+  }
+  return into.subarray(0, size);
 }
 
 /** Of a long line the beginning: it is only to say where something is. */
