@@ -22,18 +22,26 @@ const AT_HOME = 64;
 /** What an element counts at most. */
 export const MOST_IN_PLACE = IN_PLACE + AT_HOME;
 
+/** Looks at elements for which each place is asked: a bucket of a megabyte has tens of thousands of both. */
+const MAX_LOOKS = 1 << 24;
+
 /** Buckets that lie where a fault may be, by the directory's entries, and which hashes they are for. */
 export class CutBuckets {
   /** Bytes. */
   readonly elementSize: number;
   readonly #db: Database;
+  readonly #missing: number;
   readonly #bits: number;
   /** By the offset at which each belongs its first slot and the one behind its last. */
   readonly #slots: ReadonlyMap<number, readonly [number, number]>;
+  /** How well elements are in place in buckets that are wholly before the fault, and behind it. */
+  readonly #before = new Map<number, number>();
+  readonly #behind = new Map<number, number>();
 
   /**
    * @param entries the directory as it was
    * @param between where the fault is
+   * @param missing bytes; negative where so many were put in
    */
   constructor(db: Database, entries: Float64Array, { first, last }: Between, missing: number) {
     const { bucketSize, blockSize } = db.geometry;
@@ -48,6 +56,7 @@ export class CutBuckets {
     }
     this.elementSize = elementStruct(db.format.layout).size;
     this.#db = db;
+    this.#missing = missing;
     this.#bits = Math.log2(Math.max(1, entries.length));
     this.#slots = slots;
   }
@@ -65,48 +74,79 @@ export class CutBuckets {
     return found.sort((a, b) => a - b);
   }
 
-  /** The places with which the elements of the buckets are best in place, and how well they are; of places in order. */
-  async mostInPlace(places: readonly number[], missing: number): Promise<InPlace> {
+  /**
+   * The places with which the elements of the buckets are best in place, and how well they are; of places in order, of which
+   * there is one at least. Of very many some are asked, and then those around the best ones: each element by which a place is
+   * farther from the right one makes it worse.
+   */
+  async mostInPlace(places: readonly number[]): Promise<InPlace> {
+    const { bucketElements } = this.#db.geometry;
+    const step = Math.ceil((places.length * bucketElements * this.#slots.size) / MAX_LOOKS);
+    if (step <= 1) return this.#best(places);
+    const { places: some } = await this.#best(places.filter((_, n) => n % step === 0));
+    const [first, last] = [places.indexOf(some[0]), places.indexOf(some[some.length - 1])];
+    const around = places.filter((_, n) => Math.abs(n - first) < step || Math.abs(n - last) < step);
+    return this.#best(around);
+  }
+
+  async #best(places: readonly number[]): Promise<InPlace> {
     if (this.#slots.size === 0) return { places, inPlace: 0 };
-    let most = -1;
+    let most = Number.NEGATIVE_INFINITY;
     let best: number[] = [];
     for (const place of places) {
-      const inPlace = await this.#inPlace(place, missing);
+      const inPlace = await this.#inPlace(place);
       if (inPlace > most) [most, best] = [inPlace, []];
       if (inPlace === most) best.push(place);
     }
     return { places: best, inPlace: most };
   }
 
+  async #inPlace(place: number): Promise<number> {
+    const { source, geometry } = this.#db;
+    if (place > source.size) return 0;
+    const missing = this.#missing;
+    let inPlace = 0;
+    for (const offset of this.#slots.keys()) {
+      const isBefore = offset + geometry.bucketSize <= place;
+      const isBehind = offset >= place + Math.max(0, missing);
+      const known = isBefore ? this.#before : isBehind ? this.#behind : undefined;
+      const found = known?.get(offset) ?? (await this.#inPlaceOf(offset, place));
+      known?.set(offset, found);
+      inPlace += found;
+    }
+    return inPlace;
+  }
+
   /**
-   * How well the elements are in place if the fault is here: each counts whose hash is of its bucket and to which a lookup comes,
-   * and the more the nearer it is to its home. Of a bucket whose elements are shifted by whole ones all have
+   * How well the elements of a bucket are in place if the fault is here: each counts whose hash is of its bucket and to which
+   * a lookup comes, and the more the nearer it is to its home. Of a bucket whose elements are shifted by whole ones all have
    * hashes of theirs, but are far from home; and of no record there are two elements. What the fault cuts itself does not
    * count.
    */
-  async #inPlace(place: number, missing: number): Promise<number> {
+  async #inPlaceOf(offset: number, place: number): Promise<number> {
     const { source, format, geometry } = this.#db;
-    if (place > source.size) return 0;
-    const whole = shifted(source, missing, place);
-    const cuts = [place, place + Math.max(0, missing)];
+    const whole = shifted(source, this.#missing, place);
+    const cuts = [place, place + Math.max(0, this.#missing)];
+    const [first, end] = this.#slots.get(offset)!;
+    const bucket = new BucketView(
+      await whole.read(offset, geometry.bucketSize),
+      format,
+      geometry.bucketElements,
+    );
+    const before = usedBefore(bucket);
+    const records = new Set<number>();
     let inPlace = 0;
-    for (const [offset, [first, end]] of this.#slots) {
-      const bytes = await whole.read(offset, geometry.bucketSize);
-      const bucket = new BucketView(bytes, format, geometry.bucketElements);
-      const before = usedBefore(bucket);
-      const records = new Set<number>();
-      for (let i = 0; i < bucket.elements; i++) {
-        const hash = bucket.hash(i);
-        if (hash < 0 || !canBeRecord(bucket, i, whole.size)) continue;
-        const at = offset + bucket.elementOffset(i);
-        if (cuts.some((cut) => at < cut && cut < at + this.elementSize)) continue;
-        const slot = slotOf(hash, this.#bits);
-        if (slot < first || slot >= end) continue;
-        const behind = fromHome(i, hash, bucket.elements);
-        const isTwice = records.has(bucket.dataPointer(i));
-        records.add(bucket.dataPointer(i));
-        inPlace += isTwice || before[i] < behind ? -IN_PLACE : IN_PLACE + Math.floor(AT_HOME / (1 + behind));
-      }
+    for (let i = 0; i < bucket.elements; i++) {
+      const hash = bucket.hash(i);
+      if (hash < 0 || !canBeRecord(bucket, i, whole.size)) continue;
+      const at = offset + bucket.elementOffset(i);
+      if (cuts.some((cut) => at < cut && cut < at + this.elementSize)) continue;
+      const slot = slotOf(hash, this.#bits);
+      if (slot < first || slot >= end) continue;
+      const behind = fromHome(i, hash, bucket.elements);
+      const isTwice = records.has(bucket.dataPointer(i));
+      records.add(bucket.dataPointer(i));
+      inPlace += isTwice || before[i] < behind ? -IN_PLACE : IN_PLACE + Math.floor(AT_HOME / (1 + behind));
     }
     return inPlace;
   }

@@ -80,18 +80,14 @@ export async function narrow(
   const before = holding(first);
   const from = before === undefined ? first : before + bucketSize;
   const to = holding(last) ?? last;
-  const elements = from > to ? [] : cut.elementsBetween(from, to);
-  const anywhere = await cut.mostInPlace(from > to ? [] : [from, ...elements, to], missing);
-  // Within the element before it, it would leave that one as if it were in place, with the end of another one.
-  const byElements = endsOf(anywhere.places);
-  if (elements.includes(byElements.first)) byElements.first -= cut.elementSize;
+  const byElements = from > to ? undefined : await narrowByElements({ first: from, last: to }, cut);
   if (sectors.length > 0) {
-    const likely = await cut.mostInPlace(sectors, missing);
-    // So much may be an element with the beginning of one and the end of another one.
-    if (anywhere.inPlace <= likely.inPlace + MOST_IN_PLACE) {
-      const blocks = likely.places.filter((at) => missing % BLOCK === 0 && at % BLOCK === 0);
-      const bySectors = endsOf(blocks.length > 0 ? blocks : likely.places);
-      if (anywhere.inPlace <= likely.inPlace) return bySectors;
+    const likely = await cut.mostInPlace(sectors);
+    const blocks = likely.places.filter((at) => missing % BLOCK === 0 && at % BLOCK === 0);
+    const bySectors = endsOf(blocks.length > 0 ? blocks : likely.places);
+    if (byElements === undefined || byElements.inPlace <= likely.inPlace) return bySectors;
+    // So much may be one element that has the end of another one.
+    if (byElements.inPlace <= likely.inPlace + MOST_IN_PLACE) {
       const isCut = byElements.first + cut.elementSize > bySectors.first;
       return {
         first: isCut ? bySectors.first : byElements.first,
@@ -99,10 +95,23 @@ export async function narrow(
       };
     }
   }
-  return from > to ? { first, last } : byElements;
+  return byElements ?? { first, last };
 }
 
-function endsOf(places: readonly number[]): { first: number; last: number } {
+/** The places between elements with which most of them are in place, and how well they are. */
+async function narrowByElements(
+  { first, last }: Between,
+  cut: CutBuckets,
+): Promise<Between & { readonly inPlace: number }> {
+  const elements = cut.elementsBetween(first, last);
+  const { places, inPlace } = await cut.mostInPlace([first, ...elements, last]);
+  const place = endsOf(places);
+  // Within the element before it, it would leave that one as if it were in place, with the end of another one.
+  const isElement = elements.includes(place.first);
+  return { inPlace, first: isElement ? place.first - cut.elementSize : place.first, last: place.last };
+}
+
+function endsOf(places: readonly number[]): Between {
   return { first: places[0], last: places[places.length - 1] };
 }
 

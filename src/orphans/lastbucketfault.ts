@@ -39,8 +39,8 @@ export async function findLastBucketFault(
     if (missing === 0 || Math.abs(missing) > MAX_SECTORS * SECTOR) continue;
     const cut = new CutBuckets(db, db.directory, between, missing);
     const place = await narrow(between, missing, new Float64Array(0), bucketSize, cut);
-    const { inPlace } = await cut.mostInPlace([place.first], missing);
-    const asItIs = await cut.mostInPlace([source.size], missing);
+    const { inPlace } = await cut.mostInPlace([place.first]);
+    const asItIs = await cut.mostInPlace([source.size]);
     const isBetter = inPlace >= asItIs.inPlace + LEAST * MOST_IN_PLACE && inPlace > (best?.inPlace ?? 0);
     if (isBetter) best = { fault: new Fault(source, missing, place.first, place.last), inPlace };
   }
