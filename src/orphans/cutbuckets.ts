@@ -23,7 +23,9 @@ const AT_HOME = 64;
 export const MOST_IN_PLACE = IN_PLACE + AT_HOME;
 
 /** Looks at elements for which each place is asked: a bucket of a megabyte has tens of thousands of both. */
-const MAX_LOOKS = 1 << 24;
+const MAX_LOOKS = 1 << 21;
+/** So near to its home an element is hardly by chance. */
+const NEAR_HOME = 8;
 
 /** Buckets that lie where a fault may be, by the directory's entries, and which hashes they are for. */
 export class CutBuckets {
@@ -86,7 +88,25 @@ export class CutBuckets {
     const { places: some } = await this.#best(places.filter((_, n) => n % step === 0));
     const [first, last] = [places.indexOf(some[0]), places.indexOf(some[some.length - 1])];
     const around = places.filter((_, n) => Math.abs(n - first) < step || Math.abs(n - last) < step);
-    return this.#best(around);
+    return around.length < places.length ? this.mostInPlace(around) : this.#best(around);
+  }
+
+  /**
+   * How many elements would come into place, near to their homes, where none is as it is now, if all bytes from a place on
+   * were missing so many before them. Quick: to tell whether it is worth to ask for the place.
+   */
+  async broughtInto(place: number): Promise<number> {
+    let brought = 0;
+    for (const offset of this.#slots.keys()) {
+      const isThere = new Uint8Array(this.#db.geometry.bucketElements);
+      await this.#each(offset, this.#db.source.size, (i, behind) => {
+        isThere[i] = behind < 0 ? 0 : 1;
+      });
+      await this.#each(offset, place, (i, behind) => {
+        if (behind >= 0 && behind <= NEAR_HOME && isThere[i] === 0) brought++;
+      });
+    }
+    return brought;
   }
 
   async #best(places: readonly number[]): Promise<InPlace> {
@@ -124,9 +144,26 @@ export class CutBuckets {
    * count.
    */
   async #inPlaceOf(offset: number, place: number): Promise<number> {
+    const cuts = [place, place + Math.max(0, this.#missing)];
+    const first = offset + elementsStart(this.#db.format);
+    let inPlace = 0;
+    await this.#each(offset, place, (i, behind) => {
+      const at = first + i * this.elementSize;
+      if (cuts.some((cut) => at < cut && cut < at + this.elementSize)) return;
+      inPlace += behind < 0 ? -IN_PLACE : IN_PLACE + Math.floor(AT_HOME / (1 + behind));
+    });
+    return inPlace;
+  }
+
+  /**
+   * Visits the elements of a bucket, as it was if the fault is here, that have hashes of its own.
+   *
+   * @param visit is told how many elements it stands behind its home; −1 where no lookup comes to it, or its record has
+   *   another element
+   */
+  async #each(offset: number, place: number, visit: (i: number, behind: number) => void): Promise<void> {
     const { source, format, geometry } = this.#db;
     const whole = shifted(source, this.#missing, place);
-    const cuts = [place, place + Math.max(0, this.#missing)];
     const [first, end] = this.#slots.get(offset)!;
     const bucket = new BucketView(
       await whole.read(offset, geometry.bucketSize),
@@ -135,20 +172,16 @@ export class CutBuckets {
     );
     const before = usedBefore(bucket);
     const records = new Set<number>();
-    let inPlace = 0;
     for (let i = 0; i < bucket.elements; i++) {
       const hash = bucket.hash(i);
       if (hash < 0 || !canBeRecord(bucket, i, whole.size)) continue;
-      const at = offset + bucket.elementOffset(i);
-      if (cuts.some((cut) => at < cut && cut < at + this.elementSize)) continue;
       const slot = slotOf(hash, this.#bits);
       if (slot < first || slot >= end) continue;
       const behind = fromHome(i, hash, bucket.elements);
       const isTwice = records.has(bucket.dataPointer(i));
       records.add(bucket.dataPointer(i));
-      inPlace += isTwice || before[i] < behind ? -IN_PLACE : IN_PLACE + Math.floor(AT_HOME / (1 + behind));
+      visit(i, isTwice || before[i] < behind ? -1 : behind);
     }
-    return inPlace;
   }
 }
 

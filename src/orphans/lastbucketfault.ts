@@ -38,6 +38,7 @@ export async function findLastBucketFault(
   for (const missing of distances) {
     if (missing === 0 || Math.abs(missing) > MAX_SECTORS * SECTOR) continue;
     const cut = new CutBuckets(db, db.directory, between, missing);
+    if ((await cut.broughtInto(between.first)) < LEAST) continue;
     const place = await narrow(between, missing, new Float64Array(0), bucketSize, cut);
     const { inPlace } = await cut.mostInPlace([place.first]);
     const asItIs = await cut.mostInPlace([source.size]);
