@@ -34,12 +34,23 @@ export interface RejectedElement {
 }
 
 /**
- * `hash`: the hash is impossible. `bounds`: the record is not inside the file. `key`: the key's bytes do not give
- * the hash. `superseded`: another bucket rules over this hash. `duplicate`: an earlier element has the same key.
- * `unchecked`: checking it would have cost more than any honest file. `gone`: bytes are missing from the file, or were put
- * into it, where the record is.
+ * Why a record that an element in use stands for is not had. `hash`: the hash is impossible. `bounds`: the record is not
+ * inside the file. `gone`: bytes are missing from the file, or were put into it, where the record is. `missing`: so it is
+ * with the element itself, which tells nothing of its record. `key`: the key's bytes do not give the hash. `superseded`:
+ * another bucket rules over this hash. `duplicate`: an earlier element has the same key. `unchecked`: checking it would have
+ * cost more than any honest file.
  */
-export type RejectReason = 'hash' | 'bounds' | 'gone' | 'key' | 'superseded' | 'duplicate' | 'unchecked';
+export const LOSS_REASONS = [
+  'hash',
+  'bounds',
+  'gone',
+  'missing',
+  'key',
+  'superseded',
+  'duplicate',
+  'unchecked',
+] as const;
+export type LossReason = (typeof LOSS_REASONS)[number];
 
-/** `missing`: the element itself is gone with its bytes, and tells nothing of its record. */
-export type LossReason = RejectReason | 'missing';
+/** Why an element in use proves no record; see {@link LOSS_REASONS}. */
+export type RejectReason = Exclude<LossReason, 'missing'>;

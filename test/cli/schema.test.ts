@@ -3,6 +3,7 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { LOSS_REASONS } from '../../src/check/record.js';
 import { cli } from '../tools/cli.js';
 import { DAMAGES, damageFile } from '../tools/damage.js';
 import { fixture } from '../tools/fixtures.js';
@@ -53,6 +54,13 @@ test('check --json keeps to the schema for every verdict', async (t) => {
     [byteOrder, offsetBits, alignment, variant, hashChar],
     ['little', 64, 4, 'standard', 'signed'],
   );
+});
+
+test('each reason for which a record is lost is in the schema', () => {
+  const { $defs } = schema as {
+    $defs: { records: { properties: { rejected: { propertyNames: { enum: string[] } } } } };
+  };
+  assert.deepEqual($defs.records.properties.rejected.propertyNames.enum, [...LOSS_REASONS]);
 });
 
 test('doctor --json keeps to the schema, whatever it finds', async (t) => {
