@@ -1,5 +1,4 @@
-import { bucketStruct, elementStruct } from '../format/bucket.js';
-import { member } from '../format/struct.js';
+import { elementsStart, elementStruct } from '../format/bucket.js';
 import type { Database } from './database.js';
 import { mayBeCut } from './database.js';
 
@@ -11,12 +10,11 @@ export interface CutElements {
   has(i: number): boolean;
 }
 
-/** @returns undefined where no byte of the bucket is missing; so it is nearly always */
+/** @returns undefined where no byte of the bucket is missing, and none was put in; so it is nearly always */
 export function cutElements(db: Database, bucket: number): CutElements | undefined {
   if (!mayBeCut(db, bucket, bucket + db.geometry.bucketSize)) return undefined;
-  const { layout } = db.format;
-  const { size } = elementStruct(layout);
-  const first = bucket + member(bucketStruct(layout), 'elements').offset;
+  const { size } = elementStruct(db.format.layout);
+  const first = bucket + elementsStart(db.format);
   return {
     head: mayBeCut(db, bucket, first),
     has: (i) => mayBeCut(db, first + i * size, first + (i + 1) * size),

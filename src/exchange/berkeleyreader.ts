@@ -6,13 +6,6 @@ import { Arena, MAX_SIZE } from './record.js';
 const LONGEST_LINE = 2 * MAX_SIZE;
 const LONGEST_FIELD = 4096;
 
-/** A record of a line. */
-interface LineRecord {
-  readonly keySize: number;
-  /** The key and the value directly after it. */
-  readonly bytes: Uint8Array;
-}
-
 /**
  * Reads a dump of Berkeley DB's `db_dump`: fields, `HEADER=END`, then a line each for keys and values, which begins with a
  * space and holds hexadecimal digits (`format=bytevalue`) or text with `\xx` and `\\` in it (`format=print`), and `DATA=END`.
@@ -38,10 +31,11 @@ export async function readBerkeleyDump(input: Input): Promise<DumpReader> {
   if ((type !== 'hash' && type !== 'btree') || fields.get('keys') === '0') {
     input.failLine(1, 'type=hash or type=btree with keys', `type=${type.slice(0, 20)} without`);
   }
-  return { header: { kind: 'bdb' }, batches: inBatches(berkeleyRecords(input, form === 'print')) };
+  return { header: { kind: 'bdb' }, batches: berkeleyRecords(input, form === 'print') };
 }
 
-async function* berkeleyRecords(input: Input, print: boolean): AsyncGenerator<LineRecord> {
+async function* berkeleyRecords(input: Input, print: boolean): AsyncGenerator<DumpBatch> {
+  const arena = new Arena();
   const decode = print ? decodePrinted : decodeHex;
   const datum = async (what: string): Promise<Uint8Array | undefined> => {
     const line = await input.takeLine(LONGEST_LINE);
@@ -57,16 +51,17 @@ async function* berkeleyRecords(input: Input, print: boolean): AsyncGenerator<Li
     if (key === undefined) break;
     const value = await datum('a value');
     if (value === undefined) input.failLine(1, 'the value that belongs to the last key', '"DATA=END"');
-    const bytes = new Uint8Array(key.length + value.length);
-    bytes.set(key);
-    bytes.set(value, key.length);
-    yield { keySize: key.length, bytes };
+    arena.append(key, value);
+    if (!arena.isFull) continue;
+    yield arena;
+    arena.clear();
   }
   // More databases may follow in one dump; only a file of one can be loaded as one.
   const more = await input.takeLine(LONGEST_FIELD);
   if (more !== undefined && more.length > 0) {
     input.failLine(1, 'the end after "DATA=END"', 'more; split the dump into one file for each database');
   }
+  if (arena.count > 0) yield arena;
 }
 
 function hexDigit(byte: number): number {
@@ -106,18 +101,4 @@ function decodePrinted(input: Input, line: Uint8Array): Uint8Array {
     }
   }
   return bytes.subarray(0, size);
-}
-
-async function* inBatches(records: AsyncIterable<LineRecord>): AsyncGenerator<DumpBatch> {
-  const arena = new Arena();
-  for await (const { keySize, bytes } of records) {
-    arena.reserve(bytes.length);
-    arena.bytes.set(bytes, arena.used);
-    arena.used += bytes.length;
-    arena.add(keySize, bytes.length - keySize);
-    if (!arena.isFull) continue;
-    yield arena;
-    arena.clear();
-  }
-  if (arena.count > 0) yield arena;
 }

@@ -183,11 +183,7 @@ function takeWhole(input: Input, form: LengthForm, arena: Arena): void {
     const valueAt = keyAt + keySize + size;
     const dataSize = decodeLength(form, bytes, keyAt + keySize);
     if (dataSize === undefined || dataSize > HELD_VALUE || valueAt + dataSize > end) return;
-    arena.reserve(keySize + dataSize);
-    arena.bytes.set(bytes.subarray(keyAt, keyAt + keySize), arena.used);
-    arena.bytes.set(bytes.subarray(valueAt, valueAt + dataSize), arena.used + keySize);
-    arena.used += keySize + dataSize;
-    arena.add(keySize, dataSize);
+    arena.append(bytes.subarray(keyAt, keyAt + keySize), bytes.subarray(valueAt, valueAt + dataSize));
     input.pos = valueAt + dataSize;
   }
 }

@@ -3,6 +3,7 @@ import { decodeWhole, isPad } from './base64.js';
 import type { Input } from './input.js';
 import type { DumpBatch, DumpReader } from './record.js';
 import { Arena, MAX_SIZE } from './record.js';
+import { RecentView } from './recentview.js';
 
 const text = new TextDecoder('utf-8', { fatal: true });
 const utf8 = new TextEncoder();
@@ -26,11 +27,8 @@ export function readNdjson(input: Input): DumpReader {
 
 class JsonRecords {
   readonly #arena = new Arena();
-  /** What is decoded from and into, each with its view: many records in a row lie in the same memory. */
-  #from: Uint8Array = this.#arena.bytes;
-  #fromView: DataView = viewOf(this.#from);
-  #into: Uint8Array = this.#from;
-  #intoView: DataView = this.#fromView;
+  readonly #from = new RecentView();
+  readonly #into = new RecentView();
 
   constructor(readonly input: Input) {}
 
@@ -83,10 +81,10 @@ class JsonRecords {
     const at = arena.used;
     // The decoder may write over a byte behind.
     arena.reserve(keySize + dataSize + 1);
-    if (this.#from !== bytes) this.#fromView = viewOf((this.#from = bytes));
-    if (this.#into !== arena.bytes) this.#intoView = viewOf((this.#into = arena.bytes));
-    if (!decodeWhole(this.#fromView, keyFrom, keySize, this.#intoView, at)) return false;
-    if (!decodeWhole(this.#fromView, valueFrom, dataSize, this.#intoView, at + keySize)) return false;
+    const view = this.#from.of(bytes);
+    const into = this.#into.of(arena.bytes);
+    if (!decodeWhole(view, keyFrom, keySize, into, at)) return false;
+    if (!decodeWhole(view, valueFrom, dataSize, into, at + keySize)) return false;
     arena.used += keySize + dataSize;
     arena.add(keySize, dataSize);
     return true;
@@ -105,12 +103,7 @@ class JsonRecords {
     const fields = object as { key?: unknown; value?: unknown } | null;
     const key = field(input, line, fields?.key, 'key');
     const value = field(input, line, fields?.value, 'value');
-    const arena = this.#arena;
-    arena.reserve(key.length + value.length);
-    arena.bytes.set(key, arena.used);
-    arena.bytes.set(value, arena.used + key.length);
-    arena.used += key.length + value.length;
-    arena.add(key.length, value.length);
+    this.#arena.append(key, value);
   }
 }
 

@@ -1,19 +1,16 @@
+import { RecentView } from './recentview.js';
+
 /** Bytes on their way out. */
 export class OutputBuffer {
   bytes = new Uint8Array(1 << 20);
   /** The same memory. */
   view = new DataView(this.bytes.buffer);
   used = 0;
-  #from: Uint8Array = this.bytes;
-  #fromView: DataView = this.view;
+  readonly #from = new RecentView();
 
-  /** A view of what is written: many records in a row lie in the same memory, for which one is enough. */
+  /** A view of what is written. */
   viewOf(bytes: Uint8Array): DataView {
-    if (bytes !== this.#from) {
-      this.#from = bytes;
-      this.#fromView = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    }
-    return this.#fromView;
+    return this.#from.of(bytes);
   }
 
   /** Makes room for so many bytes. */

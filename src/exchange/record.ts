@@ -74,6 +74,15 @@ export class Arena implements DumpBatch {
     this.dataSizes[this.count++] = dataSize;
   }
 
+  /** Adds a record that is there as a whole. */
+  append(key: Uint8Array, value: Uint8Array): void {
+    this.reserve(key.length + value.length);
+    this.bytes.set(key, this.used);
+    this.bytes.set(value, this.used + key.length);
+    this.used += key.length + value.length;
+    this.add(key.length, value.length);
+  }
+
   /** Whether a batch should end, so that memory stays as it is. */
   get isFull(): boolean {
     return this.used > ARENA / 2 || this.count === BATCH_RECORDS;

@@ -226,3 +226,8 @@ export class BucketView {
     writeOffset(this.#view, at + this.#at.pointer, pointer, this.#layout, this.#little);
   }
 }
+
+/** Bytes from a bucket's start to its first element. */
+export function elementsStart(format: Format): number {
+  return new BucketView(new Uint8Array(0), format, 0).elementOffset(0);
+}

@@ -1,3 +1,4 @@
+import { fromHome } from '../format/home.js';
 import type { Database } from '../database/database.js';
 import { placeNow } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
@@ -53,7 +54,7 @@ export async function inspectCollisions(db: Database, { sites }: Survey): Promis
       const hash = bucket.hash(i);
       if (hash === FREE_HASH || hash < 0) continue;
       inUse++;
-      const distance = (i - (hash % bucket.elements) + bucket.elements) % bucket.elements;
+      const distance = fromHome(i, hash, bucket.elements);
       if (distance > 0) displaced++;
       steps += distance;
       longest = Math.max(longest, distance);

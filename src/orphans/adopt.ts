@@ -5,7 +5,7 @@ import type { Database } from '../database/database.js';
 import { SiteIndex } from '../database/siteindex.js';
 import type { BucketSite, Survey } from '../database/survey.js';
 import { isReadable, isSettled, settledSites, withOutdated } from '../database/survey.js';
-import { elementStruct } from '../format/bucket.js';
+import { elementStruct, elementsStart } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
 import { HASH_RANGE } from '../format/hash.js';
 import { offsetSize } from '../format/layout.js';
@@ -20,7 +20,7 @@ import type { LooseList } from './loose.js';
 import { rank, unrivalled } from './rank.js';
 import { findOutdated } from './outdated.js';
 import { DoubtfulEntries, ELSEWHERE } from './refuted.js';
-import { elementsStart, readElements } from './prove.js';
+import { readElements } from './prove.js';
 
 /** A survey with the buckets that a scan found. */
 export interface SearchedSurvey extends ExaminedSurvey {

@@ -4,12 +4,11 @@ import type { HashRange } from '../database/claims.js';
 import { rangeOf } from '../database/claims.js';
 import type { BucketSite } from '../database/survey.js';
 import { roomForBucket } from '../database/survey.js';
-import { BUCKET_AVAIL, BucketView } from '../format/bucket.js';
+import { BUCKET_AVAIL, BucketView, elementsStart } from '../format/bucket.js';
 import { FREE_HASH, HASH_BITS } from '../format/hash.js';
 import { readInto } from '../source/source.js';
 import type { Fragment } from './fragments.js';
 import { hashRanges } from './keyhashes.js';
-import { elementsStart } from './prove.js';
 
 /** A bucket that may be the one in force for its range of hashes. */
 export interface Candidate {

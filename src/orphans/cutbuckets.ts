@@ -1,10 +1,9 @@
 import type { Database } from '../database/database.js';
-import { BucketView, elementStruct } from '../format/bucket.js';
+import { BucketView, elementStruct, elementsStart } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
-import { fromHome, usedBefore } from '../format/home.js';
 import { shifted } from '../source/shifted.js';
 import type { Between } from './faultplace.js';
-import { elementsStart } from './prove.js';
+import { eachPlace } from './inplace.js';
 
 /** Buckets that are looked at, at most: of many one alone can be cut. */
 const MAX_BUCKETS = 16;
@@ -155,12 +154,7 @@ export class CutBuckets {
     return inPlace;
   }
 
-  /**
-   * Visits the elements of a bucket, as it was if the fault is here, that have hashes of its own.
-   *
-   * @param visit is told how many elements it stands behind its home; −1 where no lookup comes to it, or its record has
-   *   another element
-   */
+  /** Visits the elements of a bucket, as it was if the fault is here, that have hashes of its own; see {@link eachPlace}. */
   async #each(offset: number, place: number, visit: (i: number, behind: number) => void): Promise<void> {
     const { source, format, geometry } = this.#db;
     const whole = shifted(source, this.#missing, place);
@@ -170,18 +164,12 @@ export class CutBuckets {
       format,
       geometry.bucketElements,
     );
-    const before = usedBefore(bucket);
-    const records = new Set<number>();
-    for (let i = 0; i < bucket.elements; i++) {
-      const hash = bucket.hash(i);
-      if (hash < 0 || !canBeRecord(bucket, i, whole.size)) continue;
+    const isOwn = (i: number, hash: number) => {
+      if (hash < 0 || !canBeRecord(bucket, i, whole.size)) return false;
       const slot = slotOf(hash, this.#bits);
-      if (slot < first || slot >= end) continue;
-      const behind = fromHome(i, hash, bucket.elements);
-      const isTwice = records.has(bucket.dataPointer(i));
-      records.add(bucket.dataPointer(i));
-      visit(i, isTwice || before[i] < behind ? -1 : behind);
-    }
+      return slot >= first && slot < end;
+    };
+    eachPlace(bucket, isOwn, visit);
   }
 }
 

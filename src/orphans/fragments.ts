@@ -1,9 +1,8 @@
 import { rangeOf } from '../database/claims.js';
-import { elementStruct } from '../format/bucket.js';
+import { elementStruct, elementsStart } from '../format/bucket.js';
 import type { Format } from '../format/format.js';
 import { HASH_BITS } from '../format/hash.js';
 import type { LooseList } from './loose.js';
-import { elementsStart } from './prove.js';
 
 /** Elements that were in one bucket whose head is gone. */
 export interface Fragment {

@@ -1,11 +1,10 @@
 import type { HashRange } from '../database/claims.js';
 import { rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
-import { BucketView, BUCKET_AVAIL, elementStruct } from '../format/bucket.js';
+import { BucketView, BUCKET_AVAIL, elementStruct, elementsStart } from '../format/bucket.js';
 import { FREE_HASH, HASH_BITS } from '../format/hash.js';
 import type { BlockGrid } from '../source/rearranged.js';
 import type { SearchedSurvey } from './adopt.js';
-import { elementsStart } from './prove.js';
 import type { Move } from './witnesses.js';
 
 /** Elements in the second half of a bucket, at least: fewer are by chance what a head counts. */

@@ -1,6 +1,6 @@
 import type { Database } from '../database/database.js';
 import { isBlockSize } from '../database/evidence.js';
-import { bucketElementCount, elementStruct } from '../format/bucket.js';
+import { bucketElementCount, elementStruct, elementsStart } from '../format/bucket.js';
 import type { Format } from '../format/format.js';
 import { decodeHeader, headerStruct } from '../format/header.js';
 import type { ByteOrder, Layout } from '../format/layout.js';
@@ -11,7 +11,6 @@ import { ElementFilter } from './elements.js';
 import { BucketFilter } from './heads.js';
 import { LooseList } from './loose.js';
 import { OffsetList } from '../columns/offsetlist.js';
-import { elementsStart } from './prove.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sampleSweep } from '../source/sweep.js';
 

@@ -1,4 +1,4 @@
-import { BucketView, elementStruct } from '../format/bucket.js';
+import { BucketView, elementStruct, elementsStart } from '../format/bucket.js';
 import type { Format } from '../format/format.js';
 import { readInOrder } from '../source/readinorder.js';
 import type { Source } from '../source/source.js';
@@ -35,11 +35,6 @@ export async function readElements(source: Source, format: Format, at: Float64Ar
     starts[i] = startNumber(one.keyStart(0));
   });
   return { length, at, hashes, offsets, sizes, starts };
-}
-
-/** Bytes from a bucket's start to its first element. */
-export function elementsStart(format: Format): number {
-  return new BucketView(new Uint8Array(0), format, 0).elementOffset(0);
 }
 
 /** Which of the elements point at a key that gives their hash: indexes in ascending order. */

@@ -2,9 +2,8 @@ import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
 import { readSite, roomForBucket } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
-import { FREE_HASH } from '../format/hash.js';
-import { fromHome, usedBefore } from '../format/home.js';
 import type { Between } from './faultplace.js';
+import { eachPlace } from './inplace.js';
 
 /**
  * File offsets of the buckets that have no fault in their middle, in order. That a bucket counts as many elements as are in
@@ -28,15 +27,13 @@ export async function wholeBuckets(
 
 /** Whether a lookup comes to each element, and no record has two. */
 function isInPlace(bucket: BucketView): boolean {
-  const before = usedBefore(bucket);
-  const records = new Set<number>();
-  let used = 0;
-  for (let i = 0; i < bucket.elements; i++) {
-    const hash = bucket.hash(i);
-    if (hash === FREE_HASH) continue;
-    used++;
-    if (before[i] < fromHome(i, hash, bucket.elements)) return false;
-    records.add(bucket.dataPointer(i));
-  }
-  return records.size === used;
+  let all = true;
+  eachPlace(
+    bucket,
+    () => true,
+    (_, behind) => {
+      if (behind < 0) all = false;
+    },
+  );
+  return all;
 }

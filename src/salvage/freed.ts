@@ -1,3 +1,4 @@
+import { fromHome } from '../format/home.js';
 import { startOf } from '../check/key.js';
 import { rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
@@ -228,7 +229,7 @@ class Judge {
     for (const flavour of BOTH) {
       key.take(bytes, at, end, flavour);
       // Deleting moves later elements of a run towards their home, never away from it.
-      const distance = (numbers[n] - (key.hash % elements) + elements) % elements;
+      const distance = fromHome(numbers[n], key.hash, elements);
       const homeBits = Math.log2(elements / (distance + 1));
       const belongs = owns[n] < 0 ? undefined : rangeOf(key.hash, bits[n]).first === owns[n];
       const worth = homeBits + (belongs === true ? bits[n] : 0);

@@ -8,7 +8,7 @@ import { elementStruct } from '../../src/format/bucket.js';
 import { slotOf } from '../../src/format/directory.js';
 import { FREE_HASH } from '../../src/format/hash.js';
 import { eachKeptKey } from '../../src/salvage/keptkeys.js';
-import { elementsStart } from '../../src/orphans/prove.js';
+import { elementsStart } from '../../src/format/bucket.js';
 import { memorySource } from '../../src/source/memory.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';

@@ -8,7 +8,7 @@ import { LAYOUT_32, LAYOUT_64 } from '../../src/format/layout.js';
 import { CandidateList } from '../../src/orphans/candidatelist.js';
 import { ElementFilter } from '../../src/orphans/elements.js';
 import { hashRanges } from '../../src/orphans/keyhashes.js';
-import { elementsStart } from '../../src/orphans/prove.js';
+import { elementsStart } from '../../src/format/bucket.js';
 import { memorySource } from '../../src/source/memory.js';
 import { sampleSweep } from '../../src/source/sweep.js';
 

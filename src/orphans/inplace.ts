@@ -1,0 +1,27 @@
+import type { BucketView } from '../format/bucket.js';
+import { FREE_HASH } from '../format/hash.js';
+import { fromHome, usedBefore } from '../format/home.js';
+
+/**
+ * Visits elements in use of a bucket that may have lost bytes, or got others, and tells whether they are where they belong.
+ *
+ * @param isAsked which elements
+ * @param visit is told how many elements one stands behind its home; −1 where no lookup comes to it, or its record has another
+ *   element
+ */
+export function eachPlace(
+  bucket: BucketView,
+  isAsked: (i: number, hash: number) => boolean,
+  visit: (i: number, behind: number) => void,
+): void {
+  const before = usedBefore(bucket);
+  const records = new Set<number>();
+  for (let i = 0; i < bucket.elements; i++) {
+    const hash = bucket.hash(i);
+    if (hash === FREE_HASH || !isAsked(i, hash)) continue;
+    const behind = fromHome(i, hash, bucket.elements);
+    const isTwice = records.has(bucket.dataPointer(i));
+    records.add(bucket.dataPointer(i));
+    visit(i, isTwice || before[i] < behind ? -1 : behind);
+  }
+}
