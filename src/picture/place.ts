@@ -1,7 +1,6 @@
 import type { Database } from '../database/database.js';
 import { placeNow } from '../database/database.js';
 import type { Range } from '../source/gather.js';
-import type { Rearrangement } from '../source/rearranged.js';
 
 /**
  * Where a range is in the file as it lies there; in pieces where blocks changed places or bytes are gone from the middle, and
@@ -12,7 +11,7 @@ export function* placesNow(db: Database, offset: number, length: number): Genera
   if (fault !== undefined) {
     if (rearrangement === undefined) yield* fault.pieces(offset, length);
     else {
-      for (const piece of arrangedPieces(rearrangement, offset, length))
+      for (const piece of rearrangement.pieces(offset, length))
         yield* fault.pieces(piece.offset, piece.length);
     }
     return;
@@ -21,16 +20,6 @@ export function* placesNow(db: Database, offset: number, length: number): Genera
     yield { offset: placeNow(db, offset), length };
     return;
   }
-  for (const piece of arrangedPieces(rearrangement, offset, length))
+  for (const piece of rearrangement.pieces(offset, length))
     yield { offset: piece.offset - db.missing, length: piece.length };
-}
-
-/** Where a range is in the file with what is missing; in pieces, as each block may be anywhere. */
-function* arrangedPieces(rearrangement: Rearrangement, offset: number, length: number): Generator<Range> {
-  const { blocks } = rearrangement;
-  for (let at = offset; at < offset + length;) {
-    const end = Math.min(offset + length, blocks.startOf(blocks.blockOf(at) + 1));
-    yield { offset: rearrangement.whereIs(at), length: end - at };
-    at = end;
-  }
 }

@@ -1,3 +1,4 @@
+import type { Range } from './gather.js';
 import type { Source } from './source.js';
 import { requireRange } from './source.js';
 
@@ -47,6 +48,18 @@ export class Rearrangement {
   whereIs(offset: number): number {
     const home = this.blocks.startOf(this.blocks.blockOf(offset));
     return (this.#places.get(home) ?? home) + (offset - home);
+  }
+
+  /** Where a range is now, in order; in pieces, as each block may be anywhere. */
+  *pieces(offset: number, length: number): Generator<Range> {
+    const end = offset + length;
+    for (let at = offset; at < end;) {
+      const from = at;
+      const now = this.whereIs(at);
+      do at = Math.min(end, this.blocks.startOf(this.blocks.blockOf(at) + 1));
+      while (at < end && this.whereIs(at) === now + (at - from));
+      yield { offset: now, length: at - from };
+    }
   }
 
   /** A source as if each block stood where it belongs. */

@@ -37,6 +37,15 @@ test('blocks that changed places read as where they belong, and each byte is tol
       const untouched = Buffer.from(mixed);
       assert.deepEqual(Uint8Array.from(await source.read(from, end - from)), bytes.slice(from, end));
       for (let at = 0; at < bytes.length; at++) assert.equal(mixed[rearrangement.whereIs(at)], bytes[at]);
+      const pieces = [...rearrangement.pieces(from, end - from)];
+      assert.deepEqual(
+        Buffer.concat(pieces.map(({ offset, length }) => mixed.subarray(offset, offset + length))),
+        Buffer.from(bytes.subarray(from, end)),
+      );
+      // What lies beside each other is one piece, so that a fault between two blocks is seen to be in its middle.
+      pieces
+        .slice(1)
+        .forEach(({ offset }, n) => assert.notEqual(offset, pieces[n].offset + pieces[n].length));
       const back = rearrangement.undone(source);
       assert.deepEqual(Buffer.from(await back.read(from, end - from)), mixed.subarray(from, end));
       assert.deepEqual(mixed, untouched);
