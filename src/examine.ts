@@ -5,7 +5,7 @@ import { examine } from './check/examination.js';
 import type { ProvedCheck } from './check/proved.js';
 import { checkProved } from './check/proved.js';
 import { examinationOf } from './check/provedmarks.js';
-import type { Database } from './database/database.js';
+import type { Database, MovedBytes } from './database/database.js';
 import { openDatabase, withDirectory, withoutDirectory } from './database/database.js';
 import { identifyOther, isDeclared } from './database/identify.js';
 import type { Survey } from './database/survey.js';
@@ -22,7 +22,6 @@ import { inferWithBuckets } from './orphans/infer.js';
 import { withDirectoryTo } from './orphans/ledto.js';
 import { mayBeNewer } from './orphans/newer.js';
 import { inferByScan } from './orphans/missing.js';
-import type { Fault } from './source/fault.js';
 import type { Progress, Report } from './source/sweep.js';
 import type { Source } from './source/source.js';
 import { exact } from './source/exact.js';
@@ -86,8 +85,9 @@ async function openShifted(
   report?.('looking for missing bytes', 0, found.db.source.size);
   const fault = await findFault(found.db, found.survey, progress('looking for missing bytes'));
   if (fault === undefined) return undefined;
-  const again = await examined(openAsItIs(fault.source, progress, old, fault), progress, report);
-  if (again === undefined || again.db.missing !== 0) return undefined;
+  const moved = { missing: 0, fault, rearrangement: undefined };
+  const again = await examined(openAsItIs(fault.source, progress, old, moved), progress, report);
+  if (again === undefined) return undefined;
   // What the directory leads to is where it belongs: a fault is behind it, or there is none.
   if (ledRecordsOf(again) + CLEARLY_MORE <= ledRecordsOf(found)) return undefined;
   return worthOf(again) >= worthOf(found) + CLEARLY_MORE ? again : undefined;
@@ -121,10 +121,9 @@ async function openArranged(
   report?.('looking for moved blocks', 0, source.size);
   const rearrangement = await findMoved(found.db, found.survey, progress('looking for moved blocks'));
   if (rearrangement === undefined || rearrangement.moved.length > most) return found;
-  const again = await examined(openAsItIs(rearrangement.of(source), progress, old, fault), progress, report);
-  // What is put right must not be read in another way than before, by which the blocks were told.
-  if (again === undefined || again.db.missing !== 0) return found;
-  return { ...again, db: { ...again.db, missing, rearrangement } };
+  const moved = { missing, fault, rearrangement };
+  const again = await examined(openAsItIs(rearrangement.of(source), progress, old, moved), progress, report);
+  return again ?? found;
 }
 
 /** The records that are proved. */
@@ -174,21 +173,28 @@ function hasOldBucket({ sites }: SearchedSurvey, { marks }: Examination): boolea
   return sites.some(({ used }, s) => used > marks.kept[s] && (used - marks.kept[s]) * MISFITS >= used);
 }
 
+/**
+ * Opens a file and finds its buckets.
+ *
+ * @param moved what was found to be elsewhere, of a source that is put right
+ * @returns undefined if nothing speaks for the format; nor where what is put right would have to be read in another way than
+ *   before, by which it was told what is elsewhere
+ */
 async function openAsItIs(
   source: Source,
   progress: (step: string) => Progress,
   old: boolean,
-  fault?: Fault,
+  moved?: MovedBytes,
 ): Promise<Searched | undefined> {
   const opened = (await openDatabase(source)) ?? (await openLost(source, progress('looking for the format')));
-  if (opened === undefined) return undefined;
-  const db = { ...opened, fault };
+  if (opened === undefined || (moved !== undefined && opened.missing !== 0)) return undefined;
+  const db = { ...opened, ...moved };
   const found = await search(db, progress('looking for buckets'), old);
   if (db.headerLost || !isDoubtful(found)) return found;
   // A header that leads to nothing may itself be what is wrong.
   const other = await inferByScan(source, progress('looking for the format'));
-  if (other === undefined) return found;
-  const again = await search({ ...other, fault }, progress('looking for buckets'), old);
+  if (other === undefined || (moved !== undefined && other.missing !== 0)) return found;
+  const again = await search({ ...other, ...moved }, progress('looking for buckets'), old);
   const [before, now] = [standing(found.survey), standing(again.survey)];
   return now.whole > before.whole || (before.whole + before.loose === 0 && now.loose > 0) ? again : found;
 }

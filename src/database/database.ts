@@ -72,13 +72,30 @@ export function placeNow({ missing, fault, rearrangement }: MovedBytes, offset: 
 }
 
 /** Whether what was at an offset is gone from the file. */
-export function isGone(db: Database, offset: number): boolean {
-  return mayBeCut(db, offset, offset + 1);
+export function isGone(moved: MovedBytes, offset: number): boolean {
+  return mayBeCut(moved, offset, offset + 1);
 }
 
-/** Whether bytes of what lies from `offset` to before `end` may be gone, or others may have been put into its middle. */
-export function mayBeCut({ missing, fault }: Database, offset: number, end: number): boolean {
-  return offset < missing || (fault !== undefined && fault.mayHit(offset, end));
+/** What a fault may do to a range of the file without its rearrangement. */
+export type Hits = (fault: Fault, from: number, to: number) => boolean;
+
+/**
+ * Whether bytes of what lies from `offset` to before `end` may be gone, or others may have been put into its middle.
+ */
+export function mayBeCut(
+  { missing, fault, rearrangement }: MovedBytes,
+  offset: number,
+  end: number,
+  hits: Hits = (one, from, to) => one.mayHit(from, to),
+): boolean {
+  if (missing <= 0 && fault === undefined) return false;
+  const isCut = (from: number, to: number) =>
+    from < missing || (fault !== undefined && hits(fault, from, to));
+  if (rearrangement === undefined) return isCut(offset, end);
+  // Bytes were lost from the file as it lies there: what belongs to a lost place may stand at another one.
+  for (const now of rearrangement.pieces(offset, end - offset))
+    if (isCut(now.offset, now.offset + now.length)) return true;
+  return false;
 }
 
 /** The blocks that the file has now; where a part of one is missing at its beginning they are not those that it had. */

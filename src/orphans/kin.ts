@@ -153,11 +153,7 @@ async function readLinks(
       const offset = bucket.dataPointer(i);
       const size = bucket.keySize(i);
       const isPossible =
-        offset > db.missing &&
-        !isGone(db, offset) &&
-        size > 0 &&
-        size <= MAX_LOCATED &&
-        offset + size <= source.size;
+        !isGone(db, offset) && size > 0 && size <= MAX_LOCATED && offset + size <= source.size;
       if (hash === FREE_HASH || !isPossible || size > budget) continue;
       budget -= size;
       buckets[length] = blocks.blockOf(site.offset);

@@ -37,7 +37,7 @@ export async function findMoved(
   survey: SearchedSurvey,
   progress?: Progress,
 ): Promise<Rearrangement | undefined> {
-  if (survey.examination?.hasMisfit === false) return undefined;
+  if (survey.examination?.hasMisfit === false && db.missing <= 0) return undefined;
   // Where the beginning is gone, blocks may have moved before that or after it.
   const grids = [new BlockGrid(db.geometry.blockSize)];
   const now = blocksNow(db);
@@ -137,7 +137,8 @@ async function findGone(
     const isLost = site.origin === 'directory' && site.state !== 'outdated' && kept === 0;
     if (isLost) gone[blockOf(site.offset)] = 1;
     for (const { reason, hash, keySize: size, keyStart, offset: pointer } of rejected) {
-      if (reason !== 'key') continue;
+      // What belongs to the lost beginning may stand at another place, too.
+      if (reason !== 'key' && !(reason === 'gone' && pointer < db.missing)) continue;
       gone[blockOf(pointer)] = 1;
       if (size < MIN_LOCATED || size > MAX_LOCATED || wanted.length === MAX_WANTED) continue;
       const start = new DataView(keyStart.buffer, keyStart.byteOffset, KEY_START).getUint32(0);

@@ -1,3 +1,4 @@
+import type { Differences } from './differences.js';
 import type { Range } from './gather.js';
 import { shifted } from './shifted.js';
 import type { Source } from './source.js';
@@ -12,12 +13,15 @@ export class Fault {
    * @param missing bytes that are gone; negative where so many were put in
    * @param first the first offset at which that can be, which is taken for it
    * @param last the last one
+   * @param differences where bytes were put in: those that are not the same whichever place it is; all that it may hit
+   *   where this is left out
    */
   constructor(
     readonly original: Source,
     readonly missing: number,
     readonly first: number,
     readonly last = first,
+    readonly differences?: Differences,
   ) {}
 
   /** The file as it was, with zeroes for what is gone. */
@@ -33,7 +37,23 @@ export class Fault {
 
   /** Whether what lies from `offset` to before `end` may have lost a byte, or have others in its middle. */
   mayHit(offset: number, end: number): boolean {
-    return offset < this.last + Math.max(0, this.missing) && end > this.first;
+    const { first, last, missing, differences } = this;
+    if (offset >= last + Math.max(0, missing) || end <= first) return false;
+    if (differences === undefined) return true;
+    // What has the one place in its middle may depend on what else was thought to be one.
+    const [from, to] = first === last ? [offset, end] : [Math.max(offset, first), Math.min(end, last)];
+    return differences.touches(from, to);
+  }
+
+  /**
+   * Whether bytes of what lies from `offset` to before `end` are gone as the file is read, or that is where this reading, or the
+   * one with the last place, goes on elsewhere.
+   */
+  cuts(offset: number, end: number): boolean {
+    const { first, last } = this;
+    const gone = Math.max(0, this.missing);
+    if (offset < first + gone && end > first) return true;
+    return [last, last + gone].some((place) => offset < place && place < end);
   }
 
   /** Where a range is now, in pieces; what is gone is left out. */
