@@ -6,7 +6,7 @@ import type { Between } from './faultplace.js';
 import { eachPlace } from './inplace.js';
 
 /** Buckets that are looked at, at most: of many one alone can be cut. */
-const MAX_BUCKETS = 16;
+const MAX_BUCKETS = 256;
 
 /** Places of a fault that are as good as each other. */
 export interface InPlace {
@@ -82,7 +82,9 @@ export class CutBuckets {
    */
   async mostInPlace(places: readonly number[]): Promise<InPlace> {
     const { bucketElements } = this.#db.geometry;
-    const step = Math.ceil((places.length * bucketElements * this.#slots.size) / MAX_LOOKS);
+    // For each place the elements of the bucket that it cuts, and of the one behind it; the others are looked at once.
+    const looks = 2 * bucketElements + this.#slots.size;
+    const step = Math.ceil((places.length * looks) / MAX_LOOKS);
     if (step <= 1) return this.#best(places);
     const { places: some } = await this.#best(places.filter((_, n) => n % step === 0));
     const [first, last] = [places.indexOf(some[0]), places.indexOf(some[some.length - 1])];

@@ -2,13 +2,12 @@ import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
 import { isReadable } from '../database/survey.js';
 import { headerStruct } from '../format/header.js';
-import { Fault } from '../source/fault.js';
-import type { Source } from '../source/source.js';
+import type { Fault } from '../source/fault.js';
 import type { Progress } from '../source/sweep.js';
 import type { SearchedSurvey } from './adopt.js';
 import { CutBuckets } from './cutbuckets.js';
 import { askDirectory, entriesAround, readTwice } from './directoryfault.js';
-import type { Between } from './faultplace.js';
+import { faultAt } from './faultat.js';
 import { FaultEvidence, narrow } from './faultplace.js';
 import { findLastBucketFault } from './lastbucketfault.js';
 import type { LedKeys } from './ledkeys.js';
@@ -30,8 +29,6 @@ const FEW = 3;
 const CHANCE = 8;
 /** Bytes around the place that some of the keys tell, in which all are asked. */
 const AROUND = 1 << 16;
-/** Bytes that are compared, at most. */
-const MAX_TWICE = 1 << 20;
 /** Distances that are tried, the most common ones. */
 const TRIED = 3;
 
@@ -50,15 +47,20 @@ export async function findFault(
   most = MOST,
 ): Promise<Fault | undefined> {
   if (db.missing !== 0 || db.fault !== undefined) return undefined;
+  const { sites, stale, claims, examination } = survey;
   const isOrphaned =
-    survey.claims.open().next().done !== true || survey.stale.some(({ state }) => state === 'sound');
-  if (survey.examination?.hasMisfit === false && !isOrphaned) return undefined;
-  const readable = [...survey.sites, ...survey.stale].filter((site) => site.used > 0 && isReadable(site));
+    claims.open().next().done !== true ||
+    stale.some(({ state }) => state === 'sound') ||
+    sites.some(({ state }) => state !== 'sound');
+  if (examination?.hasMisfit === false && !isOrphaned) return undefined;
+  const readable = [...sites, ...stale].filter((site) => site.used > 0 && isReadable(site));
   const possible = readable.filter(({ state }) => state !== 'malformed');
   const found = await findAmong(db, possible, most, progress);
-  if (found !== undefined || possible.length === readable.length) return found;
+  if (found !== undefined) return found;
   // What is behind it may belong to the bucket that it cuts, and to no other.
-  return (await findAmong(db, readable, most, progress)) ?? findLastBucketFault(db, survey.sites);
+  const byDamaged =
+    possible.length < readable.length ? await findAmong(db, readable, most, progress) : undefined;
+  return byDamaged ?? findLastBucketFault(db, sites);
 }
 
 /** Finds a fault by the keys of some buckets. */
@@ -130,19 +132,6 @@ async function distances(
   );
 }
 
-/** Places that differ: where what lies between two of them is there once more behind what was put in, one is as good as the other. */
-async function withoutTwins(source: Source, { first, last }: Between, missing: number): Promise<Between> {
-  const length = last - first;
-  if (missing > 0 || length > MAX_TWICE || last - missing > source.size) return { first, last };
-  const one = await source.read(first, length);
-  const other = await source.read(first - missing, length);
-  let from = 0;
-  while (from < length && one[from] === other[from]) from++;
-  let to = length;
-  while (to > from && one[to - 1] === other[to - 1]) to--;
-  return { first: first + from, last: first + to };
-}
-
 /** Where it is that so many bytes are missing; undefined where that explains nothing. */
 async function placeFault(
   db: Database,
@@ -182,6 +171,5 @@ async function placeFault(
   const place = await narrow(between, missing, whole, bucketSize, cut);
   // Without its beginning it is another kind of damage.
   if (place.first <= 0 || place.first > source.size) return undefined;
-  const different = await withoutTwins(source, place, missing);
-  return new Fault(source, missing, different.first, different.last);
+  return faultAt(source, missing, place, against === 0 ? between : undefined);
 }

@@ -1,8 +1,10 @@
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
-import { Fault } from '../source/fault.js';
+import type { Fault } from '../source/fault.js';
 import { CutBuckets, MOST_IN_PLACE } from './cutbuckets.js';
+import { faultAt } from './faultat.js';
 import { narrow, SECTOR } from './faultplace.js';
+import { wholeBuckets } from './wholebuckets.js';
 
 /** Elements that come into place by it, at least. */
 const LEAST = 3;
@@ -23,15 +25,22 @@ export async function findLastBucketFault(
   const { bucketSize } = geometry;
   const led = sites.filter(({ origin }) => origin === 'directory');
   const lastWhole = led.reduce(
-    (last, { state, offset }) => (state === 'malformed' ? last : Math.max(last, offset)),
+    (last, { state, offset }) => (state === 'sound' ? Math.max(last, offset) : last),
     0,
   );
-  const damaged = led.filter(({ offset }) => offset > lastWhole).map(({ offset }) => offset);
-  if (damaged.length === 0) return undefined;
+  const damaged = new Set(led.filter(({ offset }) => offset > lastWhole).map(({ offset }) => offset));
+  // Where bytes are missing, the last one ends behind what is left of the file.
+  const end = headerLost ? source.size + MAX_SECTORS * SECTOR : header.next_block;
+  for (const offset of db.directory) {
+    const isOver = offset < source.size && offset + bucketSize > source.size && offset + bucketSize <= end;
+    if (isOver && offset > lastWhole) damaged.add(offset);
+  }
+  if (damaged.size === 0) return undefined;
   const between = {
-    first: damaged.reduce((a, b) => Math.min(a, b)),
-    last: damaged.reduce((a, b) => Math.max(a, b)) + bucketSize,
+    first: [...damaged].reduce((a, b) => Math.min(a, b)),
+    last: [...damaged].reduce((a, b) => Math.max(a, b)) + bucketSize,
   };
+  const whole = await wholeBuckets(db, sites, between);
   const distances = new Set(Array.from({ length: MAX_SECTORS }, (_, n) => (n + 1) * SECTOR));
   if (!headerLost) distances.add(header.next_block - source.size);
   let best: { fault: Fault; inPlace: number } | undefined;
@@ -39,11 +48,11 @@ export async function findLastBucketFault(
     if (missing === 0 || Math.abs(missing) > MAX_SECTORS * SECTOR) continue;
     const cut = new CutBuckets(db, db.directory, between, missing);
     if ((await cut.broughtInto(between.first)) < LEAST) continue;
-    const place = await narrow(between, missing, new Float64Array(0), bucketSize, cut);
+    const place = await narrow(between, missing, whole, bucketSize, cut);
     const { inPlace } = await cut.mostInPlace([place.first]);
     const asItIs = await cut.mostInPlace([source.size]);
     const isBetter = inPlace >= asItIs.inPlace + LEAST * MOST_IN_PLACE && inPlace > (best?.inPlace ?? 0);
-    if (isBetter) best = { fault: new Fault(source, missing, place.first, place.last), inPlace };
+    if (isBetter) best = { fault: await faultAt(source, missing, place, undefined), inPlace };
   }
   return best?.fault;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
+import { faultAt } from '../../src/orphans/faultat.js';
 import { Fault } from '../../src/source/fault.js';
 import { memorySource } from '../../src/source/memory.js';
 import { shifted } from '../../src/source/shifted.js';
@@ -63,4 +64,40 @@ test('a file without bytes of its middle, or with some put in, reads as it was b
     }),
     { seed: 20261128 },
   );
+});
+
+test('where bytes were put in that are there already, what is not in doubt is the same whichever place it is', async () => {
+  let alike = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.nat(1), { minLength: 8, maxLength: 60 }).map((bytes) => Uint8Array.from(bytes)),
+      fc.record({ at: fc.nat(), size: fc.nat(), before: fc.nat(20), behind: fc.nat(20) }),
+      async (whole, { at, size, before, behind }) => {
+        const place = at % whole.length;
+        const length = 1 + (size % (whole.length - place));
+        const twice = whole.subarray(place, place + length);
+        const bytes = Buffer.concat([whole.subarray(0, place), twice, whole.subarray(place)]);
+        const between = {
+          first: Math.max(0, place - before),
+          last: Math.min(whole.length, place + behind),
+        };
+        // What is found of it: all that may be the place, or a part of that.
+        for (const found of [between, { first: place, last: between.last }]) {
+          const fault = await faultAt(memorySource(bytes), -length, found, between);
+          for (let offset = 0; offset < whole.length; offset++) {
+            for (let end = offset + 1; end <= whole.length; end++) {
+              if (fault.mayHit(offset, end)) continue;
+              assert.deepEqual(
+                Buffer.from(await fault.source.read(offset, end - offset)),
+                Buffer.from(whole.subarray(offset, end)),
+              );
+              if (offset < between.last && end > between.first) alike++;
+            }
+          }
+        }
+      },
+    ),
+    { seed: 20261129, numRuns: 60 },
+  );
+  assert.ok(alike > 1000, `${alike} ranges between`);
 });
