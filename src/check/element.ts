@@ -100,33 +100,33 @@ export class ElementExam {
     };
   }
 
-  /** How many elements in use are gone: as many as the bucket counts more than are left, of those whose bytes are gone. */
+  /**
+   * How many elements in use are gone: as many as the bucket counts more than are left, of those whose bytes are gone. Where its
+   * head is gone, too, about as many of them as are in use among the others.
+   */
   #countMissing(cut: CutElements): number {
     const { bucket, site } = this;
+    const { elements } = bucket;
     let gone = 0;
-    let left = 0;
-    let inUse = 0;
+    let used = 0;
     let first: number | undefined;
     let last = 0;
-    for (let i = 0; i < bucket.elements; i++) {
-      const isUsed = bucket.hash(i) !== FREE_HASH;
-      if (!cut.has(i)) {
-        left += isUsed ? 1 : 0;
-        continue;
-      }
-      first ??= i;
-      last = i;
-      gone++;
-      if (isUsed) inUse++;
+    for (let i = 0; i < elements; i++) {
+      if (cut.has(i)) {
+        first ??= i;
+        last = i;
+        gone++;
+      } else if (bucket.hash(i) !== FREE_HASH) used++;
     }
     if (first === undefined) return 0;
-    const isCounted =
-      site.state !== 'headless' && !cut.head && site.count >= 0 && site.count <= bucket.elements;
-    const missing = isCounted ? Math.max(0, Math.min(gone, site.count - left)) : inUse;
+    const isCounted = site.state !== 'headless' && !cut.head && site.count >= 0 && site.count <= elements;
+    const missing = isCounted
+      ? Math.max(0, Math.min(gone, site.count - used))
+      : Math.round((gone * used) / Math.max(1, elements - gone));
     if (missing > 0) {
       const many = isCounted
         ? `${missing} of them in use as the bucket counts`
-        : `at most ${missing} of them in use`;
+        : `about ${missing} of them in use if as many are as among the others`;
       this.#findings.push(
         finding(
           'bucket-cut',

@@ -1,6 +1,7 @@
 import type { HashRange } from '../database/claims.js';
 import { rangeName } from '../database/claims.js';
 import type { ExaminedSurvey } from '../check/examination.js';
+import { cutElements } from '../database/cutelements.js';
 import type { Database } from '../database/database.js';
 import { SiteIndex } from '../database/siteindex.js';
 import type { BucketSite, Survey } from '../database/survey.js';
@@ -169,11 +170,12 @@ export function knownRanges({ geometry, format }: Database, survey: Survey): Ran
  * @returns for each loose element whether it is one of theirs
  */
 function holdDamaged(
-  { format, geometry }: Database,
+  db: Database,
   survey: Survey,
   { loose }: FoundOrphans,
   sound: readonly Candidate[],
 ): Uint8Array {
+  const { format, geometry } = db;
   const held = new Uint8Array(loose.length);
   const slots = survey.siteOfSlot.length;
   const bits = Math.log2(slots);
@@ -188,12 +190,15 @@ function holdDamaged(
     )
       return;
     const first = offset + elementsStart(format);
+    const cut = cutElements(db, offset);
     let atHome = 0;
     for (let i = loose.firstAtOrAfter(first); i < loose.length; i++) {
       const place = (loose.at(i) - first) / size;
       if (place >= geometry.bucketElements) break;
       if (!Number.isInteger(place)) continue;
       held[i] = 1;
+      // What may have the end of another one proves nothing.
+      if (cut?.has(place) === true) continue;
       if (survey.siteOfSlot[slotOf(loose.hash(i), bits)] === index) atHome++;
     }
     if (atHome === 0 || site.state === 'sound') return;

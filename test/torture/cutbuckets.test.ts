@@ -3,14 +3,19 @@ import test from 'node:test';
 import { Random } from '../tools/random.js';
 import { MiniGdbm } from '../tools/minigdbm.js';
 import type { Step } from '../tools/libgdbm.js';
-import { check } from '../../src/examine.js';
+import { checkDatabase } from '../../src/check/check.js';
+import { check, openSearched } from '../../src/examine.js';
+import { keptRecords } from '../../src/exchange/keptwalk.js';
+import { salvage } from '../../src/salvage/salvage.js';
 import { memorySource } from '../../src/source/memory.js';
 import type { Damaged } from './damaged.js';
-import { NATIVE } from './databases.js';
+import { formats, miniDatabase, NATIVE } from './databases.js';
 import { damagedCopy, tryRepair } from './judge.js';
 import type { Intact } from './intact.js';
 import { intactOf } from './intact.js';
 import { historyOf } from './life.js';
+import type { Model } from './models.js';
+import { MODELS } from './models.js';
 
 /*
  * Sectors that are missing from the middle of a bucket, or are there twice. Keys are of one size, so that an element with the
@@ -51,25 +56,40 @@ function databaseOf(seed: number): Intact {
 
 const intact = databaseOf(3);
 /** 1536 and 3072 bytes are so many elements of 24 bytes: all that follows is at places of elements. */
-const SIZES = [512, 1024, 1536, 3072];
+const SECTORS = [512, 1024, 1536, 3072];
 
-const KINDS: readonly {
+interface Kind {
   readonly name: string;
+  readonly sizes: readonly number[];
   readonly damage: (file: Damaged, at: number, size: number) => void;
-}[] = [
-  { name: 'missing', damage: (file, at, size) => file.drop(at, size) },
-  { name: 'there twice', damage: (file, at, size) => file.insert(at, file.bytes.slice(at, at + size)) },
-  { name: 'put in, of zeroes', damage: (file, at, size) => file.insert(at, new Uint8Array(size)) },
+}
+
+const twice = (file: Damaged, at: number, size: number) => file.insert(at, file.bytes.slice(at, at + size));
+
+const KINDS: readonly Kind[] = [
+  { name: 'sectors are missing', sizes: SECTORS, damage: (file, at, size) => file.drop(at, size) },
+  { name: 'sectors are there twice', sizes: SECTORS, damage: twice },
+  {
+    name: 'sectors of zeroes were put in',
+    sizes: SECTORS,
+    damage: (file, at, size) => file.insert(at, new Uint8Array(size)),
+  },
+  // Of these each place between the first byte and the one behind the last gives the same bytes.
+  {
+    name: 'bytes are there twice that are no sectors',
+    sizes: [3855, 61, 700, 4126],
+    damage: (file, at, size) => twice(file, at + 131, size),
+  },
 ];
 
-for (const { name, damage } of KINDS) {
-  test(`sectors of a bucket ${name}: no value is another one's, and hardly a survivor is lost`, async () => {
+for (const { name, sizes, damage } of KINDS) {
+  test(`where ${name} in a bucket no value is another one's, and hardly a survivor is lost`, async () => {
     const faults: string[] = [];
     let n = 0;
     // Not each size at each place: it takes long.
     for (const bucket of intact.buckets.filter((_, i) => i % 2 === 0 || i === intact.buckets.length - 1)) {
       for (let at = bucket; at < bucket + BUCKET; at += SECTOR) {
-        const size = SIZES[n++ % SIZES.length];
+        const size = sizes[n++ % sizes.length];
         const damaged = damagedCopy(intact, [{ name, damage: (file) => damage(file, at, size) }], 0);
         const { score, fault } = await tryRepair(intact, damaged);
         const { lost, lostMoved, wrong, changed, invented } = score;
@@ -104,4 +124,92 @@ test('of a bucket that lost a sector as many elements are told to be gone as wer
     }
   }
   assert.ok(cut > 30, `${cut} places`);
+});
+
+test('of a bucket whose head is gone about as many elements are told to be gone as were in use there', async () => {
+  let cut = 0;
+  let toldOf = 0;
+  let goneOf = 0;
+  for (const bucket of intact.buckets) {
+    const damaged = damagedCopy(intact, [{ name: '', damage: (file) => file.drop(bucket, 2 * SECTOR) }], 0);
+    const { findings, records } = await check(memorySource(damaged.bytes));
+    if (!findings.some(({ code }) => code === 'bucket-cut')) continue;
+    cut++;
+    const gone = [...intact.records.values()].filter(
+      ({ element }) => element.at < bucket + 2 * SECTOR && element.at + element.length > bucket,
+    ).length;
+    const told = records.rejected.missing ?? 0;
+    assert.ok(Math.abs(told - gone) <= gone / 2, `${told} of ${gone} in the bucket at ${bucket}`);
+    toldOf += told;
+    goneOf += gone;
+  }
+  assert.ok(Math.abs(toldOf - goneOf) <= goneOf / 6, `${toldOf} of ${goneOf}`);
+  assert.ok(cut >= 5, `${cut} buckets`);
+});
+
+/** Buckets as large as many blocks, and the last ones of them without a record behind. */
+function largeBuckets(): Intact {
+  const random = new Random(1);
+  const steps = Array.from({ length: 15_000 }, (_, n): Step => {
+    return ['store', Buffer.from(`key${String(n).padStart(7, '0')}`), random.bytes(8)];
+  });
+  const bytes = new MiniGdbm({ format: NATIVE, blockSize: 1 << 14 }).run(steps).bytes();
+  const history = historyOf(steps);
+  const found = { name: 'large buckets', bytes, format: NATIVE, history, other: undefined };
+  return intactOf({ ...found, hashChar: 'signed' });
+}
+
+test('in the last buckets, behind which no record tells of it, a fault is found by where elements belong', async () => {
+  const large = largeBuckets();
+  const { buckets, records } = large;
+  const last = buckets[buckets.length - 1];
+  const lastRecord = Math.max(...Array.from(records.values(), ({ bytes }) => bytes.at));
+  const behind = buckets.filter((bucket) => bucket > lastRecord);
+  assert.ok(behind.length >= 3, `${behind.length} buckets behind the last record`);
+  const middle = behind[behind.length >> 1];
+  const damages: Model[] = [
+    { name: 'a sector of the last one is missing', damage: (file) => file.drop(last + 1024, SECTOR) },
+    { name: 'no whole sector of the last one is missing', damage: (file) => file.drop(last + 3000, 513) },
+    { name: 'bytes of the last one are there twice', damage: (file) => twice(file, last + 3000, 513) },
+    { name: 'a sector is missing of one of several', damage: (file) => file.drop(middle + 1024, SECTOR) },
+  ];
+  for (const damage of damages) {
+    const { score } = await tryRepair(large, damagedCopy(large, [damage], 0));
+    const { lost, lostMoved, wrong, invented, changed } = score;
+    assert.ok(lost.length + lostMoved.length <= DOUBTFUL, `${damage.name}: ${lost.length} lost`);
+    assert.deepEqual([wrong, invented, changed], [[], [], 0], damage.name);
+  }
+});
+
+test('where blocks changed places before the beginning was lost all that read the file keep the same', async () => {
+  const models = ['blocks swapped', 'blocks of the beginning missing'].map((name) =>
+    MODELS.find((model) => model.name === name)!,
+  );
+  const spec = { blockSize: 512, seed: 900, records: 900, maxValue: 200 };
+  let arranged = 0;
+  let lostOf = 0;
+  let survivorsOf = 0;
+  for (const format of [NATIVE, formats('numsync')[1]]) {
+    const mini = miniDatabase(format, spec);
+    for (let seed = 1; seed <= 12; seed++) {
+      const damaged = damagedCopy(mini, models, seed);
+      const source = memorySource(damaged.bytes);
+      const found = await openSearched(source);
+      if (found === undefined || found.db.missing === 0 || found.db.rearrangement === undefined) continue;
+      arranged++;
+      const { count } = (await checkDatabase(found.db, found.survey)).records;
+      let walked = 0;
+      for await (const batch of keptRecords({ db: found.db, found })) walked += batch.count;
+      let salvaged = 0;
+      for await (const batch of salvage(found.db, found.survey)) salvaged += batch.length;
+      assert.deepEqual([walked, salvaged], [count, count], `${mini.name}, seed ${seed}`);
+      const { lost, lostMoved, survivors, wrong, changed } = (await tryRepair(mini, damaged)).score;
+      assert.deepEqual([wrong, changed], [[], 0], `${mini.name}, seed ${seed}`);
+      lostOf += lost.length + lostMoved.length;
+      survivorsOf += survivors;
+    }
+  }
+  assert.ok(arranged >= 8, `${arranged} files`);
+  // A block that nothing is left to tell of stays where it is.
+  assert.ok(lostOf <= survivorsOf / 50, `${lostOf} of ${survivorsOf} lost`);
 });
