@@ -7,6 +7,7 @@ import { tellIfChanged } from './atrest.js';
 import type { DatabaseFile } from './file.js';
 import { openDatabaseFile, openFileForWalk } from './file.js';
 import { Output, tell } from './terminal.js';
+import { jsonText } from '../report/jsontext.js';
 
 export interface DiffArguments {
   readonly before: string;
@@ -35,7 +36,7 @@ export async function diffCommand({ before, after, json }: DiffArguments): Promi
     const counts = noCounts();
     const out = new Output();
     if (json) {
-      const paths = `"before":${JSON.stringify(before)},"after":${JSON.stringify(after)}`;
+      const paths = `"before":${jsonText(before)},"after":${jsonText(after)}`;
       await out.add(`{"version":${REPORT_VERSION},${paths},"differences":[`);
     }
     let separator = '\n';
@@ -43,7 +44,7 @@ export async function diffCommand({ before, after, json }: DiffArguments): Promi
       if (json) {
         const base64 = Buffer.from(key).toString('base64');
         await out.add(
-          `${separator}${JSON.stringify({ how, key: base64, before: was ?? null, after: is ?? null })}`,
+          `${separator}${jsonText({ how, key: base64, before: was ?? null, after: is ?? null })}`,
         );
         separator = ',\n';
       } else {

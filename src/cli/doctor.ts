@@ -2,6 +2,7 @@ import type { CheckResult, FileFormat } from '../check/check.js';
 import { check } from '../examine.js';
 import { checkReport, reportDocument, unreadableReport } from '../report/json.js';
 import { safeSentence } from '../report/escape.js';
+import { jsonText } from '../report/jsontext.js';
 import { number } from '../report/number.js';
 import { volumeJson, volumeReport } from '../report/volume.js';
 import type { VolumeDiagnosis } from '../volume/diagnose.js';
@@ -25,7 +26,7 @@ export interface DoctorArguments {
 export async function doctorCommand({ file, json }: DoctorArguments): Promise<ExitCode> {
   const checked = await tryCheck(file);
   const diagnosis = await diagnoseVolume(file, { database: databaseFacts(checked) });
-  const report = json ? jsonText(file, diagnosis, checked) : text(file, diagnosis, checked);
+  const report = json ? documentText(file, diagnosis, checked) : text(file, diagnosis, checked);
   if (!(await printReport(report))) return EXIT.failed;
   const placeIsSound = diagnosis.problems.every(({ severity }) => severity !== 'error');
   return placeIsSound && 'verdict' in checked && checked.verdict === 'healthy' ? EXIT.ok : EXIT.damaged;
@@ -63,11 +64,15 @@ function databaseFacts(checked: CheckResult | ExpectedError): DatabaseFacts | un
   };
 }
 
-function jsonText(path: string, diagnosis: VolumeDiagnosis, checked: CheckResult | ExpectedError): string {
+function documentText(
+  path: string,
+  diagnosis: VolumeDiagnosis,
+  checked: CheckResult | ExpectedError,
+): string {
   const database =
     'verdict' in checked ? checkReport(path, checked) : unreadableReport(path, checked.code, checked.message);
   const one = { ...database, volume: volumeJson(diagnosis), next: nextStep(path, diagnosis, checked) };
-  return `${JSON.stringify(reportDocument([one]), undefined, 2)}\n`;
+  return `${jsonText(reportDocument([one]), 2)}\n`;
 }
 
 function text(path: string, diagnosis: VolumeDiagnosis, checked: CheckResult | ExpectedError): string {

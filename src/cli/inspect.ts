@@ -6,6 +6,7 @@ import { inspectHash, inspectRecord } from '../inspect/record.js';
 import type { StructureView } from '../inspect/structure.js';
 import { takePicture } from '../picture/picture.js';
 import { RefusedError } from '../replace/errors.js';
+import { jsonText } from '../report/jsontext.js';
 import type { Statement } from '../report/statement.js';
 import { reportDocument } from '../report/json.js';
 import { statementText } from '../report/statementtext.js';
@@ -50,7 +51,7 @@ async function show(
 ): Promise<ExitCode> {
   if (json) {
     const document = reportDocument([{ path: file, structures }], statement);
-    await print(`${JSON.stringify(document, undefined, 2)}\n`);
+    await print(`${jsonText(document, 2)}\n`);
   } else {
     for (const one of structures) await print(structureText(one, styleFor(process.stdout)));
     if (hash) await print(statementText(statement));

@@ -8,6 +8,7 @@ import { safeSentence } from '../report/escape.js';
 import { fileSource } from '../source/file.js';
 import { EXIT } from './exit.js';
 import { printReport } from './terminal.js';
+import { jsonText } from '../report/jsontext.js';
 
 export interface LatestArguments {
   readonly even: string;
@@ -35,7 +36,7 @@ export async function latestCommand({ even, odd, json }: LatestArguments): Promi
       even: one(even, facts.even),
       odd: one(odd, facts.odd),
     };
-    await printReport(`${JSON.stringify(document, undefined, 2)}\n`);
+    await printReport(`${jsonText(document, 2)}\n`);
   } else {
     const line = (name: string, file: string, known: SnapshotFacts | undefined) =>
       known === undefined

@@ -7,6 +7,7 @@ import { EXIT } from './exit.js';
 import { tellIfChanged } from './atrest.js';
 import { openDatabaseFile, openFileForWalk } from './file.js';
 import { Output, tell } from './terminal.js';
+import { jsonText } from '../report/jsontext.js';
 
 export interface ListArguments {
   readonly file: string;
@@ -23,11 +24,12 @@ export async function listCommand({ file, json }: ListArguments): Promise<ExitCo
     const walk = await openFileForWalk(source);
     const out = new Output();
     // Written as it goes, so that a list of any length needs no memory of its length.
-    if (json) await out.add(`{"version":${REPORT_VERSION},"files":[{"path":${JSON.stringify(file)},"keys":[`);
+    if (json) await out.add(`{"version":${REPORT_VERSION},"files":[{"path":${jsonText(file)},"keys":[`);
     let separator = '\n';
     const lineOf = (key: Uint8Array, dataSize: number): string => {
       if (!json) return `${String(dataSize).padStart(10)}  ${escapeStart(key, SHOWN_KEY)}\n`;
       const entry = { key: Buffer.from(key).toString('base64'), keySize: key.length, valueSize: dataSize };
+      // Of letters and numbers alone.
       const line = `${separator}${JSON.stringify(entry)}`;
       separator = ',\n';
       return line;

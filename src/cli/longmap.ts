@@ -2,6 +2,7 @@ import type { MapView } from '../inspect/map.js';
 import { eachMapRow } from '../inspect/map.js';
 import type { Claims } from '../picture/claims.js';
 import { reportDocument } from '../report/json.js';
+import { jsonText } from '../report/jsontext.js';
 import type { Statement } from '../report/statement.js';
 import { statementText } from '../report/statementtext.js';
 import { fieldLines, TableText } from '../report/structuretext.js';
@@ -29,7 +30,7 @@ export async function printLongMap(map: MapView, claims: Claims, { file, json }:
     await out.add(partsOf(documentText(file, map)).before);
     let separator = '';
     await eachMapRow(claims, map.view.size, (row) => {
-      const text = JSON.stringify(row, undefined, 2).replaceAll('\n', `\n  ${INDENT}`);
+      const text = jsonText(row, 2).replaceAll('\n', `\n  ${INDENT}`);
       const added = out.add(`${separator}\n  ${INDENT}${text}`);
       separator = ',';
       return added;
@@ -55,7 +56,7 @@ export async function printEndOfMap(
 }
 
 function documentText(file: string, { view }: MapView, statement?: Statement): string {
-  return JSON.stringify(reportDocument([{ path: file, structures: [view] }], statement), undefined, 2);
+  return jsonText(reportDocument([{ path: file, structures: [view] }], statement), 2);
 }
 
 function partsOf(text: string): { before: string; after: string } {

@@ -3,11 +3,12 @@ import { lookOnce } from '../look.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { print } from './terminal.js';
+import { jsonText } from '../report/jsontext.js';
 
 /** Looks once at a database, for a watcher: prints a line of JSON, see `Look`. */
 export async function lookCommand(options: LookOptions): Promise<ExitCode> {
   const look = await lookOnce(options);
-  await print(`${JSON.stringify(look)}\n`);
+  await print(`${jsonText(look)}\n`);
   if (look.verdict === 'clean') return EXIT.ok;
   return look.verdict === 'damaged' ? EXIT.damaged : EXIT.failed;
 }

@@ -1,6 +1,7 @@
 import type { RepairOptions, RepairResult } from '../repair/result.js';
 import { repair } from '../repair/repair.js';
 import { failedRepairReport, repairReport, reportDocument } from '../report/json.js';
+import { jsonText } from '../report/jsontext.js';
 import { repairText } from '../report/text.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
@@ -26,7 +27,7 @@ export async function repairCommand({ file, json, all, ...options }: RepairArgum
       signal: signals.signal,
     }).finally(progress.end);
     const text = json
-      ? `${JSON.stringify(reportDocument([repairReport(result)]), undefined, 2)}\n`
+      ? `${jsonText(reportDocument([repairReport(result)]), 2)}\n`
       : repairText(result, { style: styleFor(process.stdout), all });
     await printReport(text);
     return exitOf(result, options.dryRun === true);
@@ -39,7 +40,7 @@ export async function repairCommand({ file, json, all, ...options }: RepairArgum
     const { code, message } = explain(error, file, 'repair it');
     if (json) {
       const report = failedRepairReport(file, code, message);
-      await printReport(`${JSON.stringify(reportDocument([report]), undefined, 2)}\n`);
+      await printReport(`${jsonText(reportDocument([report]), 2)}\n`);
     }
     tell(message);
     return EXIT.failed;

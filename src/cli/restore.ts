@@ -1,4 +1,5 @@
 import { reportDocument } from '../report/json.js';
+import { jsonText } from '../report/jsontext.js';
 import { failedRestoreJson, restoreJson, restoreText } from '../report/snapshots.js';
 import type { RestoreOptions } from '../snapshots/restore.js';
 import { restoreSnapshot } from '../snapshots/restore.js';
@@ -15,7 +16,7 @@ export interface RestoreArguments extends Omit<RestoreOptions, 'signal'> {
 
 /** Brings a snapshot back in the place of the database, which stays as a backup. */
 export async function restoreCommand({ file, at, json, ...options }: RestoreArguments): Promise<number> {
-  const asJson = (one: object) => `${JSON.stringify(reportDocument([one]), undefined, 2)}\n`;
+  const asJson = (one: object) => `${jsonText(reportDocument([one]), 2)}\n`;
   const signals = new StopSignals();
   try {
     const restored = await restoreSnapshot(file, at, { ...options, signal: signals.signal });

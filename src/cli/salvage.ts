@@ -7,6 +7,7 @@ import { openProved, openSearched, search } from '../examine.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { foundDatabase } from '../rebuild/checked.js';
 import { RefusedError } from '../replace/errors.js';
+import { jsonText } from '../report/jsontext.js';
 import { statementText } from '../report/statementtext.js';
 import { carveUnknown, carveValues } from '../salvage/carved.js';
 import type { OldRecord } from '../salvage/oldrecord.js';
@@ -46,7 +47,7 @@ export async function salvageCommand(options: SalvageArguments): Promise<ExitCod
   const { result: exit, evidence } = await withEvidence(file, hash, () => salvageFile(options));
   if (hash) {
     const statement = await statementNow(evidence);
-    await print(json ? `${JSON.stringify({ kind: 'statement', ...statement })}\n` : statementText(statement));
+    await print(json ? `${jsonText({ kind: 'statement', ...statement })}\n` : statementText(statement));
   }
   return exit;
 }

@@ -11,6 +11,7 @@ import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
 import { sha256OfRange } from './statement.js';
 import { Output } from './terminal.js';
+import { jsonText } from '../report/jsontext.js';
 
 /** A key longer than this is shown by its beginning; one that only tells who overwrote something, by less. */
 const SHOWN_KEY = 1024;
@@ -229,7 +230,7 @@ export class SalvageList {
   }
 
   async #object(value: object): Promise<void> {
-    await this.#out.add(`${JSON.stringify(value)}\n`);
+    await this.#out.add(`${jsonText(value)}\n`);
   }
 }
 

@@ -1,3 +1,5 @@
+import { jsonText } from '../report/jsontext.js';
+
 /** How urgent a line is. */
 export type Level = 'info' | 'warning' | 'error';
 
@@ -20,7 +22,7 @@ export type Log = (event: LogEvent) => void;
 export function logLine({ level, event, message, details }: LogEvent, format: LogFormat, time: Date): string {
   const stamp = time.toISOString();
   if (format === 'json') {
-    return escapeRest(JSON.stringify({ time: stamp, level, event, message, ...details }));
+    return jsonText({ time: stamp, level, event, message, ...details });
   }
   return `${stamp} gdbm-doctor ${level}: ${escapeControls(message)}`;
 }
@@ -30,12 +32,5 @@ function escapeControls(text: string): string {
   // eslint-disable-next-line no-control-regex -- they are what is looked for
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (one) => {
     return `\\x${one.charCodeAt(0).toString(16).padStart(2, '0')}`;
-  });
-}
-
-/** What a line of JSON need not escape, but a terminal takes for orders, and some readers for the end of a line. */
-function escapeRest(json: string): string {
-  return json.replace(/[\u007f-\u009f\u2028\u2029]/g, (one) => {
-    return `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
 }
