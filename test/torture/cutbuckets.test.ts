@@ -4,6 +4,8 @@ import { Random } from '../tools/random.js';
 import { MiniGdbm } from '../tools/minigdbm.js';
 import type { Step } from '../tools/libgdbm.js';
 import { checkDatabase } from '../../src/check/check.js';
+import { mayBeCut } from '../../src/database/database.js';
+import { Lookup } from '../../src/database/lookup.js';
 import { check, openSearched } from '../../src/examine.js';
 import { keptRecords } from '../../src/exchange/keptwalk.js';
 import { salvage } from '../../src/salvage/salvage.js';
@@ -13,7 +15,7 @@ import { formats, miniDatabase, NATIVE } from './databases.js';
 import { damagedCopy, tryRepair } from './judge.js';
 import type { Intact } from './intact.js';
 import { intactOf } from './intact.js';
-import { historyOf } from './life.js';
+import { historyOf, latin1 } from './life.js';
 import type { Model } from './models.js';
 import { MODELS } from './models.js';
 
@@ -104,6 +106,41 @@ for (const { name, sizes, damage } of KINDS) {
     assert.deepEqual(faults, []);
   });
 }
+
+test('what a dump walks through, and what a lookup finds, is what a check counts and what was stored', async () => {
+  let cut = 0;
+  let n = 0;
+  for (const { name, sizes, damage } of KINDS) {
+    for (const bucket of intact.buckets.filter((_, i) => i % 3 === 0)) {
+      for (let at = bucket; at < bucket + BUCKET; at += SECTOR) {
+        const size = sizes[n++ % sizes.length];
+        const place = `${name}, ${size} bytes at ${at - bucket} of the bucket at ${bucket}`;
+        const damaged = damagedCopy(intact, [{ name, damage: (file) => damage(file, at, size) }], 0);
+        const found = await openSearched(memorySource(damaged.bytes));
+        if (found?.db.fault === undefined) continue;
+        cut++;
+        const { db, survey } = found;
+        const textAt = async (offset: number, length: number) => latin1(await db.source.read(offset, length));
+        let walked = 0;
+        for await (const { count, offsets, keySizes, dataSizes } of keptRecords({ db, found })) {
+          for (let i = 0; i < count; i++, walked++) {
+            const key = await textAt(offsets[i], keySizes[i]);
+            const value = await textAt(offsets[i] + keySizes[i], dataSizes[i]);
+            assert.equal(value, intact.records.get(key)?.value, place);
+          }
+        }
+        assert.equal(walked, (await checkDatabase(db, survey)).records.count, place);
+        const lookup = new Lookup(db);
+        for (const [key, { value }] of intact.records) {
+          const one = await lookup.find(Buffer.from(key, 'latin1'));
+          if (one === undefined || mayBeCut(db, one.valueOffset, one.valueOffset + one.valueSize)) continue;
+          assert.equal(await textAt(one.valueOffset, one.valueSize), value, place);
+        }
+      }
+    }
+  }
+  assert.ok(cut >= 80, `${cut} places`);
+});
 
 test('of a bucket that lost a sector as many elements are told to be gone as were in use there', async () => {
   let cut = 0;
