@@ -4,12 +4,13 @@ import { checkCopied } from '../check/proved.js';
 import type { Database } from '../database/database.js';
 import { openDatabase } from '../database/database.js';
 import { Lookup } from '../database/lookup.js';
-import { check, openProved, openSearched } from '../examine.js';
+import { check, openSearched } from '../examine.js';
 import { equalBytes } from '../format/bytes.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import type { RecordFilter } from '../profile/leaveout.js';
 import { copiedFrom, firstOtherBytes } from '../relocate/compare.js';
-import { firstKeptDifference } from '../relocate/comparekept.js';
+import { copiedFromKept, firstKeptDifference } from '../relocate/comparekept.js';
+import type { KeptRecords } from '../relocate/kept.js';
 import { readSalvaged } from '../salvage/read.js';
 import type { SalvagedRecord } from '../salvage/salvage.js';
 import { cached } from '../source/cached.js';
@@ -43,7 +44,7 @@ export async function verify(
 ): Promise<CheckResult> {
   const kept = built.relocated ? keptOf(db, survey, checked, added, keep) : undefined;
   if (kept !== undefined) {
-    return verifyCopy(fresh, kept.examination.records, (copy) => firstKeptDifference(kept, copy));
+    return verifyKept(kept, fresh);
   }
   const result = await check(fresh);
   const trouble = result.findings.find((one) => one.severity !== 'note');
@@ -116,34 +117,33 @@ export async function verifyProved({ db, proof }: ProvedDatabase, fresh: Source)
   return checked;
 }
 
-async function verifyCopy(
-  fresh: Source,
-  records: number,
-  differenceIn: (copy: Database) => Promise<string | undefined>,
-): Promise<CheckResult> {
-  const copy = await openCopy(fresh);
-  if (copy === undefined || copy.checked.verdict !== 'healthy') {
-    const worst = copy?.checked.findings.find(({ severity }) => severity === 'error');
+/**
+ * Compares a fresh copy with the damaged database that it is of. Where the copy is in order itself and has just the elements that
+ * proved a record there, its keys need not be looked at once more.
+ */
+async function verifyKept(kept: KeptRecords, fresh: Source): Promise<CheckResult> {
+  const db = await openDatabase(fresh);
+  const proved = db && (await checkCopied(db, copiedFromKept(kept, db)))?.checked;
+  // Keys of both kinds of machine, or something that is not as it should be.
+  const checked = proved ?? (await examined(fresh));
+  if (db === undefined || checked.verdict !== 'healthy') {
+    const worst = checked.findings.find(({ severity }) => severity === 'error');
     const found =
       worst === undefined ? 'one that is not' : `${worst.code} at offset ${worst.offset}: ${worst.found}`;
     throw new VerifyError(`expected a sound fresh database, found ${found}`);
   }
-  const { count } = copy.checked.records;
-  const different = count === records ? await differenceIn(copy.db) : `${count} of ${records} records`;
+  const { records } = kept.examination;
+  const { count } = checked.records;
+  const different =
+    count === records ? await firstKeptDifference(kept, db) : `${count} of ${records} records`;
   if (different !== undefined)
     throw new VerifyError(`expected the same records in the fresh database, found ${different}`);
-  return copy.checked;
+  return checked;
 }
 
-/** Elements of a copy remembered at a time: half as many as elsewhere, as all that is known of its source is held, too. */
-const HELD = 1 << 19;
-
-/** Opens a fresh copy and checks it: by a proof or, where keys are too many or too alike for one, each element. */
-async function openCopy(fresh: Source): Promise<{ db: Database; checked: CheckResult } | undefined> {
-  const proved = await openProved(fresh, undefined, HELD);
-  if (proved !== undefined) return proved;
+async function examined(fresh: Source): Promise<CheckResult> {
   const found = await openSearched(fresh);
-  return found && { db: found.db, checked: await checkDatabase(found.db, found.survey) };
+  return found === undefined ? check(fresh) : checkDatabase(found.db, found.survey);
 }
 
 /** Bytes compared for each byte of the source: elements that all point at one large record must not multiply it. */
