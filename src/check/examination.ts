@@ -91,12 +91,11 @@ export async function examine(db: Database, survey: Survey, held = HELD): Promis
       const reader = new SiteReader(db);
       for (const [s, site] of sites.entries()) {
         if (!isPlain(site)) continue;
-        const words = await reader.read(site);
+        const words = await reader.readBetween(site, from, to);
         for (let n = 0; n < words.usedCount; n++) {
           const i = words.used[n];
           const at = s * elements + i;
-          const pointer = words.pointers[i];
-          if (pointer < from || pointer >= to || (marks.flags[at] & READ) === 0) continue;
+          if ((marks.flags[at] & READ) === 0) continue;
           if (keys.add(words, i, shared.has(s, i), at)) continue;
           await keys.read(take, false);
           keys.add(words, i, shared.has(s, i), at);

@@ -34,10 +34,21 @@ export class SiteReader {
   }
 
   async read(site: BucketSite): Promise<BucketWords> {
-    if (site.elements === undefined) await this.#fill(site.offset);
-    else await readSite(this.#db, site, this.#view);
+    await this.#take(site);
     this.#words.load(this.#bytes);
     return this.#words;
+  }
+
+  /** Reads a bucket, but only the elements whose records begin from one file offset to before another. */
+  async readBetween(site: BucketSite, from: number, to: number): Promise<BucketWords> {
+    await this.#take(site);
+    this.#words.loadBetween(this.#bytes, from, to);
+    return this.#words;
+  }
+
+  async #take(site: BucketSite): Promise<void> {
+    if (site.elements === undefined) await this.#fill(site.offset);
+    else await readSite(this.#db, site, this.#view);
   }
 
   /**

@@ -42,28 +42,43 @@ export class BucketPass {
     this.#end = 0;
     for (let run = 0; run < this.#runs.length; run++) {
       if (run >= this.#end) await this.#read(run);
-      const bytes = this.#load(run);
+      const bytes = this.#bytesOf(run);
+      this.#words.load(bytes);
       const goesOn = visit(this.#words, bytes, run);
       if (!(typeof goesOn === 'boolean' ? goesOn : await goesOn)) return false;
     }
     return true;
   }
 
+  /**
+   * Reads each bucket, but only the elements whose records begin from one file offset to before another.
+   *
+   * @param visit gets the words, valid during the call
+   */
+  async eachBetween(
+    from: number,
+    to: number,
+    visit: (words: BucketWords, run: number) => void,
+  ): Promise<void> {
+    this.#end = 0;
+    for (let run = 0; run < this.#runs.length; run++) {
+      if (run >= this.#end) await this.#read(run);
+      this.#words.loadBetween(this.#bytesOf(run), from, to);
+      if (this.#words.usedCount > 0) visit(this.#words, run);
+    }
+  }
+
   /** Reads one bucket, of which neighbours are read as well; its words are valid until the next is asked for. */
   async at(run: number): Promise<BucketWords> {
     if (run < this.#first || run >= this.#end) await this.#read(run);
-    this.#load(run);
+    this.#words.load(this.#bytesOf(run));
     return this.#words;
   }
 
-  #load(run: number): Uint8Array {
+  /** Of a bucket that is in memory. */
+  #bytesOf(run: number): Uint8Array {
     const { bucketSize } = this.#db.geometry;
-    const bytes = this.#bytes.subarray(
-      (run - this.#first) * bucketSize,
-      (run - this.#first + 1) * bucketSize,
-    );
-    this.#words.load(bytes);
-    return bytes;
+    return this.#bytes.subarray((run - this.#first) * bucketSize, (run - this.#first + 1) * bucketSize);
   }
 
   /** Reads a bucket and those that lie directly behind it. */

@@ -70,9 +70,8 @@ export class BucketWords {
 
   /** Takes the next bucket's bytes, as many as the constructor was told. */
   load(bytes: Uint8Array): void {
+    this.#set(bytes);
     const words = this.#words;
-    this.#bytes.set(bytes);
-    if (this.#swap) for (let i = 0; i < words.length; i++) words[i] = swapped(words[i]);
     // In memory `key_start` lies in the order of the file, whatever the words of that file are.
     const reversed = this.#swap === HOST_IS_LITTLE;
     const { hashes, pointers, keySizes, dataSizes, starts, used, elements } = this;
@@ -93,6 +92,45 @@ export class BucketWords {
       starts[i] = reversed ? swapped(first) : first;
     }
     this.usedCount = n;
+  }
+
+  /**
+   * Takes the next bucket's bytes, but of its elements only those whose records begin from one file offset to before another:
+   * {@link used} names them, and the columns say nothing of others. Of many parts of a file each is of few elements of a bucket.
+   */
+  loadBetween(bytes: Uint8Array, from: number, to: number): void {
+    this.#set(bytes);
+    const words = this.#words;
+    const reversed = this.#swap === HOST_IS_LITTLE;
+    const { hashes, pointers, keySizes, dataSizes, starts, used, elements } = this;
+    const stride = this.#stride;
+    const wide = this.#wide;
+    const low = this.#pointer + this.#low;
+    const high = this.#pointer + 1 - this.#low;
+    // Most are ruled out by numbers of 32 bits: of what is beyond 2^47 bytes they say nothing.
+    const first = to < 2 ** 47 ? Math.floor(from / 65_536) : -(2 ** 31);
+    const last = to < 2 ** 47 ? Math.ceil(to / 65_536) - 1 : 2 ** 31 - 1;
+    let n = 0;
+    for (let i = 0, at = this.#first; i < elements; i++, at += stride) {
+      const part = wide ? (words[at + high] << 16) | (words[at + low] >>> 16) : words[at + low] >> 16;
+      if (part < first || part > last || words[at] === FREE_HASH) continue;
+      const pointer = wide ? words[at + high] * 2 ** 32 + (words[at + low] >>> 0) : words[at + low];
+      if (pointer < from || pointer >= to) continue;
+      used[n++] = i;
+      hashes[i] = words[at];
+      pointers[i] = pointer;
+      keySizes[i] = words[at + this.#keySize];
+      dataSizes[i] = words[at + this.#dataSize];
+      const start = words[at + this.#start];
+      starts[i] = reversed ? swapped(start) : start;
+    }
+    this.usedCount = n;
+  }
+
+  #set(bytes: Uint8Array): void {
+    const words = this.#words;
+    this.#bytes.set(bytes);
+    if (this.#swap) for (let i = 0; i < words.length; i++) words[i] = swapped(words[i]);
   }
 
   /**
