@@ -168,6 +168,8 @@ async function readFields(
 ): Promise<void> {
   const { source, directory } = db;
   const { flags, elements } = marks;
+  // Nearly always nothing is gone, and nobody needs to be asked for each element.
+  const isShifted = db.missing !== 0 || db.fault !== undefined;
   const nextBlock = db.headerLost ? 0 : db.header.next_block;
   const end = nextBlock > 0 ? nextBlock : Number.POSITIVE_INFINITY;
   const shift = HASH_BITS - Math.log2(Math.max(1, directory.length));
@@ -208,7 +210,7 @@ async function readFields(
         flags[at] = MARKED;
         continue;
       }
-      if (mayBeCut(db, pointer, recordEnd)) {
+      if (isShifted && mayBeCut(db, pointer, recordEnd)) {
         flags[at] = MARKED;
         continue;
       }

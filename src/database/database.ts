@@ -79,6 +79,8 @@ export function isGone(moved: MovedBytes, offset: number): boolean {
 /** What a fault may do to a range of the file without its rearrangement. */
 export type Hits = (fault: Fault, from: number, to: number) => boolean;
 
+const mayHit: Hits = (fault, from, to) => fault.mayHit(from, to);
+
 /**
  * Whether bytes of what lies from `offset` to before `end` may be gone, or others may have been put into its middle.
  */
@@ -86,7 +88,7 @@ export function mayBeCut(
   { missing, fault, rearrangement }: MovedBytes,
   offset: number,
   end: number,
-  hits: Hits = (one, from, to) => one.mayHit(from, to),
+  hits = mayHit,
 ): boolean {
   if (missing <= 0 && fault === undefined) return false;
   const isCut = (from: number, to: number) =>

@@ -1,9 +1,8 @@
+import { SiteReader } from '../check/sitereader.js';
+import type { BucketWords } from '../check/sound/bucketwords.js';
 import { large } from '../columns/large.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
-import { readSite, roomForBucket } from '../database/survey.js';
-import type { BucketView } from '../format/bucket.js';
-import { FREE_HASH } from '../format/hash.js';
 
 /** Granules that are told apart, at most: a bit for each, 32 MiB in all. */
 const MAX_GRANULES = 2 ** 28;
@@ -23,24 +22,25 @@ const MOST = 8;
 export class RecordsInUse {
   readonly #granule: number;
   readonly #bits: Uint8Array;
-  readonly #room: BucketView;
+  readonly #reader: SiteReader;
 
   private constructor(readonly db: Database) {
     const { size } = db.source;
     this.#granule = LEAST_GRANULE;
     while (size / this.#granule > MAX_GRANULES) this.#granule *= 2;
     this.#bits = large(Uint8Array, Math.ceil(size / this.#granule / 8) + 1);
-    this.#room = roomForBucket(db);
+    this.#reader = new SiteReader(db);
   }
 
   /** @param settled buckets that are surely in force */
   static async read(db: Database, settled: readonly BucketSite[]): Promise<RecordsInUse> {
     const inUse = new RecordsInUse(db);
+    const bits = inUse.#bits;
     for (const site of settled) {
-      const bucket = await readSite(db, site, inUse.#room);
-      for (let i = 0; i < bucket.elements; i++) {
-        const [from, to] = inUse.#granulesOf(bucket, i);
-        for (let at = from; at < to; at++) inUse.#bits[at >>> 3] |= 1 << (at & 7);
+      const words = await inUse.#reader.read(site);
+      for (let n = 0; n < words.usedCount; n++) {
+        const to = inUse.#endOf(words, words.used[n]);
+        for (let at = inUse.#startOf(words, words.used[n]); at < to; at++) bits[at >>> 3] |= 1 << (at & 7);
       }
     }
     return inUse;
@@ -48,31 +48,31 @@ export class RecordsInUse {
 
   /** Whether more of a bucket's records lie on those of others than a wrong element or two make. */
   async isContradicted(site: BucketSite): Promise<boolean> {
-    const bucket = await readSite(this.db, site, this.#room);
+    const words = await this.#reader.read(site);
+    const bits = this.#bits;
     let looked = 0;
     let taken = 0;
-    for (let i = 0; i < bucket.elements; i++) {
-      const [from, to] = this.#granulesOf(bucket, i);
-      if (from >= to) continue;
+    for (let n = 0; n < words.usedCount; n++) {
+      const to = this.#endOf(words, words.used[n]);
+      let at = this.#startOf(words, words.used[n]);
+      if (at >= to) continue;
       looked++;
-      for (let at = from; at < to; at++) {
-        if ((this.#bits[at >>> 3] & (1 << (at & 7))) === 0) continue;
-        taken++;
-        break;
-      }
+      while (at < to && (bits[at >>> 3] & (1 << (at & 7))) === 0) at++;
+      if (at < to) taken++;
     }
     return taken >= FEW && taken * MOST > looked;
   }
 
-  /** The granules that lie whole inside an element's record: from the first to before the last; none of a free one. */
-  #granulesOf(bucket: BucketView, i: number): [from: number, to: number] {
-    if (bucket.hash(i) === FREE_HASH) return [0, 0];
-    const offset = bucket.dataPointer(i);
-    const keySize = bucket.keySize(i);
-    const dataSize = bucket.dataSize(i);
-    const end = offset + keySize + dataSize;
-    if (!(offset > 0 && keySize >= 0 && dataSize >= 0 && end <= this.db.source.size)) return [0, 0];
-    const to = Math.min(end, offset + LOOKED_AT);
-    return [Math.ceil(offset / this.#granule), Math.floor(to / this.#granule)];
+  /** The first granule that lies whole inside an element's record. */
+  #startOf({ pointers }: BucketWords, i: number): number {
+    return Math.ceil(pointers[i] / this.#granule);
+  }
+
+  /** The one behind the last of them; 0 where the element leads to no possible record. */
+  #endOf({ pointers, keySizes, dataSizes }: BucketWords, i: number): number {
+    const offset = pointers[i];
+    const end = offset + keySizes[i] + dataSizes[i];
+    const isPossible = offset > 0 && keySizes[i] >= 0 && dataSizes[i] >= 0 && end <= this.db.source.size;
+    return isPossible ? Math.floor(Math.min(end, offset + LOOKED_AT) / this.#granule) : 0;
   }
 }

@@ -1,7 +1,6 @@
+import { SiteReader } from '../check/sitereader.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/survey.js';
-import { readSite, roomForBucket } from '../database/survey.js';
-import { FREE_HASH } from '../format/hash.js';
 import { firstAfter } from '../source/ranges.js';
 import { hashRanges } from './keyhashes.js';
 import { MAX_LOCATED } from './locate.js';
@@ -30,46 +29,38 @@ export async function placesInUse(
   const sorted = inOrder(places);
   if (sorted.length === 0) return inUse;
   let left = TOUCHED_PER_PLACE * sorted.length;
-  /** The numbers of the places that a range touches. */
-  const touched = (offset: number, end: number): number[] => {
-    const found: number[] = [];
-    for (let i = firstAfter(sorted, offset - bucketSize); i < sorted.length && sorted[i] < end; i++) {
-      if (--left < 0) break;
-      found.push(i);
-    }
-    return found;
-  };
   // Records as columns, and each place that one touches with its number.
   const offsets = new OffsetList();
   const sizes = new NumberList();
   const hashes = new NumberList();
   const touching = new NumberList();
   const touchedPlaces = new NumberList();
-  const room = roomForBucket(db);
+  const reader = new SiteReader(db);
   for (const site of inForce) {
-    const bucket = await readSite(db, site, room);
-    for (const place of touched(site.offset, site.offset + bucketSize)) {
+    const { used, usedCount, pointers, keySizes, dataSizes, hashes: ownHashes } = await reader.read(site);
+    const siteEnd = site.offset + bucketSize;
+    for (let at = firstAfter(sorted, site.offset - bucketSize); sorted[at] < siteEnd && --left >= 0; at++) {
       // It does not stand in its own way.
-      if (sorted[place] !== site.offset) inUse.add(sorted[place]);
+      if (sorted[at] !== site.offset) inUse.add(sorted[at]);
     }
-    for (let i = 0; i < bucket.elements; i++) {
-      const hash = bucket.hash(i);
-      if (hash === FREE_HASH) continue;
-      const offset = bucket.dataPointer(i);
-      const size = bucket.keySize(i);
-      const end = offset + size + bucket.dataSize(i);
+    for (let n = 0; n < usedCount; n++) {
+      const i = used[n];
+      const offset = pointers[i];
+      const size = keySizes[i];
+      const end = offset + size + dataSizes[i];
       const possible =
         offset > 0 && size >= 0 && size <= MAX_LOCATED && end > offset && end <= db.source.size;
       if (!possible) continue;
+      const touchedEnd = Math.min(end, offset + reach);
       const before = touchedPlaces.length;
-      for (const place of touched(offset, Math.min(end, offset + reach))) {
-        touchedPlaces.push(place);
+      for (let at = firstAfter(sorted, offset - bucketSize); sorted[at] < touchedEnd && --left >= 0; at++) {
+        touchedPlaces.push(at);
         touching.push(offsets.length);
       }
       if (touchedPlaces.length === before) continue;
       offsets.push(offset);
       sizes.push(size);
-      hashes.push(hash);
+      hashes.push(ownHashes[i]);
     }
   }
   const { signed, unsigned } = await hashRanges(db.source, {
