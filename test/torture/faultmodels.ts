@@ -1,8 +1,15 @@
+import type { Random } from '../tools/random.js';
 import type { Damaged } from './damaged.js';
+import type { Intact } from './intact.js';
 import type { Model } from './models.js';
 
 const SECTOR = 512;
 const sectorsOf = ({ bytes }: Damaged) => Math.floor(bytes.length / SECTOR);
+
+/** File offset of a sector of a bucket in force. */
+function sectorOfBucket({ buckets, header }: Intact, random: Random): number {
+  return random.pick(buckets) + SECTOR * random.below(header.bucket_size / SECTOR);
+}
 
 /**
  * Bytes that are missing behind the header, or were put in: a copy that skipped what it could not read, a block written
@@ -48,6 +55,27 @@ export const FAULTS: readonly (Model & {
     doubtful: 1,
     damage: (file, _, random) =>
       file.insert(SECTOR * (1 + random.below(sectorsOf(file) - 1)), new Uint8Array(4096)),
+  },
+  {
+    name: 'a sector of a bucket missing',
+    doubtful: 3,
+    damage: (file, intact, random) => file.drop(sectorOfBucket(intact, random), SECTOR),
+  },
+  {
+    name: 'a sector of a bucket twice',
+    doubtful: 3,
+    damage: (file, intact, random) => {
+      const at = sectorOfBucket(intact, random);
+      file.insert(at, file.bytes.slice(at, at + SECTOR));
+    },
+  },
+  {
+    name: 'bytes of a bucket twice',
+    doubtful: 3,
+    damage: (file, { buckets, header }, random) => {
+      const at = random.pick(buckets) + random.below(header.bucket_size);
+      file.insert(at, file.bytes.slice(at, at + 1 + random.below(Math.min(5000, file.bytes.length - at))));
+    },
   },
   {
     name: 'some bytes put in',
