@@ -3,7 +3,7 @@ import type { BucketView } from '../format/bucket.js';
 import { BUCKET_AVAIL, bucketStruct } from '../format/bucket.js';
 import { HASH_BITS } from '../format/hash.js';
 import { member } from '../format/struct.js';
-import { cutElements } from '../database/cutelements.js';
+import { cutElementsOf } from '../database/cutelements.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
 import { isReadable, readSite } from '../database/survey.js';
@@ -169,7 +169,7 @@ export function examineHead(
   bucket: BucketView,
 ): { free: readonly AvailElement[]; findings: Finding[] } {
   const findings: Finding[] = [];
-  const cut = cutElements(db, site.offset);
+  const cut = cutElementsOf(db, site);
   if (site.state === 'headless' || cut?.head === true) return { free: [], findings };
   const struct = bucketStruct(db.format.layout);
   const at = (name: string) => site.offset + member(struct, name).offset;

@@ -4,7 +4,7 @@ import { slotOf } from '../format/directory.js';
 import { FREE_HASH } from '../format/hash.js';
 import { fromHome, usedBefore } from '../format/home.js';
 import type { CutElements } from '../database/cutelements.js';
-import { cutElements } from '../database/cutelements.js';
+import { cutElementsOf } from '../database/cutelements.js';
 import type { Database } from '../database/database.js';
 import { mayBeCut } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
@@ -45,7 +45,7 @@ export class ElementExam {
     /** Which elements are examined; all where it is left out. */
     isWanted: (i: number) => boolean = () => true,
   ) {
-    const cut = cutElements(db, site.offset);
+    const cut = cutElementsOf(db, site);
     this.#missing = cut === undefined ? 0 : this.#countMissing(cut);
     for (let i = 0; i < bucket.elements; i++) {
       if (cut?.has(i) === true) continue;

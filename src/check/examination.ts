@@ -1,4 +1,4 @@
-import { cutElements } from '../database/cutelements.js';
+import { cutElementsOf } from '../database/cutelements.js';
 import type { Database } from '../database/database.js';
 import { mayBeCut } from '../database/database.js';
 import type { BucketSite, Survey } from '../database/survey.js';
@@ -186,7 +186,7 @@ async function readFields(
     shared.mark(words, s);
     const budget = site.state === 'sound' ? budgets.sound : budgets.loose;
     let before = usedBeforeFirst(words);
-    const cut = cutElements(db, site.offset);
+    const cut = cutElementsOf(db, site);
     if (cut !== undefined) marks.sites[s] = 1;
     for (let i = 0, at = s * elements; i < elements; i++, at++) {
       if (cut?.has(i) === true) {

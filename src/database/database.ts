@@ -79,6 +79,8 @@ export function isGone(moved: MovedBytes, offset: number): boolean {
 /** What a fault may do to a range of the file without its rearrangement. */
 export type Hits = (fault: Fault, from: number, to: number) => boolean;
 
+/** Pieces of a range that are asked for: more are hardly of a record, but of a size that is none. */
+const MAX_PIECES = 256;
 const mayHit: Hits = (fault, from, to) => fault.mayHit(from, to);
 
 /**
@@ -95,8 +97,10 @@ export function mayBeCut(
     from < missing || (fault !== undefined && hits(fault, from, to));
   if (rearrangement === undefined) return isCut(offset, end);
   // Bytes were lost from the file as it lies there: what belongs to a lost place may stand at another one.
-  for (const now of rearrangement.pieces(offset, end - offset))
-    if (isCut(now.offset, now.offset + now.length)) return true;
+  let asked = 0;
+  for (const now of rearrangement.pieces(offset, end - offset)) {
+    if (++asked > MAX_PIECES || isCut(now.offset, now.offset + now.length)) return true;
+  }
   return false;
 }
 

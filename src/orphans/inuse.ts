@@ -63,16 +63,22 @@ export class RecordsInUse {
     return taken >= FEW && taken * MOST > looked;
   }
 
-  /** The first granule that lies whole inside an element's record. */
-  #startOf({ pointers }: BucketWords, i: number): number {
-    return Math.ceil(pointers[i] / this.#granule);
+  /** The first granule that lies whole inside an element's record; behind all where it leads to no possible one. */
+  #startOf(words: BucketWords, i: number): number {
+    return this.#isPossible(words, i) ? Math.ceil(words.pointers[i] / this.#granule) : Infinity;
   }
 
-  /** The one behind the last of them; 0 where the element leads to no possible record. */
-  #endOf({ pointers, keySizes, dataSizes }: BucketWords, i: number): number {
+  /** The one behind the last of them. */
+  #endOf(words: BucketWords, i: number): number {
+    if (!this.#isPossible(words, i)) return 0;
+    const offset = words.pointers[i];
+    const end = offset + words.keySizes[i] + words.dataSizes[i];
+    return Math.floor(Math.min(end, offset + LOOKED_AT) / this.#granule);
+  }
+
+  #isPossible({ pointers, keySizes, dataSizes }: BucketWords, i: number): boolean {
     const offset = pointers[i];
-    const end = offset + keySizes[i] + dataSizes[i];
-    const isPossible = offset > 0 && keySizes[i] >= 0 && dataSizes[i] >= 0 && end <= this.db.source.size;
-    return isPossible ? Math.floor(Math.min(end, offset + LOOKED_AT) / this.#granule) : 0;
+    const isPositive = offset > 0 && keySizes[i] >= 0 && dataSizes[i] >= 0;
+    return isPositive && offset + keySizes[i] + dataSizes[i] <= this.db.source.size;
   }
 }

@@ -153,7 +153,7 @@ async function readLinks(
       const offset = bucket.dataPointer(i);
       const size = bucket.keySize(i);
       const isPossible =
-        !isGone(db, offset) && size > 0 && size <= MAX_LOCATED && offset + size <= source.size;
+        offset > 0 && !isGone(db, offset) && size > 0 && size <= MAX_LOCATED && offset + size <= source.size;
       if (hash === FREE_HASH || !isPossible || size > budget) continue;
       budget -= size;
       buckets[length] = blocks.blockOf(site.offset);

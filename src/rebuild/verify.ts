@@ -123,7 +123,9 @@ export async function verifyProved({ db, proof }: ProvedDatabase, fresh: Source)
  */
 async function verifyKept(kept: KeptRecords, fresh: Source): Promise<CheckResult> {
   const db = await openDatabase(fresh);
-  const proved = db && (await checkCopied(db, copiedFromKept(kept, db)))?.checked;
+  const { blockSize, bucketSize } = kept.db.geometry;
+  const isAlike = db?.geometry.blockSize === blockSize && db.geometry.bucketSize === bucketSize;
+  const proved = isAlike ? (await checkCopied(db, copiedFromKept(kept, db)))?.checked : undefined;
   // Keys of both kinds of machine, or something that is not as it should be.
   const checked = proved ?? (await examined(fresh));
   if (db === undefined || checked.verdict !== 'healthy') {

@@ -1,3 +1,4 @@
+import { isPlain } from '../check/examination.js';
 import { startOf } from '../check/key.js';
 import { KEPT, START } from '../check/marks.js';
 import { SiteReader } from '../check/sitereader.js';
@@ -69,8 +70,9 @@ export async function firstKeptDifference(
         last = { hash: FREE_HASH, place: 0 };
       }
       const [keySize, dataSize, pointer] = [words.keySize(i), words.dataSize(i), words.pointer(i)];
+      // Of a damaged bucket it is not marked where an element's own beginning of its key is wrong.
       const start =
-        (flags[at] & START) === 0
+        isPlain(site) && (flags[at] & START) === 0
           ? words.starts[i]
           : startOf(await db.source.read(pointer, Math.min(KEY_START, keySize)));
       const wanted = { hash, keySize, dataSize, start, pointer: places.of(pointer, keySize + dataSize) };

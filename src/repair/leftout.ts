@@ -6,6 +6,7 @@ import { keepable } from '../rebuild/records.js';
 import { heldIn } from '../rebuild/verify.js';
 import { refusal } from '../replace/errors.js';
 import { FreshFile } from '../replace/fresh.js';
+import { jsonText } from '../report/jsontext.js';
 import type { SalvagedBatch } from '../salvage/salvage.js';
 import type { RepairOptions } from './result.js';
 import type { Subject } from './subject.js';
@@ -29,7 +30,7 @@ export async function writeQuarantine(
         const isKept = await heldIn(db.source, fresh);
         const rest = { leftOut: out, old, carved, isKept };
         for await (const line of quarantine({ db, survey }, checked, rest)) {
-          await file.write(`${JSON.stringify(line)}\n`);
+          await file.write(`${jsonText(line)}\n`);
         }
       }
       await file.sync();

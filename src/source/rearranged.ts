@@ -1,4 +1,5 @@
 import type { Range } from './gather.js';
+import { firstAfter } from './ranges.js';
 import type { Source } from './source.js';
 import { requireRange } from './source.js';
 
@@ -37,11 +38,14 @@ export class Rearrangement {
   readonly blocks: BlockGrid;
   readonly moved: readonly MovedBlock[];
   readonly #places: ReadonlyMap<number, number>;
+  /** File offsets of the blocks that were moved, in order. */
+  readonly #homes: Float64Array;
 
   constructor(blocks: BlockGrid, moved: readonly MovedBlock[]) {
     this.blocks = blocks;
     this.moved = moved;
     this.#places = new Map(moved.map(({ home, at }) => [home, at]));
+    this.#homes = Float64Array.from(moved, ({ home }) => home).sort();
   }
 
   /** Where the byte that belongs at `offset` is now. */
@@ -50,16 +54,25 @@ export class Rearrangement {
     return (this.#places.get(home) ?? home) + (offset - home);
   }
 
-  /** Where a range is now, in order; in pieces, as each block may be anywhere. */
+  /** Where a range is now, in order; in pieces, as blocks may be anywhere: what lies beside each other is one. */
   *pieces(offset: number, length: number): Generator<Range> {
+    const { size } = this.blocks;
     const end = offset + length;
-    for (let at = offset; at < end;) {
-      const from = at;
+    let piece: { offset: number; length: number } | undefined;
+    for (let n = firstAfter(this.#homes, offset - size), at = offset; at < end;) {
+      // A block that was moved, or all up to the next one.
+      const isMoved = this.#homes[n] <= at;
+      const next = Math.min(end, isMoved ? this.#homes[n] + size : (this.#homes[n] ?? end));
+      if (isMoved) n++;
       const now = this.whereIs(at);
-      do at = Math.min(end, this.blocks.startOf(this.blocks.blockOf(at) + 1));
-      while (at < end && this.whereIs(at) === now + (at - from));
-      yield { offset: now, length: at - from };
+      if (piece !== undefined && now === piece.offset + piece.length) piece.length += next - at;
+      else {
+        if (piece !== undefined) yield piece;
+        piece = { offset: now, length: next - at };
+      }
+      at = next;
     }
+    if (piece !== undefined) yield piece;
   }
 
   /** A source as if each block stood where it belongs. */

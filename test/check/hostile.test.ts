@@ -10,15 +10,21 @@ import { accountFor } from '../../src/check/accounting.js';
 import { checkDatabase } from '../../src/check/check.js';
 import { examine } from '../../src/check/examination.js';
 import { check, openSearched } from '../../src/examine.js';
+import { elementStruct } from '../../src/format/bucket.js';
 import { FREE_HASH, hashKey } from '../../src/format/hash.js';
 import type { Header } from '../../src/format/header.js';
 import type { RebuildResult } from '../../src/rebuild/rebuild.js';
+import { member } from '../../src/format/struct.js';
 import { foundDatabase } from '../../src/rebuild/checked.js';
 import { rebuild } from '../../src/rebuild/rebuild.js';
 import { InForce } from '../../src/salvage/inforce.js';
 import { findOld } from '../../src/salvage/old.js';
 import { memorySource } from '../../src/source/memory.js';
 import { SourceError } from '../../src/source/source.js';
+import { miniDatabase } from '../torture/databases.js';
+import { damagedCopy, tryRepair } from '../torture/judge.js';
+import type { Model } from '../torture/models.js';
+import { MODELS } from '../torture/models.js';
 import { fixture } from '../tools/fixtures.js';
 import { mutate } from '../tools/mutate.js';
 import { Random } from '../tools/random.js';
@@ -448,3 +454,31 @@ function keyWithHash(hash: number, serial: number): Uint8Array | undefined {
   }
   return left === 0 ? key : undefined;
 }
+
+test('elements that lead before the file are passed by, whatever else is wrong', async () => {
+  const intact = miniDatabase(FORMAT, { blockSize: 512, seed: 5, records: 150, maxValue: 120 });
+  const pointer = member(elementStruct(FORMAT.layout), 'data_pointer').offset;
+  const around = [
+    'directory entries wrong',
+    'buckets lost',
+    'bucket headers wrong',
+    "two files' blocks mixed",
+  ];
+  for (const name of around) {
+    const model = MODELS.find((one) => one.name === name)!;
+    for (const before of [-1n, -4096n, -(2n ** 33n) - 8n, -(2n ** 60n), -(2n ** 63n)]) {
+      const value = new Uint8Array(8);
+      new DataView(value.buffer).setBigInt64(0, before, FORMAT.byteOrder === 'little');
+      const wrong: Model = {
+        name: 'pointers before the file',
+        damage: (file, { records }) => {
+          for (const { element } of [...records.values()].filter((_, n) => n % 12 === 0))
+            file.write(element.at + pointer, value);
+        },
+      };
+      const { score } = await quickly(() => tryRepair(intact, damagedCopy(intact, [wrong, model], SEED)));
+      const { lost, wrong: others } = score;
+      assert.deepEqual([lost, others], [[], []], `${name}, ${before}`);
+    }
+  }
+});

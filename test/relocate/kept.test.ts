@@ -6,7 +6,9 @@ import type { CheckedDatabase } from '../../src/rebuild/checked.js';
 import { checkDatabase } from '../../src/check/check.js';
 import type { Searched } from '../../src/examine.js';
 import { check, openSearched } from '../../src/examine.js';
+import { bucketStruct, elementStruct } from '../../src/format/bucket.js';
 import { FREE_HASH } from '../../src/format/hash.js';
+import { member } from '../../src/format/struct.js';
 import { foundDatabase } from '../../src/rebuild/checked.js';
 import { rebuild } from '../../src/rebuild/rebuild.js';
 import { verify, VerifyError } from '../../src/rebuild/verify.js';
@@ -175,4 +177,21 @@ test('a right copy is believed whose keys were made to be alike', async () => {
   assert.deepEqual([built.records, built.relocated], [records.length - 1, true]);
   const checked = await check(memorySource(fresh));
   assert.deepEqual([checked.verdict, checked.records.count], ['healthy', records.length - 1]);
+});
+
+test('of a damaged bucket an element with a wrong beginning of its key is put right, and the copy believed', async () => {
+  for (const { bytes: intact, buckets, records, format } of databases) {
+    const bytes = Uint8Array.from(intact);
+    const [, , , { element }] = [...records.values()];
+    const bucket = buckets.findLast((offset) => offset <= element.at)!;
+    const start = member(elementStruct(format.layout), 'key_start').offset;
+    bytes[element.at + start] ^= 0x10;
+    bytes[bucket + member(bucketStruct(format.layout), 'count').offset + 1] ^= 0x40;
+    const found = await opened(bytes);
+    assert.ok(found);
+    assert.ok(found.survey.sites.some(({ state }) => state === 'malformed'));
+    const { built, bytes: fresh } = await rebuilt(found);
+    assert.ok(built.relocated);
+    assert.equal((await contentsOf(fresh)).size, records.size);
+  }
 });
