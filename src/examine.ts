@@ -14,7 +14,7 @@ import type { SearchedSurvey } from './orphans/adopt.js';
 import { adoptOrphans, atHome, damagedWithElements, isMisled, knownRanges } from './orphans/adopt.js';
 import { judgeBuckets } from './orphans/candidates.js';
 import { findDirectoryOf } from './orphans/directory.js';
-import { findFault } from './orphans/fault.js';
+import { findFault, missingByHeader } from './orphans/fault.js';
 import { findOrphans } from './orphans/find.js';
 import { listsBucket } from './orphans/free.js';
 import { findMoved, MAX_MOVED } from './orphans/moved.js';
@@ -90,7 +90,9 @@ async function openShifted(
   if (again === undefined) return undefined;
   // What the directory leads to is where it belongs: a fault is behind it, or there is none.
   if (ledRecordsOf(again) + CLEARLY_MORE <= ledRecordsOf(found)) return undefined;
-  return worthOf(again) >= worthOf(found) + CLEARLY_MORE ? again : undefined;
+  // One that is as large as the header says may have but one record behind the place, and loses the one that is there.
+  const more = fault.missing === missingByHeader(found.db) ? 0 : CLEARLY_MORE;
+  return worthOf(again) >= worthOf(found) + more ? again : undefined;
 }
 
 /** Whether nothing is wrong with a file beyond its fault: it is as large as its header says, and nothing is lost or elsewhere. */

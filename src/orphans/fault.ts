@@ -52,7 +52,7 @@ export async function findFault(
     claims.open().next().done !== true ||
     stale.some(({ state }) => state === 'sound') ||
     sites.some(({ state }) => state !== 'sound');
-  if (examination?.hasMisfit === false && !isOrphaned) return undefined;
+  if (examination?.hasMisfit === false && !isOrphaned && missingByHeader(db) <= 0) return undefined;
   const readable = [...sites, ...stale].filter((site) => site.used > 0 && isReadable(site));
   const possible = readable.filter(({ state }) => state !== 'malformed');
   const found = await findAmong(db, possible, most, progress);
@@ -75,15 +75,31 @@ async function findAmong(
   const lost = lostFromSomewhereOn(sample, there);
   // Of a file that was cut off, those behind its end are lost and no others.
   const isInside = lost.some((n) => sample.offsets[n] + sample.sizes[n] <= db.source.size);
-  if (!isInside || lost.length < FEW) return undefined;
+  const told = missingByHeader(db);
+  if (lost.length === 0 || (told === 0 && (!isInside || lost.length < FEW))) return undefined;
+  const isSearched = isInside && lost.length >= FEW;
   let best: { missing: number; found: number } | undefined;
-  for (const missing of await distances(db, sample, lost, progress)) {
+  for (const missing of isSearched ? await distances(db, sample, lost, progress) : [told]) {
     const shifted = await keysThere(db, sample, missing);
     let found = 0;
     for (const n of lost) found += shifted[n];
-    if (found >= FEW && found > (best?.found ?? 0)) best = { missing, found };
+    if (found >= fewFor(db, missing) && found > (best?.found ?? 0)) best = { missing, found };
   }
   return best && placeFault(db, sites, best.missing, most);
+}
+
+/** A header that says that a larger share of the file is missing, or was put in, tells nothing: another file may follow it. */
+const MOST_TOLD = 1 / 4;
+
+/** Bytes that the file is smaller than its header says; negative where it is larger, 0 where nothing tells. */
+export function missingByHeader({ source, header, headerLost }: Database): number {
+  const missing = headerLost ? 0 : header.next_block - source.size;
+  return Math.abs(missing) <= source.size * MOST_TOLD ? missing : 0;
+}
+
+/** Keys that say the same, at least: where the header says it, too, one is enough. */
+function fewFor(db: Database, missing: number): number {
+  return missing === missingByHeader(db) ? 1 : FEW;
 }
 
 /** Numbers of the keys that are not where they should be, from the place on behind which hardly any is. */
@@ -96,7 +112,7 @@ function lostFromSomewhereOn({ length, offsets }: LedKeys, there: Uint8Array): n
     if (there[n] === 1) found++;
     else {
       lost.push(n);
-      if (lost.length >= FEW && found * CHANCE <= lost.length) last = lost.length;
+      if (found === 0 || (lost.length >= FEW && found * CHANCE <= lost.length)) last = lost.length;
     }
   }
   return lost.slice(0, last);
@@ -163,7 +179,7 @@ async function placeFault(
   if (directory !== undefined) await askDirectory(db, directory, sites, missing, evidence);
   const { gain, against, ...between } = evidence.best();
   // What is at its own place behind it says that it is no fault, but another database that follows this one.
-  if (gain < FEW || against * CHANCE > 1) return undefined;
+  if (gain < fewFor(db, missing) || against * CHANCE > 1) return undefined;
   const whole = await wholeBuckets(db, sites, between);
   const { bucketSize } = geometry;
   const entries = directory === undefined ? new Float64Array(0) : entriesAround(db, directory, between);

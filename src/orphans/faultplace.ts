@@ -7,9 +7,8 @@ export interface Between {
   readonly last: number;
 }
 
-/** What is lost or doubled by a drive or a copy goes by sectors of so many bytes, and mostly by so many of a block. */
+/** What is lost or doubled by a drive or a copy goes by sectors of so many bytes. */
 export const SECTOR = 512;
-const BLOCK = 4096;
 /** Sectors that are looked at, at most. */
 const MOST = 1 << 12;
 
@@ -83,8 +82,7 @@ export async function narrow(
   const byElements = from > to ? undefined : await narrowByElements({ first: from, last: to }, cut);
   if (sectors.length > 0) {
     const likely = await cut.mostInPlace(sectors);
-    const blocks = likely.places.filter((at) => missing % BLOCK === 0 && at % BLOCK === 0);
-    const bySectors = endsOf(blocks.length > 0 ? blocks : likely.places);
+    const bySectors = endsOf(likely.places);
     if (byElements === undefined || byElements.inPlace <= likely.inPlace) return bySectors;
     // So much may be one element that has the end of another one.
     if (byElements.inPlace <= likely.inPlace + MOST_IN_PLACE) {

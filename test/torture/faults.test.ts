@@ -6,6 +6,7 @@ import { search } from '../../src/examine.js';
 import { findFault } from '../../src/orphans/fault.js';
 import { memorySource } from '../../src/source/memory.js';
 import { formats, miniDatabase } from './databases.js';
+import type { Damaged } from './damaged.js';
 import { FAULTS } from './faultmodels.js';
 import { damagedCopy, tryRepair } from './judge.js';
 import type { Model } from './models.js';
@@ -14,6 +15,10 @@ import { RUNS, seedFor } from './settings.js';
 /*
  * Bytes that are missing behind the header, or were put in: all behind that place comes back.
  */
+
+const SECTOR = 512;
+/** Records behind the place. */
+const FEW = 3;
 
 const MINI = { blockSize: 512, seed: seedFor('mini') };
 const minis = [
@@ -85,4 +90,29 @@ test('the place of a fault is the same by however few of the keys it is found at
     }
   }
   assert.ok(compared > 20, `${compared} were compared`);
+});
+
+test('where few records are behind a place that lost a sector, what the header says of the size is enough', async () => {
+  let tried = 0;
+  for (const intact of minis) {
+    const { size, records } = { size: intact.bytes.length, records: [...intact.records.values()] };
+    records.sort((a, b) => b.bytes.at - a.bytes.at);
+    for (const [behind, { bytes }] of records.slice(0, FEW).entries()) {
+      const at = SECTOR * (Math.floor(bytes.at / SECTOR) + 1);
+      // Behind the last record nothing tells where it is.
+      const isInside = at < bytes.at + bytes.length && at + SECTOR < size;
+      if (behind === 0 || !isInside || records[behind - 1].bytes.at < at + SECTOR) continue;
+      for (const model of [
+        { name: 'missing', damage: (file: Damaged) => file.drop(at, SECTOR) },
+        { name: 'put in', damage: (file: Damaged) => file.insert(at, new Uint8Array(SECTOR)) },
+      ]) {
+        const { score } = await tryRepair(intact, damagedCopy(intact, [model], 0));
+        const { wrong, changed, lost, lostMoved } = score;
+        assert.deepEqual([wrong, changed], [[], 0], `${intact.name}, ${model.name} at ${at}`);
+        assert.ok(lost.length + lostMoved.length <= FEW, `${intact.name}, ${model.name} at ${at}`);
+        tried++;
+      }
+    }
+  }
+  assert.ok(tried >= 6, `${tried} places`);
 });
