@@ -14,6 +14,7 @@ import type { LedKeys } from './ledkeys.js';
 import { keysThere, readLedKeys, readLedKeysWithin } from './ledkeys.js';
 import type { WantedKey } from './locate.js';
 import { locateKeys, MIN_LOCATED } from './locate.js';
+import { reachesOver } from './reachover.js';
 import { wholeBuckets } from './wholebuckets.js';
 import { Votes } from './votes.js';
 
@@ -83,7 +84,11 @@ async function findAmong(
     const shifted = await keysThere(db, sample, missing);
     let found = 0;
     for (const n of lost) found += shifted[n];
-    if (found >= fewFor(db, missing) && found > (best?.found ?? 0)) best = { missing, found };
+    if (found < fewFor(db, missing) || found <= (best?.found ?? 0)) continue;
+    // An old copy just before a record that was never written: no record in force lies over that.
+    const first = lost.reduce((at, n) => (shifted[n] === 1 ? Math.min(at, sample.offsets[n]) : at), Infinity);
+    const isCut = found >= FEW || missing < 0 || (await reachesOver(db, sites, first - missing));
+    if (isCut) best = { missing, found };
   }
   return best && placeFault(db, sites, best.missing, most);
 }

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { examine } from '../../src/check/examination.js';
 import { openDatabase } from '../../src/database/database.js';
-import { search } from '../../src/examine.js';
+import { check, search } from '../../src/examine.js';
+import { elementStruct } from '../../src/format/bucket.js';
+import { headerStruct } from '../../src/format/header.js';
+import { offsetSize } from '../../src/format/layout.js';
+import { member } from '../../src/format/struct.js';
 import { findFault } from '../../src/orphans/fault.js';
 import { memorySource } from '../../src/source/memory.js';
 import { formats, miniDatabase } from './databases.js';
@@ -115,4 +119,42 @@ test('where few records are behind a place that lost a sector, what the header s
     }
   }
   assert.ok(tried >= 6, `${tried} places`);
+});
+
+test('an old copy just before a record that was never written is not taken for it', async () => {
+  let tried = 0;
+  for (const intact of minis) {
+    const { format } = intact;
+    const last = [...intact.records.values()].reduce((a, b) => (a.bytes.at > b.bytes.at ? a : b));
+    const distance = SECTOR * Math.ceil(last.bytes.length / SECTOR);
+    // The header and the element were written, and then the machine stopped: the file is as long as it was.
+    const stopped: Model = {
+      name: 'stopped before the data was written',
+      damage: (file) => {
+        file.truncate(last.bytes.at + last.bytes.length);
+        const put = (at: number, value: number) => {
+          const bytes = new Uint8Array(offsetSize(format.layout));
+          const little = format.byteOrder === 'little';
+          const into = new DataView(bytes.buffer);
+          if (bytes.length === 8) into.setBigInt64(0, BigInt(value), little);
+          else into.setInt32(0, value, little);
+          file.write(at, bytes);
+        };
+        put(
+          last.element.at + member(elementStruct(format.layout), 'data_pointer').offset,
+          last.bytes.at + distance,
+        );
+        put(
+          member(headerStruct(format.layout), 'next_block').offset,
+          last.bytes.at + last.bytes.length + distance,
+        );
+      },
+    };
+    const { bytes } = damagedCopy(intact, [stopped], 0);
+    const { records } = await check(memorySource(bytes));
+    assert.deepEqual(records.rejected, { bounds: 1 }, intact.name);
+    assert.equal(records.count, intact.records.size - 1, intact.name);
+    tried++;
+  }
+  assert.equal(tried, minis.length);
 });

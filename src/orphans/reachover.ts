@@ -1,0 +1,27 @@
+import { SiteReader } from '../check/sitereader.js';
+import type { Database } from '../database/database.js';
+import type { BucketSite } from '../database/survey.js';
+import { hashKey } from '../format/hash.js';
+import { MAX_LOCATED } from './locate.js';
+
+/** Whether a record of some buckets, whose key is where its element leads, begins before a file offset and ends behind it. */
+export async function reachesOver(
+  db: Database,
+  sites: readonly BucketSite[],
+  place: number,
+): Promise<boolean> {
+  const { source } = db;
+  const reader = new SiteReader(db);
+  for (const site of sites) {
+    const { used, usedCount, hashes, pointers, keySizes, dataSizes } = await reader.read(site);
+    for (let n = 0; n < usedCount; n++) {
+      const i = used[n];
+      const [offset, size] = [pointers[i], keySizes[i]];
+      const isOver = offset >= 0 && offset < place && offset + size + dataSizes[i] > place;
+      if (!isOver || size < 0 || size > MAX_LOCATED || offset + size > source.size) continue;
+      const key = await source.read(offset, size);
+      if (hashKey(key, 'signed') === hashes[i] || hashKey(key, 'unsigned') === hashes[i]) return true;
+    }
+  }
+  return false;
+}
