@@ -14,7 +14,7 @@ import type { SearchedSurvey } from './orphans/adopt.js';
 import { adoptOrphans, atHome, damagedWithElements, isMisled, knownRanges } from './orphans/adopt.js';
 import { judgeBuckets } from './orphans/candidates.js';
 import { findDirectoryOf } from './orphans/directory.js';
-import { findFault, missingByHeader } from './orphans/fault.js';
+import { findFault, isToldByHeader } from './orphans/fault.js';
 import { findOrphans } from './orphans/find.js';
 import { listsBucket } from './orphans/free.js';
 import { findMoved, MAX_MOVED } from './orphans/moved.js';
@@ -91,7 +91,7 @@ async function openShifted(
   // What the directory leads to is where it belongs: a fault is behind it, or there is none.
   if (ledRecordsOf(again) + CLEARLY_MORE <= ledRecordsOf(found)) return undefined;
   // One that is as large as the header says may have but one record behind the place, and loses the one that is there.
-  const more = fault.missing === missingByHeader(found.db) ? 0 : CLEARLY_MORE;
+  const more = isToldByHeader(found.db, fault.missing) ? 0 : CLEARLY_MORE;
   return worthOf(again) >= worthOf(found) + more ? again : undefined;
 }
 
@@ -321,7 +321,11 @@ async function openWithout(source: Source, report?: Report): Promise<Database | 
 export async function check(source: Source, report?: Report): Promise<CheckResult> {
   if (source.size === 0) return checkEmpty();
   const proved = await openProved(source, report);
-  if (proved !== undefined) return proved.checked;
+  return proved === undefined ? checkSearched(source, report) : proved.checked;
+}
+
+/** Checks a file as {@link check} does where nothing proves at once that all is in order. */
+export async function checkSearched(source: Source, report?: Report): Promise<CheckResult> {
   const found = await openSearched(source, report);
   return found === undefined ? checkOther(exact(source)) : checkDatabase(found.db, found.survey);
 }

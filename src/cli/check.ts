@@ -5,8 +5,7 @@ import { checkContents, withProfile } from '../contents.js';
 import { finding } from '../check/finding.js';
 import { identifySource } from '../database/identify.js';
 import type { ProfileResult } from '../profile/inspect.js';
-import { checkReport, reportDocument, unreadableReport } from '../report/json.js';
-import { jsonText } from '../report/jsontext.js';
+import { checkReport, reportText, unreadableReport } from '../report/json.js';
 import type { Evidence } from '../report/statement.js';
 import { statementText } from '../report/statementtext.js';
 import { checkText } from '../report/text.js';
@@ -65,7 +64,7 @@ export async function checkCommand({
   }
   const statement = await statementNow(hashes);
   if (json) {
-    const document = jsonText(reportDocument(reports, statement), 2);
+    const document = reportText(reports, statement);
     if (!(await printReport(`${document}\n`))) worse(EXIT.failed);
   } else if (hash && !(await printReport(statementText(statement)))) worse(EXIT.failed);
   return exit;

@@ -2,12 +2,12 @@ import { diff, noCounts } from '../exchange/diff.js';
 import { refusal } from '../replace/errors.js';
 import { escapeStart } from '../report/escape.js';
 import { REPORT_VERSION } from '../report/json.js';
+import { jsonText } from '../report/jsontext.js';
 import { EXIT } from './exit.js';
 import { tellIfChanged } from './atrest.js';
 import type { DatabaseFile } from './file.js';
 import { openDatabaseFile, openFileForWalk } from './file.js';
 import { Output, tell } from './terminal.js';
-import { jsonText } from '../report/jsontext.js';
 
 export interface DiffArguments {
   readonly before: string;

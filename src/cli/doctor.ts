@@ -1,8 +1,7 @@
 import type { CheckResult, FileFormat } from '../check/check.js';
 import { check } from '../examine.js';
-import { checkReport, reportDocument, unreadableReport } from '../report/json.js';
+import { checkReport, reportText, unreadableReport } from '../report/json.js';
 import { safeSentence } from '../report/escape.js';
-import { jsonText } from '../report/jsontext.js';
 import { number } from '../report/number.js';
 import { volumeJson, volumeReport } from '../report/volume.js';
 import type { VolumeDiagnosis } from '../volume/diagnose.js';
@@ -72,7 +71,7 @@ function documentText(
   const database =
     'verdict' in checked ? checkReport(path, checked) : unreadableReport(path, checked.code, checked.message);
   const one = { ...database, volume: volumeJson(diagnosis), next: nextStep(path, diagnosis, checked) };
-  return `${jsonText(reportDocument([one]), 2)}\n`;
+  return `${reportText([one])}\n`;
 }
 
 function text(path: string, diagnosis: VolumeDiagnosis, checked: CheckResult | ExpectedError): string {

@@ -5,10 +5,10 @@ import type { SnapshotFacts } from '../exchange/latest.js';
 import { latestSnapshot } from '../exchange/latest.js';
 import { REPORT_VERSION } from '../report/json.js';
 import { safeSentence } from '../report/escape.js';
+import { jsonText } from '../report/jsontext.js';
 import { fileSource } from '../source/file.js';
 import { EXIT } from './exit.js';
 import { printReport } from './terminal.js';
-import { jsonText } from '../report/jsontext.js';
 
 export interface LatestArguments {
   readonly even: string;

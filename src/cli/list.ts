@@ -1,5 +1,6 @@
 import { escapeStart } from '../report/escape.js';
 import { REPORT_VERSION } from '../report/json.js';
+import { jsonText } from '../report/jsontext.js';
 import type { WalkedBatch } from '../exchange/batch.js';
 import { keptRecords } from '../exchange/keptwalk.js';
 import type { ExitCode } from './exit.js';
@@ -7,7 +8,6 @@ import { EXIT } from './exit.js';
 import { tellIfChanged } from './atrest.js';
 import { openDatabaseFile, openFileForWalk } from './file.js';
 import { Output, tell } from './terminal.js';
-import { jsonText } from '../report/jsontext.js';
 
 export interface ListArguments {
   readonly file: string;

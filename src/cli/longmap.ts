@@ -1,7 +1,7 @@
 import type { MapView } from '../inspect/map.js';
 import { eachMapRow } from '../inspect/map.js';
 import type { Claims } from '../picture/claims.js';
-import { reportDocument } from '../report/json.js';
+import { reportText } from '../report/json.js';
 import { jsonText } from '../report/jsontext.js';
 import type { Statement } from '../report/statement.js';
 import { statementText } from '../report/statementtext.js';
@@ -56,7 +56,7 @@ export async function printEndOfMap(
 }
 
 function documentText(file: string, { view }: MapView, statement?: Statement): string {
-  return jsonText(reportDocument([{ path: file, structures: [view] }], statement), 2);
+  return reportText([{ path: file, structures: [view] }], statement);
 }
 
 function partsOf(text: string): { before: string; after: string } {

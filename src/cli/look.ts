@@ -1,9 +1,9 @@
 import type { LookOptions } from '../look.js';
 import { lookOnce } from '../look.js';
+import { jsonText } from '../report/jsontext.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { print } from './terminal.js';
-import { jsonText } from '../report/jsontext.js';
 
 /** Looks once at a database, for a watcher: prints a line of JSON, see `Look`. */
 export async function lookCommand(options: LookOptions): Promise<ExitCode> {

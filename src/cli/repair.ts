@@ -1,7 +1,6 @@
 import type { RepairOptions, RepairResult } from '../repair/result.js';
 import { repair } from '../repair/repair.js';
-import { failedRepairReport, repairReport, reportDocument } from '../report/json.js';
-import { jsonText } from '../report/jsontext.js';
+import { failedRepairReport, repairReport, reportText } from '../report/json.js';
 import { repairText } from '../report/text.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
@@ -27,7 +26,7 @@ export async function repairCommand({ file, json, all, ...options }: RepairArgum
       signal: signals.signal,
     }).finally(progress.end);
     const text = json
-      ? `${jsonText(reportDocument([repairReport(result)]), 2)}\n`
+      ? `${reportText([repairReport(result)])}\n`
       : repairText(result, { style: styleFor(process.stdout), all });
     await printReport(text);
     return exitOf(result, options.dryRun === true);
@@ -40,7 +39,7 @@ export async function repairCommand({ file, json, all, ...options }: RepairArgum
     const { code, message } = explain(error, file, 'repair it');
     if (json) {
       const report = failedRepairReport(file, code, message);
-      await printReport(`${jsonText(reportDocument([report]), 2)}\n`);
+      await printReport(`${reportText([report])}\n`);
     }
     tell(message);
     return EXIT.failed;

@@ -1,5 +1,4 @@
-import { reportDocument } from '../report/json.js';
-import { jsonText } from '../report/jsontext.js';
+import { reportText } from '../report/json.js';
 import { failedRestoreJson, restoreJson, restoreText } from '../report/snapshots.js';
 import type { RestoreOptions } from '../snapshots/restore.js';
 import { restoreSnapshot } from '../snapshots/restore.js';
@@ -16,7 +15,7 @@ export interface RestoreArguments extends Omit<RestoreOptions, 'signal'> {
 
 /** Brings a snapshot back in the place of the database, which stays as a backup. */
 export async function restoreCommand({ file, at, json, ...options }: RestoreArguments): Promise<number> {
-  const asJson = (one: object) => `${jsonText(reportDocument([one]), 2)}\n`;
+  const asJson = (one: object) => `${reportText([one])}\n`;
   const signals = new StopSignals();
   try {
     const restored = await restoreSnapshot(file, at, { ...options, signal: signals.signal });

@@ -2,6 +2,7 @@ import type { RejectedElement } from '../check/record.js';
 import type { MovedBytes } from '../database/database.js';
 import { placeNow } from '../database/database.js';
 import { escapeBytes, escapeStart } from '../report/escape.js';
+import { jsonText } from '../report/jsontext.js';
 import type { CarvedFind } from '../salvage/carved.js';
 import type { OldRecord } from '../salvage/oldrecord.js';
 import { MAX_OVERLAYS } from '../salvage/overwritten.js';
@@ -11,7 +12,6 @@ import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
 import { sha256OfRange } from './statement.js';
 import { Output } from './terminal.js';
-import { jsonText } from '../report/jsontext.js';
 
 /** A key longer than this is shown by its beginning; one that only tells who overwrote something, by less. */
 const SHOWN_KEY = 1024;

@@ -1,5 +1,4 @@
-import { reportDocument } from '../report/json.js';
-import { jsonText } from '../report/jsontext.js';
+import { reportText } from '../report/json.js';
 import { failedSnapshotsJson, snapshotsJson, snapshotsText } from '../report/snapshots.js';
 import { listSnapshots } from '../snapshots/list.js';
 import type { ExitCode } from './exit.js';
@@ -16,7 +15,7 @@ export interface SnapshotsArguments {
 
 /** Lists the snapshots of a database; never writes. */
 export async function snapshotsCommand({ file, dir, json, verify }: SnapshotsArguments): Promise<ExitCode> {
-  const asJson = (one: object) => `${jsonText(reportDocument([one]), 2)}\n`;
+  const asJson = (one: object) => `${reportText([one])}\n`;
   const now = new Date();
   try {
     const listed = await listSnapshots(file, { dir, verify });

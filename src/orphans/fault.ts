@@ -97,14 +97,19 @@ async function findAmong(
 const MOST_TOLD = 1 / 4;
 
 /** Bytes that the file is smaller than its header says; negative where it is larger, 0 where nothing tells. */
-export function missingByHeader({ source, header, headerLost }: Database): number {
+function missingByHeader({ source, header, headerLost }: Database): number {
   const missing = headerLost ? 0 : header.next_block - source.size;
   return Math.abs(missing) <= source.size * MOST_TOLD ? missing : 0;
 }
 
+/** Whether the header says, too, that so many bytes are missing. */
+export function isToldByHeader(db: Database, missing: number): boolean {
+  return missing === missingByHeader(db);
+}
+
 /** Keys that say the same, at least: where the header says it, too, one is enough. */
 function fewFor(db: Database, missing: number): number {
-  return missing === missingByHeader(db) ? 1 : FEW;
+  return isToldByHeader(db, missing) ? 1 : FEW;
 }
 
 /** Numbers of the keys that are not where they should be, from the place on behind which hardly any is. */

@@ -18,21 +18,18 @@ export async function faultAt(
   { first, last }: Between,
   between: Between | undefined,
 ): Promise<Fault> {
-  const place =
-    between === undefined
-      ? { first, last }
-      : { first: Math.min(first, between.first), last: Math.max(last, between.last) };
-  const isCompared = ({ first, last }: Between) => last - first <= MAX_TWICE && last - missing <= source.size;
-  const compared = isCompared(place) ? place : { first, last };
-  if (missing > 0 || !isCompared(compared)) return new Fault(source, missing, first, last);
+  const place = { first, last };
+  const all = between && { first: Math.min(first, between.first), last: Math.max(last, between.last) };
+  const isComparable = (one: Between) =>
+    missing < 0 && one.last - one.first <= MAX_TWICE && one.last - missing <= source.size;
+  const compared = all !== undefined && isComparable(all) ? all : place;
+  if (!isComparable(compared)) return new Fault(source, missing, first, last);
   const length = compared.last - compared.first;
   const one = await source.read(compared.first, length);
-  const differences = new Differences(
-    compared.first,
-    one,
-    await source.read(compared.first - missing, length),
-  );
-  const different = differences.within({ first, last });
-  const isKnown = different.first < different.last || (between !== undefined && compared === place);
-  return new Fault(source, missing, different.first, different.last, isKnown ? differences : undefined);
+  const other = await source.read(compared.first - missing, length);
+  const differences = new Differences(compared.first, one, other);
+  const doubtful = differences.within(place);
+  // Of what has the one place in its middle only that tells which was compared wherever it may be.
+  const isKnown = doubtful.first < doubtful.last || compared === all;
+  return new Fault(source, missing, doubtful.first, doubtful.last, isKnown ? differences : undefined);
 }

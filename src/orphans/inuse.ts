@@ -39,8 +39,10 @@ export class RecordsInUse {
     for (const site of settled) {
       const words = await inUse.#reader.read(site);
       for (let n = 0; n < words.usedCount; n++) {
-        const to = inUse.#endOf(words, words.used[n]);
-        for (let at = inUse.#startOf(words, words.used[n]); at < to; at++) bits[at >>> 3] |= 1 << (at & 7);
+        const i = words.used[n];
+        if (!inUse.#isPossible(words, i)) continue;
+        const to = inUse.#endOf(words, i);
+        for (let at = inUse.#startOf(words, i); at < to; at++) bits[at >>> 3] |= 1 << (at & 7);
       }
     }
     return inUse;
@@ -53,8 +55,10 @@ export class RecordsInUse {
     let looked = 0;
     let taken = 0;
     for (let n = 0; n < words.usedCount; n++) {
-      const to = this.#endOf(words, words.used[n]);
-      let at = this.#startOf(words, words.used[n]);
+      const i = words.used[n];
+      if (!this.#isPossible(words, i)) continue;
+      const to = this.#endOf(words, i);
+      let at = this.#startOf(words, i);
       if (at >= to) continue;
       looked++;
       while (at < to && (bits[at >>> 3] & (1 << (at & 7))) === 0) at++;
@@ -63,19 +67,18 @@ export class RecordsInUse {
     return taken >= FEW && taken * MOST > looked;
   }
 
-  /** The first granule that lies whole inside an element's record; behind all where it leads to no possible one. */
-  #startOf(words: BucketWords, i: number): number {
-    return this.#isPossible(words, i) ? Math.ceil(words.pointers[i] / this.#granule) : Infinity;
+  /** The first granule that lies whole inside a possible record. */
+  #startOf({ pointers }: BucketWords, i: number): number {
+    return Math.ceil(pointers[i] / this.#granule);
   }
 
   /** The one behind the last of them. */
-  #endOf(words: BucketWords, i: number): number {
-    if (!this.#isPossible(words, i)) return 0;
-    const offset = words.pointers[i];
-    const end = offset + words.keySizes[i] + words.dataSizes[i];
-    return Math.floor(Math.min(end, offset + LOOKED_AT) / this.#granule);
+  #endOf({ pointers, keySizes, dataSizes }: BucketWords, i: number): number {
+    const looked = Math.min(keySizes[i] + dataSizes[i], LOOKED_AT);
+    return Math.floor((pointers[i] + looked) / this.#granule);
   }
 
+  /** Whether an element leads to a record inside the file: granules of others would be before it, or in no memory. */
   #isPossible({ pointers, keySizes, dataSizes }: BucketWords, i: number): boolean {
     const offset = pointers[i];
     const isPositive = offset > 0 && keySizes[i] >= 0 && dataSizes[i] >= 0;

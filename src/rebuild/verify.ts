@@ -1,10 +1,9 @@
 import type { CheckResult } from '../check/check.js';
-import { checkDatabase } from '../check/check.js';
 import { checkCopied } from '../check/proved.js';
 import type { Database } from '../database/database.js';
 import { openDatabase } from '../database/database.js';
 import { Lookup } from '../database/lookup.js';
-import { check, openSearched } from '../examine.js';
+import { check, checkSearched } from '../examine.js';
 import { equalBytes } from '../format/bytes.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import type { RecordFilter } from '../profile/leaveout.js';
@@ -43,9 +42,7 @@ export async function verify(
   keep?: RecordFilter,
 ): Promise<CheckResult> {
   const kept = built.relocated ? keptOf(db, survey, checked, added, keep) : undefined;
-  if (kept !== undefined) {
-    return verifyKept(kept, fresh);
-  }
+  if (kept !== undefined) return verifyKept(kept, fresh);
   const result = await check(fresh);
   const trouble = result.findings.find((one) => one.severity !== 'note');
   if (trouble !== undefined) {
@@ -127,7 +124,7 @@ async function verifyKept(kept: KeptRecords, fresh: Source): Promise<CheckResult
   const isAlike = db?.geometry.blockSize === blockSize && db.geometry.bucketSize === bucketSize;
   const proved = isAlike ? (await checkCopied(db, copiedFromKept(kept, db)))?.checked : undefined;
   // Keys of both kinds of machine, or something that is not as it should be.
-  const checked = proved ?? (await examined(fresh));
+  const checked = proved ?? (await checkSearched(fresh));
   if (db === undefined || checked.verdict !== 'healthy') {
     const worst = checked.findings.find(({ severity }) => severity === 'error');
     const found =
@@ -141,11 +138,6 @@ async function verifyKept(kept: KeptRecords, fresh: Source): Promise<CheckResult
   if (different !== undefined)
     throw new VerifyError(`expected the same records in the fresh database, found ${different}`);
   return checked;
-}
-
-async function examined(fresh: Source): Promise<CheckResult> {
-  const found = await openSearched(fresh);
-  return found === undefined ? check(fresh) : checkDatabase(found.db, found.survey);
 }
 
 /** Bytes compared for each byte of the source: elements that all point at one large record must not multiply it. */

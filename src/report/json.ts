@@ -1,6 +1,7 @@
 import type { CheckResult, FileFormat } from '../check/check.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { RepairResult } from '../repair/result.js';
+import { jsonText } from './jsontext.js';
 import type { Statement } from './statement.js';
 
 /** The version of the documents' shape; it grows when a field is renamed or goes. */
@@ -16,6 +17,11 @@ export interface ReportDocument {
 
 export function reportDocument(files: readonly object[], statement?: Statement): ReportDocument {
   return { version: REPORT_VERSION, files, ...(statement && { statement }) };
+}
+
+/** Such a document as it is printed. */
+export function reportText(files: readonly object[], statement?: Statement): string {
+  return jsonText(reportDocument(files, statement), 2);
 }
 
 /** A checked file as programs read it; the profile if one was looked for. */

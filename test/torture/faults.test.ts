@@ -5,7 +5,6 @@ import { openDatabase } from '../../src/database/database.js';
 import { check, search } from '../../src/examine.js';
 import { elementStruct } from '../../src/format/bucket.js';
 import { headerStruct } from '../../src/format/header.js';
-import { offsetSize } from '../../src/format/layout.js';
 import { member } from '../../src/format/struct.js';
 import { findFault } from '../../src/orphans/fault.js';
 import { memorySource } from '../../src/source/memory.js';
@@ -14,6 +13,7 @@ import type { Damaged } from './damaged.js';
 import { FAULTS } from './faultmodels.js';
 import { damagedCopy, tryRepair } from './judge.js';
 import type { Model } from './models.js';
+import { setNumber } from './models.js';
 import { RUNS, seedFor } from './settings.js';
 
 /*
@@ -132,22 +132,11 @@ test('an old copy just before a record that was never written is not taken for i
       name: 'stopped before the data was written',
       damage: (file) => {
         file.truncate(last.bytes.at + last.bytes.length);
-        const put = (at: number, value: number) => {
-          const bytes = new Uint8Array(offsetSize(format.layout));
-          const little = format.byteOrder === 'little';
-          const into = new DataView(bytes.buffer);
-          if (bytes.length === 8) into.setBigInt64(0, BigInt(value), little);
-          else into.setInt32(0, value, little);
-          file.write(at, bytes);
-        };
-        put(
-          last.element.at + member(elementStruct(format.layout), 'data_pointer').offset,
-          last.bytes.at + distance,
-        );
-        put(
-          member(headerStruct(format.layout), 'next_block').offset,
-          last.bytes.at + last.bytes.length + distance,
-        );
+        const pointer = member(elementStruct(format.layout), 'data_pointer').offset;
+        const nextBlock = member(headerStruct(format.layout), 'next_block').offset;
+        const end = last.bytes.at + last.bytes.length;
+        setNumber(file, intact, last.element.at + pointer, 'off_t', last.bytes.at + distance);
+        setNumber(file, intact, nextBlock, 'off_t', end + distance);
       },
     };
     const { bytes } = damagedCopy(intact, [stopped], 0);

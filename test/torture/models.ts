@@ -290,7 +290,8 @@ function wrongNumber(right: number, { bytes, header }: Intact, random: Random): 
   return wrong === right ? right + 1 : wrong;
 }
 
-function setNumber(
+/** Writes a number as a file of its format has it. */
+export function setNumber(
   file: Damaged,
   { format }: Intact,
   at: number,

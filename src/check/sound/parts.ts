@@ -92,18 +92,16 @@ export class RecordParts {
   }
 
   /**
-   * Takes the elements in use of a bucket whose records begin in some parts, as far as there is room.
+   * Takes the elements in use of a bucket, as far as there is room.
    *
    * @param bucket its number in `shared`
    */
-  take(words: BucketWords, bucket: number, shared: SharedHashes, from: number, to: number): void {
+  take(words: BucketWords, bucket: number, shared: SharedHashes): void {
     const { bits } = shared;
     const first = bucket * shared.wordsEach;
     const { used, usedCount, pointers, hashes, keySizes, dataSizes, starts } = words;
     for (let n = 0; n < usedCount; n++) {
       const i = used[n];
-      const part = Math.floor(pointers[i] * PARTS_EACH);
-      if (part < from || part >= to) continue;
       const hash = hashes[i] | (((bits[first + (i >>> 5)] >>> (i & 31)) & 1) << 31);
       if (this.push(pointers[i], hash, keySizes[i], dataSizes[i], starts[i]) < 0) this.missed++;
     }

@@ -72,7 +72,7 @@ export async function prove(
     records += usedCount;
     shared.mark(words, run);
     parts.count(words);
-    parts.take(words, run, shared, 0, parts.length);
+    parts.take(words, run, shared);
     // More than the file has room for cannot be in order.
     return bytes <= source.size;
   });
@@ -90,9 +90,7 @@ export async function prove(
   for (const { from, to } of regions) {
     if (regions.length > 1) {
       parts.clear();
-      await pass.eachBetween(from * PART, to * PART, (words, run) => {
-        parts.take(words, run, shared, from, to);
-      });
+      await pass.eachBetween(from * PART, to * PART, (words, run) => parts.take(words, run, shared));
       // Only if the file changed meanwhile.
       if (parts.missed > 0) return undefined;
     }
