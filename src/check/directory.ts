@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.js';
-import type { BucketSite, Survey } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
+import type { Survey } from '../database/survey.js';
 import { owns, rulerOf } from '../database/survey.js';
 import { endOfRun } from '../format/directory.js';
 import { HASH_RANGE } from '../format/hash.js';

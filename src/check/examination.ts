@@ -1,7 +1,8 @@
 import { cutElementsOf } from '../database/cutelements.js';
 import type { Database } from '../database/database.js';
 import { mayBeCut } from '../database/database.js';
-import type { BucketSite, Survey } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
+import type { Survey } from '../database/survey.js';
 import { isOutdated, rulerOf } from '../database/survey.js';
 import { HASH_BITS } from '../format/hash.js';
 import { examineByElement, isHeadTold, KEY_BUDGET } from './bucket.js';
@@ -59,7 +60,9 @@ export function isPlain({ state }: BucketSite): boolean {
  */
 export async function examine(db: Database, survey: Survey, held = HELD): Promise<Examination> {
   const { sites } = survey;
-  const { elements } = new SiteReader(db);
+  // One for all passes: its memory, for each part of a large file, would be garbage of some MiB.
+  const reader = new SiteReader(db);
+  const { elements } = reader;
   const marks = new ElementMarks(sites.length, elements);
   const plain = sites.reduce((sum, site) => sum + (isPlain(site) ? site.used : 0), 0);
   const ordinals = sites.length * elements;
@@ -69,7 +72,7 @@ export async function examine(db: Database, survey: Survey, held = HELD): Promis
   const shared = new SharedHashes(sites.length, elements);
 
   // 1. What the buckets say themselves.
-  await readFields(db, survey, marks, waiting, shared, histogram);
+  await readFields(db, survey, reader, { marks, keys: waiting, shared, histogram });
 
   // 2. The keys, a part of the file at a time.
   const twins = new TwinFilter(shared.count);
@@ -88,7 +91,6 @@ export async function examine(db: Database, survey: Survey, held = HELD): Promis
   else {
     keys.clear();
     for (const { from, to } of regions ?? [{ from: 0, to: db.source.size + 1 }]) {
-      const reader = new SiteReader(db);
       for (const [s, site] of sites.entries()) {
         if (!isPlain(site)) continue;
         const words = await reader.readBetween(site, from, to);
@@ -116,7 +118,6 @@ export async function examine(db: Database, survey: Survey, held = HELD): Promis
   let { runs } = keys;
   const suspects = twins.suspects();
   const repeats = new RepeatFinder(db.source, marks, (hash) => suspects?.has(hash) ?? true);
-  const reader = new SiteReader(db);
   for (const [s, site] of sites.entries()) {
     if (!isPlain(site)) continue;
     const words = await reader.read(site);
@@ -157,14 +158,20 @@ export async function examine(db: Database, survey: Survey, held = HELD): Promis
   return { marks, ...counted, hasMisfit, runs };
 }
 
+/** What the fields of elements go into. */
+interface Taken {
+  readonly marks: ElementMarks;
+  readonly keys: WaitingKeys | undefined;
+  readonly shared: SharedHashes;
+  readonly histogram: RecordHistogram;
+}
+
 /** Looks at the head and the fields of every sound bucket, and takes the elements whose keys are to be read. */
 async function readFields(
   db: Database,
   survey: Survey,
-  marks: ElementMarks,
-  keys: WaitingKeys | undefined,
-  shared: SharedHashes,
-  histogram: RecordHistogram,
+  reader: SiteReader,
+  { marks, keys, shared, histogram }: Taken,
 ): Promise<void> {
   const { source, directory } = db;
   const { flags, elements } = marks;
@@ -178,7 +185,6 @@ async function readFields(
     sound: new KeyBudget(KEY_BUDGET * source.size),
     loose: new KeyBudget(KEY_BUDGET * source.size),
   };
-  const reader = new SiteReader(db);
   for (const [s, site] of survey.sites.entries()) {
     if (!isPlain(site)) continue;
     const words = await reader.read(site);

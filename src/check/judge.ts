@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.js';
-import type { BucketSite, Survey } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
+import type { Survey } from '../database/survey.js';
 import { readSite, roomForBucket } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
 import { KEY_START } from '../format/bucket.js';

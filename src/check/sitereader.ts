@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.js';
-import type { BucketSite } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
 import { readSite } from '../database/survey.js';
 import { BucketView } from '../format/bucket.js';
 import { readInto } from '../source/source.js';

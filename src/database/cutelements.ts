@@ -1,7 +1,7 @@
 import { elementsStart, elementStruct } from '../format/bucket.js';
 import type { Database, Hits } from './database.js';
 import { mayBeCut } from './database.js';
-import type { BucketSite } from './survey.js';
+import type { BucketSite } from './site.js';
 
 /** What of a bucket may have lost bytes, or have others in its middle: it may look whole, as what is there moves up. */
 export interface CutElements {

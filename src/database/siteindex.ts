@@ -1,5 +1,5 @@
 import { salted } from '../columns/salt.js';
-import type { BucketSite } from './survey.js';
+import type { BucketSite } from './site.js';
 
 /** Places at first; a power of two. */
 const LEAST = 1 << 8;

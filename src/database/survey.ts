@@ -2,48 +2,14 @@ import { BUCKET_AVAIL, BucketView, elementStruct } from '../format/bucket.js';
 import { endOfRun, slotOf } from '../format/directory.js';
 import { FREE_HASH, HASH_BITS, HASH_RANGE } from '../format/hash.js';
 import { HashClaims } from './claims.js';
+import type { BucketSite } from './site.js';
+import { AlikeSites, changedSite } from './site.js';
 import { SiteIndex } from './siteindex.js';
 import type { Database } from './database.js';
 import { Bits } from '../columns/bits.js';
 import { large } from '../columns/large.js';
 import { NumberList } from '../columns/numberlist.js';
 import { readInto } from '../source/source.js';
-
-/** A bucket of the database. */
-export interface BucketSite {
-  /** What leads to it: the directory, or only a scan of the file. */
-  readonly origin: 'directory' | 'scan';
-  /** File offset. */
-  readonly offset: number;
-  /** The first directory slot that leads here; −1 where none does. */
-  readonly firstSlot: number;
-  /** How many slots in a row from `firstSlot` lead here. */
-  readonly slots: number;
-  /** `bucket_bits` as it stands in the file. */
-  readonly bits: number;
-  /** `count` as it stands in the file. */
-  readonly count: number;
-  /** `av_count` as it stands in the file. */
-  readonly availCount: number;
-  /** Elements that are not free. */
-  readonly used: number;
-  /** The first slot that the bucket's own bits and hashes say is its. */
-  readonly ownFirst: number;
-  /** How many slots in a row are its own. */
-  readonly ownSlots: number;
-  readonly state: SiteState;
-  /** Only of a `headless` one: file offsets of the elements that are left. */
-  readonly elements?: readonly number[];
-}
-
-/**
- * `sound`: its head is possible. `malformed`: its head is not, its elements may be. `wiped`: all its bytes are the
- * same. `overlapping`: it lies on
- * another bucket that fits better, and is not read. `unread`: reading it would cost more than any honest file. `headless`:
- * only elements of it are left, which a scan found. `outdated`: the directory leads there, but whole buckets elsewhere have all
- * its hashes, so that it was split or never was a bucket; it is not read.
- */
-export type SiteState = 'sound' | 'malformed' | 'wiped' | 'overlapping' | 'unread' | 'headless' | 'outdated';
 
 /** Every bucket that is known, which slots lead where, and which bucket rules over which hashes. */
 export interface Survey {
@@ -68,6 +34,7 @@ export async function survey(db: Database): Promise<Survey> {
   const siteOfSlot = large(Int32Array, directory.length).fill(-1);
   const sites: BucketSite[] = [];
   const indexOf = new SiteIndex(sites);
+  const alike = new AlikeSites();
   let budget = READ_BUDGET * source.size + 2 * bucketSize;
   const bucket = new BucketView(new Uint8Array(bucketSize), db.format, geometry.bucketElements);
   let unreadIndex: number | undefined;
@@ -80,7 +47,7 @@ export async function survey(db: Database): Promise<Survey> {
       budget -= bucketSize;
       if (budget >= 0) {
         await readInto(source, offset, bucket.bytes);
-        sites.push(surveyBucket(db, offset, slot, bucket));
+        sites.push(alike.slim(surveyBucket(db, offset, slot, bucket)));
         indexOf.add(index);
       } else {
         // One site stands for all that are not read: a site for each would cost more than the directory.
@@ -99,7 +66,7 @@ export function withOutdated(survey: Survey, outdated: ReadonlySet<number>): Sur
   if (outdated.size === 0) return survey;
   const { siteOfSlot } = survey;
   const sites = survey.sites.map((site, i): BucketSite =>
-    outdated.has(i) ? { ...site, state: 'outdated' } : site,
+    outdated.has(i) ? changedSite(site, { state: 'outdated' }) : site,
   );
   const settled = { sites, siteOfSlot };
   return { ...settled, claims: claimSettled(settled) };
@@ -308,7 +275,7 @@ function settleOverlaps(
     return siteOfSlot.subarray(ownFirst, ownFirst + ownSlots).includes(index) ? 2 : 1;
   };
   const giveWay = (index: number) => {
-    settled[index] = { ...settled[index], state: 'overlapping' };
+    settled[index] = changedSite(settled[index], { state: 'overlapping' });
   };
   let previous = -1;
   for (const index of order) {

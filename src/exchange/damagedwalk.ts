@@ -3,7 +3,7 @@ import type { OverreachingRecords } from '../check/space.js';
 import type { StoredRecord } from '../check/record.js';
 import { large } from '../columns/large.js';
 import type { Database } from '../database/database.js';
-import type { BucketSite } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
 import { digestOf, HASH_RANGE } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { readTogether } from '../salvage/read.js';

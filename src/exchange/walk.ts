@@ -1,6 +1,6 @@
 import type { OverreachingRecords } from '../check/space.js';
 import type { Database } from '../database/database.js';
-import type { BucketSite } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
 import { isPlaced } from '../database/survey.js';
 import type { Searched } from '../examine.js';
 import type { Report } from '../source/sweep.js';

@@ -4,7 +4,9 @@ import type { ExaminedSurvey } from '../check/examination.js';
 import { cutElements } from '../database/cutelements.js';
 import type { Database } from '../database/database.js';
 import { SiteIndex } from '../database/siteindex.js';
-import type { BucketSite, Survey } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
+import { changedSite } from '../database/site.js';
+import type { Survey } from '../database/survey.js';
 import { isReadable, isSettled, settledSites, withOutdated } from '../database/survey.js';
 import { elementStruct, elementsStart } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
@@ -86,8 +88,8 @@ export async function adoptOrphans(
     if (adopted) sites.push(site);
     else if (site.state === 'headless' && range === undefined) {
       const split = await partFragment(db, site, free, entries, kin);
-      if (split.open.length > 0) sites.push({ ...site, elements: split.open });
-      if (split.old.length > 0) stale.push({ ...site, elements: split.old });
+      if (split.open.length > 0) sites.push(changedSite(site, { elements: split.open }));
+      if (split.old.length > 0) stale.push(changedSite(site, { elements: split.old }));
     } else stale.push(site);
   }
   return { ...survey, sites, stale };

@@ -2,7 +2,8 @@ import type { Database } from '../database/database.js';
 import { isGone } from '../database/database.js';
 import type { HashRange } from '../database/claims.js';
 import { rangeOf } from '../database/claims.js';
-import type { BucketSite } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
+import { AlikeSites } from '../database/site.js';
 import { roomForBucket } from '../database/survey.js';
 import { BUCKET_AVAIL, BucketView, elementsStart } from '../format/bucket.js';
 import { FREE_HASH, HASH_BITS } from '../format/hash.js';
@@ -33,8 +34,9 @@ const TELLING = 8;
 /** Judges the buckets that a scan found, by their heads and a sample of their keys. */
 export async function judgeBuckets(db: Database, offsets: Float64Array): Promise<Candidate[]> {
   const candidates: Candidate[] = [];
+  const alike = new AlikeSites();
   for (let from = 0; from < offsets.length; from += BATCH) {
-    candidates.push(...(await judgeBatch(db, offsets.subarray(from, from + BATCH))));
+    candidates.push(...(await judgeBatch(db, offsets.subarray(from, from + BATCH), alike)));
   }
   return candidates;
 }
@@ -50,7 +52,7 @@ interface Sampled {
   readonly to: number;
 }
 
-async function judgeBatch(db: Database, offsets: Float64Array): Promise<Candidate[]> {
+async function judgeBatch(db: Database, offsets: Float64Array, alike: AlikeSites): Promise<Candidate[]> {
   const { source } = db;
   const buckets: Sampled[] = [];
   // A list for each field of the keys: objects for them would be larger than the buckets.
@@ -80,7 +82,7 @@ async function judgeBatch(db: Database, offsets: Float64Array): Promise<Candidat
       sizes[length] = size;
       own[length++] = one;
     }
-    const site = orphanSite(offset, bucket);
+    const site = alike.slim(orphanSite(offset, bucket));
     const sharedBits = Math.min(Math.clz32(different) - 1, HASH_BITS);
     buckets.push({ site, hash, sharedBits, from, to: length });
   }

@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.js';
-import type { BucketSite } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
 import { isReadable } from '../database/survey.js';
 import { headerStruct } from '../format/header.js';
 import type { Fault } from '../source/fault.js';

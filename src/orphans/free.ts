@@ -3,7 +3,7 @@ import type { FreeParts } from '../check/sound/freeparts.js';
 import { RecordRuns } from '../check/sound/recordruns.js';
 import { Structures } from '../check/sound/structures.js';
 import type { Database } from '../database/database.js';
-import type { BucketSite } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
 import { readSite, roomForBucket } from '../database/survey.js';
 import { BUCKET_AVAIL } from '../format/bucket.js';
 import { firstAfter } from '../source/ranges.js';

@@ -2,7 +2,7 @@ import { SiteReader } from '../check/sitereader.js';
 import type { BucketWords } from '../check/sound/bucketwords.js';
 import { large } from '../columns/large.js';
 import type { Database } from '../database/database.js';
-import type { BucketSite } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
 
 /** Granules that are told apart, at most: a bit for each, 32 MiB in all. */
 const MAX_GRANULES = 2 ** 28;

@@ -3,7 +3,7 @@ import { rangeName, rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import { blocksNow, isGone } from '../database/database.js';
 import { NumberSet } from '../columns/numberset.js';
-import type { BucketSite } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
 import { readSite, roomForBucket } from '../database/survey.js';
 import { FREE_HASH } from '../format/hash.js';
 import type { BlockGrid } from '../source/rearranged.js';

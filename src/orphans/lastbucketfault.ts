@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.js';
-import type { BucketSite } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
 import type { Fault } from '../source/fault.js';
 import { CutBuckets, MOST_IN_PLACE } from './cutbuckets.js';
 import { faultAt } from './faultat.js';

@@ -1,6 +1,6 @@
 import { SiteReader } from '../check/sitereader.js';
 import type { Database } from '../database/database.js';
-import type { BucketSite } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
 import { hashKey } from '../format/hash.js';
 import { MAX_LOCATED } from './locate.js';
 

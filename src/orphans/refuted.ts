@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.js';
-import type { BucketSite, Survey } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
+import type { Survey } from '../database/survey.js';
 import { isSettled } from '../database/survey.js';
 import { offsetSize } from '../format/layout.js';
 import { placesInUse } from './overlaps.js';

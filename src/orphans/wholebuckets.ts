@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.js';
-import type { BucketSite } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
 import { readSite, roomForBucket } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
 import type { Between } from './faultplace.js';

@@ -1,7 +1,7 @@
 import type { Database } from '../database/database.js';
 import type { HashRange } from '../database/claims.js';
 import { rangeOf } from '../database/claims.js';
-import type { BucketSite } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
 import { isReadable, readSite, roomForBucket } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
 import { KEY_START } from '../format/bucket.js';

@@ -6,7 +6,7 @@ import { SiteReader } from '../check/sitereader.js';
 import type { OffsetList } from '../columns/offsetlist.js';
 import type { Database } from '../database/database.js';
 import { placeNow } from '../database/database.js';
-import type { BucketSite } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
 import { isReadable, provesItself } from '../database/survey.js';
 import { elementStruct } from '../format/bucket.js';
 import { offsetSize } from '../format/layout.js';

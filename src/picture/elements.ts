@@ -1,6 +1,6 @@
 import { Bits } from '../columns/bits.js';
 import { SiteIndex } from '../database/siteindex.js';
-import type { BucketSite } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
 
 /** Which elements of buckets are something: a bit for each. */
 export class ElementSet {

@@ -4,7 +4,7 @@ import { examine } from '../check/examination.js';
 import { examineBuckets } from '../check/judge.js';
 import { HashClaims } from '../database/claims.js';
 import type { Database } from '../database/database.js';
-import type { BucketSite } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
 
 /** Buckets that were examined each by itself. */
 export interface Apart {

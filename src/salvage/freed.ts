@@ -2,7 +2,7 @@ import { fromHome } from '../format/home.js';
 import { startOf } from '../check/key.js';
 import { rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
-import type { BucketSite } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
 import { isReadable, roomForBucket } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
 import { KEY_START } from '../format/bucket.js';

@@ -1,7 +1,8 @@
 import type { StoredRecord } from '../check/record.js';
 import { examineBuckets } from '../check/judge.js';
 import type { Database } from '../database/database.js';
-import type { BucketSite, Survey } from '../database/survey.js';
+import type { BucketSite } from '../database/site.js';
+import type { Survey } from '../database/survey.js';
 
 /**
  * How a record was found; but for `carved`, its key gives the hash of its element. `live`: the directory leads to its bucket, which is
