@@ -1,11 +1,14 @@
-import type { Element } from '../format/bucket.js';
-import { bucketElementCount, BucketView, KEY_START } from '../format/bucket.js';
+import { KEY_START } from '../format/bucket.js';
+import { BucketWriter } from '../format/bucketwriter.js';
 import { equalBytes } from '../format/bytes.js';
 import { directorySizeFor, slotOf } from '../format/directory.js';
 import type { HashChar } from '../format/hash.js';
-import { digestOn, FREE_HASH, HASH_BITS, HASH_RANGE, keyDigest, KeyScan } from '../format/hash.js';
+import { digestOn, FREE_HASH, HASH_BITS, HASH_RANGE, hashKey, keyDigest } from '../format/hash.js';
+import { KeyLook } from '../format/keylook.js';
+import { viewOf } from '../format/struct.js';
 import { readChunks } from '../source/source.js';
 import { Frame } from './frame.js';
+import type { HashOrder } from './hashorder.js';
 import type { Partition } from './partition.js';
 import { partitionHashes } from './partition.js';
 import type { RecordIndex } from './recordindex.js';
@@ -29,6 +32,8 @@ export interface BuildRecord {
   readonly bytes: Uint8Array | AsyncIterable<Uint8Array>;
 }
 
+/** Keys up to so many bytes are looked at as a whole for their second hash; larger ones as they come. */
+const LARGE_KEY = 1 << 16;
 /** More records of one hash are told apart by a table of their second one. */
 const FEW = 64;
 /** Records remembered in memory: 28 bytes each, and 16 more while they are sorted. */
@@ -65,17 +70,8 @@ export class DatabaseBuilder {
   readonly #out: Appender;
   readonly #records: SpillingIndex;
   readonly #elements: number;
-  readonly #key = new KeyScan();
-  /** A bucket in the making, and an element: both are used again for the next. */
-  readonly #room: Uint8Array;
-  readonly #view: BucketView;
-  readonly #element: Element = {
-    hash: 0,
-    key_start: new Uint8Array(KEY_START),
-    data_pointer: 0,
-    key_size: 0,
-    data_size: 0,
-  };
+  readonly #key = new KeyLook();
+  readonly #bucket: BucketWriter;
 
   /**
    * @param held records remembered in memory, where fewer are wanted; where the sink has room for them, others are there
@@ -88,9 +84,8 @@ export class DatabaseBuilder {
     this.#records = new SpillingIndex(sink.spill?.bind(sink), held);
     this.#frame = new Frame(sink, spec);
     this.#out = this.#frame.out;
-    this.#elements = bucketElementCount(spec.format.layout, spec.bucketSize);
-    this.#room = new Uint8Array(spec.bucketSize);
-    this.#view = new BucketView(this.#room, spec.format, this.#elements);
+    this.#bucket = new BucketWriter(spec.format, spec.bucketSize);
+    this.#elements = this.#bucket.elements;
   }
 
   /**
@@ -105,12 +100,14 @@ export class DatabaseBuilder {
     await this.#records.makeRoom();
     const offset = this.#out.position;
     this.#frame.requireOffset(offset + keySize + dataSize);
-    const keyStart = new Uint8Array(Math.min(KEY_START, keySize));
+    // Of a larger key only its beginning.
+    const key = new Uint8Array(keySize > LARGE_KEY ? KEY_START : keySize);
     let done = 0;
     let digest = keyDigest(keySize);
     const append = async (piece: Uint8Array) => {
-      if (done < keyStart.length) keyStart.set(piece.subarray(0, keyStart.length - done), done);
-      if (done < keySize) digest = digestOn(digest, piece, Math.min(piece.length, keySize - done));
+      if (done < key.length) key.set(piece.subarray(0, key.length - done), done);
+      if (done < keySize && keySize > LARGE_KEY)
+        digest = digestOn(digest, piece, Math.min(piece.length, keySize - done));
       done += piece.length;
       await this.#out.append(piece);
     };
@@ -119,7 +116,11 @@ export class DatabaseBuilder {
     if (done !== keySize + dataSize) {
       throw new BuildError(`expected a record of ${keySize} + ${dataSize} bytes, found ${done}`);
     }
-    this.#records.current.add(hash, offset, keySize, dataSize, keyStart, 0, digest);
+    if (keySize <= LARGE_KEY) {
+      this.#key.take(viewOf(key), 0, keySize);
+      ({ digest } = this.#key);
+    }
+    this.#records.current.add(hash, offset, keySize, dataSize, key, 0, digest);
   }
 
   /**
@@ -139,13 +140,18 @@ export class DatabaseBuilder {
     await this.#records.makeRoom();
     const index = this.#records.current;
     const key = this.#key;
+    const view = viewOf(bytes);
     const base = this.#out.position - start;
     let at = start;
     for (let i = from; i < to; i++) {
       const keySize = keySizes[i];
       const dataSize = dataSizes[i];
-      key.take(bytes, at, at + keySize, hashChar);
-      index.add(key.hash, base + at, keySize, dataSize, bytes, at, key.digest);
+      key.take(view, at, keySize);
+      const isTold = key.portable || hashChar === 'unsigned';
+      const hash = isTold ? key.unsigned : hashKey(bytes.subarray(at, at + keySize), hashChar);
+      const digest =
+        keySize <= LARGE_KEY ? key.digest : digestOn(keyDigest(keySize), bytes.subarray(at), keySize);
+      index.add(hash, base + at, keySize, dataSize, bytes, at, digest);
       at += keySize + dataSize;
     }
     this.#frame.requireOffset(base + at);
@@ -168,16 +174,18 @@ export class DatabaseBuilder {
     const counts = { records: 0, duplicates: 0, crowded: 0 };
     const division = { capacity: this.#elements, maxBits: deepestSplit(this.#spec) };
     for await (const { index, begin, limit, numbers } of this.#records.parts(division)) {
-      const { order: unique, duplicates } = await this.#dropDuplicates(index, index.orderByHash());
-      const { order, crowded } = this.#dropCrowded(index, unique);
+      const order = index.orderByHash();
+      counts.duplicates += await this.#dropDuplicates(index, order);
+      counts.crowded += this.#dropCrowded(order);
       counts.records += order.length;
-      counts.duplicates += duplicates;
-      counts.crowded += crowded;
-      if (onKept !== undefined) for (const i of order) onKept(numbers?.[i] ?? i);
-      for (const partition of this.#partition(index, order, begin, limit)) {
+      for (let n = 0; onKept !== undefined && n < order.length; n++) {
+        const i = order.number(n);
+        onKept(numbers?.[i] ?? i);
+      }
+      for (const partition of this.#partition(order, begin, limit)) {
         ranges.push({ first: partition.first, bits: partition.bits });
         this.#frame.requireOffset(this.#out.position + bucketSize);
-        await this.#out.append(this.#bucket(index, partition, order));
+        await this.#out.append(this.#bucketOf(index, partition, order));
       }
     }
     const size = await this.#frame.close(this.#directory(ranges, buckets));
@@ -197,59 +205,63 @@ export class DatabaseBuilder {
     return directory;
   }
 
-  /** Keeps of records that no split could part only as many as a bucket holds. */
-  #dropCrowded(index: RecordIndex, order: Uint32Array): { order: Uint32Array; crowded: number } {
+  /** Keeps of records that no split could part only as many as a bucket holds; gives how many are left out. */
+  #dropCrowded(order: HashOrder): number {
     const shift = HASH_BITS - deepestSplit(this.#spec);
     let kept = 0;
     let prefix = -1;
     let together = 0;
     for (let n = 0; n < order.length; n++) {
-      const i = order[n];
-      const own = index.hash(i) >>> shift;
+      const own = order.hash(n) >>> shift;
       together = own === prefix ? together + 1 : 1;
       prefix = own;
-      if (together <= this.#elements) order[kept++] = i;
+      if (together <= this.#elements) order.move(n, kept++);
     }
-    return { order: order.subarray(0, kept), crowded: order.length - kept };
+    const crowded = order.length - kept;
+    order.length = kept;
+    return crowded;
   }
 
-  #partition(index: RecordIndex, order: Uint32Array, begin: number, limit: number): Partition[] {
-    const hashes = new Int32Array(order.length);
-    for (let n = 0; n < order.length; n++) hashes[n] = index.hash(order[n]);
-    const partitions = partitionHashes(hashes, this.#elements, deepestSplit(this.#spec), begin, limit);
+  #partition(order: HashOrder, begin: number, limit: number): Partition[] {
+    const deepest = deepestSplit(this.#spec);
+    const partitions = partitionHashes(order.hashes(), this.#elements, deepest, begin, limit);
     if (partitions === undefined) throw new BuildError('expected no crowded bucket to be left, found one');
     return partitions;
   }
 
-  /** Of records with the same key only the first is kept; they have the same hash, so they are neighbours. */
-  async #dropDuplicates(
-    index: RecordIndex,
-    order: Uint32Array,
-  ): Promise<{ order: Uint32Array; duplicates: number }> {
+  /**
+   * Of records with the same key only the first is kept; they have the same hash, so they are neighbours. Gives how many are
+   * left out.
+   */
+  async #dropDuplicates(index: RecordIndex, order: HashOrder): Promise<number> {
     let kept = 0;
     let group = 0;
     for (let n = 0; n < order.length; n++) {
-      const i = order[n];
-      if (kept > 0 && index.hash(order[kept - 1]) !== index.hash(i)) group = kept;
+      const hash = order.hash(n);
+      if (kept > 0 && order.hash(kept - 1) !== hash) group = kept;
       if (kept - group === FEW) {
-        const end = endOfHash(index, order, n);
+        const end = endOfHash(order, n);
         kept = await this.#keepDistinct(index, order, { group, kept, from: n, to: end });
         n = end - 1;
         continue;
       }
       let duplicate = false;
+      const i = order.number(n);
       for (let k = group; k < kept && !duplicate; k++) {
-        duplicate = index.maySameKey(order[k], i) && (await this.#sameKey(index, order[k], i));
+        const other = order.number(k);
+        duplicate = index.maySameKey(other, i) && (await this.#sameKey(index, other, i));
       }
-      if (!duplicate) order[kept++] = i;
+      if (!duplicate) order.move(n, kept++);
     }
-    return { order: order.subarray(0, kept), duplicates: order.length - kept };
+    const duplicates = order.length - kept;
+    order.length = kept;
+    return duplicates;
   }
 
   /** Keeps of many records with one hash those with another key; gives how many records are kept then. */
   async #keepDistinct(
     index: RecordIndex,
-    order: Uint32Array,
+    order: HashOrder,
     { group, kept, from, to }: { group: number; kept: number; from: number; to: number },
   ): Promise<number> {
     const byDigest = new Map<number, number[]>();
@@ -258,16 +270,16 @@ export class DatabaseBuilder {
       if (others === undefined) byDigest.set(index.digest(i), [i]);
       else others.push(i);
     };
-    for (let n = group; n < kept; n++) remember(order[n]);
+    for (let n = group; n < kept; n++) remember(order.number(n));
     for (let n = from; n < to; n++) {
-      const i = order[n];
+      const i = order.number(n);
       let duplicate = false;
       for (const other of byDigest.get(index.digest(i)) ?? []) {
         duplicate = index.maySameKey(other, i) && (await this.#sameKey(index, other, i));
         if (duplicate) break;
       }
       if (duplicate) continue;
-      order[kept++] = i;
+      order.move(n, kept++);
       remember(i);
     }
     return kept;
@@ -283,37 +295,27 @@ export class DatabaseBuilder {
     return true;
   }
 
-  #bucket(index: RecordIndex, { bits, from, to }: Partition, order: Uint32Array): Uint8Array {
-    const bytes = this.#room;
-    const bucket = this.#view;
-    bytes.fill(0);
-    for (let at = 0; at < this.#elements; at++) bucket.setHash(at, FREE_HASH);
-    bucket.setHead(bits, to - from);
+  #bucketOf(index: RecordIndex, { bits, from, to }: Partition, order: HashOrder): Uint8Array {
+    const bucket = this.#bucket;
+    bucket.begin(bits, to - from);
     let at = 0;
     let before = FREE_HASH;
     for (let n = from; n < to; n++) {
-      const i = order[n];
-      const hash = index.hash(i);
+      const hash = order.hash(n);
       // What has the hash of the one before it finds no place before that one's.
       if (hash !== before) at = hash % this.#elements;
       before = hash;
-      while (bucket.hash(at) !== FREE_HASH) at = at + 1 === this.#elements ? 0 : at + 1;
-      const element = this.#element;
-      element.hash = hash;
-      index.copyKeyStart(i, element.key_start);
-      element.data_pointer = index.offset(i);
-      element.key_size = index.keySize(i);
-      element.data_size = index.dataSize(i);
-      bucket.setElement(at, element);
+      while (!bucket.isFree(at)) at = at + 1 === this.#elements ? 0 : at + 1;
+      index.putElement(order.number(n), bucket, at);
     }
-    return bytes;
+    return bucket.end();
   }
 }
 
-/** The number behind the last record with the hash of record `n` of the order. */
-function endOfHash(index: RecordIndex, order: Uint32Array, n: number): number {
-  const hash = index.hash(order[n]);
+/** The place behind the last record with the hash of the one at place `n` of the order. */
+function endOfHash(order: HashOrder, n: number): number {
+  const hash = order.hash(n);
   let end = n + 1;
-  while (end < order.length && index.hash(order[end]) === hash) end++;
+  while (end < order.length && order.hash(end) === hash) end++;
   return end;
 }

@@ -1,6 +1,8 @@
 import { large } from '../columns/large.js';
 import { KEY_START } from '../format/bucket.js';
+import type { BucketWriter } from '../format/bucketwriter.js';
 import { HASH_BITS } from '../format/hash.js';
+import { HashOrder } from './hashorder.js';
 
 /** Records of a chunk, and words of a record. */
 const CHUNK_BITS = 16;
@@ -115,18 +117,27 @@ export class RecordIndex {
     return this.#word(a, DIGEST) === this.#word(b, DIGEST) && this.keySize(a) === this.keySize(b);
   }
 
-  /** Puts the key's first four bytes into `into`, zero past the key's end. */
-  copyKeyStart(i: number, into: Uint8Array): void {
-    const start = this.#word(i, START);
-    for (let n = 0; n < KEY_START; n++) into[n] = start >>> (8 * n);
+  /** Puts a record down as an element of a bucket in the making. */
+  putElement(i: number, bucket: BucketWriter, element: number): void {
+    const chunk = this.#chunks[i >>> CHUNK_BITS];
+    const at = (i & IN_CHUNK) * WORDS;
+    bucket.put(
+      element,
+      chunk[at + HASH],
+      chunk[at + START],
+      chunk[at + OFFSET_LOW],
+      chunk[at + OFFSET_HIGH],
+      chunk[at + KEY_SIZE],
+      chunk[at + DATA_SIZE],
+    );
   }
 
   #word(i: number, word: number): number {
     return this.#chunks[i >>> CHUNK_BITS][(i & IN_CHUNK) * WORDS + word];
   }
 
-  /** Record numbers in order of their hashes; of equal hashes the earlier record first. */
-  orderByHash(): Uint32Array {
+  /** Records in order of their hashes; of equal hashes the earlier record first. */
+  orderByHash(): HashOrder {
     // First into bins by the hash's upper bits; then each bin is sorted, of each record the rest of the hash and its
     // number as one number of 52 bits, for which the engine has a sort of its own.
     const count = this.#count;
@@ -138,11 +149,17 @@ export class RecordIndex {
       const hash = this.hash(i);
       packed[ends[hash >>> REST_BITS]++] = (hash & REST) * 2 ** 32 + i;
     }
-    const order = large(Uint32Array, count);
+    // What is sorted goes into the memory that it was sorted in: a number of 64 bits is as large as two of 32.
+    const pairs = new Uint32Array(packed.buffer, packed.byteOffset, 2 * count);
     for (let bin = 0, from = 0; bin < BINS; from = ends[bin++]) {
       if (ends[bin] - from > 1) packed.subarray(from, ends[bin]).sort();
-      for (let n = from; n < ends[bin]; n++) order[n] = packed[n] % 2 ** 32;
+      for (let n = from; n < ends[bin]; n++) {
+        const both = packed[n];
+        const rest = Math.floor(both / 2 ** 32);
+        pairs[2 * n] = both - rest * 2 ** 32;
+        pairs[2 * n + 1] = bin * 2 ** REST_BITS + rest;
+      }
     }
-    return order;
+    return new HashOrder(pairs);
   }
 }

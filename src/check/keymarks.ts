@@ -9,7 +9,7 @@ import { eachKey } from './keywindows.js';
 import { SIGNED, START, UNSIGNED } from './marks.js';
 import type { BucketWords } from './sound/bucketwords.js';
 import { isStart } from './sound/keys.js';
-import { KeyLook } from './sound/keylook.js';
+import { KeyLook } from '../format/keylook.js';
 import { PartKeys } from './sound/partkeys.js';
 import { keySizeOf, LARGE_KEY, MAX_PARTS, PART, placeOf, RecordParts, ROW, SHARED } from './sound/parts.js';
 import { RecordRuns } from './sound/recordruns.js';

@@ -81,9 +81,10 @@ export async function planKept(
     loose.add(words.hash(i), words.pointer(i), words.keySize(i), words.dataSize(i), NO_START, 0, 0);
   });
   if (!few) return undefined;
-  const looseOrder = loose.orderByHash();
+  const byHash = loose.orderByHash();
+  const looseOrder = byHash.numbers();
   if (await hasTwins(db, loose, looseOrder)) return undefined;
-  const hashes = Int32Array.from(looseOrder, (i) => loose.hash(i));
+  const hashes = byHash.hashes();
   const ranges: KeptRange[] = [];
   let at = 0;
   let done = 0;

@@ -183,6 +183,64 @@ test('a record that comes in pieces is stored as if it came whole', async () => 
   );
 });
 
+test('records that are added many at once are stored as if each were added by itself, and keys that come again are found', async () => {
+  const LARGE = 1 << 16;
+  // Keys with bytes that have another hash where a char is signed, and such that are looked at whole, or as they come.
+  const anyKey = fc.oneof(
+    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 40 }) },
+    { weight: 1, arbitrary: fc.nat(3).map((n) => Uint8Array.of(0x61, n, 0xe9)) },
+    fc
+      .tuple(fc.constantFrom(LARGE - 1, LARGE, LARGE + 1), fc.nat(1))
+      .map(([size, last]) => new Uint8Array(size).fill(0xe9).fill(last, size - 1)),
+  );
+  const record = fc.record({
+    key: anyKey,
+    value: fc.uint8Array({ maxLength: 30 }),
+    together: fc.boolean(),
+  });
+  let duplicates = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(record, { maxLength: 24, size: 'max' }),
+      fc.constantFrom('signed' as const, 'unsigned' as const),
+      async (records, hashChar) => {
+        const [one, many] = [memorySink(), memorySink()];
+        const byOne = new DatabaseBuilder(one, specFor(FORMATS[0]));
+        const byMany = new DatabaseBuilder(many, specFor(FORMATS[0]));
+        for (let i = 0; i < records.length;) {
+          let end = i;
+          while (end < records.length && records[end].together) end++;
+          const run = records.slice(i, Math.max(end, i + 1));
+          for (const { key, value } of run) {
+            const stored = { hash: hashKey(key, hashChar), keySize: key.length, dataSize: value.length };
+            await byOne.add({ ...stored, bytes: Buffer.concat([key, value]) });
+            if (end === i)
+              await byMany.add({ ...stored, bytes: pieces([key.subarray(0, 2), key.subarray(2), value]) });
+          }
+          if (end > i) {
+            // Not at the start of their memory, of which a run knows only where it begins.
+            const bytes = Buffer.concat([
+              Buffer.from('abc'),
+              ...run.flatMap(({ key, value }) => [key, value]),
+            ]);
+            const keySizes = Int32Array.from(run, ({ key }) => key.length);
+            const dataSizes = Int32Array.from(run, ({ value }) => value.length);
+            await byMany.addRun({ bytes, keySizes, dataSizes }, 0, run.length, 3, hashChar);
+          }
+          i += run.length;
+        }
+        const result = await byMany.finish();
+        assert.deepEqual(result, await byOne.finish());
+        assert.equal(result.records, new Set(records.map(({ key }) => text(key))).size);
+        duplicates += result.duplicates;
+        assert.equal(Buffer.compare(many.bytes(), one.bytes()), 0);
+      },
+    ),
+    { seed: SEED, numRuns: 60 },
+  );
+  assert.ok(duplicates > 50, `${duplicates} keys that came again`);
+});
+
 test('a record whose bytes are not as many as it says is refused', async () => {
   for (const bytes of [Buffer.from('keyvalu'), Buffer.from('keyvalue.')]) {
     const builder = new DatabaseBuilder(memorySink(), specFor(FORMATS[0]));

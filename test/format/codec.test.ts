@@ -19,6 +19,7 @@ import {
   encodeBucket,
   fullBucketStruct,
 } from '../../src/format/bucket.js';
+import { BucketWriter } from '../../src/format/bucketwriter.js';
 import { decodeDirectory, encodeDirectory } from '../../src/format/directory.js';
 import { FREE_HASH } from '../../src/format/hash.js';
 import {
@@ -196,6 +197,59 @@ test('what is set in a bucket through the typed view is what the declaration rea
       assert.deepEqual([decoded.bucket_bits, decoded.count], [bits, count]);
       assert.deepEqual(decoded.elements[at], { ...element, key_start: [...element.key_start] });
       assert.ok(decoded.elements.every(({ hash }, i) => i === at || hash === 0));
+    }),
+    RUNS,
+  );
+});
+
+test('a bucket made by numbers of this machine is what the declaration reads, one after the other', () => {
+  const ELEMENTS = 7;
+  const anyBucket = forMachine((offset) =>
+    fc.array(
+      anyOf({
+        bits: int,
+        count: int,
+        elements: fc.uniqueArray(
+          anyOf({
+            at: fc.nat(ELEMENTS - 1),
+            hash: fc.nat(),
+            key_start: fc.uint8Array({ minLength: 4, maxLength: 4 }),
+            data_pointer: offset.map(Math.abs),
+            key_size: int,
+            data_size: int,
+          }),
+          { selector: ({ at }) => at },
+        ),
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+  );
+  fc.assert(
+    fc.property(anyBucket, fc.nat(5), ({ machine, value }, more) => {
+      const format = { ...machine, variant: 'standard' } as const;
+      const size = fullBucketStruct(machine.layout, ELEMENTS).size + more;
+      const writer = new BucketWriter(format, size);
+      assert.equal(writer.elements, ELEMENTS);
+      for (const { bits, count, elements } of value) {
+        writer.begin(bits, count);
+        for (const { at, hash, key_start, data_pointer, key_size, data_size } of elements) {
+          assert.ok(writer.isFree(at));
+          const start = viewOf(key_start).getInt32(0, true);
+          writer.put(at, hash, start, data_pointer | 0, data_pointer / 2 ** 32, key_size, data_size);
+          assert.ok(!writer.isFree(at));
+        }
+        const bytes = writer.end();
+        assert.equal(bytes.length, size);
+        assert.ok(bytes.subarray(size - more).every((byte) => byte === 0));
+        const decoded = plain(decodeBucket(bytes, format, ELEMENTS));
+        const free = { hash: FREE_HASH, key_start: [0, 0, 0, 0], data_pointer: 0, key_size: 0, data_size: 0 };
+        const expected = Array.from({ length: ELEMENTS }, () => free);
+        for (const { at, key_start, ...element } of elements) {
+          expected[at] = { ...element, key_start: [...key_start] };
+        }
+        assert.deepEqual(decoded.elements, expected);
+        assert.deepEqual([decoded.bucket_bits, decoded.count, decoded.av_count], [bits, count, 0]);
+      }
     }),
     RUNS,
   );

@@ -3,8 +3,7 @@ import type { Format } from '../../format/format.js';
 import { FREE_HASH } from '../../format/hash.js';
 import { offsetSize } from '../../format/layout.js';
 import { member } from '../../format/struct.js';
-
-const HOST_IS_LITTLE = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+import { HOST_IS_LITTLE, swapped } from '../../format/words.js';
 
 /**
  * A bucket's elements as columns of numbers of this machine, for loops over millions of them: every member of every
@@ -196,8 +195,4 @@ export class BucketWords {
   dataSize(i: number): number {
     return this.dataSizes[i];
   }
-}
-
-function swapped(word: number): number {
-  return ((word & 0xff) << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
 }

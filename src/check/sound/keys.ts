@@ -4,7 +4,7 @@ import { KeyHasher } from '../../format/keyhasher.js';
 import type { Source } from '../../source/source.js';
 import { passChunks } from '../../source/source.js';
 import type { AccountSweep } from './account.js';
-import { KeyLook } from './keylook.js';
+import { KeyLook } from '../../format/keylook.js';
 import { PartKeys } from './partkeys.js';
 import type { RecordParts } from './parts.js';
 import { keySizeOf, LARGE_KEY, PART, placeOf, ROW, SHARED } from './parts.js';

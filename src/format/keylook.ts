@@ -1,4 +1,4 @@
-import { DIGEST_FACTOR, DIGEST_SECOND, hashFinish, hashStart, keyDigest } from '../../format/hash.js';
+import { DIGEST_FACTOR, DIGEST_SECOND, hashFinish, hashStart, keyDigest } from './hash.js';
 
 /** What one look at a key's bytes tells, four at a time: that takes half as long as one at a time. */
 export class KeyLook {
