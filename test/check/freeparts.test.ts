@@ -35,6 +35,8 @@ test('a file of 256 GiB has its ranges, and many of one part do not lose those o
   for (let n = 0; n < 600_000; n++)
     ranges.push([((n * 7919) % 600_000) * 3 + (n % 9) * 2 ** 34, 1 + (n % LONGEST)]);
   for (const [offset, length] of ranges) free.add(offset, length);
+  // As much memory as is told of, by which others take less.
+  assert.ok(free.room >= 4 * ranges.length && free.room < 6 * ranges.length, `${free.room} bytes`);
   assert.deepEqual(
     given(free),
     ranges.sort(([a, x], [b, y]) => a - b || x - y),

@@ -34,6 +34,11 @@ export class FreeParts {
     this.#next = new Int32Array(Math.floor(size / PART) + 1);
   }
 
+  /** Memory that they take, in bytes. */
+  get room(): number {
+    return 4 * PIECE * (this.#pieces.length - 1) + 4 * this.#pieces[this.#pieces.length - 1].length;
+  }
+
   /** Adds a range inside the file of 1 to {@link LONGEST} bytes. */
   add(offset: number, length: number): void {
     const part = Math.floor(offset / PART);
