@@ -24,10 +24,7 @@ export async function findLastBucketFault(
   const { source, header, headerLost, geometry } = db;
   const { bucketSize } = geometry;
   const led = sites.filter(({ origin }) => origin === 'directory');
-  const lastWhole = led.reduce(
-    (last, { state, offset }) => (state === 'sound' ? Math.max(last, offset) : last),
-    0,
-  );
+  const lastWhole = await findLastWhole(db, led);
   const damaged = new Set(led.filter(({ offset }) => offset > lastWhole).map(({ offset }) => offset));
   // Where bytes are missing, the last one ends behind what is left of the file.
   const end = headerLost ? source.size + MAX_SECTORS * SECTOR : header.next_block;
@@ -55,4 +52,14 @@ export async function findLastBucketFault(
     if (isBetter) best = { fault: await faultAt(source, missing, place, undefined), inPlace };
   }
   return best?.fault;
+}
+
+/** File offset of the last bucket that has no fault in its middle, by its elements' places, too; 0 where there is none. */
+async function findLastWhole(db: Database, led: readonly BucketSite[]): Promise<number> {
+  for (const site of [...led].sort((a, b) => b.offset - a.offset)) {
+    const { offset } = site;
+    const whole = await wholeBuckets(db, [site], { first: offset, last: offset + 1 });
+    if (whole.length > 0) return offset;
+  }
+  return 0;
 }
