@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { cutElements } from '../../src/database/cutelements.js';
+import { openDatabase } from '../../src/database/database.js';
+import { openSearched, search } from '../../src/examine.js';
+import { describeFormat } from '../../src/format/format.js';
+import { elementStruct, elementsStart } from '../../src/format/bucket.js';
+import { keptRecords } from '../../src/exchange/keptwalk.js';
+import { Fault } from '../../src/source/fault.js';
+import { memorySource } from '../../src/source/memory.js';
+import { formats, miniDatabase } from '../torture/databases.js';
+import type { Range } from '../torture/intact.js';
+import { damagedCopy } from '../torture/judge.js';
+import { latin1 } from '../torture/life.js';
+import type { Model } from '../torture/models.js';
+
+const SECTOR = 512;
+const BLOCK = 2048;
+
+const intacts = formats('standard').map((format) =>
+  miniDatabase(format, { blockSize: BLOCK, seed: 5, records: 700, maxValue: 200 }),
+);
+
+test('of a bucket that lost a sector its head and its elements are doubted where bytes of theirs are gone', async () => {
+  let cut = 0;
+  for (const intact of intacts) {
+    const { format, buckets } = intact;
+    const first = elementsStart(format);
+    const { size } = elementStruct(format.layout);
+    const bucket = buckets[buckets.length >> 1];
+    // Where the last elements are free the last sector may as well be the one behind it.
+    for (let at = bucket; at < bucket + BLOCK - SECTOR; at += SECTOR) {
+      const model: Model = { name: '', damage: (file) => file.drop(at, SECTOR) };
+      const { bytes } = damagedCopy(intact, [model], 0);
+      const { db } = (await openSearched(memorySource(bytes)))!;
+      const what = `${describeFormat(format)}, ${at - bucket} of the bucket`;
+      const isHit = (from: number, to: number) => from < at + SECTOR && to > at;
+      const told = cutElements(db, bucket);
+      assert.equal(told?.head, isHit(bucket, bucket + first), what);
+      for (let i = 0; i < db.geometry.bucketElements; i++) {
+        const element = bucket + first + i * size;
+        assert.equal(told?.has(i), isHit(element, element + size), `${what}, element ${i}`);
+      }
+      const others = buckets.filter((other) => other !== bucket && cutElements(db, other) !== undefined);
+      assert.deepEqual(others, [], what);
+      cut++;
+    }
+  }
+  assert.equal(cut, intacts.length * (BLOCK / SECTOR - 1));
+});
+
+test('where the place of a fault is vague, records of a whole bucket between its ends are kept', async () => {
+  for (const { format, bytes, buckets, records } of intacts) {
+    const what = describeFormat(format);
+    const between = buckets[buckets.length >> 1];
+    const [first, last] = [between - 100, between + BLOCK + 100];
+    const whole = Buffer.from(bytes);
+    // As it lies there without bytes in front of the bucket.
+    const damaged = Buffer.concat([whole.subarray(0, first), whole.subarray(first + 10)]);
+    const fault = new Fault(memorySource(damaged), 10, first, last);
+    const db = { ...(await openDatabase(fault.source))!, fault };
+    const { survey } = await search(db);
+    const walked = new Map<string, string>();
+    for await (const { count, offsets, keySizes, dataSizes } of keptRecords({ db, found: { db, survey } })) {
+      for (let i = 0; i < count; i++) {
+        const textAt = async (offset: number, length: number) => latin1(await db.source.read(offset, length));
+        const key = await textAt(offsets[i], keySizes[i]);
+        walked.set(key, await textAt(offsets[i] + keySizes[i], dataSizes[i]));
+      }
+    }
+    const isElsewhere = ({ at, length }: Range) => at + length <= first || at >= last + 10;
+    const kept = [...records.values()].filter(
+      ({ element: { at }, bytes: run }) => at >= between && at < between + BLOCK && isElsewhere(run),
+    );
+    assert.ok(kept.length > 10, what);
+    for (const { key, value } of kept)
+      assert.equal(walked.get(key), value, `${what}, ${JSON.stringify(key)}`);
+  }
+});
