@@ -36,7 +36,8 @@ export function entriesAround(
 
 /**
  * Asks the entries of the directory whether they are in front of a fault or behind it: an entry leads to a bucket of its
- * slot's hashes, which may itself be behind the fault.
+ * slot's hashes, which may itself be behind the fault. Where no bucket is whole, as where the only one is cut, all that tells
+ * is that an entry leads into the file.
  */
 export async function askDirectory(
   db: Database,
@@ -48,13 +49,16 @@ export async function askDirectory(
   const width = offsetSize(db.format.layout);
   const bits = Math.log2(asIs.length);
   const buckets = await hashesOf(db, sites);
-  const isRight = (slot: number, entry: number) =>
+  const { blockSize, bucketSize } = db.geometry;
+  const isInside = (entry: number) => entry >= blockSize && entry + bucketSize <= db.source.size + missing;
+  const leadsToOwn = (slot: number, entry: number) =>
     [entry, entry - missing].some((at) => {
       const own = buckets.get(at);
       return (
         own !== undefined && own.bits <= bits && slotOf(own.hash, own.bits) === slot >>> (bits - own.bits)
       );
     });
+  const isRight = buckets.size === 0 ? (_: number, entry: number) => isInside(entry) : leadsToOwn;
   for (let slot = 0; slot < asIs.length; slot++) {
     const [here, there] = [isRight(slot, asIs[slot]), isRight(slot, shifted[slot])];
     if (here === there) continue;

@@ -10,8 +10,12 @@ import { memorySource } from '../../src/source/memory.js';
 import type { Damaged } from '../torture/damaged.js';
 import { formats, miniDatabase } from '../torture/databases.js';
 import type { Intact } from '../torture/intact.js';
-import { damagedCopy } from '../torture/judge.js';
+import { intactOf } from '../torture/intact.js';
+import { damagedCopy, tryRepair } from '../torture/judge.js';
+import { historyOf } from '../torture/life.js';
 import type { Model } from '../torture/models.js';
+import type { Step } from '../tools/libgdbm.js';
+import { MiniGdbm } from '../tools/minigdbm.js';
 import { Random } from '../tools/random.js';
 
 /*
@@ -94,7 +98,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     name: 'bytes are there twice',
-    doubted: 1,
+    doubted: 2,
     isFaithful: true,
     modelAt: (place, random) => {
       const size = 1 + random.below(700);
@@ -129,3 +133,52 @@ for (const { name, doubted, isFaithful, modelAt } of KINDS) {
     assert.equal(found, intacts.length * RUNS);
   });
 }
+
+test('a place that would leave an element where no lookup comes to it is not as good as the right one', async () => {
+  const [intact] = intacts;
+  const bucket = 79872;
+  assert.ok(intact.buckets.includes(bucket));
+  const file = damagedCopy(intact, [model((one) => one.drop(bucket + 284, 1150))], 0);
+  const fault = await faultOf(file);
+  assert.equal(fault?.missing, 1150);
+  assert.deepEqual(doubtedInVain(intact, file, fault), []);
+});
+
+test('where the only bucket is cut its own records tell of it', async () => {
+  for (const format of formats('standard')) {
+    const steps = Array.from({ length: 30 }, (_, n): Step => {
+      return ['store', Buffer.from(`key${n}`), Buffer.from(`the value of ${n}`)];
+    });
+    const made = {
+      bytes: new MiniGdbm({ format, blockSize: BLOCK }).run(steps).bytes(),
+      history: historyOf(steps),
+      other: undefined,
+    };
+    const intact = intactOf({ ...made, name: describeFormat(format), format, hashChar: 'signed' });
+    const [bucket, ...more] = intact.buckets;
+    assert.deepEqual(more, []);
+    const at = bucket + 1000;
+    const random = new Random(1);
+    const damages: ((file: Damaged) => void)[] = [
+      (file) => file.drop(at, 301),
+      (file) => file.drop(at + 24, SECTOR),
+      (file) => file.insert(at, random.bytes(301)),
+      (file) => file.insert(at, file.bytes.slice(at, at + 301)),
+      // Elements that are in front of the place, if any, are free: only the directory tells that it is behind that.
+      (file) => file.insert(bucket + 101, file.bytes.slice(bucket + 101, bucket + 279)),
+      (file) => file.insert(bucket + 249, file.bytes.slice(bucket + 249, bucket + 767)),
+      // What follows the file now is none of it, and its size tells nothing of how much is missing.
+      (file) => {
+        file.drop(at, 301);
+        file.append(random.bytes(200));
+      },
+    ];
+    for (const [n, damage] of damages.entries()) {
+      const { score } = await tryRepair(intact, damagedCopy(intact, [model(damage)], 0));
+      const { lost, lostMoved, wrong, invented, changed } = score;
+      const what = `${intact.name}, damage ${n}`;
+      assert.ok(lost.length + lostMoved.length <= 2, `${what}: ${[...lost, ...lostMoved].join()}`);
+      assert.deepEqual([wrong, invented, changed], [[], [], 0], what);
+    }
+  }
+});
