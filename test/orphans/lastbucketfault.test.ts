@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { openSearched } from '../../src/examine.js';
+import { openDatabase } from '../../src/database/database.js';
+import { openSearched, search } from '../../src/examine.js';
 import { describeFormat } from '../../src/format/format.js';
+import { findLastBucketFault } from '../../src/orphans/lastbucketfault.js';
 import { memorySource } from '../../src/source/memory.js';
 import type { Damaged } from '../torture/damaged.js';
 import { formats } from '../torture/databases.js';
@@ -37,7 +39,7 @@ const DAMAGES: readonly {
   readonly name: string;
   readonly places: readonly number[];
   readonly doubtful: number;
-  readonly damage: (file: Damaged, at: number) => void;
+  readonly damage: (file: Damaged, at: number, last: number) => void;
 }[] = [
   {
     name: 'a sector is missing',
@@ -46,12 +48,22 @@ const DAMAGES: readonly {
     damage: (file, at) => file.drop(at, SECTOR),
   },
   {
-    name: 'a sector is missing, and another one from the end',
+    name: 'a sector is missing, and the end of the file, too,',
     places: [512, 2048],
     doubtful: 0,
     damage: (file, at) => {
       file.drop(at, SECTOR);
       file.truncate(file.bytes.length - SECTOR);
+    },
+  },
+  // Then the bucket ends behind the file.
+  {
+    name: 'a sector is missing, and all that is behind the bucket,',
+    places: [512, 2048],
+    doubtful: 0,
+    damage: (file, at, last) => {
+      file.drop(at, SECTOR);
+      file.truncate(last + BLOCK - SECTOR);
     },
   },
   {
@@ -87,7 +99,7 @@ for (const { name, places, doubtful, damage } of DAMAGES) {
     for (const intact of intacts) {
       const last = intact.buckets[intact.buckets.length - 1];
       for (const place of places) {
-        const model: Model = { name, damage: (file) => damage(file, last + place) };
+        const model: Model = { name, damage: (file) => damage(file, last + place, last) };
         const { score } = await tryRepair(intact, damagedCopy(intact, [model], 0));
         const { lost, lostMoved, wrong, invented, changed } = score;
         const what = `${intact.name}, at ${place}`;
@@ -97,6 +109,23 @@ for (const { name, places, doubtful, damage } of DAMAGES) {
     }
   });
 }
+
+test('a sector of the last bucket that was written where another one belongs leaves no fault', async () => {
+  for (const intact of intacts) {
+    const last = intact.buckets[intact.buckets.length - 1];
+    const model: Model = {
+      name: '',
+      damage: (file) => {
+        file.write(last + 2 * SECTOR, file.bytes.slice(last + 3 * SECTOR, last + 4 * SECTOR));
+        file.fill(last + 3 * SECTOR, SECTOR, 0);
+      },
+    };
+    const db = await openDatabase(memorySource(damagedCopy(intact, [model], 0).bytes));
+    const { survey } = await search(db!);
+    // What is found there is given up where it proves no more records, unless the header says that so much is missing.
+    assert.equal(await findLastBucketFault(db!, survey.sites), undefined, intact.name);
+  }
+});
 
 test('a file that was cut off in its last bucket has no bytes missing from its middle', async () => {
   for (const intact of intacts) {
