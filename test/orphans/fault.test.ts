@@ -182,3 +182,27 @@ test('where the only bucket is cut its own records tell of it', async () => {
     }
   }
 });
+
+test('another file that follows, as an older copy, is none of the bytes of a file, though the header tells its size', async () => {
+  for (const intact of intacts) {
+    const { bytes, records, format } = intact;
+    const [last] = [...records.values()]
+      .filter(({ key, value }) => key.length > 4 && value.length > 0)
+      .sort((a, b) => b.bytes.at - a.bytes.at);
+    const { at, length } = last.bytes;
+    const copy = Uint8Array.from(bytes);
+    copy.fill(0x2e, at + last.key.length, at + length);
+    const damage = (file: Damaged) => {
+      file.fill(at, last.key.length, 0);
+      file.append(copy);
+    };
+    const file = damagedCopy(intact, [model(damage)], 0);
+    const { score } = await tryRepair(intact, file);
+    const { lost, lostMoved, wrong, invented, changed } = score;
+    assert.deepEqual(
+      [lost, lostMoved, wrong, invented, changed],
+      [[], [], [], [], 0],
+      describeFormat(format),
+    );
+  }
+});
