@@ -26,6 +26,11 @@ export interface Inference {
 const FIT_WORTH = 10;
 /** Below this, a file without a known magic is not called GDBM: random bytes score 0 to 2. */
 const ENOUGH_WITHOUT_MAGIC = 6;
+/**
+ * A header all of which agrees but where the directory and the end of the file are, which tell nothing of the layout, is of no other
+ * one: neither is the number of a bucket's elements. What a damaged bucket looks like says nothing against it.
+ */
+const CERTAIN = MAX_SCORE - 2;
 /** A directory that fits less may be another one's copy, or none. */
 const GOOD_FIT = 0.5;
 /** A place that no header names must fit better: the old half-size directory that a doubling left behind fits half. */
@@ -44,7 +49,8 @@ export async function inferFormat(source: Source): Promise<Inference | undefined
   head.set(await readUpTo(source, 0, HEADER_BYTES));
   const hypotheses = weighHeader(head, source.size);
   // A reading far behind the best cannot be saved by its directory; looking at it costs reads.
-  const candidates = hypotheses.filter((h) => h.score >= hypotheses[0].score - FIT_WORTH && h.score >= 2);
+  const least = hypotheses[0].score >= CERTAIN ? CERTAIN : Math.max(2, hypotheses[0].score - FIT_WORTH);
+  const candidates = hypotheses.filter((h) => h.score >= least);
 
   let best: { reading: Reading; total: number } | undefined;
   const consider = async (hypothesis: Hypothesis, search: boolean) => {

@@ -1,4 +1,4 @@
-/** A bucket of the database. */
+/** A bucket of the database. Its fields are to be asked for by name: of many buckets they are held in common. */
 export interface BucketSite {
   /** What leads to it: the directory, or only a scan of the file. */
   readonly origin: 'directory' | 'scan';
