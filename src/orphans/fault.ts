@@ -72,23 +72,24 @@ async function findAmong(
   progress?: Progress,
 ): Promise<Fault | undefined> {
   const sample = await readLedKeys(db, sites, SAMPLE);
-  const there = await keysThere(db, sample, 0);
-  const lost = lostFromSomewhereOn(sample, there);
+  const lost = lostFromSomewhereOn(sample, await keysThere(db, sample, 0));
   // Of a file that was cut off, those behind its end are lost and no others.
   const isInside = lost.some((n) => sample.offsets[n] + sample.sizes[n] <= db.source.size);
   const told = missingByHeader(db);
   if (lost.length === 0 || (told === 0 && (!isInside || lost.length < FEW))) return undefined;
   const isSearched = isInside && lost.length >= FEW;
-  let best: { missing: number; found: number } | undefined;
-  for (const missing of isSearched ? await distances(db, sample, lost, progress) : [told]) {
+  let best: { missing: number; there: number } | undefined;
+  const found = isSearched ? await distances(db, sample, lost, progress) : [];
+  // Keys may be too short to be looked for, but not to be asked for at one place.
+  for (const missing of new Set(told === 0 ? found : [...found, told])) {
     const shifted = await keysThere(db, sample, missing);
-    let found = 0;
-    for (const n of lost) found += shifted[n];
-    if (found < fewFor(db, missing) || found <= (best?.found ?? 0)) continue;
+    let there = 0;
+    for (const n of lost) there += shifted[n];
+    if (there < fewFor(db, missing) || there <= (best?.there ?? 0)) continue;
     // An old copy just before a record that was never written: no record in force lies over that.
     const first = lost.reduce((at, n) => (shifted[n] === 1 ? Math.min(at, sample.offsets[n]) : at), Infinity);
-    const isCut = found >= FEW || missing < 0 || (await reachesOver(db, sites, first - missing));
-    if (isCut) best = { missing, found };
+    const isCut = there >= FEW || missing < 0 || (await reachesOver(db, sites, first - missing));
+    if (isCut) best = { missing, there };
   }
   return best && placeFault(db, sites, best.missing, most);
 }
