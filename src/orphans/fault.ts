@@ -3,6 +3,7 @@ import type { BucketSite } from '../database/site.js';
 import { isReadable } from '../database/survey.js';
 import { headerStruct } from '../format/header.js';
 import type { Fault } from '../source/fault.js';
+import { shifted } from '../source/shifted.js';
 import type { Progress } from '../source/sweep.js';
 import type { SearchedSurvey } from './adopt.js';
 import { CutBuckets } from './cutbuckets.js';
@@ -61,17 +62,38 @@ export async function findFault(
   // What is behind it may belong to the bucket that it cuts, and to no other.
   const byDamaged =
     possible.length < readable.length ? await findAmong(db, readable, most, progress) : undefined;
-  return byDamaged ?? findLastBucketFault(db, sites);
+  return byDamaged ?? (await findByShifted(db, readable, most)) ?? findLastBucketFault(db, sites);
 }
 
-/** Finds a fault by the keys of some buckets. */
+/** Finds a fault in front of all elements that lead behind it: they are themselves as many bytes before where they belong. */
+async function findByShifted(
+  db: Database,
+  sites: readonly BucketSite[],
+  most: number,
+): Promise<Fault | undefined> {
+  const told = missingByHeader(db);
+  if (told === 0) return undefined;
+  const source = shifted(db.source, told);
+  const { bucketSize } = db.geometry;
+  const there = sites.filter(
+    ({ elements, offset }) => elements === undefined && offset + bucketSize <= source.size,
+  );
+  return findAmong(db, there, most, undefined, { ...db, source });
+}
+
+/**
+ * Finds a fault by the keys of some buckets.
+ *
+ * @param buckets the database as these buckets are read
+ */
 async function findAmong(
   db: Database,
   sites: readonly BucketSite[],
   most: number,
   progress?: Progress,
+  buckets = db,
 ): Promise<Fault | undefined> {
-  const sample = await readLedKeys(db, sites, SAMPLE);
+  const sample = await readLedKeys(buckets, sites, SAMPLE);
   const lost = lostFromSomewhereOn(sample, await keysThere(db, sample, 0));
   // Of a file that was cut off, those behind its end are lost and no others.
   const isInside = lost.some((n) => sample.offsets[n] + sample.sizes[n] <= db.source.size);
@@ -79,19 +101,39 @@ async function findAmong(
   if (lost.length === 0 || (told === 0 && (!isInside || lost.length < FEW))) return undefined;
   const isSearched = isInside && lost.length >= FEW;
   let best: { missing: number; there: number } | undefined;
-  const found = isSearched ? await distances(db, sample, lost, progress) : [];
+  const searched = isSearched ? await distances(db, sample, lost, progress) : [];
   // Keys may be too short to be looked for, but not to be asked for at one place.
-  for (const missing of new Set(told === 0 ? found : [...found, told])) {
-    const shifted = await keysThere(db, sample, missing);
+  for (const missing of new Set(told === 0 ? searched : [...searched, told])) {
+    const isThere = await keysThere(db, sample, missing);
     let there = 0;
-    for (const n of lost) there += shifted[n];
+    for (const n of lost) there += isThere[n];
     if (there < fewFor(db, missing) || there <= (best?.there ?? 0)) continue;
-    // An old copy just before a record that was never written: no record in force lies over that.
-    const first = lost.reduce((at, n) => (shifted[n] === 1 ? Math.min(at, sample.offsets[n]) : at), Infinity);
-    const isCut = there >= FEW || missing < 0 || (await reachesOver(db, sites, first - missing));
+    // A few may be old copies just before records that were never written: those would be behind the end of what was, or where there
+    // are zeroes, and no record in force lies over the copies.
+    const found = lost.filter((n) => isThere[n] === 1);
+    const first = found.reduce((at, n) => Math.min(at, sample.offsets[n]), Infinity);
+    const isCut =
+      there >= FEW ||
+      missing < 0 ||
+      (await areOverwritten(db, sample, found)) ||
+      (await reachesOver(db, sites, first - missing));
     if (isCut) best = { missing, there };
   }
-  return best && placeFault(db, sites, best.missing, most);
+  return best && placeFault(db, sites, best.missing, most, buckets);
+}
+
+/** Whether something else than zeroes stands where one of some keys should be. */
+async function areOverwritten(
+  { source }: Database,
+  { offsets, sizes }: LedKeys,
+  numbers: readonly number[],
+): Promise<boolean> {
+  for (const n of numbers) {
+    if (offsets[n] + sizes[n] > source.size) continue;
+    const bytes = await source.read(offsets[n], sizes[n]);
+    if (bytes.some((byte) => byte !== 0)) return true;
+  }
+  return false;
 }
 
 /** A header that says that a larger share of the file is missing, or was put in, tells nothing: another file may follow it. */
@@ -165,26 +207,27 @@ async function placeFault(
   sites: readonly BucketSite[],
   missing: number,
   most: number,
+  buckets: Database,
 ): Promise<Fault | undefined> {
   const { source, format, geometry, headerLost } = db;
   const evidence = new FaultEvidence();
   evidence.before(headerLost ? 0 : headerStruct(format.layout).size);
   const askKeys = async (keys: LedKeys) => {
     const there = await keysThere(db, keys, 0);
-    const shifted = await keysThere(db, keys, missing);
+    const before = await keysThere(db, keys, missing);
     for (let n = 0; n < keys.length; n++) {
       // A key that is at both places says nothing.
-      if (there[n] === shifted[n]) continue;
+      if (there[n] === before[n]) continue;
       if (there[n] === 1) evidence.before(keys.offsets[n] + keys.sizes[n]);
       else evidence.behind(keys.offsets[n], missing);
     }
   };
-  await askKeys(await readLedKeys(db, sites, most));
+  await askKeys(await readLedKeys(buckets, sites, most));
   if (sites.reduce((sum, { used }) => sum + used, 0) > most) {
     // Of very many keys some tell about where it is, and all that are there where.
     const { first, last } = evidence.best();
     const around = { first: first - AROUND, last: last + Math.max(0, missing) + AROUND };
-    await askKeys(await readLedKeysWithin(db, sites, around, MOST));
+    await askKeys(await readLedKeysWithin(buckets, sites, around, MOST));
   }
   const directory = await readTwice(db, missing);
   if (directory !== undefined) await askDirectory(db, directory, sites, missing, evidence);
