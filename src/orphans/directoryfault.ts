@@ -51,13 +51,8 @@ export async function askDirectory(
   const buckets = await hashesOf(db, sites);
   const { blockSize, bucketSize } = db.geometry;
   const isInside = (entry: number) => entry >= blockSize && entry + bucketSize <= db.source.size + missing;
-  const leadsToOwn = (slot: number, entry: number) =>
-    [entry, entry - missing].some((at) => {
-      const own = buckets.get(at);
-      return (
-        own !== undefined && own.bits <= bits && slotOf(own.hash, own.bits) === slot >>> (bits - own.bits)
-      );
-    });
+  const isOwn = (slot: number, at: number) => owns(buckets.get(at), slot, bits);
+  const leadsToOwn = (slot: number, entry: number) => isOwn(slot, entry) || isOwn(slot, entry - missing);
   const isRight = buckets.size === 0 ? (_: number, entry: number) => isInside(entry) : leadsToOwn;
   for (let slot = 0; slot < asIs.length; slot++) {
     const [here, there] = [isRight(slot, asIs[slot]), isRight(slot, shifted[slot])];
@@ -66,6 +61,18 @@ export async function askDirectory(
     if (here) evidence.before(at + width);
     else evidence.behind(at, missing);
   }
+}
+
+/** Whether a bucket that an entry leads to is not there, but so many bytes before that. */
+export async function isBucketBefore(
+  db: Database,
+  sites: readonly BucketSite[],
+  missing: number,
+): Promise<boolean> {
+  const bits = Math.log2(db.directory.length);
+  const buckets = await hashesOf(db, sites);
+  const isOwn = (slot: number, at: number) => owns(buckets.get(at), slot, bits);
+  return db.directory.some((entry, slot) => !isOwn(slot, entry) && isOwn(slot, entry - missing));
 }
 
 /** Entries as they stand at a place; those outside of the file lead nowhere. */
@@ -82,12 +89,22 @@ async function entriesAt(
   return decodeDirectory(bytes, format.layout, format.byteOrder);
 }
 
-/** The depth of each whole bucket that is not empty, and a hash of it, by where it is now. */
-async function hashesOf(
-  db: Database,
-  sites: readonly BucketSite[],
-): Promise<Map<number, { bits: number; hash: number }>> {
-  const found = new Map<number, { bits: number; hash: number }>();
+/** What a bucket that is not empty says of itself. */
+interface Own {
+  readonly bits: number;
+  /** Of any of its elements. */
+  readonly hash: number;
+}
+
+/** Whether a slot of a directory of so many bits leads to a bucket's hashes. */
+function owns(bucket: Own | undefined, slot: number, bits: number): boolean {
+  if (bucket === undefined || bucket.bits > bits) return false;
+  return slotOf(bucket.hash, bucket.bits) === slot >>> (bits - bucket.bits);
+}
+
+/** What each whole bucket that is not empty says of itself, by where it is now. */
+async function hashesOf(db: Database, sites: readonly BucketSite[]): Promise<Map<number, Own>> {
+  const found = new Map<number, Own>();
   const room = roomForBucket(db);
   for (const site of sites) {
     if (site.state !== 'sound') continue;

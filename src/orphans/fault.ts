@@ -7,7 +7,7 @@ import { shifted } from '../source/shifted.js';
 import type { Progress } from '../source/sweep.js';
 import type { SearchedSurvey } from './adopt.js';
 import { CutBuckets } from './cutbuckets.js';
-import { askDirectory, entriesAround, readTwice } from './directoryfault.js';
+import { askDirectory, entriesAround, isBucketBefore, readTwice } from './directoryfault.js';
 import { faultAt } from './faultat.js';
 import { FaultEvidence, narrow } from './faultplace.js';
 import { findLastBucketFault } from './lastbucketfault.js';
@@ -108,32 +108,40 @@ async function findAmong(
     let there = 0;
     for (const n of lost) there += isThere[n];
     if (there < fewFor(db, missing) || there <= (best?.there ?? 0)) continue;
-    // A few may be old copies just before records that were never written: those would be behind the end of what was, or where there
-    // are zeroes, and no record in force lies over the copies.
     const found = lost.filter((n) => isThere[n] === 1);
-    const first = found.reduce((at, n) => Math.min(at, sample.offsets[n]), Infinity);
     const isCut =
       there >= FEW ||
       missing < 0 ||
-      (await areOverwritten(db, sample, found)) ||
-      (await reachesOver(db, sites, first - missing));
+      buckets !== db ||
+      (await areNoCopies(db, sample, found)) ||
+      (await isBucketBefore(db, sites, missing)) ||
+      (await reachesOver(db, sites, firstOf(sample, found) - missing));
     if (isCut) best = { missing, there };
   }
   return best && placeFault(db, sites, best.missing, most, buckets);
 }
 
-/** Whether something else than zeroes stands where one of some keys should be. */
-async function areOverwritten(
+/**
+ * Whether a few keys that are before where they should be are no old copies just before records that were never written. Those
+ * records would be behind the end of the file or where there are zeroes, and two keys are hardly ever stored anew as far from
+ * each other as before: a value of the same size takes the place of the old one.
+ */
+async function areNoCopies(
   { source }: Database,
   { offsets, sizes }: LedKeys,
   numbers: readonly number[],
 ): Promise<boolean> {
-  for (const n of numbers) {
-    if (offsets[n] + sizes[n] > source.size) continue;
+  const inside = numbers.filter((n) => offsets[n] + sizes[n] <= source.size);
+  if (inside.length > 1) return true;
+  for (const n of inside) {
     const bytes = await source.read(offsets[n], sizes[n]);
     if (bytes.some((byte) => byte !== 0)) return true;
   }
   return false;
+}
+
+function firstOf({ offsets }: LedKeys, numbers: readonly number[]): number {
+  return numbers.reduce((first, n) => Math.min(first, offsets[n]), Infinity);
 }
 
 /** A header that says that a larger share of the file is missing, or was put in, tells nothing: another file may follow it. */
