@@ -58,8 +58,10 @@ export async function askDirectory(
     const [here, there] = [isRight(slot, asIs[slot]), isRight(slot, shifted[slot])];
     if (here === there) continue;
     const at = offset + slot * width;
+    // What stands there may be the entry of another slot in front of it that leads to the same bucket, and this one be gone.
+    const other = slot - missing / width;
     if (here) evidence.before(at + width);
-    else evidence.behind(at, missing);
+    else if (asIs[other] !== shifted[slot] || !isRight(other, asIs[other])) evidence.behind(at, missing);
   }
 }
 
