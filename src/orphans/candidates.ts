@@ -6,6 +6,7 @@ import type { BucketSite } from '../database/site.js';
 import { AlikeSites } from '../database/site.js';
 import { roomForBucket } from '../database/survey.js';
 import { BUCKET_AVAIL, BucketView, elementsStart } from '../format/bucket.js';
+import type { HashChar } from '../format/hash.js';
 import { FREE_HASH, HASH_BITS } from '../format/hash.js';
 import { readInto } from '../source/source.js';
 import type { Fragment } from './fragments.js';
@@ -87,11 +88,12 @@ async function judgeBatch(db: Database, offsets: Float64Array, alike: AlikeSites
     buckets.push({ site, hash, sharedBits, from, to: length });
   }
   const hashes = await hashRanges(source, { length, offsets: pointers, sizes });
+  const flavours = flavoursOf(own.subarray(0, length), hashes);
   return buckets.map(({ site, hash, sharedBits, from, to }) => {
     const { bits } = site;
     if (hash === undefined) {
-      const deleted = from < to ? mostCommonRange(hashes.signed.subarray(from, to), bits) : undefined;
-      return { site, range: bits === 0 ? rangeOf(0, 0) : deleted, proved: 1 };
+      const deleted = flavours.map((one) => mostCommonRange(hashes[one].subarray(from, to), bits));
+      return { site, range: bits === 0 ? rangeOf(0, 0) : agreed(deleted), proved: 1 };
     }
     let proved = 0;
     for (let n = from; n < to; n++) {
@@ -123,6 +125,22 @@ function orphanSite(offset: number, bucket: BucketView): BucketSite {
     ownSlots: 0,
     state: 'sound',
   };
+}
+
+/** By which flavour of hash the keys of elements in use are found: both where none of them says. */
+function flavoursOf(own: Int32Array, { signed, unsigned }: Record<HashChar, Int32Array>): HashChar[] {
+  let more = 0;
+  for (const [n, hash] of own.entries()) {
+    if (signed[n] !== unsigned[n]) more += Number(hash === signed[n]) - Number(hash === unsigned[n]);
+  }
+  if (more === 0) return ['signed', 'unsigned'];
+  return more > 0 ? ['signed'] : ['unsigned'];
+}
+
+/** The only range among them. */
+function agreed(ranges: readonly (HashRange | undefined)[]): HashRange | undefined {
+  const told = ranges.filter((range) => range !== undefined);
+  return told.every(({ first }) => first === told[0].first) ? told[0] : undefined;
 }
 
 /** The range that more than half of the hashes lie in, and at least two. */

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { Format } from '../../src/format/format.js';
+import { describeFormat } from '../../src/format/format.js';
+import { decodeDirectory, slotOf } from '../../src/format/directory.js';
+import { decodeHeader } from '../../src/format/header.js';
+import type { HashChar } from '../../src/format/hash.js';
+import { hashKey } from '../../src/format/hash.js';
+import { formats } from '../torture/databases.js';
+import { contentsOf, recover } from '../torture/recover.js';
+import type { Step } from '../tools/libgdbm.js';
+import { MiniGdbm } from '../tools/minigdbm.js';
+import { Random } from '../tools/random.js';
+
+/** A database all of whose records in one bucket were deleted, and where its directory is. */
+function emptied(format: Format, hashChar: HashChar, random: Random) {
+  const make = (steps: readonly Step[]) => {
+    const bytes = new MiniGdbm({ format, blockSize: 512, hashChar }).run(steps).bytes();
+    const { dir: at, dir_size: length } = decodeHeader(
+      bytes.subarray(0, 64),
+      format.layout,
+      format.byteOrder,
+    );
+    const entries = decodeDirectory(bytes.subarray(at, at + length), format.layout, format.byteOrder);
+    return { bytes, at, length, entries };
+  };
+  // Of bytes over 127 the two flavours of char make two hashes.
+  const keys = Array.from({ length: 20 + random.below(60) }, (_, n) => Buffer.from(`café-${n}`));
+  const stores = keys.map((key): Step => ['store', key, random.bytes(random.below(40))]);
+  const { entries } = make(stores);
+  const bucketOf = (key: Uint8Array) => entries[slotOf(hashKey(key, hashChar), Math.log2(entries.length))];
+  const bucket = bucketOf(random.pick(keys));
+  const deletions = keys.filter((key) => bucketOf(key) === bucket).map((key): Step => ['delete', key]);
+  return make([...stores, ...deletions]);
+}
+
+for (const hashChar of ['signed', 'unsigned'] as const) {
+  test(`without the directory an emptied bucket is for its own hashes, with ${hashChar} char`, async () => {
+    for (const format of formats('standard')) {
+      for (let seed = 1; seed <= 6; seed++) {
+        const { bytes, at, length } = emptied(format, hashChar, new Random(seed));
+        const damaged = bytes.slice().fill(0, at, at + length);
+        const { contents } = await recover(damaged);
+        // Nothing of another bucket is taken for old, and nothing that was deleted comes back.
+        assert.deepEqual(contents, await contentsOf(bytes), `${describeFormat(format)}, seed ${seed}`);
+      }
+    }
+  });
+}
