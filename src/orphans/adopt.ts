@@ -7,7 +7,7 @@ import { SiteIndex } from '../database/siteindex.js';
 import type { BucketSite } from '../database/site.js';
 import { changedSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
-import { isReadable, isSettled, settledSites, withOutdated } from '../database/survey.js';
+import { isReadable, isSettled, rulerOf, settledSites, withOutdated } from '../database/survey.js';
 import { elementStruct, elementsStart } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
 import { HASH_RANGE } from '../format/hash.js';
@@ -77,6 +77,7 @@ export async function adoptOrphans(
   const stale: BucketSite[] = [];
   // One that a wrong entry leads to is known already, but may be in force for its own range.
   const known = new SiteIndex(survey.sites);
+  const scattered: BucketSite[] = [];
   for (const [index, { state }] of survey.sites.entries()) if (state !== 'outdated') known.add(index);
   for (const { site, range } of ranked) {
     const index = site.state === 'sound' ? known.get(site.offset) : undefined;
@@ -86,13 +87,21 @@ export async function adoptOrphans(
       survey.claims.claim(range, index ?? sites.length);
     if (index !== undefined) continue;
     if (adopted) sites.push(site);
-    else if (site.state === 'headless' && range === undefined) {
-      const split = await partFragment(db, site, free, entries, kin);
-      if (split.open.length > 0) sites.push(changedSite(site, { elements: split.open }));
-      if (split.old.length > 0) stale.push(changedSite(site, { elements: split.old }));
-    } else stale.push(site);
+    else if (site.state === 'headless' && range === undefined) scattered.push(site);
+    else stale.push(site);
   }
-  return { ...survey, sites, stale };
+  // A whole bucket in force knows all records of its hashes: any other element for them is an old one, wherever it is.
+  const searched = { ...survey, sites, stale };
+  const isRuled = (hash: number) => {
+    const ruler = rulerOf(searched, hash);
+    return ruler !== undefined && sites[ruler].state === 'sound';
+  };
+  for (const site of scattered) {
+    const split = await partFragment(db, site, isRuled, free, entries, kin);
+    if (split.open.length > 0) sites.push(changedSite(site, { elements: split.open }));
+    if (split.old.length > 0) stale.push(changedSite(site, { elements: split.old }));
+  }
+  return searched;
 }
 
 /** Where the whole ones of outdated buckets are, as far as no scan found them: their records are old ones. */
@@ -232,10 +241,14 @@ function isElsewhere(db: Database, site: BucketSite, range: HashRange, entries: 
   return before === seen || after === seen;
 }
 
-/** Which elements of a fragment may be in force: not in free space or another file's block, and not where the directory leads elsewhere. */
+/**
+ * Which elements of a fragment may be in force: not in free space or another file's block, not for hashes of which a whole bucket
+ * knows better, and not where the directory leads elsewhere.
+ */
 async function partFragment(
   db: Database,
   site: BucketSite,
+  isRuled: (hash: number) => boolean,
   free: FreeSpace,
   entries: DoubtfulEntries,
   kin: Kin | undefined,
@@ -248,7 +261,8 @@ async function partFragment(
   for (const [i, offset] of at.entries()) {
     const entry = db.directory.length === 0 ? undefined : entries.target(slotOf(hashes[i], bits));
     const elsewhere = entry !== undefined && entry !== site.offset;
-    const isOld = elsewhere || free.covers(offset, size) || kin?.isForeign(offset) === true;
+    const isOld =
+      elsewhere || isRuled(hashes[i]) || free.covers(offset, size) || kin?.isForeign(offset) === true;
     (isOld ? parts.old : parts.open).push(offset);
   }
   return parts;
