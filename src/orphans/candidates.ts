@@ -6,8 +6,10 @@ import type { BucketSite } from '../database/site.js';
 import { AlikeSites } from '../database/site.js';
 import { roomForBucket } from '../database/survey.js';
 import { BUCKET_AVAIL, BucketView, elementsStart } from '../format/bucket.js';
+import { equalBytes } from '../format/bytes.js';
 import type { HashChar } from '../format/hash.js';
 import { FREE_HASH, HASH_BITS } from '../format/hash.js';
+import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
 import type { Fragment } from './fragments.js';
 import { hashRanges } from './keyhashes.js';
@@ -25,6 +27,8 @@ export interface Candidate {
 export const UNSEEN = 0.6;
 /** Keys looked at to judge a bucket. */
 const SAMPLE = 8;
+/** Deleted keys whose first bytes are looked at, at most, of the buckets judged together. */
+const MAX_LOOKS = 1 << 16;
 /** Buckets judged together, in one pass through their keys. */
 const BATCH = 1 << 14;
 /** Bits that hashes do not share by chance, all together. */
@@ -61,6 +65,7 @@ async function judgeBatch(db: Database, offsets: Float64Array, alike: AlikeSites
   const sizes = new Int32Array(pointers.length);
   const own = new Int32Array(pointers.length);
   let length = 0;
+  let looks = MAX_LOOKS;
   const bucket = roomForBucket(db);
   for (const offset of offsets) {
     await readInto(source, offset, bucket.bytes);
@@ -79,6 +84,9 @@ async function judgeBatch(db: Database, offsets: Float64Array, alike: AlikeSites
       // Of what was cut off nobody can say whether it was a key.
       if (isGone(db, pointer)) continue;
       if (!(pointer > 0 && size >= 0 && size <= 0xffff && pointer + size <= source.size)) continue;
+      // What was deleted may be overwritten since.
+      if (one === FREE_HASH && looks-- > 0 && !(await beginsAt(source, pointer, bucket.keyStart(i), size)))
+        continue;
       pointers[length] = pointer;
       sizes[length] = size;
       own[length++] = one;
@@ -125,6 +133,12 @@ function orphanSite(offset: number, bucket: BucketView): BucketSite {
     ownSlots: 0,
     state: 'sound',
   };
+}
+
+/** Whether a key begins with the bytes that its element has of it. */
+async function beginsAt(source: Source, offset: number, start: Uint8Array, size: number): Promise<boolean> {
+  const length = Math.min(start.length, size);
+  return equalBytes(start.subarray(0, length), await source.read(offset, length));
 }
 
 /** By which flavour of hash the keys of elements in use are found: both where none of them says. */
