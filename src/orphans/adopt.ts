@@ -15,6 +15,7 @@ import { offsetSize } from '../format/layout.js';
 import type { Range } from '../source/gather.js';
 import type { Candidate } from './candidates.js';
 import { bitsOfHead, judgeBuckets, judgeFragment } from './candidates.js';
+import { withoutMisplaced } from './emptied.js';
 import type { FoundOrphans } from './find.js';
 import { gatherUnderHeads, joinFragments } from './fragments.js';
 import { FreeSpace, holdsAny } from './free.js';
@@ -47,7 +48,9 @@ export async function adoptOrphans(
   judged?: readonly Candidate[],
 ): Promise<SearchedSurvey> {
   const { format, geometry } = db;
-  const others = judged ?? (await judgeBuckets(db, found.buckets));
+  const others = withoutMisplaced(judged ?? (await judgeBuckets(db, found.buckets)), () =>
+    settledRanges(surveyed),
+  );
   const outdated = await findOutdated(db, surveyed, others);
   const survey = withOutdated(surveyed, outdated.sites);
   const sound = [...others, ...(await judgeBuckets(db, splitBuckets(surveyed, outdated.sites, others)))];
@@ -102,6 +105,15 @@ export async function adoptOrphans(
     if (split.old.length > 0) stale.push(changedSite(site, { elements: split.old }));
   }
   return searched;
+}
+
+/** The hashes of the buckets that the directory leads to. */
+function* settledRanges(survey: Survey): Generator<HashRange> {
+  const share = HASH_RANGE / survey.siteOfSlot.length;
+  for (const index of settledSites(survey)) {
+    const { ownFirst, bits } = survey.sites[index];
+    yield { first: ownFirst * share, bits };
+  }
 }
 
 /** Where the whole ones of outdated buckets are, as far as no scan found them: their records are old ones. */

@@ -4,13 +4,16 @@ import type { Format } from '../../src/format/format.js';
 import { describeFormat } from '../../src/format/format.js';
 import { decodeDirectory, slotOf } from '../../src/format/directory.js';
 import { decodeHeader } from '../../src/format/header.js';
+import { bucketElementCount, BucketView } from '../../src/format/bucket.js';
 import type { HashChar } from '../../src/format/hash.js';
-import { hashKey } from '../../src/format/hash.js';
+import { FREE_HASH, hashKey } from '../../src/format/hash.js';
 import { formats } from '../torture/databases.js';
 import { contentsOf, recover } from '../torture/recover.js';
 import type { Step } from '../tools/libgdbm.js';
 import { MiniGdbm } from '../tools/minigdbm.js';
 import { Random } from '../tools/random.js';
+
+const BLOCK = 512;
 
 /**
  * A database all of whose records in one bucket were deleted, and where its directory is.
@@ -19,7 +22,7 @@ import { Random } from '../tools/random.js';
  */
 function emptied(format: Format, hashChar: HashChar, random: Random, later = 0) {
   const make = (steps: readonly Step[]) => {
-    const bytes = new MiniGdbm({ format, blockSize: 512, hashChar }).run(steps).bytes();
+    const bytes = new MiniGdbm({ format, blockSize: BLOCK, hashChar }).run(steps).bytes();
     const { dir: at, dir_size: length } = decodeHeader(
       bytes.subarray(0, 64),
       format.layout,
@@ -40,7 +43,7 @@ function emptied(format: Format, hashChar: HashChar, random: Random, later = 0) 
     const key = Buffer.from(`later-${n}`);
     if (bucketOf(key) !== bucket) since.push(['store', key, random.bytes(random.below(60))]);
   }
-  return make([...stores, ...deletions, ...since]);
+  return { ...make([...stores, ...deletions, ...since]), bucket };
 }
 
 for (const hashChar of ['signed', 'unsigned'] as const) {
@@ -64,6 +67,32 @@ test('so it is where other records were put over most of what was deleted', asyn
       const { bytes, at, length } = emptied(format, 'signed', new Random(seed), 15);
       const { contents } = await recover(bytes.slice().fill(0, at, at + length));
       assert.deepEqual(contents, await contentsOf(bytes), `${describeFormat(format)}, seed ${seed}`);
+    }
+  }
+});
+
+test('what a new bucket got from the memory of another one does not make it that one', async () => {
+  for (const format of formats('standard')) {
+    for (let seed = 1; seed <= 12; seed++) {
+      const { bytes, at, length, entries, bucket } = emptied(format, 'signed', new Random(seed));
+      const contents = await contentsOf(bytes);
+      const elements = bucketElementCount(format.layout, BLOCK);
+      for (const other of new Set(entries)) {
+        const damaged = bytes.slice().fill(0, at, at + length);
+        const viewAt = (offset: number) =>
+          new BucketView(damaged.subarray(offset, offset + BLOCK), format, elements);
+        const [own, from] = [viewAt(bucket), viewAt(other)];
+        for (let i = 0; i < elements; i++) {
+          if (from.hash(i) === FREE_HASH) continue;
+          const element = from.bytes.subarray(from.elementOffset(i), from.elementOffset(i + 1));
+          own.bytes.set(element, own.elementOffset(i));
+          // An element is free by its hash alone.
+          own.setHash(i, FREE_HASH);
+        }
+        const held = (await recover(damaged)).contents ?? new Map<string, string>();
+        const missing = [...contents].filter(([key, value]) => held.get(key) !== value);
+        assert.deepEqual(missing, [], `${describeFormat(format)}, seed ${seed}`);
+      }
     }
   }
 });

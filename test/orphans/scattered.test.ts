@@ -17,8 +17,11 @@ const made = (steps: readonly Step[]) => new MiniGdbm({ format, blockSize: 512 }
  * was the first one of an element, the element still says what it said.
  */
 function withRecordsOverRemains(random: Random): Uint8Array {
-  const store = (n: number) =>
-    ['store', Buffer.from(`task-${n}`), random.bytes(8 + random.below(60))] as const;
+  const store = (n: number): ['store', Uint8Array, Uint8Array] => [
+    'store',
+    Buffer.from(`task-${n}`),
+    random.bytes(8 + random.below(60)),
+  ];
   const steps: Step[] = Array.from({ length: 45 }, (_, n) => store(n));
   // The records of a quarter of all hashes give their place up.
   const quarter = random.below(4);
