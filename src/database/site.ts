@@ -37,7 +37,7 @@ export type SiteState = 'sound' | 'malformed' | 'wiped' | 'overlapping' | 'unrea
 /** The same bucket, with something else known of it. A spread would leave out what {@link AlikeSite} knows by others. */
 export function changedSite(
   site: BucketSite,
-  change: Partial<Pick<BucketSite, 'state' | 'elements'>>,
+  change: Partial<Pick<BucketSite, 'state' | 'elements' | 'firstSlot' | 'slots' | 'ownFirst'>>,
 ): BucketSite {
   const { origin, offset, firstSlot, slots, bits, count, availCount, used, ownFirst, ownSlots, state } = site;
   const { elements } = site;

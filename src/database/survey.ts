@@ -4,6 +4,7 @@ import { FREE_HASH, HASH_BITS, HASH_RANGE } from '../format/hash.js';
 import { HashClaims } from './claims.js';
 import type { BucketSite } from './site.js';
 import { AlikeSites, changedSite } from './site.js';
+import { placeEmpty } from './emptyhomes.js';
 import { SiteIndex } from './siteindex.js';
 import type { Database } from './database.js';
 import { Bits } from '../columns/bits.js';
@@ -57,6 +58,7 @@ export async function survey(db: Database): Promise<Survey> {
     }
     siteOfSlot[slot] = index;
   }
+  placeEmpty(sites, siteOfSlot);
   const settled = { sites: settleOverlaps(sites, siteOfSlot, bucketSize), siteOfSlot };
   return { ...settled, claims: claimSettled(settled) };
 }

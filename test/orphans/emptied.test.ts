@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Format } from '../../src/format/format.js';
 import { describeFormat } from '../../src/format/format.js';
-import { decodeDirectory, slotOf } from '../../src/format/directory.js';
+import { decodeDirectory, encodeDirectory, slotOf } from '../../src/format/directory.js';
+import { check } from '../../src/examine.js';
 import { decodeHeader } from '../../src/format/header.js';
 import { bucketElementCount, BucketView } from '../../src/format/bucket.js';
 import type { HashChar } from '../../src/format/hash.js';
 import { FREE_HASH, hashKey } from '../../src/format/hash.js';
+import { offsetSize } from '../../src/format/layout.js';
+import { memorySource } from '../../src/source/memory.js';
 import { formats } from '../torture/databases.js';
 import { contentsOf, recover } from '../torture/recover.js';
 import type { Step } from '../tools/libgdbm.js';
@@ -93,6 +96,30 @@ test('what a new bucket got from the memory of another one does not make it that
         const missing = [...contents].filter(([key, value]) => held.get(key) !== value);
         assert.deepEqual(missing, [], `${describeFormat(format)}, seed ${seed}`);
       }
+    }
+  }
+});
+
+test('a wrong entry that leads to an emptied bucket takes its slot from nobody, and is the only one told', async () => {
+  for (const format of formats('standard')) {
+    for (let seed = 1; seed <= 12; seed++) {
+      const { bytes, at, entries, bucket } = emptied(format, 'signed', new Random(seed));
+      const wrong = entries.slice();
+      // The slot of another bucket that comes before those of the emptied one.
+      const slot = wrong.indexOf(bucket) - 1;
+      if (slot < 0 || wrong[slot + 2] !== bucket) continue;
+      wrong[slot] = bucket;
+      const damaged = bytes.slice();
+      damaged.set(encodeDirectory(wrong, format.layout, format.byteOrder), at);
+      const where = `${describeFormat(format)}, seed ${seed}`;
+      assert.deepEqual((await recover(damaged)).contents, await contentsOf(bytes), where);
+      const { findings } = await check(memorySource(damaged));
+      const told = findings.filter(({ code }) => code === 'directory-entry-wrong');
+      assert.deepEqual(
+        told.map(({ offset }) => offset),
+        [at + slot * offsetSize(format.layout)],
+        where,
+      );
     }
   }
 });
