@@ -151,20 +151,27 @@ function flavoursOf(own: Int32Array, { signed, unsigned }: Record<HashChar, Int3
   return more > 0 ? ['signed'] : ['unsigned'];
 }
 
-/** The only range among them. */
-function agreed(ranges: readonly (HashRange | undefined)[]): HashRange | undefined {
-  const told = ranges.filter((range) => range !== undefined);
-  return told.every(({ first }) => first === told[0].first) ? told[0] : undefined;
+/** The range that most keys speak for, the first of several. */
+function agreed(told: readonly (Told | undefined)[]): HashRange | undefined {
+  const [best] = told.filter((one) => one !== undefined).sort((a, b) => b.keys - a.keys);
+  return best?.range;
+}
+
+/** A range and how many keys say so. */
+interface Told {
+  readonly range: HashRange;
+  readonly keys: number;
 }
 
 /** The range that more than half of the hashes lie in, and at least two. */
-function mostCommonRange(hashes: Int32Array, bits: number): HashRange | undefined {
+function mostCommonRange(hashes: Int32Array, bits: number): Told | undefined {
   const votes = new Map<number, number>();
   for (const hash of hashes) {
     const { first } = rangeOf(hash, bits);
     votes.set(first, (votes.get(first) ?? 0) + 1);
   }
-  for (const [first, n] of votes) if (n >= 2 && n * 2 > hashes.length) return { first, bits };
+  for (const [first, n] of votes)
+    if (n >= 2 && n * 2 > hashes.length) return { range: { first, bits }, keys: n };
   return undefined;
 }
 
