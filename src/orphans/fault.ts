@@ -99,7 +99,8 @@ async function findAmong(
   const isInside = lost.some((n) => sample.offsets[n] + sample.sizes[n] <= db.source.size);
   const told = missingByHeader(db);
   if (lost.length === 0 || (told === 0 && (!isInside || lost.length < FEW))) return undefined;
-  const isSearched = isInside && lost.length >= FEW;
+  // Buckets that are read as if so many bytes were missing as the header tells say nothing of other distances.
+  const isSearched = buckets === db && isInside && lost.length >= FEW;
   let best: { missing: number; there: number } | undefined;
   const searched = isSearched ? await distances(db, sample, lost, progress) : [];
   // Keys may be too short to be looked for, but not to be asked for at one place.
