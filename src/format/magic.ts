@@ -1,4 +1,5 @@
 import type { Format, Variant } from './format.js';
+import { swapped } from './words.js';
 
 /** Each magic number as a 32-bit integer in the file's byte order, and what it says. */
 export const MAGICS: readonly { magic: number; variant: Variant; offsetBits: 32 | 64 | undefined }[] = [
@@ -27,5 +28,5 @@ export function magicMeaning(magic: number): (typeof MAGICS)[number] | undefined
 
 /** The same four bytes read in the other byte order. */
 export function swap32(value: number): number {
-  return (((value & 0xff) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)) >>> 0;
+  return swapped(value) >>> 0;
 }

@@ -1,15 +1,14 @@
 import type { Database } from '../database/database.js';
+import { equalAt } from '../database/equalat.js';
 import { isGone } from '../database/database.js';
 import type { HashRange } from '../database/claims.js';
 import { rangeOf } from '../database/claims.js';
 import type { BucketSite } from '../database/site.js';
 import { AlikeSites } from '../database/site.js';
 import { roomForBucket } from '../database/survey.js';
-import { BUCKET_AVAIL, BucketView, elementsStart } from '../format/bucket.js';
-import { equalBytes } from '../format/bytes.js';
+import { BUCKET_AVAIL, BucketView, elementsStart, KEY_START } from '../format/bucket.js';
 import type { HashChar } from '../format/hash.js';
 import { FREE_HASH, HASH_BITS } from '../format/hash.js';
-import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
 import type { Fragment } from './fragments.js';
 import { hashRanges } from './keyhashes.js';
@@ -67,6 +66,7 @@ async function judgeBatch(db: Database, offsets: Float64Array, alike: AlikeSites
   let length = 0;
   let looks = MAX_LOOKS;
   const bucket = roomForBucket(db);
+  const room = new Uint8Array(KEY_START);
   for (const offset of offsets) {
     await readInto(source, offset, bucket.bytes);
     const from = length;
@@ -85,8 +85,10 @@ async function judgeBatch(db: Database, offsets: Float64Array, alike: AlikeSites
       if (isGone(db, pointer)) continue;
       if (!(pointer > 0 && size >= 0 && size <= 0xffff && pointer + size <= source.size)) continue;
       // What was deleted may be overwritten since.
-      if (one === FREE_HASH && looks-- > 0 && !(await beginsAt(source, pointer, bucket.keyStart(i), size)))
-        continue;
+      if (one === FREE_HASH && looks-- > 0) {
+        const start = bucket.keyStart(i).subarray(0, size);
+        if (!(await equalAt(source, pointer, start, room))) continue;
+      }
       pointers[length] = pointer;
       sizes[length] = size;
       own[length++] = one;
@@ -133,12 +135,6 @@ function orphanSite(offset: number, bucket: BucketView): BucketSite {
     ownSlots: 0,
     state: 'sound',
   };
-}
-
-/** Whether a key begins with the bytes that its element has of it. */
-async function beginsAt(source: Source, offset: number, start: Uint8Array, size: number): Promise<boolean> {
-  const length = Math.min(start.length, size);
-  return equalBytes(start.subarray(0, length), await source.read(offset, length));
 }
 
 /** By which flavour of hash the keys of elements in use are found: both where none of them says. */

@@ -101,23 +101,21 @@ async function findAmong(
   if (lost.length === 0 || (told === 0 && (!isInside || lost.length < FEW))) return undefined;
   // Buckets that are read as if so many bytes were missing as the header tells say nothing of other distances.
   const isSearched = buckets === db && isInside && lost.length >= FEW;
-  let best: { missing: number; there: number } | undefined;
+  let best: { missing: number; found: number } | undefined;
   const searched = isSearched ? await distances(db, sample, lost, progress) : [];
   // Keys may be too short to be looked for, but not to be asked for at one place.
   for (const missing of new Set(told === 0 ? searched : [...searched, told])) {
     const isThere = await keysThere(db, sample, missing);
-    let there = 0;
-    for (const n of lost) there += isThere[n];
-    if (there < fewFor(db, missing) || there <= (best?.there ?? 0)) continue;
     const found = lost.filter((n) => isThere[n] === 1);
+    if (found.length < fewFor(db, missing) || found.length <= (best?.found ?? 0)) continue;
     const isCut =
-      there >= FEW ||
+      found.length >= FEW ||
       missing < 0 ||
       buckets !== db ||
       (await areNoCopies(db, sample, found)) ||
       (await isBucketBefore(db, sites, missing)) ||
       (await reachesOver(db, sites, firstOf(sample, found) - missing));
-    if (isCut) best = { missing, there };
+    if (isCut) best = { missing, found: found.length };
   }
   return best && placeFault(db, sites, best.missing, most, buckets);
 }

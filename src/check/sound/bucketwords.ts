@@ -1,9 +1,8 @@
-import { bucketStruct, elementStruct } from '../../format/bucket.js';
+import type { BucketPlaces } from '../../format/bucketplaces.js';
+import { bucketPlaces } from '../../format/bucketplaces.js';
 import type { Format } from '../../format/format.js';
 import { FREE_HASH } from '../../format/hash.js';
-import { offsetSize } from '../../format/layout.js';
-import { member } from '../../format/struct.js';
-import { HOST_IS_LITTLE, swapped } from '../../format/words.js';
+import { swapAll, swapped } from '../../format/words.js';
 
 /**
  * A bucket's elements as columns of numbers of this machine, for loops over millions of them: every member of every
@@ -26,24 +25,10 @@ export class BucketWords {
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
   #moved: Int32Array | undefined;
-  readonly #swap: boolean;
-  readonly #wide: boolean;
-  /** Of a pointer's words the number of the lower one. */
-  readonly #low: number;
-  readonly #first: number;
-  readonly #stride: number;
-  readonly #pointer: number;
-  readonly #start: number;
-  readonly #keySize: number;
-  readonly #dataSize: number;
-  readonly #bits: number;
-  readonly #count: number;
+  readonly #places: BucketPlaces;
 
   /** @param bucketSize bytes */
-  constructor({ layout, byteOrder }: Format, bucketSize: number, elements: number) {
-    const bucket = bucketStruct(layout);
-    const element = elementStruct(layout);
-    const word = (struct: typeof bucket, name: string) => member(struct, name).offset / 4;
+  constructor(format: Format, bucketSize: number, elements: number) {
     this.elements = elements;
     this.hashes = new Int32Array(elements);
     this.pointers = new Float64Array(elements);
@@ -53,33 +38,17 @@ export class BucketWords {
     this.used = new Uint32Array(elements);
     this.#words = new Int32Array(Math.ceil(bucketSize / 4));
     this.#bytes = new Uint8Array(this.#words.buffer);
-    this.#swap = (byteOrder === 'little') !== HOST_IS_LITTLE;
-    this.#wide = offsetSize(layout) === 8;
-    const bigWords = byteOrder === 'big';
-    this.#low = this.#wide && bigWords ? 1 : 0;
-    this.#first = word(bucket, 'elements');
-    this.#stride = element.size / 4;
-    this.#pointer = word(element, 'data_pointer');
-    this.#start = word(element, 'key_start');
-    this.#keySize = word(element, 'key_size');
-    this.#dataSize = word(element, 'data_size');
-    this.#bits = word(bucket, 'bucket_bits');
-    this.#count = word(bucket, 'count');
+    this.#places = bucketPlaces(format);
   }
 
   /** Takes the next bucket's bytes, as many as the constructor was told. */
   load(bytes: Uint8Array): void {
     this.#set(bytes);
     const words = this.#words;
-    // In memory `key_start` lies in the order of the file, whatever the words of that file are.
-    const reversed = this.#swap === HOST_IS_LITTLE;
     const { hashes, pointers, keySizes, dataSizes, starts, used, elements } = this;
-    const [stride, keySize, dataSize, start] = [this.#stride, this.#keySize, this.#dataSize, this.#start];
-    const wide = this.#wide;
-    const low = this.#pointer + this.#low;
-    const high = this.#pointer + 1 - this.#low;
+    const { first: begin, stride, start, reversed, wide, low, high, keySize, dataSize } = this.#places;
     let n = 0;
-    for (let i = 0, at = this.#first; i < elements; i++, at += stride) {
+    for (let i = 0, at = begin; i < elements; i++, at += stride) {
       const hash = words[at];
       hashes[i] = hash;
       if (hash === FREE_HASH) continue;
@@ -100,17 +69,14 @@ export class BucketWords {
   loadBetween(bytes: Uint8Array, from: number, to: number): void {
     this.#set(bytes);
     const words = this.#words;
-    const reversed = this.#swap === HOST_IS_LITTLE;
     const { hashes, pointers, keySizes, dataSizes, starts, used, elements } = this;
-    const stride = this.#stride;
-    const wide = this.#wide;
-    const low = this.#pointer + this.#low;
-    const high = this.#pointer + 1 - this.#low;
+    const places = this.#places;
+    const { stride, wide, low, high } = places;
     // Most are ruled out by numbers of 32 bits: of what is beyond 2^47 bytes they say nothing.
     const first = to < 2 ** 47 ? Math.floor(from / 65_536) : -(2 ** 31);
     const last = to < 2 ** 47 ? Math.ceil(to / 65_536) - 1 : 2 ** 31 - 1;
     let n = 0;
-    for (let i = 0, at = this.#first; i < elements; i++, at += stride) {
+    for (let i = 0, at = places.first; i < elements; i++, at += stride) {
       const part = wide ? (words[at + high] << 16) | (words[at + low] >>> 16) : words[at + low] >> 16;
       if (part < first || part > last || words[at] === FREE_HASH) continue;
       const pointer = wide ? words[at + high] * 2 ** 32 + (words[at + low] >>> 0) : words[at + low];
@@ -118,18 +84,17 @@ export class BucketWords {
       used[n++] = i;
       hashes[i] = words[at];
       pointers[i] = pointer;
-      keySizes[i] = words[at + this.#keySize];
-      dataSizes[i] = words[at + this.#dataSize];
-      const start = words[at + this.#start];
-      starts[i] = reversed ? swapped(start) : start;
+      keySizes[i] = words[at + places.keySize];
+      dataSizes[i] = words[at + places.dataSize];
+      const start = words[at + places.start];
+      starts[i] = places.reversed ? swapped(start) : start;
     }
     this.usedCount = n;
   }
 
   #set(bytes: Uint8Array): void {
-    const words = this.#words;
     this.#bytes.set(bytes);
-    if (this.#swap) for (let i = 0; i < words.length; i++) words[i] = swapped(words[i]);
+    if (this.#places.swap) swapAll(this.#words);
   }
 
   /**
@@ -142,14 +107,11 @@ export class BucketWords {
     const words = this.#words;
     const moved = (this.#moved ??= new Int32Array(words.length));
     moved.fill(0);
-    moved[this.#bits] = words[this.#bits];
-    moved[this.#count] = words[this.#count];
     const { hashes, elements } = this;
-    const stride = this.#stride;
-    const wide = this.#wide;
-    const low = this.#pointer + this.#low;
-    const high = this.#pointer + 1 - this.#low;
-    for (let i = 0, at = this.#first; i < elements; i++, at += stride) {
+    const { swap, bits, count, first, stride, wide, low, high } = this.#places;
+    moved[bits] = words[bits];
+    moved[count] = words[count];
+    for (let i = 0, at = first; i < elements; i++, at += stride) {
       if (hashes[i] === FREE_HASH) {
         moved[at] = FREE_HASH;
         continue;
@@ -159,7 +121,7 @@ export class BucketWords {
       moved[at + low] = pointer;
       if (wide) moved[at + high] = Math.floor(pointer / 2 ** 32);
     }
-    if (this.#swap) for (let i = 0; i < moved.length; i++) moved[i] = swapped(moved[i]);
+    if (swap) swapAll(moved);
     into.set(new Uint8Array(moved.buffer, 0, into.length));
   }
 
@@ -168,11 +130,11 @@ export class BucketWords {
   }
 
   get bits(): number {
-    return this.#words[this.#bits];
+    return this.#words[this.#places.bits];
   }
 
   get count(): number {
-    return this.#words[this.#count];
+    return this.#words[this.#places.count];
   }
 
   hash(i: number): number {
