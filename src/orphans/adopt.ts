@@ -15,7 +15,7 @@ import { offsetSize } from '../format/layout.js';
 import type { Range } from '../source/gather.js';
 import type { Candidate } from './candidates.js';
 import { bitsOfHead, judgeBuckets, judgeFragment } from './candidates.js';
-import { withoutMisplaced } from './emptied.js';
+import { withoutMisplaced, withoutWithin } from './emptied.js';
 import type { FoundOrphans } from './find.js';
 import { gatherUnderHeads, joinFragments } from './fragments.js';
 import { FreeSpace, holdsAny } from './free.js';
@@ -48,9 +48,12 @@ export async function adoptOrphans(
   judged?: readonly Candidate[],
 ): Promise<SearchedSurvey> {
   const { format, geometry } = db;
-  const others = withoutMisplaced(judged ?? (await judgeBuckets(db, found.buckets)), () =>
-    settledRanges(surveyed),
+  const buckets = withoutWithin(
+    judged ?? (await judgeBuckets(db, found.buckets)),
+    surveyed.sites,
+    geometry.bucketSize,
   );
+  const others = withoutMisplaced(buckets, () => settledRanges(surveyed));
   const outdated = await findOutdated(db, surveyed, others);
   const survey = withOutdated(surveyed, outdated.sites);
   const sound = [...others, ...(await judgeBuckets(db, splitBuckets(surveyed, outdated.sites, others)))];

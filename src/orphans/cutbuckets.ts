@@ -1,8 +1,10 @@
 import type { Database } from '../database/database.js';
 import { BucketView, elementStruct, elementsStart } from '../format/bucket.js';
+import { FREE_HASH } from '../format/hash.js';
 import { slotOf } from '../format/directory.js';
 import { shifted } from '../source/shifted.js';
 import type { Between } from './faultplace.js';
+import { AskedKeys } from './askedkeys.js';
 import { eachPlace } from './inplace.js';
 
 /** Buckets that are looked at, at most: of many one alone can be cut. */
@@ -23,6 +25,11 @@ export const MOST_IN_PLACE = IN_PLACE + AT_HOME;
 
 /** Looks at elements for which each place is asked: a bucket of a megabyte has tens of thousands of both. */
 const MAX_LOOKS = 1 << 21;
+/**
+ * Of so large a share of all hashes is a bucket to which what is read from within two elements seems to belong: the key must be
+ * there, too.
+ */
+const LARGE_SHARE = 1 / 8;
 /** So near to its home an element is hardly by chance. */
 const NEAR_HOME = 8;
 
@@ -33,6 +40,7 @@ export class CutBuckets {
   readonly #db: Database;
   readonly #missing: number;
   readonly #bits: number;
+  readonly #keys: AskedKeys;
   /** By the offset at which each belongs its first slot and the one behind its last. */
   readonly #slots: ReadonlyMap<number, readonly [number, number]>;
   /** How well elements are in place in buckets that are wholly before the fault, and behind it. */
@@ -60,6 +68,7 @@ export class CutBuckets {
     this.#missing = missing;
     this.#bits = Math.log2(Math.max(1, entries.length));
     this.#slots = slots;
+    this.#keys = new AskedKeys(db.source);
   }
 
   /** Where elements of those buckets begin, in a range; in order. */
@@ -156,7 +165,10 @@ export class CutBuckets {
     return inPlace;
   }
 
-  /** Visits the elements of a bucket, as it was if the fault is here, that have hashes of its own; see {@link eachPlace}. */
+  /**
+   * Visits the elements of a bucket, as it was if the fault is here, that have hashes of its own; see {@link eachPlace}. Where
+   * nearly any hash is, what has no key is none.
+   */
   async #each(offset: number, place: number, visit: (i: number, behind: number) => void): Promise<void> {
     const { source, format, geometry } = this.#db;
     const whole = shifted(source, this.#missing, place);
@@ -171,7 +183,26 @@ export class CutBuckets {
       const slot = slotOf(hash, this.#bits);
       return slot >= first && slot < end;
     };
-    eachPlace(bucket, isOwn, visit);
+    if (end - first < 2 ** this.#bits * LARGE_SHARE) {
+      eachPlace(bucket, isOwn, visit);
+      return;
+    }
+    const own = new Uint8Array(bucket.elements);
+    for (let i = 0; i < bucket.elements; i++) {
+      const hash = bucket.hash(i);
+      if (hash === FREE_HASH) continue;
+      if (isOwn(i, hash) && (await this.#hasKey(bucket, i, place))) own[i] = 1;
+      else visit(i, -1);
+    }
+    eachPlace(bucket, (i) => own[i] === 1, visit);
+  }
+
+  /** Whether the key of an element is there if the fault is here; one that it cuts is not. */
+  async #hasKey(bucket: BucketView, i: number, place: number): Promise<boolean> {
+    const [at, size] = [bucket.dataPointer(i), bucket.keySize(i)];
+    if (at + size <= place) return this.#keys.isThere(at, size, bucket.hash(i));
+    const isBehind = at >= place + Math.max(0, this.#missing);
+    return isBehind && this.#keys.isThere(at - this.#missing, size, bucket.hash(i));
   }
 }
 

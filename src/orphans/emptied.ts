@@ -1,8 +1,10 @@
 import type { HashRange } from '../database/claims.js';
 import { rangeOf } from '../database/claims.js';
+import type { BucketSite } from '../database/site.js';
 import { HASH_BITS } from '../format/hash.js';
 import type { Candidate } from './candidates.js';
 import { Cover } from './cover.js';
+import { holdsAny } from './free.js';
 
 /**
  * Takes their hashes from emptied buckets that cannot be for them. What tells them are free elements, and libgdbm leaves in a new
@@ -30,6 +32,25 @@ export function withoutMisplaced(
     const isBeside = isIn(all, siblingOf(range)) || depthOfOther >= range.bits;
     return !isIn(used, range) && isBeside ? one : { ...one, range: undefined };
   });
+}
+
+/**
+ * Leaves out what looks like the emptied only bucket of a database, and is read from within two elements of another one: the only
+ * bucket keeps its place from the beginning, and the directory leads there.
+ *
+ * @param led what the directory leads to
+ */
+export function withoutWithin(
+  candidates: readonly Candidate[],
+  led: readonly BucketSite[],
+  bucketSize: number,
+): readonly Candidate[] {
+  const isOnly = (one: Candidate) => isEmptied(one) && one.site.bits === 0;
+  if (!candidates.some(isOnly)) return candidates;
+  const places = Float64Array.from(led, ({ offset }) => offset).sort();
+  const isWithin = ({ site: { offset } }: Candidate) =>
+    holdsAny(places, offset - bucketSize, offset + bucketSize) && !holdsAny(places, offset - 1, offset + 1);
+  return candidates.filter((one) => !isOnly(one) || !isWithin(one));
 }
 
 /** Whether all records of a bucket were deleted. */

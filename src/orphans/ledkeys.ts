@@ -8,8 +8,8 @@ import type { KeyRanges } from './keyhashes.js';
 import { hashRanges } from './keyhashes.js';
 import { MAX_LOCATED } from './locate.js';
 
-/** Of a key of one byte a hash says too little. */
-const LEAST = 2;
+/** Bytes of a key that is asked for, at least: of one byte a hash says too little. */
+export const LEAST = 2;
 
 /** Keys that elements in use lead to, as lists that go together; the places may be outside of the file. */
 export interface LedKeys extends KeyRanges {

@@ -5,8 +5,11 @@ import { FREE_HASH } from '../format/hash.js';
 import { LAYOUTS } from '../format/layout.js';
 import { shifted } from '../source/shifted.js';
 import type { Source } from '../source/source.js';
+import { isKeyAt } from './askedkeys.js';
+import { SECTOR } from './faultplace.js';
 import { BucketFilter } from './heads.js';
 import { inferByKeys } from './infer.js';
+import { LEAST } from './ledkeys.js';
 import type { WantedKey } from './locate.js';
 import { locateKeys, MAX_LOCATED, MIN_LOCATED } from './locate.js';
 import { OffsetList } from '../columns/offsetlist.js';
@@ -21,6 +24,11 @@ const LOOKED_AT = 1 << 26;
 const MAX_KEYS = 2000;
 /** Keys found at one distance from where they should be, at least: one alone may be an old copy. */
 const MIN_VOTES = 3;
+/** Where all keys of a file say the same, so many are enough: two are hardly ever stored anew as far from each other as before. */
+const FEW_VOTES = 2;
+/** Of so few keys each is asked for at the distances of so many sectors: some may be too short to be looked for. */
+const FEW_KEYS = 64;
+const MAX_SECTORS = 16;
 
 /**
  * Finds how to read a file whose header is lost: by its elements and their keys or, where no element points at its
@@ -77,7 +85,7 @@ async function findBuckets(source: Source, progress?: Progress): Promise<WantedK
     for (let i = 0; i < elements && wanted.length < MAX_KEYS; i++) {
       const hash = bucket.hash(i);
       const size = bucket.keySize(i);
-      if (hash === FREE_HASH || size < MIN_LOCATED || size > MAX_LOCATED) continue;
+      if (hash === FREE_HASH || size < LEAST || size > MAX_LOCATED) continue;
       const { buffer, byteOffset } = bucket.keyStart(i);
       const start = new DataView(buffer, byteOffset).getUint32(0);
       wanted.push({ hash, size, pointer: bucket.dataPointer(i), start });
@@ -95,11 +103,26 @@ async function findDistance(
   const votes = new Map<number, number>();
   await locateKeys(
     source,
-    wanted,
+    wanted.filter(({ size }) => size >= MIN_LOCATED),
     ({ pointer }, at) => votes.set(pointer - at, (votes.get(pointer - at) ?? 0) + 1),
     progress,
   );
   const [best] = [...votes].sort(([, a], [, b]) => b - a);
-  if (best === undefined || best[0] === 0 || best[1] < MIN_VOTES) return undefined;
-  return best[0] > -source.size ? best[0] : undefined;
+  if (best !== undefined && best[0] !== 0 && best[1] >= MIN_VOTES)
+    return best[0] > -source.size ? best[0] : undefined;
+  return wanted.length <= FEW_KEYS ? findSectors(source, wanted) : undefined;
+}
+
+/** By how many sectors all of a few keys are from where they should be; undefined if they are not. */
+async function findSectors(source: Source, wanted: readonly WantedKey[]): Promise<number | undefined> {
+  if (wanted.length < FEW_VOTES) return undefined;
+  for (let sectors = 1; sectors <= MAX_SECTORS; sectors++) {
+    for (const missing of [sectors * SECTOR, -sectors * SECTOR]) {
+      let there = 0;
+      for (const { pointer, size, hash } of wanted)
+        if (await isKeyAt(source, pointer - missing, size, hash)) there++;
+      if (there === wanted.length) return missing;
+    }
+  }
+  return undefined;
 }

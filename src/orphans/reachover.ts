@@ -1,8 +1,7 @@
 import { SiteReader } from '../check/sitereader.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
-import { hashKey } from '../format/hash.js';
-import { MAX_LOCATED } from './locate.js';
+import { isKeyAt } from './askedkeys.js';
 
 /** Whether a record of some buckets, whose key is where its element leads, begins before a file offset and ends behind it. */
 export async function reachesOver(
@@ -18,9 +17,7 @@ export async function reachesOver(
       const i = used[n];
       const [offset, size] = [pointers[i], keySizes[i]];
       const isOver = offset >= 0 && offset < place && offset + size + dataSizes[i] > place;
-      if (!isOver || size < 0 || size > MAX_LOCATED || offset + size > source.size) continue;
-      const key = await source.read(offset, size);
-      if (hashKey(key, 'signed') === hashes[i] || hashKey(key, 'unsigned') === hashes[i]) return true;
+      if (isOver && (await isKeyAt(source, offset, size, hashes[i]))) return true;
     }
   }
   return false;

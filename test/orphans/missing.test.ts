@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { describeFormat } from '../../src/format/format.js';
+import { formats } from '../torture/databases.js';
+import { contentsOf, recover } from '../torture/recover.js';
+import type { Step } from '../tools/libgdbm.js';
+import { MiniGdbm } from '../tools/minigdbm.js';
+import { Random } from '../tools/random.js';
+
+/** A database with two records: of one it could not be told whether it is an old copy. */
+const files = (keys: readonly string[]) =>
+  formats('standard').map((format, n) => {
+    const random = new Random(n + 1);
+    const steps = keys.map((key): Step => ['store', Buffer.from(key), random.bytes(300)]);
+    return {
+      name: describeFormat(format),
+      bytes: new MiniGdbm({ format, blockSize: 4096 }).run(steps).bytes(),
+    };
+  });
+
+for (const keys of [
+  ['events', 'counter'],
+  // Too short to be looked for.
+  ['tz', 'utc'],
+]) {
+  const which = keys.join(' and ');
+  test(`${which} come back where sectors are missing at the beginning, or were put there`, async () => {
+    for (const { name, bytes } of files(keys)) {
+      const contents = await contentsOf(bytes);
+      for (const sectors of [1, 3, 16]) {
+        const size = 512 * sectors;
+        // Up to the bucket, without which nothing leads to a record.
+        const cut = bytes.subarray(size);
+        assert.deepEqual((await recover(cut)).contents, contents, `${name}: ${size} bytes missing`);
+        const shifted = Buffer.concat([new Uint8Array(size), bytes]);
+        assert.deepEqual((await recover(shifted)).contents, contents, `${name}: ${size} bytes put in`);
+      }
+    }
+  });
+}
+
+test('a key that is elsewhere by itself does not tell that the beginning is missing', async () => {
+  for (const { name, bytes } of files(['events', 'counter'])) {
+    const contents = await contentsOf(bytes);
+    const at = Buffer.from(bytes).indexOf('counter');
+    const damaged = Buffer.from(bytes);
+    damaged.fill(0, 0, 512);
+    // An old copy of one of the two is a sector before.
+    damaged.write('counter', at - 512);
+    assert.deepEqual((await recover(damaged)).contents, contents, name);
+  }
+});
