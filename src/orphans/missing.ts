@@ -12,6 +12,7 @@ import { inferByKeys } from './infer.js';
 import { LEAST } from './ledkeys.js';
 import type { WantedKey } from './locate.js';
 import { locateKeys, MAX_LOCATED, MIN_LOCATED } from './locate.js';
+import { Votes } from './votes.js';
 import { OffsetList } from '../columns/offsetlist.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sweep } from '../source/sweep.js';
@@ -26,9 +27,12 @@ const MAX_KEYS = 2000;
 const MIN_VOTES = 3;
 /** Where all keys of a file say the same, so many are enough: two are hardly ever stored anew as far from each other as before. */
 const FEW_VOTES = 2;
-/** Of so few keys each is asked for at the distances of so many sectors: some may be too short to be looked for. */
-const FEW_KEYS = 64;
-const MAX_SECTORS = 16;
+/** Keys that are asked for at some distances, at most: many may be too short to be looked for. */
+const MAX_ASKED = 64;
+/** Distances that keys which were found tell, at most. */
+const TRIED = 16;
+/** Bytes that may be missing, or were put in, whatever keys tell. */
+const SECTORS = Array.from({ length: 32 }, (_, n) => (n % 2 === 0 ? 1 : -1) * SECTOR * (1 + (n >> 1)));
 
 /**
  * Finds how to read a file whose header is lost: by its elements and their keys or, where no element points at its
@@ -48,13 +52,21 @@ export async function inferByScan(source: Source, progress?: Progress): Promise<
 
 /** By how many bytes the file is shifted; undefined if nothing tells. */
 async function findMissing(source: Source, progress?: Progress): Promise<number | undefined> {
-  const wanted = await findBuckets(source, progress);
-  if (wanted === undefined) return undefined;
-  return findDistance(source, wanted, progress);
+  // What looks like a bucket with one element may be none, but those of a file most of whose records were deleted have no more.
+  for (const least of [2, 1]) {
+    const wanted = await findBuckets(source, least, progress);
+    const missing = wanted && (await findDistance(source, wanted, progress));
+    if (missing !== undefined) return missing;
+  }
+  return undefined;
 }
 
 /** The format of which most whole buckets are found first, and the keys of those. */
-async function findBuckets(source: Source, progress?: Progress): Promise<WantedKey[] | undefined> {
+async function findBuckets(
+  source: Source,
+  least: number,
+  progress?: Progress,
+): Promise<WantedKey[] | undefined> {
   let best: { format: Format; elements: number; found: OffsetList } | undefined;
   for (const byteOrder of ['little', 'big'] as const) {
     for (const layout of LAYOUTS) {
@@ -63,7 +75,7 @@ async function findBuckets(source: Source, progress?: Progress): Promise<WantedK
         const filter = new BucketFilter(format, bucketSize, source.size);
         const found = new OffsetList();
         for await (const window of sweep(source, bucketSize, progress)) {
-          filter.find(window.view, 0, lastPlace(window, bucketSize), window.base, found, 2);
+          filter.find(window.view, 0, lastPlace(window, bucketSize), window.base, found, least);
           if (found.length >= ENOUGH_BUCKETS || filter.isExhausted || window.base >= LOOKED_AT) break;
         }
         if (found.length > (best?.found.length ?? 0)) {
@@ -100,29 +112,40 @@ async function findDistance(
   wanted: readonly WantedKey[],
   progress?: Progress,
 ): Promise<number | undefined> {
-  const votes = new Map<number, number>();
+  const votes = new Votes();
   await locateKeys(
     source,
     wanted.filter(({ size }) => size >= MIN_LOCATED),
-    ({ pointer }, at) => votes.set(pointer - at, (votes.get(pointer - at) ?? 0) + 1),
+    ({ pointer }, at) => votes.add(pointer - at),
     progress,
   );
-  const [best] = [...votes].sort(([, a], [, b]) => b - a);
+  const sorted = votes.all().sort(([, a], [, b]) => b - a);
+  const [best] = sorted;
   if (best !== undefined && best[0] !== 0 && best[1] >= MIN_VOTES)
     return best[0] > -source.size ? best[0] : undefined;
-  return wanted.length <= FEW_KEYS ? findSectors(source, wanted) : undefined;
+  const told = sorted.slice(0, TRIED).map(([missing]) => missing);
+  return bestOf(source, wanted.slice(0, MAX_ASKED), [0, ...told, ...SECTORS]);
 }
 
-/** By how many sectors all of a few keys are from where they should be; undefined if they are not. */
-async function findSectors(source: Source, wanted: readonly WantedKey[]): Promise<number | undefined> {
-  if (wanted.length < FEW_VOTES) return undefined;
-  for (let sectors = 1; sectors <= MAX_SECTORS; sectors++) {
-    for (const missing of [sectors * SECTOR, -sectors * SECTOR]) {
-      let there = 0;
-      for (const { pointer, size, hash } of wanted)
-        if (await isKeyAt(source, pointer - missing, size, hash)) there++;
-      if (there === wanted.length) return missing;
+/** The distance at which most of some keys are; undefined where they are where they should be, or too few say the same. */
+async function bestOf(
+  source: Source,
+  wanted: readonly WantedKey[],
+  distances: readonly number[],
+): Promise<number | undefined> {
+  let best = { missing: 0, there: 0, inside: 0 };
+  for (const missing of new Set(distances)) {
+    let there = 0;
+    let inside = 0;
+    for (const { pointer, size, hash } of wanted) {
+      const at = pointer - missing;
+      if (at < 0 || at + size > source.size) continue;
+      inside++;
+      if (await isKeyAt(source, at, size, hash)) there++;
     }
+    if (there > best.there) best = { missing, there, inside };
   }
-  return undefined;
+  const { missing, there, inside } = best;
+  const isTold = there >= MIN_VOTES ? 2 * there > inside : there >= FEW_VOTES && there === wanted.length;
+  return missing !== 0 && isTold ? missing : undefined;
 }

@@ -8,6 +8,8 @@ export interface LifeSpec {
   readonly huge?: number;
   /** Other values are below this. */
   readonly maxValue?: number;
+  /** Share of the records that is left in the end, where nearly all are deleted, as those of tasks that are done. */
+  readonly left?: number;
   /** Begins every key, so that two databases share none. Without it there are empty and one-byte keys too. */
   readonly tag?: string;
 }
@@ -19,7 +21,8 @@ const WORDS = ['état', 'pending', 'celery', '日本', 'SUCCESS', '{"id":', 'wor
  * random bytes; a third replaced by longer and shorter values, a third deleted, some of those stored again, new ones
  * added. So it has stale buckets, doubled directories and free space full of old records.
  */
-export function lifeOf(random: Random, { records, huge = 0, maxValue = 8000, tag = '' }: LifeSpec): Step[] {
+export function lifeOf(random: Random, spec: LifeSpec): Step[] {
+  const { records, huge = 0, maxValue = 8000, left, tag = '' } = spec;
   const steps: Step[] = [];
   const keys: Uint8Array[] = [];
   const insert = (n: number, value: Uint8Array) => {
@@ -49,6 +52,10 @@ export function lifeOf(random: Random, { records, huge = 0, maxValue = 8000, tag
   }
   for (let n = 0; n < records / 8; n++) insert(3 * records + n, valueOf(random, maxValue));
   for (let n = 0; n < records / 8; n++) steps.push(['store', random.pick(keys), valueOf(random, maxValue)]);
+  if (left !== undefined) {
+    for (let n = Math.floor((1 - left) * keys.length); n > 0; n--)
+      steps.push(['delete', keys.splice(random.below(keys.length), 1)[0]]);
+  }
   return [...steps, ['sync']];
 }
 
