@@ -104,7 +104,8 @@ async function findAmong(
   let best: { missing: number; found: number } | undefined;
   const searched = isSearched ? await distances(db, sample, lost, progress) : [];
   // Keys may be too short to be looked for, but not to be asked for at one place.
-  for (const missing of new Set(told === 0 ? searched : [...searched, told])) {
+  for (const missing of new Set([...searched, differenceOfHeader(db)])) {
+    if (missing === 0) continue;
     const isThere = await keysThere(db, sample, missing);
     const found = lost.filter((n) => isThere[n] === 1);
     if (found.length < fewFor(db, missing) || found.length <= (best?.found ?? 0)) continue;
@@ -147,9 +148,15 @@ function firstOf({ offsets }: LedKeys, numbers: readonly number[]): number {
 const MOST_TOLD = 1 / 4;
 
 /** Bytes that the file is smaller than its header says; negative where it is larger, 0 where nothing tells. */
-function missingByHeader({ source, header, headerLost }: Database): number {
+function missingByHeader(db: Database): number {
+  const missing = differenceOfHeader(db);
+  return Math.abs(missing) <= db.source.size * MOST_TOLD ? missing : 0;
+}
+
+/** The same, also where it alone tells nothing. */
+function differenceOfHeader({ source, header, headerLost }: Database): number {
   const missing = headerLost ? 0 : header.next_block - source.size;
-  return Math.abs(missing) <= source.size * MOST_TOLD ? missing : 0;
+  return Math.abs(missing) < source.size ? missing : 0;
 }
 
 /** Whether the header says, too, that so many bytes are missing. */
