@@ -33,7 +33,8 @@ export function formats(variant: Variant): Format[] {
 
 /** A database of any format and the other one that is mixed into it, by the project's own writer. */
 export function miniDatabase(format: Format, spec: DatabaseSpec): Intact {
-  const name = describeFormat(format);
+  const name =
+    spec.left === undefined ? describeFormat(format) : `${describeFormat(format)}, few records left`;
   // As the machines do: the big-endian ones and those with 32-bit offsets stand for those with unsigned chars.
   const hashChar = format.byteOrder === 'big' || format.layout.offsetBits === 32 ? 'unsigned' : 'signed';
   const make = (tag: string, other?: Intact): Intact => {

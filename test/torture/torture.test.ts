@@ -12,6 +12,9 @@ import { torture } from './trials.js';
 const MINI = { blockSize: 512, seed: seedFor('mini') };
 const minis = [
   ...formats('standard').map((format) => miniDatabase(format, { ...MINI, records: 700, maxValue: 300 })),
+  ...formats('standard').map((format) =>
+    miniDatabase(format, { ...MINI, records: 300, maxValue: 300, left: 0.1 }),
+  ),
   ...formats('numsync').map((format) => miniDatabase(format, { ...MINI, records: 120, maxValue: 900 })),
 ];
 
