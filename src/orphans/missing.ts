@@ -19,8 +19,9 @@ import { lastPlace, sweep } from '../source/sweep.js';
 
 /** Buckets that are enough to tell a format by, without their keys. */
 const ENOUGH_BUCKETS = 64;
-/** Bytes of the file looked at for that: a file of random bytes must not take minutes. */
+/** Bytes of the file looked at for that, and for buckets with one element: a file of random bytes must not take minutes. */
 const LOOKED_AT = 1 << 26;
+const LOOKED_AT_FOR_ONE = 1 << 22;
 /** Keys that are looked for to find out by how much a file is shifted. */
 const MAX_KEYS = 2000;
 /** Keys found at one distance from where they should be, at least: one alone may be an old copy. */
@@ -53,8 +54,11 @@ export async function inferByScan(source: Source, progress?: Progress): Promise<
 /** By how many bytes the file is shifted; undefined if nothing tells. */
 async function findMissing(source: Source, progress?: Progress): Promise<number | undefined> {
   // What looks like a bucket with one element may be none, but those of a file most of whose records were deleted have no more.
-  for (const least of [2, 1]) {
-    const wanted = await findBuckets(source, least, progress);
+  for (const [least, lookedAt] of [
+    [2, LOOKED_AT],
+    [1, LOOKED_AT_FOR_ONE],
+  ]) {
+    const wanted = await findBuckets(source, least, lookedAt, progress);
     const missing = wanted && (await findDistance(source, wanted, progress));
     if (missing !== undefined) return missing;
   }
@@ -65,6 +69,7 @@ async function findMissing(source: Source, progress?: Progress): Promise<number 
 async function findBuckets(
   source: Source,
   least: number,
+  lookedAt: number,
   progress?: Progress,
 ): Promise<WantedKey[] | undefined> {
   let best: { format: Format; elements: number; found: OffsetList } | undefined;
@@ -76,7 +81,7 @@ async function findBuckets(
         const found = new OffsetList();
         for await (const window of sweep(source, bucketSize, progress)) {
           filter.find(window.view, 0, lastPlace(window, bucketSize), window.base, found, least);
-          if (found.length >= ENOUGH_BUCKETS || filter.isExhausted || window.base >= LOOKED_AT) break;
+          if (found.length >= ENOUGH_BUCKETS || filter.isExhausted || window.base >= lookedAt) break;
         }
         if (found.length > (best?.found.length ?? 0)) {
           best = { format, elements: bucketElementCount(layout, bucketSize), found };
