@@ -188,9 +188,13 @@ export class CutBuckets {
       return;
     }
     const own = new Uint8Array(bucket.elements);
+    const base = offset + elementsStart(format);
+    const gone = place + Math.max(0, this.#missing);
     for (let i = 0; i < bucket.elements; i++) {
       const hash = bucket.hash(i);
-      if (hash === FREE_HASH) continue;
+      const at = base + i * this.elementSize;
+      // What is missing reads as zeroes.
+      if (hash === FREE_HASH || (at < gone && at + this.elementSize > place)) continue;
       if (isOwn(i, hash) && (await this.#hasKey(bucket, i, place))) own[i] = 1;
       else visit(i, -1);
     }
