@@ -53,7 +53,8 @@ export async function askDirectory(
   const isInside = (entry: number) => entry >= blockSize && entry + bucketSize <= db.source.size + missing;
   const isOwn = (slot: number, at: number) => owns(buckets.get(at), slot, bits);
   const leadsToOwn = (slot: number, entry: number) => isOwn(slot, entry) || isOwn(slot, entry - missing);
-  const isRight = buckets.size === 0 ? (_: number, entry: number) => isInside(entry) : leadsToOwn;
+  const isRight = (slot: number, entry: number) =>
+    isInside(entry) && (buckets.size === 0 || leadsToOwn(slot, entry));
   for (let slot = 0; slot < asIs.length; slot++) {
     const [here, there] = [isRight(slot, asIs[slot]), isRight(slot, shifted[slot])];
     if (here === there) continue;
