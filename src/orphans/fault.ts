@@ -145,7 +145,7 @@ function firstOf({ offsets }: LedKeys, numbers: readonly number[]): number {
 }
 
 /** A header that says that a larger share of the file is missing, or was put in, tells nothing: another file may follow it. */
-const MOST_TOLD = 1 / 4;
+const MOST_TOLD = 1 / 3;
 
 /** Bytes that the file is smaller than its header says; negative where it is larger, 0 where nothing tells. */
 function missingByHeader(db: Database): number {
