@@ -27,7 +27,7 @@ export type { CheckResult, FileFormat, RecordCounts, Verdict } from './check/che
 export { checkDatabase } from './check/check.js';
 export type { Searched } from './examine.js';
 export type { Report } from './source/sweep.js';
-export { check, openSearched, search } from './examine.js';
+export { check, openSearched, searchExamined as search } from './examine.js';
 export type { SearchedSurvey } from './orphans/adopt.js';
 export type { Finding, FindingCode, Severity } from './check/finding.js';
 export { FINDING_CODES } from './check/finding.js';
