@@ -1,6 +1,7 @@
+import { MAX_SIZE } from '../format/bucket.js';
 import type { Input } from './input.js';
 import type { DumpBatch, DumpReader, LargeRecord } from './record.js';
-import { Arena, HELD_VALUE, MAX_SIZE, PIECE } from './record.js';
+import { Arena, HELD_VALUE, PIECE } from './record.js';
 
 /**
  * How a length is written: always an `unsigned long` of the writing machine that holds the length as 32 bits in network

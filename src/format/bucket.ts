@@ -19,6 +19,8 @@ import {
 export const BUCKET_AVAIL = 6;
 /** Bytes of a key that an element holds. */
 export const KEY_START = 4;
+/** The largest size of a key, and of a value: a signed 32-bit number, also where offsets have 64 bits. */
+export const MAX_SIZE = 0x7fffffff;
 
 /** One entry of a bucket: which record it stands for and where the record is. */
 export interface Element {
