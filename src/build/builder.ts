@@ -177,6 +177,14 @@ export class DatabaseBuilder {
    * @throws BuildError if the records do not fit the format
    */
   async finish(onKept?: (number: number) => void): Promise<BuildResult> {
+    try {
+      return await this.#finish(onKept);
+    } finally {
+      await this.#records.close();
+    }
+  }
+
+  async #finish(onKept?: (number: number) => void): Promise<BuildResult> {
     const { bucketSize } = this.#spec;
     await this.#out.flush();
     await this.#frame.fillBlock(0);
