@@ -58,14 +58,11 @@ export async function openSearched(
   report?: Report,
   { old = false }: SearchOptions = {},
 ): Promise<Searched | undefined> {
-  const progress =
-    (step: string): Progress =>
-    (done, all) =>
-      report?.(step, done, all);
+  const progress = progressTo(report);
   // Whoever proved nothing of it before is done with that.
   report?.('looking at the buckets', 0, source.size);
-  const found = await examined(openAsItIs(exact(source), progress, old), progress, report);
-  if (found === undefined) return found;
+  const found = await openExamined(exact(source), progress, old, report);
+  if (found === undefined) return undefined;
   const shifted = await openShifted(found, progress, old, report);
   if (shifted === undefined) return openArranged(found, progress, old, report);
   const both = await openArranged(shifted, progress, old, report);
@@ -73,6 +70,11 @@ export async function openSearched(
   if (isWhole(shifted)) return both;
   const arranged = await openArranged(found, progress, old, report, MAX_MOVED - 1);
   return worthOf(both) >= worthOf(arranged) ? both : arranged;
+}
+
+/** What tells of each step how far it is. */
+function progressTo(report: Report | undefined): (step: string) => Progress {
+  return (step) => (done, all) => report?.(step, done, all);
 }
 
 /** The file as it was before bytes were lost from its middle, or were put into it; undefined where that proves no more. */
@@ -86,7 +88,7 @@ async function openShifted(
   const fault = await findFault(found.db, found.survey, progress('looking for missing bytes'));
   if (fault === undefined) return undefined;
   const moved = { missing: 0, fault, rearrangement: undefined };
-  const again = await examined(openAsItIs(fault.source, progress, old, moved), progress, report);
+  const again = await openExamined(fault.source, progress, old, report, moved);
   if (again === undefined) return undefined;
   // What the directory leads to is where it belongs: a fault is behind it, or there is none.
   if (ledRecordsOf(again) + CLEARLY_MORE <= ledRecordsOf(found)) return undefined;
@@ -124,8 +126,7 @@ async function openArranged(
   const rearrangement = await findMoved(found.db, found.survey, progress('looking for moved blocks'));
   if (rearrangement === undefined || rearrangement.moved.length > most) return found;
   const moved = { missing, fault, rearrangement };
-  const again = await examined(openAsItIs(rearrangement.of(source), progress, old, moved), progress, report);
-  return again ?? found;
+  return (await openExamined(rearrangement.of(source), progress, old, report, moved)) ?? found;
 }
 
 /** The records that are proved. */
@@ -145,15 +146,24 @@ function worthOf(found: Searched): number {
   return recordsOf(found) + ledRecordsOf(found);
 }
 
+/** Opens a file as {@link openAsItIs} does, and examines what was found. */
+async function openExamined(
+  source: Source,
+  progress: (step: string) => Progress,
+  old: boolean,
+  report?: Report,
+  moved?: MovedBytes,
+): Promise<Searched | undefined> {
+  const opened = await openAsItIs(source, progress, old, moved);
+  return opened && examined(opened, progress, report);
+}
+
 /** Examines every element of what was found, once for all that is asked of it. */
 async function examined(
-  opened: Promise<Searched | undefined>,
+  { db, survey }: Searched,
   progress: (step: string) => Progress,
   report?: Report,
-): Promise<Searched | undefined> {
-  const found = await opened;
-  if (found === undefined) return undefined;
-  const { db, survey } = found;
+): Promise<Searched> {
   // All that there are were made.
   survey.claims.release();
   report?.('examining elements', 0, db.source.size);
@@ -219,7 +229,18 @@ function standing({ sites, stale }: SearchedSurvey): { whole: number; loose: num
   return { whole, loose };
 }
 
-/** Finds the buckets of a database that is open, and its directory if it is lost. */
+/**
+ * Finds the buckets of a database that is open as {@link openSearched} does, and examines them; but blocks that changed places
+ * and bytes that are missing are not looked for.
+ *
+ * @throws SourceError if the source cannot be read
+ */
+export async function searchExamined(db: Database, report?: Report): Promise<Searched> {
+  const progress = progressTo(report);
+  return examined(await search(db, progress('looking for buckets')), progress, report);
+}
+
+/** Finds the buckets of a database that is open, and its directory if it is lost; nothing is known of their elements yet. */
 export async function search(db: Database, progress?: Progress, old = false): Promise<Searched> {
   const first = await survey(db);
   if (isInOrder(first) && !(await listsBucket(db, first.sites))) {
@@ -305,10 +326,7 @@ export async function searchedProved({ db, proof, checked }: Proved): Promise<Se
 /** A database without its header, with the directory that leads to its buckets. */
 async function openWithout(source: Source, report?: Report): Promise<Database | undefined> {
   if (source.size === 0 || isDeclared(identifyOther(await readUpTo(source, 0, 4096)))) return undefined;
-  const progress =
-    (step: string): Progress =>
-    (done, all) =>
-      report?.(step, done, all);
+  const progress = progressTo(report);
   const inferred = await inferWithBuckets(source, progress('looking for the format'));
   return inferred && withDirectoryTo(inferred, progress('looking for the directory'));
 }

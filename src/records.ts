@@ -1,5 +1,6 @@
 import type { Database } from './database/database.js';
-import { search } from './examine.js';
+import type { Searched } from './examine.js';
+import { searchExamined } from './examine.js';
 import { readSalvaged } from './salvage/read.js';
 import type { SalvagedRecord } from './salvage/salvage.js';
 import { salvage } from './salvage/salvage.js';
@@ -12,13 +13,15 @@ export interface KeyAndValue extends SalvagedRecord {
 }
 
 /**
- * Every record of a database whose key can be proved, in order of hashes, one at a time.
+ * Every record of a database whose key can be proved, in order of hashes, one at a time. In a damaged one a key may be there
+ * twice.
  *
+ * @param opened as `openSearched` gives it; of what `openDatabase` gives the buckets are searched for first
  * @throws SourceError if the source cannot be read
  */
-export async function* readRecords(db: Database): AsyncGenerator<KeyAndValue> {
+export async function* readRecords(opened: Searched | Database): AsyncGenerator<KeyAndValue> {
+  const { db, survey } = 'survey' in opened ? opened : await searchExamined(opened);
   const { source } = db;
-  const { survey } = await search(db);
   for await (const { record, bytes } of readSalvaged(source, salvage(db, survey), 'key')) {
     const { offset, keySize, dataSize } = record;
     yield {

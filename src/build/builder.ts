@@ -1,4 +1,4 @@
-import { KEY_START } from '../format/bucket.js';
+import { KEY_START, MAX_SIZE } from '../format/bucket.js';
 import { BucketWriter } from '../format/bucketwriter.js';
 import { equalBytes } from '../format/bytes.js';
 import { directorySizeFor, slotOf } from '../format/directory.js';
@@ -89,13 +89,18 @@ export class DatabaseBuilder {
   }
 
   /**
-   * Appends a record's bytes.
+   * Appends a record's bytes. Its hash is believed: one that is not the key's makes a database that does not find it.
    *
    * @throws BuildError if it is no record of the format, or there is no room for it
    */
   async add({ hash, keySize, dataSize, bytes }: BuildRecord): Promise<void> {
     if (!(Number.isInteger(hash) && hash >= 0 && hash < HASH_RANGE)) {
       throw new BuildError(`expected a hash from 0 to before ${HASH_RANGE}, found ${hash}`);
+    }
+    if (!(isSize(keySize) && isSize(dataSize))) {
+      throw new BuildError(
+        `expected a key and a value of 0 to ${MAX_SIZE} bytes each, found ${keySize} and ${dataSize}`,
+      );
     }
     await this.#records.makeRoom();
     const offset = this.#out.position;
@@ -105,6 +110,12 @@ export class DatabaseBuilder {
     let done = 0;
     let digest = keyDigest(keySize);
     const append = async (piece: Uint8Array) => {
+      // Not taken to its end: it may have none.
+      if (done + piece.length > keySize + dataSize) {
+        throw new BuildError(
+          `expected a record of ${keySize} + ${dataSize} bytes, found ${done + piece.length} or more`,
+        );
+      }
       if (done < key.length) key.set(piece.subarray(0, key.length - done), done);
       if (done < keySize && keySize > LARGE_KEY)
         digest = digestOn(digest, piece, Math.min(piece.length, keySize - done));
@@ -166,6 +177,14 @@ export class DatabaseBuilder {
    * @throws BuildError if the records do not fit the format
    */
   async finish(onKept?: (number: number) => void): Promise<BuildResult> {
+    try {
+      return await this.#finish(onKept);
+    } finally {
+      await this.#records.close();
+    }
+  }
+
+  async #finish(onKept?: (number: number) => void): Promise<BuildResult> {
     const { bucketSize } = this.#spec;
     await this.#out.flush();
     await this.#frame.fillBlock(0);
@@ -310,6 +329,10 @@ export class DatabaseBuilder {
     }
     return bucket.end();
   }
+}
+
+function isSize(bytes: number): boolean {
+  return Number.isInteger(bytes) && bytes >= 0 && bytes <= MAX_SIZE;
 }
 
 /** The place behind the last record with the hash of the one at place `n` of the order. */

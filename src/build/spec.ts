@@ -34,18 +34,24 @@ export class BuildError extends Error {
   override readonly name = 'BuildError';
 }
 
+/** Sizes in a header are signed 32-bit numbers. */
+const MOST = 0x7fffffff;
+
 /**
- * Refuses sizes that can hold no header or no element. Those of a damaged file, which its copy keeps, may be others than
+ * Refuses sizes that can hold no header or no element, or that a header cannot tell. Those of a damaged file, which its copy keeps, may be others than
  * libgdbm makes.
  *
  * @throws BuildError
  */
 export function requireSizes({ format, blockSize, bucketSize }: BuildSpec): void {
   const least = headerAvailOffset(format) + availBlockStruct(format.layout).size;
-  if (!(Number.isInteger(blockSize) && blockSize >= least)) {
-    throw new BuildError(`expected a block of ${least} bytes or more for the header, found ${blockSize}`);
+  if (!(Number.isInteger(blockSize) && blockSize >= least && blockSize <= MOST)) {
+    throw new BuildError(`expected a block of ${least} to ${MOST} bytes for the header, found ${blockSize}`);
   }
-  if (!(Number.isInteger(bucketSize) && bucketElementCount(format.layout, bucketSize) > 0)) {
-    throw new BuildError(`expected a bucket with room for an element, found one of ${bucketSize} bytes`);
+  const hasRoom = Number.isInteger(bucketSize) && bucketElementCount(format.layout, bucketSize) > 0;
+  if (!(hasRoom && bucketSize <= MOST)) {
+    throw new BuildError(
+      `expected a bucket with room for an element, of at most ${MOST} bytes, found one of ${bucketSize} bytes`,
+    );
   }
 }

@@ -76,7 +76,11 @@ export class SpillingIndex {
       yield { index: this.current, begin: begin << BIN_SHIFT, limit: end * 2 ** BIN_SHIFT, numbers };
       begin = end;
     }
-    await spill.close();
+  }
+
+  /** Gives back the room of what waits. */
+  async close(): Promise<void> {
+    await this.#spill?.close();
   }
 
   async #moveTo(spill: Spill): Promise<void> {

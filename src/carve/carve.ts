@@ -1,3 +1,4 @@
+import { exact } from '../source/exact.js';
 import type { RangeList } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';
@@ -44,9 +45,10 @@ const TELLING_BITS = 16;
  * @throws SourceError if the source cannot be read
  */
 export async function* carve(
-  source: Source,
+  given: Source,
   { ranges, keys, progress, shapes = SHAPES }: CarveOptions,
 ): AsyncGenerator<CarvedValue> {
+  const source = exact(given);
   const within = joinRanges(ranges);
   let all = 0;
   for (const { length } of within) all += length;

@@ -39,7 +39,7 @@ export interface CheckResult {
   /** What it is instead, where it is not GDBM. */
   readonly other: OtherFile | undefined;
   readonly records: RecordCounts;
-  /** In the order of the file's structures, the first {@link KEPT_PER_CODE} of each code. */
+  /** In the order of the file's structures, the first 100 of each code. */
   readonly findings: readonly Finding[];
   /** How many there are of each code. */
   readonly findingCounts: Partial<Record<FindingCode, number>>;

@@ -13,6 +13,7 @@ import type { Header } from '../format/header.js';
 import { decodeHeader, headerAvailOffset, headerStruct } from '../format/header.js';
 import { LAYOUT_64, offsetSize } from '../format/layout.js';
 import { magicMeaning, swap32 } from '../format/magic.js';
+import { exact } from '../source/exact.js';
 import type { Source } from '../source/source.js';
 import { readChunks, readUpTo } from '../source/source.js';
 
@@ -43,8 +44,10 @@ const ORDER = 'little';
  * @param bucketsValid whether it is known of a file that the judge reads as it was written that the directory leads to
  *   buckets with possible heads and avail tables, so that they need not be read again
  * @returns the first error, or null where both calls work (also for an empty file, of which it makes a database)
+ * @throws SourceError if the source cannot be read
  */
-export async function predictLibgdbm(source: Source, bucketsValid = false): Promise<LibgdbmMessage | null> {
+export async function predictLibgdbm(given: Source, bucketsValid = false): Promise<LibgdbmMessage | null> {
+  const source = exact(given);
   if (source.size === 0) return null;
   const { size: headerSize } = headerStruct(LAYOUT);
   if (source.size < headerSize) return 'Unexpected end of file';

@@ -19,14 +19,12 @@ import { ownerOf } from './owner.js';
 import { print, tell } from './terminal.js';
 import { packageVersion } from './version.js';
 
-/** `0` and `1` are `gdbm_dump`'s other names of the first two. */
-export const DUMP_FORMATS = ['ndjson', 'ascii', 'binary', 'csv', '0', '1'] as const;
-
 export interface DumpArguments {
   readonly file: string;
   /** `-` or undefined is stdout. */
   readonly output: string | undefined;
-  readonly format: (typeof DUMP_FORMATS)[number];
+  /** `0` and `1` are `gdbm_dump`'s other names of `binary` and `ascii`. */
+  readonly format: 'ndjson' | 'ascii' | 'binary' | 'csv' | '0' | '1';
   readonly keys: readonly string[] | undefined;
   readonly machine: MachineName | undefined;
 }

@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 /** A name for a number of /etc/passwd or /etc/group; undefined where there is none. */
-export async function nameOf(table: 'passwd' | 'group', id: number): Promise<string | undefined> {
+async function nameOf(table: 'passwd' | 'group', id: number): Promise<string | undefined> {
   return (await entries(table)).find((entry) => entry[2] === String(id))?.[0];
 }
 

@@ -1,9 +1,10 @@
 import { readAsciiHeader } from './asciiheader.js';
 import { Base64Decoder, base64Length, decodeWhole, isPad } from './base64.js';
+import { MAX_SIZE } from '../format/bucket.js';
 import { viewOf } from '../format/struct.js';
 import type { Input } from './input.js';
 import type { DumpBatch, DumpReader, LargeRecord } from './record.js';
-import { Arena, HELD_VALUE, MAX_SIZE, PIECE } from './record.js';
+import { Arena, HELD_VALUE, PIECE } from './record.js';
 
 const HASH = 0x23;
 const NEWLINE = 0x0a;

@@ -1,6 +1,7 @@
+import { MAX_SIZE } from '../format/bucket.js';
 import type { Input } from './input.js';
 import type { DumpBatch, DumpReader } from './record.js';
-import { Arena, MAX_SIZE } from './record.js';
+import { Arena } from './record.js';
 
 /** Lines hold a whole key or value. */
 const LONGEST_LINE = 2 * MAX_SIZE;

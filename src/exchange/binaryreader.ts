@@ -1,6 +1,7 @@
+import { MAX_SIZE } from '../format/bucket.js';
 import type { Input } from './input.js';
 import type { DumpBatch, DumpReader, LargeRecord } from './record.js';
-import { Arena, HELD_VALUE, MAX_SIZE, PIECE } from './record.js';
+import { Arena, HELD_VALUE, PIECE } from './record.js';
 
 /**
  * How a length is written: always an `unsigned long` of the writing machine that holds the length as 32 bits in network
@@ -35,7 +36,7 @@ export function encodeLength(form: LengthForm, length: number, into: Uint8Array,
 }
 
 /** Reads a length; undefined where the bytes are none of this form. */
-export function decodeLength(form: LengthForm, bytes: Uint8Array, at: number): number | undefined {
+function decodeLength(form: LengthForm, bytes: Uint8Array, at: number): number | undefined {
   const { size, at: place } = SHAPE[form];
   for (let i = 0; i < size; i++) if ((i < place || i >= place + 4) && bytes[at + i] !== 0) return undefined;
   const p = at + place;
@@ -67,7 +68,7 @@ export async function readBinaryDump(input: Input): Promise<DumpReader> {
  * The form that most of the beginning agrees with. Several may: in a dump of empty records, or where a key begins with
  * zeroes; then the first of {@link LENGTH_FORMS}.
  */
-export function lengthForm(bytes: Uint8Array): LengthForm {
+function lengthForm(bytes: Uint8Array): LengthForm {
   let best: LengthForm = 'le64';
   let furthest = -1;
   for (const form of LENGTH_FORMS) {

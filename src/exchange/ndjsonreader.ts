@@ -1,8 +1,9 @@
+import { MAX_SIZE } from '../format/bucket.js';
 import { viewOf } from '../format/struct.js';
 import { decodeWhole, isPad } from './base64.js';
 import type { Input } from './input.js';
 import type { DumpBatch, DumpReader } from './record.js';
-import { Arena, MAX_SIZE } from './record.js';
+import { Arena } from './record.js';
 import { RecentView } from './recentview.js';
 
 const text = new TextDecoder('utf-8', { fatal: true });

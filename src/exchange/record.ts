@@ -45,8 +45,6 @@ export interface DumpReader {
 export const HELD_VALUE = 1 << 20;
 /** Bytes of a piece of a large value. */
 export const PIECE = 1 << 20;
-/** Sizes are signed 32-bit numbers in every GDBM file. */
-export const MAX_SIZE = 0x7fffffff;
 /** Records of a batch at most, and bytes of their memory. */
 const BATCH_RECORDS = 1 << 14;
 const ARENA = 4 << 20;

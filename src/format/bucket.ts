@@ -1,28 +1,21 @@
 import type { AvailElement } from './avail.js';
 import { availElementStruct, decodeAvailTable } from './avail.js';
 import type { Format } from './format.js';
-import { FREE_HASH } from './hash.js';
 import { memo } from './memo.js';
 import type { ByteOrder, Layout } from './layout.js';
 import type { Struct } from './struct.js';
-import {
-  defineStruct,
-  encodeStruct,
-  member,
-  readOffset,
-  structParser,
-  viewOf,
-  writeOffset,
-} from './struct.js';
+import { defineStruct, member, readOffset, viewOf, writeOffset } from './struct.js';
 
 /** Elements of a bucket's own avail table. */
 export const BUCKET_AVAIL = 6;
 /** Bytes of a key that an element holds. */
 export const KEY_START = 4;
+/** The largest size of a key, and of a value: a signed 32-bit number, also where offsets have 64 bits. */
+export const MAX_SIZE = 0x7fffffff;
 
 /** One entry of a bucket: which record it stands for and where the record is. */
 export interface Element {
-  /** 31 bits, or {@link FREE_HASH}; anything else is damage. */
+  /** 31 bits, or −1 where the element is free; anything else is damage. */
   hash: number;
   /** The key's first bytes; past the key's end undefined. */
   key_start: Uint8Array;
@@ -32,20 +25,6 @@ export interface Element {
   key_size: number;
   /** Bytes of the value. */
   data_size: number;
-}
-
-/** A bucket's head; its elements follow. */
-export interface BucketHead {
-  av_count: number;
-  bucket_avail: AvailElement[];
-  /** All hashes of the bucket share so many leading bits. */
-  bucket_bits: number;
-  /** Elements in use. */
-  count: number;
-}
-
-export interface Bucket extends BucketHead {
-  elements: Element[];
 }
 
 export const elementStruct: (layout: Layout) => Struct = memo((layout) =>
@@ -69,34 +48,9 @@ export const bucketStruct: (layout: Layout) => Struct = memo((layout) =>
   ]),
 );
 
-/** The struct of a bucket with all its elements, for the declaration and for showing each field. */
-export function fullBucketStruct(layout: Layout, elements: number): Struct {
-  const declared = bucketStruct(layout).members.map(
-    ({ name, type }) =>
-      [name, name === 'elements' ? { struct: elementStruct(layout), count: elements } : type] as const,
-  );
-  return defineStruct(layout, declared);
-}
-
 /** The number of elements in a bucket of `bucketSize` bytes; less than 1 where not even one fits. */
 export function bucketElementCount(layout: Layout, bucketSize: number): number {
   return Math.floor((bucketSize - bucketStruct(layout).size) / elementStruct(layout).size) + 1;
-}
-
-/** Decodes a whole bucket by its declaration. For one bucket that a person looks at; {@link BucketView} is fast. */
-export function decodeBucket(bytes: Uint8Array, format: Format, elements: number): Bucket {
-  const parser = structParser(fullBucketStruct(format.layout, elements), format.byteOrder);
-  return parser.parse(bytes) as Bucket;
-}
-
-/** The bytes of a bucket of `bucketSize` bytes. Elements beyond those given are free. */
-export function encodeBucket(bucket: Bucket, format: Format, bucketSize: number): Uint8Array {
-  const { layout, byteOrder } = format;
-  const bytes = new Uint8Array(bucketSize);
-  encodeStruct(fullBucketStruct(layout, bucket.elements.length), byteOrder, bucket, viewOf(bytes));
-  const view = new BucketView(bytes, format, bucketElementCount(layout, bucketSize));
-  for (let i = bucket.elements.length; i < view.elements; i++) view.setHash(i, FREE_HASH);
-  return bytes;
 }
 
 interface ElementOffsets {

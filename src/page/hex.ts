@@ -6,7 +6,7 @@ const known = data.hex.map(([offset, text]) => ({ offset, bytes: decode64(text) 
 const PAGE = 512;
 
 /** The bytes from `offset` on as far as the page has them without a hole. */
-export function bytesAt(offset: number): Uint8Array {
+function bytesAt(offset: number): Uint8Array {
   const run = known.find((one) => one.offset <= offset && offset < one.offset + one.bytes.length);
   return run === undefined ? new Uint8Array(0) : run.bytes.subarray(offset - run.offset);
 }

@@ -62,7 +62,6 @@ export const STYLES: readonly KindStyle[] = [
     pattern: 'rising',
   },
 ];
-export const RECORD = 4;
 
 const TILE = 8;
 

@@ -6,7 +6,7 @@ import { OPCODES } from './opcodes.js';
 
 /** How an argument is read, by opcode byte: UNKNOWN, FIXED, or as named. */
 export const UNKNOWN = 0;
-export const FIXED = 1;
+const FIXED = 1;
 export const BYTES = 2;
 export const TEXT = 3;
 export const DECIMAL = 4;

@@ -55,7 +55,7 @@ export interface Picture {
 }
 
 export const HASH_CELLS = 256;
-export const MAX_OPEN = 256;
+const MAX_OPEN = 256;
 const MAX_RECORDS = 1500;
 const MAX_OLD = 500;
 const MAX_BUCKETS = 3000;

@@ -1,5 +1,6 @@
 import { hashKey } from '../format/hash.js';
 import type { SalvagedBatch, SalvagedRecord } from '../salvage/salvage.js';
+import { exact } from '../source/exact.js';
 import type { Source } from '../source/source.js';
 import type { Profile, ProfileName } from './profiles.js';
 import { PROFILES } from './profiles.js';
@@ -36,10 +37,11 @@ const STRANGE = 4;
  * @throws SourceError if the source cannot be read
  */
 export async function detectProfile(
-  source: Source,
+  given: Source,
   records: AsyncIterable<SalvagedBatch>,
   lost: readonly LostElement[] = [],
 ): Promise<{ name: ProfileName; by: FoundBy }> {
+  const source = exact(given);
   const looked = await firstRecords(records);
   const values = new Map<string, SalvagedRecord>();
   let pickles = 0;

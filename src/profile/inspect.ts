@@ -4,6 +4,7 @@ import type { PickleFault } from '../pickle/machine.js';
 import { readSalvaged } from '../salvage/read.js';
 import type { SalvagedBatch } from '../salvage/salvage.js';
 import { memorySource } from '../source/memory.js';
+import { exact } from '../source/exact.js';
 import type { Source } from '../source/source.js';
 import type { FoundBy, LostElement } from './detect.js';
 import { asText, detectProfile } from './detect.js';
@@ -74,11 +75,12 @@ const SHOWN_KEY = 40;
  * @throws SourceError if the source cannot be read
  */
 export async function checkProfile(
-  source: Source,
+  given: Source,
   records: () => AsyncIterable<SalvagedBatch>,
   wanted?: ProfileName,
   lost: readonly LostElement[] = [],
 ): Promise<ProfileResult> {
+  const source = exact(given);
   const detected = wanted === undefined ? await detectProfile(source, records(), lost) : undefined;
   const name = wanted ?? detected!.name;
   const inspection = new Inspection(name);

@@ -46,7 +46,7 @@ export const NONE_ADDED = { stale: 0, deleted: 0, carved: 0 };
 const SMALL_DIRECTORY = 1 << 20;
 
 /** The kind of database that a source was, for its fresh copy. */
-export function specOf({ geometry, extended, byteOrder, layout, variant }: FileFormat): BuildSpec {
+function specOf({ geometry, extended, byteOrder, layout, variant }: FileFormat): BuildSpec {
   const format = { byteOrder, layout, variant };
   const { blockSize, bucketSize } = geometry;
   return { format, blockSize, bucketSize, ...(extended && { numsync: extended.numsync }) };

@@ -23,11 +23,12 @@ import { addedOf } from './subject.js';
 
 /**
  * Repairs a database file. The source is never harmed: a fresh file is written beside it, synced, read back and
- * compared, and only then takes the name.
+ * compared, and only then takes the name. Where `signal` ends it, or a read fails, that very error is thrown.
  *
  * @throws RefusedError if the file system or another process stands in the way; nothing was changed
  * @throws BuildError if the records do not fit the file's own format; nothing was changed
  * @throws VerifyError if the fresh file does not hold what was meant to be in it; nothing was changed
+ * @throws SourceError if the file shrank while it was read; nothing was changed
  * @throws RangeError if an option is not possible
  */
 export async function repair(path: string, options: RepairOptions = {}): Promise<RepairResult> {

@@ -32,7 +32,7 @@ export interface JudgedFile {
 export interface TakeOptions {
   /** The folder of the snapshots; `.NAME.snapshots` beside the database by default. */
   readonly dir?: string | undefined;
-  /** Snapshots that stay of each kind, good and poor, 1 or more; {@link KEEP} by default. */
+  /** Snapshots that stay of each kind, good and poor, 1 or more; 5 by default. */
   readonly keep?: number | undefined;
   /** Ends it; nothing is left behind. */
   readonly signal?: AbortSignal | undefined;
@@ -57,6 +57,7 @@ export interface Taken {
  * 4. Only then the oldest ones too many are removed.
  *
  * @throws RefusedError no snapshot was taken; those that are there, and the database, are as they were
+ * @throws RangeError if `keep` is not possible
  */
 export async function takeSnapshot(
   dbPath: string,

@@ -13,7 +13,7 @@ export interface FileSource extends Source {
    * it maps shows only when the system comes to it.
    */
   changed(): Promise<boolean>;
-  /** Closes the file if this source opened it. */
+  /** Closes the file; what is read afterwards, also by a record's `readValue`, throws a SourceError. */
   close(): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ async function openQuietly(path: string): Promise<FileHandle> {
 }
 
 /**
- * Opens a file for reading only.
+ * Opens a file for reading only. Its reads throw a SourceError where the file shrank, and else what the file system says.
  *
  * @throws NodeJS.ErrnoException as the file system says it
  */
@@ -96,7 +96,7 @@ export async function fileSource(handle: FileHandle): Promise<Source> {
 /**
  * Fills bytes from an open file.
  *
- * @throws SourceError where the file ends before
+ * @throws SourceError where the file ends before, or was closed
  */
 export function handleReader(handle: FileHandle): (offset: number, bytes: Uint8Array) => Promise<void> {
   // The system's own clock of performance takes milliseconds to load.
@@ -108,6 +108,7 @@ export function handleReader(handle: FileHandle): (offset: number, bytes: Uint8A
       await setImmediate();
       turn = now;
     }
+    if (handle.fd < 0) throw new SourceError('expected an open file, found one that was closed');
     const atOnce = length <= AT_ONCE;
     let done = 0;
     while (done < length) {

@@ -6,9 +6,9 @@ export interface Source {
   /** Bytes; fixed while the source is open. */
   readonly size: number;
   /**
-   * Reads exactly `length` bytes at file offset `offset`.
+   * Reads exactly `length` bytes at file offset `offset`. Nobody changes what it gives, which may be the source's own memory.
    *
-   * @throws SourceError if the range is not inside the source or cannot be read
+   * @throws SourceError if the range is not inside the source
    */
   read(offset: number, length: number): Promise<Uint8Array>;
   /**
@@ -20,7 +20,10 @@ export interface Source {
   readInto?(offset: number, into: Uint8Array): Promise<void>;
 }
 
-/** A source could not deliver bytes that it should have. */
+/**
+ * A source could not deliver bytes that it should have: they are outside of it, or it gave others than it was asked for, as
+ * where a file shrank. What a source itself throws, such as the file system's own errors, is passed on as it is.
+ */
 export class SourceError extends Error {
   override readonly name = 'SourceError';
 }
@@ -32,6 +35,19 @@ export function requireRange(source: Source, offset: number, length: number): vo
       `expected a range inside ${source.size} bytes, found ${length} bytes at offset ${offset}`,
     );
   }
+}
+
+/**
+ * Refuses an answer that is not what was asked for.
+ *
+ * @throws SourceError
+ */
+export function requireAnswer(bytes: unknown, offset: number, length: number): Uint8Array {
+  if (bytes instanceof Uint8Array && bytes.length === length) return bytes;
+  const found = bytes instanceof Uint8Array ? `${bytes.length}` : 'something that is no Uint8Array';
+  throw new SourceError(
+    `expected ${length} bytes at offset ${offset}, found ${found}: a source's read gives all that it is asked for`,
+  );
 }
 
 /** Reads what there is of `length` bytes at `offset`: fewer at the end of the source, none past it. */
@@ -62,14 +78,18 @@ export async function readInto(source: Source, offset: number, target: Uint8Arra
   else target.set(await source.read(offset, target.length));
 }
 
-/** Reads bytes into `buffer`, which has room for them, if the source can; else as it does. */
+/**
+ * Reads bytes into `buffer`, which has room for them, if the source can; else as it does.
+ *
+ * @throws SourceError where it gives fewer or more: who reads on behind them would never come to an end
+ */
 export async function fill(
   source: Source,
   offset: number,
   length: number,
   buffer: Uint8Array,
 ): Promise<Uint8Array> {
-  if (source.readInto === undefined) return source.read(offset, length);
+  if (source.readInto === undefined) return requireAnswer(await source.read(offset, length), offset, length);
   const bytes = buffer.subarray(0, length);
   await source.readInto(offset, bytes);
   return bytes;

@@ -83,6 +83,6 @@ export function mountOf(mounts: readonly Mount[], path: string): Mount | undefin
 }
 
 /** Whether a path is the folder or lies in it; both absolute. */
-export function isWithin(path: string, folder: string): boolean {
+function isWithin(path: string, folder: string): boolean {
   return folder === '/' || path === folder || path.startsWith(`${folder}/`);
 }

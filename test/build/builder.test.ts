@@ -254,8 +254,10 @@ test('sizes and hashes that no database can have are refused', async () => {
     { blockSize: 0 },
     { blockSize: 64 },
     { blockSize: NaN },
+    { blockSize: 2 ** 31 },
     { bucketSize: 1 },
     { bucketSize: 0.5 },
+    { bucketSize: 2 ** 31 },
   ]) {
     assert.throws(() => new DatabaseBuilder(memorySink(), { ...spec, ...wrong }), BuildError);
   }
@@ -263,6 +265,46 @@ test('sizes and hashes that no database can have are refused', async () => {
     const builder = new DatabaseBuilder(memorySink(), spec);
     await assert.rejects(builder.add({ hash, keySize: 0, dataSize: 0, bytes: Buffer.from('') }), BuildError);
   }
+  for (const [keySize, dataSize] of [
+    [-1, 3],
+    [1.5, 0.5],
+    [NaN, 2],
+    [2, NaN],
+  ]) {
+    const builder = new DatabaseBuilder(memorySink(), spec);
+    await assert.rejects(builder.add({ hash: 1, keySize, dataSize, bytes: new Uint8Array(2) }), BuildError);
+  }
+});
+
+test('a key or a value that is larger than an element can tell is refused before any of it is written', async () => {
+  const endless = async function* () {
+    for (;;) yield new Uint8Array(1 << 20);
+  };
+  for (const [keySize, dataSize] of [
+    [1, 2 ** 31],
+    [2 ** 31, 1],
+  ]) {
+    const sink = discardingSink();
+    const builder = new DatabaseBuilder(sink, specFor(FORMATS[0]));
+    await assert.rejects(builder.add({ hash: 1, keySize, dataSize, bytes: endless() }), BuildError);
+    assert.equal(sink.size, 0);
+  }
+});
+
+test('of a record in pieces that have no end no more is taken than it says', async () => {
+  const closed: string[] = [];
+  const endless = async function* () {
+    try {
+      for (let i = 0; i < 100; i++) yield new Uint8Array(1000);
+    } finally {
+      closed.push('pieces');
+    }
+  };
+  const sink = discardingSink();
+  const builder = new DatabaseBuilder(sink, specFor(FORMATS[0]));
+  const record = { hash: 1, keySize: 3, dataSize: 1500, bytes: endless() };
+  await assert.rejects(builder.add(record), /expected a record of 3 \+ 1500 bytes, found 2000 or more/);
+  assert.deepEqual(closed, ['pieces']);
 });
 
 test('of more records of one hash than a bucket holds the first are kept, and the rest counted', async () => {

@@ -95,6 +95,21 @@ test('however few records are in memory, the same database is built, and the sam
   assert.ok(spilled > 25, `${spilled} times not all were in memory`);
 });
 
+test('the room for what waits is given back also where the database cannot be finished', async () => {
+  const sink = roomySink();
+  const made = Array.from({ length: 20 }, (_, i) => {
+    const key = Buffer.from(`key ${i}`);
+    return { key, value: Buffer.alloc(0), hash: hashKey(key, 'signed') };
+  });
+  const broken = Object.assign(sink, {
+    write: async (offset: number) => {
+      if (offset > 0) throw new Error('no space');
+    },
+  });
+  await assert.rejects(buildWith(broken, made, specFor(FORMATS[0]), 5), /no space/);
+  assert.deepEqual(sink.spills, [{ isClosed: true }]);
+});
+
 test('of a key that comes again the first is kept, wherever the others wait', async () => {
   await fc.assert(
     fc.asyncProperty(anyRecords(150, 10), fc.integer({ min: 1, max: 60 }), async (records, held) => {

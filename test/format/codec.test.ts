@@ -9,16 +9,7 @@ import {
   decodeAvailTable,
   encodeAvailBlock,
 } from '../../src/format/avail.js';
-import type { Bucket } from '../../src/format/bucket.js';
-import {
-  BUCKET_AVAIL,
-  bucketElementCount,
-  BucketView,
-  decodeBucket,
-  elementStruct,
-  encodeBucket,
-  fullBucketStruct,
-} from '../../src/format/bucket.js';
+import { BUCKET_AVAIL, bucketElementCount, BucketView, elementStruct } from '../../src/format/bucket.js';
 import { BucketWriter } from '../../src/format/bucketwriter.js';
 import { decodeDirectory, encodeDirectory } from '../../src/format/directory.js';
 import { FREE_HASH } from '../../src/format/hash.js';
@@ -31,6 +22,8 @@ import {
 import type { Layout } from '../../src/format/layout.js';
 import { LAYOUT_32, LAYOUT_64 } from '../../src/format/layout.js';
 import { readOffset, viewOf, writeOffset } from '../../src/format/struct.js';
+import type { Bucket } from './declaredbucket.js';
+import { decodeBucket, encodeBucket, fullBucketStruct } from './declaredbucket.js';
 import { anyMachine, MACHINES } from './formats.js';
 
 const SEED = 20261201;

@@ -8,7 +8,8 @@ import { describeFormat } from '../../src/format/format.js';
 import { decodeDirectory, encodeDirectory } from '../../src/format/directory.js';
 import { decodeHeader } from '../../src/format/header.js';
 import type { HashChar } from '../../src/format/hash.js';
-import { check } from '../../src/examine.js';
+import { check, openSearched } from '../../src/examine.js';
+import { readRecords } from '../../src/records.js';
 import { repair } from '../../src/repair/repair.js';
 import { memorySource } from '../../src/source/memory.js';
 import { formats } from '../torture/databases.js';
@@ -108,6 +109,19 @@ test('so it is with half of a directory', async (t) => {
     entries.set(entriesOf(life, life.before).subarray(half), half);
     const damaged = withEntries(life, entries);
     assert.deepEqual(await repaired(t, damaged, life.contents), ALL_RIGHT, describeFormat(format));
+  }
+});
+
+test('records that are read from it are those in force, also where its buckets are searched for by the way', async () => {
+  for (const [n, format] of everyFormat.entries()) {
+    const life = lifeOf(format, 40 + n);
+    const found = (await openSearched(memorySource(withEntries(life, entriesOf(life, life.before)))))!;
+    for (const opened of [found, found.db]) {
+      const read = new Map<string, string>();
+      for await (const { key, readValue } of readRecords(opened))
+        read.set(latin1(key), latin1(await readValue()));
+      assert.deepEqual(read, life.contents, describeFormat(format));
+    }
   }
 });
 

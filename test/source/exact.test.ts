@@ -2,10 +2,18 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 import fc from 'fast-check';
-import { check, openSearched } from '../../src/examine.js';
+import { memorySink } from '../../src/build/sink.js';
+import { carve } from '../../src/carve/carve.js';
+import { KnownKeys } from '../../src/carve/knownkeys.js';
+import { predictLibgdbm } from '../../src/check/libgdbm.js';
+import { check, openSearched, search } from '../../src/examine.js';
 import { openDatabase } from '../../src/database/database.js';
+import { walkPickle } from '../../src/pickle/walk.js';
+import { checkProfile } from '../../src/profile/inspect.js';
 import { readRecords } from '../../src/records.js';
+import { salvage } from '../../src/salvage/salvage.js';
 import { exact } from '../../src/source/exact.js';
+import { memorySource } from '../../src/source/memory.js';
 import type { Source } from '../../src/source/source.js';
 import { SourceError } from '../../src/source/source.js';
 import { fixture } from '../tools/fixtures.js';
@@ -57,6 +65,45 @@ test('a source that gives something else than it is asked for is told so, whiche
   assert.ok(told > 50, `${told} were told`);
 });
 
+test('so it is told by whatever else takes a source', async () => {
+  const size = DAMAGED.length;
+  const ranges = [{ offset: 0, length: size }];
+  const keys = () => Promise.resolve(new KnownKeys([]));
+  const asked: Record<string, (source: Source) => Promise<unknown>> = {
+    predictLibgdbm,
+    walkPickle: (source) => walkPickle(source, 0, size),
+    carve: (source) => carve(source, { ranges, keys }).next(),
+    checkProfile: async (source) => {
+      const db = (await openDatabase(memorySource(DAMAGED)))!;
+      const { survey } = await search(db);
+      return checkProfile(source, () => salvage(db, survey));
+    },
+  };
+  const answers = [...ANSWERS, () => new Uint8Array(0)];
+  for (const [name, ask] of Object.entries(asked)) {
+    for (const answer of answers) {
+      await assert.rejects(
+        ask(faulty(0, answer)),
+        /^SourceError: expected \d+ bytes at offset \d+, found/,
+        name,
+      );
+    }
+  }
+});
+
+test('so is one that can also fill what it is given', async () => {
+  for (const answer of ANSWERS) {
+    const source = exact({
+      ...faulty(0, answer),
+      readInto: async (offset, into) => into.set(DAMAGED.subarray(offset, offset + into.length)),
+    });
+    await assert.rejects(source.read(0, 40), SourceError);
+    const into = new Uint8Array(40);
+    await source.readInto!(100, into);
+    assert.deepEqual(into, Uint8Array.from(DAMAGED.subarray(100, 140)));
+  }
+});
+
 test('a source without a size is told so', async () => {
   for (const size of [NaN, -1, 1.5, Infinity, undefined]) {
     const source = { size, read: () => Promise.resolve(new Uint8Array(0)) } as Source;
@@ -68,4 +115,11 @@ test('a source is not looked at twice', () => {
   const source = faulty(-1, () => undefined);
   assert.notEqual(exact(source), source);
   assert.equal(exact(exact(source)), exact(source));
+});
+
+test('a source that has grown since is looked at anew', async () => {
+  const sink = memorySink();
+  assert.equal(await openDatabase(sink), undefined);
+  await sink.write(0, DAMAGED);
+  assert.equal((await openDatabase(sink))?.source.size, DAMAGED.length);
 });

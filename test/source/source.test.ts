@@ -75,6 +75,19 @@ test('a file that shrinks while it is read is said to have shrunk', async (t) =>
   assertSame(await file.read(9_000, 500), new Uint8Array(500).fill(7));
 });
 
+test('a file that was closed is said to have been', async (t) => {
+  const path = join(await temporaryFolder(t), 'closed');
+  await writeFile(path, new Uint8Array(1 << 20));
+  const file = await openFileSource(path);
+  await file.close();
+  for (const length of [10, 1 << 20]) {
+    await assert.rejects(
+      file.read(0, length),
+      /^SourceError: expected an open file, found one that was closed/,
+    );
+  }
+});
+
 test('reading up to a length gives what there is and nothing past the end', async () => {
   const source = memorySource(Uint8Array.of(1, 2, 3, 4));
   assertSame(await readUpTo(source, 0, 3), Uint8Array.of(1, 2, 3));
