@@ -77,19 +77,21 @@ export async function findOutdated(
   const settled = led.settled.filter((index) => !outdated.sites.has(index));
   const ruled = new Cover(led.ranges(settled));
   const sites = sitesOf(settled);
-  const records = await placesInUse(
-    db,
-    [...led.others.keys()].map((index) => survey.sites[index].offset),
-    [...sites, ...newer.map(({ site }) => site)],
-    REACH,
-  );
+  const believed = [...sites, ...newer.map(({ site }) => site)];
+  const places = Array.from(led.others.keys(), (index) => survey.sites[index].offset);
+  const records = await placesInUse(db, places, believed, REACH);
+  const doubtful: number[] = [];
   for (const [index, runs] of led.others) {
-    const { state, offset } = survey.sites[index];
+    const site = survey.sites[index];
+    const isOverwritten = site.state === 'malformed' && records.has(site.offset);
     const isRuled = () =>
       runs.every((run) => everySlot(run, (slot) => ruled.covers(slot, 0) || cover.covers(slot, run.bits)));
-    if (isSplit(cover, runs) || (state === 'malformed' && records.has(offset) && isRuled()))
-      outdated.sites.add(index);
+    if (isSplit(cover, runs) || (isOverwritten && isRuled())) outdated.sites.add(index);
+    else if (isOverwritten) doubtful.push(site.offset);
   }
+  // A key that stands there was written after the bucket was: no size that may be wrong has a say in it.
+  const keys = await placesInUse(db, doubtful, believed, 1, 1);
+  for (const index of led.others.keys()) if (keys.has(survey.sites[index].offset)) outdated.sites.add(index);
   for (const [index, runs] of led.strays) {
     if (!isSplit(cover, runs)) continue;
     const { offset, ownFirst, bits } = survey.sites[index];
