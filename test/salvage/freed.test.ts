@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { openDatabase } from '../../src/database/database.js';
 import { openSearched } from '../../src/examine.js';
+import { BucketView } from '../../src/format/bucket.js';
+import { FREE_HASH } from '../../src/format/hash.js';
 import { findOld } from '../../src/salvage/old.js';
 import type { OldRecord } from '../../src/salvage/oldrecord.js';
 import { isAddable } from '../../src/salvage/oldrecord.js';
@@ -38,6 +41,50 @@ test('a deleted record whose key is empty is told as any other', async () => {
     const mini = make().run([store('last', '1'), store('', 'of the empty key'), remove('')]);
     const [{ record, key, value }, ...others] = await oldRecordsOf(mini.bytes());
     assert.deepEqual([key, value, record.confidence, others.length], ['', 'of the empty key', 'high', 0]);
+  }
+});
+
+/** The bucket of a database that has only one, to be changed. */
+async function onlyBucketOf(bytes: Uint8Array): Promise<BucketView> {
+  const { directory, geometry, format } = (await openDatabase(memorySource(bytes)))!;
+  const end = directory[0] + geometry.bucketSize;
+  return new BucketView(bytes.subarray(directory[0], end), format, geometry.bucketElements);
+}
+
+test('of a deleted record with a short key the element may begin as any other, behind the key', async () => {
+  for (const make of DATABASES) {
+    const mini = make().run([store('kept', 'here'), store('no', 'no longer'), remove('no')]);
+    const bytes = mini.bytes();
+    const bucket = await onlyBucketOf(bytes);
+    // As the real library leaves it, of the longer key that the element had before.
+    for (let i = 0; i < bucket.elements; i++) {
+      if (bucket.keySize(i) === 2) bucket.keyStart(i).set(Buffer.from('xx'), 2);
+    }
+    const [{ record, key, value }] = await oldRecordsOf(bytes);
+    assert.deepEqual([key, value, record.confidence], ['no', 'no longer', 'high']);
+  }
+});
+
+test('a deleted record that ends with the file is told, and one that would end behind it, or before its key, is none', async () => {
+  for (const make of DATABASES) {
+    const mini = make().run([store('kept', 'here'), store('deleted', 'to the end'), remove('deleted')]);
+    const bytes = mini.bytes();
+    const bucket = await onlyBucketOf(bytes);
+    const i = Array.from({ length: bucket.elements }, (_, n) => n).find((n) => bucket.keySize(n) === 7)!;
+    const element = {
+      hash: FREE_HASH,
+      key_start: Buffer.from('dele'),
+      data_pointer: bucket.dataPointer(i),
+      key_size: 7,
+      data_size: bytes.length - bucket.dataPointer(i) - 7,
+    };
+    bucket.setElement(i, element);
+    const [{ record }] = await oldRecordsOf(bytes);
+    assert.deepEqual([record.keySize, record.dataSize], [7, element.data_size]);
+    for (const data_size of [element.data_size + 1, -1]) {
+      bucket.setElement(i, { ...element, data_size });
+      assert.deepEqual(await oldRecordsOf(bytes), []);
+    }
   }
 });
 
