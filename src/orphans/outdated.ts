@@ -30,8 +30,9 @@ const REACH = 4096;
  * Which places that the directory leads to hold no bucket in force: a page of the directory that was never written
  * leads to what was there before. A bucket keeps its place until it is split and two never become one again, so whole
  * buckets that are deeper are newer ones: where they have all hashes of what the directory leads to, that was split.
- * What is left of a split that was not finished has but some of the hashes, and says nothing, unless the space of the
- * shallower bucket is listed as free; and a place at which there is a record in force is no bucket's.
+ * So it is where they have but some of its hashes and space of their own by the header, which is written last. Without that,
+ * what is left of a split that was not finished says nothing, unless the space of the shallower bucket is listed as free; and
+ * a place at which there is a record in force is no bucket's.
  */
 export async function findOutdated(
   db: Database,
@@ -55,6 +56,8 @@ export async function findOutdated(
   const free = await FreeSpace.read(db, inForce);
   const newer = await notOverwritten(db, found, free, inForce);
   const cover = new Cover(led.ranges(), rangesOf(newer));
+  // The header is written when all else of a split is: what has space by it is of one that was finished.
+  const written = new Cover(led.ranges(), rangesOf(newer.filter(({ site }) => isAllocated(db, site.offset))));
 
   // 1. Buckets that were split.
   const judged = await judgeBuckets(
@@ -66,7 +69,8 @@ export async function findOutdated(
     const range = led.rangeOf(index);
     const { site, proved } = judged[n];
     const isFree = () => free.covers(site.offset, db.geometry.bucketSize);
-    if (!cover.splits(range) && !(cover.reachesInto(range) && isFree())) continue;
+    if (!cover.splits(range) && !written.reachesInto(range) && !(cover.reachesInto(range) && isFree()))
+      continue;
     const deepest = [...cover.inside(range)].filter((one) => !cover.splits(one));
     const deeper = deepest.flatMap((one) => provedOf.get(rangeName(one)) ?? []);
     // Buckets of another time of the database, which were put behind this one, have fewer of their keys here.
@@ -131,6 +135,11 @@ function meanOf(proved: readonly number[]): number {
 /** Whether deeper buckets have all hashes of what so many slots led to. */
 function isSplit(cover: Cover, runs: readonly Run[]): boolean {
   return runs.every((run) => everySlot(run, (slot) => cover.covers(slot, run.bits + 1)));
+}
+
+/** Whether the header says of a place that a bucket may be there. */
+export function isAllocated({ header, headerLost, geometry }: Database, offset: number): boolean {
+  return !headerLost && offset + geometry.bucketSize <= header.next_block;
 }
 
 /** Whether a bucket that a scan found is whole, and most of its keys are there. */

@@ -247,3 +247,29 @@ test('an older copy that was put over the beginning of a file is in force, and n
   // A newer bucket whose keys are all there may have been written before the copy was made.
   assert.ok(missing <= 1 && wrong <= 1, `${missing} missing, ${wrong} wrong`);
 });
+
+test('where a part of the directory was not written and buckets are lost, all that the others know is there', async (t) => {
+  const found = { missing: 0, wrong: 0 };
+  for (const [n, format] of everyFormat.entries()) {
+    for (const seed of [0, 2]) {
+      const random = new Random(1000 * n + seed);
+      const life = lifeOf(format, 300 + n + 20 * seed);
+      const [before, now] = [entriesOf(life, life.before), entriesOf(life, life.now)];
+      const entries = now.slice();
+      const from = random.below(now.length / 2);
+      const to = from + 1 + random.below(now.length - from);
+      entries.set(before.subarray(from, to), from);
+      const damaged = withEntries(life, entries);
+      const buckets = [...new Set(now)];
+      const lost = new Set([buckets[random.below(buckets.length)], buckets[random.below(buckets.length)]]);
+      for (const at of lost) damaged.fill(0, at, at + BLOCK);
+      const bits = Math.log2(now.length);
+      const bucketOf = (key: string) => now[slotOf(hashKey(Buffer.from(key, 'latin1'), 'signed'), bits)];
+      const left = new Map([...life.contents].filter(([key]) => !lost.has(bucketOf(key))));
+      const { missing, wrong } = await repaired(t, damaged, left);
+      found.missing += missing;
+      found.wrong += wrong;
+    }
+  }
+  assert.deepEqual(found, { missing: 0, wrong: 0 });
+});
