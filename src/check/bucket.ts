@@ -118,7 +118,7 @@ async function* examineBatch(
   const evidenceOf = new Map(affordable.map((key, n) => [key, evidence[n]]));
   for (const [n, { site, findings, free, exam }] of batch.entries()) {
     const found = wanted[n].map((key) => evidenceOf.get(key));
-    await markRepeated(db.source, wanted[n], found);
+    await markRepeated(db.source, wanted[n], found, exam?.lookupOrder() ?? []);
     const judged = exam?.judge(found);
     yield {
       site,
@@ -131,14 +131,19 @@ async function* examineBatch(
   }
 }
 
-/** Marks in a bucket the keys that an earlier element has, too: those of one digest are compared byte for byte. */
+/**
+ * Marks in a bucket the keys that an element has, too, which is earlier in an order of their numbers: those of one digest are
+ * compared byte for byte.
+ */
 async function markRepeated(
   source: Source,
   wanted: readonly WantedKey[],
   evidence: readonly (KeyEvidence | undefined)[],
+  order: readonly number[],
 ): Promise<void> {
   const seen = new Map<number, WantedKey[]>();
-  for (const [n, found] of evidence.entries()) {
+  for (const n of order) {
+    const found = evidence[n];
     if (found?.digest === undefined || found.fits === undefined) continue;
     // Two numbers of 32 bits in one that is exact, but for a few bits of which the comparison knows nothing.
     const name = (found.digest >>> 0) * 2 ** 20 + (wanted[n].hash & 0xfffff);

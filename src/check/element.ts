@@ -2,7 +2,7 @@ import type { BucketView } from '../format/bucket.js';
 import { KEY_START } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
 import { FREE_HASH } from '../format/hash.js';
-import { fromHome, usedBefore } from '../format/home.js';
+import { fromHome, inLookupOrder, usedBefore } from '../format/home.js';
 import type { CutElements } from '../database/cutelements.js';
 import { cutElementsOf } from '../database/cutelements.js';
 import type { Database } from '../database/database.js';
@@ -69,6 +69,14 @@ export class ElementExam {
       hash: bucket.hash(i),
       whole: twins.has(bucket.hash(i)),
     }));
+  }
+
+  /** Numbers of the wanted keys, in the order in which a lookup comes to those with one hash. */
+  lookupOrder(): readonly number[] {
+    const { bucket } = this;
+    const numbers = new Map(this.#candidates.map((i, n) => [i, n]));
+    const order = inLookupOrder(this.#candidates, (i) => bucket.hash(i), bucket.elements);
+    return order.map((i) => numbers.get(i)!);
   }
 
   /** @param evidence for each wanted key, in their order; undefined where it was too costly to read */

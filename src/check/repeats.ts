@@ -1,5 +1,6 @@
 import { digestOn, keyDigest } from '../format/hash.js';
 import type { Source } from '../source/source.js';
+import { inLookupOrder } from '../format/home.js';
 import { sameKey, SMALL_KEY } from './key.js';
 import type { ElementMarks } from './marks.js';
 import { MARKED, READ, REPEATS, SIGNED, UNSIGNED } from './marks.js';
@@ -32,15 +33,16 @@ export class RepeatFinder {
     this.#before = new Int32Array(marks.elements);
   }
 
-  /** Marks the elements of a bucket whose key an earlier one has. */
+  /** Marks the elements of a bucket whose key one has to which a lookup comes earlier. */
   async mark(site: number, words: BucketWords): Promise<void> {
     const { flags, elements } = this.#marks;
-    const suspects: number[] = [];
+    const found: number[] = [];
     for (let i = 0, at = site * elements; i < elements; i++, at++) {
       if ((flags[at] & READ) === 0 || (flags[at] & (SIGNED | UNSIGNED)) === 0) continue;
-      if (words.keySize(i) <= SMALL_KEY && this.#isSuspect(words.hash(i))) suspects.push(i);
+      if (words.keySize(i) <= SMALL_KEY && this.#isSuspect(words.hash(i))) found.push(i);
     }
-    if (suspects.length < 2) return;
+    if (found.length < 2) return;
+    const suspects = inLookupOrder(found, (i) => words.hash(i), elements);
     for (const i of suspects) {
       const key = await this.#source.read(words.pointer(i), words.keySize(i));
       this.#digests[i] = digestOn(keyDigest(key.length), key, key.length);

@@ -22,7 +22,7 @@ import { FreeSpace, holdsAny } from './free.js';
 import { Kin } from './kin.js';
 import type { LooseList } from './loose.js';
 import { rank, unrivalled } from './rank.js';
-import { findOutdated } from './outdated.js';
+import { findOutdated, isAllocated } from './outdated.js';
 import { DoubtfulEntries, ELSEWHERE } from './refuted.js';
 import { readElements } from './prove.js';
 
@@ -89,7 +89,7 @@ export async function adoptOrphans(
     const index = site.state === 'sound' ? known.get(site.offset) : undefined;
     const adopted =
       range !== undefined &&
-      !isElsewhere(db, site, range, entries) &&
+      !isElsewhere(db, site, range, entries, free) &&
       survey.claims.claim(range, index ?? sites.length);
     if (index !== undefined) continue;
     if (adopted) sites.push(site);
@@ -239,9 +239,16 @@ function holdDamaged(
 
 /**
  * Whether directory entries that may be right lead elsewhere: they know a bucket that is lost, and this one is an old
- * one. A whole bucket with just the range of its entries may itself have been moved, which its head says.
+ * one. A whole bucket with just the range of its entries may itself have been moved, which its head says. So is one with a
+ * part of their range what a split made of the lost one; but one whose split was not finished has no space of its own.
  */
-function isElsewhere(db: Database, site: BucketSite, range: HashRange, entries: DoubtfulEntries): boolean {
+function isElsewhere(
+  db: Database,
+  site: BucketSite,
+  range: HashRange,
+  entries: DoubtfulEntries,
+  free: FreeSpace,
+): boolean {
   const slots = db.directory.length;
   if (slots === 0) return false;
   const first = range.first / (HASH_RANGE / slots);
@@ -250,10 +257,10 @@ function isElsewhere(db: Database, site: BucketSite, range: HashRange, entries: 
   if (seen === ELSEWHERE) return true;
   if (seen === undefined || seen === site.offset) return false;
   if (site.state === 'headless') return true;
-  // The run of entries is longer or shorter than the bucket's own: it is of another time.
   const before = db.directory[Math.floor(first) - 1];
   const after = db.directory[Math.floor(first) + Math.max(1, count)];
-  return before === seen || after === seen;
+  if (before !== seen && after !== seen) return false;
+  return !isAllocated(db, site.offset) || free.covers(site.offset, db.geometry.bucketSize);
 }
 
 /**

@@ -30,8 +30,9 @@ const REACH = 4096;
  * Which places that the directory leads to hold no bucket in force: a page of the directory that was never written
  * leads to what was there before. A bucket keeps its place until it is split and two never become one again, so whole
  * buckets that are deeper are newer ones: where they have all hashes of what the directory leads to, that was split.
- * What is left of a split that was not finished has but some of the hashes, and says nothing, unless the space of the
- * shallower bucket is listed as free; and a place at which there is a record in force is no bucket's.
+ * So it is where they have but some of its hashes and space of their own by the header, which is written last. Without that,
+ * what is left of a split that was not finished says nothing, unless the space of the shallower bucket is listed as free; and
+ * a place at which there is a record in force is no bucket's.
  */
 export async function findOutdated(
   db: Database,
@@ -55,6 +56,8 @@ export async function findOutdated(
   const free = await FreeSpace.read(db, inForce);
   const newer = await notOverwritten(db, found, free, inForce);
   const cover = new Cover(led.ranges(), rangesOf(newer));
+  // The header is written when all else of a split is: what has space by it is of one that was finished.
+  const written = new Cover(led.ranges(), rangesOf(newer.filter(({ site }) => isAllocated(db, site.offset))));
 
   // 1. Buckets that were split.
   const judged = await judgeBuckets(
@@ -66,7 +69,8 @@ export async function findOutdated(
     const range = led.rangeOf(index);
     const { site, proved } = judged[n];
     const isFree = () => free.covers(site.offset, db.geometry.bucketSize);
-    if (!cover.splits(range) && !(cover.reachesInto(range) && isFree())) continue;
+    if (!cover.splits(range) && !written.reachesInto(range) && !(cover.reachesInto(range) && isFree()))
+      continue;
     const deepest = [...cover.inside(range)].filter((one) => !cover.splits(one));
     const deeper = deepest.flatMap((one) => provedOf.get(rangeName(one)) ?? []);
     // Buckets of another time of the database, which were put behind this one, have fewer of their keys here.
@@ -77,19 +81,21 @@ export async function findOutdated(
   const settled = led.settled.filter((index) => !outdated.sites.has(index));
   const ruled = new Cover(led.ranges(settled));
   const sites = sitesOf(settled);
-  const records = await placesInUse(
-    db,
-    [...led.others.keys()].map((index) => survey.sites[index].offset),
-    [...sites, ...newer.map(({ site }) => site)],
-    REACH,
-  );
+  const believed = [...sites, ...newer.map(({ site }) => site)];
+  const places = Array.from(led.others.keys(), (index) => survey.sites[index].offset);
+  const records = await placesInUse(db, places, believed, REACH);
+  const doubtful: number[] = [];
   for (const [index, runs] of led.others) {
-    const { state, offset } = survey.sites[index];
+    const site = survey.sites[index];
+    const isOverwritten = site.state === 'malformed' && records.has(site.offset);
     const isRuled = () =>
       runs.every((run) => everySlot(run, (slot) => ruled.covers(slot, 0) || cover.covers(slot, run.bits)));
-    if (isSplit(cover, runs) || (state === 'malformed' && records.has(offset) && isRuled()))
-      outdated.sites.add(index);
+    if (isSplit(cover, runs) || (isOverwritten && isRuled())) outdated.sites.add(index);
+    else if (isOverwritten) doubtful.push(site.offset);
   }
+  // A key that stands there was written after the bucket was: no size that may be wrong has a say in it.
+  const keys = await placesInUse(db, doubtful, believed, 1, 1);
+  for (const index of led.others.keys()) if (keys.has(survey.sites[index].offset)) outdated.sites.add(index);
   for (const [index, runs] of led.strays) {
     if (!isSplit(cover, runs)) continue;
     const { offset, ownFirst, bits } = survey.sites[index];
@@ -129,6 +135,11 @@ function meanOf(proved: readonly number[]): number {
 /** Whether deeper buckets have all hashes of what so many slots led to. */
 function isSplit(cover: Cover, runs: readonly Run[]): boolean {
   return runs.every((run) => everySlot(run, (slot) => cover.covers(slot, run.bits + 1)));
+}
+
+/** Whether the header says of a place that a bucket may be there. */
+export function isAllocated({ header, headerLost, geometry }: Database, offset: number): boolean {
+  return !headerLost && offset + geometry.bucketSize <= header.next_block;
 }
 
 /** Whether a bucket that a scan found is whole, and most of its keys are there. */

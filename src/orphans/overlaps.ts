@@ -17,12 +17,14 @@ const TOUCHED_PER_PLACE = 256;
  * @param places file offsets
  * @param inForce buckets that are surely in force
  * @param reach so many bytes of a record count, at most: its value's size may be wrong
+ * @param leastKey of records with a shorter key nothing counts: an empty one is at every place
  */
 export async function placesInUse(
   db: Database,
   places: Iterable<number>,
   inForce: readonly BucketSite[],
   reach = Infinity,
+  leastKey = 0,
 ): Promise<Set<number>> {
   const { bucketSize } = db.geometry;
   const inUse = new Set<number>();
@@ -49,7 +51,7 @@ export async function placesInUse(
       const size = keySizes[i];
       const end = offset + size + dataSizes[i];
       const possible =
-        offset > 0 && size >= 0 && size <= MAX_LOCATED && end > offset && end <= db.source.size;
+        offset > 0 && size >= leastKey && size <= MAX_LOCATED && end > offset && end <= db.source.size;
       if (!possible) continue;
       const touchedEnd = Math.min(end, offset + reach);
       const before = touchedPlaces.length;

@@ -3,10 +3,10 @@ import { startOf } from '../check/key.js';
 import { rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
-import { isReadable, roomForBucket } from '../database/survey.js';
+import { isPlaced, isReadable, roomForBucket } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
 import { KEY_START } from '../format/bucket.js';
-import { FREE_HASH, KeyScan } from '../format/hash.js';
+import { FREE_HASH, HASH_RANGE, KeyScan } from '../format/hash.js';
 import { orderBySteps, readInOrder } from '../source/readinorder.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
@@ -178,7 +178,9 @@ async function takeFreeOf(
     if (offset < part.from || offset >= part.to) return false;
     const keySize = bucket.keySize(i);
     const dataSize = bucket.dataSize(i);
-    const possible = offset >= geometry.blockSize && keySize > 0 && dataSize >= 0;
+    // A key may be empty; of a record without any byte nothing tells whether it is in force.
+    const isRecord = keySize >= 0 && dataSize >= 0 && keySize + dataSize > 0;
+    const possible = offset >= geometry.blockSize && isRecord;
     return possible && offset + keySize + dataSize <= source.size;
   };
   let first = 0;
@@ -191,9 +193,8 @@ async function takeFreeOf(
     some ??= bucket.hash(i);
     places.add(bucket.dataPointer(i), bucket.keySize(i), bucket.dataSize(i));
   }
-  const isKnown = site.state === 'sound' && some !== undefined;
-  const bits = isKnown ? site.bits : 0;
-  const place = { offset: site.offset, bits, own: isKnown ? rangeOf(some!, bits).first : -1 };
+  const own = firstHashOf(db, site, some);
+  const place = { offset: site.offset, bits: own < 0 ? 0 : site.bits, own };
   for (let i = first; i < bucket.elements; i++) {
     if (!isPossible(i)) continue;
     const [offset, keySize, dataSize] = [bucket.dataPointer(i), bucket.keySize(i), bucket.dataSize(i)];
@@ -203,6 +204,18 @@ async function takeFreeOf(
     budget.bytes -= keySize;
     waiting.add(bucket, i, place);
   }
+}
+
+/**
+ * First hash of a bucket's own range; −1 where that is not known. One whose records were all deleted has no hash that tells
+ * it, but the directory does where just its slots lead there.
+ *
+ * @param hash of an element in use, if there is any
+ */
+function firstHashOf({ directory }: Database, site: BucketSite, hash: number | undefined): number {
+  if (site.state !== 'sound') return -1;
+  if (hash !== undefined) return rangeOf(hash, site.bits).first;
+  return isPlaced(site) ? site.ownFirst * (HASH_RANGE / directory.length) : -1;
 }
 
 /** Looks at keys that free elements lead to, one after the other. */

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { openDatabase } from '../../src/database/database.js';
+import { encodeAvailBlock, headerAvailSize } from '../../src/format/avail.js';
+import { decodeHeader, encodeHeader, headerAvailOffset } from '../../src/format/header.js';
 import { repair } from '../../src/repair/repair.js';
 import { cli } from '../tools/cli.js';
 import { temporaryFolder } from '../tools/folder.js';
@@ -103,6 +105,28 @@ test('of a file of which nothing else is left, values come back by their shape w
   // A file that says that it is something else is none of ours.
   await writeFile(path, Buffer.concat([Buffer.from('SQLite format 3\0'), bytes.subarray(16)]));
   assert.equal((await repair(path, { lock: false, include: ['carved'] })).action, 'refused');
+});
+
+test('of two values behind one key the one whose space is free is the older one, though it is behind', async (t) => {
+  const { path, stored, bytes, buckets } = await withBuckets(t);
+  for (const at of buckets) bytes.fill(0, at, at + 512);
+  const older = Buffer.concat([Buffer.from('events'), pickled('what was replaced')]);
+  const all = new Uint8Array(bytes.length + 512);
+  all.set(bytes);
+  all.set(older, bytes.length);
+  const { layout } = FORMATS[0];
+  const header = decodeHeader(all, layout, 'little');
+  all.set(encodeHeader({ ...header, next_block: all.length }, layout, 'little'), 0);
+  const size = headerAvailSize(FORMATS[0], header.block_size);
+  const table = [{ av_size: 512, av_adr: bytes.length }];
+  const avail = { size, count: 1, next_block: 0, table };
+  encodeAvailBlock(avail, layout, 'little', all, headerAvailOffset(FORMATS[0]));
+  await writeFile(path, all);
+  const output = `${path}.fresh`;
+  const { found } = await repair(path, { lock: false, output, include: ['carved'] });
+  assert.equal(found.carved, stored.size + 1);
+  const fresh = await contentsOf(await readFile(output));
+  assert.deepEqual([...fresh], [['events', stored.get('events')!.toString('latin1')]]);
 });
 
 test('what is carved goes to the quarantine with the bytes before it, which end with the key', async (t) => {
