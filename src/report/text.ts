@@ -30,8 +30,10 @@ export function checkText(path: string, result: CheckResult, options: TextOption
     return join(lines);
   }
   lines.push(...describe(result, options.profile), ...findingLines(result, options));
-  if (result.verdict === 'damaged' && isMendable(result, options.profile))
-    lines.push(`  To do: gdbm-doctor repair ${shellPath(path)}`);
+  if (result.verdict === 'damaged') {
+    const command = isMendable(result, options.profile) ? 'repair' : 'snapshots';
+    lines.push(`  To do: gdbm-doctor ${command} ${shellPath(path)}`);
+  }
   return join(lines);
 }
 
