@@ -10,11 +10,14 @@ import { binaryWriter, csvWriter, ndjsonWriter } from '../exchange/writers.js';
 import { FreshFile } from '../replace/fresh.js';
 import { placeFile } from '../replace/replace.js';
 import { refusal } from '../replace/errors.js';
+import { number } from '../report/number.js';
 import type { FileSource } from '../source/file.js';
+import { shellPath } from '../volume/shellword.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { tellIfChanged } from './atrest.js';
 import { openDatabaseFile, openFileForWalk } from './file.js';
+import { lossText } from './loss.js';
 import { ownerOf } from './owner.js';
 import { print, tell } from './terminal.js';
 import { packageVersion } from './version.js';
@@ -62,15 +65,12 @@ export async function dumpCommand(args: DumpArguments): Promise<ExitCode> {
   }
 }
 
-async function ended(
-  file: string,
-  source: FileSource,
-  { written, records, incomplete }: Dumped,
-): Promise<ExitCode> {
+async function ended(file: string, source: FileSource, dumped: Dumped): Promise<ExitCode> {
   if (await tellIfChanged(file, source)) return EXIT.failed;
-  if (records === 0 && !incomplete) return EXIT.ok;
-  const some = incomplete ? 'some buckets are gone' : `${records} records cannot be proved`;
-  tell(`${file}: damaged: ${some}; the ${written} that can be had were written. See: gdbm-doctor check`);
+  const lost = lossText(dumped);
+  if (lost === undefined) return EXIT.ok;
+  const written = `the ${number(dumped.written)} that can be had were written`;
+  tell(`${file}: damaged: ${lost}; ${written}. See: gdbm-doctor check ${shellPath(file)}`);
   return EXIT.damaged;
 }
 

@@ -142,6 +142,28 @@ test('what is to be done can be pasted, whatever the name of the file', async (t
   await copyFile(fixture('killed-shelve.db'), path);
   const { stdout } = await cli(['check', path]);
   assert.ok(stdout.includes(`To do: gdbm-doctor repair $'${folder}/a\\x09b.db'`), stdout);
+  // A record is overwritten.
+  const bytes = await readFile(path);
+  bytes.fill(0xff, 0x8000, 0x9000);
+  const [cut, empty] = [join(folder, 'a b.db'), join(folder, '-c d.db')];
+  await writeFile(cut, bytes);
+  await writeFile(empty, '');
+  for (const [args, code, next] of [
+    [['list', cut], 1, 'repair'],
+    [['dump', cut], 1, 'check'],
+    [['get', cut, 'none'], 1, 'list'],
+    [['diff', cut, path], 2, 'repair'],
+    [['convert', cut, join(folder, 'out')], 1, 'repair'],
+    [['list', empty], 2, 'repair'],
+    [['salvage', empty], 2, 'check'],
+  ] as const) {
+    const ran = await cli(args);
+    assert.equal(ran.code, code, args.join(' '));
+    const end = `gdbm-doctor ${next} '${args[1]}'\n`;
+    assert.ok(ran.stderr.includes(end), `${args.join(' ')}: ${ran.stderr}`);
+  }
+  for (const command of ['list', 'dump'])
+    assert.match((await cli([command, cut])).stderr, /damaged: \d+ records cannot be proved/);
 });
 
 test('a wrong command line ends with 2, says what was wrong and does nothing', async () => {
