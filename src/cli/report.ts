@@ -34,12 +34,15 @@ export interface ReportArguments {
   readonly profile: WantedProfile;
 }
 
+/** Names standard output, as for the other commands that write what is no database. */
+const STREAM = '-';
+
 /** Writes a page about a file; the file itself is only read. */
 export async function reportCommand({ file, html, hash, profile }: ReportArguments): Promise<ExitCode> {
   const source = await openRegularFile(file);
   const progress = progressLine();
   try {
-    await requireOwnOutput(html, file);
+    if (html !== STREAM) await requireOwnOutput(html, file);
     const {
       result: { data, result },
       evidence,
@@ -47,11 +50,15 @@ export async function reportCommand({ file, html, hash, profile }: ReportArgumen
     progress.end();
     const statement = await statementNow(evidence);
     const page = htmlPage({ ...data, statement: pageWords(file, result, undefined, statement).statement });
-    await writeWhole(html, page);
+    if (html === STREAM) await print(page);
+    else await writeWhole(html, page);
     await tellIfChanged(file, source);
-    const megabytes = (Buffer.byteLength(page) / 1e6).toFixed(1);
-    await print(safeSentence(`${html}: the report of ${file}, ${result.verdict}, ${megabytes} MB`) + '\n');
-    if (hash) await print(statementText(statement));
+    if (html !== STREAM) {
+      const megabytes = (Buffer.byteLength(page) / 1e6).toFixed(1);
+      await print(safeSentence(`${html}: the report of ${file}, ${result.verdict}, ${megabytes} MB`) + '\n');
+      // The page has it, too.
+      if (hash) await print(statementText(statement));
+    }
     if (result.verdict === 'not-gdbm') return EXIT.failed;
     return result.verdict === 'healthy' ? EXIT.ok : EXIT.damaged;
   } finally {

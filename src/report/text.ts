@@ -121,9 +121,13 @@ export function formatText(format: FileFormat): string {
   return `${describeFormat(format)}, blocks of ${number(geometry.blockSize)} bytes, ${hash}${sync}`;
 }
 
-export function recordsText({ records }: CheckResult): string {
+export function recordsText({ records, space }: CheckResult): string {
   const rejected = Object.entries(records.rejected);
-  const base = `${number(records.count)} in ${count(records.buckets, 'bucket')}`;
+  // Their values are not what was stored, so that a repair does not keep them.
+  const overreaching = space?.overreaching.size ?? 0;
+  const reach =
+    overreaching === 0 ? '' : `, ${number(overreaching)} with a size that reaches into other data`;
+  const base = `${number(records.count)} in ${count(records.buckets, 'bucket')}${reach}`;
   if (rejected.length === 0) return base;
   return `${base}; not proved: ${rejected.map(([reason, n]) => `${number(n)} (${reason})`).join(', ')}`;
 }

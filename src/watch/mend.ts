@@ -67,10 +67,12 @@ export async function mend(look: Look, mending: Mending, atRest = false): Promis
       outcome = 'repaired';
       const { kept = 0, lost = 0, backup = null } = report;
       loss = lossOf(report);
+      const unseen =
+        loss.estimated === 0 ? '' : ` and ${loss.estimated ?? 'an unknown number'} without a trace`;
       log({
         level: 'warning',
         event: 'repaired',
-        message: `${path}: repaired; ${kept} records kept, ${lost} lost. As it was: ${backup ?? 'not kept'}`,
+        message: `${path}: repaired; ${kept} records kept, ${lost}${unseen} lost. As it was: ${backup ?? 'not kept'}`,
         details: { path, kept, lost, backup },
       });
     } else if (isBusy(report)) {

@@ -166,6 +166,45 @@ test('what is to be done can be pasted, whatever the name of the file', async (t
     assert.match((await cli([command, cut])).stderr, /damaged: \d+ records cannot be proved/);
 });
 
+test('of a wrong command line it is told what was expected, and where more is said', async () => {
+  for (const [args, expected] of [
+    [['chek', 'x.db'], 'expected a command, found "chek"; did you mean check? See: gdbm-doctor --help'],
+    [['frobnicate'], 'expected a command, found "frobnicate". See: gdbm-doctor --help'],
+    [['check'], 'expected a file after check, found none. See: gdbm-doctor check --help'],
+    [['get', 'x.db'], 'expected 2 words after get, found only 1. See: gdbm-doctor get --help'],
+    [['repair', '--inclde', 'x', 'x.db'], 'Unknown argument: inclde. See: gdbm-doctor repair --help'],
+  ] as const) {
+    const { code, stderr } = await cli(args);
+    assert.deepEqual([code, stderr], [2, `gdbm-doctor: ${expected}\n`]);
+  }
+});
+
+test('a - names a standard stream, or is refused where a database would be written to it', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = fixture('amd64.db');
+  const page = await cli(['report', path, '--html', '-']);
+  assert.equal(page.code, 0, page.stderr);
+  assert.match(page.stdout, /^<!doctype html>[^]*<\/html>\n?$/);
+  assert.match((await cli(['check', '-'])).stderr, /^gdbm-doctor: -: expected a file, .* from no stream/);
+  const dump = join(folder, 'dump');
+  assert.equal((await cli(['dump', path, dump])).code, 0);
+  for (const args of [
+    ['repair', fixture('killed-shelve.db'), '-o', '-'],
+    ['repair', fixture('killed-shelve.db'), '-o', join(folder, 'fresh'), '--quarantine', '-'],
+    ['convert', path, '-'],
+    ['load', dump, '-'],
+  ]) {
+    const { code, stderr } = await cli(args);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /expected the name of a file, found -/);
+  }
+  const same = join(folder, 'same');
+  const both = await cli(['repair', fixture('killed-shelve.db'), '-o', same, '--quarantine', same]);
+  assert.equal(both.code, 2, both.stderr);
+  assert.match(both.stderr, /two files/);
+  await assert.rejects(readFile(same));
+});
+
 test('a wrong command line ends with 2, says what was wrong and does nothing', async () => {
   for (const args of [
     [],

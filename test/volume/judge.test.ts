@@ -281,6 +281,12 @@ test('who the advice is for decides what it says', () => {
   );
 });
 
+test('what is no folder is not to be made one', () => {
+  const file = { ...ABSENT, folderPath: '/data/flower.db', folder: { ...FOLDER, kind: 'file' as const } };
+  const [{ code, advice }] = judge(place(file));
+  assert.deepEqual([code, advice], ['folder-missing', 'Check the path.']);
+});
+
 test('a file of another owner is fine where it is shared, or the folder is everybody’s', () => {
   const root = { user: { uid: 0, gid: 0 } };
   const file = { ...FILE, uid: 0, gid: 0 };

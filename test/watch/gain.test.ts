@@ -73,12 +73,13 @@ for (const [lostRecords, detail, expected] of [
   const what = `${lostRecords} lost and ${detail.uncovered * 100} % of the hashes without a bucket`;
   test(`a repair of a shrunk database with ${what}: ${expected}`, async () => {
     const answer = (file: object) => ({ code: 0, stdout: JSON.stringify({ files: [file] }), said: '' });
+    const said: string[] = [];
     const mending: Mending = {
       path: 'x',
       profileOptions: [],
       folderOptions: [],
       bestSnapshot: async () => BEST,
-      log: () => {},
+      log: ({ message }) => void said.push(message),
       own: async ([command]) => {
         if (command === 'look') return { code: 0, stdout: JSON.stringify(look(30)), said: '' };
         if (command === 'restore') return answer({ action: 'restored' });
@@ -92,5 +93,10 @@ for (const [lostRecords, detail, expected] of [
       },
     };
     assert.equal(await mend({ ...look(30, 'none', 'damaged', false), size: 1 }, mending, true), expected);
+    const more = detail.estimated === 0 ? '' : ` and ${detail.estimated} without a trace`;
+    assert.ok(
+      said[0].startsWith(`x: repaired; 30 records kept, ${lostRecords}${more} lost. As it was: x.~1~`),
+      said[0],
+    );
   });
 }
