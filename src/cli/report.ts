@@ -1,4 +1,5 @@
 import { open, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { CheckResult } from '../check/check.js';
 import { checkEmpty, checkOther } from '../check/check.js';
 import type { WantedProfile } from '../contents.js';
@@ -9,7 +10,7 @@ import type { PageData } from '../picture/pagedata.js';
 import { takePicture } from '../picture/picture.js';
 import type { LostElement } from '../profile/detect.js';
 import { checkProfile } from '../profile/inspect.js';
-import { RefusedError, refusal } from '../replace/errors.js';
+import { folderRefusal, RefusedError, refusal } from '../replace/errors.js';
 import { safeSentence } from '../report/escape.js';
 import { htmlPage } from '../report/html/page.js';
 import { pageWords } from '../report/html/words.js';
@@ -124,6 +125,8 @@ async function writeWhole(path: string, text: string): Promise<void> {
     await rename(temporary, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') await rm(temporary, { force: true });
+    // It is its folder that is not there, not a file of this name.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw folderRefusal(error, dirname(path));
     throw refusal(error, path, 'write the report');
   }
 }

@@ -185,6 +185,9 @@ test('a - names a standard stream, or is refused where a database would be writt
   const page = await cli(['report', path, '--html', '-']);
   assert.equal(page.code, 0, page.stderr);
   assert.match(page.stdout, /^<!doctype html>[^]*<\/html>\n?$/);
+  const nowhere = await cli(['report', path, '--html', join(folder, 'none', 'page.html')]);
+  assert.equal(nowhere.code, 2);
+  assert.match(nowhere.stderr, /none: expected a folder, found none/);
   assert.match((await cli(['check', '-'])).stderr, /^gdbm-doctor: -: expected a file, .* from no stream/);
   const dump = join(folder, 'dump');
   assert.equal((await cli(['dump', path, dump])).code, 0);

@@ -153,17 +153,18 @@ const CASES: Record<VolumeCode, Case> = {
   'foreign-byte-order': {
     facts: { database: { ...DATABASE, byteOrder: 'big', hashChar: 'unsigned' } },
     found: /little-endian file on this machine \(x64\), found a big-endian one, made by s390x/,
-    advice: /gdbm_dump \/data\/flower.db OUT; .*gdbm_load OUT NEW/,
+    advice:
+      /convert --byte-order little --offset 64 --alignment 8 --hash-char signed \/data\/flower.db NEW; .*gdbm_load OUT NEW$/,
   },
   'foreign-layout': {
     facts: { database: { ...DATABASE, alignment: 4 } },
     found: /64-bit offsets aligned to 8 bytes .* found 64-bit offsets aligned to 4 bytes, made by i386/,
-    advice: /gdbm_dump/,
+    advice: /gdbm-doctor convert .* gdbm_dump/,
   },
   'foreign-hash': {
     facts: { database: { ...DATABASE, hashChar: 'unsigned' } },
     found: /hashed with signed char .* found unsigned char \(ARM/,
-    advice: /gdbm_dump/,
+    advice: /gdbm-doctor convert .* gdbm_dump/,
   },
   'other-database': {
     facts: { contents: { ...CONTENTS, hasMagic: false, other: head('SQLite format 3\0') }, ...unchecked },

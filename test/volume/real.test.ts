@@ -309,6 +309,25 @@ test('doctor looks inside as check does: a database that its program cannot load
   }
 });
 
+test('what doctor says to do with a file of another kind of machine does it', async (t) => {
+  const folder = await temporaryFolder(t);
+  for (const name of ['s390x.db', 'i386.db', 'arm64.db', 'amd64.db']) {
+    const path = join(folder, name);
+    await copyFile(fixture(name), path);
+    const [problem] = (await problemsOf(path)).filter(({ code }) => code.startsWith('foreign-'));
+    const { stdout } = await cli(['doctor', '--json', path]);
+    const { volume } = (JSON.parse(stdout) as { files: { volume: Volume }[] }).files[0];
+    const told = volume.problems.find(({ code }) => code.startsWith('foreign-'));
+    assert.equal(problem, undefined, 'only a check tells it');
+    if (told === undefined) continue;
+    const [, command] = /gdbm-doctor (convert .*) NEW;/.exec(told.advice)!;
+    const made = await cli([...command.split(' '), `${path}.new`]);
+    assert.equal(made.code, 0, made.stderr);
+    const after = await cli(['doctor', '--json', `${path}.new`]);
+    assert.doesNotMatch(after.stdout, /"foreign-/);
+  }
+});
+
 test('doctor says first what stands in the way, then the repair', async (t) => {
   const { folder, path } = await database(t);
   const none = await cli(['doctor', join(folder, 'gone', 'x.db')]);
