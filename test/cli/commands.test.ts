@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseBuilder } from '../../src/build/builder.js';
 import { memorySink } from '../../src/build/sink.js';
 import { hashKey } from '../../src/format/hash.js';
@@ -309,6 +310,33 @@ test('a key that looks like a number is taken as text', async (t) => {
   assert.equal((await cli(['get', path, '007'])).stdout, 'agent');
   assert.equal((await cli(['get', path, '1e3'])).stdout, 'exponent');
   assert.equal((await cli(['get', '--key-encoding', 'hex', path, '2d78'])).stdout, 'dash');
+});
+
+test('a dump that is interrupted leaves nothing beside where it was to be', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'large.db');
+  const records = Array.from({ length: 100_000 }, (_, n): [string, string] => [`key ${n}`, 'v'.repeat(200)]);
+  await writeFile(path, await databaseOf(records));
+  const out = join(folder, 'out');
+  await mkdir(out);
+  // It may be done before it is seen to have begun.
+  for (let tries = 0; ; tries++) {
+    const args = [BIN, 'dump', path, join(out, 'whole')];
+    const child = spawn(NODE, args, { stdio: 'ignore' });
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    let isOver = false;
+    void ended.then(() => (isOver = true));
+    while (!isOver && (await readdir(out)).length === 0) await sleep(1);
+    child.kill('SIGINT');
+    const code = await ended;
+    const left = await readdir(out);
+    if (code === 0 && tries < 5) {
+      await rm(join(out, 'whole'));
+      continue;
+    }
+    assert.deepEqual([code, left], [130, []]);
+    return;
+  }
 });
 
 test('no byte of a file reaches the terminal as a control character', async (t) => {
