@@ -5,6 +5,8 @@ import { open, unlink } from 'node:fs/promises';
 import type { WantedProfile } from './contents.js';
 import { checkContents, withProfile } from './contents.js';
 import { isDeclared } from './database/identify.js';
+import { filterFor } from './profile/leaveout.js';
+import type { ProfileName } from './profile/profiles.js';
 import { RefusedError, refusal } from './replace/errors.js';
 import { fileState, MISSING } from './replace/target.js';
 import { fileSource, isUnchanged, openFileSource } from './source/file.js';
@@ -85,14 +87,23 @@ async function lookInto(
   const worst = findings.find(({ severity }) => severity === 'error');
   const { holders } = await findHolders({ dev: before.dev, ino: before.ino }, []);
   const said = libgdbm === null ? '' : `, libgdbm says "${libgdbm}"`;
+  const loads =
+    contents.checked.verdict === 'healthy' && profile !== undefined && filterFor(profile) === undefined;
+  const left = loads ? `; its structure is sound and it is left as it is${meantSo(profile.name)}` : '';
   const fault =
     worst === undefined ? `this is ${other?.what ?? 'no database'}` : `${worst.code}, ${worst.found}`;
   return {
-    ...bareLook(path, 'damaged', `damaged: ${fault}${said}`),
+    ...bareLook(path, 'damaged', `damaged: ${fault}${said}${left}`),
     ...about,
+    loads,
     digest: [about.state, ...findings.map(({ code, offset }) => `${code}@${offset}`)].join(' '),
     held: holders === undefined ? null : holders.some(({ lock }) => lock !== undefined),
   };
+}
+
+/** How to say that values which are no pickles are none by intent, where the profile was only told by most of them. */
+function meantSo(profile: ProfileName): string {
+  return profile === 'shelve' ? '. If its values are meant to be so: --profile none' : '';
 }
 
 /** Errors that are the file's own, or its path's; others, such as too many open files, are the look's. */

@@ -1,4 +1,5 @@
 import type { FileSource } from '../source/file.js';
+import { shellPath } from '../volume/shellword.js';
 import { tell } from './terminal.js';
 
 /**
@@ -12,7 +13,7 @@ export async function tellIfChanged(path: string, source: FileSource): Promise<b
   if (changed) {
     tell(
       `${path}: a program wrote to it while it was read, or put another in its place, so that what was found is of no one moment and may only look ` +
-        'damaged. Run this again when it is at rest, or on a snapshot: gdbm-doctor snapshots',
+        `damaged. Run this again when it is at rest, or on a snapshot: gdbm-doctor snapshots ${shellPath(path)}`,
     );
   }
   return changed;

@@ -75,11 +75,18 @@ const TRIES = 5;
 const PATIENCE = 5000;
 const PAUSE = 100;
 
-/** Checks a file; one that is written to again and again, for what was read at different moments does not fit together. */
-async function checkFile(
-  path: string,
-  wanted: WantedProfile,
-): Promise<{ result: CheckResult; profile: ProfileResult | undefined }> {
+/** A check of a file, with what is inside for its program. */
+export interface CheckedFile {
+  readonly result: CheckResult;
+  readonly profile: ProfileResult | undefined;
+}
+
+/**
+ * Checks a file; one that is written to again and again, for what was read at different moments does not fit together.
+ *
+ * @throws RefusedError, SourceError or NodeJS.ErrnoException where it cannot be read
+ */
+export async function checkFile(path: string, wanted: WantedProfile): Promise<CheckedFile> {
   const started = Date.now();
   for (let again = TRIES - 1; ; again--) {
     const isLast = again === 0 || Date.now() - started > PATIENCE;
@@ -93,10 +100,7 @@ async function checkFile(
   }
 }
 
-async function checkOnce(
-  path: string,
-  wanted: WantedProfile,
-): Promise<{ result: CheckResult; profile: ProfileResult | undefined; changed: boolean }> {
+async function checkOnce(path: string, wanted: WantedProfile): Promise<CheckedFile & { changed: boolean }> {
   const source = await openRegularFile(path);
   try {
     const progress = progressLine();

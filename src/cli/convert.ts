@@ -11,6 +11,7 @@ import type { PutOptions } from '../put.js';
 import { putFile, readBack } from '../put.js';
 import { RefusedError } from '../replace/errors.js';
 import { safeSentence } from '../report/escape.js';
+import { shellPath } from '../volume/shellword.js';
 import { EXIT } from './exit.js';
 import { openDatabaseFile } from './file.js';
 import { collectGarbage } from './heap.js';
@@ -37,7 +38,7 @@ export async function convertCommand(args: ConvertArguments): Promise<number> {
       const checked = proved?.checked ?? (await checkDatabase(db, found!.survey));
       if (checked.verdict !== 'healthy') {
         tell(
-          `${file}: expected a sound database, found a damaged one; nothing was written. Run: gdbm-doctor repair ${file}`,
+          `${file}: expected a sound database, found a damaged one; nothing was written. Run: gdbm-doctor repair ${shellPath(file)}`,
         );
         return EXIT.damaged;
       }

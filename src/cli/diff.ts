@@ -3,6 +3,7 @@ import { refusal } from '../replace/errors.js';
 import { escapeStart } from '../report/escape.js';
 import { REPORT_VERSION } from '../report/json.js';
 import { jsonText } from '../report/jsontext.js';
+import { shellPath } from '../volume/shellword.js';
 import { EXIT } from './exit.js';
 import { tellIfChanged } from './atrest.js';
 import type { DatabaseFile } from './file.js';
@@ -66,7 +67,9 @@ export async function diffCommand({ before, after, json }: DiffArguments): Promi
       const changed = await tellIfChanged(path, sources[i]);
       changing ||= changed;
       if (damaged[i] && !changed)
-        tell(`${path}: damaged, so not every record was compared. Run: gdbm-doctor repair ${path}`);
+        tell(
+          `${path}: damaged, so not every record was compared. Run: gdbm-doctor repair ${shellPath(path)}`,
+        );
     }
     if (changing || damaged.includes(true)) return EXIT.failed;
     return removed + added + changed > 0 ? EXIT.damaged : EXIT.ok;

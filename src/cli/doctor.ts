@@ -1,19 +1,19 @@
-import type { CheckResult, FileFormat } from '../check/check.js';
-import { check } from '../examine.js';
+import type { FileFormat } from '../check/check.js';
 import { checkReport, reportText, unreadableReport } from '../report/json.js';
 import { safeSentence } from '../report/escape.js';
 import { number } from '../report/number.js';
+import { isMendable } from '../report/text.js';
 import { volumeJson, volumeReport } from '../report/volume.js';
 import type { VolumeDiagnosis } from '../volume/diagnose.js';
 import { diagnoseVolume } from '../volume/diagnose.js';
 import { shellPath } from '../volume/shellword.js';
 import type { DatabaseFacts } from '../volume/volumefacts.js';
+import type { CheckedFile } from './check.js';
+import { checkFile } from './check.js';
 import type { ExitCode } from './exit.js';
 import type { ExpectedError } from './explain.js';
 import { EXIT } from './exit.js';
 import { explain } from './explain.js';
-import { openRegularFile } from './file.js';
-import { progressLine } from './progress.js';
 import { printReport, styleFor } from './terminal.js';
 
 export interface DoctorArguments {
@@ -28,28 +28,27 @@ export async function doctorCommand({ file, json }: DoctorArguments): Promise<Ex
   const report = json ? documentText(file, diagnosis, checked) : text(file, diagnosis, checked);
   if (!(await printReport(report))) return EXIT.failed;
   const placeIsSound = diagnosis.problems.every(({ severity }) => severity !== 'error');
-  return placeIsSound && 'verdict' in checked && checked.verdict === 'healthy' ? EXIT.ok : EXIT.damaged;
+  return placeIsSound && isHealthy(checked) ? EXIT.ok : EXIT.damaged;
 }
 
 /** Checks the file if it can be read; why it cannot is what this command is for. */
-async function tryCheck(path: string): Promise<CheckResult | ExpectedError> {
+async function tryCheck(path: string): Promise<CheckedFile | ExpectedError> {
   try {
-    const source = await openRegularFile(path);
-    const progress = progressLine();
-    try {
-      return await check(source, progress.report);
-    } finally {
-      progress.end();
-      await source.close();
-    }
+    return await checkFile(path, 'auto');
   } catch (error) {
     return explain(error, path, 'read it');
   }
 }
 
-function databaseFacts(checked: CheckResult | ExpectedError): DatabaseFacts | undefined {
-  if (!('verdict' in checked) || checked.format === undefined) return undefined;
-  const { format, size, verdict } = checked;
+function isHealthy(checked: CheckedFile | ExpectedError): boolean {
+  return 'result' in checked && checked.result.verdict === 'healthy';
+}
+
+function databaseFacts(checked: CheckedFile | ExpectedError): DatabaseFacts | undefined {
+  if (!('result' in checked) || checked.result.format === undefined) return undefined;
+  const { format, size, verdict } = checked.result;
+  // The structure is what speaks for a whole file; values may be as their program stored them.
+  const isSound = verdict === 'healthy' || !isMendable(checked.result, checked.profile);
   const { byteOrder, layout, hashChar, header, geometry }: FileFormat = format;
   return {
     byteOrder,
@@ -59,25 +58,26 @@ function databaseFacts(checked: CheckResult | ExpectedError): DatabaseFacts | un
     nextBlock: header.next_block,
     blockSize: geometry.blockSize,
     size,
-    healthy: verdict === 'healthy',
+    healthy: isSound,
   };
 }
 
 function documentText(
   path: string,
   diagnosis: VolumeDiagnosis,
-  checked: CheckResult | ExpectedError,
+  checked: CheckedFile | ExpectedError,
 ): string {
   const database =
-    'verdict' in checked ? checkReport(path, checked) : unreadableReport(path, checked.code, checked.message);
+    'result' in checked
+      ? checkReport(path, checked.result, checked.profile)
+      : unreadableReport(path, checked.code, checked.message);
   const one = { ...database, volume: volumeJson(diagnosis), next: nextStep(path, diagnosis, checked) };
   return `${reportText([one])}\n`;
 }
 
-function text(path: string, diagnosis: VolumeDiagnosis, checked: CheckResult | ExpectedError): string {
+function text(path: string, diagnosis: VolumeDiagnosis, checked: CheckedFile | ExpectedError): string {
   const style = styleFor(process.stdout);
-  const healthy = 'verdict' in checked && checked.verdict === 'healthy';
-  const verdict = (healthy ? style.green : style.red)(safeSentence(verdictText(checked)));
+  const verdict = (isHealthy(checked) ? style.green : style.red)(safeSentence(verdictText(checked)));
   const line = (name: string, value: string) => `  ${name.padEnd(12)} ${value.replaceAll('\n', '\\x0a')}\n`;
   return (
     volumeReport(diagnosis, style) +
@@ -86,32 +86,34 @@ function text(path: string, diagnosis: VolumeDiagnosis, checked: CheckResult | E
   );
 }
 
-function verdictText(checked: CheckResult | ExpectedError): string {
-  if (!('verdict' in checked)) return 'could not be read';
-  switch (checked.verdict) {
+function verdictText(checked: CheckedFile | ExpectedError): string {
+  if (!('result' in checked)) return 'could not be read';
+  const { verdict, records, libgdbm } = checked.result;
+  switch (verdict) {
     case 'healthy':
-      return `healthy, ${number(checked.records.count)} records`;
+      return `healthy, ${number(records.count)} records`;
     case 'damaged':
-      return checked.libgdbm === null
-        ? 'DAMAGED, though libgdbm opens it'
-        : `DAMAGED, libgdbm says "${checked.libgdbm}"`;
+      return libgdbm === null ? 'DAMAGED, though libgdbm opens it' : `DAMAGED, libgdbm says "${libgdbm}"`;
     case 'not-gdbm':
       return 'NOT A GDBM DATABASE';
   }
 }
 
 /** The one thing to do now: what stands in the way comes before the repair. */
-function nextStep(path: string, { problems }: VolumeDiagnosis, checked: CheckResult | ExpectedError): string {
+function nextStep(path: string, { problems }: VolumeDiagnosis, checked: CheckedFile | ExpectedError): string {
   const first = problems.find(({ severity }) => severity === 'error');
   if (first !== undefined) return first.advice;
-  if (!('verdict' in checked)) return checked.message;
-  if (checked.verdict === 'healthy') {
+  if (!('result' in checked)) return checked.message;
+  const { result, profile } = checked;
+  if (result.verdict === 'healthy') {
     const warned = problems.some(({ severity }) => severity === 'warning');
     return warned ? 'nothing to repair; see to the warnings' : 'nothing to do';
   }
   const other = problems.find(({ code }) => code === 'other-database');
   if (other !== undefined) return other.advice;
-  if (checked.verdict === 'not-gdbm') return checked.other?.advice ?? 'Check the path.';
+  if (result.verdict === 'not-gdbm') return result.other?.advice ?? 'Check the path.';
+  // What single values were nothing but an earlier copy tells.
+  if (!isMendable(result, profile)) return `gdbm-doctor snapshots ${shellPath(path)}`;
   const held = problems.find(({ code }) => code === 'locked-by-process');
   return held?.advice ?? `gdbm-doctor repair ${shellPath(path)}`;
 }

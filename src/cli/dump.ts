@@ -10,12 +10,16 @@ import { binaryWriter, csvWriter, ndjsonWriter } from '../exchange/writers.js';
 import { FreshFile } from '../replace/fresh.js';
 import { placeFile } from '../replace/replace.js';
 import { refusal } from '../replace/errors.js';
+import { number } from '../report/number.js';
 import type { FileSource } from '../source/file.js';
+import { shellPath } from '../volume/shellword.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { tellIfChanged } from './atrest.js';
 import { openDatabaseFile, openFileForWalk } from './file.js';
+import { lossText } from './loss.js';
 import { ownerOf } from './owner.js';
+import { making } from './put.js';
 import { print, tell } from './terminal.js';
 import { packageVersion } from './version.js';
 
@@ -30,7 +34,7 @@ export interface DumpArguments {
 }
 
 /** Writes every record as a dump. */
-export async function dumpCommand(args: DumpArguments): Promise<ExitCode> {
+export async function dumpCommand(args: DumpArguments): Promise<number> {
   const { file, output } = args;
   const source = await openDatabaseFile(file);
   try {
@@ -40,35 +44,42 @@ export async function dumpCommand(args: DumpArguments): Promise<ExitCode> {
     const wanted = args.keys === undefined ? undefined : globOf(args.keys);
     if (output === undefined || output === '-')
       return await ended(file, source, await dump(walk, writer, print, wanted));
-    const fresh = await FreshFile.createBeside(output);
-    try {
-      const write = (bytes: Uint8Array) => fresh.write(fresh.size, bytes);
-      const dumped = await dump(walk, writer, write, wanted);
-      // As open or closed as a shell's > would make it.
-      await fresh.handle.chmod(0o666 & ~process.umask());
-      await fresh.sync();
-      await placeFile(fresh, output);
-      return await ended(file, source, dumped);
-    } catch (error) {
-      if (error instanceof Error && 'syscall' in error) throw refusal(error, output, 'write it');
-      throw error;
-    } finally {
-      await fresh.close();
-    }
+    return await making(file, async (signal) =>
+      ended(file, source, await dumpInto(output, signal, (write) => dump(walk, writer, write, wanted))),
+    );
   } finally {
     await source.close();
   }
 }
 
-async function ended(
-  file: string,
-  source: FileSource,
-  { written, records, incomplete }: Dumped,
-): Promise<ExitCode> {
+/** Writes a dump to a file of its own, which has its name only once it is whole. */
+async function dumpInto(
+  output: string,
+  signal: AbortSignal,
+  writeDump: (write: (bytes: Uint8Array) => Promise<void>) => Promise<Dumped>,
+): Promise<Dumped> {
+  const fresh = await FreshFile.createBeside(output, signal);
+  try {
+    const dumped = await writeDump((bytes) => fresh.write(fresh.size, bytes));
+    // As open or closed as a shell's > would make it.
+    await fresh.handle.chmod(0o666 & ~process.umask());
+    await fresh.sync();
+    await placeFile(fresh, output);
+    return dumped;
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) throw refusal(error, output, 'write it');
+    throw error;
+  } finally {
+    await fresh.close();
+  }
+}
+
+async function ended(file: string, source: FileSource, dumped: Dumped): Promise<ExitCode> {
   if (await tellIfChanged(file, source)) return EXIT.failed;
-  if (records === 0 && !incomplete) return EXIT.ok;
-  const some = incomplete ? 'some buckets are gone' : `${records} records cannot be proved`;
-  tell(`${file}: damaged: ${some}; the ${written} that can be had were written. See: gdbm-doctor check`);
+  const lost = lossText(dumped);
+  if (lost === undefined) return EXIT.ok;
+  const written = `the ${number(dumped.written)} that can be had were written`;
+  tell(`${file}: damaged: ${lost}; ${written}. See: gdbm-doctor check ${shellPath(file)}`);
   return EXIT.damaged;
 }
 

@@ -3,6 +3,7 @@ import { DumpError } from '../exchange/input.js';
 import { VerifyError } from '../rebuild/verify.js';
 import { RefusedError, refusal } from '../replace/errors.js';
 import { SourceError } from '../source/source.js';
+import { shellPath } from '../volume/shellword.js';
 
 /** An error that a person caused or can mend, as opposed to a mistake in the program. */
 export interface ExpectedError {
@@ -14,7 +15,7 @@ export interface ExpectedError {
 export function explain(error: unknown, path: string, doing: string): ExpectedError {
   if (error instanceof RefusedError) return error;
   if (error instanceof SourceError)
-    return { code: 'changed', message: `${path}: ${notAtRest(error.message)}` };
+    return { code: 'changed', message: `${path}: ${notAtRest(error.message, path)}` };
   if (error instanceof BuildError) return { code: 'does-not-fit', message: `${path}: ${error.message}` };
   if (error instanceof DumpError) return { code: 'malformed', message: `${path}: ${error.message}` };
   if (error instanceof VerifyError) {
@@ -28,9 +29,9 @@ export function explain(error: unknown, path: string, doing: string): ExpectedEr
 }
 
 /** Of a file at rest each byte that was there when it was opened can be read. */
-function notAtRest(detail: string): string {
+function notAtRest(detail: string, path: string): string {
   return (
     'expected a file at rest, found one that a program writes to: what was read first leads to what is not there ' +
-    `(${detail}). Run this again when that program has ended or pauses, or on a snapshot: gdbm-doctor snapshots`
+    `(${detail}). Run this again when that program has ended or pauses, or on a snapshot: gdbm-doctor snapshots ${shellPath(path)}`
   );
 }

@@ -9,6 +9,7 @@ import { identifySource } from '../database/identify.js';
 import { RefusedError, requireRegularFile } from '../replace/errors.js';
 import type { FileSource } from '../source/file.js';
 import { openFileSource } from '../source/file.js';
+import { shellPath } from '../volume/shellword.js';
 import { tellIfChanged } from './atrest.js';
 import { collectGarbage, sparing } from './heap.js';
 
@@ -39,7 +40,7 @@ export async function openDatabaseFile(path: string): Promise<DatabaseFile> {
     await source.close();
     throw new RefusedError(
       'io',
-      `${path}: expected a database, found an empty file. Run: gdbm-doctor repair`,
+      `${path}: expected a database, found an empty file. Run: gdbm-doctor repair ${shellPath(path)}`,
     );
   }
   return {

@@ -10,6 +10,7 @@ import { readSalvaged } from '../salvage/read.js';
 import type { SalvagedBatch } from '../salvage/salvage.js';
 import { salvage } from '../salvage/salvage.js';
 import { readChunks } from '../source/source.js';
+import { shellPath } from '../volume/shellword.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { withDatabase } from './file.js';
@@ -33,14 +34,16 @@ export async function getCommand({ file, key: text, encoding }: GetArguments): P
       found = await findByWalking(db, salvage(db, survey), key);
     }
     if (found === undefined) {
-      tell(`${file}: expected the key "${escapeStart(key, 200)}", found none such. See: gdbm-doctor list`);
+      tell(
+        `${file}: expected the key "${escapeStart(key, 200)}", found none such. See: gdbm-doctor list ${shellPath(file)}`,
+      );
       return EXIT.damaged;
     }
     const doubt = isProved ? undefined : await doubtAbout(await examined(), key, found);
     if (doubt !== undefined) {
       tell(
         `${file}: expected the value of the key "${escapeStart(key, 200)}", found that ${doubt}, so that it is not what was ` +
-          'stored. To see where it is: gdbm-doctor salvage',
+          `stored. To see where it is: gdbm-doctor salvage ${shellPath(file)}`,
       );
       return EXIT.damaged;
     }

@@ -11,6 +11,7 @@ import { reportDocument } from '../report/json.js';
 import { jsonText } from '../report/jsontext.js';
 import { statementText } from '../report/statementtext.js';
 import { structureText } from '../report/structuretext.js';
+import { shellPath } from '../volume/shellword.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import type { OpenDatabase } from './file.js';
@@ -105,7 +106,8 @@ async function view(
       return inspectAt(found.db, found.survey, source, offset);
     }
   }
-  if (db.directory.length === 0) throw refuse('expected a directory, found none. See: gdbm-doctor check');
+  if (db.directory.length === 0)
+    throw refuse(`expected a directory, found none. See: gdbm-doctor check ${shellPath(file)}`);
   if (structure !== 'bucket') return inspectDirectory(db);
   try {
     return await inspectBucket(db, parseNumber(what ?? '0'));

@@ -3,10 +3,12 @@ import { REPORT_VERSION } from '../report/json.js';
 import { jsonText } from '../report/jsontext.js';
 import type { WalkedBatch } from '../exchange/batch.js';
 import { keptRecords } from '../exchange/keptwalk.js';
+import { shellPath } from '../volume/shellword.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { tellIfChanged } from './atrest.js';
 import { openDatabaseFile, openFileForWalk } from './file.js';
+import { lossText } from './loss.js';
 import { Output, tell } from './terminal.js';
 
 export interface ListArguments {
@@ -48,9 +50,10 @@ export async function listCommand({ file, json }: ListArguments): Promise<ExitCo
     if (json) await out.add('\n]}]}\n');
     await out.flush();
     const changed = await tellIfChanged(file, source);
-    if (!changed && (loss.records > 0 || loss.incomplete))
-      tell(`${file}: damaged, so not every key is listed. Run: gdbm-doctor repair ${file}`);
-    return EXIT.ok;
+    const lost = lossText(loss);
+    if (changed || lost === undefined) return EXIT.ok;
+    tell(`${file}: damaged: ${lost}, so not every key is listed. Run: gdbm-doctor repair ${shellPath(file)}`);
+    return EXIT.damaged;
   } finally {
     await source.close();
   }

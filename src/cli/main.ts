@@ -1,6 +1,7 @@
 import { EXIT } from './exit.js';
-import { parserFor, UsageError } from './parser.js';
+import { commandsOf, parserFor, UsageError } from './parser.js';
 import { tell } from './terminal.js';
+import { usageText } from './usage.js';
 import { keepYoungHeapSmall } from './heap.js';
 
 /**
@@ -15,12 +16,14 @@ export async function main(args: readonly string[]): Promise<number> {
   const parser = await parserFor(args, (file, command) => async () => {
     exit = await guarded(file, command);
   });
+  // The parser forgets them once it is in one of them.
+  const commands = commandsOf(parser);
   try {
     await parser.parseAsync();
     return exit;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    tell(`${error.message}. See: gdbm-doctor --help`);
+    tell(usageText(error.message, args, commands));
     return EXIT.failed;
   }
 }

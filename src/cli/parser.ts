@@ -86,7 +86,15 @@ export async function parserFor(args: readonly string[], run: Run): Promise<Argv
 
 /** Of yargs what its types do not tell. */
 interface WithUsage {
-  getInternalMethods(): { getUsageInstance(): { cacheHelpMessage: () => void } };
+  getInternalMethods(): {
+    getUsageInstance(): { cacheHelpMessage: () => void };
+    getCommandInstance(): { getCommands(): string[] };
+  };
+}
+
+/** The names of the commands that a parser knows. */
+export function commandsOf(parser: Argv): string[] {
+  return (parser as unknown as WithUsage).getInternalMethods().getCommandInstance().getCommands();
 }
 
 /**

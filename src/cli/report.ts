@@ -1,4 +1,5 @@
 import { open, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { CheckResult } from '../check/check.js';
 import { checkEmpty, checkOther } from '../check/check.js';
 import type { WantedProfile } from '../contents.js';
@@ -9,7 +10,7 @@ import type { PageData } from '../picture/pagedata.js';
 import { takePicture } from '../picture/picture.js';
 import type { LostElement } from '../profile/detect.js';
 import { checkProfile } from '../profile/inspect.js';
-import { RefusedError, refusal } from '../replace/errors.js';
+import { folderRefusal, RefusedError, refusal } from '../replace/errors.js';
 import { safeSentence } from '../report/escape.js';
 import { htmlPage } from '../report/html/page.js';
 import { pageWords } from '../report/html/words.js';
@@ -34,12 +35,15 @@ export interface ReportArguments {
   readonly profile: WantedProfile;
 }
 
+/** Names standard output, as for the other commands that write what is no database. */
+const STREAM = '-';
+
 /** Writes a page about a file; the file itself is only read. */
 export async function reportCommand({ file, html, hash, profile }: ReportArguments): Promise<ExitCode> {
   const source = await openRegularFile(file);
   const progress = progressLine();
   try {
-    await requireOwnOutput(html, file);
+    if (html !== STREAM) await requireOwnOutput(html, file);
     const {
       result: { data, result },
       evidence,
@@ -47,11 +51,15 @@ export async function reportCommand({ file, html, hash, profile }: ReportArgumen
     progress.end();
     const statement = await statementNow(evidence);
     const page = htmlPage({ ...data, statement: pageWords(file, result, undefined, statement).statement });
-    await writeWhole(html, page);
+    if (html === STREAM) await print(page);
+    else await writeWhole(html, page);
     await tellIfChanged(file, source);
-    const megabytes = (Buffer.byteLength(page) / 1e6).toFixed(1);
-    await print(safeSentence(`${html}: the report of ${file}, ${result.verdict}, ${megabytes} MB`) + '\n');
-    if (hash) await print(statementText(statement));
+    if (html !== STREAM) {
+      const megabytes = (Buffer.byteLength(page) / 1e6).toFixed(1);
+      await print(safeSentence(`${html}: the report of ${file}, ${result.verdict}, ${megabytes} MB`) + '\n');
+      // The page has it, too.
+      if (hash) await print(statementText(statement));
+    }
     if (result.verdict === 'not-gdbm') return EXIT.failed;
     return result.verdict === 'healthy' ? EXIT.ok : EXIT.damaged;
   } finally {
@@ -117,6 +125,8 @@ async function writeWhole(path: string, text: string): Promise<void> {
     await rename(temporary, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') await rm(temporary, { force: true });
+    // It is its folder that is not there, not a file of this name.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw folderRefusal(error, dirname(path));
     throw refusal(error, path, 'write the report');
   }
 }

@@ -17,6 +17,7 @@ import type { SalvagedBatch } from '../salvage/salvage.js';
 import { salvage } from '../salvage/salvage.js';
 import type { FileSource } from '../source/file.js';
 import type { Progress } from '../source/sweep.js';
+import { shellPath } from '../volume/shellword.js';
 import { jsonText } from '../report/jsontext.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
@@ -91,7 +92,7 @@ async function salvageSource(
     }
     throw new RefusedError(
       'io',
-      `${file}: expected a GDBM database, found nothing of one. See: gdbm-doctor check`,
+      `${file}: expected a GDBM database, found nothing of one. See: gdbm-doctor check ${shellPath(file)}`,
     );
   }
   collectGarbage();

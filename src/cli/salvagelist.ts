@@ -205,7 +205,9 @@ export class SalvageList {
   /** Where the file lost its beginning or blocks changed places, offsets are told as they are now. */
   #place(one: Pick<SalvagedRecord, 'offset' | 'keySize' | 'dataSize' | 'bucket' | 'element'>) {
     const { offset, keySize, dataSize, bucket, element } = one;
-    const place = { offset: placeNow(this.#db, offset), length: keySize + dataSize, keySize };
+    const now = placeNow(this.#db, offset);
+    const at = now < 0 ? { offset: null, offsetBefore: offset } : { offset: now };
+    const place = { ...at, length: keySize + dataSize, keySize };
     return { ...place, valueSize: dataSize, bucket: placeNow(this.#db, bucket), element };
   }
 
@@ -225,8 +227,9 @@ export class SalvageList {
   }
 
   #line(name: string, bytes: number, offset: number, text: string): Promise<void> | undefined {
-    const at = placeNow(this.#db, offset);
-    return this.#out.add(`${name.padEnd(8)} ${String(bytes).padStart(10)} bytes at ${at}  ${text}\n`);
+    const now = placeNow(this.#db, offset);
+    const at = now < 0 ? `gone from ${offset}` : `at ${now}`;
+    return this.#out.add(`${name.padEnd(8)} ${String(bytes).padStart(10)} bytes ${at}  ${text}\n`);
   }
 
   async #object(value: object): Promise<void> {

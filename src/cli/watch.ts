@@ -29,14 +29,17 @@ export async function watchCommand({ files, once, ...options }: WatchArguments):
     const { mending, lookOptions } = mendingFor(path, options, outlets);
     return new Watcher(mending, lookOptions);
   });
-  const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
   if (once) {
     if (await lookAtAll(watchers, outlets)) {
       await new Promise((resolve) => setTimeout(resolve, AGAIN * 1000));
       await lookAtAll(watchers, outlets);
     }
-  } else await watchLoop(watchers, outlets, options.interval * 1000, stop.signal);
+  } else {
+    // What is told to stop has done its work. Looking once ends by the signal itself.
+    const stop = new AbortController();
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
+    await watchLoop(watchers, outlets, options.interval * 1000, stop.signal);
+  }
   await outlets.flush();
   return watchers.every(({ status }) => isHealthy(status)) ? EXIT.ok : EXIT.damaged;
 }

@@ -62,6 +62,8 @@ function isInUse({ verdict, held }: Look): boolean {
 async function outcomeOf(look: Look, mending: Mending): Promise<Ready['outcome']> {
   if (look.verdict === 'unknown') return 'unknown';
   if (look.verdict === 'changing') return 'busy';
+  // Nothing would be mended, and its program has what is there.
+  if (look.loads) return 'sound';
   if (look.verdict !== 'damaged' && !(await isOutdone(look, mending))) return 'sound';
   // Who only has it open may be no writer: the lock decides, and where there is none it is left alone.
   const outcome = await mend(look, mending, look.held !== true);

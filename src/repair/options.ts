@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { requireProfile } from '../contents.js';
 import { ADDITIONS } from '../salvage/salvage.js';
 import type { RepairOptions } from './result.js';
@@ -7,8 +8,12 @@ import type { RepairOptions } from './result.js';
  *
  * @throws RangeError
  */
-export function requirePossible({ profile = 'none', include = [], maxLoss, wait = 0 }: RepairOptions): void {
+export function requirePossible(options: RepairOptions): void {
+  const { profile = 'none', include = [], maxLoss, wait = 0, output, quarantine } = options;
   requireProfile(profile);
+  if (output !== undefined && quarantine !== undefined && resolve(output) === resolve(quarantine)) {
+    throw new RangeError(`expected output and quarantine to be two files, found ${output} as both`);
+  }
   for (const one of include) {
     if (!ADDITIONS.includes(one)) {
       throw new RangeError(`expected in include only ${ADDITIONS.join(', ')}, found "${one}"`);

@@ -57,7 +57,10 @@ export function refusal(error: unknown, path: string, doing: string): RefusedErr
     case 'ENOENT':
       return say(
         'no-such-file',
-        `${path}: expected a file, found none. Check the path and that its volume is mounted.`,
+        `${path}: expected a file, found none. ` +
+          (path === '-'
+            ? 'A database is read at many places, and from no stream: write it to a file first.'
+            : 'Check the path and that its volume is mounted.'),
       );
     case 'EISDIR':
       return say(
@@ -77,13 +80,13 @@ export function refusal(error: unknown, path: string, doing: string): RefusedErr
     case 'EROFS':
       return say(
         'read-only',
-        `${path}: the file system is read-only, cannot ${doing}. Remount it writable, or write elsewhere with -o OUT.`,
+        `${path}: the file system is read-only, cannot ${doing}. Remount it writable, or write to another volume (repair: -o OUT).`,
       );
     case 'ENOSPC':
     case 'EDQUOT':
       return say(
         'no-space',
-        `${path}: no space left to ${doing}. Free about as much as the file is large, or write elsewhere with -o OUT.`,
+        `${path}: no space left to ${doing}. Free about as much as the file is large, or write to another volume (repair: -o OUT).`,
       );
     case 'EEXIST':
       return say(

@@ -30,8 +30,10 @@ export function checkText(path: string, result: CheckResult, options: TextOption
     return join(lines);
   }
   lines.push(...describe(result, options.profile), ...findingLines(result, options));
-  if (result.verdict === 'damaged' && isMendable(result, options.profile))
-    lines.push(`  To do: gdbm-doctor repair ${shellPath(path)}`);
+  if (result.verdict === 'damaged') {
+    const command = isMendable(result, options.profile) ? 'repair' : 'snapshots';
+    lines.push(`  To do: gdbm-doctor ${command} ${shellPath(path)}`);
+  }
   return join(lines);
 }
 
@@ -119,9 +121,13 @@ export function formatText(format: FileFormat): string {
   return `${describeFormat(format)}, blocks of ${number(geometry.blockSize)} bytes, ${hash}${sync}`;
 }
 
-export function recordsText({ records }: CheckResult): string {
+export function recordsText({ records, space }: CheckResult): string {
   const rejected = Object.entries(records.rejected);
-  const base = `${number(records.count)} in ${count(records.buckets, 'bucket')}`;
+  // Their values are not what was stored, so that a repair does not keep them.
+  const overreaching = space?.overreaching.size ?? 0;
+  const reach =
+    overreaching === 0 ? '' : `, ${number(overreaching)} with a size that reaches into other data`;
+  const base = `${number(records.count)} in ${count(records.buckets, 'bucket')}${reach}`;
   if (rejected.length === 0) return base;
   return `${base}; not proved: ${rejected.map(([reason, n]) => `${number(n)} (${reason})`).join(', ')}`;
 }

@@ -7,7 +7,7 @@ export type Step = 'rest' | 'look-again' | 'repair';
 export interface Memory {
   /** The damage seen at the last look, by its digest; undefined after any other look. */
   readonly damage: string | undefined;
-  /** Damage that a repair could not mend: it is not tried again until the file changes. */
+  /** Damage that a repair could not mend, or would not: it is not tried again until the file changes. */
   readonly hopeless: string | undefined;
 }
 
@@ -21,6 +21,11 @@ export function decide(memory: Memory, look: Look): { step: Step; memory: Memory
   if (look.verdict === 'changing') return { step: 'look-again', memory: { ...memory, damage: undefined } };
   if (look.verdict !== 'damaged') return { step: 'rest', memory: { ...memory, damage: undefined } };
   if (look.digest === memory.hopeless) return { step: 'rest', memory };
+  // No repair mends it, and a snapshot would cost what was stored since: that it is damaged is said, and no more.
+  if (look.loads && look.digest === memory.damage) {
+    return { step: 'rest', memory: { damage: undefined, hopeless: look.digest } };
+  }
+  if (look.loads) return { step: 'look-again', memory: { ...memory, damage: look.digest } };
   // Where holders cannot be seen, the repair finds out by the lock itself.
   if (look.held === true) return { step: 'look-again', memory: { ...memory, damage: undefined } };
   const seenTwice = look.digest === memory.damage;

@@ -24,7 +24,8 @@ const UNKNOWN = ['none', 'shelve'];
  * Whether a snapshot is to take the place of a database. A snapshot is older than the database, so that it brings back
  * what was deleted since and lacks what was added since. More records alone are no reason: a queue or a cache shrinks.
  *
- * - A database that is not there, or could not be mended, has nothing to lose.
+ * - A database that is not there, or could not be mended, has nothing to lose. One whose program loads it all the same
+ *   has: every value that is whole.
  * - Nor has one that holds nothing its program can use, where it is known what that program needs.
  * - A repair that lost records is outdone by a snapshot with more records, as long as these are no more than what was
  *   kept and lost together: else the database had shrunk since, and the snapshot is of another time. What was lost
@@ -35,10 +36,11 @@ const UNKNOWN = ['none', 'shelve'];
  */
 export function isGain(best: BestSnapshot, look: Look, loss: Loss | undefined): boolean {
   if (best.records === 0) return false;
-  if (look.verdict === 'missing' || look.verdict === 'damaged') return true;
-  if (look.verdict !== 'clean') return false;
+  if (look.verdict === 'missing' || (look.verdict === 'damaged' && !look.loads)) return true;
+  if (look.verdict !== 'clean' && !look.loads) return false;
   const empty = look.records === 0;
-  if ((empty || !look.usable) && !UNKNOWN.includes(look.profile)) return true;
+  const isUsable = look.usable || look.loads;
+  if ((empty || !isUsable) && !UNKNOWN.includes(look.profile)) return true;
   if (loss === undefined || (loss.records === 0 && loss.estimated === 0)) return false;
   if (empty) return true;
   if (ONE_STATE.includes(look.profile) || look.records >= best.records) return false;

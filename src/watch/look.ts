@@ -14,6 +14,11 @@ export interface Look {
   /** The profile, and whether its program gets what it needs from the file. */
   readonly profile: string;
   readonly usable: boolean;
+  /**
+   * Whether its program loads what is there although it is damaged: the structure is sound, and a repair would leave every
+   * value as it is. To mend it costs more than it brings.
+   */
+  readonly loads: boolean;
   /** What the file was: its device, inode, size and time; `missing` where there is none, empty where that is not known. */
   readonly state: string;
   /** Names the damage: the file's size, time and inode and its findings. */
@@ -36,6 +41,7 @@ export function bareLook(path: string, verdict: Look['verdict'], what: string): 
     size: 0,
     profile: 'none',
     usable: false,
+    loads: false,
     state: '',
     digest: '',
     held: null,

@@ -67,10 +67,13 @@ export async function mend(look: Look, mending: Mending, atRest = false): Promis
       outcome = 'repaired';
       const { kept = 0, lost = 0, backup = null } = report;
       loss = lossOf(report);
+      // A file of no bytes had no hashes to lose.
+      const isSeen = loss.estimated === 0 || look.size === 0;
+      const unseen = isSeen ? '' : `, and ${loss.estimated ?? 'an unknown number'} without a trace`;
       log({
         level: 'warning',
         event: 'repaired',
-        message: `${path}: repaired; ${kept} records kept, ${lost} lost. As it was: ${backup ?? 'not kept'}`,
+        message: `${path}: repaired; ${kept} records kept, ${lost} lost${unseen}. As it was: ${backup ?? 'not kept'}`,
         details: { path, kept, lost, backup },
       });
     } else if (isBusy(report)) {

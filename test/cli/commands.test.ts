@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseBuilder } from '../../src/build/builder.js';
 import { memorySink } from '../../src/build/sink.js';
 import { hashKey } from '../../src/format/hash.js';
@@ -142,6 +143,70 @@ test('what is to be done can be pasted, whatever the name of the file', async (t
   await copyFile(fixture('killed-shelve.db'), path);
   const { stdout } = await cli(['check', path]);
   assert.ok(stdout.includes(`To do: gdbm-doctor repair $'${folder}/a\\x09b.db'`), stdout);
+  // A record is overwritten.
+  const bytes = await readFile(path);
+  bytes.fill(0xff, 0x8000, 0x9000);
+  const [cut, empty] = [join(folder, 'a b.db'), join(folder, '-c d.db')];
+  await writeFile(cut, bytes);
+  await writeFile(empty, '');
+  for (const [args, code, next] of [
+    [['list', cut], 1, 'repair'],
+    [['dump', cut], 1, 'check'],
+    [['get', cut, 'none'], 1, 'list'],
+    [['diff', cut, path], 2, 'repair'],
+    [['convert', cut, join(folder, 'out')], 1, 'repair'],
+    [['list', empty], 2, 'repair'],
+    [['salvage', empty], 2, 'check'],
+  ] as const) {
+    const ran = await cli(args);
+    assert.equal(ran.code, code, args.join(' '));
+    const end = `gdbm-doctor ${next} '${args[1]}'\n`;
+    assert.ok(ran.stderr.includes(end), `${args.join(' ')}: ${ran.stderr}`);
+  }
+  for (const command of ['list', 'dump'])
+    assert.match((await cli([command, cut])).stderr, /damaged: \d+ records cannot be proved/);
+});
+
+test('of a wrong command line it is told what was expected, and where more is said', async () => {
+  for (const [args, expected] of [
+    [['chek', 'x.db'], 'expected a command, found "chek"; did you mean check? See: gdbm-doctor --help'],
+    [['frobnicate'], 'expected a command, found "frobnicate". See: gdbm-doctor --help'],
+    [['check'], 'expected a file after check, found none. See: gdbm-doctor check --help'],
+    [['get', 'x.db'], 'expected 2 words after get, found only 1. See: gdbm-doctor get --help'],
+    [['repair', '--inclde', 'x', 'x.db'], 'Unknown argument: inclde. See: gdbm-doctor repair --help'],
+  ] as const) {
+    const { code, stderr } = await cli(args);
+    assert.deepEqual([code, stderr], [2, `gdbm-doctor: ${expected}\n`]);
+  }
+});
+
+test('a - names a standard stream, or is refused where a database would be written to it', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = fixture('amd64.db');
+  const page = await cli(['report', path, '--html', '-']);
+  assert.equal(page.code, 0, page.stderr);
+  assert.match(page.stdout, /^<!doctype html>[^]*<\/html>\n?$/);
+  const nowhere = await cli(['report', path, '--html', join(folder, 'none', 'page.html')]);
+  assert.equal(nowhere.code, 2);
+  assert.match(nowhere.stderr, /none: expected a folder, found none/);
+  assert.match((await cli(['check', '-'])).stderr, /^gdbm-doctor: -: expected a file, .* from no stream/);
+  const dump = join(folder, 'dump');
+  assert.equal((await cli(['dump', path, dump])).code, 0);
+  for (const args of [
+    ['repair', fixture('killed-shelve.db'), '-o', '-'],
+    ['repair', fixture('killed-shelve.db'), '-o', join(folder, 'fresh'), '--quarantine', '-'],
+    ['convert', path, '-'],
+    ['load', dump, '-'],
+  ]) {
+    const { code, stderr } = await cli(args);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /expected the name of a file, found -/);
+  }
+  const same = join(folder, 'same');
+  const both = await cli(['repair', fixture('killed-shelve.db'), '-o', same, '--quarantine', same]);
+  assert.equal(both.code, 2, both.stderr);
+  assert.match(both.stderr, /two files/);
+  await assert.rejects(readFile(same));
 });
 
 test('a wrong command line ends with 2, says what was wrong and does nothing', async () => {
@@ -245,6 +310,33 @@ test('a key that looks like a number is taken as text', async (t) => {
   assert.equal((await cli(['get', path, '007'])).stdout, 'agent');
   assert.equal((await cli(['get', path, '1e3'])).stdout, 'exponent');
   assert.equal((await cli(['get', '--key-encoding', 'hex', path, '2d78'])).stdout, 'dash');
+});
+
+test('a dump that is interrupted leaves nothing beside where it was to be', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'large.db');
+  const records = Array.from({ length: 100_000 }, (_, n): [string, string] => [`key ${n}`, 'v'.repeat(200)]);
+  await writeFile(path, await databaseOf(records));
+  const out = join(folder, 'out');
+  await mkdir(out);
+  // It may be done before it is seen to have begun.
+  for (let tries = 0; ; tries++) {
+    const args = [BIN, 'dump', path, join(out, 'whole')];
+    const child = spawn(NODE, args, { stdio: 'ignore' });
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    let isOver = false;
+    void ended.then(() => (isOver = true));
+    while (!isOver && (await readdir(out)).length === 0) await sleep(1);
+    child.kill('SIGINT');
+    const code = await ended;
+    const left = await readdir(out);
+    if (code === 0 && tries < 5) {
+      await rm(join(out, 'whole'));
+      continue;
+    }
+    assert.deepEqual([code, left], [130, []]);
+    return;
+  }
 });
 
 test('no byte of a file reaches the terminal as a control character', async (t) => {

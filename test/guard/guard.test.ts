@@ -7,6 +7,8 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { check } from '../../src/examine.js';
 import { memorySource } from '../../src/source/memory.js';
+import { FALLBACKS } from '../../src/guard/fallbacks.js';
+import { cli } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
@@ -165,6 +167,40 @@ test('where nothing can be done the file is set aside, and the program starts wi
   assert.equal(stdout, 'false\n');
   assert.deepEqual(await readFile(`${path}.~1~`), HOPELESS);
 });
+
+/** A database of pickled numbers, and of other values. */
+async function shelve(path: string, pickles: number, others: Record<string, string> = {}): Promise<Buffer> {
+  const base64 = (bytes: string | number[]) => Buffer.from(bytes as string).toString('base64');
+  const records = [
+    ...Array.from({ length: pickles }, (_, n) => [`job-${n}`, [0x80, 4, 0x4b, n, 0x2e]] as const),
+    ...Object.entries(others),
+  ];
+  const dump = `${path}.ndjson`;
+  const lines = records.map(([key, value]) =>
+    JSON.stringify({ key: base64(key), value: base64(value as string) }),
+  );
+  await writeFile(dump, lines.map((line) => `${line}\n`).join(''));
+  assert.equal((await cli(['load', '--replace', dump, path])).code, 0);
+  return readFile(path);
+}
+
+for (const fallback of FALLBACKS) {
+  test(`a sound database of pickles with another value is left to its program, whatever a snapshot has: --fallback ${fallback}`, async (t) => {
+    const path = join(await temporaryFolder(t), 'state.db');
+    await shelve(path, 4);
+    assert.equal((await start(t, ['guard', path, ...node('')]).ended).code, 0);
+    const bytes = await shelve(path, 90, { version: '1.0' });
+    const script = 'console.log(require("fs").statSync(process.argv[1]).size)';
+    const args = ['guard', '--fallback', fallback, path, ...node(script), path];
+    const { code, stdout, stderr } = await start(t, args).ended;
+    assert.deepEqual([code, stdout], [0, `${bytes.length}\n`], stderr);
+    assert.match(stderr, /damaged: value-not-pickle, .*left as it is.*--profile none/);
+    assert.deepEqual(await readFile(path), bytes);
+    const once = await cli(['watch', '--once', path]);
+    assert.equal(once.code, 1, once.stderr);
+    assert.deepEqual(await readFile(path), bytes, once.stderr);
+  });
+}
 
 test('--fallback fail does not start it, and touches nothing', async (t) => {
   const path = await database(t);

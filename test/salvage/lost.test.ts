@@ -56,6 +56,32 @@ test('a share of just so much is let pass, and one of less is not', async (t) =>
   );
 });
 
+test('a record whose place is missing from the file has no offset there, but the one that it had', async (t) => {
+  const { bytes } = await numbered(400, (n) => Buffer.from(`value ${n} `.repeat(20)), 4096);
+  const path = join(await temporaryFolder(t), 'state.db');
+  const middle = Math.floor(bytes.length / 2);
+  await writeFile(path, Buffer.concat([bytes.subarray(0, middle), bytes.subarray(middle + 1024)]));
+  const { stdout } = await cli(['salvage', '--json', path]);
+  interface Line {
+    readonly reason?: string;
+    readonly offset: number | null;
+    readonly offsetBefore?: number;
+  }
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line);
+  const gone = lines.filter(({ offset }) => offset === null);
+  assert.ok(gone.length > 0, stdout);
+  for (const { reason, offsetBefore } of gone) {
+    assert.equal(reason, 'gone');
+    assert.ok(offsetBefore! >= middle - 1024 && offsetBefore! < middle + 1024, String(offsetBefore));
+  }
+  assert.ok(lines.every(({ offset }) => offset === null || offset >= 0));
+  const text = await cli(['salvage', path]);
+  assert.equal(text.stdout.match(/ bytes gone from \d+ /g)?.length, gone.length);
+});
+
 test('a bucket that is overwritten counts each of its records once, as an estimate', async (t) => {
   const { bytes, buckets } = await numbered(400, () => Buffer.from('value'), 4096);
   bytes.set(new Random(5).bytes(4096), buckets[0]);

@@ -153,17 +153,18 @@ const CASES: Record<VolumeCode, Case> = {
   'foreign-byte-order': {
     facts: { database: { ...DATABASE, byteOrder: 'big', hashChar: 'unsigned' } },
     found: /little-endian file on this machine \(x64\), found a big-endian one, made by s390x/,
-    advice: /gdbm_dump \/data\/flower.db OUT; .*gdbm_load OUT NEW/,
+    advice:
+      /convert --byte-order little --offset 64 --alignment 8 --hash-char signed \/data\/flower.db NEW; .*gdbm_load OUT NEW$/,
   },
   'foreign-layout': {
     facts: { database: { ...DATABASE, alignment: 4 } },
     found: /64-bit offsets aligned to 8 bytes .* found 64-bit offsets aligned to 4 bytes, made by i386/,
-    advice: /gdbm_dump/,
+    advice: /gdbm-doctor convert .* gdbm_dump/,
   },
   'foreign-hash': {
     facts: { database: { ...DATABASE, hashChar: 'unsigned' } },
     found: /hashed with signed char .* found unsigned char \(ARM/,
-    advice: /gdbm_dump/,
+    advice: /gdbm-doctor convert .* gdbm_dump/,
   },
   'other-database': {
     facts: { contents: { ...CONTENTS, hasMagic: false, other: head('SQLite format 3\0') }, ...unchecked },
@@ -279,6 +280,12 @@ test('who the advice is for decides what it says', () => {
     advice({ folder: { ...locked, uid: 0, gid: 0 }, folderPath: "/my data's" }),
     `chown 1000:1000 '/my data'\\''s'`,
   );
+});
+
+test('what is no folder is not to be made one', () => {
+  const file = { ...ABSENT, folderPath: '/data/flower.db', folder: { ...FOLDER, kind: 'file' as const } };
+  const [{ code, advice }] = judge(place(file));
+  assert.deepEqual([code, advice], ['folder-missing', 'Check the path.']);
 });
 
 test('a file of another owner is fine where it is shared, or the folder is everybody’s', () => {

@@ -283,6 +283,51 @@ test('doctor on a healthy file says so and ends with 0', async (t) => {
   assert.match(stdout.split('\n')[0], /about its place|nothing is wrong with its place/);
 });
 
+test('doctor looks inside as check does: a database that its program cannot load is not healthy', async (t) => {
+  const folder = await temporaryFolder(t);
+  const base64 = (...bytes: number[]) => Buffer.from(bytes).toString('base64');
+  const one = base64(0x80, 4, 0x4b, 1, 0x2e);
+  const cut = base64(0x80, 4, 0x5d);
+  const cases = {
+    flower: [{ events: cut, counter: one }, 'repair'],
+    shelve: [{ a: one, b: one, c: one, d: one, e: cut }, 'snapshots'],
+  } as const;
+  for (const [name, [records, next]] of Object.entries(cases)) {
+    const [dump, path] = [join(folder, `${name}.ndjson`), join(folder, name)];
+    const lines = Object.entries(records).map(
+      ([key, value]) => `${JSON.stringify({ key: Buffer.from(key).toString('base64'), value })}\n`,
+    );
+    await writeFile(dump, lines.join(''));
+    assert.equal((await cli(['load', dump, path])).code, 0);
+    const { code, stdout } = await cli(['doctor', path]);
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /database {5}DAMAGED, though libgdbm opens it/);
+    assert.match(stdout, new RegExp(`next {9}gdbm-doctor ${next} .*${name}\n$`));
+    const checked = await cli(['check', path]);
+    assert.equal(checked.code, 1);
+    assert.match(checked.stdout, new RegExp(`To do: gdbm-doctor ${next} .*${name}\n$`));
+  }
+});
+
+test('what doctor says to do with a file of another kind of machine does it', async (t) => {
+  const folder = await temporaryFolder(t);
+  for (const name of ['s390x.db', 'i386.db', 'arm64.db', 'amd64.db']) {
+    const path = join(folder, name);
+    await copyFile(fixture(name), path);
+    const [problem] = (await problemsOf(path)).filter(({ code }) => code.startsWith('foreign-'));
+    const { stdout } = await cli(['doctor', '--json', path]);
+    const { volume } = (JSON.parse(stdout) as { files: { volume: Volume }[] }).files[0];
+    const told = volume.problems.find(({ code }) => code.startsWith('foreign-'));
+    assert.equal(problem, undefined, 'only a check tells it');
+    if (told === undefined) continue;
+    const [, command] = /gdbm-doctor (convert .*) NEW;/.exec(told.advice)!;
+    const made = await cli([...command.split(' '), `${path}.new`]);
+    assert.equal(made.code, 0, made.stderr);
+    const after = await cli(['doctor', '--json', `${path}.new`]);
+    assert.doesNotMatch(after.stdout, /"foreign-/);
+  }
+});
+
 test('doctor says first what stands in the way, then the repair', async (t) => {
   const { folder, path } = await database(t);
   const none = await cli(['doctor', join(folder, 'gone', 'x.db')]);

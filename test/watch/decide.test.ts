@@ -13,6 +13,7 @@ function look(verdict: Look['verdict'], digest = '', held: boolean | null = fals
     profile: 'none',
     state: '',
     usable: false,
+    loads: false,
     snapshot: null,
     snapshotTrouble: null,
   };
@@ -56,6 +57,11 @@ test('what could not be repaired is not tried again until it changes', () => {
   const first = decide(hopeless, look('damaged', 'b'));
   assert.equal(first.step, 'look-again');
   assert.equal(decide(first.memory, look('damaged', 'b')).step, 'repair');
+});
+
+test('damage that no repair mends and its program loads is only told, also where a program holds the file', () => {
+  const one = { ...look('damaged', 'a', true), loads: true };
+  assert.deepEqual(stepsOf([one, one, one]), ['look-again', 'rest', 'rest']);
 });
 
 test('whatever is seen, a repair follows only two equal looks at damage', () => {

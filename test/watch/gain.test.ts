@@ -36,6 +36,19 @@ const CASES: readonly [string, Look, Loss | undefined, boolean][] = [
   ['a repair that lost all that was left', look(0), lost(3), true],
   ['a repair of one state, which counts no records', look(2, 'flower'), lost(1), false],
   ['one that could not be mended', look(0, 'none', 'damaged', false), undefined, true],
+  [
+    'one whose values no repair mends',
+    { ...look(60, 'shelve', 'damaged', false), loads: true },
+    undefined,
+    false,
+  ],
+  [
+    'one of them that lost what the snapshot has',
+    { ...look(60, 'shelve', 'damaged', false), loads: true },
+    lost(40),
+    true,
+  ],
+  ['one of them of Flower’s', { ...look(2, 'flower', 'damaged', false), loads: true }, undefined, false],
   ['none', look(0, 'none', 'missing', false), undefined, true],
   ['one that is written to', look(0, 'flower', 'changing', false), undefined, false],
   ['one that cannot be read', look(0, 'flower', 'unreadable', false), undefined, false],
@@ -60,12 +73,13 @@ for (const [lostRecords, detail, expected] of [
   const what = `${lostRecords} lost and ${detail.uncovered * 100} % of the hashes without a bucket`;
   test(`a repair of a shrunk database with ${what}: ${expected}`, async () => {
     const answer = (file: object) => ({ code: 0, stdout: JSON.stringify({ files: [file] }), said: '' });
+    const said: string[] = [];
     const mending: Mending = {
       path: 'x',
       profileOptions: [],
       folderOptions: [],
       bestSnapshot: async () => BEST,
-      log: () => {},
+      log: ({ message }) => void said.push(message),
       own: async ([command]) => {
         if (command === 'look') return { code: 0, stdout: JSON.stringify(look(30)), said: '' };
         if (command === 'restore') return answer({ action: 'restored' });
@@ -79,5 +93,8 @@ for (const [lostRecords, detail, expected] of [
       },
     };
     assert.equal(await mend({ ...look(30, 'none', 'damaged', false), size: 1 }, mending, true), expected);
+    const more = detail.estimated === 0 ? '' : `, and ${detail.estimated} without a trace`;
+    const told = `x: repaired; 30 records kept, ${lostRecords} lost${more}. As it was: x.~1~`;
+    assert.equal(said[0], told);
   });
 }

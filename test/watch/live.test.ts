@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lookOnce } from '../../src/look.js';
 import { decide, NOTHING_SEEN } from '../../src/watch/decide.js';
@@ -94,6 +95,20 @@ testWith(
       assert.ok(!happened.includes(event), event);
   },
 );
+
+test('watch --once ends by a signal, between its two looks, too', async (t) => {
+  const path = join(await temporaryFolder(t), 'state.db');
+  const bytes = await readFile(fixture('killed-shelve.db'));
+  await writeFile(path, bytes);
+  const args = [fixture('../bin/gdbm-doctor.js'), 'watch', '--once', path];
+  const watch = spawn(process.execPath, args, { stdio: 'ignore' });
+  t.after(() => watch.kill('SIGKILL'));
+  const ended = new Promise((resolve) => watch.once('close', (_, signal) => resolve(signal)));
+  await sleep(1500);
+  watch.kill('SIGTERM');
+  assert.equal(await ended, 'SIGTERM');
+  assert.deepEqual(await readFile(path), bytes);
+});
 
 /** The events of a JSON log. */
 async function events(path: string): Promise<string[]> {

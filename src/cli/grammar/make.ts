@@ -2,7 +2,7 @@ import type { Argv } from 'yargs';
 import { MACHINE_NAMES } from '../../exchange/machinenames.js';
 import { whyImpossible } from '../../exchange/wanted.js';
 import type { Run } from '../parser.js';
-import { file, holding } from './options.js';
+import { file, holding, noStream } from './options.js';
 
 /* The commands that make a database of what another one, or a dump, holds. */
 
@@ -65,6 +65,7 @@ export function loadGrammar(parser: Argv, run: Run): Argv {
           },
         })
         .check((argv) => possible(argv))
+        .check(({ output }) => noStream(output))
         .check(({ mode }) => mode === undefined || /^[0-7]{3,4}$/.test(mode) || 'expected --mode in octal')
         .example('$0 load flower.dump flower.db', 'From gdbm_dump, ASCII or binary')
         .example('$0 dump a.db | $0 load - b.db', 'By a pipe'),
@@ -94,6 +95,7 @@ export function convertGrammar(parser: Argv, run: Run): Argv {
         .positional('output', { type: 'string', demandOption: true, describe: 'The new database' })
         .options({ ...formats, ...putting })
         .check((argv) => possible(argv))
+        .check(({ output }) => noStream(output))
         .example('$0 convert --for arm64 amd64.db arm64.db', 'To take along to another machine')
         .example('$0 convert --variant standard a.db b.db', 'For shelve, which knows no numsync'),
     async (argv) =>

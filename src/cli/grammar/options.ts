@@ -91,6 +91,11 @@ export const positive = ({ interval, keep: count }: { interval: number; keep: nu
   (interval > 0 && Number.isFinite(interval) && Number.isInteger(count) && count > 0) ||
   'expected --interval SECONDS of more than 0 and --keep N of 1 or more';
 
+/** What a standard stream cannot be: a database is written, and read, at many places. */
+export const noStream = (...names: (string | undefined)[]) =>
+  !names.includes('-') ||
+  'expected the name of a file, found - for a standard stream; a file of that name is ./-';
+
 /** Of the commands that replace a file. */
 export const holding = {
   wait: {

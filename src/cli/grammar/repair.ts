@@ -1,7 +1,8 @@
+import { resolve } from 'node:path';
 import type { Argv } from 'yargs';
 import { parseExpectKeys, parseInclude, parseMaxLoss } from '../limits.js';
 import type { Run } from '../parser.js';
-import { json, all, expectKey, file, profile, holding } from './options.js';
+import { all, expectKey, file, holding, json, noStream, profile } from './options.js';
 
 /** `repair` on the command line. */
 export function repairGrammar(parser: Argv, run: Run): Argv {
@@ -49,6 +50,14 @@ export function repairGrammar(parser: Argv, run: Run): Argv {
           all,
         })
         .check(({ wait }) => wait >= 0 || 'expected --wait SECONDS of 0 or more')
+        .check(({ output, quarantine }) => noStream(output, quarantine))
+        .check(
+          ({ output, quarantine }) =>
+            output === undefined ||
+            quarantine === undefined ||
+            resolve(output) !== resolve(quarantine) ||
+            'expected --output and --quarantine to be two files, found one name for both',
+        )
         .check(({ maxLoss, include }) => {
           parseMaxLoss(maxLoss as string | undefined);
           parseInclude(include);

@@ -11,7 +11,12 @@ export function reportGrammar(parser: Argv, run: Run): Argv {
       y
         .positional('file', file)
         .options({
-          html: { type: 'string', demandOption: true, requiresArg: true, describe: 'Where the page goes' },
+          html: {
+            type: 'string',
+            demandOption: true,
+            requiresArg: true,
+            describe: 'Where the page goes; - is stdout',
+          },
           hash,
           profile,
         })

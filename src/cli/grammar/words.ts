@@ -4,15 +4,14 @@
  */
 const SAVED = '\0';
 
-/** Saves a lone `-` of a command that takes it for a standard stream, and whatever is behind `--`: it is no option. */
+/** Saves a lone `-`, and whatever is behind `--`: it is no option. */
 export function saveWords(args: readonly string[]): string[] {
-  const takesStream = args[0] === 'load' || args[0] === 'dump';
   const end = args.indexOf('--');
   const words = end < 0 ? args : args.slice(0, end);
   const files = end < 0 ? [] : args.slice(end + 1);
   const save = (word: string) => SAVED + word;
   return [
-    ...words.map((word) => (takesStream && word === '-' ? save(word) : word)),
+    ...words.map((word) => (word === '-' ? save(word) : word)),
     ...files.map((word) => (word.startsWith('-') ? save(word) : word)),
   ];
 }

@@ -3,13 +3,16 @@ import { layoutOf } from '../../format/layout.js';
 import type { VolumeProblem } from '../problem.js';
 import { problem } from '../problem.js';
 import { shellPath } from '../shellword.js';
-import type { DatabaseFacts, VolumeFacts } from '../volumefacts.js';
+import type { DatabaseFacts, MachineFacts, VolumeFacts } from '../volumefacts.js';
 
 /** Whether the file was made by a machine of another kind than this one. The first difference says it. */
 export function judgeMachine({ realPath, machine, database }: VolumeFacts): VolumeProblem[] {
   if (database === undefined) return [];
   const { byteOrder, offsetBits, alignment, hashChar } = database;
-  const move = `Where it was made: gdbm_dump ${shellPath(realPath)} OUT; here, under a new name: gdbm_load OUT NEW`;
+  const path = shellPath(realPath);
+  const move =
+    `Convert it, under a new name: gdbm-doctor convert ${kindOf(machine)} ${path} NEW; ` +
+    `or where it was made: gdbm_dump ${path} OUT, and here: gdbm_load OUT NEW`;
   if (byteOrder !== machine.byteOrder) {
     return [
       problem(
@@ -44,6 +47,15 @@ export function judgeMachine({ realPath, machine, database }: VolumeFacts): Volu
       move,
     ),
   ];
+}
+
+/** The options that make `convert` write what this machine reads. */
+function kindOf({ byteOrder, alignment, hashChar }: MachineFacts): string {
+  return [
+    `--byte-order ${byteOrder} --offset 64`,
+    ...(alignment === undefined ? [] : [`--alignment ${alignment}`]),
+    ...(hashChar === undefined ? [] : [`--hash-char ${hashChar}`]),
+  ].join(' ');
 }
 
 function makers({ byteOrder, offsetBits, alignment }: DatabaseFacts): string {

@@ -69,6 +69,9 @@ function notSearchable({ realPath, barrier, user }: VolumeFacts): VolumeProblem 
 function folderMissing({ folderPath, folder, ancestor, inContainer }: VolumeFacts): VolumeProblem {
   const nearest = ancestor === undefined ? '' : `; the nearest that exists is ${ancestor}`;
   const found = folder === undefined ? `none${nearest}` : 'something that is no folder';
+  if (folder !== undefined) {
+    return problem('folder-missing', `Expected the folder ${folderPath}, found ${found}.`, 'Check the path.');
+  }
   const make = `mkdir -p ${shellPath(folderPath)}`;
   return problem(
     'folder-missing',
