@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { ChalkInstance } from 'chalk';
 import { Chalk } from 'chalk';
 import { RefusedError } from '../replace/errors.js';
@@ -79,5 +80,13 @@ export class Output {
 
 /** Says something to the operator beside the result. Paths and arguments in it cannot drive the terminal. */
 export function tell(text: string): void {
-  process.stderr.write(`gdbm-doctor: ${safeSentence(text)}\n`);
+  process.stderr.write(`gdbm-doctor: ${safeSentence(withoutBreaks(text, process.argv))}\n`);
+}
+
+/** Of an argument that has the end of a line in it the rest would look like something that we say. */
+function withoutBreaks(text: string, args: readonly string[]): string {
+  return args
+    .flatMap((arg) => [arg, basename(arg)])
+    .filter((name) => name.includes('\n'))
+    .reduce((safe, name) => safe.replaceAll(name, name.replaceAll('\n', '\\x0a')), text);
 }
