@@ -1,12 +1,13 @@
+import { SiteReader } from '../check/sitereader.js';
 import { Bits } from '../columns/bits.js';
 import type { HashRange } from '../database/claims.js';
-import { rangeName } from '../database/claims.js';
+import { rangeName, rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
 import { settledSites } from '../database/survey.js';
 import { endOfRun } from '../format/directory.js';
-import { HASH_RANGE } from '../format/hash.js';
+import { HASH_BITS, HASH_RANGE } from '../format/hash.js';
 import type { Candidate } from './candidates.js';
 import { judgeBuckets, UNSEEN } from './candidates.js';
 import { Cover } from './cover.js';
@@ -69,8 +70,11 @@ export async function findOutdated(
     const range = led.rangeOf(index);
     const { site, proved } = judged[n];
     const isFree = () => free.covers(site.offset, db.geometry.bucketSize);
-    if (!cover.splits(range) && !written.reachesInto(range) && !(cover.reachesInto(range) && isFree()))
-      continue;
+    const isSplitByNow =
+      cover.splits(range) ||
+      (written.reachesInto(range) && (await hasHashIn(db, site, written, range.bits + 1))) ||
+      (cover.reachesInto(range) && isFree());
+    if (!isSplitByNow) continue;
     const deepest = [...cover.inside(range)].filter((one) => !cover.splits(one));
     const deeper = deepest.flatMap((one) => provedOf.get(rangeName(one)) ?? []);
     // Buckets of another time of the database, which were put behind this one, have fewer of their keys here.
@@ -135,6 +139,17 @@ function meanOf(proved: readonly number[]): number {
 /** Whether deeper buckets have all hashes of what so many slots led to. */
 function isSplit(cover: Cover, runs: readonly Run[]): boolean {
   return runs.every((run) => everySlot(run, (slot) => cover.covers(slot, run.bits + 1)));
+}
+
+/**
+ * Whether a bucket has an element for which deeper ones are: where its head says that it is for more hashes than it was, they are
+ * for others than its elements'.
+ */
+async function hasHashIn(db: Database, site: BucketSite, deeper: Cover, leastBits: number): Promise<boolean> {
+  const { used, usedCount, hashes } = await new SiteReader(db).read(site);
+  for (let n = 0; n < usedCount; n++)
+    if (deeper.covers(rangeOf(hashes[used[n]], HASH_BITS), leastBits)) return true;
+  return false;
 }
 
 /** Whether the header says of a place that a bucket may be there. */
