@@ -66,13 +66,14 @@ export async function findOutdated(
     Float64Array.from(contested, (index) => survey.sites[index].offset),
   );
   const provedOf = new Map(newer.map(({ range, proved }) => [rangeName(range!), proved]));
+  const reader = new SiteReader(db);
   for (const [n, index] of contested.entries()) {
     const range = led.rangeOf(index);
     const { site, proved } = judged[n];
     const isFree = () => free.covers(site.offset, db.geometry.bucketSize);
     const isSplitByNow =
       cover.splits(range) ||
-      (written.reachesInto(range) && (await hasHashIn(db, site, written, range.bits + 1))) ||
+      (written.reachesInto(range) && (await hasHashIn(reader, site, written, range.bits + 1))) ||
       (cover.reachesInto(range) && isFree());
     if (!isSplitByNow) continue;
     const deepest = [...cover.inside(range)].filter((one) => !cover.splits(one));
@@ -145,8 +146,13 @@ function isSplit(cover: Cover, runs: readonly Run[]): boolean {
  * Whether a bucket has an element for which deeper ones are: where its head says that it is for more hashes than it was, they are
  * for others than its elements'.
  */
-async function hasHashIn(db: Database, site: BucketSite, deeper: Cover, leastBits: number): Promise<boolean> {
-  const { used, usedCount, hashes } = await new SiteReader(db).read(site);
+async function hasHashIn(
+  reader: SiteReader,
+  site: BucketSite,
+  deeper: Cover,
+  leastBits: number,
+): Promise<boolean> {
+  const { used, usedCount, hashes } = await reader.read(site);
   for (let n = 0; n < usedCount; n++)
     if (deeper.covers(rangeOf(hashes[used[n]], HASH_BITS), leastBits)) return true;
   return false;
