@@ -5,7 +5,7 @@ import { open, unlink } from 'node:fs/promises';
 import type { WantedProfile } from './contents.js';
 import { checkContents, withProfile } from './contents.js';
 import { isDeclared } from './database/identify.js';
-import { filterFor } from './profile/leaveout.js';
+import { isMendable } from './profile/mendable.js';
 import type { ProfileName } from './profile/profiles.js';
 import { RefusedError, refusal } from './replace/errors.js';
 import { fileState, MISSING } from './replace/target.js';
@@ -62,7 +62,8 @@ async function lookInto(
 ): Promise<Look> {
   const { path } = options;
   const contents = await checkContents(await fileSource(handle), options.profile);
-  const { verdict, findings, other, records, libgdbm } = withProfile(contents);
+  const checked = withProfile(contents);
+  const { verdict, findings, other, records, libgdbm } = checked;
   const { profile } = contents;
   if (!(await isUnchanged(handle, before, path))) {
     return bareLook(path, 'changing', 'it was written to meanwhile');
@@ -87,8 +88,7 @@ async function lookInto(
   const worst = findings.find(({ severity }) => severity === 'error');
   const { holders } = await findHolders({ dev: before.dev, ino: before.ino }, []);
   const said = libgdbm === null ? '' : `, libgdbm says "${libgdbm}"`;
-  const loads =
-    contents.checked.verdict === 'healthy' && profile !== undefined && filterFor(profile) === undefined;
+  const loads = profile !== undefined && !isMendable(checked, profile);
   const left = loads ? `; its structure is sound and it is left as it is${meantSo(profile.name)}` : '';
   const fault =
     worst === undefined ? `this is ${other?.what ?? 'no database'}` : `${worst.code}, ${worst.found}`;

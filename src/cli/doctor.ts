@@ -2,7 +2,7 @@ import type { FileFormat } from '../check/check.js';
 import { checkReport, reportText, unreadableReport } from '../report/json.js';
 import { safeSentence } from '../report/escape.js';
 import { number } from '../report/number.js';
-import { isMendable } from '../report/text.js';
+import { isMendable } from '../profile/mendable.js';
 import { volumeJson, volumeReport } from '../report/volume.js';
 import type { VolumeDiagnosis } from '../volume/diagnose.js';
 import { diagnoseVolume } from '../volume/diagnose.js';

@@ -6,7 +6,7 @@ import { describeFormat } from '../format/format.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { LostDetail, RepairResult } from '../repair/result.js';
 import { escapeBytes, escapeText, safeSentence } from './escape.js';
-import { filterFor } from '../profile/leaveout.js';
+import { isMendable } from '../profile/mendable.js';
 import { insideText } from './inside.js';
 import { number } from './number.js';
 
@@ -35,13 +35,6 @@ export function checkText(path: string, result: CheckResult, options: TextOption
     lines.push(`  To do: gdbm-doctor ${command} ${shellPath(path)}`);
   }
   return join(lines);
-}
-
-/** Whether a repair would change anything: it leaves every value of a shelve as it is. */
-export function isMendable({ findings }: CheckResult, profile: ProfileResult | undefined): boolean {
-  const inside = profile?.findings ?? [];
-  const isStructural = findings.some((one) => one.severity === 'error' && !inside.includes(one));
-  return isStructural || (profile !== undefined && filterFor(profile) !== undefined);
 }
 
 /** What a repair did, for a person. */

@@ -5,7 +5,8 @@ import { escapeText } from '../escape.js';
 import { insideText } from '../inside.js';
 import type { Statement } from '../statement.js';
 import { number } from '../number.js';
-import { formatText, isMendable, recordsText } from '../text.js';
+import { isMendable } from '../../profile/mendable.js';
+import { formatText, recordsText } from '../text.js';
 import { shellPath } from '../../volume/shellword.js';
 
 /** The sentences of a page: how bad it is, what to do first, and the facts. */
