@@ -58,3 +58,12 @@ test('without gdbm-doctor the command starts as it did', async (t) => {
   assert.deepEqual(words, ['celery', 'flower', '--port=1']);
   assert.match(said, /without a guard/);
 });
+
+test('where gdbm-doctor cannot run, as with a Node that is too old, the command starts as it did', async (t) => {
+  const folder = await temporaryFolder(t);
+  await writeFile(join(folder, 'celery'), ECHO, { mode: 0o755 });
+  await writeFile(join(folder, 'gdbm-doctor'), '#!/bin/sh\necho too old >&2\nexit 2\n', { mode: 0o755 });
+  const { stdout, stderr } = spawnSync(shell, [SCRIPT, 'celery', 'flower'], { env: { PATH: folder } });
+  assert.equal(stdout.toString(), 'celery\nflower\n');
+  assert.match(stderr.toString(), /too old\n.*without a guard/);
+});

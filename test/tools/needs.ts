@@ -26,6 +26,10 @@ const TOOLS = {
     found: () => process.env['GDBM_DOCTOR_MACHINES'] !== undefined,
     get: 'the other machines with fixtures/machines.sh, and name their folder in GDBM_DOCTOR_MACHINES',
   },
+  oldnode: {
+    found: () => process.env['GDBM_DOCTOR_OLD_NODE'] !== undefined,
+    get: 'Node 18, and name its program in GDBM_DOCTOR_OLD_NODE',
+  },
   chromium: { found: () => runs('chromium', '--version'), get: 'chromium' },
   shellcheck: { found: () => runs('shellcheck', '--version'), get: 'shellcheck' },
   root: { found: () => process.getuid?.() === 0, get: 'to be root' },
