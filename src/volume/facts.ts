@@ -1,11 +1,13 @@
 import type { BigIntStats } from 'node:fs';
-import { lstat, readFile, readlink, realpath, stat, statfs } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { constants } from 'node:fs';
+import { access, lstat, readFile, readlink, realpath, stat, statfs } from 'node:fs/promises';
+import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { openFileSource } from '../source/file.js';
 import { contentFacts } from './contents.js';
 import { nameOfNumber } from './filesystems.js';
 import { findHolders } from './holders.js';
 import { machineFacts } from './machine.js';
+import { probeMapping } from './mapping.js';
 import type { Mount } from './mountinfo.js';
 import { mountOf, parseMountinfo } from './mountinfo.js';
 import { maySearch, placeFacts } from './place.js';
@@ -36,6 +38,7 @@ export async function gatherFacts(path: string, database: DatabaseFacts | undefi
   const ancestor = await nearestFolder(folderPath);
   const isFile = stats?.isFile() === true;
   const mount = await mountFacts(stats === undefined ? (ancestor ?? '/') : realPath, unseen);
+  const siblings = await siblingsOf(realPath);
   return {
     path,
     ...looked,
@@ -43,9 +46,12 @@ export async function gatherFacts(path: string, database: DatabaseFacts | undefi
     folder: folderStats && (await placeFacts(folderPath, folderStats)),
     folderPath,
     ancestor,
-    siblings: await siblingsOf(realPath),
+    siblings,
+    gdbmSibling: await gdbmOf(siblings),
     user: process.getuid && process.getgid && { uid: process.getuid(), gid: process.getgid() },
     mount,
+    mapping: isFile ? await probeMapping(realPath, mount?.fsType) : undefined,
+    hasLockProgram: await hasLockProgram(),
     space: await spaceFacts(stats === undefined ? (ancestor ?? '/') : realPath, unseen),
     inContainer: await isInContainer(),
     contents: isFile ? await contentsOf(realPath, unseen) : undefined,
@@ -134,6 +140,30 @@ async function siblingsOf(path: string): Promise<string[]> {
     if ((await lstat(name).catch(() => undefined))?.isFile()) found.push(name);
   }
   return found;
+}
+
+/** The first file that begins as a GDBM file does; NAME.pag before its hard link NAME.dir. */
+async function gdbmOf(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of [...paths].sort().reverse()) {
+    if ((await contentsOf(path, []))?.hasMagic === true) return path;
+  }
+  return undefined;
+}
+
+/** The programs that a lock can be taken with; busybox has flock as an applet. */
+const LOCK_PROGRAMS = ['flock', 'busybox'];
+
+async function hasLockProgram(): Promise<boolean> {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    for (const name of LOCK_PROGRAMS) {
+      const isThere = await access(join(folder, name), constants.X_OK).then(
+        () => true,
+        () => false,
+      );
+      if (isThere) return true;
+    }
+  }
+  return false;
 }
 
 async function mountFacts(path: string, unseen: string[]): Promise<MountFacts | undefined> {

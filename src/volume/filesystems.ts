@@ -2,8 +2,12 @@
 export interface FileSystemKind {
   /** What it is, for people. */
   readonly what: string;
-  /** What is not safe there. */
+  /** The reason why a database is not safe there. */
   readonly unsafe: string;
+  /** Whether statfs reports a number of inodes that the file system made up, as rclone's 10⁹ with none free. */
+  readonly inventsInodes?: boolean;
+  /** The way out where it refuses to map a file, besides a local disk. */
+  readonly mapping?: string;
 }
 
 const NFS: FileSystemKind = {
@@ -14,15 +18,22 @@ const NFS: FileSystemKind = {
 const SMB: FileSystemKind = {
   what: 'SMB',
   unsafe: 'a flock may not reach other clients, and mapped pages are not kept the same between them',
+  inventsInodes: true,
+  mapping: 'mount it without cache=none and without directio',
 };
 const VIRTUAL: FileSystemKind = {
   what: "a folder shared from a virtual machine's host",
   unsafe: 'a flock does not reach programs on the host, and mmap may fail or show old bytes',
+  inventsInodes: true,
+  mapping: "keep it on the guest's own disk",
 };
 const FUSE: FileSystemKind = {
   what: 'a FUSE file system',
   unsafe: 'locks and mmap are what its program makes of them, which may be nothing',
+  inventsInodes: true,
 };
+const MERGERFS: FileSystemKind = { ...FUSE, mapping: 'mount mergerfs with cache.files=auto-full' };
+const RCLONE: FileSystemKind = { ...FUSE, mapping: 'run rclone mount with --vfs-cache-mode full' };
 const CLUSTER: FileSystemKind = {
   what: 'a cluster file system',
   unsafe: 'a flock may be of this node only, and a node that is cut off can lose its last writes',
@@ -45,6 +56,8 @@ const NETWORK: Readonly<Record<string, FileSystemKind>> = {
   grpcfuse: VIRTUAL,
   osxfs: VIRTUAL,
   fuse: FUSE,
+  mergerfs: MERGERFS,
+  rclone: RCLONE,
   ceph: CLUSTER,
   glusterfs: CLUSTER,
   lustre: CLUSTER,

@@ -2,6 +2,7 @@ import type { ProblemSeverity, VolumeProblem } from './problem.js';
 import { judgeAccess } from './rules/access.js';
 import { judgeContents } from './rules/contents.js';
 import { judgeHolders } from './rules/holders.js';
+import { judgeLockProgram } from './rules/lockprogram.js';
 import { judgeMachine } from './rules/machine.js';
 import { judgeMount } from './rules/mount.js';
 import { judgePath } from './rules/path.js';
@@ -17,6 +18,7 @@ const RULES = [
   judgeContents,
   judgeMachine,
   judgeHolders,
+  judgeLockProgram,
 ] as const;
 
 const ORDER: readonly ProblemSeverity[] = ['error', 'warning', 'notice'];

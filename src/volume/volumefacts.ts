@@ -26,9 +26,15 @@ export interface VolumeFacts {
   readonly ancestor: string | undefined;
   /** Files whose names are the path's with the suffix of another kind of database, absolute. */
   readonly siblings: readonly string[];
+  /** The one of `siblings` that is a GDBM file, as libgdbm's ndbm interface keeps it in NAME.pag. */
+  readonly gdbmSibling: string | undefined;
   readonly user: UserFacts | undefined;
   /** The mount that the file, or else the nearest folder, lies on. */
   readonly mount: MountFacts | undefined;
+  /** The answer of mmap(2) to a shared, writable mapping of the file; undefined where nobody asked or could ask. */
+  readonly mapping: MappingAnswer | undefined;
+  /** Whether there is a program that takes a flock, which Node cannot. */
+  readonly hasLockProgram: boolean;
   readonly space: SpaceFacts | undefined;
   /** Whether this process runs in a container, as far as the usual signs tell. */
   readonly inContainer: boolean;
@@ -59,7 +65,10 @@ export interface PlaceFacts {
 /** What access(2) answers for the real user: allowed, or the error's name such as `EACCES` or `EROFS`. */
 export type Access = 'allowed' | (string & {});
 
-/** Who this process is. */
+/** `allowed`, or the error by which libgdbm fails. */
+export type MappingAnswer = 'allowed' | 'EINVAL' | 'ENODEV';
+
+/** The user that this process runs as. */
 export interface UserFacts {
   readonly uid: number;
   readonly gid: number;

@@ -70,6 +70,16 @@ const CASES: Record<VolumeCode, Case> = {
     found: /found NFS \(nfs4, nas:\/export\): a flock .* mounted with local_lock=all/,
     advice: /local disk or block volume/,
   },
+  'mapping-refused': {
+    facts: { ...mounted({ fsType: 'zfs', source: 'pool/data' }), mapping: 'EINVAL' },
+    found: /\(zfs\) refuses it: .*\[Errno 22\] Invalid argument/,
+    advice: /^Move the database to a local disk\.$/,
+  },
+  'lock-program-missing': {
+    facts: { hasLockProgram: false },
+    found: /program flock on the PATH, found none/,
+    advice: /apt-get install util-linux/,
+  },
   'file-mounted-alone': {
     facts: mounted({ mountPoint: '/data/flower.db' }, { isFile: true }),
     found: /file mounted by itself: nothing can be renamed over it/,
@@ -83,17 +93,17 @@ const CASES: Record<VolumeCode, Case> = {
   'file-not-readable': {
     facts: { file: { ...FILE, uid: 0, gid: 0, mode: 0o600, read: 'EACCES', write: 'EACCES' } },
     found: /uid 1000 to be able to read the file .* belongs to 0:0 with mode 0600/,
-    advice: /^chown 1000:1000 \/data\/flower.db$/,
+    advice: /^chown 1000:1000 \/data\/flower.db {2}# as root$/,
   },
   'file-not-writable': {
     facts: { file: { ...FILE, uid: 0, gid: 0, write: 'EACCES' } },
     found: /uid 1000 to be able to write the file .* belongs to 0:0 with mode 0644/,
-    advice: /^chown 1000:1000 \/data\/flower.db$/,
+    advice: /^chown 1000:1000 \/data\/flower.db {2}# as root$/,
   },
   'folder-not-writable': {
     facts: { folder: { ...FOLDER, uid: 0, gid: 0, write: 'EACCES' } },
     found: /write the folder \/data, .* 0:0 with mode 0755\. A repair makes its fresh file there/,
-    advice: /^chown 1000:1000 \/data$/,
+    advice: /^chown 1000:1000 \/data {2}# as root$/,
   },
   'file-immutable': {
     facts: { file: { ...FILE, write: 'EPERM' } },
@@ -103,7 +113,7 @@ const CASES: Record<VolumeCode, Case> = {
   'owner-differs': {
     facts: { user: { uid: 0, gid: 0 }, file: { ...FILE, uid: 0, gid: 0 } },
     found: /belong to 1000:1000 as its folder does, found 0:0/,
-    advice: /^chown 1000:1000 \/data\/flower.db$/,
+    advice: /^chown 1000:1000 \/data\/flower.db {2}# as root$/,
   },
   'volume-full': {
     facts: { space: { freeBytes: 0, totalBytes: mebibyte, freeInodes: 5, totalInodes: 9 } },
@@ -278,7 +288,13 @@ test('who the advice is for decides what it says', () => {
   assert.match(advice({ folder: locked, user: { uid: 0, gid: 0 } }), /--user 1000:1000/);
   assert.equal(
     advice({ folder: { ...locked, uid: 0, gid: 0 }, folderPath: "/my data's" }),
-    `chown 1000:1000 '/my data'\\''s'`,
+    `chown 1000:1000 '/my data'\\''s' && chmod u+rwx '/my data'\\''s'  # as root`,
+  );
+  const readOnly = { ...FILE, write: 'EACCES', mode: 0o444 };
+  assert.equal(advice({ file: readOnly, folder: locked }), 'chmod u+rw /data/flower.db && chmod u+rwx /data');
+  assert.equal(
+    advice({ file: { ...readOnly, uid: 0, gid: 0 }, folder: locked }),
+    'chmod u+rwx /data && chown 1000:1000 /data/flower.db && chmod u+rw /data/flower.db  # as root',
   );
 });
 
@@ -309,6 +325,38 @@ test('the files of a dumbdbm or ndbm database are known by their pair, with and 
   // libgdbm's imitation of ndbm.
   const gdbm = { database: undefined, realPath: '/data/state.pag' };
   assert.deepEqual(codes({ ...gdbm, ...pair('.dir', '.pag') }), []);
+  const [{ code, found, advice }] = judge(
+    place({ ...absent, ...pair('.dir', '.pag'), gdbmSibling: '/data/state.pag' }),
+  );
+  assert.equal(code, 'file-missing');
+  assert.match(found, /\/data\/state\.pag, as libgdbm's ndbm interface keeps it/);
+  assert.equal(advice, 'Name that file: gdbm-doctor doctor /data/state.pag');
+});
+
+test('a number of inodes that a file system invents raises no alarm', () => {
+  const space = { freeBytes: 1 << 30, totalBytes: 1 << 32, freeInodes: 0, totalInodes: 1e9 };
+  assert.deepEqual(codes({ space }), ['inodes-exhausted']);
+  for (const fsType of ['fuse.rclone', 'fuse.mergerfs', 'cifs', '9p', 'vboxsf']) {
+    assert.deepEqual(codes({ ...mounted({ fsType }), space }), ['network-file-system'], fsType);
+  }
+});
+
+test('a whole file of gdbm 1.8, which does not pad the last block, is not half copied', () => {
+  const short = { ...DATABASE, size: 24_576, nextBlock: 28_672 };
+  assert.deepEqual(codes({ database: short }), []);
+  assert.deepEqual(codes({ database: { ...short, healthy: false } }), ['copy-incomplete']);
+  assert.deepEqual(codes({ database: { ...short, nextBlock: 32_768 } }), ['copy-incomplete']);
+});
+
+test('where files cannot be mapped the way out is of that file system', () => {
+  const mapping = (fsType: string, answer: 'EINVAL' | 'ENODEV') =>
+    judge(place({ ...mounted({ fsType }), mapping: answer }))[0];
+  const mergerfs = mapping('fuse.mergerfs', 'ENODEV');
+  assert.equal(mergerfs.code, 'mapping-refused');
+  assert.match(mergerfs.found, /\[Errno 19\]/);
+  assert.match(mergerfs.advice, /cache\.files=auto-full/);
+  assert.match(mapping('fuse.rclone', 'EINVAL').advice, /--vfs-cache-mode full/);
+  assert.match(mapping('cifs', 'EINVAL').advice, /without cache=none/);
 });
 
 test('zero bytes that libgdbm leaves are not a half copy', () => {

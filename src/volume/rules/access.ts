@@ -1,44 +1,38 @@
-import type { VolumeProblem } from '../problem.js';
+import type { VolumeCode, VolumeProblem } from '../problem.js';
 import { problem } from '../problem.js';
 import { shellPath } from '../shellword.js';
 import type { PlaceFacts, UserFacts, VolumeFacts } from '../volumefacts.js';
 
-/** Whether this user can write the file and its folder. A read-only file system is the mount's matter. */
+/** A place that this user may not use. */
+interface Refused {
+  readonly code: VolumeCode;
+  readonly found: string;
+  readonly path: string;
+  readonly place: PlaceFacts;
+}
+
+/** Judges whether this user can write the file and its folder. A read-only file system is the mount's matter. */
 export function judgeAccess(facts: VolumeFacts): VolumeProblem[] {
   const { realPath, folderPath, file, folder, user } = facts;
+  const refused: Refused[] = [];
   const found: VolumeProblem[] = [];
   if (file?.kind === 'file') {
-    // One sentence for a file that can neither be read nor written: the same command mends both.
-    if (isForbidden(file.read)) {
-      found.push(
-        problem(
-          'file-not-readable',
-          cannot('read', 'file', realPath, file, user),
-          mend(realPath, file, user),
-        ),
-      );
-    } else if (isForbidden(file.write)) {
-      found.push(
-        problem(
-          'file-not-writable',
-          cannot('write', 'file', realPath, file, user),
-          mend(realPath, file, user),
-        ),
-      );
+    // A file that can neither be read nor written is one problem: the same command mends both.
+    const doing = isForbidden(file.read) ? 'read' : isForbidden(file.write) ? 'write' : undefined;
+    if (doing !== undefined) {
+      const code = doing === 'read' ? 'file-not-readable' : 'file-not-writable';
+      refused.push({ code, found: cannot(doing, 'file', realPath, file, user), path: realPath, place: file });
     } else found.push(...immutable(realPath, file), ...ownerDiffers(facts));
   }
   if (folder?.kind === 'directory') {
     if (isForbidden(folder.write)) {
-      found.push(
-        problem(
-          'folder-not-writable',
-          `${cannot('write', 'folder', folderPath, folder, user)} A repair makes its fresh file there.`,
-          mend(folderPath, folder, user),
-        ),
-      );
+      const why = `${cannot('write', 'folder', folderPath, folder, user)} A repair makes its fresh file there.`;
+      refused.push({ code: 'folder-not-writable', found: why, path: folderPath, place: folder });
     } else found.push(...immutable(folderPath, folder));
   }
-  return found;
+  // One remedy for all of them, so that the first line to paste is enough.
+  const advice = remedy(refused, user);
+  return [...refused.map((one) => problem(one.code, one.found, advice)), ...found];
 }
 
 /** A refusal that permissions explain; others are the volume's. */
@@ -60,15 +54,32 @@ function cannot(
   );
 }
 
-/** The command that gives this user the place. */
-function mend(path: string, { uid, gid, kind }: PlaceFacts, user: UserFacts | undefined): string {
+/**
+ * One line that lets this user use all the places: chmod for what it owns, which needs nobody else, then chown and chmod for
+ * the rest, which need root.
+ */
+function remedy(refused: readonly Refused[], user: UserFacts | undefined): string {
   if (user === undefined) return 'Run as its owner.';
-  if (uid === user.uid) return `chmod u+rw${kind === 'directory' ? 'x' : ''} ${shellPath(path)}`;
+  const owned = refused.filter(({ place }) => place.uid === user.uid);
+  const others = refused.filter(({ place }) => place.uid !== user.uid);
+  if (others.length === 0) return owned.map(chmod).join(' && ');
+  const [{ place, path }] = others;
+  // Root that is refused has lost its capabilities, or the server does not take it for root.
   if (user.uid === 0) {
-    // Root that is refused has lost its capabilities, or the server does not take it for root.
-    return `Run as its owner: docker exec --user ${uid}:${gid} CONTAINER gdbm-doctor doctor ${shellPath(path)}`;
+    return `Run as its owner: docker exec --user ${place.uid}:${place.gid} CONTAINER gdbm-doctor doctor ${shellPath(path)}`;
   }
-  return `chown ${user.uid}:${user.gid} ${shellPath(path)}`;
+  const chown = `chown ${user.uid}:${user.gid} ${others.map((one) => shellPath(one.path)).join(' ')}`;
+  const stillRefused = others.filter((one) => (one.place.mode & ownerBits(one)) !== ownerBits(one));
+  return `${[...owned.map(chmod), chown, ...stillRefused.map(chmod)].join(' && ')}  # as root`;
+}
+
+function chmod({ path, place }: Refused): string {
+  return `chmod u+rw${place.kind === 'directory' ? 'x' : ''} ${shellPath(path)}`;
+}
+
+/** The permission bits that the owner needs. */
+function ownerBits({ place }: Refused): number {
+  return place.kind === 'directory' ? 0o700 : 0o600;
 }
 
 function immutable(path: string, place: PlaceFacts): VolumeProblem[] {
@@ -96,7 +107,7 @@ function ownerDiffers({ realPath, file, folder, user }: VolumeFacts): VolumeProb
       'owner-differs',
       `Expected the file to belong to ${folder.uid}:${folder.gid} as its folder does, found ${file.uid}:${file.gid}: ` +
         `a program of uid ${folder.uid} cannot write it.`,
-      `chown ${folder.uid}:${folder.gid} ${shellPath(realPath)}`,
+      `chown ${folder.uid}:${folder.gid} ${shellPath(realPath)}  # as root`,
     ),
   ];
 }

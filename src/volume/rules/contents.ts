@@ -76,10 +76,11 @@ function otherKind(facts: VolumeFacts): VolumeProblem[] {
 export function otherBySiblings({
   realPath,
   siblings,
+  gdbmSibling,
   contents,
 }: VolumeFacts): { kind: 'dumbdbm' | 'ndbm'; files: string[] } | undefined {
-  // Libgdbm's own imitation of ndbm has such a pair, and its NAME.pag is a GDBM file.
-  if (contents?.hasMagic === true) return undefined;
+  // Libgdbm's ndbm interface has such a pair, and its NAME.pag is a GDBM file.
+  if (contents?.hasMagic === true || gdbmSibling !== undefined) return undefined;
   const stem = realPath.replace(/\.(dir|dat|pag)$/, '');
   const has = (suffix: string) => siblings.includes(stem + suffix);
   // A file under the bare name is what the path means.
@@ -91,7 +92,9 @@ export function otherBySiblings({
 }
 
 function halfCopied({ realPath }: VolumeFacts, database: DatabaseFacts): VolumeProblem[] {
-  const { nextBlock, size, blockSize } = database;
+  const { nextBlock, size, blockSize, healthy } = database;
+  // gdbm 1.8 does not pad the last block: a whole file that ends within it lacks nothing.
+  if (healthy === true && nextBlock - size <= (blockSize ?? DEFAULT_BLOCK)) return [];
   const again = `Stop its program, copy it again and compare with sha256sum; if that is gone: gdbm-doctor repair ${shellPath(realPath)}`;
   const whole = (n: number) => blockSize === undefined || blockSize <= 0 || n % blockSize === 0;
   // An end that is between blocks is a damaged header, not what a copy was cut off from.

@@ -4,7 +4,7 @@ import { problem } from '../problem.js';
 import { shellPath } from '../shellword.js';
 import type { MountFacts, VolumeFacts } from '../volumefacts.js';
 
-/** What the mount that the file lies on means for it. */
+/** Judges the mount that the file lies on. */
 export function judgeMount(facts: VolumeFacts): VolumeProblem[] {
   const { mount } = facts;
   // Of what is not there, the mount of a folder above says little: only that the volume is not mounted.
@@ -12,6 +12,7 @@ export function judgeMount(facts: VolumeFacts): VolumeProblem[] {
   return [
     ...readOnly(facts, mount),
     ...network(facts, mount),
+    ...mapping(facts, mount),
     ...mountedAlone(facts, mount),
     ...sourceDeleted(facts, mount),
     ...notMounted(facts, mount),
@@ -52,8 +53,27 @@ function network({ realPath }: VolumeFacts, { line, fsType }: MountFacts): Volum
   return [
     problem(
       'network-file-system',
-      `Expected a file system of this machine under ${realPath}, found ${kind.what}${from}: ${kind.unsafe}.${here}`,
+      `Expected a file system of this machine under ${realPath}, found ${kind.what}${from}: ${kind.unsafe}.${here}${ERRNO}`,
       'Keep the database on a local disk or block volume, and let programs of one machine only open it.',
+    ),
+  ];
+}
+
+/** The errors that users of Python see and search for. */
+const ERRNO =
+  ' Where it refuses to map files, Python ends with [Errno 19] No such device or [Errno 22] Invalid argument.';
+
+/** Judges a file that cannot be mapped, which libgdbm does with every database that it opens. */
+function mapping({ realPath, mapping: refused }: VolumeFacts, { fsType }: MountFacts): VolumeProblem[] {
+  if (refused === undefined || refused === 'allowed') return [];
+  const errno = refused === 'ENODEV' ? '[Errno 19] No such device' : '[Errno 22] Invalid argument';
+  const way = fsType === undefined ? undefined : networkKind(fsType)?.mapping;
+  return [
+    problem(
+      'mapping-refused',
+      `Expected that ${realPath} can be mapped into memory, shared and writable, found that its file system ` +
+        `(${fsType ?? 'of unknown type'}) refuses it: libgdbm cannot use a database here, and Python ends with ${errno}.`,
+      `Move the database to a local disk${way === undefined ? '' : `, or ${way}`}.`,
     ),
   ];
 }

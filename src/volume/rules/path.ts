@@ -85,14 +85,15 @@ function folderMissing({ folderPath, folder, ancestor, inContainer }: VolumeFact
 function fileMissing(facts: VolumeFacts): VolumeProblem[] {
   // A database of another kind has the name with suffixes; what is there is judged instead of what is not.
   if (otherBySiblings(facts) !== undefined) return [];
-  const { realPath, siblings, folderPath } = facts;
+  const { realPath, siblings, gdbmSibling, folderPath } = facts;
   const near = siblings.length > 0 ? `, but there is ${siblings.join(' and ')}` : '';
+  const inPair = gdbmSibling?.endsWith('.pag') === true ? ", as libgdbm's ndbm interface keeps it" : '';
   return [
     problem(
       'file-missing',
-      `Expected a file at ${realPath}, found none in its folder${near}.`,
+      `Expected a file at ${realPath}, found none in its folder${near}${inPair}.`,
       siblings.length > 0
-        ? `Name that file: gdbm-doctor doctor ${shellPath(siblings[0])}`
+        ? `Name that file: gdbm-doctor doctor ${shellPath(gdbmSibling ?? siblings[0])}`
         : `Check the name, and that the right volume is mounted: ls -la ${shellPath(folderPath)}`,
     ),
   ];

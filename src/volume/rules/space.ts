@@ -1,14 +1,15 @@
+import { networkKind } from '../filesystems.js';
 import type { VolumeProblem } from '../problem.js';
 import { problem } from '../problem.js';
 import { shellPath } from '../shellword.js';
-import type { VolumeFacts } from '../volumefacts.js';
+import type { MountFacts, VolumeFacts } from '../volumefacts.js';
 
-/** What a fresh file beside the old one takes, as a share of its size. */
+/** Size of a fresh file beside the old one, as a share of the old one's size. */
 const REPAIR_SHARE = 1.1;
 /** Bytes without which not even a small record can be saved: a few blocks and a bucket that splits. */
 const SAVE_BYTES = 1 << 16;
 
-/** Whether there is room, in bytes and in inodes. */
+/** Judges whether there is room, in bytes and in inodes. */
 export function judgeSpace({ space, file, folder, folderPath, mount }: VolumeFacts): VolumeProblem[] {
   if (space === undefined || folder === undefined || isReadOnly()) return [];
   const place = mount?.line?.mountPoint ?? folderPath;
@@ -33,7 +34,7 @@ export function judgeSpace({ space, file, folder, folderPath, mount }: VolumeFac
       ),
     );
   }
-  if (space.totalInodes > 0 && space.freeInodes === 0) {
+  if (space.totalInodes > 0 && space.freeInodes === 0 && !inventsInodes(mount)) {
     found.push(
       problem(
         'inodes-exhausted',
@@ -50,6 +51,11 @@ export function judgeSpace({ space, file, folder, folderPath, mount }: VolumeFac
     const options = [...(mount?.line?.options ?? []), ...(mount?.line?.superOptions ?? [])];
     return options.includes('ro') || folder?.write === 'EROFS';
   }
+}
+
+/** Such a number of free inodes is no fact. */
+function inventsInodes(mount: MountFacts | undefined): boolean {
+  return mount?.fsType !== undefined && networkKind(mount.fsType)?.inventsInodes === true;
 }
 
 function bytes(n: number): string {
