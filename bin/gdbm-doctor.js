@@ -34,8 +34,9 @@ if (isSupported) {
 async function run(args) {
   if (args.length === 1 && args[0] === '--version') {
     const { packageVersion } = await import('../dist/cli/version.js');
-    process.stdout.write(`${await packageVersion()}\n`);
-    return 0;
+    const { endOutput, printReport } = await import('../dist/cli/terminal.js');
+    await printReport(`${await packageVersion()}\n`);
+    return endOutput(0);
   }
   const { main } = await import('../dist/cli/main.js');
   return main(args);

@@ -111,6 +111,12 @@ test('nothing that the core needs at run time comes from the edge', () => {
   }
 });
 
+test('all output goes one way, which tells of a write that failed', () => {
+  const writes = /stdout\.(write|end)|console\.|\.pipe\(process\.stdout|writeSync\(1\b/;
+  const found = files.filter((file) => writes.test(readFileSync(join(src, file), 'utf8')));
+  assert.deepEqual(found, ['cli/terminal.ts']);
+});
+
 test('guard and watch, which stay, do not hold what their looks need', () => {
   const held = new Set<string>();
   const visit = (file: string) => {

@@ -1,6 +1,6 @@
 import { EXIT } from './exit.js';
-import { commandsOf, parserFor, UsageError } from './parser.js';
-import { tell } from './terminal.js';
+import { commandsOf, parserFor, UsageError, wordsOf } from './parser.js';
+import { endOutput, OutputError, print, tell } from './terminal.js';
 import { usageText } from './usage.js';
 import { keepYoungHeapSmall } from './heap.js';
 
@@ -12,6 +12,10 @@ import { keepYoungHeapSmall } from './heap.js';
  */
 export async function main(args: readonly string[]): Promise<number> {
   keepYoungHeapSmall();
+  return endOutput(await runCommand(args));
+}
+
+async function runCommand(args: readonly string[]): Promise<number> {
   let exit: number = EXIT.ok;
   const parser = await parserFor(args, (file, command) => async () => {
     exit = await guarded(file, command);
@@ -19,9 +23,15 @@ export async function main(args: readonly string[]): Promise<number> {
   // The parser forgets them once it is in one of them.
   const commands = commandsOf(parser);
   try {
-    await parser.parseAsync();
+    // Help, the version and completions: the parser's own way to stdout says of no error.
+    let shown = '';
+    await parser.parseAsync(wordsOf(args), {}, (_error, _argv, text) => {
+      shown = text;
+    });
+    if (shown !== '') await print(`${shown}\n`);
     return exit;
   } catch (error) {
+    if (error instanceof OutputError) return EXIT.failed;
     if (!(error instanceof UsageError)) throw error;
     tell(usageText(error.message, args, commands));
     return EXIT.failed;
@@ -32,8 +42,7 @@ async function guarded(file: string | undefined, command: () => Promise<number>)
   try {
     return await command();
   } catch (error) {
-    // The reader of a pipe has seen enough, as in `list | head`.
-    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return EXIT.ok;
+    if (error instanceof OutputError) return EXIT.failed;
     // Only now: it knows every error there is, and the parts that throw them, which guard and watch must not hold for ever.
     const { explain } = await import('./explain.js');
     tell(explain(error, file ?? 'the command', 'read it').message);

@@ -31,10 +31,8 @@ export type Run = (file: string | undefined, command: () => Promise<number>) => 
  * @throws UsageError from parseAsync, where the line is wrong
  */
 export async function parserFor(args: readonly string[], run: Run): Promise<Argv> {
-  // What is behind -- belongs to the guarded program, and is not ours to read.
-  const end = args[0] === 'guard' ? args.indexOf('--') : -1;
-  const command = end < 0 ? [] : args.slice(end + 1);
-  const parser = yargs(saveWords(end < 0 ? args : args.slice(0, end)))
+  const command = args.slice(endOfWords(args) + 1);
+  const parser = yargs(wordsOf(args))
     .scriptName('gdbm-doctor')
     .usage('$0 <command>\n\nReads, checks and repairs GDBM database files, without libgdbm.');
   keepNoHelp(parser);
@@ -82,6 +80,17 @@ export async function parserFor(args: readonly string[], run: Run): Promise<Argv
         throw message ? new UsageError(message) : error;
       })
   );
+}
+
+/** The words of a command line that are read here, as the parser takes them. */
+export function wordsOf(args: readonly string[]): string[] {
+  return saveWords(args.slice(0, endOfWords(args)));
+}
+
+/** The index of the `--` of guard: the words behind it belong to the guarded program. */
+function endOfWords(args: readonly string[]): number {
+  const end = args[0] === 'guard' ? args.indexOf('--') : -1;
+  return end < 0 ? args.length : end;
 }
 
 /** Of yargs what its types do not tell. */

@@ -26,7 +26,7 @@ import { openDatabase, openRegularFile } from './file.js';
 import { collectGarbage } from './heap.js';
 import { progressLine } from './progress.js';
 import { statementNow, withEvidence } from './statement.js';
-import { print } from './terminal.js';
+import { print, printReport } from './terminal.js';
 
 export interface ReportArguments {
   readonly file: string;
@@ -56,9 +56,11 @@ export async function reportCommand({ file, html, hash, profile }: ReportArgumen
     await tellIfChanged(file, source);
     if (html !== STREAM) {
       const megabytes = (Buffer.byteLength(page) / 1e6).toFixed(1);
-      await print(safeSentence(`${html}: the report of ${file}, ${result.verdict}, ${megabytes} MB`) + '\n');
+      await printReport(
+        safeSentence(`${html}: the report of ${file}, ${result.verdict}, ${megabytes} MB`) + '\n',
+      );
       // The page has it, too.
-      if (hash) await print(statementText(statement));
+      if (hash) await printReport(statementText(statement));
     }
     if (result.verdict === 'not-gdbm') return EXIT.failed;
     return result.verdict === 'healthy' ? EXIT.ok : EXIT.damaged;

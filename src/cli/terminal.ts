@@ -1,8 +1,10 @@
+import { closeSync, fstatSync, writeSync } from 'node:fs';
 import { basename } from 'node:path';
+import { isatty } from 'node:tty';
 import type { ChalkInstance } from 'chalk';
 import { Chalk } from 'chalk';
-import { RefusedError } from '../replace/errors.js';
 import { safeSentence } from '../report/escape.js';
+import { EXIT } from './exit.js';
 
 /**
  * Colours for a stream: none where NO_COLOR is set, some where FORCE_COLOR is, and otherwise as the stream is a
@@ -15,47 +17,92 @@ export function styleFor(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv = p
   return new Chalk({ level: wanted ? 1 : 0 });
 }
 
+const STDOUT = 1;
+
 /**
- * Writes to stdout and waits until it takes more, so that a slow reader does not fill memory.
- *
- * @throws NodeJS.ErrnoException such as EPIPE where the reader went away
+ * Standard output, the only way to it. Node's own stream of a file takes a short write for a whole one, so that a full volume
+ * goes unnoticed; here each write goes on until all is written, and the file is closed with a look at what that says. The
+ * first error is remembered, and decides what the process ends with, whatever the command makes of it.
  */
-export function print(text: string | Uint8Array): Promise<void> {
+const output = {
+  error: undefined as NodeJS.ErrnoException | undefined,
+  /** Whether something was to be written that the command is there for, rather than a report of its work. */
+  isResult: false,
+  isWritten: false,
+};
+
+/** The output failed. The command ends, and `endOutput` says why. */
+export class OutputError extends Error {
+  override readonly name = 'OutputError';
+}
+
+/**
+ * Writes what the command is there for, and waits until stdout takes more, so that a slow reader does not fill memory.
+ *
+ * @throws OutputError where not all was written
+ */
+export async function print(text: string | Uint8Array): Promise<void> {
+  output.isResult = true;
+  await printReport(text);
+  if (output.error !== undefined) throw new OutputError(output.error.message, { cause: output.error });
+}
+
+/**
+ * Writes a report of work that is done and whose exit code is known. An error does not hinder the rest of the command: it
+ * is told at the end.
+ */
+export async function printReport(text: string | Uint8Array): Promise<void> {
+  if (output.error !== undefined) return;
+  output.isWritten = true;
+  try {
+    if (isStream()) await writeToStream(text);
+    else writeToFile(text);
+  } catch (error) {
+    output.error = error as NodeJS.ErrnoException;
+  }
+}
+
+/** Whether stdout is a pipe, a socket or a terminal: Node waits for room there, and writes all or fails. */
+function isStream(): boolean {
+  const stats = fstatSync(STDOUT);
+  return stats.isFIFO() || stats.isSocket() || isatty(STDOUT);
+}
+
+function writeToStream(text: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    process.stdout.write(text, (error) => (error ? reject(outputError(error)) : resolve()));
+    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
   });
 }
 
-/** What is wrong with the output says nothing of the file that is read; that a reader went away is for others to judge. */
-function outputError(error: NodeJS.ErrnoException): Error {
-  if (error.code === 'EPIPE') return error;
-  const full = error.code === 'ENOSPC' || error.code === 'EDQUOT';
-  const why = full ? 'no space left to write to it. Free some, or write it elsewhere' : error.message;
-  return new RefusedError(
-    full ? 'no-space' : 'io',
-    `standard output: ${why}; what was written is not whole.`,
-    {
-      cause: error,
-    },
-  );
+function writeToFile(text: string | Uint8Array): void {
+  const bytes = typeof text === 'string' ? Buffer.from(text) : text;
+  for (let done = 0; done < bytes.length;) done += writeSync(STDOUT, bytes, done);
 }
 
 /**
- * Writes a report of work that is done: that nobody reads it, or that it cannot be written, changes nothing of the
- * work. A reader that went away is no error at all.
+ * Closes the output when a command has ended, since a file system may say only then that a write failed.
  *
- * @returns whether it was written or not wanted
+ * @param exit what the command ended with
+ * @returns what the process is to end with: if the output failed, that it did
  */
-export async function printReport(text: string): Promise<boolean> {
-  try {
-    await print(text);
-    return true;
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'EPIPE') return true;
-    tell(`cannot write the report: ${message}`);
-    return false;
+export function endOutput(exit: number): number {
+  if (output.isWritten && output.error === undefined && !isStream()) {
+    try {
+      closeSync(STDOUT);
+    } catch (error) {
+      output.error = error as NodeJS.ErrnoException;
+    }
   }
+  if (output.error === undefined) return exit;
+  const { code, message } = output.error;
+  // The reader has seen enough, as in `list | head`. Nobody is told, but a result that was cut off is no success.
+  if (code === 'EPIPE') return output.isResult ? EXIT.readerGone : exit;
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT';
+  const why = isFull ? 'no space left to write to it. Free some, or write it elsewhere' : message;
+  const what = output.isResult ? 'what was written is not whole' : 'the report is not whole';
+  const done = output.isResult || exit === EXIT.failed ? '' : ', but the work that it is about is done';
+  tell(`standard output: ${why}; ${what}${done}.`);
+  return EXIT.failed;
 }
 
 /** Characters gathered before they are written: a write for each of a million lines takes longer than the lines. */
