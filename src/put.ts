@@ -7,6 +7,7 @@ import { placeFile, replaceFile } from './replace/replace.js';
 import { abortable } from './source/abortable.js';
 import { fileSource } from './source/file.js';
 import type { Source } from './source/source.js';
+import { giveRights } from './replace/rights.js';
 import { holdFile, requireUnchanged } from './replace/target.js';
 
 export interface PutOptions {
@@ -57,7 +58,8 @@ export async function putFile(
       await fill(fresh);
       const notes = await dress(held, fresh);
       await requireUnchanged(held, 'the work');
-      return { backup: (await replaceFile(held, fresh, true)).backup, notes };
+      const { backup, notes: more } = await replaceFile(held, fresh, true);
+      return { backup, notes: [...notes, ...more] };
     } finally {
       await fresh.close();
     }
@@ -81,10 +83,10 @@ async function putNew(
     const wanted = await fill(fresh);
     const now = await fresh.handle.stat();
     const { uid = now.uid, gid = now.gid, mode = now.mode } = wanted;
-    const owned = await fresh.adopt({ uid, gid, mode: mode & 0o777 });
+    const notes = await giveRights(fresh.handle, { uid, gid, mode }, { name: 'The new file' });
     await fresh.sync();
     await placeFile(fresh, path);
-    return { backup: undefined, notes: owned ? [] : [`It could not be given the owner ${uid}:${gid}.`] };
+    return { backup: undefined, notes };
   } finally {
     await fresh.close();
   }

@@ -142,12 +142,10 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
       return { ...done, lost, output: options.output, notes };
     }
     await requireUnchanged(held, 'the repair');
-    const { backup, how } = await replaceFile(held, fresh, options.backup ?? true);
+    const { backup, notes: more } = await replaceFile(held, fresh, options.backup ?? true);
+    notes.push(...more);
     if (held.isLink) {
       notes.push(`A symbolic link led to ${held.realPath}, which was replaced; the link is as it was.`);
-    }
-    if (how === 'copied-into-place') {
-      notes.push('The file is mounted by itself, so its contents were replaced instead of its name.');
     }
     return { ...done, lost, output: held.realPath, backup, notes };
   } finally {

@@ -4,10 +4,18 @@ import { equalBytes } from '../format/bytes.js';
 import { fileSource } from '../source/file.js';
 import { readChunks } from '../source/source.js';
 import { RefusedError, refusal } from './errors.js';
+import { giveRights } from './rights.js';
 import type { HeldFile } from './target.js';
 
 /** Nobody has so many backups; a folder that answers EEXIST for ever must not hang the tool. */
 const MAX_BACKUPS = 100_000;
+
+/** A backup that was made. */
+export interface Backup {
+  readonly path: string;
+  /** What the operator should know of it. */
+  readonly notes: readonly string[];
+}
 
 /**
  * Gives the held file a second name, `NAME.~1~`, `NAME.~2~` and so on as gdbmtool names backups: the first that is
@@ -15,18 +23,18 @@ const MAX_BACKUPS = 100_000;
  * compared.
  *
  * @param how `copy` where the file's contents will be replaced: a second name would show the new contents too
- * @returns the backup's path
  * @throws RefusedError
  */
-export async function makeBackup(held: HeldFile, how: 'link-or-copy' | 'copy'): Promise<string> {
+export async function makeBackup(held: HeldFile, how: 'link-or-copy' | 'copy'): Promise<Backup> {
   for (let n = 1; n <= MAX_BACKUPS; n++) {
     const path = `${held.realPath}.~${n}~`;
     if (how === 'link-or-copy') {
       const linked = await tryLink(held, path);
-      if (linked === 'linked') return path;
+      if (linked === 'linked') return { path, notes: [] };
       if (linked === 'taken') continue;
     }
-    if (await copyBackup(held, path)) return path;
+    const copied = await copyBackup(held, path);
+    if (copied !== undefined) return copied;
   }
   throw new RefusedError('exists', `${held.path}: expected a free backup name, found ${MAX_BACKUPS} taken.`);
 }
@@ -50,31 +58,30 @@ async function tryLink(held: HeldFile, path: string): Promise<'linked' | 'taken'
   }
 }
 
-/** @returns false where the name was taken meanwhile */
-async function copyBackup(held: HeldFile, path: string): Promise<boolean> {
+/** @returns undefined where the name was taken meanwhile */
+async function copyBackup(held: HeldFile, path: string): Promise<Backup | undefined> {
   let copy: FileHandle;
   try {
     copy = await open(path, 'wx+', 0o600);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
     throw refusal(error, held.path, 'make a backup beside it');
   }
   try {
     // From the open file, not from its name, which could lead elsewhere by now.
     const source = await fileSource(held.handle);
     for await (const piece of readChunks(source, 0, source.size)) await copy.writeFile(piece);
-    await copy.chmod(held.stats.mode & 0o7777);
-    await copy.chown(held.stats.uid, held.stats.gid).catch(() => {});
+    const notes = await giveRights(copy, held.stats, { original: held.handle, name: 'The backup' });
     await copy.utimes(held.stats.atime, held.stats.mtime);
     await copy.sync();
     await requireSame(source, await fileSource(copy), path);
+    return { path, notes };
   } catch (error) {
     await unlink(path).catch(() => {});
     throw refusal(error, held.path, 'copy it to a backup');
   } finally {
     await copy.close();
   }
-  return true;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { chmod, copyFile, open, unlink } from 'node:fs/promises';
+import { copyFile, open, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Sink } from '../build/sink.js';
 import { handleReader } from '../source/file.js';
@@ -19,6 +19,14 @@ function freshPath(target: string): string {
 /** Whether a file's name is one that files in the making have: what has it and is at rest, a crash left. */
 export function isFreshName(name: string): boolean {
   return /^\.gdbm-doctor-[0-9a-f]{12}\.tmp$/.test(name);
+}
+
+/**
+ * Whether a clone of a file, which has the file's mode until it gets its own, gives nobody anything in between: it
+ * belongs to this user, who alone can change the mode, has no set-user-ID bit, and its group has what all others have.
+ */
+function isSafelyCloned({ uid, mode }: Stats): boolean {
+  return uid === process.geteuid?.() && (mode & 0o7000) === 0 && ((mode >> 3) & ~mode & 0o7) === 0;
 }
 
 /** Bytes after which those written so far are sent to the disk while the next are made. */
@@ -74,8 +82,9 @@ export class FreshFile implements Sink {
     from: FileHandle,
     signal?: AbortSignal,
   ): Promise<FreshFile | undefined> {
+    if (!isSafelyCloned(await from.stat())) return undefined;
     const path = freshPath(target);
-    const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = constants;
+    const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE, O_RDWR, O_NOFOLLOW, O_NONBLOCK } = constants;
     let handle: FileHandle | undefined;
     try {
       // By the open file, not by its name, which could lead elsewhere by now.
@@ -85,11 +94,13 @@ export class FreshFile implements Sink {
       return undefined;
     }
     try {
-      // It has the mode of the file that it was made of, and so was no more open to others than that one.
-      await chmod(path, 0o600);
-      handle = await open(path, 'r+');
+      handle = await open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+      const { uid, nlink, size } = await handle.stat();
+      // In a folder of others the name could lead to another file of this user by now.
+      if (uid !== process.geteuid?.() || nlink !== 1) throw new Error('not the clone');
+      await handle.chmod(0o600);
       const fresh = new FreshFile(path, handle, target, signal);
-      fresh.#size = (await handle.stat()).size;
+      fresh.#size = size;
       return fresh;
     } catch {
       await handle?.close();
@@ -176,23 +187,6 @@ export class FreshFile implements Sink {
         this.#syncing = undefined;
       },
     );
-  }
-
-  /** Gives the file an owner and mode; false where it may not give it away. */
-  async adopt({ uid, gid, mode }: Pick<Stats, 'uid' | 'gid' | 'mode'>): Promise<boolean> {
-    let owned = true;
-    const now = await this.handle.stat();
-    if (now.uid !== uid || now.gid !== gid) {
-      owned = await this.handle.chown(uid, gid).then(
-        () => true,
-        () => false,
-      );
-      // A group of one's own can be given although the owner cannot.
-      if (!owned && now.gid !== gid) await this.handle.chown(now.uid, gid).catch(() => {});
-    }
-    // After the owner: a change of owner clears the set-user-id bits.
-    await this.handle.chmod(mode & 0o7777);
-    return owned;
   }
 
   /** Says that the file has got its place and must not be removed. */

@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RefusedError } from './errors.js';
+import { PROGRAM_FD, runProgram } from './program.js';
 
 /** How to hold a database: `exclusive` keeps everybody out, `shared` keeps writers out. */
 export type LockKind = 'exclusive' | 'shared';
@@ -47,7 +47,7 @@ export async function takeLock(
 async function tryLock(fd: number, path: string, kind: LockKind): Promise<boolean> {
   for (const [program, ...applet] of LOCK_PROGRAMS) {
     const mode = kind === 'exclusive' ? '-x' : '-s';
-    const ended = await run(program, [...applet, '-n', mode, '3'], fd);
+    const ended = await runProgram(program, [...applet, '-n', mode, String(PROGRAM_FD)], fd);
     if (ended === 'missing') continue;
     if (ended.code === 0) return true;
     if (ended.code === BUSY) return false;
@@ -62,23 +62,4 @@ async function tryLock(fd: number, path: string, kind: LockKind): Promise<boolea
     `${path}: expected the program 'flock' (util-linux or busybox) to lock it with, found none. ` +
       `Install it, or stop every program that uses the file and add --no-lock.`,
   );
-}
-
-function run(
-  program: string,
-  args: string[],
-  fd: number,
-): Promise<'missing' | { code: number | null; stderr: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe', fd] });
-    let stderr = '';
-    child.stderr?.on('data', (chunk: Buffer) => {
-      stderr += chunk.toString();
-    });
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') resolve('missing');
-      else reject(error);
-    });
-    child.on('close', (code) => resolve({ code, stderr }));
-  });
 }

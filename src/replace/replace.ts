@@ -16,6 +16,8 @@ export interface Replaced {
   readonly backup: string | undefined;
   /** Whether the name itself was replaced, or, for a file mounted by itself, its contents. */
   readonly how: 'renamed' | 'copied-into-place';
+  /** What the operator should know. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -37,14 +39,14 @@ export async function replaceFile(held: HeldFile, fresh: FreshFile, wantBackup: 
   } catch (error) {
     // Nothing was replaced, so the backup is no backup of anything; unless the rename went through all the same,
     // as can be on a network file system that lost the answer.
-    if (backup !== undefined && (await isStillNamed(held))) await unlink(backup).catch(() => {});
+    if (backup !== undefined && (await isStillNamed(held))) await unlink(backup.path).catch(() => {});
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EBUSY' && code !== 'EXDEV') throw refusal(error, held.path, 'give the fresh file its name');
     return replaceContents(held, fresh, wantBackup);
   }
   fresh.keep();
   await syncFolder(dirname(held.realPath));
-  return { backup, how: 'renamed' };
+  return { backup: backup?.path, notes: backup?.notes ?? [], how: 'renamed' };
 }
 
 async function replaceContents(held: HeldFile, fresh: FreshFile, wantBackup: boolean): Promise<Replaced> {
@@ -57,8 +59,12 @@ async function replaceContents(held: HeldFile, fresh: FreshFile, wantBackup: boo
   }
   const backup = await makeBackup(held, 'copy');
   await syncFolder(dirname(held.realPath));
-  await copyIntoPlace(held, fresh, backup);
-  return { backup, how: 'copied-into-place' };
+  await copyIntoPlace(held, fresh, backup.path);
+  const notes = [
+    ...backup.notes,
+    'The file is mounted by itself, so its contents were replaced instead of its name.',
+  ];
+  return { backup: backup.path, notes, how: 'copied-into-place' };
 }
 
 /**

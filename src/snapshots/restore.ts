@@ -1,11 +1,14 @@
+import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { lstat, stat } from 'node:fs/promises';
+import { lstat, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { dress } from '../replace/dress.js';
 import { RefusedError } from '../replace/errors.js';
 import type { FreshFile } from '../replace/fresh.js';
 import { clearBeside } from '../replace/leftovers.js';
 import { placeFile, replaceFile } from '../replace/replace.js';
+import type { Rights } from '../replace/rights.js';
+import { giveRights, groupsOwnBits } from '../replace/rights.js';
 import type { HeldFile } from '../replace/target.js';
 import { holdFile, MISSING, requireState, requireUnchanged } from '../replace/target.js';
 import { contentHash } from './contenthash.js';
@@ -177,12 +180,10 @@ async function replaceHeld(
     await requireCopied(fresh, hash, snapshot, signal);
     notes.push(...(await dress(held, fresh)));
     await requireUnchanged(held, 'the restore');
-    const { backup, how } = await replaceFile(held, fresh, true);
+    const { backup, notes: more } = await replaceFile(held, fresh, true);
+    notes.push(...more);
     if (held.isLink) {
       notes.push(`A symbolic link led to ${held.realPath}, which was replaced; the link is as it was.`);
-    }
-    if (how === 'copied-into-place') {
-      notes.push('The file is mounted by itself, so its contents were replaced instead of its name.');
     }
     return { backup, notes };
   } finally {
@@ -198,17 +199,30 @@ async function placeNew(
   realPath: string,
   signal?: AbortSignal,
 ): Promise<string[]> {
-  const { uid, gid, mode } = await stat(dirname(realPath));
+  const rights = await rightsInFolder(dirname(realPath));
   const fresh = await copyBeside(realPath, handle, signal);
   try {
     await requireCopied(fresh, hash, snapshot, signal);
-    const owned = await fresh.adopt({ uid, gid, mode: mode & FILE_MODE });
+    const notes = await giveRights(fresh.handle, rights, { name: 'The new file' });
     await fresh.sync();
     await placeFile(fresh, realPath);
-    if (owned) return ['There was no database; the new one has the owner of its folder.'];
-    return [`There was no database. If its program cannot open the new one: chown ${uid}:${gid}.`];
+    if (notes.length > 0) return ['There was no database.', ...notes];
+    return ['There was no database; the new one has the owner of its folder.'];
   } finally {
     await fresh.close();
+  }
+}
+
+/** Rights that a file gets where nobody says which: those that its folder's owner, group and others have. */
+async function rightsInFolder(path: string): Promise<Rights> {
+  const { uid, gid, mode } = await stat(path);
+  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY).catch(() => undefined);
+  try {
+    // A folder that cannot be opened does not tell whether its group's bits are the group's own.
+    const bits = folder === undefined ? mode & 0o700 : await groupsOwnBits(folder, mode);
+    return { uid, gid, mode: bits & FILE_MODE };
+  } finally {
+    await folder?.close();
   }
 }
 

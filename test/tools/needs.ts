@@ -16,6 +16,7 @@ const TOOLS = {
     found: () => runs('mkfifo', '--version') || runs('busybox', 'mkfifo', '--help'),
     get: 'coreutils',
   },
+  acl: { found: () => runs('setfacl', '--version') && runs('getfacl', '--version'), get: 'acl' },
   chown: { found: () => runs('chown', '--version') || runs('busybox', 'chown', '--help'), get: 'coreutils' },
   flower: {
     found: () =>
