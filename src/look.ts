@@ -4,6 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { open, unlink } from 'node:fs/promises';
 import type { WantedProfile } from './contents.js';
 import { checkContents, withProfile } from './contents.js';
+import { groupFindings } from './check/finding.js';
 import { isDeclared } from './database/identify.js';
 import { isMendable } from './profile/mendable.js';
 import type { ProfileName } from './profile/profiles.js';
@@ -85,7 +86,7 @@ async function lookInto(
     if (kept === 'changed') return bareLook(path, 'changing', 'it was written to meanwhile');
     return { ...bareLook(path, 'clean', `sound, with ${about.records} records`), ...about, ...kept };
   }
-  const worst = findings.find(({ severity }) => severity === 'error');
+  const worst = groupFindings(checked).find(({ severity }) => severity === 'error');
   const { holders } = await findHolders({ dev: before.dev, ino: before.ino }, []);
   const said = libgdbm === null ? '' : `, libgdbm says "${libgdbm}"`;
   const loads = profile !== undefined && !isMendable(checked, profile);

@@ -10,8 +10,9 @@ import {
 } from '../format/avail.js';
 import { headerAvailOffset } from '../format/header.js';
 import type { Database } from '../database/database.js';
-import type { Finding } from './finding.js';
+import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
+import { explainedByNextBlock } from './header.js';
 
 /** Where an avail block is. */
 export interface AvailPlace {
@@ -26,9 +27,6 @@ export interface AvailChain {
   readonly blocks: readonly AvailPlace[];
   readonly findings: readonly Finding[];
 }
-
-/** The most findings one table gives; a wrecked one has thousands of wrong entries. */
-const FINDINGS_PER_TABLE = 8;
 
 /**
  * Follows the chain of avail blocks from the header, with each table's entries checked.
@@ -48,6 +46,8 @@ export async function checkAvailChain(
 
   const headerSize = headerAvailSize(format, geometry.blockSize);
   let offset = start;
+  /** The block that leads to this one. */
+  let from = start;
   let bytes = geometry.blockSize - start;
   const seen = new Set<number>();
   let chained = 0;
@@ -56,14 +56,20 @@ export async function checkAvailChain(
     const available = Math.min(bytes, source.size - offset);
     const block = await source.read(offset, available);
     const head = decodeAvailHead(block, format.layout, format.byteOrder);
-    if (offset === start && head.size !== headerSize) {
+    if (head.size !== headerSize) {
+      if (offset !== start) {
+        // libgdbm gives each block of a chain the size of the header's: the pointer leads to something else.
+        const found = `next_block ${offset}, where a block of size ${head.size} is`;
+        findings.push(finding('avail-chain', from, found, `0 or an avail block of size ${headerSize}`));
+        break;
+      }
       findings.push(finding('avail-size', offset, `size ${head.size}`, headerSize));
     }
     const room = Math.floor(
       (available - availTableOffset(format.layout)) / availElementStruct(format.layout).size,
     );
     const size = offset === start ? Math.min(headerSize, room) : room;
-    if (!(head.count >= 0 && head.count <= size && (offset === start || head.size > 1))) {
+    if (!(head.count >= 0 && head.count <= size)) {
       findings.push(
         finding('avail-count', offset, `count ${head.count} of size ${head.size}`, `0 to ${size}`),
       );
@@ -100,18 +106,21 @@ export async function checkAvailChain(
           offset,
           `next_block ${next}`,
           `0 or a block of ${bytes} bytes inside the file of ${source.size}`,
+          next >= geometry.blockSize ? explainedByNextBlock(db, next + bytes) : undefined,
         ),
       );
       break;
     }
+    from = offset;
     offset = next;
   }
   return { blocks, findings };
 }
 
 /**
- * Checks the entries of one table of free space as libgdbm does: each at `bucket_size` or later, and its end
- * not after `next_block`.
+ * Checks the entries of one table of free space as libgdbm does: each at `bucket_size` or later, and its end not after
+ * `next_block`. Where that is below the file's size it is wrong itself, and the file's size is what entries are held
+ * against; those that libgdbm refuses because of it are its consequence.
  *
  * @param at file offset of the table
  */
@@ -122,27 +131,34 @@ export function checkAvailTable(
   code: 'avail-entry' | 'bucket-avail',
 ): { free: AvailElement[]; findings: Finding[] } {
   const { geometry, format, source } = db;
-  // With next_block itself damaged, the file's size is what is left to go by.
-  const end = !db.headerLost && db.header.next_block > 0 ? db.header.next_block : source.size;
-  const findings: Finding[] = [];
+  const nextBlock = db.headerLost ? source.size : db.header.next_block;
+  const end = Math.max(source.size, nextBlock);
   const free: AvailElement[] = [];
+  const wrong: number[] = [];
+  const beyond: number[] = [];
   let sorted = true;
-  table.forEach((entry, i) => {
-    const { av_adr, av_size } = entry;
-    if (av_adr >= geometry.bucketSize && av_size >= 0 && av_adr + av_size <= end) {
-      if (av_adr + av_size <= source.size) free.push(entry);
-    } else if (findings.length < FINDINGS_PER_TABLE) {
-      findings.push(
-        finding(
-          code,
-          at + i * availElementStruct(format.layout).size,
-          `free space of ${av_size} bytes at ${av_adr}`,
-          `a range inside ${geometry.bucketSize} to ${end}`,
-        ),
-      );
-    }
+  table.forEach(({ av_adr, av_size }, i) => {
     if (i > 0 && av_size < table[i - 1].av_size) sorted = false;
+    const last = av_adr + av_size;
+    if (!(av_adr >= geometry.bucketSize && av_size >= 0 && last <= end)) {
+      wrong.push(i);
+      return;
+    }
+    if (last > nextBlock) beyond.push(i);
+    if (last <= source.size) free.push(table[i]);
   });
+  const findings: Finding[] = [];
+  const report = (entries: readonly number[], limit: number, cause?: FindingCode) => {
+    if (entries.length === 0) return;
+    const [first] = entries;
+    const { av_adr, av_size } = table[first];
+    const many = entries.length === 1 ? '' : `${entries.length} of ${table.length} entries, the first `;
+    const place = at + first * availElementStruct(format.layout).size;
+    const found = `${many}free space of ${av_size} bytes at ${av_adr}`;
+    findings.push(finding(code, place, found, `a range inside ${geometry.bucketSize} to ${limit}`, cause));
+  };
+  report(wrong, end);
+  report(beyond, nextBlock, 'header-next-block-low');
   if (!sorted) findings.push(finding('avail-unsorted', at, 'entries out of order', 'ordered by size'));
   return { free, findings };
 }

@@ -10,7 +10,7 @@ import type { Survey } from '../database/survey.js';
 import { isReadable, readSite } from '../database/survey.js';
 import { checkAvailTable } from './avail.js';
 import { ElementExam } from './element.js';
-import type { Finding } from './finding.js';
+import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
 import type { KeyEvidence, WantedKey } from './key.js';
 import { KeyBudget, readKeys, sameKey } from './key.js';
@@ -123,12 +123,30 @@ async function* examineBatch(
     yield {
       site,
       free,
-      findings: [...findings, ...(judged?.findings ?? [])],
+      findings: bucketFindings(findings, judged?.findings ?? []),
       records: judged?.records ?? [],
       rejected: judged?.rejected ?? [],
       missing: judged?.missing ?? 0,
     };
   }
+}
+
+/** Codes of elements in use that are none, which make the bucket's count wrong. */
+const NO_ELEMENT: readonly FindingCode[] = ['element-hash', 'element-bounds', 'key-hash'];
+
+/**
+ * The findings of one bucket: a head that cannot be a bucket's explains elements that cannot be any; and elements that
+ * cannot be any explain a wrong count of those in use.
+ */
+export function bucketFindings(ofHead: readonly Finding[], ofElements: readonly Finding[]): Finding[] {
+  const isHeadWrong = ofHead.some(({ code }) => code === 'bucket-header');
+  const noElement = ofElements.find(({ code }) => NO_ELEMENT.includes(code))?.code;
+  const causeOf = (one: Finding): Partial<Finding> => {
+    if (one.cause !== undefined || one.code === 'bucket-header') return {};
+    if (isHeadWrong) return { cause: 'bucket-header' };
+    return one.code === 'bucket-count' && noElement !== undefined ? { cause: noElement } : {};
+  };
+  return [...ofHead, ...ofElements].map((one) => ({ ...one, ...causeOf(one) }));
 }
 
 /**

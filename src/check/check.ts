@@ -15,7 +15,7 @@ import { checkAvailChain } from './avail.js';
 import { checkDirectory } from './directory.js';
 import type { ExaminedSurvey, Examination } from './examination.js';
 import { examine } from './examination.js';
-import type { Finding, FindingCode } from './finding.js';
+import type { ExplainedCounts, Finding, FindingCode } from './finding.js';
 import { finding, FindingList } from './finding.js';
 import { checkHeader } from './header.js';
 import type { SiteVerdict } from './judge.js';
@@ -39,10 +39,12 @@ export interface CheckResult {
   /** What it is instead, where it is not GDBM. */
   readonly other: OtherFile | undefined;
   readonly records: RecordCounts;
-  /** In the order of the file's structures, the first 100 of each code. */
+  /** In the order of the file's structures, the first 100 of each code and cause; see `groupFindings`. */
   readonly findings: readonly Finding[];
   /** How many there are of each code. */
   readonly findingCounts: Partial<Record<FindingCode, number>>;
+  /** Of these, how many each cause explains; left out where none explains any. */
+  readonly explainedCounts?: ExplainedCounts;
   readonly space: SpaceAccount | undefined;
   /** What libgdbm 1.23 on amd64 would answer, null where it works. */
   readonly libgdbm: LibgdbmMessage | null;
@@ -111,7 +113,7 @@ export async function checkDatabase(
 
   // 4. An account of every byte.
   const { account, buckets } = await accountFor(db, surveyed, examination);
-  findings.add(judgeSpace(account));
+  findings.add(judgeSpace(account, findings));
 
   return {
     verdict: findings.has('error') ? 'damaged' : 'healthy',
@@ -128,6 +130,7 @@ export async function checkDatabase(
     records: { ...tally.counts(surveyed), count: examination.records, bytes: examination.bytes, buckets },
     findings: findings.kept,
     findingCounts: Object.fromEntries(findings.counts),
+    explainedCounts: findings.explained,
     space: account,
     // libgdbm sees the file as it is now.
     libgdbm: await predictLibgdbm(asItIs(db)),

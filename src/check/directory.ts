@@ -5,8 +5,9 @@ import { owns, rulerOf } from '../database/survey.js';
 import { endOfRun } from '../format/directory.js';
 import { HASH_RANGE } from '../format/hash.js';
 import { offsetSize } from '../format/layout.js';
-import type { Finding } from './finding.js';
+import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
+import { explainedByNextBlock } from './header.js';
 
 /** The directory's place, and each entry against the bucket that it leads to. */
 export function* checkDirectory(db: Database, survey: Survey): Generator<Finding> {
@@ -28,20 +29,32 @@ export function* checkDirectory(db: Database, survey: Survey): Generator<Finding
     return;
   }
   yield* checkDirectoryPlace(db);
+  const isInvalid = (slot: number) => faultOfSlot(survey, slot) === 'directory-entry-invalid';
   // Neighbouring slots with the same fault are one finding.
   for (let slot = 0, end: number; slot < directory.length; slot = end) {
     end = endOfRun(directory, slot);
-    const slots = end - slot === 1 ? `slot ${slot}` : `slots ${slot} to ${end - 1}`;
     const at = offset + slot * width;
-    const site = survey.sites[survey.siteOfSlot[slot]];
-    if (site === undefined) {
+    if (isInvalid(slot)) {
+      const bucketEnd = (entry: number) => entry + geometry.bucketSize;
+      const causeOf = (entry: number) =>
+        entry >= geometry.blockSize ? explainedByNextBlock(db, bucketEnd(entry)) : undefined;
+      const cause = causeOf(directory[slot]);
+      let runs = 1;
+      for (; end < directory.length && isInvalid(end) && causeOf(directory[end]) === cause; runs++) {
+        end = endOfRun(directory, end);
+      }
       yield finding(
         'directory-entry-invalid',
         at,
-        `${slots}: ${directory[slot]}`,
+        `${slotsText(slot, end)}: ${directory[slot]}${runs === 1 ? '' : ' and other offsets'}`,
         `a bucket's offset, ${geometry.blockSize} to ${source.size - geometry.bucketSize}`,
+        cause,
       );
-    } else if (site.state === 'outdated') {
+      continue;
+    }
+    const slots = slotsText(slot, end);
+    const site = survey.sites[survey.siteOfSlot[slot]];
+    if (site.state === 'outdated') {
       const ruler = rulerOf(survey, slot * (HASH_RANGE / directory.length));
       const own = ruler === undefined ? undefined : survey.sites[ruler];
       yield finding(
@@ -53,12 +66,26 @@ export function* checkDirectory(db: Database, survey: Survey): Generator<Finding
           : `the bucket at ${own.offset} (bucket_bits ${own.bits}) has the first of these hashes`,
       );
     } else if (site.state === 'sound') {
-      yield* checkRun(site, slots, slot, end, at);
+      yield* checkRun(survey, site, slots, slot, end, at);
     }
   }
 }
 
+/** What is wrong with a slot of the directory; undefined where nothing is, or where there is no such slot. */
+export function faultOfSlot({ sites, siteOfSlot }: Survey, slot: number): FindingCode | undefined {
+  if (!(slot >= 0 && slot < siteOfSlot.length)) return undefined;
+  const site = sites[siteOfSlot[slot]];
+  if (site === undefined) return 'directory-entry-invalid';
+  const isWrong = site.state === 'outdated' || (site.state === 'sound' && !owns(site, slot));
+  return isWrong ? 'directory-entry-wrong' : undefined;
+}
+
+function slotsText(slot: number, end: number): string {
+  return end - slot === 1 ? `slot ${slot}` : `slots ${slot} to ${end - 1}`;
+}
+
 function* checkRun(
+  survey: Survey,
   site: BucketSite,
   slots: string,
   slot: number,
@@ -66,13 +93,18 @@ function* checkRun(
   at: number,
 ): Generator<Finding> {
   const { ownFirst, ownSlots } = site;
-  if (slot === ownFirst && end - slot === ownSlots) return;
-  const own = `slots ${ownFirst} to ${ownFirst + ownSlots - 1}`;
+  const ownEnd = ownFirst + ownSlots;
+  if (slot === ownFirst && end === ownEnd) return;
+  const own = `slots ${ownFirst} to ${ownEnd - 1}`;
   const place = `the bucket at ${site.offset} (bucket_bits ${site.bits})`;
   if (!owns(site, slot) || !owns(site, end - 1)) {
     yield finding('directory-entry-wrong', at, `${slots} lead to ${place}`, `${place} belongs to ${own}`);
   } else {
-    yield finding('directory-run', at, `${slots} lead to ${place}`, own);
+    // The slot before the run or the one behind it is the bucket's, too: what is wrong with that one explains the run.
+    const cause =
+      (slot > ownFirst ? faultOfSlot(survey, slot - 1) : undefined) ??
+      (end < ownEnd ? faultOfSlot(survey, end) : undefined);
+    yield finding('directory-run', at, `${slots} lead to ${place}`, own, cause);
   }
 }
 

@@ -10,8 +10,10 @@ import { mayBeCut } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
 import { isOutdated, rulerOf } from '../database/survey.js';
+import { faultOfSlot } from './directory.js';
 import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
+import { explainedByNextBlock } from './header.js';
 import type { KeyEvidence, WantedKey } from './key.js';
 import { startOf } from './key.js';
 import type { RejectedElement, RejectReason, StoredRecord } from './record.js';
@@ -151,7 +153,6 @@ export class ElementExam {
   #hasPossibleFields(i: number): boolean {
     const { bucket } = this;
     const { size } = this.db.source;
-    const nextBlock = this.db.headerLost ? 0 : this.db.header.next_block;
     const hash = bucket.hash(i);
     if (hash < 0) {
       this.#reject('hash', 'element-hash', i, `hash ${hash}`, '0 to 2147483647, or -1 for a free element');
@@ -168,6 +169,7 @@ export class ElementExam {
         i,
         `a key of ${keySize} and a value of ${dataSize} bytes at ${offset}`,
         `a record inside the file of ${size} bytes`,
+        offset >= 0 && keySize >= 0 && dataSize >= 0 ? explainedByNextBlock(this.db, end) : undefined,
       );
       return false;
     }
@@ -181,8 +183,10 @@ export class ElementExam {
       );
       return false;
     }
-    if (nextBlock > 0 && end > nextBlock) {
-      this.#report('record-beyond-next-block', i, `a record that ends at ${end}`, `at most ${nextBlock}`);
+    const cause = explainedByNextBlock(this.db, end);
+    if (cause !== undefined) {
+      const expected = `at most ${this.db.header.next_block}`;
+      this.#report('record-beyond-next-block', i, `a record that ends at ${end}`, expected, cause);
     }
     return true;
   }
@@ -217,6 +221,7 @@ export class ElementExam {
     }
     const ruler = rulerOf(this.survey, hash);
     const found = `hash ${hash}, which slot ${slot} looks up elsewhere`;
+    const cause = faultOfSlot(this.survey, slot);
     // The bucket that rules over this hash knows what is in force; this one only holds an old copy.
     if (ruler !== undefined && this.survey.sites[ruler] !== this.site) {
       const report = this.site.origin === 'directory';
@@ -226,11 +231,12 @@ export class ElementExam {
         i,
         found,
         'hashes of its own slots',
+        cause,
       );
       return false;
     }
     if (this.site.origin === 'directory') {
-      this.#report('element-wrong-bucket', i, found, 'hashes of its own slots');
+      this.#report('element-wrong-bucket', i, found, 'hashes of its own slots', cause);
     }
     return true;
   }
@@ -260,9 +266,9 @@ export class ElementExam {
     return twice;
   }
 
-  #report(code: FindingCode, i: number, found: string, expected: string): void {
+  #report(code: FindingCode, i: number, found: string, expected: string, cause?: FindingCode): void {
     const at = this.site.offset + this.bucket.elementOffset(i);
-    this.#findings.push(finding(code, at, `element ${i}: ${found}`, expected));
+    this.#findings.push(finding(code, at, `element ${i}: ${found}`, expected, cause));
   }
 
   #reject(
@@ -271,8 +277,9 @@ export class ElementExam {
     i: number,
     found: string,
     expected: string,
+    cause?: FindingCode,
   ): void {
-    if (code !== undefined) this.#report(code, i, found, expected);
+    if (code !== undefined) this.#report(code, i, found, expected, cause);
     const { bucket, site } = this;
     const keySize = bucket.keySize(i);
     this.#rejected.push({

@@ -177,8 +177,7 @@ async function readFields(
   const { flags, elements } = marks;
   // Nearly always nothing is gone, and nobody needs to be asked for each element.
   const isShifted = db.missing !== 0 || db.fault !== undefined;
-  const nextBlock = db.headerLost ? 0 : db.header.next_block;
-  const end = nextBlock > 0 ? nextBlock : Number.POSITIVE_INFINITY;
+  const end = db.headerLost ? Number.POSITIVE_INFINITY : db.header.next_block;
   const shift = HASH_BITS - Math.log2(Math.max(1, directory.length));
   // Elements that stand alone may be many that lead to the same keys, and must not use up what buckets need.
   const budgets = {

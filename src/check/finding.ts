@@ -20,7 +20,7 @@ export const FINDING_CODES = {
     'libgdbm does not find what is in it; offsets given here are those at which the bytes belong.',
   ],
   'header-magic': ['error', 'libgdbm does not recognise the file and refuses to open it.'],
-  'header-block-size': ['error', 'libgdbm refuses to open the file.'],
+  'header-block-size': ['error', 'libgdbm refuses to open the file, or reads blocks of the wrong size.'],
   'header-directory-offset': [
     'error',
     'libgdbm refuses to open the file, or looks for buckets in the wrong place.',
@@ -37,7 +37,7 @@ export const FINDING_CODES = {
   'header-bucket-elements': ['error', 'libgdbm refuses to open the file.'],
   'header-next-block-low': [
     'error',
-    'A writer died while it was adding to the file. Every call of libgdbm answers "Database needs recovery".',
+    'libgdbm takes what is behind it for unused and refuses to work with the file. A writer that died while it was adding to the file leaves it so.',
   ],
   'header-next-block-high': [
     'warning',
@@ -70,7 +70,7 @@ export const FINDING_CODES = {
   'element-hash': ['error', 'The element is in use but its hash is impossible; its record cannot be found.'],
   'element-wrong-bucket': ['error', 'A lookup of its key goes to another bucket and does not find it.'],
   'element-unreachable': ['error', 'A lookup stops before it gets to the element; walking finds it.'],
-  'element-bounds': ['error', 'The record lies outside the file; libgdbm answers "Malformed hash table".'],
+  'element-bounds': ['error', 'The record lies outside the file; libgdbm fails when it comes to it.'],
   'element-key-start': ['error', 'A lookup compares these bytes first and does not find the key.'],
   'element-gone': [
     'error',
@@ -86,7 +86,7 @@ export const FINDING_CODES = {
     'The key was stored by another kind of machine, with another hash; it cannot be found here.',
   ],
   'key-duplicate': ['error', 'A lookup finds only one of the records; the other one is never seen.'],
-  'record-beyond-next-block': ['warning', 'The next record that libgdbm adds overwrites it.'],
+  'record-beyond-next-block': ['warning', 'It is in space that the header calls unused.'],
   'avail-size': ['error', 'libgdbm refuses to open the file.'],
   'avail-count': ['error', 'libgdbm refuses to open the file, or to store into it.'],
   'avail-entry': [
@@ -158,31 +158,48 @@ export interface Finding {
   readonly expected: string;
   /** What follows from it. */
   readonly consequence: string;
+  /** The code of the finding that explains this one; undefined where it stands by itself. */
+  readonly cause?: FindingCode;
 }
 
-/** Makes a finding; its severity and consequence belong to its code. */
+/**
+ * Makes a finding; its severity and consequence belong to its code.
+ *
+ * @param cause the code of the finding that explains it
+ */
 export function finding(
   code: FindingCode,
   offset: number | null,
   found: string | number,
   expected: string | number,
+  cause?: FindingCode,
 ): Finding {
   const [severity, consequence] = FINDING_CODES[code];
-  return { code, severity, offset, found: String(found), expected: String(expected), consequence };
+  const made = { code, severity, offset, found: String(found), expected: String(expected), consequence };
+  return cause === undefined ? made : { ...made, cause };
 }
 
-/** How many findings of one code are kept in full; a wrecked file has millions. */
+/** How many findings of one code and one cause are kept in full; a wrecked file has millions. */
 export const KEPT_PER_CODE = 100;
 
-/** Collects findings in the order they come, counting all and keeping the first {@link KEPT_PER_CODE} of each code. */
+/** How many findings each cause explains, by their codes. */
+export type ExplainedCounts = Partial<Record<FindingCode, Partial<Record<FindingCode, number>>>>;
+
+/** Collects findings in the order they come, counting all and keeping the first {@link KEPT_PER_CODE} of each code and cause. */
 export class FindingList {
   readonly kept: Finding[] = [];
   readonly counts = new Map<FindingCode, number>();
+  readonly explained: ExplainedCounts = {};
 
   add(findings: Iterable<Finding>): void {
     for (const one of findings) {
-      const count = (this.counts.get(one.code) ?? 0) + 1;
-      this.counts.set(one.code, count);
+      const { code, cause } = one;
+      this.counts.set(code, (this.counts.get(code) ?? 0) + 1);
+      if (cause !== undefined) {
+        const explained = (this.explained[cause] ??= {});
+        explained[code] = (explained[code] ?? 0) + 1;
+      }
+      const count = countOf(this.counts.get(code)!, this.explained, code, cause);
       if (count <= KEPT_PER_CODE) this.kept.push(one);
     }
   }
@@ -190,4 +207,83 @@ export class FindingList {
   has(severity: Severity): boolean {
     return this.kept.some((one) => one.severity === severity);
   }
+
+  /** Whether there is a finding of a code that nothing else explains. */
+  standsByItself(code: FindingCode): boolean {
+    return countOf(this.counts.get(code) ?? 0, this.explained, code, undefined) > 0;
+  }
+}
+
+/** How many findings of a code a cause explains; without a cause, how many of all stand by themselves. */
+function countOf(
+  all: number,
+  explained: ExplainedCounts,
+  code: FindingCode,
+  cause: FindingCode | undefined,
+): number {
+  if (cause !== undefined) return explained[cause]?.[code] ?? 0;
+  return Object.values(explained).reduce((rest, counts) => rest - (counts[code] ?? 0), all);
+}
+
+/** A place of a finding, and what is wrong there. */
+export type FindingPlace = Pick<Finding, 'offset' | 'found' | 'expected'>;
+
+/** The findings of one code that stand by themselves, or that one cause explains. Its own fields are those of the first. */
+export interface FindingGroup extends Omit<Finding, 'cause'> {
+  /** How many there are. */
+  readonly count: number;
+  /** The first {@link KEPT_PER_CODE} of them. */
+  readonly places: readonly FindingPlace[];
+  /** What they explain. */
+  readonly consequences: readonly FindingGroup[];
+}
+
+/** Findings as a check gives them. */
+export interface CountedFindings {
+  readonly findings: readonly Finding[];
+  readonly findingCounts: Partial<Record<FindingCode, number>>;
+  readonly explainedCounts?: ExplainedCounts | undefined;
+}
+
+const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];
+const bySeverity = (a: { severity: Severity }, b: { severity: Severity }) =>
+  SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity);
+
+/**
+ * Groups findings: one entry for each code that stands by itself, the worst first, with what it explains under it. An
+ * entry is as severe as the worst that it explains.
+ */
+export function groupFindings(result: CountedFindings): FindingGroup[] {
+  const { findings, findingCounts, explainedCounts = {} } = result;
+  const kinds = new Map<string, Finding[]>();
+  for (const one of findings) {
+    const kind = `${one.cause ?? ''} ${one.code}`;
+    kinds.set(kind, [...(kinds.get(kind) ?? []), one]);
+  }
+  const groups = [...kinds.values()].map((alike) => {
+    const { cause, ...own } = alike[0];
+    const places = alike.map(({ offset, found, expected }) => ({ offset, found, expected }));
+    const count = countOf(findingCounts[own.code] ?? places.length, explainedCounts, own.code, cause);
+    const group: FindingGroup = { ...own, count, places, consequences: [] };
+    return { cause, group };
+  });
+  const byItself = new Set(groups.filter(({ cause }) => cause === undefined).map(({ group }) => group.code));
+  // A cause that another one explains is followed to the one that stands by itself.
+  const rootOf = (
+    cause: FindingCode | undefined,
+    seen: readonly FindingCode[] = [],
+  ): FindingCode | undefined => {
+    if (cause === undefined || byItself.has(cause)) return cause;
+    const above = groups.find(({ group }) => group.code === cause)?.cause;
+    return seen.includes(cause) ? undefined : rootOf(above, [...seen, cause]);
+  };
+  const rooted = groups.map(({ cause, group }) => ({ root: rootOf(cause), group }));
+  const top = rooted.filter(({ root }) => root === undefined).map(({ group }) => group);
+  return top
+    .map((group) => {
+      const consequences = rooted.filter(({ root }) => root === group.code).map((one) => one.group);
+      const [worst] = [group, ...consequences].sort(bySeverity);
+      return { ...group, severity: worst.severity, consequences: consequences.sort(bySeverity) };
+    })
+    .sort(bySeverity);
 }

@@ -10,6 +10,20 @@ import type { Database } from '../database/database.js';
 import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
 
+/**
+ * The header's finding that explains why a range ends where nothing should: behind the file's end, as far as `next_block`
+ * tells that the file was larger, or behind a `next_block` that is below the file's size; undefined where it explains
+ * nothing.
+ */
+export function explainedByNextBlock(
+  { source, header, headerLost }: Database,
+  end: number,
+): FindingCode | undefined {
+  if (headerLost) return undefined;
+  if (end > source.size) return end <= header.next_block ? 'header-next-block-high' : undefined;
+  return end > header.next_block ? 'header-next-block-low' : undefined;
+}
+
 /** Blocks that stand at other places than their own. */
 function checkBlocks({ rearrangement }: Database): Finding[] {
   return (rearrangement?.moved ?? []).map(({ home, at }) =>

@@ -6,7 +6,7 @@ import type { BucketView } from '../format/bucket.js';
 import { KEY_START } from '../format/bucket.js';
 import { readUpTo } from '../source/source.js';
 import type { BucketExamination } from './bucket.js';
-import { examineByElement, examineHead } from './bucket.js';
+import { bucketFindings, examineByElement, examineHead } from './bucket.js';
 import { ElementExam } from './element.js';
 import type { ExaminedSurvey, Examination } from './examination.js';
 import { isPlain } from './examination.js';
@@ -138,7 +138,8 @@ async function judgeSite(
     evidence.push(await evidenceOf(db, bucket, i, wanted[n], flags[first + i]));
   }
   const { findings, rejected, missing } = exam.judge(evidence);
-  return { findings: [...examineHead(db, site, bucket).findings, ...findings], rejected, missing };
+  const ofHead = examineHead(db, site, bucket).findings;
+  return { findings: bucketFindings(ofHead, findings), rejected, missing };
 }
 
 /** What was found out about a key, as {@link ElementExam} wants it. */

@@ -1,9 +1,16 @@
-import type { Finding } from './finding.js';
+import type { Finding, FindingList } from './finding.js';
 import { finding } from './finding.js';
 import type { Extent, Overlap, SpaceAccount } from './space.js';
 
-/** Findings from the account of a file's bytes: who claims what somebody else has. */
-export function* judgeSpace(account: SpaceAccount): Generator<Finding> {
+/** What is wrong with a list of free space, so that libgdbm does not know all that it lists. */
+const UNREAD_FREE = ['avail-count', 'avail-chain', 'avail-loop', 'avail-entry', 'bucket-avail'] as const;
+
+/**
+ * Findings from the account of a file's bytes: what is claimed twice, and what nothing claims.
+ *
+ * @param earlier what was found in the structures
+ */
+export function* judgeSpace(account: SpaceAccount, earlier: FindingList): Generator<Finding> {
   for (const overlap of account.overlaps) yield judgeOverlap(overlap);
   if (account.bytes.unaccounted > 0) {
     const largest = account.gaps.reduce((a, b) => (b.length > a.length ? b : a));
@@ -12,6 +19,7 @@ export function* judgeSpace(account: SpaceAccount): Generator<Finding> {
       largest.offset,
       `${account.bytes.unaccounted} bytes, the largest range ${largest.length} at ${largest.offset}`,
       'each byte in use or listed as free',
+      UNREAD_FREE.find((code) => earlier.standsByItself(code)),
     );
   }
 }

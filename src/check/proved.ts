@@ -67,7 +67,7 @@ async function checkBy(
   const { records, bytes, flavours, account, buckets } = proof;
   // Keys of both kinds of machine in one file are a finding that is told elsewhere.
   if (flavours.signed > 0 && flavours.unsigned > 0) return undefined;
-  findings.add(judgeSpace(account));
+  findings.add(judgeSpace(account, findings));
 
   const verdict = findings.has('error') ? 'damaged' : 'healthy';
   // Then the judge comes to the same buckets.
@@ -88,6 +88,7 @@ async function checkBy(
     records: { count: records, bytes, rejected: {}, buckets: buckets.length, uncovered: 0 },
     findings: findings.kept,
     findingCounts: Object.fromEntries(findings.counts),
+    explainedCounts: findings.explained,
     space: account,
     libgdbm: await predictLibgdbm(source, isAsJudged),
   };

@@ -1,4 +1,5 @@
 import type { CheckResult, FileFormat } from '../check/check.js';
+import { groupFindings } from '../check/finding.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { RepairResult } from '../repair/result.js';
 import { jsonText } from './jsontext.js';
@@ -26,7 +27,7 @@ export function reportText(files: readonly object[], statement?: Statement): str
 
 /** A checked file as programs read it; the profile if one was looked for. */
 export function checkReport(path: string, result: CheckResult, profile?: ProfileResult): object {
-  const { verdict, size, format, other, records, findings, findingCounts, space, libgdbm } = result;
+  const { verdict, size, format, other, records, findingCounts, space, libgdbm } = result;
   return {
     path,
     verdict,
@@ -34,7 +35,7 @@ export function checkReport(path: string, result: CheckResult, profile?: Profile
     format: format === undefined ? null : formatReport(format),
     ...(other && { identifiedAs: other }),
     records,
-    findings,
+    findings: groupFindings(result),
     findingCounts,
     space: space === undefined ? null : { bytes: space.bytes, overlaps: space.overlapCount },
     libgdbm,

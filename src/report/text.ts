@@ -1,7 +1,8 @@
 import { shellPath } from '../volume/shellword.js';
 import type { ChalkInstance } from 'chalk';
 import type { CheckResult, FileFormat, Verdict } from '../check/check.js';
-import type { Finding, Severity } from '../check/finding.js';
+import type { FindingGroup, FindingPlace, Severity } from '../check/finding.js';
+import { groupFindings } from '../check/finding.js';
 import { describeFormat } from '../format/format.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { LostDetail, RepairResult } from '../repair/result.js';
@@ -10,8 +11,8 @@ import { isMendable } from '../profile/mendable.js';
 import { insideText } from './inside.js';
 import { number } from './number.js';
 
-/** Findings of one code shown to a person before the rest is only counted. */
-const SHOWN_PER_CODE = 5;
+/** Places of one kind of finding shown to a person before the rest is only counted. */
+const SHOWN_PER_CODE = 3;
 
 export interface TextOptions {
   /** Colours, or none. */
@@ -225,35 +226,49 @@ const REASONS: Readonly<Record<string, string>> = {
   crowded: 'with more of the same hash than a bucket holds',
 };
 
-function findingLines({ findings, findingCounts }: CheckResult, { style, all }: TextOptions): string[] {
-  if (findings.length === 0) return [];
-  const total = Object.values(findingCounts).reduce((sum, n) => sum + n, 0);
-  const lines = [field('findings', number(total))];
-  const shown = new Map<string, number>();
-  for (const one of findings) {
-    const n = (shown.get(one.code) ?? 0) + 1;
-    shown.set(one.code, n);
-    if (all || n <= SHOWN_PER_CODE) lines.push(...findingText(one, style, n === 1));
+function findingLines(result: CheckResult, options: TextOptions): string[] {
+  if (result.findings.length === 0) return [];
+  const groups = groupFindings(result);
+  const all = Object.values(result.findingCounts).reduce((sum, n) => sum + n, 0);
+  const standing = groups.reduce((sum, group) => sum + group.count, 0);
+  const rest = all > standing ? `; they explain ${number(all - standing)} more` : '';
+  return [
+    field('findings', `${number(standing)}${rest}`),
+    ...groups.flatMap((group) => groupLines(group, options, '    ')),
+  ];
+}
+
+/** One kind of finding: how often, its first places, what follows from it, and what it explains. */
+function groupLines(group: FindingGroup, options: TextOptions, indent: string): string[] {
+  const { code, severity, consequence, places, consequences } = group;
+  const colour: Record<Severity, (text: string) => string> = {
+    error: options.style.red,
+    warning: options.style.yellow,
+    note: options.style.dim,
+  };
+  const shown = places.slice(0, options.all ? places.length : SHOWN_PER_CODE);
+  const isSingle = group.count === 1;
+  const lines = [
+    `${indent}${colour[severity](severity)} ${code}${isSingle ? placeText(places[0]) : `, ${number(group.count)} times`}`,
+  ];
+  for (const place of shown) {
+    const at = isSingle ? '' : `${placeText(place).trimStart()}: `;
+    lines.push(`${indent}  ${at}found ${escapeText(place.found)}; expected ${escapeText(place.expected)}`);
   }
-  for (const [code, n] of Object.entries(findingCounts)) {
-    const hidden = n - (all ? (shown.get(code) ?? 0) : Math.min(n, SHOWN_PER_CODE));
-    if (hidden > 0) lines.push(`    … and ${number(hidden)} more of ${code}`);
+  if (shown.length < group.count) {
+    const hint = options.all || shown.length === places.length ? '' : '; --all shows up to 100';
+    lines.push(`${indent}  … and ${number(group.count - shown.length)} more${hint}`);
+  }
+  lines.push(`${indent}  ${consequence}`);
+  if (consequences.length > 0) {
+    lines.push(`${indent}  This explains:`);
+    for (const one of consequences) lines.push(...groupLines(one, options, `${indent}    `));
   }
   return lines;
 }
 
-function findingText(one: Finding, style: ChalkInstance, withConsequence: boolean): string[] {
-  const colour: Record<Severity, (text: string) => string> = {
-    error: style.red,
-    warning: style.yellow,
-    note: style.dim,
-  };
-  const place = one.offset === null ? '' : ` at offset ${one.offset} (0x${one.offset.toString(16)})`;
-  return [
-    `    ${colour[one.severity](one.severity)} ${one.code}${place}`,
-    `      found ${escapeText(one.found)}; expected ${escapeText(one.expected)}`,
-    ...(withConsequence ? [`      ${one.consequence}`] : []),
-  ];
+function placeText({ offset }: FindingPlace): string {
+  return offset === null ? '' : ` at offset ${offset} (0x${offset.toString(16)})`;
 }
 
 function field(name: string, value: string): string {

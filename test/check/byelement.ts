@@ -68,7 +68,7 @@ export async function checkByElement(db: Database, survey: Survey): Promise<ByEl
     findings.add([finding('key-foreign-hash', null, found, `the hash of ${hashChar} char, as most keys`)]);
   }
   const account = space.account(source.size);
-  findings.add(judgeSpace(account));
+  findings.add(judgeSpace(account, findings));
   const counts: Record<string, number> = {};
   for (const { reason } of rejected) counts[reason] = (counts[reason] ?? 0) + 1;
   const bytes = kept.reduce((sum, { keySize, dataSize }) => sum + keySize + dataSize, 0);

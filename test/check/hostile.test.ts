@@ -151,7 +151,7 @@ test('avail blocks that lie on each other by the thousand are not all read', asy
   const view = new DataView(bytes.buffer);
   view.setBigInt64(48, BigInt(start), true);
   for (let at = start; at + 4096 < bytes.length; at += step) {
-    view.setInt32(at, 20, true);
+    view.setInt32(at, view.getInt32(40, true), true);
     view.setInt32(at + 4, 0, true);
     view.setBigInt64(at + 8, BigInt(at + step), true);
   }

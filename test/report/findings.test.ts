@@ -16,6 +16,10 @@ function page(): string {
 What \`check\` can find, by code. The codes are stable. **error**: data or opening is at risk, and the file is damaged.
 **warning**: libgdbm copes. **note**: worth knowing, nothing to do.
 
+Findings of one code are one entry with a count and the first places (\`check --all\` and \`--json\` have 100 of each). What
+another finding explains stands under that one: a \`next_block\` that is too low is one entry, with the records and the free
+space behind it as its consequences. A field that is known to be wrong is not used to judge others.
+
 | code | severity | what follows from it |
 | --- | --- | --- |
 ${rows.join('')}`;

@@ -175,9 +175,9 @@ export class BucketPass {
     return true;
   }
 
-  /** No record ends later: the file's end and, where it is known, the end that the header tells. */
+  /** No record ends later: the file's end, and the end that the header tells. */
   get #fileEnd(): number {
     const { source, header, headerLost } = this.#db;
-    return !headerLost && header.next_block > 0 ? Math.min(source.size, header.next_block) : source.size;
+    return headerLost ? source.size : Math.min(source.size, header.next_block);
   }
 }
