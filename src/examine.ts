@@ -4,12 +4,13 @@ import type { Examination } from './check/examination.js';
 import { examine } from './check/examination.js';
 import type { ProvedCheck } from './check/proved.js';
 import { checkProved } from './check/proved.js';
+import { correctHashes } from './check/wronghash.js';
 import { examinationOf } from './check/provedmarks.js';
 import type { Database, MovedBytes } from './database/database.js';
 import { openDatabase, withDirectory, withoutDirectory } from './database/database.js';
 import { identifyOther, isDeclared } from './database/identify.js';
 import type { Survey } from './database/survey.js';
-import { isInOrder, survey } from './database/survey.js';
+import { isInOrder, isPlaced, survey } from './database/survey.js';
 import type { SearchedSurvey } from './orphans/adopt.js';
 import { adoptOrphans, atHome, damagedWithElements, isMisled, knownRanges } from './orphans/adopt.js';
 import { judgeBuckets } from './orphans/candidates.js';
@@ -54,6 +55,34 @@ export interface SearchOptions {
  * @throws SourceError if the source cannot be read
  */
 export async function openSearched(
+  source: Source,
+  report?: Report,
+  options: SearchOptions = {},
+): Promise<Searched | undefined> {
+  const found = await openArrangedBest(source, report, options);
+  return found && withTrueHashes(found, report, options);
+}
+
+/** The same database read with the right hash where an element has nothing but a wrong one. */
+async function withTrueHashes(
+  found: Searched,
+  report?: Report,
+  { old = false }: SearchOptions = {},
+): Promise<Searched> {
+  const { survey } = found;
+  const { examination } = survey;
+  if (examination === undefined) return found;
+  const db = await correctHashes(found.db, survey, examination);
+  if (db === undefined) return found;
+  const progress = progressTo(report);
+  // A wrong hash may have told of a bucket with few elements that it is for other hashes than it is.
+  const again = survey.sites.every(isPlaced)
+    ? { db, survey }
+    : await search(db, progress('looking for buckets'), old);
+  return examined(again, progress, report);
+}
+
+async function openArrangedBest(
   source: Source,
   report?: Report,
   { old = false }: SearchOptions = {},
@@ -237,7 +266,10 @@ function standing({ sites, stale }: SearchedSurvey): { whole: number; loose: num
  */
 export async function searchExamined(db: Database, report?: Report): Promise<Searched> {
   const progress = progressTo(report);
-  return examined(await search(db, progress('looking for buckets')), progress, report);
+  return withTrueHashes(
+    await examined(await search(db, progress('looking for buckets')), progress, report),
+    report,
+  );
 }
 
 /** Finds the buckets of a database that is open, and its directory if it is lost; nothing is known of their elements yet. */

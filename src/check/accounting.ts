@@ -4,6 +4,7 @@ import { provesItself } from '../database/survey.js';
 import { BUCKET_AVAIL, elementStruct } from '../format/bucket.js';
 import { large } from '../columns/large.js';
 import { offsetSize } from '../format/layout.js';
+import type { Range } from '../source/gather.js';
 import type { AvailChain } from './avail.js';
 import { checkAvailChain } from './avail.js';
 import { examineHead } from './bucket.js';
@@ -188,6 +189,17 @@ export async function takeOthers(
   const chain = await checkAvailChain(db, ({ av_adr, av_size }) => take('free', av_adr, av_size));
   for (const { offset, bytes } of chain.blocks.slice(1)) take('avail', offset, bytes);
   return chain;
+}
+
+/** Every range that a table of free space lists, right or wrong. */
+export async function freeRanges(db: Database, survey: Survey, marks: ElementMarks): Promise<Range[]> {
+  const ranges: Range[] = [];
+  const take = (kind: SpaceKind, offset: number, length: number) => {
+    if (kind === 'free') ranges.push({ offset, length });
+  };
+  await takeOthers(db, take);
+  await takeBuckets(db, survey, marks, take);
+  return ranges;
 }
 
 async function takeBuckets(

@@ -25,6 +25,7 @@ import { predictLibgdbm } from './libgdbm.js';
 import { judgeSpace } from './overlap.js';
 import type { LossReason } from './record.js';
 import type { SpaceAccount } from './space.js';
+import { wrongHashFindings } from './wronghash.js';
 
 /** `healthy`: no finding is an error. `damaged`: at least one is. `not-gdbm`: nothing speaks for the format. */
 export type Verdict = 'healthy' | 'damaged' | 'not-gdbm';
@@ -99,6 +100,7 @@ export async function checkDatabase(
     findings.add(verdict.findings);
     tally.take(verdict);
   }
+  findings.add(wrongHashFindings(db));
   const { hashChar, foreign } = flavourOf(examination);
   if (foreign > 0) {
     findings.add([
@@ -138,7 +140,8 @@ export async function checkDatabase(
 }
 
 /** The source as the file is, where it is read as it was. */
-function asItIs({ source, missing, fault, rearrangement }: Database): Source {
+function asItIs({ source: read, corrected, missing, fault, rearrangement }: Database): Source {
+  const source = corrected?.original ?? read;
   if (fault !== undefined) return fault.original;
   const whole = rearrangement === undefined ? source : rearrangement.undone(source);
   return missing === 0 ? whole : shifted(whole, -missing);

@@ -68,6 +68,10 @@ export const FINDING_CODES = {
     'The directory leads to more bytes of buckets than the file holds; the rest of them was not looked at.',
   ],
   'element-hash': ['error', 'The element is in use but its hash is impossible; its record cannot be found.'],
+  'element-hash-wrong': [
+    'error',
+    'Nothing but the hash is wrong, and a repair keeps the record. A lookup does not find its key; a walk by libgdbm stops there.',
+  ],
   'element-wrong-bucket': ['error', 'A lookup of its key goes to another bucket and does not find it.'],
   'element-unreachable': ['error', 'A lookup stops before it gets to the element; walking finds it.'],
   'element-bounds': ['error', 'The record lies outside the file; libgdbm fails when it comes to it.'],
@@ -80,7 +84,10 @@ export const FINDING_CODES = {
     'error',
     'The elements claim more bytes of keys than the file holds; the rest of them was not looked at.',
   ],
-  'key-hash': ['error', 'The key at this place is not the one that was stored; it cannot be found.'],
+  'key-hash': [
+    'error',
+    'The key or the hash of its element is not what was stored, and which of them cannot be told; it cannot be found.',
+  ],
   'key-foreign-hash': [
     'error',
     'The key was stored by another kind of machine, with another hash; it cannot be found here.',

@@ -12,6 +12,7 @@ import { jsonText } from '../report/jsontext.js';
 import { statementText } from '../report/statementtext.js';
 import { structureText } from '../report/structuretext.js';
 import { shellPath } from '../volume/shellword.js';
+import { withHashesAsStored } from '../database/database.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import type { OpenDatabase } from './file.js';
@@ -79,9 +80,10 @@ async function showMap(
 }
 
 async function view(
-  { db, file: source, searched, examined }: OpenDatabase,
+  { db: opened, file: source, searched, examined }: OpenDatabase,
   { file, structure, what, encoding }: InspectArguments,
 ): Promise<StructureView[]> {
+  const db = withHashesAsStored(opened);
   const refuse = (message: string) => new RefusedError('io', `${file}: ${message}`);
   switch (structure) {
     case 'header':

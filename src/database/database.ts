@@ -31,12 +31,33 @@ export interface Database {
    * file with what is missing.
    */
   readonly rearrangement: Rearrangement | undefined;
+  /** Hashes of elements that are wrong in the file; the source has the right ones. */
+  readonly corrected?: CorrectedHashes;
   /** Only in a numsync file. */
   readonly extended: ExtendedHeader | undefined;
   /** The directory's entries, file offsets of buckets, right or wrong; empty where none was found. */
   readonly directory: Float64Array;
   /** How much of the evidence for this reading agrees, 0 to 1. */
   readonly confidence: number;
+}
+
+/** Elements of which nothing but the hash is wrong. */
+export interface CorrectedHashes {
+  /** The source with the hashes as they stand. */
+  readonly original: Source;
+  readonly hashes: readonly WrongHash[];
+}
+
+/** An element with a wrong hash. */
+export interface WrongHash {
+  /** File offset of the element, which begins with its hash. */
+  readonly element: number;
+  /** Its number in its bucket. */
+  readonly index: number;
+  /** The hash as it stands. */
+  readonly found: number;
+  /** The hash that its key gives. */
+  readonly expected: number;
 }
 
 /**
@@ -109,6 +130,11 @@ export function blocksNow({ missing, geometry }: Database): BlockGrid {
   const { blockSize } = geometry;
   const cut = ((missing % blockSize) + blockSize) % blockSize;
   return new BlockGrid(blockSize, cut === 0 ? 0 : cut - blockSize);
+}
+
+/** The same database with each element's hash as it stands in the file. */
+export function withHashesAsStored(db: Database): Database {
+  return db.corrected === undefined ? db : { ...db, source: db.corrected.original };
 }
 
 /** The same database with its directory at another place. */

@@ -24,6 +24,47 @@ export function hashKey(key: Uint8Array, hashChar: HashChar): number {
   return hashFinish(sum);
 }
 
+/** What the sum of a key's bytes is multiplied with. */
+const HASH_FACTOR = 1103515243;
+/** Its inverse: the product of both is 1, of 31 bits. */
+const HASH_INVERSE = inverse(HASH_FACTOR);
+
+/** The number whose product with an odd one is 1, of 32 bits. */
+function inverse(odd: number): number {
+  let found = odd;
+  // Each step doubles the bits that are right, of which there are three at first.
+  for (let bits = 3; bits < 32; bits *= 2) found = Math.imul(found, 2 - Math.imul(odd, found));
+  return found;
+}
+
+/**
+ * Whether a key that differs from one in a single byte, at index `from` or behind it, has another hash.
+ *
+ * @param hash the key's own
+ */
+export function isByteChange(
+  key: Uint8Array,
+  from: number,
+  hash: number,
+  other: number,
+  hashChar: HashChar,
+): boolean {
+  if (other < 0) return false;
+  const ignored = hashChar === 'signed' ? 24 : 0;
+  const [least, most] = hashChar === 'signed' ? [-0x80, 0x7f] : [0, 0xff];
+  const sum = Math.imul(HASH_INVERSE, other - hash) & 0x7fffffff;
+  for (let i = from; i < key.length; i++) {
+    const shift = (i * 5) % 24;
+    if ((sum & ((1 << shift) - 1)) !== 0) continue;
+    const byte = (key[i] << ignored) >> ignored;
+    // The byte's difference, which counts in as many bits as the shift leaves: as it is, or below 0.
+    const up = byte + (sum >>> shift);
+    const down = up - 2 ** (HASH_BITS - shift);
+    if (up <= most || down >= least) return true;
+  }
+  return false;
+}
+
 /** What the sum of a key of so many bytes begins with. */
 export function hashStart(length: number): number {
   return Math.imul(0x238f13af, length);
@@ -31,7 +72,7 @@ export function hashStart(length: number): number {
 
 /** The hash that a sum of 31 bits gives; of a larger one only its low 31 bits count. */
 export function hashFinish(value: number): number {
-  return (Math.imul(1103515243, value) + 12345) & 0x7fffffff;
+  return (Math.imul(HASH_FACTOR, value) + 12345) & 0x7fffffff;
 }
 
 /**

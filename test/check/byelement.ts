@@ -7,6 +7,7 @@ import { checkHeader } from '../../src/check/header.js';
 import { judgeSpace } from '../../src/check/overlap.js';
 import type { RejectedElement, StoredRecord } from '../../src/check/record.js';
 import type { SpaceAccount } from '../../src/check/space.js';
+import { wrongHashFindings } from '../../src/check/wronghash.js';
 import type { Database } from '../../src/database/database.js';
 import type { Survey } from '../../src/database/survey.js';
 import { owns } from '../../src/database/survey.js';
@@ -58,6 +59,7 @@ export async function checkByElement(db: Database, survey: Survey): Promise<ByEl
     kept.push(...one.records);
     rejected.push(...one.rejected);
   }
+  findings.add(wrongHashFindings(db));
   const flavour = (name: string) => kept.filter(({ hashChar }) => hashChar === name).length;
   const [signed, unsigned] = [flavour('signed'), flavour('unsigned')];
   const hashChar = signed + unsigned === 0 ? 'undetermined' : signed >= unsigned ? 'signed' : 'unsigned';

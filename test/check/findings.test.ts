@@ -343,6 +343,15 @@ const DAMAGES: readonly Damage[] = [
     },
   },
   {
+    code: 'element-hash-wrong',
+    what: 'a hash with one wrong bit',
+    damage: (s) => {
+      const { at } = s.used()[3];
+      s.setInt(at, s.int(at) ^ 4);
+      return at;
+    },
+  },
+  {
     code: 'key-hash',
     what: 'a changed key',
     damage: (s) => {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { openDatabase } from '../../src/database/database.js';
 import { BucketView } from '../../src/format/bucket.js';
 import type { HashChar } from '../../src/format/hash.js';
-import { FREE_HASH, hashKey, isPortableKey } from '../../src/format/hash.js';
+import { FREE_HASH, hashKey, isByteChange, isPortableKey } from '../../src/format/hash.js';
 import { KeyHasher } from '../../src/format/keyhasher.js';
 import { memorySource } from '../../src/source/memory.js';
 import { fixture, fixtureRecords } from '../tools/fixtures.js';
@@ -113,3 +113,25 @@ async function storedHashes(bytes: Uint8Array): Promise<Map<string, number>> {
   }
   return hashes;
 }
+
+test('the hashes of keys that differ in one byte are told from all others', () => {
+  const key = Buffer.from('Schlüssel einer Länge, die jede Stelle hat', 'latin1');
+  for (const hashChar of FLAVOURS) {
+    const own = hashKey(key, hashChar);
+    const others = new Set<number>();
+    for (let i = 4; i < key.length; i++) {
+      for (let byte = 0; byte < 256; byte++) {
+        const changed = Buffer.from(key);
+        changed[i] = byte;
+        if (byte !== key[i]) others.add(hashKey(changed, hashChar));
+      }
+    }
+    for (const other of others) assert.ok(isByteChange(key, 4, own, other, hashChar), `${other}`);
+    for (let bit = 0; bit < 31; bit++) {
+      const other = own ^ (1 << bit);
+      assert.equal(isByteChange(key, 4, own, other, hashChar), others.has(other), `bit ${bit}`);
+    }
+    // In what key_start has nothing was changed.
+    assert.ok(!isByteChange(key.subarray(0, 4), 4, own, others.values().next().value!, hashChar));
+  }
+});

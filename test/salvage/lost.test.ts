@@ -52,7 +52,7 @@ test('a share of just so much is let pass, and one of less is not', async (t) =>
   assert.match(stdout, /at most 7 % of the records, found that 29 of 100 would be lost/);
   assert.match(
     stdout,
-    /a key of 4 bytes that begins "k0\d\d" and a value of 5, at \d+.*its key is overwritten/,
+    /a key of 4 bytes that begins "k0\d\d" and a value of 5, at \d+.*its key and its hash do not agree/,
   );
 });
 

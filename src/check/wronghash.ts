@@ -1,0 +1,238 @@
+import { equalAt } from '../database/equalat.js';
+import { cutElementsOf } from '../database/cutelements.js';
+import type { CorrectedHashes, Database, WrongHash } from '../database/database.js';
+import { mayBeCut } from '../database/database.js';
+import type { Survey } from '../database/survey.js';
+import { isOutdated, readSite, roomForBucket, rulerOf } from '../database/survey.js';
+import type { BucketView } from '../format/bucket.js';
+import { KEY_START } from '../format/bucket.js';
+import { equalBytes } from '../format/bytes.js';
+import { slotOf } from '../format/directory.js';
+import type { HashChar } from '../format/hash.js';
+import { FREE_HASH, hashKey, isByteChange } from '../format/hash.js';
+import { fromHome, usedBefore } from '../format/home.js';
+import { patched } from '../source/patched.js';
+import { firstAfter } from '../source/ranges.js';
+import { gather } from '../source/gather.js';
+import { accountFor, freeRanges } from './accounting.js';
+import { KEY_BUDGET } from './bucket.js';
+import type { Examination } from './examination.js';
+import type { Finding } from './finding.js';
+import { finding } from './finding.js';
+import { KeyBudget, SMALL_KEY } from './key.js';
+import { KEPT } from './marks.js';
+
+/** Hashes corrected at most: no file that lost single bits has so many, and one that was made so must not fill the memory. */
+const MAX_CORRECTED = 1 << 16;
+/** libgdbm does not list what is left of a free range if it is no larger, in bytes: IGNORE_SIZE of its gdbmconst.h. */
+const IGNORED = 4;
+
+/** An element whose record is whole but for its hash, as far as its bucket and its key can tell. */
+interface Candidate extends WrongHash {
+  /** File offset of the record, and of the byte behind it. */
+  readonly from: number;
+  readonly end: number;
+}
+
+/**
+ * Finds elements whose hash alone is wrong, and reads the database as if it were right. All of this must hold of such an element:
+ *
+ * 1. Its key begins as `key_start` says, and the key's own hash is the element's but for one bit.
+ * 2. The key is not one of which a byte was changed: none that differs from it in one byte, behind those that `key_start` has,
+ *    has the element's hash; or a lookup by that hash does not come to the element, so that the hash is what is wrong.
+ * 3. A lookup by the key's own hash comes to this bucket, and in it to the element.
+ * 4. No other element of the bucket has the key: a stale one never takes the place of the one in force.
+ * 5. Nothing else has a byte of the record, and it ends where something else begins.
+ *
+ * How often that is wrong: a key of which one byte behind the first four was changed never passes. One that was changed in more
+ * bytes passes step 1 if its hash is one of the 31 beside the old one of 2^31, once in 69 million such keys (26 bits); step 3 lets
+ * pass one in 1 to 50 of these, by how full the bucket is, and step 5 needs sizes that fit their neighbours.
+ *
+ * @returns undefined where there is no such element
+ * @throws SourceError if the source cannot be read
+ */
+export async function correctHashes(
+  db: Database,
+  survey: Survey,
+  examination: Examination,
+): Promise<Database | undefined> {
+  if (db.corrected !== undefined) return undefined;
+  const { marks, signed, unsigned } = examination;
+  const flavours: HashChar[] = signed > 0 && unsigned === 0 ? ['signed'] : ['signed', 'unsigned'];
+  if (unsigned > 0 && signed === 0) flavours.shift();
+  const room = roomForBucket(db);
+  const budget = new KeyBudget(KEY_BUDGET * db.source.size);
+  const candidates: Candidate[] = [];
+  for (const [s, site] of survey.sites.entries()) {
+    if (marks.sites[s] === 0 || site.elements !== undefined) continue;
+    if (site.state !== 'sound' && site.state !== 'malformed') continue;
+    const bucket = await readSite(db, site, room);
+    const cut = cutElementsOf(db, site);
+    const doubtful: number[] = [];
+    for (let i = 0; i < bucket.elements; i++) {
+      if (bucket.hash(i) === FREE_HASH || cut?.has(i) === true) continue;
+      if ((marks.flags[s * marks.elements + i] & KEPT) !== 0 || !hasPossibleFields(db, bucket, i)) continue;
+      if (budget.allows(bucket.keySize(i))) doubtful.push(i);
+    }
+    const keys = doubtful.map((i) => ({ offset: bucket.dataPointer(i), length: bucket.keySize(i) }));
+    const nearly: (NearbyHash & { i: number; key: Uint8Array })[] = [];
+    await gather(db.source, keys, (n, key) => {
+      const i = doubtful[n];
+      const near = nearbyHash(bucket, i, key, flavours);
+      if (near !== undefined) nearly.push({ ...near, i, key: key.slice() });
+    });
+    for (const { i, key, hash, byKey } of nearly) {
+      if (!isHashWrong(db, survey, s, bucket, i, hash, byKey) || (await hasKey(db, bucket, i, key, hash)))
+        continue;
+      const from = bucket.dataPointer(i);
+      const end = from + key.length + bucket.dataSize(i);
+      const element = site.offset + bucket.elementOffset(i);
+      candidates.push({ element, index: i, found: bucket.hash(i), expected: hash, from, end });
+      if (candidates.length === MAX_CORRECTED) break;
+    }
+    if (candidates.length === MAX_CORRECTED) break;
+  }
+  if (candidates.length === 0) return undefined;
+  const hashes = await withPlaceOfTheirOwn(db, survey, examination, candidates);
+  if (hashes.length === 0) return undefined;
+  const corrected: CorrectedHashes = { original: db.source, hashes };
+  const little = db.format.byteOrder === 'little';
+  const patches = hashes.map(({ element, expected }) => {
+    const bytes = new Uint8Array(4);
+    new DataView(bytes.buffer).setInt32(0, expected, little);
+    return { offset: element, bytes };
+  });
+  return { ...db, source: patched(db.source, patches), corrected };
+}
+
+/** What is told of hashes that were corrected. */
+export function wrongHashFindings({ corrected }: Database): Finding[] {
+  const hashes = corrected?.hashes ?? [];
+  return hashes.map(({ element, index, found, expected }) =>
+    finding(
+      'element-hash-wrong',
+      element,
+      `element ${index}: hash ${found}`,
+      `${expected}, as its key gives`,
+    ),
+  );
+}
+
+function hasPossibleFields(db: Database, bucket: BucketView, i: number): boolean {
+  const [offset, keySize, dataSize] = [bucket.dataPointer(i), bucket.keySize(i), bucket.dataSize(i)];
+  const end = offset + keySize + dataSize;
+  const isInside = offset >= 0 && keySize > 0 && dataSize >= 0 && end <= db.source.size;
+  return isInside && keySize <= SMALL_KEY && !mayBeCut(db, offset, end);
+}
+
+/** The hash of a key that is nearly the one of its element. */
+interface NearbyHash {
+  readonly hash: number;
+  /** Whether a changed byte of the key may be why the two differ. */
+  readonly byKey: boolean;
+}
+
+/** The hash of a key that begins as `key_start` says, if it is the element's but for one bit: step 1. */
+function nearbyHash(
+  bucket: BucketView,
+  i: number,
+  key: Uint8Array,
+  flavours: readonly HashChar[],
+): NearbyHash | undefined {
+  const start = bucket.keyStart(i).subarray(0, Math.min(KEY_START, key.length));
+  if (!equalBytes(start, key.subarray(0, start.length))) return undefined;
+  const found = bucket.hash(i);
+  for (const flavour of flavours) {
+    const hash = hashKey(key, flavour);
+    if (areNear(hash, found)) return { hash, byKey: isByteChange(key, KEY_START, hash, found, flavour) };
+  }
+  return undefined;
+}
+
+/** Whether two hashes are the same but for one bit, or altogether. */
+function areNear(a: number, b: number): boolean {
+  const difference = a ^ b;
+  return (difference & (difference - 1)) === 0;
+}
+
+/** Whether an element's hash is what is wrong, and the hash of its key is in its place: steps 2 and 3. */
+function isHashWrong(
+  db: Database,
+  survey: Survey,
+  s: number,
+  bucket: BucketView,
+  i: number,
+  hash: number,
+  byKey: boolean,
+): boolean {
+  const found = bucket.hash(i);
+  const before = usedBefore(bucket)[i];
+  const isFoundHere = (wanted: number) =>
+    wanted >= 0 && leadsTo(db, survey, s, wanted) && before >= fromHome(i, wanted, bucket.elements);
+  if (!isFoundHere(hash)) return false;
+  return !byKey || !isFoundHere(found);
+}
+
+/** Whether a lookup of a hash comes to a bucket, or would if the directory were whole. */
+function leadsTo({ directory }: Database, survey: Survey, s: number, hash: number): boolean {
+  if (directory.length > 0) {
+    const slot = slotOf(hash, Math.log2(directory.length));
+    if (directory[slot] === survey.sites[s].offset && !isOutdated(survey, slot)) return true;
+  }
+  return rulerOf(survey, hash) === s;
+}
+
+/** Whether another element of a bucket in use has a key: step 4. That one may have a wrong hash, too. */
+async function hasKey(
+  { source }: Database,
+  bucket: BucketView,
+  except: number,
+  key: Uint8Array,
+  hash: number,
+): Promise<boolean> {
+  const room = new Uint8Array(4096);
+  for (let i = 0; i < bucket.elements; i++) {
+    const found = bucket.hash(i);
+    if (i === except || found === FREE_HASH || bucket.keySize(i) !== key.length) continue;
+    const offset = bucket.dataPointer(i);
+    if (!areNear(found, hash) || !(offset >= 0 && offset + key.length <= source.size)) continue;
+    if (await equalAt(source, offset, key, room)) return true;
+  }
+  return false;
+}
+
+/** The candidates of whose records nothing else has a byte, and which end where something else begins: step 5. */
+async function withPlaceOfTheirOwn(
+  db: Database,
+  survey: Survey,
+  examination: Examination,
+  candidates: Candidate[],
+): Promise<WrongHash[]> {
+  const { account } = await accountFor(db, survey, examination);
+  const free = await freeRanges(db, survey, examination.marks);
+  free.sort((a, b) => a.offset - b.offset);
+  const freeStarts = Float64Array.from(free, ({ offset }) => offset);
+  /** Of each free range the last end of it and those before it. */
+  const freeEnds = new Float64Array(free.length);
+  for (const [n, { offset, length }] of free.entries())
+    freeEnds[n] = Math.max(offset + length, n === 0 ? 0 : freeEnds[n - 1]);
+  const isFree = (from: number, end: number) => {
+    const before = firstAfter(freeStarts, end - 1);
+    return before > 0 && freeEnds[before - 1] > from;
+  };
+
+  candidates.sort((a, b) => a.from - b.from);
+  const starts = new Set(candidates.map(({ from }) => from));
+  const beginsAt = (offset: number) =>
+    offset >= db.source.size || account.isUsed(offset, 1) || isFree(offset, offset + 1) || starts.has(offset);
+  const endsWell = (end: number) => {
+    for (let left = 0; left <= IGNORED; left++) if (beginsAt(end + left)) return true;
+    return false;
+  };
+  let last = 0;
+  return candidates.filter(({ from, end }, n) => {
+    const isAlone = last <= from && (n + 1 === candidates.length || candidates[n + 1].from >= end);
+    last = Math.max(last, end);
+    return isAlone && !account.isUsed(from, end - from) && !isFree(from, end) && endsWell(end);
+  });
+}
