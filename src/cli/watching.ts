@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { RefusedError } from '../replace/errors.js';
 import { listSnapshots } from '../snapshots/list.js';
 import { newestIntact } from '../snapshots/open.js';
 import { nameOf } from '../snapshots/owner.js';
@@ -57,17 +58,22 @@ function newestGood(path: string, dir: string | undefined, log: Log): Mending['b
   };
   return async (): Promise<BestSnapshot | undefined> => {
     try {
-      const { folder, other, snapshots } = await listSnapshots(path, { dir });
+      const { folder, other, snapshots, untrusted, writers } = await listSnapshots(path, { dir });
       if (other !== undefined) {
         const whose = `${folder}: expected snapshots of ${path}, found those of ${nameOf(other)}`;
         say('another-database', `${whose}; none is brought back. Name another folder with --snapshots DIR.`);
         return undefined;
       }
+      for (const { path: one, why } of untrusted)
+        say('snapshot-not-trusted', `${one}: this snapshot is not used: ${why}`);
       const good = snapshots.filter(({ poor, records }) => !poor && records > 0);
-      const { intact, damaged } = await newestIntact(good);
+      const { intact, damaged } = await newestIntact(good, writers);
       for (const { path: one } of damaged) say('snapshot-damaged', `${one}: this snapshot is damaged`);
       return intact;
-    } catch {
+    } catch (error) {
+      if (error instanceof RefusedError && error.code === 'not-trusted') {
+        say('snapshots-not-trusted', error.message);
+      }
       // A folder that cannot be read is as good as none; the look says so where it wants to write there.
       return undefined;
     }

@@ -7,6 +7,10 @@ import { PROGRAM_FD, runProgram } from './program.js';
  */
 export type Acl = 'none' | 'unreadable' | 'unknown' | { readonly entries: string };
 
+export function isPresent(acl: Acl): boolean {
+  return acl === 'unreadable' || typeof acl === 'object';
+}
+
 /** The open file by a path that leads to it whatever its name leads to by now. */
 const OPEN_FILE = `/proc/self/fd/${PROGRAM_FD}`;
 

@@ -16,6 +16,7 @@ export type RefusalCode =
   | 'ambiguous'
   | 'another-database'
   | 'not-intact'
+  | 'not-trusted'
   | 'io';
 
 /** A step at the file system was refused. The message says what was expected, what was found and what to do. */

@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { Acl } from './acl.js';
-import { aclOf, setAcl } from './acl.js';
+import { aclOf, isPresent, setAcl } from './acl.js';
 
 /** Owner and permission bits that a file is to have. */
 export type Rights = Pick<Stats, 'uid' | 'gid' | 'mode'>;
@@ -88,10 +88,6 @@ function bitsWithoutAcl(bits: number, acl: Acl, inherited: Acl): number {
   // Who has rights by an ACL, and to whom it denies what others have, is not known or cannot be said by bits.
   if (isPresent(acl) || isPresent(inherited)) return bits & OWNERS;
   return acl === 'unknown' || inherited === 'unknown' ? withoutGroup(bits) : bits;
-}
-
-function isPresent(acl: Acl): boolean {
-  return acl === 'unreadable' || typeof acl === 'object';
 }
 
 /** Gives group and others what both have, so that it makes no difference which of the two somebody belongs to. */

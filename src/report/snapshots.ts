@@ -11,13 +11,14 @@ const PLAIN = new Chalk({ level: 0 });
 /** A folder of snapshots for a person: a line each, the newest first. */
 export function snapshotsText(
   path: string,
-  { folder, other, snapshots }: Listed,
+  { folder, other, snapshots, untrusted }: Listed,
   now: Date,
   style: ChalkInstance = PLAIN,
 ): string {
   const whose = other === undefined ? '' : `  ANOTHER DATABASE'S: ${escapeText(nameOf(other))}\n`;
   const many = count(snapshots.length, 'snapshot');
-  const title = `${escapeText(path)}: ${many} in ${escapeText(folder)}\n${whose}`;
+  const notUsed = untrusted.map((one) => `  NOT USED: ${escapeText(one.path)}: ${one.why}\n`).join('');
+  const title = `${escapeText(path)}: ${many} in ${escapeText(folder)}\n${whose}${notUsed}`;
   if (snapshots.length === 0) return title;
   const rows = snapshots.map((one) => [
     one.id,
@@ -36,12 +37,17 @@ export function snapshotsText(
 }
 
 /** The same as programs read it. */
-export function snapshotsJson(path: string, { folder, other, snapshots }: Listed, now: Date): object {
+export function snapshotsJson(
+  path: string,
+  { folder, other, snapshots, untrusted }: Listed,
+  now: Date,
+): object {
   return {
     path,
     folder,
     otherDatabase: other === undefined ? null : nameOf(other),
     snapshots: snapshots.map((one) => snapshotJson(one, now)),
+    notUsed: untrusted,
   };
 }
 

@@ -9,6 +9,8 @@ import { decodeName, snapshotId } from './name.js';
 import { leadsTo } from './realpath.js';
 import type { Snapshot } from './snapshot.js';
 import { byAge } from './snapshot.js';
+import type { Untrusted, Writers } from './trust.js';
+import { requireTrusted, untrustedError, whyUntrusted } from './trust.js';
 
 /** Seconds to wait for another process that takes a snapshot of the same database. */
 const WAIT = 30;
@@ -27,49 +29,76 @@ export async function snapshotFolder(dbPath: string, dir?: string): Promise<stri
 /**
  * Makes the folder if it is not there, private to this user.
  *
- * @throws RefusedError or NodeJS.ErrnoException
+ * @throws NodeJS.ErrnoException
  */
-export async function requireFolder(path: string): Promise<void> {
+export async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
-  await requireRealFolder(path);
-}
-
-/** A link could lead the copies of a private file to where others read them. */
-async function requireRealFolder(path: string): Promise<void> {
-  const stats = await lstat(path);
-  if (stats.isDirectory()) return;
-  const found = stats.isSymbolicLink() ? 'a symbolic link' : 'something else';
-  throw new RefusedError(
-    'not-a-file',
-    `${path}: expected a folder of snapshots, found ${found}. Name the folder itself with --snapshots DIR.`,
-  );
 }
 
 /**
- * The snapshots in a folder, the newest first; none where there is no folder. What does not have a snapshot's name,
- * and links, are none.
+ * Opens a folder of snapshots, and refuses one that others can have written to. A link could lead the copies of a private
+ * file to where others read them.
  *
  * @throws RefusedError or NodeJS.ErrnoException
  */
-export async function readFolder(folder: string): Promise<Snapshot[]> {
-  const found: Snapshot[] = [];
+async function openFolder(path: string, writers: Writers): Promise<FileHandle> {
+  const stats = await lstat(path);
+  if (!stats.isDirectory()) {
+    const found = stats.isSymbolicLink() ? 'a symbolic link' : 'something else';
+    throw new RefusedError(
+      'not-a-file',
+      `${path}: expected a folder of snapshots, found ${found}. Name the folder itself with --snapshots DIR.`,
+    );
+  }
+  // It is told by its owner alone, also to a user who may not open it.
+  const why = whyUntrusted(stats, writers);
+  if (why !== undefined) throw untrustedError({ path, why }, true);
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
-    await requireRealFolder(folder);
+    await requireTrusted(handle, path, writers);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** What is in a folder of snapshots. */
+export interface FolderContents {
+  /** The newest first. */
+  readonly snapshots: readonly Snapshot[];
+  /** Files with a snapshot's name that others can have written. */
+  readonly untrusted: readonly Untrusted[];
+}
+
+/**
+ * The snapshots in a folder; none where there is no folder. What does not have a snapshot's name, and links, are none.
+ *
+ * @throws RefusedError or NodeJS.ErrnoException
+ */
+export async function readFolder(folder: string, writers: Writers): Promise<FolderContents> {
+  const snapshots: Snapshot[] = [];
+  const untrusted: Untrusted[] = [];
+  try {
+    await (await openFolder(folder, writers)).close();
     for (const text of await readdir(folder)) {
       const name = decodeName(text);
       if (name === undefined) continue;
       const path = join(folder, text);
       const stats = await lstat(path).catch(() => undefined);
-      if (stats?.isFile()) found.push({ ...name, id: snapshotId(name), bytes: stats.size, path });
+      if (!stats?.isFile()) continue;
+      const why = whyUntrusted(stats, writers);
+      if (why !== undefined) untrusted.push({ path, why });
+      else snapshots.push({ ...name, id: snapshotId(name), bytes: stats.size, path });
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  return found.sort(byAge);
+  return { snapshots: snapshots.sort(byAge), untrusted };
 }
 
 /**
@@ -79,9 +108,10 @@ export async function readFolder(folder: string): Promise<Snapshot[]> {
  */
 export async function lockFolder(
   folder: string,
+  writers: Writers,
   signal?: AbortSignal,
 ): Promise<{ handle: FileHandle; locked: boolean }> {
-  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  const handle = await openFolder(folder, writers);
   try {
     await takeLock(handle.fd, folder, 'exclusive', WAIT, signal);
     return { handle, locked: true };

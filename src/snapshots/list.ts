@@ -4,6 +4,8 @@ import { isIntact } from './open.js';
 import type { Owner } from './owner.js';
 import { otherOwner } from './owner.js';
 import type { Snapshot } from './snapshot.js';
+import type { Untrusted, Writers } from './trust.js';
+import { writersOf } from './trust.js';
 
 /** A snapshot as it is listed. */
 export interface ListedSnapshot extends Snapshot {
@@ -17,6 +19,10 @@ export interface Listed {
   /** The other database that they are of, where they are not of this one. */
   readonly other: Owner | undefined;
   readonly snapshots: readonly ListedSnapshot[];
+  /** Files with a snapshot's name that are not used, because others can have written them. */
+  readonly untrusted: readonly Untrusted[];
+  /** Who can write the database, and so may have written a snapshot. */
+  readonly writers: Writers;
 }
 
 export interface ListOptions {
@@ -29,7 +35,7 @@ export interface ListOptions {
 /**
  * The snapshots of a database, the newest first; the database itself need not exist. Reads only.
  *
- * @throws RefusedError if the folder cannot be read
+ * @throws RefusedError if the folder cannot be read, or others can have written to it
  */
 export async function listSnapshots(
   dbPath: string,
@@ -38,11 +44,15 @@ export async function listSnapshots(
   let folder = dir ?? dbPath;
   try {
     folder = await snapshotFolder(dbPath, dir);
-    const snapshots: ListedSnapshot[] = await readFolder(folder);
+    const writers = await writersOf(dbPath);
+    const { snapshots: found, untrusted } = await readFolder(folder, writers);
+    const snapshots: ListedSnapshot[] = [...found];
     const other = dir === undefined ? undefined : await otherOwner(folder, dbPath);
-    if (!verify) return { folder, other, snapshots };
-    for (const [i, one] of snapshots.entries()) snapshots[i] = { ...one, intact: await isIntact(one) };
-    return { folder, other, snapshots };
+    const listed = { folder, other, snapshots, untrusted, writers };
+    if (!verify) return listed;
+    for (const [i, one] of snapshots.entries())
+      snapshots[i] = { ...one, intact: await isIntact(one, writers) };
+    return listed;
   } catch (error) {
     throw refusal(error, folder, 'read the snapshots');
   }

@@ -36,8 +36,8 @@ export async function requireOwnFolder(folder: string, dbPath: string): Promise<
     );
   }
   if (owner?.path === path && owner.name === name) return;
-  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
-  const file = await open(join(folder, OWNER), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const file = await open(join(folder, OWNER), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK, 0o600);
   try {
     await file.writeFile(`${JSON.stringify({ name, path })}\n`);
     await file.sync();
@@ -90,7 +90,7 @@ async function identity(path: string): Promise<string | undefined> {
 async function ownerOf(folder: string): Promise<Owner | undefined> {
   let text = '';
   try {
-    const flag = constants.O_RDONLY | constants.O_NOFOLLOW;
+    const flag = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
     text = (await readFile(join(folder, OWNER), { encoding: 'utf8', flag })).replace(/\n$/, '');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;

@@ -21,6 +21,8 @@ import { leadsTo } from './realpath.js';
 import { selectSnapshots } from './select.js';
 import type { Snapshot } from './snapshot.js';
 import { shortHash } from './snapshot.js';
+import type { Untrusted, Writers } from './trust.js';
+import { untrustedError, writersOf } from './trust.js';
 
 export interface RestoreOptions {
   /** The folder of the snapshots; `.NAME.snapshots` beside the database by default. */
@@ -72,9 +74,12 @@ export async function restoreSnapshot(
 ): Promise<Restored> {
   try {
     const folder = await snapshotFolder(dbPath, options.dir);
+    const writers = await writersOf(dbPath);
+    const { snapshots: found, untrusted } = await readFolder(folder, writers);
     const notes = await requireOwn(folder, dbPath, options);
-    const snapshots = selectSnapshots(await readFolder(folder), id, folder);
-    const { snapshot, handle, hash } = await openIntact(snapshots, options.signal);
+    notes.push(...untrusted.map(({ path, why }) => `${path} is not used: ${why}.`));
+    const snapshots = selectTrusted(found, untrusted, id, folder);
+    const { snapshot, handle, hash } = await openIntact(snapshots, writers, options.signal);
     try {
       const newer = snapshots.slice(0, snapshots.indexOf(snapshot)).map((one) => one.id);
       if (newer.length > 0) notes.push(`Of the newer snapshots none is intact: ${newer.join(', ')}.`);
@@ -109,16 +114,32 @@ async function requireOwn(
   );
 }
 
+/** Selects among the snapshots that are used; where none fits, one that is not used says why. */
+function selectTrusted(
+  found: readonly Snapshot[],
+  untrusted: readonly Untrusted[],
+  id: string | undefined,
+  folder: string,
+): readonly Snapshot[] {
+  try {
+    return selectSnapshots(found, id, folder);
+  } catch (error) {
+    const none = error instanceof RefusedError && error.code === 'no-snapshot';
+    throw none && untrusted.length > 0 ? untrustedError(untrusted[0], false) : error;
+  }
+}
+
 /** Opens the first snapshot that is intact. */
 async function openIntact(
   snapshots: readonly Snapshot[],
+  writers: Writers,
   signal: AbortSignal | undefined,
 ): Promise<{ snapshot: Snapshot; handle: FileHandle; hash: string }> {
   let first: unknown;
   for (const snapshot of snapshots) {
     let handle: FileHandle | undefined;
     try {
-      handle = await openSnapshot(snapshot);
+      handle = await openSnapshot(snapshot, writers);
       const hash = await contentHash(handle, signal);
       requireIntact(snapshot, hash);
       return { snapshot, handle, hash };

@@ -7,7 +7,7 @@ import { placeFile } from '../replace/replace.js';
 import { contentHash } from './contenthash.js';
 import { copyBeside } from './copy.js';
 import { changedMeanwhile, takingRefused } from './errors.js';
-import { clearFolder, lockFolder, readFolder, requireFolder, snapshotFolder } from './folder.js';
+import { clearFolder, lockFolder, makeFolder, readFolder, snapshotFolder } from './folder.js';
 import type { SnapshotName } from './name.js';
 import { encodeName, snapshotId } from './name.js';
 import { isIntact } from './open.js';
@@ -15,6 +15,8 @@ import { requireOwnFolder } from './owner.js';
 import { KEEP, tooMany } from './prune.js';
 import type { Snapshot } from './snapshot.js';
 import { shortHash } from './snapshot.js';
+import type { Writers } from './trust.js';
+import { writersOf } from './trust.js';
 import { isWorse } from './worse.js';
 
 /** A database that was looked at and found sound. Another program that writes to it must be kept out by its lock. */
@@ -71,12 +73,13 @@ export async function takeSnapshot(
   let folder = options.dir ?? dbPath;
   try {
     folder = await snapshotFolder(dbPath, options.dir);
-    await requireFolder(folder);
-    const { handle, locked } = await lockFolder(folder, signal);
+    const writers = await writersOf(dbPath);
+    await makeFolder(folder);
+    const { handle, locked } = await lockFolder(folder, writers, signal);
     try {
       await clearFolder(folder, locked);
       if (options.dir !== undefined) await requireOwnFolder(folder, dbPath);
-      return await takeInto(folder, dbPath, judged, keep, signal);
+      return await takeInto(folder, dbPath, judged, { keep, writers, signal });
     } finally {
       await handle.close();
     }
@@ -89,10 +92,9 @@ async function takeInto(
   folder: string,
   dbPath: string,
   judged: JudgedFile,
-  keep: number,
-  signal: AbortSignal | undefined,
+  { keep, writers, signal }: { keep: number; writers: Writers; signal: AbortSignal | undefined },
 ): Promise<Taken> {
-  const before = await readFolder(folder);
+  const { snapshots: before } = await readFolder(folder, writers);
   const worse = judged.poor ?? isWorse(newestOf(before, false), judged);
   const fresh = await copyBeside(join(folder, 'snapshot'), judged.handle, signal);
   try {
@@ -100,7 +102,11 @@ async function takeInto(
     const name = { time: nextTime(before), hash, records: judged.records, poor: worse !== undefined };
     const newest = newestOf(before, name.poor);
     // One that has rotted is no reason to leave out a sound one.
-    if (newest?.hash === hash && newest.records === name.records && (await isIntact(newest, signal))) {
+    if (
+      newest?.hash === hash &&
+      newest.records === name.records &&
+      (await isIntact(newest, writers, signal))
+    ) {
       return { taken: undefined, removed: await prune(before, keep), why: `Nothing new since ${newest.id}.` };
     }
     const taken = await place(fresh, folder, name, judged.stats.size);
