@@ -36,6 +36,7 @@ export type { Searched, SearchOptions } from './examine.js';
 export type { Progress, Report } from './source/sweep.js';
 export { check, openSearched, searchExamined as search } from './examine.js';
 export type { SearchedSurvey } from './orphans/adopt.js';
+export type { Doubt, DoubtfulRecords } from './check/doubtful.js';
 export type { Finding, FindingCode, FindingGroup, FindingPlace, Severity } from './check/finding.js';
 export { FINDING_CODES, groupFindings } from './check/finding.js';
 export type { LibgdbmMessage } from './check/libgdbm.js';

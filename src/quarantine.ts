@@ -12,8 +12,7 @@ import type { Addition, SalvagedBatch, SalvagedRecord } from './salvage/salvage.
 /** What was found and is not in the fresh database, as a line of JSON tells it. Offsets and sizes in bytes. */
 export interface Quarantined {
   /** Why it is not written: a provenance, `unproved`, `left-out` because a program could
-   * not load it, `overreaching` because its size reaches into other data, or `overclaimed` because all records together
-   * claim more bytes than the file has. */
+   * not load it, or a reason of `NotKept`. */
   readonly provenance: Addition | 'unproved' | 'left-out' | NotKept;
   /** For what is unproved, and for a proved record that is not written, what is wrong with it. */
   readonly reason?: string;

@@ -8,8 +8,7 @@ import type { Range } from '../source/gather.js';
 import type { AvailChain } from './avail.js';
 import { checkAvailChain } from './avail.js';
 import { examineHead } from './bucket.js';
-import type { ExaminedSurvey, Examination } from './examination.js';
-import { examine } from './examination.js';
+import type { Examination } from './examination.js';
 import type { ElementMarks } from './marks.js';
 import { KEPT } from './marks.js';
 import { SiteReader } from './sitereader.js';
@@ -65,12 +64,6 @@ export async function accountFor(
   return (
     (await accountForRuns(db, survey, examination)) ?? (await accountForEach(db, survey, examination, held))
   );
-}
-
-/** Records of a database that reach over the beginning of something else in force. */
-export async function overreachingIn(db: Database, survey: ExaminedSurvey): Promise<OverreachingRecords> {
-  const examination = survey.examination ?? (await examine(db, survey));
-  return (await accountFor(db, survey, examination)).account.overreaching;
 }
 
 /** What every byte is where records are known to share none; undefined where anything else does. */

@@ -13,6 +13,8 @@ import type { Source } from '../source/source.js';
 import { accountFor } from './accounting.js';
 import { checkAvailChain } from './avail.js';
 import { checkDirectory } from './directory.js';
+import type { DoubtfulRecords } from './doubtful.js';
+import { findDoubtful } from './doubtful.js';
 import type { ExaminedSurvey, Examination } from './examination.js';
 import { examine } from './examination.js';
 import type { ExplainedCounts, Finding, FindingCode } from './finding.js';
@@ -47,6 +49,8 @@ export interface CheckResult {
   /** Of these, how many each cause explains; left out where none explains any. */
   readonly explainedCounts?: ExplainedCounts;
   readonly space: SpaceAccount | undefined;
+  /** Records among those counted whose value may not be what was stored: a repair does not keep them. */
+  readonly doubtful: DoubtfulRecords | undefined;
   /** What libgdbm 1.23 on amd64 would answer, null where it works. */
   readonly libgdbm: LibgdbmMessage | null;
 }
@@ -116,6 +120,7 @@ export async function checkDatabase(
   // 4. An account of every byte.
   const { account, buckets } = await accountFor(db, surveyed, examination);
   findings.add(judgeSpace(account, findings));
+  const doubtful = await findDoubtful(db, surveyed, examination, account.overreaching);
 
   return {
     verdict: findings.has('error') ? 'damaged' : 'healthy',
@@ -134,6 +139,7 @@ export async function checkDatabase(
     findingCounts: Object.fromEntries(findings.counts),
     explainedCounts: findings.explained,
     space: account,
+    doubtful,
     // libgdbm sees the file as it is now.
     libgdbm: await predictLibgdbm(asItIs(db)),
   };
@@ -195,6 +201,7 @@ export function checkEmpty(): CheckResult {
     findings: [one],
     findingCounts: { [one.code]: 1 },
     space: undefined,
+    doubtful: undefined,
     libgdbm: null,
   };
 }
@@ -210,6 +217,7 @@ export async function checkOther(source: Source): Promise<CheckResult> {
     findings: [],
     findingCounts: {},
     space: undefined,
+    doubtful: undefined,
     libgdbm: await predictLibgdbm(source),
   };
 }

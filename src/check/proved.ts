@@ -3,6 +3,7 @@ import { takeOthers } from './accounting.js';
 import type { CheckResult } from './check.js';
 import { checkDirectoryPlace } from './directory.js';
 import { FindingList } from './finding.js';
+import { NONE_DOUBTFUL } from './doubtful.js';
 import { checkHeader } from './header.js';
 import { isOfJudge, predictLibgdbm } from './libgdbm.js';
 import { judgeSpace } from './overlap.js';
@@ -90,6 +91,7 @@ async function checkBy(
     findingCounts: Object.fromEntries(findings.counts),
     explainedCounts: findings.explained,
     space: account,
+    doubtful: NONE_DOUBTFUL,
     libgdbm: await predictLibgdbm(source, isAsJudged),
   };
   return { checked, proof };

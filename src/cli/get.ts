@@ -1,4 +1,4 @@
-import { overreachingIn } from '../check/accounting.js';
+import { doubtfulIn } from '../check/doubtful.js';
 import type { Database } from '../database/database.js';
 import { mayBeCut } from '../database/database.js';
 import type { FoundRecord } from '../database/lookup.js';
@@ -42,7 +42,7 @@ export async function getCommand({ file, key: text, encoding }: GetArguments): P
     const doubt = isProved ? undefined : await doubtAbout(await examined(), key, found);
     if (doubt !== undefined) {
       tell(
-        `${file}: expected the value of the key "${escapeStart(key, 200)}", found that ${doubt}, so that it is not what was ` +
+        `${file}: expected the value of the key "${escapeStart(key, 200)}", found that ${doubt}, so that it may not be what was ` +
           `stored. To see where it is: gdbm-doctor salvage ${shellPath(file)}`,
       );
       return EXIT.damaged;
@@ -63,10 +63,14 @@ async function doubtAbout(
     const what = db.fault.missing > 0 ? 'bytes are missing from it' : 'bytes were put into it';
     return `${what} at offset ${db.fault.first}`;
   }
-  const overreaching = await overreachingIn(db, survey);
-  return overreaching.has(offset, length)
-    ? `its size of ${valueSize} bytes reaches into other data`
-    : undefined;
+  switch ((await doubtfulIn(db, survey)).reasonOf(offset, length)) {
+    case 'overreaching':
+      return `its size of ${valueSize} bytes reaches into other data`;
+    case 'unproved-place':
+      return 'part of it lies in a block whose place nothing proves';
+    default:
+      return undefined;
+  }
 }
 
 /** In a damaged file a key may be there that no lookup finds. */

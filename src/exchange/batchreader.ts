@@ -5,7 +5,7 @@ import { BucketWords } from '../check/sound/bucketwords.js';
 import { BUCKET_AVAIL } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import { HASH_BITS, KeyScan } from '../format/hash.js';
-import type { OverreachingRecords } from '../check/space.js';
+import type { DoubtfulRecords } from '../check/doubtful.js';
 import { readInto } from '../source/source.js';
 import type { BucketPlace, WalkedBatch } from './batch.js';
 import {
@@ -39,7 +39,7 @@ export interface BatchOptions {
   /** Whether no key is there twice, and large ones are right, is known; all else may have changed since. */
   readonly proved: boolean;
   /** Records that are left out, as their size is wrong. */
-  readonly without?: OverreachingRecords | undefined;
+  readonly without?: DoubtfulRecords | undefined;
 }
 
 /** What becomes of a batch that is no longer good. */
@@ -71,7 +71,7 @@ export class BatchReader {
   readonly #db: Database;
   readonly #limits: BatchLimits;
   readonly #proved: boolean;
-  readonly #without: OverreachingRecords | undefined;
+  readonly #without: DoubtfulRecords | undefined;
   readonly #bucket: Uint8Array;
   readonly #elements: BucketWords;
   readonly #key = new KeyScan();

@@ -1,5 +1,5 @@
 import { examineBuckets } from '../check/judge.js';
-import type { OverreachingRecords } from '../check/space.js';
+import type { DoubtfulRecords } from '../check/doubtful.js';
 import type { StoredRecord } from '../check/record.js';
 import { large } from '../columns/large.js';
 import type { Database } from '../database/database.js';
@@ -18,7 +18,7 @@ export async function* walkDamaged(
   sites: readonly BucketSite[],
   claimable: Claimable,
   loss: WalkLoss,
-  without?: OverreachingRecords,
+  without?: DoubtfulRecords,
 ): AsyncGenerator<WalkedBatch> {
   let done = 0;
   async function* examined(): AsyncGenerator<readonly StoredRecord[]> {

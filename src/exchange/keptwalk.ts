@@ -1,5 +1,5 @@
-import { overreachingIn } from '../check/accounting.js';
-import type { OverreachingRecords } from '../check/space.js';
+import type { DoubtfulRecords } from '../check/doubtful.js';
+import { doubtfulIn } from '../check/doubtful.js';
 import { PlaceSet } from '../salvage/placeset.js';
 import type { WalkedBatch, WalkLoss } from './batch.js';
 import type { BatchLimits } from './batchreader.js';
@@ -13,18 +13,17 @@ const MAX_KEY = 1 << 20;
 const REMEMBERED = 1 << 20;
 
 /**
- * The records of a walk that may be written as stored ones, as a repair would keep them: without those whose size reaches
- * over the beginning of others, so that their value is not what was stored, and of those with one key, where their bucket is
- * damaged, only one.
+ * The records of a walk that may be written as stored ones, as a repair would keep them: without the doubtful ones, and of
+ * those with one key, where their bucket is damaged, only one.
  *
  * @param loss is told of what cannot be given; a key that comes again is no loss
- * @param known which records reach over others, where a check told that
+ * @param known the doubtful records, where a check told them
  */
 export async function* keptRecords(
   walkable: Walkable,
   loss: WalkLoss = { records: 0, incomplete: false },
   limits?: BatchLimits,
-  known?: OverreachingRecords,
+  known?: DoubtfulRecords,
 ): AsyncGenerator<WalkedBatch> {
   const { db, found } = walkable;
   if (found === undefined) {
@@ -32,10 +31,10 @@ export async function* keptRecords(
     return;
   }
   const { survey } = found;
-  const overreaching = known ?? (await overreachingIn(db, survey));
+  const doubtful = known ?? (await doubtfulIn(db, survey));
   const lookup = new SearchedLookup(found);
   const given = new PlaceSet();
-  for await (const batch of walkRecords(walkable, loss, limits, overreaching)) {
+  for await (const batch of walkRecords(walkable, loss, limits, doubtful)) {
     const { buckets } = batch;
     // Those of whole buckets are told apart already.
     if (buckets !== undefined) {

@@ -1,4 +1,4 @@
-import type { OverreachingRecords } from '../check/space.js';
+import type { DoubtfulRecords } from '../check/doubtful.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import { isPlaced } from '../database/survey.js';
@@ -50,13 +50,13 @@ const FEW = 16;
  * others as the examination judges them.
  *
  * @param loss is told of what cannot be given
- * @param without records that are left out, as their size is wrong; of a damaged database
+ * @param without records that are left out, as their value may not be what was stored; of a damaged database
  */
 export async function* walkRecords(
   { db, found }: Walkable,
   loss: WalkLoss = { records: 0, incomplete: false },
   limits: BatchLimits = WHOLE_BATCH,
-  without?: OverreachingRecords,
+  without?: DoubtfulRecords,
 ): AsyncGenerator<WalkedBatch> {
   const claimable: Claimable = { bytes: CLAIMABLE * db.source.size };
   if (found === undefined) {

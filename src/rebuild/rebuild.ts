@@ -17,18 +17,11 @@ import { ADDITIONS } from '../salvage/salvage.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
 import type { CheckedDatabase, ProvedDatabase } from './checked.js';
-import type { Added } from './records.js';
-import { NOTHING_ADDED, filtered, recordsToKeep, targetHash } from './records.js';
+import type { Added, NotKept } from './records.js';
+import { NONE_NOT_KEPT, NOTHING_ADDED, filtered, recordsToKeep, targetHash } from './records.js';
 
 /** What went into a fresh database. */
-export interface RebuildResult extends BuildResult {
-  /** Records left out because another record, a bucket or the directory begins inside them, so that their size is wrong. */
-  readonly overreaching: number;
-  /**
-   * Records left out because together they claim more bytes than the source has: an honest file's records do
-   * not overlap, and one made to look otherwise must not fill a disk.
-   */
-  readonly overclaimed: number;
+export interface RebuildResult extends BuildResult, Readonly<Record<NotKept, number>> {
   /** Records left out because the program that the database belongs to could not load it with them. */
   readonly leftOut: number;
   /** Of the records in the database those that were added to what is in force. */
@@ -70,7 +63,7 @@ export async function rebuild(
   const room = Math.max(db.source.size, SMALL_DIRECTORY);
   const maxDirectoryBits = Math.floor(Math.log2(room / offsetSize(db.format.layout)));
   const spec = { ...specOf(checked.format), maxDirectoryBits };
-  const left = { overreaching: 0, overclaimed: 0, leftOut: 0 };
+  const left = { ...NONE_NOT_KEPT, leftOut: 0 };
   const kept = keptOf(db, survey, checked, added, keep);
   const copied = kept && (await relocateKept(kept, spec, sink));
   if (copied !== undefined) return { ...copied, ...left, added: NONE_ADDED, relocated: true };
@@ -102,19 +95,19 @@ export async function rebuild(
 /**
  * What is copied as it lies, without looking at one record after the other.
  *
- * @returns undefined where that cannot be: records share bytes, are stored under another hash, are left out or added
+ * @returns undefined where that cannot be: records share bytes, are in doubt, are stored under another hash, are left out or added
  */
 export function keptOf(
   db: Database,
   survey: SearchedSurvey,
-  { space }: CheckedDatabase,
+  { space, doubtful }: CheckedDatabase,
   { include }: Added,
   keep?: RecordFilter,
 ): KeptRecords | undefined {
   const { examination } = survey;
-  const { runs, overreaching } = space;
+  const { runs } = space;
   const isAsItIs = include.length === 0 && keep === undefined;
-  if (examination === undefined || runs === undefined || overreaching.size > 0 || !isAsItIs) return undefined;
+  if (examination === undefined || runs === undefined || doubtful.size > 0 || !isAsItIs) return undefined;
   // Keys of another kind of machine get another hash.
   if (examination.signed > 0 && examination.unsigned > 0) return undefined;
   return { db, survey, examination, runs };

@@ -1,4 +1,5 @@
 import type { FileFormat } from '../check/check.js';
+import type { Doubt } from '../check/doubtful.js';
 import type { Database } from '../database/database.js';
 import type { HashChar } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
@@ -25,11 +26,20 @@ export function keepable(
   checked: CheckedDatabase,
   added: Added = NOTHING_ADDED,
 ): AsyncGenerator<SalvagedBatch> {
-  return recordsToKeep(db, survey, checked, { overreaching: 0, overclaimed: 0 }, added);
+  return recordsToKeep(db, survey, checked, { ...NONE_NOT_KEPT }, added);
 }
 
-/** Why a record whose key is proved is not written. */
-export type NotKept = 'overreaching' | 'overclaimed';
+/**
+ * Why a record whose key is proved is not written. `overclaimed`: all records together claim more bytes than the file
+ * has.
+ */
+export type NotKept = Doubt | 'overclaimed';
+
+export const NONE_NOT_KEPT: Readonly<Record<NotKept, number>> = {
+  overreaching: 0,
+  'unproved-place': 0,
+  overclaimed: 0,
+};
 
 /** The records in force that a fresh database cannot hold, each with the reason, in the order in which they were left out. */
 export async function notKept(
@@ -39,11 +49,7 @@ export async function notKept(
   visit: (record: SalvagedRecord, reason: NotKept) => Promise<void> | void,
 ): Promise<void> {
   const out: [SalvagedRecord, NotKept][] = [];
-  const left = {
-    overreaching: 0,
-    overclaimed: 0,
-    visit: (...one: [SalvagedRecord, NotKept]) => out.push(one),
-  };
+  const left = { ...NONE_NOT_KEPT, visit: (...one: [SalvagedRecord, NotKept]) => out.push(one) };
   for await (const batch of recordsToKeep(db, survey, checked, left, NOTHING_ADDED)) {
     void batch;
     for (const [record, reason] of out.splice(0)) await visit(record, reason);
@@ -68,9 +74,7 @@ export function targetHash({ hashChar }: FileFormat): HashChar {
 }
 
 /** Counts what is left out, and tells of each if that is wanted. */
-interface LeftOut {
-  overreaching: number;
-  overclaimed: number;
+interface LeftOut extends Record<NotKept, number> {
   readonly visit?: (record: SalvagedRecord, reason: NotKept) => void;
 }
 
@@ -86,7 +90,7 @@ export async function* recordsToKeep(
   added: Added,
 ): AsyncGenerator<SalvagedBatch> {
   const target = targetHash(checked.format);
-  const { overreaching } = checked.space;
+  const { doubtful } = checked;
   const isNative = (record: SalvagedRecord) => record.hashChar === 'either' || record.hashChar === target;
   let claimable = db.source.size;
   let foreign = 0;
@@ -98,12 +102,11 @@ export async function* recordsToKeep(
       yield wanted.filter((record) => {
         const { offset, keySize, dataSize } = record;
         const size = keySize + dataSize;
-        const isOverreaching = overreaching.has(offset, size);
-        if (!isOverreaching && size <= claimable) {
+        const reason = doubtful.reasonOf(offset, size) ?? (size > claimable ? 'overclaimed' : undefined);
+        if (reason === undefined) {
           claimable -= size;
           return true;
         }
-        const reason = isOverreaching ? 'overreaching' : 'overclaimed';
         left[reason]++;
         left.visit?.(record, reason);
         return false;
@@ -120,13 +123,15 @@ export async function* recordsToKeep(
   }
 }
 
-/** What a repair adds if it is asked to, as far as nothing in force lies on its bytes. */
-function additions({ space }: CheckedDatabase, { include, old, carved }: Added): SalvagedBatch[] {
+/** What a repair adds if it is asked to, as far as nothing in force lies on its bytes and nothing else is in doubt. */
+function additions({ space, doubtful }: CheckedDatabase, { include, old, carved }: Added): SalvagedBatch[] {
   const wanted = new Set<string>(include);
   return [old, carved].map((batch) =>
     batch.filter(
       ({ provenance, offset, keySize, dataSize }) =>
-        wanted.has(provenance) && !space.isUsed(offset, keySize + dataSize),
+        wanted.has(provenance) &&
+        !space.isUsed(offset, keySize + dataSize) &&
+        !doubtful.has(offset, keySize + dataSize),
     ),
   );
 }

@@ -9,13 +9,14 @@ import type { RebuildResult } from '../rebuild/rebuild.js';
 import { foundDatabase } from '../rebuild/checked.js';
 import { NONE_ADDED, rebuild, rebuildProved } from '../rebuild/rebuild.js';
 import { buildCarved, verifyCarved } from '../rebuild/carved.js';
+import { NONE_NOT_KEPT } from '../rebuild/records.js';
 import { verify, verifyProved } from '../rebuild/verify.js';
 import { FreshFile } from '../replace/fresh.js';
 import type { RepairOptions } from './result.js';
 import type { Subject } from './subject.js';
 import { addedOf } from './subject.js';
 
-const NOTHING_LEFT = { overreaching: 0, overclaimed: 0, leftOut: 0, added: NONE_ADDED, relocated: false };
+const NOTHING_LEFT = { ...NONE_NOT_KEPT, leftOut: 0, added: NONE_ADDED, relocated: false };
 
 export async function buildFresh(
   subject: Subject,

@@ -36,7 +36,8 @@ export function lostRecords(
       ...Object.fromEntries(
         Object.entries(rejected).map(([reason, n]) => [reason, n - (noElements[reason as LossReason] ?? 0)]),
       ),
-      overreaching: built.overreaching ?? checked.space?.overreaching.size ?? 0,
+      overreaching: built.overreaching ?? checked.doubtful?.counts.overreaching ?? 0,
+      'unproved-place': built['unproved-place'] ?? checked.doubtful?.counts['unproved-place'] ?? 0,
       overclaimed: built.overclaimed ?? 0,
       crowded: built.crowded ?? 0,
       leftOut: built.leftOut ?? 0,

@@ -64,7 +64,7 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
     after: undefined,
     output: undefined,
     backup: undefined,
-    kept: checked.records.count - (checked.space?.overreaching.size ?? 0) - inside.leftOut,
+    kept: checked.records.count - (checked.doubtful?.size ?? 0) - inside.leftOut,
     added: undefined,
     lost: lostRecords(checked, subject.noElements, { leftOut: inside.leftOut }),
     found: subject.found,
@@ -166,8 +166,7 @@ async function wouldBeKept(
   const { db, surveyed } = database;
   let kept = 0;
   const walkable = { db, found: { db, survey: surveyed } };
-  const known = checked.space?.overreaching;
-  for await (const { count } of keptRecords(walkable, undefined, undefined, known)) kept += count;
+  for await (const { count } of keptRecords(walkable, undefined, undefined, checked.doubtful)) kept += count;
   return kept;
 }
 

@@ -138,7 +138,7 @@ export async function examine(source: Source, path: string, options: RepairOptio
       }
     }
   }
-  if (foundDatabase(checked) && checked.space.overreaching.size > 0) {
+  if (foundDatabase(checked) && checked.doubtful.size > 0) {
     await notKept(db, surveyed, checked, async (record, reason) => {
       if (lostDetails.length >= DETAILS) return;
       const keyStart = await db.source.read(record.offset, Math.min(KEY_START, record.keySize));

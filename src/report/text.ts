@@ -115,13 +115,13 @@ export function formatText(format: FileFormat): string {
   return `${describeFormat(format)}, blocks of ${number(geometry.blockSize)} bytes, ${hash}${sync}`;
 }
 
-export function recordsText({ records, space }: CheckResult): string {
+export function recordsText({ records, doubtful }: CheckResult): string {
   const rejected = Object.entries(records.rejected);
-  // Their values are not what was stored, so that a repair does not keep them.
-  const overreaching = space?.overreaching.size ?? 0;
-  const reach =
-    overreaching === 0 ? '' : `, ${number(overreaching)} with a size that reaches into other data`;
-  const base = `${number(records.count)} in ${count(records.buckets, 'bucket')}${reach}`;
+  // A repair does not keep these, as their values may not be what was stored.
+  const doubts = Object.entries(doubtful?.counts ?? {})
+    .filter(([, n]) => n > 0)
+    .map(([reason, n]) => `, ${number(n)} ${REASONS[reason]}`);
+  const base = `${number(records.count)} in ${count(records.buckets, 'bucket')}${doubts.join('')}`;
   if (rejected.length === 0) return base;
   return `${base}; not proved: ${rejected.map(([reason, n]) => `${number(n)} (${reason})`).join(', ')}`;
 }
@@ -208,6 +208,7 @@ const LOST_WHY: Readonly<Record<string, string>> = {
   key: 'its key and its hash do not agree',
   unchecked: 'its key would cost too much to read',
   overreaching: 'its size reaches into other data',
+  'unproved-place': 'part of it lies in a block whose place nothing proves',
   overclaimed: 'all records together claim more bytes than the file has',
 };
 
@@ -221,6 +222,7 @@ const REASONS: Readonly<Record<string, string>> = {
   key: 'whose key and hash do not agree',
   unchecked: 'too costly to check',
   overreaching: 'with a size that reaches into other data',
+  'unproved-place': 'partly in a block whose place nothing proves',
   overclaimed: 'claiming more bytes than the file has',
   leftOut: 'with which its program would not load the file',
   crowded: 'with more of the same hash than a bucket holds',

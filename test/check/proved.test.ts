@@ -32,10 +32,11 @@ const databases = [...formats('standard'), ...formats('numsync'), ...formats('ol
 );
 
 /** What both must agree on. */
-function comparable({ space, findings, ...rest }: CheckResult) {
+function comparable({ space, doubtful, findings, ...rest }: CheckResult) {
   const { bytes, overlapCount, gaps } = space!;
   return {
     ...rest,
+    doubtful: doubtful!.counts,
     bytes,
     overlapCount,
     gaps,
