@@ -1,10 +1,10 @@
 /**
- * Makes src/report/html/assets.ts of src/page/: the script, the style and the skeleton that every HTML report has, with the
+ * Makes src/report/html/assets.ts of src/page/: the script and the style that every HTML report has, with the
  * hashes by which its Content-Security-Policy lets just these run.
  */
 import { build } from 'esbuild';
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 const root = new URL('../', import.meta.url);
@@ -28,13 +28,11 @@ export async function pageAssets(): Promise<string> {
   );
   if (/<\/?(script|style|!--)/i.test(script + style)) throw new Error('the page would end its own script');
   const hash = (text: string) => `sha256-${createHash('sha256').update(text).digest('base64')}`;
-  const body = (await readFile(new URL('src/page/body.html', root), 'utf8')).trim();
   const values = {
     SCRIPT: script,
     SCRIPT_HASH: hash(script),
     STYLE: style,
     STYLE_HASH: hash(style),
-    BODY: body,
   };
   const lines = Object.entries(values).map(
     ([name, value]) => `export const ${name} = ${JSON.stringify(value)};\n`,

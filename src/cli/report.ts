@@ -4,9 +4,10 @@ import type { CheckResult } from '../check/check.js';
 import { checkEmpty, checkOther } from '../check/check.js';
 import type { WantedProfile } from '../contents.js';
 import { collectLost, withProfile } from '../contents.js';
+import { openSearched } from '../examine.js';
 import type { Report } from '../source/sweep.js';
 import { pageOfDatabase, pageOfOther } from '../picture/page.js';
-import type { PageData } from '../picture/pagedata.js';
+import type { Page } from '../picture/pagedata.js';
 import { takePicture } from '../picture/picture.js';
 import type { LostElement } from '../profile/detect.js';
 import { checkProfile } from '../profile/inspect.js';
@@ -22,7 +23,7 @@ import { readUpTo } from '../source/source.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { tellIfChanged } from './atrest.js';
-import { openDatabase, openRegularFile } from './file.js';
+import { openRegularFile } from './file.js';
 import { collectGarbage } from './heap.js';
 import { progressLine } from './progress.js';
 import { statementNow, withEvidence } from './statement.js';
@@ -45,12 +46,12 @@ export async function reportCommand({ file, html, hash, profile }: ReportArgumen
   try {
     if (html !== STREAM) await requireOwnOutput(html, file);
     const {
-      result: { data, result },
+      result: { page: found, result },
       evidence,
     } = await withEvidence(file, hash, () => pageOf(file, source, profile, progress.report));
     progress.end();
     const statement = await statementNow(evidence);
-    const page = htmlPage({ ...data, statement: pageWords(file, result, undefined, statement).statement });
+    const page = htmlPage({ ...found, statement: pageWords(file, result, undefined, statement).statement });
     if (html === STREAM) await print(page);
     else await writeWhole(html, page);
     await tellIfChanged(file, source);
@@ -75,16 +76,17 @@ async function pageOf(
   source: FileSource,
   wanted: WantedProfile,
   report: Report,
-): Promise<{ data: PageData; result: CheckResult }> {
+): Promise<{ page: Page; result: CheckResult }> {
   const statement = await statementNow();
-  const open = source.size === 0 ? undefined : await openDatabase(source, report);
+  // As `salvage --deleted` opens it, so that both know the same old records.
+  const open = source.size === 0 ? undefined : await openSearched(source, report, { old: true });
   if (open === undefined) {
     const result = source.size === 0 ? checkEmpty() : await checkOther(source);
-    return { data: await pageOfOther(source, result, pageWords(path, result, undefined, statement)), result };
+    return { page: await pageOfOther(source, result, pageWords(path, result, undefined, statement)), result };
   }
-  const { db, survey, checked } = await open.examined();
+  const { db, survey } = open;
   collectGarbage();
-  const picture = await takePicture(db, survey, checked);
+  const picture = await takePicture(db, survey, undefined, report);
   collectGarbage();
   const lost: LostElement[] = [];
   collectLost(lost, picture.rejected);
@@ -93,7 +95,7 @@ async function pageOf(
     wanted === 'none' ? undefined : await checkProfile(db.source, () => salvage(db, survey), name, lost);
   const result = withProfile({ checked: picture.checked, profile });
   const words = pageWords(path, result, profile, statement);
-  return { data: await pageOfDatabase(db, source, { ...picture, checked: result }, words), result };
+  return { page: await pageOfDatabase(db, source, { ...picture, checked: result }, words), result };
 }
 
 /** A report takes the place of an older report, and of nothing else. */

@@ -1,45 +1,12 @@
 import type { Area } from './data.js';
 import { areaAt, data, mapTotal, nextOf } from './data.js';
-import { byId, bytesText, el, hex, number, percent, quoted } from './dom.js';
+import { byId, bytesText, el, hex, number, percent } from './dom.js';
 import { startCharts } from './charts.js';
-import { startFindings } from './findings.js';
 import { HexView } from './hex.js';
 import { STYLES, tileOf } from './kinds.js';
 import { describe, FileMap } from './map.js';
 import { startRecords } from './records.js';
 import { isDark, startTheme } from './theme.js';
-
-function startVerdict(): void {
-  const mood = { healthy: 'good', damaged: 'bad' }[data.verdict] ?? 'bad';
-  byId('verdict').classList.add(mood);
-  byId('badge').textContent = data.verdict === 'not-gdbm' ? 'Not a GDBM database' : data.verdict;
-  byId('badge').classList.add(mood);
-  byId('headline').textContent = data.headline;
-  byId('advice').textContent = data.advice.text;
-  if (data.advice.command !== null) byId('command').append(el('code', {}, data.advice.command));
-  else byId('command').hidden = true;
-  byId('path').append(quoted(data.path));
-  byId('facts').append(
-    ...data.facts.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, quoted(value)))),
-  );
-}
-
-function startStatement(): void {
-  const { tool, version, options, time, evidence } = data.statement;
-  const rows: [string, string][] = [
-    ['Made by', `${tool} ${version}`],
-    ['Options', options.join(' ')],
-    ['Time', time],
-    ['Size', bytesText(data.size)],
-  ];
-  if (evidence !== undefined)
-    rows.push(['SHA-256 before', evidence.before], ['SHA-256 after', evidence.after]);
-  byId('statement').append(
-    ...rows.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, quoted(value)))),
-  );
-  byId('summarised').append(...data.summarised.map((text) => el('li', {}, text)));
-  byId('summarised-box').hidden = data.summarised.length === 0;
-}
 
 function startLegend(map: FileMap): () => void {
   const rows = data.totals.map((bytes, kind) => {
@@ -77,7 +44,7 @@ function startLegend(map: FileMap): () => void {
   };
 }
 
-startVerdict();
+for (const one of document.querySelectorAll<HTMLElement>('.scripted, #theme')) one.hidden = false;
 const view = new HexView((offset) => map.select(offset));
 const map = new FileMap((area: Area, focus) => {
   const [, , , name] =
@@ -104,13 +71,12 @@ byId('next').addEventListener('click', () => {
   const { offset, length } = areaAt(map.cursor);
   map.select(offset + length);
 });
-startFindings(goTo);
+for (const jump of document.querySelectorAll<HTMLElement>('.jump')) {
+  jump.addEventListener('click', () => goTo(Number(jump.dataset['offset'])));
+}
 startCharts();
 startRecords(goTo);
-startStatement();
-map.select(
-  data.findings.find(({ offset, severity }) => offset !== null && severity === 'error')?.offset ?? 0,
-);
+map.select(data.marks[0] ?? 0);
 byId('map').setAttribute(
   'aria-label',
   `Map of ${bytesText(data.size)} from ${hex(0)} on. Arrows move, plus and minus zoom, 0 shows all, n and p go from range to range, Enter shows the bytes.`,

@@ -103,8 +103,8 @@ export class FileMap {
     }
     const inSight = (offset: number) => offset >= this.from && offset < this.from + this.span;
     const ink = isDark() ? '#fff' : '#111';
-    for (const { offset, severity } of data.findings) {
-      if (offset === null || !inSight(offset) || severity === 'note') continue;
+    for (const offset of data.marks) {
+      if (!inSight(offset)) continue;
       const [x, y] = this.#placeOf(offset, width);
       ctx.fillStyle = ink;
       ctx.beginPath();

@@ -10,14 +10,22 @@ export function startRecords(goTo: (offset: number) => void): void {
   const filter = byId<HTMLInputElement>('filter');
   const choice = byId<HTMLSelectElement>('provenance');
   const body = byId('record-rows');
-  const found = [...new Set(data.records.shown.map(({ provenance }) => provenance))];
-  choice.append(el('option', { value: '' }, 'All'), ...found.map((one) => el('option', { value: one }, one)));
+  const { shown, classes } = data.records;
+  const all = classes.reduce((sum, [, count]) => sum + count, 0);
+  choice.append(
+    el('option', { value: '' }, `All (${number(all)})`),
+    ...classes.map(([name, count]) => el('option', { value: name }, `${name} (${number(count)})`)),
+  );
+  // A filter that finds nothing says nothing of records that are not in the list.
+  byId('record-note').textContent =
+    shown.length < all
+      ? `${number(shown.length)} of ${number(all)} listed: the filter looks at these only. All of them: gdbm-doctor salvage --deleted FILE`
+      : '';
   let most = STEP;
   const draw = () => {
     const wanted = filter.value.toLowerCase();
-    const matching = data.records.shown.filter(
-      ({ key, provenance }) =>
-        key.toLowerCase().includes(wanted) && (choice.value === '' || provenance === choice.value),
+    const matching = shown.filter(
+      (one) => one.key.toLowerCase().includes(wanted) && (choice.value === '' || one.class === choice.value),
     );
     body.replaceChildren(...matching.slice(0, most).flatMap((one) => row(one, goTo)));
     byId('record-count').textContent =
@@ -55,7 +63,7 @@ function row(one: Shown, goTo: (offset: number) => void): HTMLElement[] {
   });
   const cells = [
     el('td', { class: 'key' }, open),
-    el('td', {}, el('span', { class: `tag ${one.provenance}` }, one.provenance)),
+    el('td', {}, el('span', { class: `tag ${one.class.replace(/,.*/, '')}` }, one.class)),
     el('td', { class: 'num' }, sizeText(one.valueSize)),
     el('td', { class: 'num' }, go),
   ];
@@ -71,7 +79,7 @@ function preview(one: Shown): HTMLElement {
     el(
       'p',
       {},
-      `Hash ${number(one.hash)}, ${place}; key of ${number(one.keySize)} bytes, value of ${number(one.valueSize)}.`,
+      `Hash ${number(one.hash)}, ${place}; key of ${number(one.keySize)} bytes, value of ${number(one.valueSize)}. ${one.note}`,
     ),
   );
   if (bytes.length === 0) return box;

@@ -1,10 +1,13 @@
 import type { CheckResult } from '../check/check.js';
+import type { FindingGroup, FindingPlace } from '../check/finding.js';
+import { groupFindings } from '../check/finding.js';
 import type { Database } from '../database/database.js';
 import { placeNow } from '../database/database.js';
 import { extendedHeaderOffset, extendedHeaderStruct, headerStruct } from '../format/header.js';
 import { offsetSize } from '../format/layout.js';
 import { OPCODES } from '../pickle/opcodes.js';
-import { escapeStart } from '../report/escape.js';
+import { escapeBytes, escapeStart } from '../report/escape.js';
+import type { OldRecord } from '../salvage/oldrecord.js';
 import type { SalvagedRecord } from '../salvage/salvage.js';
 import type { Range } from '../source/gather.js';
 import { gather } from '../source/gather.js';
@@ -13,14 +16,11 @@ import { AREA_KINDS } from './areas.js';
 import { base64 } from './base64.js';
 import { HEX_BUDGET, hexData } from './hexdata.js';
 import { MapMaker } from './mapdata.js';
-import type { MapData, PageData, RecordData, StructureData } from './pagedata.js';
+import type { MapData, Page, PageData, PageWords, RecordData, StructureData } from './pagedata.js';
 import { paint } from './paint.js';
 import type { Picture } from './picture.js';
-import { HASH_CELLS } from './picture.js';
+import { HASH_CELLS, oldClass } from './picture.js';
 import { structData } from './structs.js';
-
-/** What a page has that the bytes do not tell. */
-export type PageWords = Pick<PageData, 'statement' | 'path' | 'verdict' | 'headline' | 'advice' | 'facts'>;
 
 /** Bytes of a key and of a value that are shown. */
 const SHOWN_KEY = 96;
@@ -39,16 +39,13 @@ export async function pageOfDatabase(
   file: Source,
   picture: Picture,
   words: PageWords,
-): Promise<PageData> {
+): Promise<Page> {
   const { claims, checked } = picture;
   const structures = structuresOf(db, picture);
-  const findings = findingsOf(checked, db);
+  const findings = groupFindings(checked).map((group) => groupNow(group, db));
+  const marks = marksOf(findings);
   const shown = [...picture.old.shown, ...picture.records.shown];
-  const places = [
-    0,
-    ...findings.flatMap(({ offset }) => offset ?? []),
-    ...structures.slice(0, 4).map(([, at]) => at),
-  ];
+  const places = [0, ...marks, ...structures.slice(0, 4).map(([, at]) => at)];
   for (let i = 1; i <= SAMPLED_PLACES; i++) places.push(Math.floor((file.size * i) / (SAMPLED_PLACES + 1)));
   const maker = new MapMaker(
     file.size,
@@ -56,9 +53,8 @@ export async function pageOfDatabase(
   );
   await paint(claims, file.size, maker.visit);
   const map = maker.finish();
-  const hex = await hexData(file, hexWanted(checked, structures, findings, shown, db, file.size));
-  return {
-    ...words,
+  const hex = await hexData(file, hexWanted(checked, structures, marks, shown, db, file.size));
+  const data: PageData = {
     size: file.size,
     kinds: AREA_KINDS,
     totals: maker.totals.bytes,
@@ -67,9 +63,8 @@ export async function pageOfDatabase(
     structs: structData(db.format),
     structures,
     hex,
-    findings,
-    findingCounts: checked.findingCounts,
-    records: { shown: await recordsOf(db, shown), live: picture.records.all, old: picture.old.all },
+    marks,
+    records: { shown: await recordsOf(db, shown), classes: classesOf(picture) },
     spread: {
       elements: db.geometry.bucketElements,
       fill: picture.fill,
@@ -80,17 +75,16 @@ export async function pageOfDatabase(
       uncovered: checked.records.uncovered,
       buckets: picture.buckets.all,
     },
-    summarised: summaries(file.size, picture, map),
     opcodes: OPCODES.map(({ code, name, argument }) => [code, name, argument] as const),
   };
+  return { ...words, size: file.size, findings, summarised: summaries(file.size, picture, map), data };
 }
 
 /** The page of what is no database: its first bytes. */
-export async function pageOfOther(file: Source, checked: CheckResult, words: PageWords): Promise<PageData> {
+export async function pageOfOther(file: Source, checked: CheckResult, words: PageWords): Promise<Page> {
   const maker = new MapMaker(file.size, [0]);
   await paint(() => {}, file.size, maker.visit);
-  return {
-    ...words,
+  const data: PageData = {
     size: file.size,
     kinds: AREA_KINDS,
     totals: maker.totals.bytes,
@@ -99,22 +93,23 @@ export async function pageOfOther(file: Source, checked: CheckResult, words: Pag
     structs: {},
     structures: [],
     hex: await hexData(file, [{ offset: 0, length: 4096 }]),
-    findings: checked.findings,
-    findingCounts: checked.findingCounts,
-    records: { shown: [], live: 0, old: 0 },
+    marks: [],
+    records: { shown: [], classes: [] },
     spread: {
-      ...{
-        elements: 0,
-        fill: [],
-        keySizes: [],
-        valueSizes: [],
-        hashes: new Array<number>(HASH_CELLS).fill(0),
-      },
-      ...{ open: [], uncovered: 1, buckets: 0 },
+      elements: 0,
+      fill: [],
+      keySizes: [],
+      valueSizes: [],
+      hashes: new Array<number>(HASH_CELLS).fill(0),
+      open: [],
+      uncovered: 1,
+      buckets: 0,
     },
-    summarised: file.size > HEX_BUDGET ? ['Only the first 4,096 bytes of the file are in this page.'] : [],
     opcodes: [],
   };
+  const summarised =
+    file.size > HEX_BUDGET ? ['Only the first 4,096 bytes of the file are in this page.'] : [];
+  return { ...words, size: file.size, findings: groupFindings(checked), summarised, data };
 }
 
 function structuresOf(db: Database, { availBlocks, buckets }: Picture): StructureData[] {
@@ -158,15 +153,37 @@ function structuresOf(db: Database, { availBlocks, buckets }: Picture): Structur
   return found;
 }
 
-function findingsOf({ findings }: CheckResult, db: Database): PageData['findings'] {
-  return findings.map((one) => {
-    const now = one.offset === null ? -1 : placeNow(db, one.offset);
+/** The same with places in the file as it lies there, and texts of a bounded length. */
+function groupNow(group: FindingGroup, db: Database): FindingGroup {
+  const now = <T extends FindingPlace>(one: T): T => {
+    const place = one.offset === null ? -1 : placeNow(db, one.offset);
     const cut = (text: string) => (text.length > SHOWN_TEXT ? `${text.slice(0, SHOWN_TEXT)}…` : text);
-    return { ...one, found: cut(one.found), expected: cut(one.expected), offset: now < 0 ? null : now };
-  });
+    const offset = place < 0 ? null : place;
+    return { ...one, found: cut(one.found), expected: cut(one.expected), offset };
+  };
+  return {
+    ...now(group),
+    places: group.places.map(now),
+    consequences: group.consequences.map((one) => groupNow(one, db)),
+  };
 }
 
-async function recordsOf(db: Database, records: readonly SalvagedRecord[]): Promise<RecordData[]> {
+/** Places of errors and warnings, those of causes before those of their consequences. */
+function marksOf(groups: readonly FindingGroup[]): number[] {
+  const told = groups.filter(({ severity }) => severity !== 'note');
+  const own = told.flatMap(({ places }) => places.flatMap(({ offset }) => offset ?? []));
+  return [...own, ...told.flatMap(({ consequences }) => marksOf(consequences))];
+}
+
+/** How many records there are of each class: in force by how they were found, and old ones by how sure they are, too. */
+function classesOf({ records, old }: Picture): [string, number][] {
+  return [...records.counts, ...old.counts];
+}
+
+async function recordsOf(
+  db: Database,
+  records: readonly (SalvagedRecord | OldRecord)[],
+): Promise<RecordData[]> {
   const data = new Array<RecordData>(records.length);
   const ranges = records.map(({ offset, keySize, dataSize }) => ({
     offset,
@@ -175,11 +192,17 @@ async function recordsOf(db: Database, records: readonly SalvagedRecord[]): Prom
       Math.min(keySize, SHOWN_KEY + 1) + (keySize <= SHOWN_KEY + 1 ? Math.min(dataSize, SHOWN_VALUE) : 0),
   }));
   await gather(db.source, ranges, (i, bytes) => {
-    const { provenance, offset, keySize, dataSize, hash, bucket, element } = records[i];
+    const record = records[i];
+    const { offset, keySize, dataSize, hash, bucket, element } = record;
+    const old = 'confidence' in record ? record : undefined;
+    const isTrace = old?.confidence === 'trace';
     const shown = Math.min(keySize, SHOWN_KEY + 1);
     data[i] = {
-      key: escapeStart(bytes.subarray(0, shown), SHOWN_KEY),
-      provenance,
+      key: isTrace
+        ? `${escapeBytes(old.keyStart)}… (${keySize} bytes of key)`
+        : escapeStart(bytes.subarray(0, shown), SHOWN_KEY),
+      class: old === undefined ? record.provenance : oldClass(old),
+      note: old === undefined ? '' : noteOf(old),
       offset: placeNow(db, offset),
       keySize,
       valueSize: dataSize,
@@ -192,18 +215,27 @@ async function recordsOf(db: Database, records: readonly SalvagedRecord[]): Prom
   return data;
 }
 
+/** What is known of an old record besides how sure it is. */
+function noteOf({ confidence, overwritten, keySize, dataSize, replaced }: OldRecord): string {
+  const { key, value } = overwritten;
+  return [
+    ...(confidence === 'trace' ? ['The key is overwritten.'] : []),
+    ...(key + value > 0 ? [`${key + value} of its ${keySize + dataSize} bytes are overwritten.`] : []),
+    ...(replaced ? ['The key has a newer value.'] : []),
+  ].join(' ');
+}
+
 /** What is worth having in hex, the most important first. */
 function* hexWanted(
   checked: CheckResult,
   structures: readonly StructureData[],
-  findings: PageData['findings'],
+  marks: readonly number[],
   records: readonly SalvagedRecord[],
   db: Database,
   size: number,
 ): Generator<Range> {
   yield { offset: 0, length: 4096 };
-  for (const { offset } of findings.slice(0, 200))
-    if (offset !== null) yield { offset: offset - 128, length: 512 };
+  for (const offset of marks.slice(0, 200)) yield { offset: offset - 128, length: 512 };
   for (const [struct, offset, bytes] of structures.filter(([name]) => name !== 'bucket')) {
     yield { offset, length: Math.min(bytes, struct === 'directory' ? 8192 : 4096) };
   }
@@ -224,7 +256,8 @@ function* hexWanted(
 
 function summaries(size: number, picture: Picture, { cell, exact, ranges }: MapData): string[] {
   const number = (n: number) => n.toLocaleString('en-US');
-  const { records, old, buckets, checked, open } = picture;
+  const { records, old, buckets, open } = picture;
+  const plus = (a: number, b: number) => a + b;
   const said: string[] = [];
   if (cell > 0) {
     said.push(
@@ -241,14 +274,9 @@ function summaries(size: number, picture: Picture, { cell, exact, ranges }: MapD
     if (shown < all) said.push(`${number(shown)} of ${number(all)} ${what} are listed, evenly chosen.`);
   };
   part('records in force', records.shown.length, records.all);
-  part('deleted or superseded records', old.shown.length, old.all);
+  part('deleted or superseded records', old.shown.length, [...old.counts.values()].reduce(plus, 0));
   part('buckets', buckets.shown.length, buckets.all);
-  const all = Object.values(checked.findingCounts).reduce((sum, n) => sum + n, 0);
-  if (checked.findings.length < all) {
-    said.push(
-      `${number(checked.findings.length)} of ${number(all)} findings are listed, the first of each code.`,
-    );
-  }
+  if (old.dropped > 0) said.push(`${number(old.dropped)} old elements more were too many to be held.`);
   if (open.length === 256) said.push('Of the ranges of hashes without a bucket the first 256 are listed.');
   return said;
 }

@@ -1,11 +1,20 @@
-import type { Severity } from '../check/finding.js';
+import type { FindingGroup } from '../check/finding.js';
 
-/** All that the page of a report shows. Offsets are those in the file as it lies there; texts are escaped for people. */
-export interface PageData {
-  readonly statement: Statement;
-  readonly path: string;
+/** A report as a page: what is told of the file in words, and the data that its script draws. Texts are escaped for people. */
+export interface Page extends PageWords {
   /** Bytes. */
   readonly size: number;
+  /** The worst first; offsets are those in the file as it lies there. */
+  readonly findings: readonly FindingGroup[];
+  /** Where the page does not show all that there is. */
+  readonly summarised: readonly string[];
+  readonly data: PageData;
+}
+
+/** What a page has that the bytes do not tell. */
+export interface PageWords {
+  readonly statement: Statement;
+  readonly path: string;
   readonly verdict: string;
   /** One sentence: how bad it is. */
   readonly headline: string;
@@ -13,6 +22,12 @@ export interface PageData {
   readonly advice: { readonly text: string; readonly command: string | null };
   /** Names and values, in order of their importance. */
   readonly facts: readonly (readonly [name: string, value: string])[];
+}
+
+/** What the script of a page draws. Offsets are those in the file as it lies there; texts are escaped for people. */
+export interface PageData {
+  /** Bytes. */
+  readonly size: number;
   /** Names of what bytes are, which numbers below stand for; and how many bytes each has. */
   readonly kinds: readonly string[];
   readonly totals: readonly number[];
@@ -22,13 +37,12 @@ export interface PageData {
   readonly structures: readonly StructureData[];
   /** Runs of the file's bytes that the page has, in order, each in base64. */
   readonly hex: readonly (readonly [offset: number, base64: string])[];
-  readonly findings: readonly FindingData[];
-  readonly findingCounts: Readonly<Record<string, number>>;
+  /** Places of errors and warnings, the worst first. */
+  readonly marks: readonly number[];
   readonly records: {
     readonly shown: readonly RecordData[];
-    /** In force, and old ones, shown or not. */
-    readonly live: number;
-    readonly old: number;
+    /** How many of each class there are, listed or not. */
+    readonly classes: readonly (readonly [name: string, count: number])[];
   };
   readonly spread: {
     readonly elements: number;
@@ -41,8 +55,6 @@ export interface PageData {
     readonly uncovered: number;
     readonly buckets: number;
   };
-  /** Where the page does not show all that there is. */
-  readonly summarised: readonly string[];
   /** Of each opcode of a pickle: byte, name, and how its argument is read. */
   readonly opcodes: readonly (readonly [number, string, number | string])[];
 }
@@ -87,18 +99,12 @@ export interface StructData {
 /** A structure's place: which struct it is by name, file offset, bytes, and what to call it. */
 export type StructureData = readonly [struct: string, offset: number, size: number, name: string];
 
-export interface FindingData {
-  readonly code: string;
-  readonly severity: Severity;
-  readonly offset: number | null;
-  readonly found: string;
-  readonly expected: string;
-  readonly consequence: string;
-}
-
 export interface RecordData {
   readonly key: string;
-  readonly provenance: string;
+  /** How it was found and, if it is not in force, how sure it is. */
+  readonly class: string;
+  /** What else is known of an old one. */
+  readonly note: string;
   readonly offset: number;
   readonly keySize: number;
   readonly valueSize: number;

@@ -9,10 +9,11 @@ import type { Database } from '../database/database.js';
 import { OffsetList } from '../columns/offsetlist.js';
 import { HASH_RANGE } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
-import { salvageDeleted } from '../salvage/deleted.js';
+import { findOld } from '../salvage/old.js';
+import type { OldRecord } from '../salvage/oldrecord.js';
 import type { SalvagedRecord } from '../salvage/salvage.js';
 import { provenanceOf, withProvenance } from '../salvage/salvage.js';
-import { salvageStale } from '../salvage/stale.js';
+import type { Report } from '../source/sweep.js';
 import type { Claims } from './claims.js';
 import type { OtherElements } from './databaseclaims.js';
 import { claimsOf, kindOf } from './databaseclaims.js';
@@ -37,8 +38,19 @@ export interface Picture {
   /** What claims bytes, by which every byte is painted. */
   readonly claims: Claims;
   /** Offsets as the database has them; see `placeNow`. */
-  readonly records: { readonly shown: readonly SalvagedRecord[]; readonly all: number };
-  readonly old: { readonly shown: readonly SalvagedRecord[]; readonly all: number };
+  readonly records: {
+    readonly shown: readonly SalvagedRecord[];
+    readonly all: number;
+    /** How many were found in each way. */
+    readonly counts: ReadonlyMap<string, number>;
+  };
+  readonly old: {
+    readonly shown: readonly OldRecord[];
+    /** How many there are of each {@link oldClass}. */
+    readonly counts: ReadonlyMap<string, number>;
+    /** Elements that were too many to be remembered. */
+    readonly dropped: number;
+  };
   readonly buckets: { readonly shown: readonly BucketMark[]; readonly all: number };
   /** Elements that prove no record, the first of them. */
   readonly rejected: readonly RejectedElement[];
@@ -52,6 +64,11 @@ export interface Picture {
   readonly hashes: readonly number[];
   /** Hashes that lead to no bucket, from `first` to before `end`, the first {@link MAX_OPEN} of them. */
   readonly open: readonly { readonly first: number; readonly end: number }[];
+}
+
+/** How an old record was found and how sure it is, as `salvage --deleted` counts them. */
+export function oldClass({ provenance, confidence }: OldRecord): string {
+  return `${provenance}, ${confidence}`;
 }
 
 export const HASH_CELLS = 256;
@@ -73,24 +90,23 @@ export async function takePicture(
   db: Database,
   searched: SearchedSurvey,
   checked?: CheckResult,
+  report?: Report,
 ): Promise<Picture> {
   const examination = searched.examination ?? (await examine(db, searched));
   const survey = { ...searched, examination };
   const taker = new PictureTaker(db, survey);
   const result = checked ?? (await checkDatabase(db, survey));
   for await (const examined of examineBuckets(db, survey)) taker.take(examined);
-  const old = new Sample<SalvagedRecord>(MAX_OLD);
-  for await (const batch of salvageStale(db, survey)) {
-    for (const record of batch) {
-      taker.takeStale(record);
-      old.take(record);
-    }
-  }
-  for await (const batch of salvageDeleted(db, survey)) {
-    for (const record of batch) {
-      taker.takeDeleted(record);
-      old.take(record);
-    }
+  const old = new Sample<OldRecord>(MAX_OLD);
+  const oldCounts = new Map<string, number>();
+  const found = await findOld(db, survey, { report });
+  for (const one of found) {
+    old.take(one);
+    oldCounts.set(oldClass(one), (oldCounts.get(oldClass(one)) ?? 0) + 1);
+    // Others stand where the key of a trace was.
+    if (one.confidence === 'trace') continue;
+    if (one.provenance === 'stale') taker.takeStale(one);
+    else taker.takeDeleted(one);
   }
   const open: { first: number; end: number }[] = [];
   for (const range of survey.claims.open()) {
@@ -99,8 +115,8 @@ export async function takePicture(
   return {
     checked: result,
     claims: claimsOf(db, survey, examination, taker),
-    records: { shown: taker.records.kept, all: taker.records.seen },
-    old: { shown: old.kept, all: old.seen },
+    records: { shown: taker.records.kept, all: taker.records.seen, counts: taker.counts },
+    old: { shown: old.kept, counts: oldCounts, dropped: found.dropped },
     buckets: { shown: taker.buckets.kept, all: taker.buckets.seen },
     rejected: taker.rejected,
     availBlocks: (await checkAvailChain(db)).blocks,
@@ -118,6 +134,7 @@ class PictureTaker implements OtherElements {
   readonly deleted: ElementSet;
   readonly stale = { offsets: new OffsetList(), lengths: new OffsetList() };
   readonly records = new Sample<SalvagedRecord>(MAX_RECORDS);
+  readonly counts = new Map<string, number>();
   readonly buckets = new Sample<BucketMark>(MAX_BUCKETS);
   readonly rejected: RejectedElement[] = [];
   readonly fill: number[];
@@ -143,6 +160,7 @@ class PictureTaker implements OtherElements {
     if (kindOf(site, records.length) === 'bucket') this.fill[Math.min(used, this.fill.length - 1)]++;
     this.buckets.take({ offset, firstSlot, slots, bits, used, state });
     const provenance = provenanceOf(site);
+    if (records.length > 0) this.counts.set(provenance, (this.counts.get(provenance) ?? 0) + records.length);
     for (const record of records) {
       const { hash, keySize, dataSize } = record;
       this.keySizes.add(keySize);

@@ -9,8 +9,7 @@ import { elementStruct } from '../../src/format/bucket.js';
 import { offsetSize } from '../../src/format/layout.js';
 import { placesNow } from '../../src/picture/place.js';
 import { takePicture } from '../../src/picture/picture.js';
-import { salvageDeleted } from '../../src/salvage/deleted.js';
-import { salvageStale } from '../../src/salvage/stale.js';
+import { findOld } from '../../src/salvage/old.js';
 import { memorySource } from '../../src/source/memory.js';
 import { smallDatabases, whateverTheDamage } from '../exchange/walked.js';
 import { modelsNamed } from '../torture/combine.js';
@@ -50,10 +49,8 @@ async function slowly({ db, survey }: Searched): Promise<string[]> {
       if ((reason === 'key' || reason === 'hash') && inside) claim('damaged', at, keySize + dataSize);
     }
   }
-  for (const batches of [salvageStale(db, survey), salvageDeleted(db, survey)]) {
-    for await (const batch of batches) {
-      for (const { offset, keySize, dataSize } of batch) claim('deleted', offset, keySize + dataSize);
-    }
+  for (const { confidence, offset, keySize, dataSize } of await findOld(db, survey)) {
+    if (confidence !== 'trace') claim('deleted', offset, keySize + dataSize);
   }
   return claims.sort();
 }

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { pageAssets } from '../../bundle/page.js';
 import { LAYOUT_64 } from '../../src/format/layout.js';
+import { html, quoted } from '../../src/report/html/markup.js';
 import { jsonBlock } from '../../src/report/html/page.js';
 import { launch, openReport } from '../tools/chromium.js';
 import { cli } from '../tools/cli.js';
@@ -18,6 +19,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { TestContext } from 'node:test';
 
+const NEXT_BLOCK_LOW = fixture('../test/cases/next-block-8192.db');
 let browser: Promise<Browser> | undefined;
 after(async () => (await browser)?.close());
 
@@ -59,6 +61,69 @@ test('a block of JSON holds nothing that a browser takes for markup', () => {
   assert.deepEqual(JSON.parse(jsonBlock(hostile)), hostile);
 });
 
+test('what is put into a template is text, also in an attribute', () => {
+  const hostile = `</p><script>"'&`;
+  const made = html`<p title="${hostile}">${hostile}${[quoted(hostile)]}${null}${7}</p>`.text;
+  const escaped = '&#60;/p&#62;&#60;script&#62;&#34;&#39;&#38;';
+  assert.equal(made, `<p title="${escaped}">${escaped}<bdi class="quoted">${escaped}</bdi>7</p>`);
+});
+
+testWith('chromium', 'without JavaScript the page tells verdict, findings and statement', async (t) => {
+  const folder = await temporaryFolder(t);
+  const file = join(folder, 'some.db');
+  const report = join(folder, 'some.html');
+  await writeFile(file, await readFile(NEXT_BLOCK_LOW));
+  assert.equal((await cli(['report', file, '--html', report])).code, 1);
+  const context = await (await (browser ??= launch())).newContext({ javaScriptEnabled: false });
+  t.after(() => context.close());
+  const page = await context.newPage();
+  await page.goto(pathToFileURL(report).href);
+  const text = await page.locator('body').innerText();
+  assert.match(text, /damaged/i);
+  assert.match(text, /4,000 records can be proved; libgdbm says “Malformed avail_block”/);
+  assert.match(text, /gdbm-doctor repair .*some\.db/);
+  assert.match(text, /header-next-block-low/);
+  assert.match(text, /found next_block 8192/);
+  assert.match(text, /This explains .*4,000 record-beyond-next-block/);
+  assert.match(text, /Made by\s+gdbm-doctor \d/);
+  assert.doesNotMatch(text, /Nothing is wrong/);
+  // No control that does nothing, no frame of what is not drawn.
+  for (const one of await page.locator('button, canvas, input, select').all()) {
+    assert.equal(await one.isVisible(), false);
+  }
+  await page.locator('.explained > summary').click();
+  assert.ok(await page.locator('.explained .finding').first().isVisible());
+});
+
+testWith('chromium', 'deleted records are as many and as sure as salvage --deleted tells', async (t) => {
+  const bytes = damagedDatabase(3000);
+  const file = join(await temporaryFolder(t), 'some.db');
+  await writeFile(file, bytes);
+  const { stdout } = await cli(['salvage', '--deleted', file]);
+  const listed = /^found: (.*)$/m
+    .exec(stdout)![1]
+    .split(', ')
+    .filter((one) => !one.endsWith('unproved'));
+  const { page } = await reportOf(t, bytes);
+  const options = await page.locator('#provenance option').allInnerTexts();
+  const shown = options.slice(1).map((option) => /^(.*) \((.*)\)$/.exec(option)!);
+  assert.deepEqual(shown.map(([, name, count]) => `${count} ${name.replace(',', '')}`).sort(), listed.sort());
+  assert.ok(shown.some(([, name]) => name === 'deleted, high'));
+  // Each one that the page lists is in the list of the command, of the same confidence.
+  await page.locator('#provenance').selectOption('deleted, high');
+  while (await page.locator('#more').isVisible()) await page.locator('#more').click();
+  const keys = await page.locator('#record-rows .quoted').allInnerTexts();
+  assert.ok(keys.length > 0);
+  for (const key of keys) assert.ok(stdout.includes(`${key} (confidence high`), key);
+});
+
+testWith('chromium', 'the filter says how many of all records it looks at', async (t) => {
+  const all = await reportOf(t, await readFile(fixture('amd64.db')));
+  assert.equal(await all.page.locator('#record-note').innerText(), '');
+  const { page } = await reportOf(t, await readFile(NEXT_BLOCK_LOW));
+  assert.match(await page.locator('#record-note').innerText(), /^1,000 of 4,000 listed/);
+});
+
 testWith('chromium', "the map's totals are the file's size, whatever is wrong with the file", async (t) => {
   const damaged = damagedDatabase(3000);
   const killed = await readFile(fixture('killed-shelve.db'));
@@ -87,7 +152,7 @@ testWith(
     const { page, said } = await reportOf(t, damagedDatabase(3000));
 
     const jump = page.locator('.finding', { hasText: 'directory-entry-invalid' }).locator('.jump').first();
-    const wanted = Number(/0x[0-9a-f]+/.exec(await jump.innerText())![0]);
+    const wanted = Number(await jump.getAttribute('data-offset'));
     await jump.click();
     const there = await sight(page);
     assert.equal(there.cursor, wanted);
@@ -118,8 +183,11 @@ testWith(
     await page.locator('#filter').fill('no such key');
     assert.equal(await page.locator('#record-rows tr.record').count(), 0);
     await page.locator('#filter').fill('');
-    await page.locator('#provenance').selectOption('deleted');
-    assert.deepEqual([...new Set(await page.locator('#record-rows .tag').allInnerTexts())], ['deleted']);
+    await page.locator('#provenance').selectOption('deleted, high');
+    assert.deepEqual(
+      [...new Set(await page.locator('#record-rows .tag').allInnerTexts())],
+      ['deleted, high'],
+    );
 
     await page.locator('#hex-offset').fill('0x10');
     await page.keyboard.press('Enter');
@@ -228,5 +296,5 @@ test('a report takes no other file away', async (t) => {
   const html = join(folder, 'r.html');
   assert.equal((await cli(['report', file, '--html', html])).code, 0);
   assert.equal((await cli(['report', file, '--html', html, '--hash'])).code, 0);
-  assert.match(await readFile(html, 'utf8'), /"evidence":\{"before":"[0-9a-f]{64}","after":"[0-9a-f]{64}"\}/);
+  assert.match(await readFile(html, 'utf8'), /SHA-256 before<\/dt>\s*<dd><bdi class="quoted">[0-9a-f]{64}</);
 });

@@ -1,5 +1,7 @@
-import type { PageData } from '../../picture/pagedata.js';
-import { BODY, SCRIPT, SCRIPT_HASH, STYLE, STYLE_HASH } from './assets.js';
+import type { Page } from '../../picture/pagedata.js';
+import { SCRIPT, SCRIPT_HASH, STYLE, STYLE_HASH } from './assets.js';
+import { pageBody } from './body.js';
+import { html } from './markup.js';
 
 /** Nothing is loaded, and of scripts and styles only ours run; a form goes nowhere. */
 const POLICY = [
@@ -11,10 +13,10 @@ const POLICY = [
 ].join('; ');
 
 /**
- * A report as one HTML page that needs no other file and no network. What comes from the database's file stands in a block
- * of JSON, from which the script makes text nodes only.
+ * A report as one HTML page that needs no other file and no network. What is told in words stands in the page itself; what
+ * its script draws stands in a block of JSON, of which the script makes text nodes only.
  */
-export function htmlPage(data: PageData): string {
+export function htmlPage(page: Page): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -22,13 +24,12 @@ export function htmlPage(data: PageData): string {
 <meta http-equiv="Content-Security-Policy" content="${POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
-<title>${escapeHtml(`${data.path}: ${data.verdict}`)}</title>
+${html`<title>${page.path}: ${page.verdict}</title>`.text}
 <style>${STYLE}</style>
 </head>
 <body>
-<noscript><p>${escapeHtml(`${data.path}: ${data.verdict}. ${data.headline} ${data.advice.text}`)} This page needs JavaScript to show more; its own script is all that it runs.</p></noscript>
-${BODY}
-<script type="application/json" id="data">${jsonBlock(data)}</script>
+${pageBody(page).text}
+<script type="application/json" id="data">${jsonBlock(page.data)}</script>
 <script>${SCRIPT}</script>
 </body>
 </html>
@@ -41,8 +42,4 @@ export function jsonBlock(data: unknown): string {
     /[<>&\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[<>&"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -1,5 +1,5 @@
 import type { CheckResult } from '../../check/check.js';
-import type { PageWords } from '../../picture/page.js';
+import type { PageWords } from '../../picture/pagedata.js';
 import type { ProfileResult } from '../../profile/inspect.js';
 import { escapeText } from '../escape.js';
 import { insideText } from '../inside.js';
