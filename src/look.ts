@@ -22,6 +22,8 @@ export interface LookOptions {
   readonly profile: WantedProfile;
   /** Whether to keep a copy of a clean file. */
   readonly snapshot: boolean;
+  /** Whether to say of a clean file, too, if another process has it locked; of a damaged one it is always said. */
+  readonly holders?: boolean;
   readonly snapshots: string | undefined;
   readonly keep: number;
 }
@@ -84,7 +86,8 @@ async function lookInto(
   if (about.usable) {
     const kept = options.snapshot ? await keep(handle, judged, about.records, options) : NO_SNAPSHOT;
     if (kept === 'changed') return bareLook(path, 'changing', 'it was written to meanwhile');
-    return { ...bareLook(path, 'clean', `sound, with ${about.records} records`), ...about, ...kept };
+    const sound = bareLook(path, 'clean', `sound, with ${about.records} records`);
+    return { ...sound, ...about, ...kept, held: options.holders === true ? await isLocked(before) : null };
   }
   const worst = groupFindings(checked).find(({ severity }) => severity === 'error');
   const { holders } = await findHolders({ dev: before.dev, ino: before.ino }, []);
@@ -100,6 +103,12 @@ async function lookInto(
     digest: [about.state, ...findings.map(({ code, offset }) => `${code}@${offset}`)].join(' '),
     held: holders === undefined ? null : holders.some(({ lock }) => lock !== undefined),
   };
+}
+
+/** Whether another process has a lock on the file, as far as that can be seen without taking one; null if it cannot. */
+async function isLocked({ dev, ino }: BigIntStats): Promise<boolean | null> {
+  const { holders } = await findHolders({ dev, ino }, []);
+  return holders === undefined ? null : holders.some(({ lock }) => lock !== 'none');
 }
 
 /** How to say that values which are no pickles are none by intent, where the profile was only told by most of them. */

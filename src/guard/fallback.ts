@@ -3,7 +3,7 @@ import { IN_USE, setAside, temporaryDatabase } from './aside.js';
 import { withDatabase, withoutPersistence } from './commandline.js';
 import type { GuardOptions } from './options.js';
 
-/** A file that nothing can be made of: what it was at the look, and whether another process was seen to have it. */
+/** A readable file that is beyond repair: its state at the look, and whether another process was seen to have it. */
 export interface Hopeless {
   readonly state: string;
   readonly inUse: boolean;
@@ -12,12 +12,13 @@ export interface Hopeless {
 /**
  * Nothing can be done for the database: by the user's choice the program starts without it, or not at all.
  *
- * @param why `unwritable` where it is its place, which setting the file aside does not mend
+ * @param why `unusable place` if the file cannot be read or written where it is now (a full volume, no permission, a read
+ *   error): then it stays where it is, and setting it aside would lose a file that may be repaired later
  */
 export async function fallBack(
   options: GuardOptions,
   mending: Mending,
-  why: 'unwritable' | Hopeless,
+  why: 'unusable place' | Hopeless,
 ): Promise<GuardOptions | undefined> {
   const { log, path } = mending;
   const { command, env, fallback } = options;
@@ -32,7 +33,7 @@ export async function fallBack(
     log({ level: 'error', event: 'fallback', message, details });
     return { ...options, ...without };
   }
-  if (why !== 'unwritable') {
+  if (why !== 'unusable place') {
     try {
       const name = await setAside(path, why);
       if (name === IN_USE) return leaveAlone(options, mending, 'another process is using it');
@@ -48,8 +49,8 @@ export async function fallBack(
   const other = elsewhere === undefined ? undefined : withDatabase(command, env, elsewhere);
   const message =
     other === undefined
-      ? `${path}: it cannot be written to; ${command[0]} is started as it is`
-      : `${path}: it cannot be written to; ${command[0]} starts with a new one, ${elsewhere}, which is lost with the container`;
+      ? `${path}: it cannot be used where it is now; it is left as it is, and ${command[0]} is started as it is`
+      : `${path}: it cannot be used where it is now; it is left as it is, and ${command[0]} starts with a new one, ${elsewhere}, which is lost with the container`;
   log({ level: 'error', event: 'fallback', message, details: { ...details, elsewhere: elsewhere ?? null } });
   return { ...options, ...other };
 }

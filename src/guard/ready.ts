@@ -5,13 +5,14 @@ import type { Mending, Outcome } from '../watch/mend.js';
 import { mend } from '../watch/mend.js';
 import { lookAt } from '../watch/own.js';
 
-/** A database that somebody is using is waited for so many times, so many milliseconds each. */
-const PATIENCE = 20;
+/** Milliseconds that a guard waits for a database that another process uses, as README says. */
+const PATIENCE = 20_000;
+/** Milliseconds between two looks at it. */
 const PAUSE = 1000;
-/** So often a look that failed is tried again: it says nothing of the file. */
+/** Number of looks that may fail in a row; a look that failed says nothing of the file. */
 const TRIES = 3;
 
-/** What became of a database before its program starts, and what the last look saw of it. */
+/** The state of a database before its program starts, and the last look at it. */
 export interface Ready {
   /** As of mending, or `unknown`: every look at it failed. */
   readonly outcome: Outcome | 'unknown';
@@ -22,9 +23,10 @@ export interface Ready {
 export async function makeReady(mending: Mending, lookOptions: readonly string[]): Promise<Ready> {
   const { log, path } = mending;
   let said = '';
-  for (let n = 0; ; n++) {
-    const look = await lookUntilItAnswers(mending, lookOptions);
-    const waits = n < PATIENCE;
+  const deadline = performance.now() + PATIENCE;
+  for (;;) {
+    const look = await lookUntilItAnswers(mending, ['--holders', ...lookOptions]);
+    const waits = performance.now() < deadline;
     if (isInUse(look) && waits) {
       if (said === '') {
         const message = `${path}: another process is using it; waiting for it`;
@@ -61,11 +63,12 @@ function isInUse({ verdict, held }: Look): boolean {
 
 async function outcomeOf(look: Look, mending: Mending): Promise<Ready['outcome']> {
   if (look.verdict === 'unknown') return 'unknown';
-  if (look.verdict === 'changing') return 'busy';
+  // A sound file that is locked, too: its program would fail at once with Errno 11.
+  if (look.verdict === 'changing' || (look.verdict === 'clean' && look.held === true)) return 'busy';
   // Nothing would be mended, and its program has what is there.
   if (look.loads) return 'sound';
   if (look.verdict !== 'damaged' && !(await isOutdone(look, mending))) return 'sound';
-  // Who only has it open may be no writer: the lock decides, and where there is none it is left alone.
+  // A process that only has it open may be no writer. The lock decides; without one the file is left alone.
   const outcome = await mend(look, mending, look.held !== true);
   return outcome === 'unmended' && look.held === true ? 'busy' : outcome;
 }

@@ -18,11 +18,12 @@ export interface Mending {
 }
 
 /**
- * `sound`: nothing was to be done. `repaired`: by what was in the file. `restored`: by a snapshot. `unmended`:
- * neither could be done; the file is as it was. `busy`: a program holds it or wrote to it since the look; what is wrong
- * with it now is for the next looks to say.
+ * `sound`: nothing was to be done. `repaired`: from the file's own bytes. `restored`: from a snapshot. `unmended`: the
+ * file was judged to be beyond repair, and is as it was. `prevented`: the repair could not be carried out (a full volume, no
+ * permission, an error of its own), which says nothing of the file; it is as it was. `busy`: a program holds it or wrote to
+ * it since the look; the next looks tell more.
  */
-export type Outcome = 'sound' | 'repaired' | 'restored' | 'unmended' | 'busy';
+export type Outcome = 'sound' | 'repaired' | 'restored' | 'unmended' | 'prevented' | 'busy';
 
 /** What a report of `repair --json` or `restore --json` says of its one file. */
 interface Report {
@@ -82,7 +83,7 @@ export async function mend(look: Look, mending: Mending, atRest = false): Promis
     } else if (answer.code === 0 && report?.action === 'none' && report.reason === null) {
       // Another one mended it.
     } else {
-      outcome = 'unmended';
+      outcome = failureOf(report);
       const why = report?.reason ?? (answer.said === '' ? `it ended with ${answer.code}` : answer.said);
       log({
         level: 'error',
@@ -95,7 +96,13 @@ export async function mend(look: Look, mending: Mending, atRest = false): Promis
   }
   if (best === undefined || !isGain(best, now, loss)) return outcome;
   const restored = await restore(best, now, { ...mending, own });
-  return restored === 'unmended' && outcome === 'repaired' ? outcome : restored;
+  if (restored === 'restored' || restored === 'busy') return restored;
+  return outcome === 'repaired' || outcome === 'prevented' ? outcome : restored;
+}
+
+/** Tells a file that was refused from a repair or a restore that could not be carried out. */
+function failureOf(report: Report | undefined): 'unmended' | 'prevented' {
+  return report === undefined || report.error !== undefined ? 'prevented' : 'unmended';
 }
 
 function ifState({ state }: Look): string[] {
@@ -124,7 +131,7 @@ async function restore(
   best: BestSnapshot,
   look: Look,
   mending: Mending,
-): Promise<'restored' | 'unmended' | 'busy'> {
+): Promise<'restored' | 'unmended' | 'prevented' | 'busy'> {
   const { own, log, path, folderOptions } = mending;
   const answer = await own(['restore', '--json', '--at', best.id, ...ifState(look), ...folderOptions, path]);
   const report = firstReport(answer.stdout);
@@ -147,7 +154,7 @@ async function restore(
     message: `${path}: snapshot ${best.id} not brought back: ${why}`,
     details,
   });
-  return 'unmended';
+  return failureOf(report);
 }
 
 /** Runs a command again without a lock, where the only trouble is that there is no program to take one. */

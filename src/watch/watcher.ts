@@ -55,7 +55,7 @@ export class Watcher {
   async #repair(look: Look): Promise<void> {
     const outcome = await mend(look, this.#mending);
     const { repairs, failedRepairs, restores } = this.#status;
-    if (outcome === 'unmended') {
+    if (outcome === 'unmended' || outcome === 'prevented') {
       this.#memory = giveUp(this.#memory);
       this.#status = { ...this.#status, failedRepairs: failedRepairs + 1 };
       return;

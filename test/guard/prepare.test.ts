@@ -10,7 +10,7 @@ import { prepare } from '../../src/guard/prepare.js';
 import type { Look } from '../../src/watch/look.js';
 import { bareLook } from '../../src/watch/look.js';
 import type { OwnAnswer } from '../../src/watch/own.js';
-import { cli } from '../tools/cli.js';
+import { cli, run } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { playedMending } from '../tools/mending.js';
 import { temporaryFolder } from '../tools/folder.js';
@@ -29,13 +29,14 @@ async function database(t: TestContext, bytes?: Buffer): Promise<string> {
   return path;
 }
 
-/** Another process takes the lock of a file, until the test ends. */
-async function hold(t: TestContext, path: string): Promise<void> {
+/** Another process takes the lock of a file, until the test ends or calls the answer. */
+async function hold(t: TestContext, path: string): Promise<() => void> {
   const holder = spawn('flock', [path, 'sh', '-c', 'echo held; exec cat'], {
     stdio: ['pipe', 'pipe', 'ignore'],
   });
   t.after(() => holder.stdin.end());
   await new Promise((resolve) => holder.stdout.once('data', resolve));
+  return () => holder.stdin.end();
 }
 
 const said = (look: Look): OwnAnswer => ({ code: 1, stdout: JSON.stringify(look), said: '' });
@@ -133,6 +134,76 @@ testWith(
     );
   },
 );
+
+const PREVENTED: Record<string, Record<string, () => OwnAnswer>> = {
+  'the volume is full': {
+    look: () => said({ ...bareLook('state.db', 'damaged', 'damaged'), size: 1, held: false }),
+    repair: () => answered({ error: { code: 'no-space', message: 'no room' } }),
+  },
+  'the folder may not be written': {
+    look: () => said({ ...bareLook('state.db', 'damaged', 'damaged'), size: 1, held: false }),
+    repair: () => answered({ error: { code: 'no-permission', message: 'no permission' } }),
+  },
+  'the repair crashes': {
+    look: () => said({ ...bareLook('state.db', 'damaged', 'damaged'), size: 1, held: false }),
+    repair: () => ({ code: 137, stdout: '', said: 'ended by SIGKILL' }),
+  },
+  'the file may not be read': { look: () => said(bareLook('state.db', 'unreadable', 'no permission')) },
+};
+for (const [why, answers] of Object.entries(PREVENTED)) {
+  test(`a file is never set aside because ${why}`, async (t) => {
+    const path = await database(t, HOPELESS);
+    const empty = await prepared(path, 'empty', answers);
+    // Flower starts, with a temporary database.
+    assert.deepEqual([empty.starts, empty.sameCommand], [true, false]);
+    assert.equal((await prepared(path, 'fail', answers)).starts, false);
+    assert.deepEqual(await readdir(dirname(path)), ['state.db']);
+    assert.deepEqual(await readFile(path), HOPELESS);
+  });
+}
+
+testWith(['root', 'mounts', 'flock'], 'on a full volume a damaged file keeps its name', async (t) => {
+  const bytes = await readFile(fixture('amd64.db'));
+  bytes.writeBigInt64LE(7n, 8);
+  const source = await database(t, bytes);
+  const place = join(dirname(source), 'volume');
+  const script =
+    `mkdir '${place}'; mount -t tmpfs -o size=64k none '${place}'; cp '${source}' '${place}/state.db'; ` +
+    `cat /dev/zero > '${place}/fill' 2>/dev/null; ` +
+    `'${process.execPath}' '${fixture('../bin/gdbm-doctor.js')}' guard '${place}/state.db' -- echo ran; ` +
+    `ls '${place}'; cmp '${source}' '${place}/state.db'`;
+  const { code, stdout, stderr } = await run('unshare', ['-m', 'sh', '-c', script]);
+  assert.deepEqual([code, stdout], [0, 'ran\nfill\nstate.db\n'], stderr);
+});
+
+test('a sound database that stays locked is left alone, and with fail its program is not started', async (t) => {
+  const path = await database(t);
+  const look = () => said({ ...bareLook(path, 'clean', 'sound'), usable: true, records: 1, held: true });
+  const [empty, fail] = await Promise.all([
+    prepared(path, 'empty', { look }),
+    prepared(path, 'fail', { look }),
+  ]);
+  assert.deepEqual([empty.starts, empty.sameCommand], [true, true]);
+  assert.ok(empty.events.includes('left-alone'));
+  assert.equal(fail.starts, false);
+});
+
+testWith('flock', 'a program is started once the lock of its sound database is free', async (t) => {
+  const path = await database(t);
+  const release = await hold(t, path);
+  const guard = spawn(process.execPath, [
+    fixture('../bin/gdbm-doctor.js'),
+    ...['guard', '--fallback', 'fail', path, '--', 'flock', '-n', path, 'echo', 'got the lock'],
+  ]);
+  t.after(() => guard.kill('SIGKILL'));
+  let stdout = '';
+  guard.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
+  guard.stderr.on('data', (text: Buffer) => {
+    if (text.includes('another process is using it')) release();
+  });
+  const code = await new Promise((resolve) => guard.once('close', resolve));
+  assert.deepEqual([code, stdout], [0, 'got the lock\n']);
+});
 
 test('of an option that is given twice the last one counts, as where a script adds its own', async (t) => {
   const path = await database(t);
