@@ -61,7 +61,8 @@ export type { FoundKey, ProfileResult, ValueCounts } from './profile/inspect.js'
 export { checkProfile } from './profile/inspect.js';
 export type { FoundBy, LostElement } from './profile/detect.js';
 export { detectProfile } from './profile/detect.js';
-export type { RecordFilter } from './profile/leaveout.js';
+export type { LeaveOut, LeftOutReason, RecordFilter } from './profile/leaveout.js';
+export type { PlaceSet } from './salvage/placeset.js';
 export type { ValueState } from './profile/value.js';
 export type { ProfileName } from './profile/profiles.js';
 export { PROFILE_NAMES } from './profile/profiles.js';

@@ -8,6 +8,7 @@ import { abortable } from './source/abortable.js';
 import { fileSource } from './source/file.js';
 import type { Source } from './source/source.js';
 import { giveRights } from './replace/rights.js';
+import type { HeldFile } from './replace/target.js';
 import { holdFile, requireUnchanged } from './replace/target.js';
 
 export interface PutOptions {
@@ -32,13 +33,13 @@ export interface Put {
  * Makes a file: written beside the place under another name, filled and verified by `fill`, synced, and only then named. One
  * that is there is replaced only if that is wanted, under libgdbm's lock, and has its owner and mode handed on.
  *
- * @param fill writes it and reads it back; gives what a new file is to look like
+ * @param fill writes it and reads it back, given the file that it will replace, if any; gives what a new file is to look like
  * @throws RefusedError or what `fill` throws; nothing was changed
  */
 export async function putFile(
   path: string,
   { replace, wait, lock, signal }: PutOptions,
-  fill: (fresh: FreshFile) => Promise<Dress>,
+  fill: (fresh: FreshFile, held?: HeldFile) => Promise<Dress>,
 ): Promise<Put> {
   const there = await lstat(path).then(
     () => true,
@@ -55,7 +56,7 @@ export async function putFile(
   try {
     const fresh = await FreshFile.createBeside(held.realPath, signal);
     try {
-      await fill(fresh);
+      await fill(fresh, held);
       const notes = await dress(held, fresh);
       await requireUnchanged(held, 'the work');
       const { backup, notes: more } = await replaceFile(held, fresh, true);

@@ -5,15 +5,17 @@ import type { CarvedFind } from './salvage/carved.js';
 import type { CheckedDatabase } from './rebuild/checked.js';
 import type { NotKept } from './rebuild/records.js';
 import { notKept } from './rebuild/records.js';
+import { jsonText } from './report/jsontext.js';
+import type { LeaveOutRule } from './profile/leaveout.js';
 import type { Confidence } from './salvage/confidence.js';
 import type { OldRecord } from './salvage/oldrecord.js';
 import type { Addition, SalvagedBatch, SalvagedRecord } from './salvage/salvage.js';
+import type { Source } from './source/source.js';
 
 /** What was found and is not in the fresh database, as a line of JSON tells it. Offsets and sizes in bytes. */
 export interface Quarantined {
-  /** Why it is not written: a provenance, `unproved`, `left-out` because a program could
-   * not load it, or a reason of `NotKept`. */
-  readonly provenance: Addition | 'unproved' | 'left-out' | NotKept;
+  /** Why it is not written: a provenance, `unproved`, or a reason of `NotKept`. */
+  readonly provenance: Addition | 'unproved' | NotKept;
   /** For what is unproved, and for a proved record that is not written, what is wrong with it. */
   readonly reason?: string;
   /** The element's hash; of a carved value without a key null. */
@@ -52,25 +54,56 @@ const MAX_HELD = 1 << 20;
 /** Bytes before a value without a key that are shown. */
 const MAX_BEFORE = 256;
 
-/** What is not in the fresh database. */
+/** What is not in the fresh database, besides the records that its program could not load. */
 export interface Rest {
-  /** Proved records that a program could not load. */
-  readonly leftOut: AsyncIterable<SalvagedBatch>;
   readonly old: readonly OldRecord[];
   readonly carved: readonly CarvedFind[];
   /** Whether the fresh database has the same key with the same value. */
   readonly isKept: (record: SalvagedRecord) => Promise<boolean>;
 }
 
+/** Bytes read at once for base64: each piece but the last stands for whole groups of three. */
+const BASE64_PIECE = 3 << 18;
+
 /**
- * Everything that was found and is not in the fresh database: proved records that could not be written, elements whose
+ * The records that a rule leaves out, a line of JSON each in pieces of text, with key and value whole however large they
+ * are, so that `load` brings them back. `reason` is the code of what is wrong with one.
+ */
+export async function* leftOutLines(
+  source: Source,
+  records: AsyncIterable<SalvagedBatch>,
+  why: LeaveOutRule,
+): AsyncGenerator<string> {
+  for await (const batch of records) {
+    for (const record of batch) {
+      const reason = why(record);
+      if (reason === undefined) continue;
+      const { hash, offset, keySize, dataSize, bucket, element } = record;
+      yield '{"key":"';
+      yield* base64Pieces(source, offset, keySize);
+      yield '","value":"';
+      yield* base64Pieces(source, offset + keySize, dataSize);
+      const place = { hash, offset, keySize, dataSize, bucket, element, overwritten: false };
+      yield `",${jsonText({ provenance: 'left-out', reason, ...place }).slice(1)}\n`;
+    }
+  }
+}
+
+async function* base64Pieces(source: Source, offset: number, length: number): AsyncGenerator<string> {
+  for (let at = 0; at < length; at += BASE64_PIECE) {
+    yield base64(await source.read(offset + at, Math.min(BASE64_PIECE, length - at)));
+  }
+}
+
+/**
+ * Everything else that was found and is not in the fresh database: proved records that could not be written, elements whose
  * record cannot be proved, old records and carved values. The values together are no larger than the file, so that
  * elements which all point at one large record do not multiply it.
  */
 export async function* quarantine(
   { db, survey }: Searched,
   checked: CheckedDatabase,
-  { leftOut, old, carved, isKept }: Rest,
+  { old, carved, isKept }: Rest,
 ): AsyncGenerator<Quarantined> {
   const { space } = checked;
   const { source } = db;
@@ -100,8 +133,6 @@ export async function* quarantine(
     value: await read(offset + keySize, dataSize),
     overwritten: provenance === 'overreaching',
   });
-  // First, because they are proved: what comes later must not use up what they need.
-  for await (const batch of leftOut) for (const record of batch) yield await salvaged(record, 'left-out');
   const tooLarge: [SalvagedRecord, NotKept][] = [];
   await notKept(db, survey, checked, (...one) => {
     if (tooLarge.length < MAX_HELD) tooLarge.push(one);

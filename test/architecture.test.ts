@@ -17,7 +17,7 @@ const MAY_USE: Record<string, string[]> = {
   salvage: ['columns', 'format', 'source', 'database', 'check', 'orphans', 'carve'],
   pickle: ['format', 'source'],
   carve: ['columns', 'format', 'source', 'pickle'],
-  profile: ['format', 'source', 'database', 'check', 'pickle', 'salvage'],
+  profile: ['format', 'source', 'database', 'check', 'pickle', 'salvage', 'report'],
   build: ['columns', 'format', 'source'],
   relocate: ['columns', 'format', 'source', 'database', 'check', 'build'],
   rebuild: [

@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { Loaded } from '../exchange/load.js';
 import { load, requireSound } from '../exchange/load.js';
 import { MACHINES, thisMachine } from '../exchange/machines.js';
 import { readDump } from '../exchange/readdump.js';
@@ -10,6 +11,7 @@ import { targetFor } from '../exchange/target.js';
 import type { Dress, PutOptions } from '../put.js';
 import { putFile, readBack } from '../put.js';
 import { RefusedError, refusal } from '../replace/errors.js';
+import { addTo } from './addto.js';
 import { EXIT } from './exit.js';
 import { collectGarbage } from './heap.js';
 import { idOf } from './owner.js';
@@ -27,11 +29,13 @@ export interface LoadArguments extends Omit<PutOptions, 'signal'>, WantedFormat 
   /** Whether owner and mode come from the dump's head. */
   readonly meta: boolean;
   readonly duplicates: 'refuse' | 'first';
+  /** Adds the records to a database that is there, instead of making one. */
+  readonly add: boolean;
 }
 
 /** Builds a database of a dump. */
 export async function loadCommand(args: LoadArguments): Promise<number> {
-  const { dump, output, meta, duplicates } = args;
+  const { dump, output, meta, duplicates, add } = args;
   return making(dump, async (signal) => {
     let handle: FileHandle | undefined;
     try {
@@ -45,8 +49,16 @@ export async function loadCommand(args: LoadArguments): Promise<number> {
       const format = { byteOrder, layout, variant: reader.header.variant ?? 'standard' } as const;
       const target = targetFor(args, { format, hashChar, blockSize: 0 });
       let records = 0;
-      const { backup, notes } = await putFile(path, { ...args, signal }, async (fresh) => {
-        const built = await load(reader, fresh, target, duplicates);
+      let existing = 0;
+      const replace = args.replace || add;
+      const { backup, notes } = await putFile(path, { ...args, replace, signal }, async (fresh, held) => {
+        let built: Loaded;
+        if (add) {
+          if (held === undefined) throw refusal({ code: 'ENOENT' }, path, 'add to it');
+          const added = await addTo(held, reader, fresh, duplicates, signal);
+          existing = added.existing;
+          built = added;
+        } else built = await load(reader, fresh, target, duplicates);
         collectGarbage();
         await fresh.whileSyncing(async () => requireSound(await readBack(fresh, signal), built));
         records = built.records;
@@ -54,7 +66,9 @@ export async function loadCommand(args: LoadArguments): Promise<number> {
       });
       for (const note of notes) tell(note);
       const kept = backup === undefined ? '' : `; as it was: ${backup}`;
-      await printReport(safeSentence(`${path}: ${records} records loaded${kept}`) + '\n');
+      const skipped = existing === 0 ? '' : `, ${existing} of the dump not added, as their keys are there`;
+      const what = add ? `${records} records now${skipped}` : `${records} records loaded`;
+      await printReport(safeSentence(`${path}: ${what}${kept}`) + '\n');
       return EXIT.ok;
     } catch (error) {
       throw error instanceof Error && 'syscall' in error ? refusal(error, dump, 'read it') : error;

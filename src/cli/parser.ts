@@ -1,6 +1,7 @@
 import type { Argv } from 'yargs';
 import yargs from 'yargs';
 import { checkGrammar } from './grammar/check.js';
+import { deleteGrammar } from './grammar/delete.js';
 import { doctorGrammar } from './grammar/doctor.js';
 import { dumpGrammar } from './grammar/dump.js';
 import { getGrammar } from './grammar/get.js';
@@ -50,6 +51,7 @@ export async function parserFor(args: readonly string[], run: Run): Promise<Argv
   inspectGrammar(parser, run);
   listGrammar(parser, run);
   getGrammar(parser, run);
+  deleteGrammar(parser, run);
   dumpGrammar(parser, run);
   loadGrammar(parser, run);
   convertGrammar(parser, run);

@@ -29,7 +29,7 @@ export async function repairCommand({ file, json, all, ...options }: RepairArgum
       ? `${reportText([repairReport(result)])}\n`
       : repairText(result, { style: styleFor(process.stdout), all });
     await printReport(text);
-    return exitOf(result, options.dryRun === true);
+    return exitOf(result);
   } catch (error) {
     const stopped = signals.stopped(error);
     if (stopped !== undefined) {
@@ -48,8 +48,9 @@ export async function repairCommand({ file, json, all, ...options }: RepairArgum
   }
 }
 
-function exitOf({ action, before, limited }: RepairResult, dryRun: boolean): ExitCode {
+/** Says what a check of the file says now, or of a dry run, what it said before. */
+function exitOf({ action, before, after, limited }: RepairResult): ExitCode {
   if (limited === true) return EXIT.damaged;
   if (action === 'refused') return EXIT.failed;
-  return dryRun && before.verdict === 'damaged' ? EXIT.damaged : EXIT.ok;
+  return (after ?? before).verdict === 'healthy' ? EXIT.ok : EXIT.damaged;
 }

@@ -34,21 +34,8 @@ export async function load(
   duplicates: 'refuse' | 'first' = 'refuse',
 ): Promise<Loaded> {
   const building = new SeenBuild(sink, spec, hashChar);
-  for await (const batch of batches) {
-    if ('count' in batch) await building.addRun(batch, 0, batch.count, 0);
-    else {
-      const { key, dataSize, pieces } = batch;
-      await building.addLarge(hashKey(key, hashChar), key.length, dataSize, pieces);
-    }
-  }
-  const built = await building.builder.finish();
-  if (built.duplicates > 0 && duplicates === 'refuse') {
-    throw new DumpError(
-      `expected each key once, found ${built.duplicates} that come again. --duplicates first keeps the first of each.`,
-    );
-  }
-  requireAll(built);
-  return { ...built, contents: built.duplicates > 0 ? undefined : building.digest.value };
+  await building.read(batches);
+  return building.finish(duplicates);
 }
 
 /** Copies what a walk gives into a fresh database of another kind. */
@@ -58,24 +45,36 @@ export async function copyInto(
   { spec, hashChar }: Target,
 ): Promise<Loaded> {
   const building = new SeenBuild(sink, spec, hashChar);
-  for await (const batch of batches) {
-    const { source, count, starts, offsets, keySizes, dataSizes } = batch;
-    let start = 0;
-    for (let i = 0, end: number; i < count; i = end) {
-      for (end = i; end < count && starts[end] >= 0; end++);
-      if (end > i) start = await building.addRun(batch, i, end, start);
-      if (end === count) break;
-      const [offset, keySize, dataSize] = [offsets[end], keySizes[end], dataSizes[end]];
-      const hasher = new KeyHasher(keySize);
-      for await (const piece of passChunks(source, offset, keySize)) hasher.update(piece);
-      const whole = passChunks(source, offset, keySize + dataSize);
-      await building.addLarge(hasher.digest(hashChar), keySize, dataSize, whole);
-      end++;
-    }
+  await building.copy(batches);
+  return building.finish('refuse');
+}
+
+/**
+ * Builds a database of what a walk gives and what a dump holds besides.
+ *
+ * @param has tells whether the walked database has a key
+ * @param duplicates what is done with a key of the dump that it has, or that comes again: as of `load`
+ * @returns `existing` of the dump's keys were in the walked database, whose records stay
+ * @throws DumpError where the dump is not what it should be; what was written so far is no database
+ */
+export async function copyAndLoad(
+  walked: AsyncIterable<WalkedBatch>,
+  has: (key: Uint8Array) => Promise<boolean>,
+  { batches }: DumpReader,
+  sink: Sink,
+  { spec, hashChar }: Target,
+  duplicates: 'refuse' | 'first',
+): Promise<Loaded & { existing: number }> {
+  const building = new SeenBuild(sink, spec, hashChar);
+  await building.copy(walked);
+  const existing = await building.read(batches, has);
+  if (existing > 0 && duplicates === 'refuse') {
+    throw new DumpError(
+      `expected only keys that the database does not have, found ${existing} that it has. ` +
+        '--duplicates first keeps its records.',
+    );
   }
-  const built = await building.builder.finish();
-  requireAll(built);
-  return { ...built, contents: building.digest.value };
+  return { ...(await building.finish(duplicates)), existing };
 }
 
 /** A build whose records are all seen by a digest on their way. */
@@ -89,6 +88,66 @@ class SeenBuild {
     readonly hashChar: HashChar,
   ) {
     this.builder = new DatabaseBuilder(sink, spec);
+  }
+
+  /** Adds what a walk gives. */
+  async copy(batches: AsyncIterable<WalkedBatch>): Promise<void> {
+    for await (const batch of batches) {
+      const { source, count, starts, offsets, keySizes, dataSizes } = batch;
+      let start = 0;
+      for (let i = 0, end: number; i < count; i = end) {
+        for (end = i; end < count && starts[end] >= 0; end++);
+        if (end > i) start = await this.addRun(batch, i, end, start);
+        if (end === count) break;
+        const [offset, keySize, dataSize] = [offsets[end], keySizes[end], dataSizes[end]];
+        const hasher = new KeyHasher(keySize);
+        for await (const piece of passChunks(source, offset, keySize)) hasher.update(piece);
+        const whole = passChunks(source, offset, keySize + dataSize);
+        await this.addLarge(hasher.digest(this.hashChar), keySize, dataSize, whole);
+        end++;
+      }
+    }
+  }
+
+  /**
+   * Adds what a dump gives, but for the keys that `skips` says yes to.
+   *
+   * @returns how many were skipped
+   */
+  async read(batches: DumpReader['batches'], skips?: (key: Uint8Array) => Promise<boolean>): Promise<number> {
+    let skipped = 0;
+    for await (const batch of batches) {
+      if (!('count' in batch)) {
+        const { key, dataSize, pieces } = batch;
+        if (await skips?.(key)) {
+          skipped++;
+          for await (const piece of pieces) void piece;
+        } else await this.addLarge(hashKey(key, this.hashChar), key.length, dataSize, pieces);
+        continue;
+      }
+      const { count, bytes, keySizes, dataSizes } = batch;
+      if (skips === undefined) {
+        await this.addRun(batch, 0, count, 0);
+        continue;
+      }
+      for (let i = 0, start = 0; i < count; i++) {
+        if (await skips(bytes.subarray(start, start + keySizes[i]))) skipped++;
+        else await this.addRun(batch, i, i + 1, start);
+        start += keySizes[i] + dataSizes[i];
+      }
+    }
+    return skipped;
+  }
+
+  async finish(duplicates: 'refuse' | 'first'): Promise<Loaded> {
+    const built = await this.builder.finish();
+    if (built.duplicates > 0 && duplicates === 'refuse') {
+      throw new DumpError(
+        `expected each key once, found ${built.duplicates} that come again. --duplicates first keeps the first of each.`,
+      );
+    }
+    requireAll(built);
+    return { ...built, contents: built.duplicates > 0 ? undefined : this.digest.value };
   }
 
   /** As the builder's. */

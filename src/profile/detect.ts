@@ -22,7 +22,7 @@ const LOOKED_AT = 64;
 const KEY_BYTES = 256;
 /** A class that tells is named within so many bytes. */
 const CLASS_WITHIN = 4096;
-/** Of a shelve's values one in so many may have lost every mark of a pickle. */
+/** Of a shelve's records one in so many may have a key that is no text, or a value without any mark of a pickle. */
 const STRANGE = 4;
 
 /**
@@ -30,8 +30,8 @@ const STRANGE = 4;
  *
  * A program's own keys tell it if there are no others, as another program may well have an `events` among its keys, and
  * if a value has the marks of a pickle. Keys that are lost count by their hashes: without, a Flower whose `events` is
- * lost would not be one. Other databases are shelves if all keys are text and all values, but for a few, have the marks
- * of a pickle.
+ * lost would not be one. Other databases are shelves if all records, but for a few, have a key that is text and a value
+ * with the marks of a pickle.
  *
  * @returns `none` where nothing tells, and where there is nothing
  * @throws SourceError if the source cannot be read
@@ -45,14 +45,18 @@ export async function detectProfile(
   const looked = await firstRecords(records);
   const values = new Map<string, SalvagedRecord>();
   let pickles = 0;
+  let areText = true;
   for (const record of looked) {
     const { offset, keySize, dataSize } = record;
     const key = asText(await source.read(offset, Math.min(keySize, KEY_BYTES)), keySize > KEY_BYTES);
-    if (key === undefined) return { name: 'none', by: 'by its keys' };
+    if (key === undefined) {
+      areText = false;
+      continue;
+    }
     values.set(key, record);
     if (await looksLikePickle(source, offset + keySize, dataSize)) pickles++;
   }
-  if (pickles > 0 || looked.length === 0) {
+  if (areText && (pickles > 0 || looked.length === 0)) {
     for (const profile of PROFILES) {
       if (await isToldBy(source, profile, values, lost)) return { name: profile.name, by: 'by its keys' };
     }

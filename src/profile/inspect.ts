@@ -1,6 +1,8 @@
 import type { Finding, FindingCode } from '../check/finding.js';
 import { finding, FindingList } from '../check/finding.js';
 import type { PickleFault } from '../pickle/machine.js';
+import { escapeStart } from '../report/escape.js';
+import { PlaceSet } from '../salvage/placeset.js';
 import { readSalvaged } from '../salvage/read.js';
 import type { SalvagedBatch } from '../salvage/salvage.js';
 import { memorySource } from '../source/memory.js';
@@ -21,8 +23,8 @@ export interface ProfileResult {
   readonly values: ValueCounts;
   /** The program's own keys that are there, in the order in which its profile has them. */
   readonly keys: readonly FoundKey[];
-  /** Places of the records, as file offsets, that have one of these keys and no whole pickle. */
-  readonly broken: readonly number[];
+  /** Places of the records that the program cannot load, by the code of what is wrong with each. */
+  readonly unloadable: ReadonlyMap<FindingCode, PlaceSet>;
   /** The required keys that are not there. */
   readonly missing: readonly string[];
   /** The first of each code, as many as a check keeps. */
@@ -114,7 +116,7 @@ class Inspection {
   readonly #findings = new FindingList();
   readonly #counts = { whole: 0, damaged: 0, old: 0, notPickle: 0 };
   readonly #found = new Map<string, FoundKey>();
-  readonly #broken: number[] = [];
+  readonly #unloadable = new Map<FindingCode, PlaceSet>();
   #records = 0;
   #keysAreText = true;
 
@@ -131,24 +133,30 @@ class Inspection {
     this.#records++;
     this.#counts[value.state === 'not-pickle' ? 'notPickle' : value.state]++;
     const key = asText(bytes, bytes.length < keySize);
-    const shown = shownKey(bytes);
+    const shown = escapeStart(bytes, SHOWN_KEY);
+    let wrong: FindingCode | undefined;
     if (key === undefined) {
       this.#keysAreText = false;
-      this.#findings.add([finding('key-not-text', offset, `the key ${shown}`, 'text in UTF-8')]);
+      wrong = 'key-not-text';
+      this.#findings.add([finding(wrong, offset, `the key ${shown}`, 'text in UTF-8')]);
     }
     const own = this.#own.find((one) => one.key === key && bytes.length === keySize);
     if (value.state === 'damaged' || value.state === 'not-pickle') {
-      this.#findings.add([
-        fault(damageCode(this.#name, own, value.state), `the value of ${shown}`, value.fault),
-      ]);
+      const code = damageCode(this.#name, own, value.state);
+      wrong ??= code;
+      this.#findings.add([fault(code, `the value of ${shown}`, value.fault)]);
     } else if (value.state === 'old') {
       const expected = 'a pickle of protocol 2 to 5';
       this.#findings.add([
         finding('value-old-pickle', offset + keySize, `the value of ${shown} with no header`, expected),
       ]);
     }
+    if (wrong !== undefined) {
+      let places = this.#unloadable.get(wrong);
+      if (places === undefined) this.#unloadable.set(wrong, (places = new PlaceSet()));
+      places.add(offset, keySize, dataSize);
+    }
     if (own === undefined) return;
-    if (isBroken(value.state)) this.#broken.push(offset);
     const earlier = this.#found.get(own.key);
     if (earlier !== undefined && (!isBroken(earlier.state) || isBroken(value.state))) return;
     const pickle = value.state === 'whole' ? value.pickle : undefined;
@@ -183,7 +191,7 @@ class Inspection {
       found,
       values: this.#counts,
       keys: this.#own.flatMap(({ key }) => this.#found.get(key) ?? []),
-      broken: this.#broken,
+      unloadable: this.#unloadable,
       missing: absent,
       findings: this.#findings.kept,
       findingCounts: Object.fromEntries(this.#findings.counts),
@@ -214,10 +222,4 @@ function damageCode(
 function fault(code: FindingCode, what: string, { at, opcode, found, expected }: PickleFault): Finding {
   const where = opcode === undefined ? what : `${what}, opcode ${opcode}`;
   return finding(code, at, `${where}: ${found}`, expected);
-}
-
-/** The beginning of a key as text; a report escapes what could drive a terminal. */
-function shownKey(bytes: Uint8Array): string {
-  const text = new TextDecoder().decode(bytes.subarray(0, SHOWN_KEY));
-  return bytes.length > SHOWN_KEY ? `${text}…` : text;
 }

@@ -1,14 +1,14 @@
 import type { CheckResult } from '../check/check.js';
 import type { ProfileResult } from './inspect.js';
-import { filterFor } from './leaveout.js';
+import { leaveOutRule } from './leaveout.js';
 
 /**
- * Whether a repair would change anything of a damaged file: it leaves every value of a shelve as it is.
+ * Whether a repair would mend anything of a damaged file, or only set aside what the program stored in it.
  *
  * @param checked with the profile's findings among its own
  */
 export function isMendable({ findings }: CheckResult, profile: ProfileResult | undefined): boolean {
   const inside = profile?.findings ?? [];
   const isStructural = findings.some((one) => one.severity === 'error' && !inside.includes(one));
-  return isStructural || (profile !== undefined && filterFor(profile) !== undefined);
+  return isStructural || (profile !== undefined && leaveOutRule(profile, 'fatal') !== undefined);
 }

@@ -24,6 +24,8 @@ export interface Profile {
   readonly toldByClass?: { readonly key: string; readonly className: string };
   /** Whether the program, where it cannot use the rest without a required key, takes an empty database instead. */
   readonly startsEmpty: boolean;
+  /** Whether it also goes through keys and values that are not its own, so that one it cannot load ends it. */
+  readonly readsOthers: boolean;
 }
 
 /**
@@ -35,7 +37,8 @@ export interface Profile {
  * - 2.2.0, `load_state`: the same, then `events.counter.update(state.get('counter', {}))`. What is raised by either is
  *   logged, the file is moved to `NAME.corrupt` and Flower starts with nothing; so a damaged `counter` costs `events`.
  *
- * `events` is an object of the class EventsState, `counter` a dict. An empty shelf is taken by all of them.
+ * `events` is an object of the class EventsState, `counter` a dict. An empty shelf is taken by all of them. No other key is
+ * read, and each save makes the shelf anew (`flag='n'`).
  */
 const flower: Profile = {
   name: 'flower',
@@ -47,6 +50,7 @@ const flower: Profile = {
   // 2.2.0 saves `dict(state.counter)`, of a collections.Counter for each worker.
   toldByClass: { key: 'counter', className: 'Counter' },
   startsEmpty: true,
+  readsOthers: false,
 };
 
 /**
@@ -61,7 +65,8 @@ const flower: Profile = {
  *   Clearing loads each value (`MutableMapping.popitem`), so that any damaged one ends beat then.
  * - `tz` and `utc_enabled` are loaded outside of any `try`: a damaged one ends beat.
  *
- * So without one of the four beat starts, but with nothing; it keeps its schedule only where all are there and whole.
+ * So without one of the four beat starts, but with nothing; it keeps its schedule only where all are there and whole. A key
+ * that is not UTF-8 ends `keys()`, so that the file is removed, and any other value is loaded when the store is cleared.
  */
 const celerybeat: Profile = {
   name: 'celerybeat',
@@ -73,12 +78,18 @@ const celerybeat: Profile = {
   ],
   toldBy: [['utc_enabled'], ['entries', '__version__'], ['entries', 'tz'], ['tz', '__version__']],
   startsEmpty: true,
+  readsOthers: true,
 };
 
-/** Any use of Python's shelve: keys are text in UTF-8, and each value is one pickle (Lib/shelve.py, 3.11). */
-const shelve: Profile = { name: 'shelve', keys: [], toldBy: [], startsEmpty: false };
+/**
+ * Any use of Python's shelve: keys are text in UTF-8, and each value is one pickle (Lib/shelve.py, 3.11).
+ *
+ * - `shelf[key]` of a broken pickle, `values()` and `items()` raise what pickle raises.
+ * - A key that is not UTF-8 ends each walk over the keys with UnicodeDecodeError, and no `shelf[key]` can name it.
+ */
+const shelve: Profile = { name: 'shelve', keys: [], toldBy: [], startsEmpty: false, readsOthers: true };
 
-const none: Profile = { name: 'none', keys: [], toldBy: [], startsEmpty: false };
+const none: Profile = { name: 'none', keys: [], toldBy: [], startsEmpty: false, readsOthers: false };
 
 /** The profiles that keys tell, then those that they do not. */
 export const PROFILES: readonly Profile[] = [flower, celerybeat, shelve, none];

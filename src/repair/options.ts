@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { requireProfile } from '../contents.js';
+import { LEAVE_OUT } from '../profile/leaveout.js';
 import { ADDITIONS } from '../salvage/salvage.js';
 import type { RepairOptions } from './result.js';
 
@@ -11,6 +12,9 @@ import type { RepairOptions } from './result.js';
 export function requirePossible(options: RepairOptions): void {
   const { profile = 'none', include = [], maxLoss, wait = 0, output, quarantine } = options;
   requireProfile(profile);
+  if (options.leaveOut !== undefined && !LEAVE_OUT.includes(options.leaveOut)) {
+    throw new RangeError(`expected as leaveOut one of ${LEAVE_OUT.join(', ')}, found "${options.leaveOut}"`);
+  }
   if (output !== undefined && quarantine !== undefined && resolve(output) === resolve(quarantine)) {
     throw new RangeError(`expected output and quarantine to be two files, found ${output} as both`);
   }

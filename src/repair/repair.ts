@@ -1,22 +1,20 @@
-import { lstat } from 'node:fs/promises';
 import { withProfile } from '../contents.js';
 import { keptRecords } from '../exchange/keptwalk.js';
 import type { RecordFilter } from '../profile/leaveout.js';
 import { profileOf } from '../profile/profiles.js';
-import { dress } from '../replace/dress.js';
-import { refusal } from '../replace/errors.js';
 import { FreshFile } from '../replace/fresh.js';
 import { clearBeside } from '../replace/leftovers.js';
-import { placeFile, replaceFile } from '../replace/replace.js';
 import type { HeldFile } from '../replace/target.js';
-import { holdFile, requireState, requireUnchanged } from '../replace/target.js';
+import { holdFile, isStillNamed, requireState } from '../replace/target.js';
 import { abortable } from '../source/abortable.js';
 import { fileSource } from '../source/file.js';
 import { buildFresh } from './fresh.js';
-import { examineAll } from './inside.js';
+import { examineAll, lookInsideFresh } from './inside.js';
+import type { WrittenQuarantine } from './leftout.js';
 import { writeQuarantine } from './leftout.js';
 import { exceedsLimit, lostRecords } from './losses.js';
 import { requirePossible } from './options.js';
+import { placeFresh, requireFree } from './place.js';
 import type { RepairOptions, RepairResult } from './result.js';
 import type { Subject } from './subject.js';
 import { addedOf } from './subject.js';
@@ -54,7 +52,8 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
   const source = abortable(await fileSource(held.handle), options.signal);
   const { subject, inside } = await examineAll(source, held.path, options);
   const { checked } = subject;
-  const { profile, keep } = inside;
+  const { profile, leaveOut, setAside } = inside;
+  const keep: RecordFilter | undefined = leaveOut && ((record) => leaveOut(record) === undefined);
   const outcome: RepairResult = {
     path: held.path,
     action: 'none',
@@ -64,9 +63,10 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
     after: undefined,
     output: undefined,
     backup: undefined,
-    kept: checked.records.count - (checked.doubtful?.size ?? 0) - inside.leftOut,
+    kept: checked.records.count - (checked.doubtful?.size ?? 0) - (setAside?.records ?? 0),
     added: undefined,
-    lost: lostRecords(checked, subject.noElements, { leftOut: inside.leftOut }),
+    lost: lostRecords(checked, subject.noElements, { leftOut: setAside?.records ?? 0 }),
+    setAside,
     found: subject.found,
     carvedWithKey: subject.carvedRecords.length,
     uncoveredRanges: subject.uncoveredRanges,
@@ -107,6 +107,7 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
       moreHint(subject);
     return { ...outcome, action: 'refused', reason };
   }
+  if (inside.refusal !== undefined) return { ...outcome, action: 'refused', reason: inside.refusal };
   const tooMuch = exceedsLimit(outcome.lost, outcome.kept, options.maxLoss);
   if (tooMuch !== undefined) return { ...outcome, action: 'refused', limited: true, reason: tooMuch };
   if (options.dryRun) {
@@ -122,32 +123,31 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
 
   // 4. Build a fresh file beside the place where it is to be, sync it, read it back and compare it.
   const fresh = await FreshFile.createBeside(options.output ?? held.realPath, options.signal);
+  let quarantined: WrittenQuarantine | undefined;
   try {
     const { built, after } = await buildFresh(subject, fresh, options, keep);
-    const quarantined = await writeQuarantine(subject, fresh, options, keep);
-    const notes = [...cleared, ...inside.notes, ...(await dress(held, fresh))];
+    const checkedAfter = await lookInsideFresh(fresh, after, inside, options.profile);
+    quarantined = await writeQuarantine(held, subject, fresh, options, leaveOut);
 
     // 5. Only now give it its name.
-    const done = {
+    const { output, backup, notes } = await placeFresh(held, fresh, options, 'the repair');
+    return {
       ...outcome,
-      action: 'repaired' as const,
-      after,
+      action: 'repaired',
+      after: checkedAfter,
       kept: built.records,
       added: built.added,
-      quarantine: quarantined,
+      quarantine: quarantined?.path,
+      lost: lostRecords(checked, subject.noElements, built),
+      output,
+      backup,
+      notes: [...cleared, ...inside.notes, ...notes],
     };
-    const lost = lostRecords(checked, subject.noElements, built);
-    if (options.output !== undefined) {
-      await placeFile(fresh, options.output);
-      return { ...done, lost, output: options.output, notes };
-    }
-    await requireUnchanged(held, 'the repair');
-    const { backup, notes: more } = await replaceFile(held, fresh, options.backup ?? true);
-    notes.push(...more);
-    if (held.isLink) {
-      notes.push(`A symbolic link led to ${held.realPath}, which was replaced; the link is as it was.`);
-    }
-    return { ...done, lost, output: held.realPath, backup, notes };
+  } catch (error) {
+    // Where another file has the name, the fresh one took it after all, and only the quarantine has what it is without.
+    const isReplaced = options.output === undefined && !(await isStillNamed(held));
+    if (quarantined !== undefined && !isReplaced) await quarantined.remove();
+    throw error;
   } finally {
     await fresh.close();
   }
@@ -198,12 +198,3 @@ const NOT_MENDED =
 /** Why a healthy file is left alone though more was asked for. */
 const NOTHING_ADDED =
   'The database is healthy and was left as it is: what is old is added only to a fresh one beside it. Name that: -o OUT.';
-
-/** Says at once what would be refused at the end. */
-async function requireFree(path: string): Promise<void> {
-  const taken = await lstat(path).then(
-    () => true,
-    () => false,
-  );
-  if (taken) throw refusal({ code: 'EEXIST' }, path, 'make it');
-}

@@ -3,6 +3,7 @@ import type { RejectedElement } from '../check/record.js';
 import type { WantedProfile } from '../contents.js';
 import type { Report } from '../source/sweep.js';
 import type { ProfileResult } from '../profile/inspect.js';
+import type { LeaveOut, LeftOutReason } from '../profile/leaveout.js';
 import type { NotKept } from '../rebuild/records.js';
 import type { Addition, Provenance } from '../salvage/salvage.js';
 
@@ -22,11 +23,16 @@ export interface RepairOptions {
   /** Keys that may be before a value whose element is gone, besides those that the file itself still knows. */
   readonly expectKeys?: readonly Uint8Array[];
   /**
-   * The program whose database it is, or `auto` to find it by the keys: the fresh database is without what would keep
-   * that program from loading it. Where it is left out, or `none`, no record is left out.
+   * The program whose database it is, or `auto` to find it by the keys: the fresh database is without what that program
+   * cannot load. Where it is left out, or `none`, no record is left out.
    */
   readonly profile?: WantedProfile;
-  /** Writes what was found but is not in the fresh database here, a line of JSON each; the name must be free. */
+  /** What of it the fresh database is without; `unloadable` by default. */
+  readonly leaveOut?: LeaveOut;
+  /**
+   * Writes what was found but is not in the fresh database here, a line of JSON each; the name must be free. Where it is left
+   * out, what is set aside goes to `NAME.quarantine.~1~` beside the fresh database, or the first number that is free.
+   */
   readonly quarantine?: string;
   /** Refuses to write if more records would be lost: a number, or a share of all records, 0 to 1. */
   readonly maxLoss?: { readonly records: number } | { readonly share: number } | undefined;
@@ -56,7 +62,7 @@ export interface RepairResult {
   readonly before: CheckResult;
   /** What is inside of the records that can be kept; undefined where it was not asked for. */
   readonly profile: ProfileResult | undefined;
-  /** The fresh database, read back. */
+  /** The fresh database, read back; with what is found inside, where a profile was asked for. */
   readonly after: CheckResult | undefined;
   /** Where the fresh database is; the source's own name unless another was asked for. */
   readonly output: string | undefined;
@@ -67,6 +73,8 @@ export interface RepairResult {
   /** Of those what was added because it was asked for; undefined where nothing was written. */
   readonly added: Readonly<Record<Addition, number>> | undefined;
   readonly lost: LostRecords;
+  /** Records that its program cannot load and that the fresh database is without, by reason; the quarantine has them. */
+  readonly setAside: SetAside | undefined;
   /** Records that were found, by how; `stale` and `deleted` ones are kept only if that was asked for. */
   readonly found: Readonly<Record<Provenance, number>>;
   /** Of the carved values, which are looked for only if something is lost, those with a key; others cannot be kept. */
@@ -75,10 +83,16 @@ export interface RepairResult {
   readonly uncoveredRanges: readonly { first: number; end: number }[];
   /** What is known of lost records; at most 100 of them. */
   readonly lostDetails: readonly LostDetail[];
-  /** Where what was found but not kept was written. */
+  /** Where what was found but not kept was written; it may hold more than what was set aside. */
   readonly quarantine: string | undefined;
   /** What else the operator should know. */
   readonly notes: readonly string[];
+}
+
+/** Records that a fresh database is without because its program cannot load them. */
+export interface SetAside {
+  readonly records: number;
+  readonly reasons: Readonly<Partial<Record<LeftOutReason, number>>>;
 }
 
 /** What is known of a lost record. */

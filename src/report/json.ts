@@ -85,6 +85,7 @@ export function repairReport(result: RepairResult): object {
     added: result.added ?? null,
     lost: lost.records,
     lostDetail: { reasons: lost.reasons, uncovered: lost.uncovered, estimated: lost.estimated },
+    setAside: result.setAside ?? null,
     verified: after === undefined ? null : { verdict: after.verdict, records: after.records.count },
     salvaged: found,
     carvedWithKey: result.carvedWithKey,

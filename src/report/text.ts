@@ -7,9 +7,11 @@ import { describeFormat } from '../format/format.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { LostDetail, RepairResult } from '../repair/result.js';
 import { escapeBytes, escapeText, safeSentence } from './escape.js';
+import { leaveOutRule } from '../profile/leaveout.js';
 import { isMendable } from '../profile/mendable.js';
 import { insideText } from './inside.js';
 import { number } from './number.js';
+import { setAsideFields } from './setaside.js';
 
 /** Places of one kind of finding shown to a person before the rest is only counted. */
 const SHOWN_PER_CODE = 3;
@@ -34,6 +36,12 @@ export function checkText(path: string, result: CheckResult, options: TextOption
   if (result.verdict === 'damaged') {
     const command = isMendable(result, options.profile) ? 'repair' : 'snapshots';
     lines.push(`  To do: gdbm-doctor ${command} ${shellPath(path)}`);
+    if (command === 'snapshots' && options.profile !== undefined && leaveOutRule(options.profile)) {
+      lines.push(
+        `  Or: gdbm-doctor repair ${shellPath(path)}`,
+        `      sets aside what ${options.profile.name} cannot load. If it is meant to be so: check --profile none`,
+      );
+    }
   }
   return join(lines);
 }
@@ -47,6 +55,7 @@ export function repairText(result: RepairResult, options: TextOptions): string {
     return join([
       `${name}: ${style.red('NOT REPAIRED')}`,
       `  ${safeSentence(reason ?? '')}`,
+      ...setAsideFields(result).map(([label, value]) => field(label, value)),
       ...(result.limited === true ? [...foundLines(result), ...lostLines(result, options.all)] : []),
       ...findingLines(before, options),
     ]);
@@ -60,6 +69,10 @@ export function repairText(result: RepairResult, options: TextOptions): string {
       : `${name}: ${style.green('REPAIRED')}`,
   ];
   if (reason !== undefined) lines.push(`  ${reason}`);
+  lines.push(...setAsideFields(result).map(([label, value]) => field(label, value)));
+  if (result.after !== undefined && result.after.verdict !== 'healthy') {
+    lines.push(field('still there', `${errorsText(result.after)}: a check of the result says DAMAGED`));
+  }
   lines.push(
     field('libgdbm said', before.libgdbm === null ? 'nothing: it opens the file' : `"${before.libgdbm}"`),
   );
@@ -71,12 +84,19 @@ export function repairText(result: RepairResult, options: TextOptions): string {
   if (result.profile !== undefined && result.profile.name !== 'none') {
     lines.push(field('inside', insideText(result.profile)));
   }
-  if (result.quarantine !== undefined) lines.push(field('quarantine', escapeText(result.quarantine)));
+  if (result.quarantine !== undefined && result.setAside === undefined)
+    lines.push(field('quarantine', escapeText(result.quarantine)));
   if (output !== undefined) lines.push(field('written to', escapeText(output)));
   if (backup !== undefined) lines.push(field('as it was', escapeText(backup)));
   for (const note of notes) lines.push(`  Note: ${escapeText(note)}`);
   lines.push(...findingLines(before, options));
   return join(lines);
+}
+
+/** The codes of what is wrong, each with its number. */
+function errorsText({ findings, findingCounts }: CheckResult): string {
+  const codes = new Set(findings.filter(({ severity }) => severity === 'error').map(({ code }) => code));
+  return [...codes].map((code) => `${code} (${number(findingCounts[code] ?? 1)})`).join(', ');
 }
 
 function verdictText(verdict: Verdict, style: ChalkInstance): string {
@@ -224,7 +244,7 @@ const REASONS: Readonly<Record<string, string>> = {
   overreaching: 'with a size that reaches into other data',
   'unproved-place': 'partly in a block whose place nothing proves',
   overclaimed: 'claiming more bytes than the file has',
-  leftOut: 'with which its program would not load the file',
+  leftOut: 'that its program cannot load, set aside',
   crowded: 'with more of the same hash than a bucket holds',
 };
 
@@ -255,7 +275,9 @@ function groupLines(group: FindingGroup, options: TextOptions, indent: string): 
   ];
   for (const place of shown) {
     const at = isSingle ? '' : `${placeText(place).trimStart()}: `;
-    lines.push(`${indent}  ${at}found ${escapeText(place.found)}; expected ${escapeText(place.expected)}`);
+    lines.push(
+      `${indent}  ${at}found ${safeSentence(place.found)}; expected ${safeSentence(place.expected)}`,
+    );
   }
   if (shown.length < group.count) {
     const hint = options.all || shown.length === places.length ? '' : '; --all shows up to 100';

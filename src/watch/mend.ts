@@ -34,6 +34,7 @@ interface Report {
   /** Of all hashes the share that no bucket covers, and how many records those may have had. */
   readonly lostDetail?: { readonly uncovered: number; readonly estimated: number | null };
   readonly backup?: string | null;
+  readonly quarantine?: string | null;
   readonly error?: { readonly code: string; readonly message?: string };
 }
 
@@ -62,20 +63,22 @@ export async function mend(look: Look, mending: Mending, atRest = false): Promis
   // A file of no bytes has nothing to be repaired from.
   const emptied = look.size === 0 && best !== undefined;
   if (look.verdict === 'damaged' && !emptied) {
-    const answer = await own(['repair', '--json', ...ifState(look), ...profileOptions, path]);
+    // Nobody is there to bring back what is set aside: only what keeps the program from starting is.
+    const answer = await own(['repair', '--json', '--only-fatal', ...ifState(look), ...profileOptions, path]);
     const report = firstReport(answer.stdout);
     if (report?.action === 'repaired') {
       outcome = 'repaired';
-      const { kept = 0, lost = 0, backup = null } = report;
+      const { kept = 0, lost = 0, backup = null, quarantine = null } = report;
       loss = lossOf(report);
       // A file of no bytes had no hashes to lose.
       const isSeen = loss.estimated === 0 || look.size === 0;
       const unseen = isSeen ? '' : `, and ${loss.estimated ?? 'an unknown number'} without a trace`;
+      const aside = quarantine === null ? '' : `. What the program cannot load: ${quarantine}`;
       log({
         level: 'warning',
         event: 'repaired',
-        message: `${path}: repaired; ${kept} records kept, ${lost} lost${unseen}. As it was: ${backup ?? 'not kept'}`,
-        details: { path, kept, lost, backup },
+        message: `${path}: repaired; ${kept} records kept, ${lost} lost${unseen}. As it was: ${backup ?? 'not kept'}${aside}`,
+        details: { path, kept, lost, backup, quarantine },
       });
     } else if (isBusy(report)) {
       sayBusy(mending, report);

@@ -24,6 +24,7 @@ const COMMANDS = [
   'inspect',
   'list',
   'get',
+  'delete',
   'dump',
   'load',
   'convert',

@@ -90,4 +90,8 @@ testWith('flock', 'repair --json keeps to the schema whatever it does', async (t
   assert.deepEqual([refused['action'], refused['verdict']], ['refused', 'unreadable']);
   const dry = (await report(['repair', '--json', '--dry-run', fixture('killed-shelve.db')])).files[0];
   assert.deepEqual([dry['action'], dry['output']], ['none', null]);
+  const shelve = fixture('../test/cases/shelve-key-not-utf8.db');
+  const aside = (await report(['repair', '--json', '-o', join(folder, 'fresh.db'), shelve])).files[0];
+  assert.deepEqual(aside['setAside'], { records: 1, reasons: { 'key-not-text': 1 } });
+  assert.equal(aside['quarantine'], `${join(folder, 'fresh.db')}.quarantine.~1~`);
 });

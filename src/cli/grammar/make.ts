@@ -55,6 +55,11 @@ export function loadGrammar(parser: Argv, run: Run): Argv {
         .options({
           ...formats,
           ...putting,
+          add: {
+            type: 'boolean',
+            default: false,
+            describe: 'Add the records to a database that is there; it stays as NAME.~1~',
+          },
           mode: { alias: 'm', type: 'string', requiresArg: true, describe: 'Permissions, in octal' },
           meta: { type: 'boolean', default: true, describe: 'Owner and mode as the dump says; or --no-meta' },
           duplicates: {
@@ -66,9 +71,19 @@ export function loadGrammar(parser: Argv, run: Run): Argv {
         })
         .check((argv) => possible(argv))
         .check(({ output }) => noStream(output))
+        .check((argv) => {
+          if (!argv.add) return true;
+          // A flag with a default is always there: only one that says something stands against it.
+          const others = ['replace', 'mode', ...Object.keys(formats)].filter((name) => argv[name]);
+          return (
+            (others.length === 0 && argv.output !== undefined) ||
+            'expected load --add DUMP FILE without --replace, --mode and format options: FILE stays what it is'
+          );
+        })
         .check(({ mode }) => mode === undefined || /^[0-7]{3,4}$/.test(mode) || 'expected --mode in octal')
         .example('$0 load flower.dump flower.db', 'From gdbm_dump, ASCII or binary')
-        .example('$0 dump a.db | $0 load - b.db', 'By a pipe'),
+        .example('$0 dump a.db | $0 load - b.db', 'By a pipe')
+        .example('$0 load --add a.db.quarantine.~1~ a.db', 'Bring back what was set aside'),
     async (argv) =>
       run(argv.dump, async () => {
         const { loadCommand } = await import('../load.js');

@@ -96,6 +96,21 @@ export const noStream = (...names: (string | undefined)[]) =>
   !names.includes('-') ||
   'expected the name of a file, found - for a standard stream; a file of that name is ./-';
 
+export const output = {
+  alias: 'o',
+  type: 'string',
+  requiresArg: true,
+  describe: 'Write it here and leave the file as it is',
+} as const;
+
+export const dryRun = { type: 'boolean', default: false, describe: 'Only say what would be done' } as const;
+
+export const backup = {
+  type: 'boolean',
+  default: true,
+  describe: 'Keep the file as FILE.~1~; or --no-backup',
+} as const;
+
 /** Of the commands that replace a file. */
 export const holding = {
   wait: {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Argv } from 'yargs';
 import { parseExpectKeys, parseInclude, parseMaxLoss } from '../limits.js';
 import type { Run } from '../parser.js';
-import { all, expectKey, file, holding, json, noStream, profile } from './options.js';
+import { all, backup, dryRun, expectKey, file, holding, json, noStream, output, profile } from './options.js';
 
 /** `repair` on the command line. */
 export function repairGrammar(parser: Argv, run: Run): Argv {
@@ -13,18 +13,9 @@ export function repairGrammar(parser: Argv, run: Run): Argv {
       y
         .positional('file', file)
         .options({
-          output: {
-            alias: 'o',
-            type: 'string',
-            requiresArg: true,
-            describe: 'Write it here and leave the file as it is',
-          },
-          'dry-run': { type: 'boolean', default: false, describe: 'Only say what would be done' },
-          backup: {
-            type: 'boolean',
-            default: true,
-            describe: 'Keep the file as FILE.~1~; or --no-backup',
-          },
+          output,
+          'dry-run': dryRun,
+          backup,
           ...holding,
           include: {
             type: 'string',
@@ -39,6 +30,13 @@ export function repairGrammar(parser: Argv, run: Run): Argv {
           },
           'expect-key': expectKey,
           profile,
+          'keep-unloadable': {
+            type: 'boolean',
+            default: false,
+            describe: 'Keep records that the program cannot load; else they go to FILE.quarantine.~1~',
+          },
+          // For watch and guard, who leave as much as its program starts with; not for people.
+          'only-fatal': { type: 'boolean', default: false, hidden: true },
           'max-loss': {
             type: 'string',
             requiresArg: true,
@@ -50,12 +48,12 @@ export function repairGrammar(parser: Argv, run: Run): Argv {
           all,
         })
         .check(({ wait }) => wait >= 0 || 'expected --wait SECONDS of 0 or more')
-        .check(({ output, quarantine }) => noStream(output, quarantine))
+        .check((argv) => noStream(argv.output, argv.quarantine))
         .check(
-          ({ output, quarantine }) =>
-            output === undefined ||
-            quarantine === undefined ||
-            resolve(output) !== resolve(quarantine) ||
+          (argv) =>
+            argv.output === undefined ||
+            argv.quarantine === undefined ||
+            resolve(argv.output) !== resolve(argv.quarantine) ||
             'expected --output and --quarantine to be two files, found one name for both',
         )
         .check(({ maxLoss, include }) => {
@@ -71,20 +69,21 @@ export function repairGrammar(parser: Argv, run: Run): Argv {
     async (argv) =>
       run(argv.file, async () => {
         const { repairCommand } = await import('../repair.js');
-        const { file: path, output, dryRun, backup, wait, lock } = argv;
+        const { file: path, wait, lock } = argv;
         return repairCommand({
           file: path,
-          dryRun,
-          backup,
+          dryRun: argv.dryRun,
+          backup: argv.backup,
           wait,
           lock,
           json: argv.json,
           all: argv.all,
           profile: argv.profile,
-          ...(output !== undefined && { output }),
+          ...(argv.output !== undefined && { output: argv.output }),
           ...(argv.quarantine !== undefined && { quarantine: argv.quarantine }),
           include: parseInclude(argv.include),
           expectKeys: parseExpectKeys(argv.expectKey),
+          leaveOut: argv.keepUnloadable ? 'nothing' : argv.onlyFatal ? 'fatal' : 'unloadable',
           maxLoss: parseMaxLoss(argv.maxLoss),
           ifState: argv.ifState,
         });

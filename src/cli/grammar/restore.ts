@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import type { Run } from '../parser.js';
-import { json, file, snapshots, holding } from './options.js';
+import { dryRun, json, file, snapshots, holding } from './options.js';
 
 /** `restore` on the command line. */
 export function restoreGrammar(parser: Argv, run: Run): Argv {
@@ -23,7 +23,7 @@ export function restoreGrammar(parser: Argv, run: Run): Argv {
             describe: 'Take one although the folder holds the snapshots of another database',
           },
           ...holding,
-          'dry-run': { type: 'boolean', default: false, describe: 'Only say what would be done' },
+          'dry-run': dryRun,
           // For watch and guard, which looked before; not for people.
           'if-state': { type: 'string', requiresArg: true, hidden: true },
           json,
@@ -37,7 +37,7 @@ export function restoreGrammar(parser: Argv, run: Run): Argv {
     async (argv) =>
       run(argv.file, async () => {
         const { restoreCommand } = await import('../restore.js');
-        const { file: path, at, wait, lock, dryRun } = argv;
+        const { file: path, at, wait, lock } = argv;
         return restoreCommand({
           file: path,
           at,
@@ -45,7 +45,7 @@ export function restoreGrammar(parser: Argv, run: Run): Argv {
           otherDatabase: argv.otherDatabase,
           wait,
           lock,
-          dryRun,
+          dryRun: argv.dryRun,
           json: argv.json,
           ifState: argv.ifState,
         });

@@ -51,7 +51,7 @@ function adviceOf(
   if (verdict === 'healthy') return { text: 'There is nothing to do.', command: null };
   if (!isMendable(result, profile)) {
     return {
-      text: 'The structure is sound; what is wrong is inside of values, which a repair leaves as they are. A snapshot may have them whole.',
+      text: 'The structure is sound; what is wrong is inside of records, which a snapshot may have whole. A repair can only set aside what the program cannot load.',
       command: `gdbm-doctor snapshots ${shellPath(path)}`,
     };
   }

@@ -1,0 +1,51 @@
+import { lstat } from 'node:fs/promises';
+import { dress } from '../replace/dress.js';
+import { refusal } from '../replace/errors.js';
+import type { FreshFile } from '../replace/fresh.js';
+import { placeFile, replaceFile } from '../replace/replace.js';
+import type { HeldFile } from '../replace/target.js';
+import { requireUnchanged } from '../replace/target.js';
+
+/** Where a fresh database is now. */
+export interface Placed {
+  readonly output: string;
+  /** The held file as it was; undefined where it was not replaced, or no backup was wanted. */
+  readonly backup: string | undefined;
+  readonly notes: readonly string[];
+}
+
+/**
+ * Gives a fresh database, synced and verified, the place of the held file, or the free name that was asked for, with the
+ * held file's owner and mode.
+ *
+ * @param during what was being done, such as `the repair`
+ * @throws RefusedError; the held file is as it was
+ */
+export async function placeFresh(
+  held: HeldFile,
+  fresh: FreshFile,
+  { output, backup = true }: { readonly output?: string | undefined; readonly backup?: boolean | undefined },
+  during: string,
+): Promise<Placed> {
+  const notes = await dress(held, fresh);
+  if (output !== undefined) {
+    await placeFile(fresh, output);
+    return { output, backup: undefined, notes };
+  }
+  await requireUnchanged(held, during);
+  const replaced = await replaceFile(held, fresh, backup);
+  notes.push(...replaced.notes);
+  if (held.isLink) {
+    notes.push(`A symbolic link led to ${held.realPath}, which was replaced; the link is as it was.`);
+  }
+  return { output: held.realPath, backup: replaced.backup, notes };
+}
+
+/** Refuses a name that is taken before the work begins: it would be refused at its end. */
+export async function requireFree(path: string): Promise<void> {
+  const taken = await lstat(path).then(
+    () => true,
+    () => false,
+  );
+  if (taken) throw refusal({ code: 'EEXIST' }, path, 'make it');
+}
