@@ -41,7 +41,7 @@ export const FINDING_CODES = {
   ],
   'header-next-block-high': [
     'warning',
-    'libgdbm opens the file all the same; its end is missing or was never written.',
+    'The end of the file is missing or was never written. By this alone libgdbm does not refuse the file.',
   ],
   'foreign-format': [
     'note',
