@@ -35,7 +35,7 @@ const MAY_USE: Record<string, string[]> = {
   replace: ['format', 'source', 'build'],
   snapshots: ['format', 'source', 'build', 'replace'],
   volume: ['format', 'source', 'database'],
-  watch: ['report'],
+  watch: ['report', 'replace'],
   guard: ['replace', 'watch'],
   picture: ['columns', 'format', 'source', 'database', 'check', 'orphans', 'salvage', 'pickle', 'report'],
   inspect: ['columns', 'format', 'source', 'database', 'check', 'orphans', 'picture', 'report', 'salvage'],

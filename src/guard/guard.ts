@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { watchLoop } from '../watch/loop.js';
 import type { Mending } from '../watch/mend.js';
 import type { Outlets } from '../watch/outlets.js';
 import { Watcher } from '../watch/watcher.js';
 import type { Environment } from './commandline.js';
+import { endInAnyCase, within } from './ending.js';
 import type { GuardOptions } from './options.js';
 import { prepare } from './prepare.js';
 import { Signals } from './signals.js';
@@ -11,8 +11,11 @@ import { StartError, supervise } from './supervise.js';
 
 /** Exit code where `--fallback fail` forbids to start the program. */
 const NOT_STARTED = 2;
-/** The last look, after the program ended, may take so many milliseconds: whoever stops a service waits for it. */
+/** Milliseconds that the last look may take, after the program ended: whoever stops a service waits for it. */
 const LAST_LOOK = 8000;
+/** Milliseconds that the last writes to metrics, health and log may take. */
+const LAST_WRITES = 1000;
+
 /**
  * Makes a program's database usable, starts the program, watches the database while it runs, and ends as the program
  * did. Whatever goes wrong with the database, the program is started, unless the fallback is `fail`.
@@ -39,17 +42,7 @@ export async function runUnguarded(
   env: Environment,
   outlets: Outlets,
 ): Promise<number> {
-  try {
-    return await (
-      await supervise(command, env, new Signals())
-    ).ended;
-  } catch (error) {
-    if (!(error instanceof StartError)) throw error;
-    outlets.log({ level: 'error', event: 'not-started', message: error.message });
-    return error.exitCode;
-  } finally {
-    await outlets.flush();
-  }
+  return endingAs(outlets, async () => (await supervise(command, env, new Signals())).ended);
 }
 
 /** Starts the program and watches until it ends. */
@@ -61,7 +54,7 @@ async function run(
 ): Promise<number> {
   const { log } = mending;
   const watcher = new Watcher(mending, lookOptions);
-  try {
+  return endingAs(outlets, async () => {
     const child = await supervise(command, env, signals);
     log({ level: 'info', event: 'started', message: `started ${command[0]} as process ${child.pid}` });
     const stop = new AbortController();
@@ -69,14 +62,24 @@ async function run(
     const code = await child.ended;
     stop.abort();
     log({ level: 'info', event: 'ended', message: `${command[0]} ended with ${code}`, details: { code } });
-    await Promise.race([watching.then(() => watcher.look()), sleep(LAST_LOOK, undefined, { ref: false })]);
-    await outlets.tell([watcher.status]);
+    const lastLook = watching.then(() => watcher.look());
+    await within(LAST_LOOK, lastLook);
+    await within(LAST_WRITES, outlets.tell([watcher.status]));
     return code;
+  });
+}
+
+/** Runs a program, and ends as it does whatever may be stuck then. */
+async function endingAs(outlets: Outlets, program: () => Promise<number>): Promise<number> {
+  let code: number;
+  try {
+    code = await program();
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    log({ level: 'error', event: 'not-started', message: error.message });
-    return error.exitCode;
-  } finally {
-    await outlets.flush();
+    outlets.log({ level: 'error', event: 'not-started', message: error.message });
+    code = error.exitCode;
   }
+  await within(LAST_WRITES, outlets.flush());
+  endInAnyCase(code);
+  return code;
 }

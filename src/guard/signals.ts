@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
+import { endSoon } from './ending.js';
 import { Witness } from './witness.js';
 
 /** Signals that end the guard as long as there is no program to pass them on to. */
@@ -65,7 +66,7 @@ export class Signals {
 
   #take(signal: NodeJS.Signals): void {
     if (this.#ended !== undefined) {
-      if (ENDING.includes(signal)) process.exit(this.#ended);
+      if (ENDING.includes(signal)) endSoon(this.#ended);
     } else if (this.#child === undefined) {
       // As process 1 nothing is the default, so the guard ends by itself.
       if (ENDING.includes(signal)) process.exit(128 + constants.signals[signal]);

@@ -1,5 +1,7 @@
 import { constants } from 'node:fs';
-import { appendFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { appendFile, lstat, rename, unlink } from 'node:fs/promises';
+import { requireRegularFile } from '../replace/errors.js';
+import { FreshFile } from '../replace/fresh.js';
 import type { Log, LogEvent, LogFormat } from './log.js';
 import { logLine } from './log.js';
 import type { Status } from './status.js';
@@ -18,6 +20,21 @@ const MAX_WAITING = 1000;
 
 /** Appends; a pipe that nobody reads is an error at once, not a wait that would outlast the guarded program. */
 const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NONBLOCK;
+
+/** Other users' monitors and health checks read metrics and health, as far as the umask lets them. */
+const PUBLIC = 0o644;
+
+/**
+ * Refuses to replace what is no file, such as a pipe that was put there since the start; a link is replaced itself.
+ *
+ * @throws RefusedError or NodeJS.ErrnoException
+ */
+async function requireReplaceable(path: string): Promise<void> {
+  const stats = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  if (stats !== undefined && !stats.isSymbolicLink()) requireRegularFile(path, stats);
+}
 
 /**
  * Writes to the log, the metrics and the health file. Whatever cannot be written is left out, which is said once for each
@@ -64,7 +81,7 @@ export class Outlets {
     if (healthFile === undefined) return;
     // A health check only looks whether the file is there.
     if (statuses.every(isHealthy)) await this.#replace(healthFile, healthText(statuses));
-    else await unlink(healthFile).catch(() => {});
+    else await this.#remove(healthFile);
   }
 
   /** Waits until the log file has every line. */
@@ -82,15 +99,33 @@ export class Outlets {
     this.#writing = undefined;
   }
 
-  /** Writes a file beside its place and renames it, so that a reader never sees half of it. */
+  /**
+   * Writes a file under a name that nobody can know before, and renames it: no link that was put there is followed, no pipe
+   * is waited for, and a reader never sees half of it.
+   */
   async #replace(path: string, text: string): Promise<void> {
-    const fresh = `${path}.${process.pid}.tmp`;
     try {
-      await writeFile(fresh, text, { mode: 0o644 });
-      await rename(fresh, path);
+      await requireReplaceable(path);
+      const fresh = await FreshFile.createBeside(path);
+      try {
+        await fresh.write(0, Buffer.from(text));
+        await fresh.handle.chmod(PUBLIC & ~process.umask());
+        await rename(fresh.path, path);
+        fresh.keep();
+      } finally {
+        await fresh.close();
+      }
     } catch (error) {
       this.#tellTrouble(path, error);
-      await unlink(fresh).catch(() => {});
+    }
+  }
+
+  async #remove(path: string): Promise<void> {
+    try {
+      await requireReplaceable(path);
+      await unlink(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#tellTrouble(path, error);
     }
   }
 }
