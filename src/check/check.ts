@@ -20,6 +20,8 @@ import { examine } from './examination.js';
 import type { ExplainedCounts, Finding, FindingCode } from './finding.js';
 import { finding, FindingList } from './finding.js';
 import { checkHeader } from './header.js';
+import type { Image } from './image.js';
+import { checkImage } from './image.js';
 import type { SiteVerdict } from './judge.js';
 import { judgeSites } from './judge.js';
 import type { LibgdbmMessage } from './libgdbm.js';
@@ -51,6 +53,8 @@ export interface CheckResult {
   readonly space: SpaceAccount | undefined;
   /** Records among those counted whose value may not be what was stored: a repair does not keep them. */
   readonly doubtful: DoubtfulRecords | undefined;
+  /** Where the file is an image with this database in it. */
+  readonly image?: Image | undefined;
   /** What libgdbm 1.23 on amd64 would answer, null where it works. */
   readonly libgdbm: LibgdbmMessage | null;
 }
@@ -122,6 +126,9 @@ export async function checkDatabase(
   findings.add(judgeSpace(account, findings));
   const doubtful = await findDoubtful(db, surveyed, examination, account.overreaching);
 
+  // 5. Other databases, and bytes that are of none.
+  const image = await checkImage(db, account, findings);
+
   return {
     verdict: findings.has('error') ? 'damaged' : 'healthy',
     size: source.size,
@@ -140,6 +147,7 @@ export async function checkDatabase(
     explainedCounts: findings.explained,
     space: account,
     doubtful,
+    image,
     // libgdbm sees the file as it is now.
     libgdbm: await predictLibgdbm(asItIs(db)),
   };

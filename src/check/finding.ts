@@ -15,6 +15,10 @@ export const FINDING_CODES = {
     'error',
     'Every offset from there on is wrong by so many bytes; offsets given here are those that the bytes had before.',
   ],
+  image: [
+    'error',
+    'A repair in its place would throw away all that is not of this database: take the files out, or name another file, -o OUT.',
+  ],
   'block-moved': [
     'error',
     'libgdbm does not find what is in it; offsets given here are those at which the bytes belong.',

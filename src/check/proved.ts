@@ -5,6 +5,7 @@ import { checkDirectoryPlace } from './directory.js';
 import { FindingList } from './finding.js';
 import { NONE_DOUBTFUL } from './doubtful.js';
 import { checkHeader } from './header.js';
+import { checkImage } from './image.js';
 import { isOfJudge, predictLibgdbm } from './libgdbm.js';
 import { judgeSpace } from './overlap.js';
 import type { CopiedFrom } from './sound/copied.js';
@@ -69,6 +70,7 @@ async function checkBy(
   // Keys of both kinds of machine in one file are a finding that is told elsewhere.
   if (flavours.signed > 0 && flavours.unsigned > 0) return undefined;
   findings.add(judgeSpace(account, findings));
+  const image = await checkImage(db, account, findings);
 
   const verdict = findings.has('error') ? 'damaged' : 'healthy';
   // Then the judge comes to the same buckets.
@@ -92,6 +94,7 @@ async function checkBy(
     explainedCounts: findings.explained,
     space: account,
     doubtful: NONE_DOUBTFUL,
+    image,
     libgdbm: await predictLibgdbm(source, isAsJudged),
   };
   return { checked, proof };

@@ -115,5 +115,6 @@ function nextStep(path: string, { problems }: VolumeDiagnosis, checked: CheckedF
   // What single values were nothing but an earlier copy tells.
   if (!isMendable(result, profile)) return `gdbm-doctor snapshots ${shellPath(path)}`;
   const held = problems.find(({ code }) => code === 'locked-by-process');
-  return held?.advice ?? `gdbm-doctor repair ${shellPath(path)}`;
+  const output = result.image === undefined ? '' : '-o OUT ';
+  return held?.advice ?? `gdbm-doctor repair ${output}${shellPath(path)}`;
 }

@@ -1,3 +1,4 @@
+import type { CheckResult } from '../check/check.js';
 import { checkDatabase } from '../check/check.js';
 import type { RejectedElement } from '../check/record.js';
 import type { SpaceAccount } from '../check/space.js';
@@ -27,7 +28,7 @@ import { collectGarbage } from './heap.js';
 import { progressLine } from './progress.js';
 import { SalvageList } from './salvagelist.js';
 import { statementNow, withEvidence } from './statement.js';
-import { print } from './terminal.js';
+import { print, tell } from './terminal.js';
 
 export interface SalvageArguments {
   readonly file: string;
@@ -78,7 +79,8 @@ async function salvageSource(
   if (proved !== undefined && !proved.db.headerLost) {
     progress.end();
     collectGarbage();
-    const { db, proof } = proved;
+    const { db, proof, checked } = proved;
+    tellImage(file, checked);
     return await listAll(options, progress, {
       db,
       space: proof.account,
@@ -87,12 +89,12 @@ async function salvageSource(
   }
   const found = await openSearched(source, progress.report, { old: deleted });
   if (found === undefined) {
-    if (options.carve && !isDeclared(await identifySource(source, file))) {
-      return await listCarved(source, options, progress);
-    }
+    const other = await identifySource(source, file);
+    if (options.carve && !isDeclared(other)) return await listCarved(source, options, progress);
+    const found = other.kind === 'image' ? other.what : 'nothing of one';
     throw new RefusedError(
       'io',
-      `${file}: expected a GDBM database, found nothing of one. See: gdbm-doctor check ${shellPath(file)}`,
+      `${file}: expected a GDBM database, found ${found}. See: gdbm-doctor check ${shellPath(file)}`,
     );
   }
   collectGarbage();
@@ -104,8 +106,10 @@ async function salvageSource(
   if (!foundDatabase(checked)) return EXIT.failed;
   collectGarbage();
   const isOldWanted = deleted || survey.stale.length > 0 || checked.verdict !== 'healthy';
-  const old = isOldWanted ? await findOld(db, survey, { report: progress.report }) : undefined;
+  const end = checked.image?.end;
+  const old = isOldWanted ? await findOld(db, survey, { report: progress.report, end }) : undefined;
   progress.end();
+  tellImage(file, checked);
   collectGarbage();
   return await listAll(options, progress, {
     db,
@@ -115,6 +119,13 @@ async function salvageSource(
     unproved,
     old,
   });
+}
+
+/** Says that a file is more than the database whose records are listed. */
+function tellImage(file: string, { image }: CheckResult): void {
+  if (image === undefined) return;
+  const { found, offset } = image.finding;
+  tell(`${file}: ${found}. What is listed is of the one at ${offset}.`);
 }
 
 /** What its shape alone tells, of a file of which nothing else is known. */

@@ -1,5 +1,8 @@
+import { exact } from '../source/exact.js';
 import type { Source } from '../source/source.js';
 import { passChunks, readUpTo } from '../source/source.js';
+import type { FoundDatabase } from './databases.js';
+import { databasesOf, HEADLESS_SEARCHED, MAX_DATABASES } from './databases.js';
 
 /** Bytes that a file is told by. */
 const HEAD = 4096;
@@ -16,6 +19,7 @@ export interface OtherFile {
     | 'gdbm-dump-binary'
     | 'gzip'
     | 'zip'
+    | 'image'
     | 'zeroes'
     | 'text'
     | 'unknown';
@@ -48,19 +52,57 @@ const CARVE =
   'to keep those with a key: gdbm-doctor repair --include carved -o OUT.';
 
 /**
- * Names a file that is not GDBM by its bytes, and by its name where they say nothing.
+ * Names a file that is not GDBM by its bytes, and by its name where they say nothing. One with databases in it is an image.
  *
  * @param name the file's name, a hint only
  * @throws SourceError if the source cannot be read
  */
 export async function identifySource(source: Source, name = ''): Promise<OtherFile> {
   const other = identifyOther(await readUpTo(source, 0, HEAD), name);
-  if (other.kind !== 'zeroes' || (await isZero(source))) return other;
-  return {
-    kind: 'unknown',
-    what: 'not a GDBM database that can be read: it begins with zero bytes, and nothing behind them fits the format',
-    advice: `Its beginning never reached the disk, or was wiped: restore it from a copy. ${CARVE}`,
-  };
+  if (isDeclared(other)) return other;
+  const databases = (await databasesOf(exact(source))).filter(({ offset }) => offset > 0);
+  if (databases.length > 0) return imageOf(databases, other);
+  if (other.kind === 'zeroes' && !(await isZero(source))) return withLimit(ZEROES_FIRST, source);
+  return other.kind === 'unknown' ? withLimit(other, source) : other;
+}
+
+const ZEROES_FIRST: OtherFile = {
+  kind: 'unknown',
+  what: 'not a GDBM database that can be read: it begins with zero bytes, and nothing behind them fits the format',
+  advice: `Its beginning never reached the disk, or was wiped: restore it from a copy. ${CARVE}`,
+};
+
+/** Tells how far a search went that ended before the end of the file. */
+function withLimit(other: OtherFile, { size }: Source): OtherFile {
+  if (size <= HEADLESS_SEARCHED) return other;
+  const what = `${other.what} (headers were looked for in all of it, buckets without a header in the first 64 MiB)`;
+  return { ...other, what };
+}
+
+/** An image or an archive with databases in it. */
+function imageOf(databases: readonly FoundDatabase[], other: OtherFile): OtherFile {
+  const isNamed = other.kind === 'image';
+  const what = isNamed ? other.what : 'no GDBM database by itself but looks like an image';
+  const advice = isNamed ? other.advice : 'Take the files out of it with the program that made it';
+  const whole = databases.find(({ isWhole }) => isWhole);
+  const cut =
+    whole === undefined
+      ? ''
+      : `; or cut out the database at ${whole.offset}: tail -c +${whole.offset + 1} FILE | head -c ${whole.size} > OUT`;
+  const found = databasesText(databases.map(({ offset }) => offset));
+  return { kind: 'image', what: `${what}: ${found}`, advice: advice + cut };
+}
+
+/** Databases whose offsets are told. */
+const TOLD = 8;
+
+/** How many databases there are and where, for people. */
+export function databasesText(offsets: readonly number[]): string {
+  if (offsets.length === 1) return `1 database at ${offsets[0]}`;
+  const most = offsets.length >= MAX_DATABASES ? ' or more' : '';
+  const last = offsets.length > TOLD ? 'more' : offsets.at(-1);
+  const shown = offsets.slice(0, Math.min(TOLD, offsets.length - 1));
+  return `${offsets.length}${most} databases at ${shown.join(', ')} and ${last}`;
 }
 
 async function isZero(source: Source): Promise<boolean> {
@@ -112,6 +154,8 @@ export function identifyOther(head: Uint8Array, name = ''): OtherFile {
   if (text.startsWith('PK\x03\x04')) {
     return { kind: 'zip', what: 'a ZIP archive', advice: 'Unpack it first.' };
   }
+  const image = imageBySignature(head);
+  if (image !== undefined) return { kind: 'image', what: image.what, advice: image.advice };
   if (/^['"b][^\n]*, \(\d+, \d+\)\r?\n/.test(latin1(head))) {
     return {
       kind: 'dumbdbm',
@@ -143,6 +187,42 @@ export function identifyOther(head: Uint8Array, name = ''): OtherFile {
   };
 }
 
+const MOUNT = 'Mount it read-only and take the files out: mount -o ro,loop FILE DIRECTORY';
+
+/** The kind of image or archive that a file's first bytes say it is. */
+function imageBySignature(head: Uint8Array): { what: string; advice: string } | undefined {
+  return IMAGES.find(({ marks }) =>
+    marks.every(([at, bytes]) => bytes.every((byte, i) => head[at + i] === byte)),
+  );
+}
+
+/** Images and archives, each by the bytes that it has at some offsets. */
+const IMAGES: readonly { marks: [at: number, bytes: number[]][]; what: string; advice: string }[] = [
+  { marks: [[257, ascii('ustar')]], what: 'a tar archive', advice: 'Unpack it first: tar -xf FILE' },
+  { marks: [[0, ascii('070701')]], what: 'a cpio archive', advice: 'Unpack it first: cpio -id < FILE' },
+  {
+    // The superblock is at 1024, its magic at 56 of it and its revision, 1 since 1995, at 76.
+    marks: [
+      [1080, [0x53, 0xef]],
+      [1100, [1, 0, 0, 0]],
+    ],
+    what: 'an image of an ext file system',
+    advice: MOUNT,
+  },
+  { marks: [[0, ascii('XFSB')]], what: 'an image of an XFS file system', advice: MOUNT },
+  { marks: [[0, ascii('hsqs')]], what: 'an image of a SquashFS file system', advice: MOUNT },
+  {
+    marks: [[512, ascii('EFI PART')]],
+    what: 'an image of a disk with partitions',
+    advice: 'Attach it read-only and take the files out: losetup -rP --find --show FILE',
+  },
+  {
+    marks: [[0, [...ascii('QFI'), 0xfb]]],
+    what: 'a disk image of QEMU',
+    advice: 'Make a plain one of it first: qemu-img convert -O raw FILE OUT',
+  },
+];
+
 function isBerkeley(head: Uint8Array): boolean {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   // Version 1.85 has its magic at 0, later ones at 12, in the byte order of the machine.
@@ -165,6 +245,10 @@ function isText(head: Uint8Array): boolean {
   } catch {
     return false;
   }
+}
+
+function ascii(text: string): number[] {
+  return Array.from(text, (letter) => letter.charCodeAt(0));
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -1,4 +1,7 @@
 import type { Database } from '../database/database.js';
+import { openDatabase } from '../database/database.js';
+import { databasesOf, HEADLESS_SEARCHED, HEADLESS_SEARCHED_FOR_ONE } from '../database/databases.js';
+import { exact } from '../source/exact.js';
 import { bucketElementCount, BucketView } from '../format/bucket.js';
 import type { Format } from '../format/format.js';
 import { FREE_HASH } from '../format/hash.js';
@@ -19,9 +22,6 @@ import { lastPlace, sweep } from '../source/sweep.js';
 
 /** Buckets that are enough to tell a format by, without their keys. */
 const ENOUGH_BUCKETS = 64;
-/** Bytes of the file looked at for that, and for buckets with one element: a file of random bytes must not take minutes. */
-const LOOKED_AT = 1 << 26;
-const LOOKED_AT_FOR_ONE = 1 << 22;
 /** Keys that are looked for to find out by how much a file is shifted. */
 const MAX_KEYS = 2000;
 /** Keys found at one distance from where they should be, at least: one alone may be an old copy. */
@@ -36,16 +36,28 @@ const TRIED = 16;
 const SECTORS = Array.from({ length: 32 }, (_, n) => (n % 2 === 0 ? 1 : -1) * SECTOR * (1 + (n >> 1)));
 
 /**
- * Finds how to read a file whose header is lost: by its elements and their keys or, where no element points at its
- * key because the file's beginning is gone too, by its buckets and by where their keys are now.
+ * Finds how to read a file that does not begin with its header:
  *
- * @returns undefined if nothing speaks for a GDBM file
+ * 1. by its elements, where they point at their keys;
+ * 2. by a header that stands elsewhere: bytes were put before the file, or it is in an image;
+ * 3. where the beginning is gone, by its buckets and by where their keys are now.
+ *
+ * @returns undefined if nothing speaks for a GDBM file, and for an image of several databases, none of which it is
  */
 export async function inferByScan(source: Source, progress?: Progress): Promise<Database | undefined> {
   const inPlace = await inferByKeys(source, progress);
   // The empty key is at every place; a few elements by themselves may be such.
   if (inPlace !== undefined && inPlace.confidence > 0.9) return inPlace;
-  const missing = await findMissing(source, progress);
+  const databases = await databasesOf(exact(source), progress);
+  const isHeadless = databases.length === 0 || databases[0].offset === 0;
+  if (!isHeadless && databases.length > 1) return undefined;
+  const [{ offset, size }] = isHeadless ? [{ offset: 0, size: 0 }] : databases;
+  // A header in less than half of the file may be that of a database in a record's value.
+  const missing = 2 * size > source.size ? undefined : await findMissing(source, progress);
+  if (!isHeadless && (missing === undefined || missing <= 0)) {
+    const opened = await openDatabase(shifted(source, -offset));
+    if (opened !== undefined) return { ...opened, missing: -offset };
+  }
   if (missing === undefined) return inPlace;
   const before = await inferByKeys(shifted(source, missing), progress);
   return before === undefined ? inPlace : { ...before, missing };
@@ -55,8 +67,8 @@ export async function inferByScan(source: Source, progress?: Progress): Promise<
 async function findMissing(source: Source, progress?: Progress): Promise<number | undefined> {
   // What looks like a bucket with one element may be none, but those of a file most of whose records were deleted have no more.
   for (const [least, lookedAt] of [
-    [2, LOOKED_AT],
-    [1, LOOKED_AT_FOR_ONE],
+    [2, HEADLESS_SEARCHED],
+    [1, HEADLESS_SEARCHED_FOR_ONE],
   ]) {
     const wanted = await findBuckets(source, least, lookedAt, progress);
     const missing = wanted && (await findDistance(source, wanted, progress));

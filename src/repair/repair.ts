@@ -1,5 +1,6 @@
 import { withProfile } from '../contents.js';
 import { keptRecords } from '../exchange/keptwalk.js';
+import type { CheckResult } from '../check/check.js';
 import type { RecordFilter } from '../profile/leaveout.js';
 import { profileOf } from '../profile/profiles.js';
 import { FreshFile } from '../replace/fresh.js';
@@ -72,7 +73,7 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
     uncoveredRanges: subject.uncoveredRanges,
     lostDetails: subject.lostDetails,
     quarantine: undefined,
-    notes: inside.notes,
+    notes: [...imageNotes(checked), ...inside.notes],
   };
 
   // 3. Leave alone what needs nothing, and what nothing is left of.
@@ -80,6 +81,14 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
   if (checked.verdict === 'not-gdbm' && !isCarved) {
     const { what, advice } = checked.other!;
     return { ...outcome, action: 'refused', reason: `This is ${what}. ${advice}` };
+  }
+  if (checked.image !== undefined && options.output === undefined) {
+    const { found, consequence } = checked.image.finding;
+    return {
+      ...outcome,
+      action: 'refused',
+      reason: `Expected one database in the file, but ${found}. ${consequence}`,
+    };
   }
   if (checked.verdict === 'healthy' && keep === undefined && options.output === undefined) {
     const isMore = (options.include ?? []).length > 0 || options.quarantine !== undefined;
@@ -141,7 +150,7 @@ async function repairHeld(held: HeldFile, options: RepairOptions): Promise<Repai
       lost: lostRecords(checked, subject.noElements, built),
       output,
       backup,
-      notes: [...cleared, ...inside.notes, ...notes],
+      notes: [...cleared, ...outcome.notes, ...notes],
     };
   } catch (error) {
     // Where another file has the name, the fresh one took it after all, and only the quarantine has what it is without.
@@ -198,3 +207,10 @@ const NOT_MENDED =
 /** Why a healthy file is left alone though more was asked for. */
 const NOTHING_ADDED =
   'The database is healthy and was left as it is: what is old is added only to a fresh one beside it. Name that: -o OUT.';
+
+/** Tells that an output holds one database of a file that is more than that. */
+function imageNotes({ image }: CheckResult): string[] {
+  return image === undefined
+    ? []
+    : [`${image.finding.found}; only the one at ${image.finding.offset} is kept.`];
+}

@@ -125,7 +125,7 @@ export async function examine(source: Source, path: string, options: RepairOptio
   });
   let old: readonly OldRecord[] = [];
   if (isOldWanted && foundDatabase(checked)) {
-    old = [...(await findOld(db, surveyed, { report }))];
+    old = [...(await findOld(db, surveyed, { report, end: checked.image?.end }))];
     for (const { provenance, confidence } of old) if (confidence !== 'trace') classes[provenance]++;
   } else if (checked.verdict === 'damaged') {
     // A sound file is not searched for what it deleted: nobody asked, and it takes time.

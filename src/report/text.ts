@@ -34,7 +34,8 @@ export function checkText(path: string, result: CheckResult, options: TextOption
   }
   lines.push(...describe(result, options.profile), ...findingLines(result, options));
   if (result.verdict === 'damaged') {
-    const command = isMendable(result, options.profile) ? 'repair' : 'snapshots';
+    const repair = result.image === undefined ? 'repair' : 'repair -o OUT';
+    const command = isMendable(result, options.profile) ? repair : 'snapshots';
     lines.push(`  To do: gdbm-doctor ${command} ${shellPath(path)}`);
     if (command === 'snapshots' && options.profile !== undefined && leaveOutRule(options.profile)) {
       lines.push(

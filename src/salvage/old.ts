@@ -35,6 +35,8 @@ export interface OldOptions {
   readonly held?: number | undefined;
   readonly most?: number | undefined;
   readonly report?: Report | undefined;
+  /** Where the database ends, in a file with others behind it: old buckets there are not its own. */
+  readonly end?: number | undefined;
 }
 
 /**
@@ -44,18 +46,21 @@ export interface OldOptions {
  * it. Memory: that of {@link InForce}'s parts, and of an {@link OldList} of at most 2^19 records.
  *
  * @param options records in force that are `held` at a time, and old ones at `most`, where fewer are wanted; who is told of
- * each part
+ * each part; where the database ends
  * @throws SourceError if the source cannot be read
  */
 export async function findOld(
   db: Database,
   survey: SearchedSurvey,
-  { held, most = MAX_OLD, report }: OldOptions = {},
+  { held, most = MAX_OLD, report, end = db.source.size }: OldOptions = {},
 ): Promise<OldList> {
   report?.('looking for old records', 0, db.source.size);
   const inForce = await InForce.read(db, survey, held);
   const old = new OldList(most);
-  const collector = new Collector(db, survey, old, await setApart(db, survey.stale), inForce.misplaced);
+  const stale = survey.stale.filter(({ offset }) => offset < end);
+  const sites = survey.sites.filter(({ offset }) => offset < end);
+  const own = { ...survey, sites, stale };
+  const collector = new Collector(db, own, old, await setApart(db, stale), inForce.misplaced);
   const parts = (step: string) => reported(inForce, (done) => report?.(step, done, db.source.size));
   // What is proved first: where there is no room for all, it must not be taken by what is not.
   if (survey.stale.length > 0 || inForce.misplaced.length > 0) {

@@ -46,7 +46,7 @@ function adviceOf(
   result: CheckResult,
   profile: ProfileResult | undefined,
 ): PageWords['advice'] {
-  const { verdict, records, other, size } = result;
+  const { verdict, records, other, size, image } = result;
   if (verdict === 'not-gdbm') return { text: other?.advice ?? '', command: null };
   if (verdict === 'healthy') return { text: 'There is nothing to do.', command: null };
   if (!isMendable(result, profile)) {
@@ -61,7 +61,7 @@ function adviceOf(
     text: missing
       ? 'Look first at what a repair would keep and what is lost: this writes nothing. The repair itself keeps the file as it was beside the new one.'
       : 'A repair brings back every record that can be proved, and keeps the file as it was beside the new one.',
-    command: `gdbm-doctor repair ${missing ? '--dry-run ' : ''}${shellPath(path)}`,
+    command: `gdbm-doctor repair ${missing ? '--dry-run ' : ''}${image === undefined ? '' : '-o OUT '}${shellPath(path)}`,
   };
 }
 

@@ -59,6 +59,7 @@ function otherKind(facts: VolumeFacts): VolumeProblem[] {
       return contents.size === 0 ? [] : [problem('other-database', found, command)];
     case 'gzip':
     case 'zip':
+    case 'image':
     case 'text':
       return [problem('other-file', found, command)];
     case 'zeroes':
