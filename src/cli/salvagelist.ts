@@ -68,7 +68,8 @@ export class SalvageList {
 
   /** A record that is not in force any more, with what is known to be written over it. */
   async old(one: OldRecord): Promise<void> {
-    const { provenance, confidence, dataSize, keySize, offset, overwritten, shape, shared, replaced } = one;
+    const { provenance, confidence, dataSize, keySize, offset, overwritten, shape, shared, replaced, freed } =
+      one;
     this.#count(`${provenance} ${confidence}`);
     const isTrace = confidence === 'trace';
     const key = isTrace ? undefined : await this.#db.source.read(offset, keySize);
@@ -98,6 +99,7 @@ export class SalvageList {
       overwrittenBy: by,
       sharesPlace: shared,
       replaced,
+      freed,
       shape: shape === undefined ? null : shape.name,
       shapeWhole: shape === undefined ? null : shape.whole,
       ...this.#place(one),
@@ -166,13 +168,14 @@ export class SalvageList {
 
   /** What is known of an old record besides its place. */
   async #noteOf(one: OldRecord): Promise<string> {
-    const { confidence, overwritten, keySize, dataSize, shape, shared, replaced } = one;
+    const { confidence, overwritten, keySize, dataSize, shape, shared, replaced, freed, provenance } = one;
     const notes = [confidence === 'trace' ? 'trace: the key is overwritten' : `confidence ${confidence}`];
     if (replaced) notes.push('the key has a newer value');
     if (shape !== undefined)
       notes.push(`${shape.whole ? 'a whole' : 'begins as, but is no whole'} ${shape.name}`);
     if (confidence === 'low' && overwritten.key + overwritten.value === 0 && shape === undefined && !shared) {
-      notes.push("the key may be another record's");
+      const isUnlisted = provenance === 'deleted' && !freed;
+      notes.push(isUnlisted ? 'no list of free space has just its bytes' : "the key may be another record's");
     }
     if (shared) notes.push('another old record began at the same place');
     const parts = [

@@ -16,6 +16,7 @@ import { setApart } from './apart.js';
 import { confidenceOf, TELLING } from './confidence.js';
 import type { FreedOptions } from './freed.js';
 import { freedBudget, freedElements } from './freed.js';
+import { eachFreeRange } from './freeranges.js';
 import { InForce } from './inforce.js';
 import type { InForcePart } from './inforcepart.js';
 import { OldList } from './oldlist.js';
@@ -69,6 +70,7 @@ export async function findOld(
   for await (const part of parts('looking at free elements')) await collector.collectFreed(part);
   if (old.length === 0) return old;
   old.sort(db.source.size);
+  await eachFreeRange(db, survey.sites, (offset, length) => old.markFreed(offset, length));
   await judge(db, survey, old, parts('looking at what is overwritten'));
   old.rank();
   return old;
@@ -217,6 +219,7 @@ async function judge(
       homeBits: old.homeBitsOf(row),
       overwritten: old.writtenOver(row),
       shared: old.isShared(row),
+      freed: old.isFreed(row),
       whole: shape?.whole,
     });
     old.judge(row, confidence, shape);

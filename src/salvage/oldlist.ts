@@ -56,6 +56,7 @@ const SHARED = 1;
 const REPLACED = 2;
 const SHAPED = 4;
 const WHOLE = 8;
+const FREED = 16;
 
 /* The numbers of an overlay's row. */
 const OTHER_OFFSET = 0;
@@ -178,6 +179,34 @@ export class OldList implements Iterable<OldRecord> {
     this.#rows.words[row * WORDS + MARKS] |= REPLACED;
   }
 
+  /** Whether just its bytes are listed as one free range. */
+  isFreed(row: number): boolean {
+    return this.#is(row, FREED);
+  }
+
+  /**
+   * Marks the record that has just the bytes of a free range, when all are sorted. Of records with other sizes that begin there
+   * the longer ones are older; a shorter one, or another one of the same size, leaves open which of them it is.
+   */
+  markFreed(offset: number, length: number): void {
+    let low = 0;
+    let high = this.order.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.offsetOf(this.order[middle]) < offset) low = middle + 1;
+      else high = middle;
+    }
+    let found = -1;
+    for (; low < this.order.length && this.offsetOf(this.order[low]) === offset; low++) {
+      const row = this.order[low];
+      const { keySize, dataSize } = this.placeOf(row);
+      if (this.proofOf(row) === 'none' || keySize + dataSize > length) continue;
+      if (found >= 0 || keySize + dataSize < length) return;
+      found = row;
+    }
+    if (found >= 0) this.#rows.words[found * WORDS + MARKS] |= FREED;
+  }
+
   /** What is known until now to be written over it. */
   writtenOver(row: number): WrittenOver {
     const { wide, words } = this.#rows;
@@ -264,6 +293,7 @@ export class OldList implements Iterable<OldRecord> {
       overwritten: { key, value, by },
       shared: this.isShared(row),
       replaced: this.isReplaced(row),
+      freed: this.isFreed(row),
       keyStart: Uint8Array.from(
         { length: Math.min(KEY_START, this.keySizeOf(row)) },
         (_, i) => start >>> (8 * i),

@@ -10,6 +10,8 @@ export interface OldRecord extends SalvagedRecord {
   readonly shared: boolean;
   /** Whether the key is in force with another value. */
   readonly replaced: boolean;
+  /** Whether just its bytes are listed as one free range: then nothing was written there since it was freed. */
+  readonly freed: boolean;
   /** The key's first bytes as the element has them, at most 4; all that is known of the key of a `trace`. */
   readonly keyStart: Uint8Array;
   readonly shape: ValueShape | undefined;
@@ -21,7 +23,10 @@ export interface ValueShape {
   readonly whole: boolean;
 }
 
-/** Whether a record may be added to a fresh database: nothing of it is known to be overwritten. */
-export function isAddable({ confidence }: OldRecord): boolean {
-  return confidence === 'high' || confidence === 'medium';
+/**
+ * Whether a record may be added to a fresh database: nothing of it is known to be overwritten, and of a deleted one a list of
+ * free space has just its bytes.
+ */
+export function isAddable({ confidence, provenance, freed }: OldRecord): boolean {
+  return (freed || provenance !== 'deleted') && (confidence === 'high' || confidence === 'medium');
 }

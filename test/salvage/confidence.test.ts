@@ -11,6 +11,7 @@ const DELETED: Evidence = {
   homeBits: 7,
   overwritten: UNTOUCHED,
   shared: false,
+  freed: true,
   whole: undefined,
 };
 /** One that only a superseded bucket knows. */
@@ -59,4 +60,13 @@ test('what is overwritten, ends as no value of its shape does, or may be another
     { ...FOREIGN, homeBits: 5.9 },
   ]);
   says('trace', [{ ...DELETED, proof: 'none' }]);
+});
+
+test('a deleted record that no list of free space has is of low confidence, unless its value is whole', () => {
+  says('low', [
+    { ...DELETED, freed: false },
+    { ...SUPERSEDED, freed: false },
+  ]);
+  says('medium', [{ ...DELETED, freed: false, whole: true }]);
+  says('high', [{ ...SUPERSEDED, provenance: 'stale', freed: false }]);
 });
