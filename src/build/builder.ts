@@ -26,8 +26,8 @@ export interface BuildRecord {
   readonly hash: number;
   /** Bytes. */
   readonly keySize: number;
-  /** Bytes of the value. */
-  readonly dataSize: number;
+  /** Bytes of the value; undefined where only the end of the pieces tells. */
+  readonly dataSize: number | undefined;
   /** The key and the value directly after it: `keySize + dataSize` bytes, whole or in pieces. */
   readonly bytes: Uint8Array | AsyncIterable<Uint8Array>;
 }
@@ -91,31 +91,34 @@ export class DatabaseBuilder {
   /**
    * Appends a record's bytes. Its hash is believed: one that is not the key's makes a database that does not find it.
    *
+   * @returns bytes of the value
    * @throws BuildError if it is no record of the format, or there is no room for it
    */
-  async add({ hash, keySize, dataSize, bytes }: BuildRecord): Promise<void> {
+  async add({ hash, keySize, dataSize: stated, bytes }: BuildRecord): Promise<number> {
     if (!(Number.isInteger(hash) && hash >= 0 && hash < HASH_RANGE)) {
       throw new BuildError(`expected a hash from 0 to before ${HASH_RANGE}, found ${hash}`);
     }
-    if (!(isSize(keySize) && isSize(dataSize))) {
+    if (!(isSize(keySize) && isSize(stated ?? 0))) {
       throw new BuildError(
-        `expected a key and a value of 0 to ${MAX_SIZE} bytes each, found ${keySize} and ${dataSize}`,
+        `expected a key and a value of 0 to ${MAX_SIZE} bytes each, found ${keySize} and ${stated}`,
       );
     }
+    const most = keySize + (stated ?? MAX_SIZE);
     await this.#records.makeRoom();
     const offset = this.#out.position;
-    this.#frame.requireOffset(offset + keySize + dataSize);
+    if (stated !== undefined) this.#frame.requireOffset(offset + most);
     // Of a larger key only its beginning.
     const key = new Uint8Array(keySize > LARGE_KEY ? KEY_START : keySize);
     let done = 0;
     let digest = keyDigest(keySize);
     const append = async (piece: Uint8Array) => {
       // Not taken to its end: it may have none.
-      if (done + piece.length > keySize + dataSize) {
+      if (done + piece.length > most) {
         throw new BuildError(
-          `expected a record of ${keySize} + ${dataSize} bytes, found ${done + piece.length} or more`,
+          `expected a record of ${keySize} + ${most - keySize} bytes, found ${done + piece.length} or more`,
         );
       }
+      if (stated === undefined) this.#frame.requireOffset(offset + done + piece.length);
       if (done < key.length) key.set(piece.subarray(0, key.length - done), done);
       if (done < keySize && keySize > LARGE_KEY)
         digest = digestOn(digest, piece, Math.min(piece.length, keySize - done));
@@ -124,7 +127,8 @@ export class DatabaseBuilder {
     };
     if (bytes instanceof Uint8Array) await append(bytes);
     else for await (const piece of bytes) await append(piece);
-    if (done !== keySize + dataSize) {
+    const dataSize = stated ?? done - keySize;
+    if (done !== keySize + dataSize || dataSize < 0) {
       throw new BuildError(`expected a record of ${keySize} + ${dataSize} bytes, found ${done}`);
     }
     if (keySize <= LARGE_KEY) {
@@ -132,6 +136,7 @@ export class DatabaseBuilder {
       ({ digest } = this.#key);
     }
     this.#records.current.add(hash, offset, keySize, dataSize, key, 0, digest);
+    return dataSize;
   }
 
   /**

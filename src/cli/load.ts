@@ -1,6 +1,10 @@
+import { constants, openSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { basename } from 'node:path';
+import type { Readable } from 'node:stream';
+import { addAbortSignal } from 'node:stream';
 import type { Loaded } from '../exchange/load.js';
 import { load, requireSound } from '../exchange/load.js';
 import { MACHINES, thisMachine } from '../exchange/machines.js';
@@ -37,12 +41,10 @@ export interface LoadArguments extends Omit<PutOptions, 'signal'>, WantedFormat 
 export async function loadCommand(args: LoadArguments): Promise<number> {
   const { dump, output, meta, duplicates, add } = args;
   return making(dump, async (signal) => {
-    let handle: FileHandle | undefined;
+    let opened: OpenDump | undefined;
     try {
-      handle = dump === '-' ? undefined : await open(dump);
-      const reader = await readDump(
-        handle === undefined ? (process.stdin as AsyncIterable<Uint8Array>) : piecesOf(handle),
-      );
+      opened = await openDump(dump, signal);
+      const reader = await readDump(opened.pieces);
       const path = output ?? namedIn(reader.header, dump);
       const machine = args.machine ?? thisMachine(process.arch);
       const { byteOrder, layout, hashChar } = MACHINES[machine];
@@ -73,10 +75,40 @@ export async function loadCommand(args: LoadArguments): Promise<number> {
     } catch (error) {
       throw error instanceof Error && 'syscall' in error ? refusal(error, dump, 'read it') : error;
     } finally {
-      await handle?.close();
-      if (handle === undefined) process.stdin.destroy();
+      await opened?.close();
     }
   });
+}
+
+/** A dump that is being read. */
+interface OpenDump {
+  readonly pieces: AsyncIterable<Uint8Array>;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Opens a dump. A read of a pipe waits for its writer, so that one is read as a stream, which the signal ends; a thread that
+ * waits in read(2) nothing ends, and the process would wait for it.
+ */
+async function openDump(path: string, signal: AbortSignal): Promise<OpenDump> {
+  let stream: Readable | undefined;
+  if (path === '-') stream = process.stdin;
+  else if ((await stat(path)).isFIFO()) {
+    // Without O_NONBLOCK open(2) itself would wait for the writer; the stream does it instead.
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    stream = new Socket({ fd, readable: true, writable: false });
+  }
+  if (stream !== undefined) {
+    const pipe = addAbortSignal(signal, stream);
+    return {
+      pieces: pipe as AsyncIterable<Uint8Array>,
+      close: async () => {
+        pipe.destroy();
+      },
+    };
+  }
+  const handle = await open(path);
+  return { pieces: piecesOf(handle), close: () => handle.close() };
 }
 
 /** Bytes of a piece of a dump. */

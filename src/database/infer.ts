@@ -10,7 +10,7 @@ import { readUpTo } from '../source/source.js';
 import type { Hypothesis } from './evidence.js';
 import { electSizes, HEADER_BYTES, MAX_SCORE, weighHeader } from './evidence.js';
 import { findDirectory } from './finddirectory.js';
-import { readDirectory } from './readdirectory.js';
+import { isHeld, readDirectory } from './readdirectory.js';
 
 /** How a file is best read, and how sure that is. */
 export interface Inference {
@@ -97,11 +97,10 @@ async function fitGeometry(source: Source, hypothesis: Hypothesis, search: boole
   const places = [...new Set([header.dir, blockSize])].flatMap((offset) =>
     bitsToTry.map((bits) => ({ offset, bits })),
   );
-  // A header that agrees with itself is believed even if its directory's entries are all lost.
+  // A header that agrees with itself is believed even if its directory's entries are all lost, but not for a hole in the file.
   const [stated] = places;
-  const consistent =
-    stated !== undefined && header.dir > 0 && header.dir_size === width * 2 ** header.dir_bits;
-  const inside = consistent && header.dir + header.dir_size <= source.size;
+  const consistent = stated !== undefined && header.dir_size === width * 2 ** header.dir_bits;
+  const inside = consistent && (await isHeld(source, format, stated));
   let best = inside ? { place: stated, fit: 0 } : undefined;
   const consider = async (place: DirectoryPlace, least: number) => {
     const fit = await directoryFit(source, format, base, place);
@@ -141,8 +140,7 @@ async function directoryFit(
 ): Promise<number> {
   const { blockSize, bucketSize, bucketElements } = geometry;
   const count = 2 ** place.bits;
-  const size = count * offsetSize(format.layout);
-  if (!(place.offset > 0 && place.offset + size <= source.size)) return 0;
+  if (!(await isHeld(source, format, place))) return 0;
   const entries = await readDirectory(source, format, place);
   const last = source.size - bucketSize;
   let inside = 0;

@@ -3,8 +3,41 @@ import { decodeDirectory } from '../format/directory.js';
 import type { Format } from '../format/format.js';
 import type { DirectoryPlace } from '../format/geometry.js';
 import { offsetSize } from '../format/layout.js';
+import { viewOf } from '../format/struct.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
+
+/**
+ * Entries that are read whatever they are: 8 MiB of memory. A database with a larger directory that libgdbm made has some 10^8
+ * records, or keys that were chosen to collide.
+ */
+const SMALL_DIRECTORY = 2 ** 20;
+
+/**
+ * Whether a directory is really in the file, so that its entries may take memory: it lies inside, and at least half of a
+ * large one is not zero. A hole in a sparse file reads as zeros and takes no room on the disk; a few bytes of a header that
+ * claim 2^28 entries there must not take 2 GiB of memory. What is not zero takes at least half as much room in the file as
+ * its entries do in memory, so that memory is bounded by what the file holds. libgdbm leaves no entry zero.
+ */
+export async function isHeld(
+  source: Source,
+  { layout }: Format,
+  { offset, bits }: DirectoryPlace,
+): Promise<boolean> {
+  const entries = 2 ** bits;
+  const width = offsetSize(layout);
+  if (!(offset > 0 && offset + entries * width <= source.size)) return false;
+  if (entries <= SMALL_DIRECTORY) return true;
+  let zeros = 0;
+  for await (const bytes of passChunks(source, offset, entries * width)) {
+    const view = viewOf(bytes);
+    for (let at = 0; at < bytes.length; at += width) {
+      if (view.getInt32(at) === 0 && (width === 4 || view.getInt32(at + 4) === 0)) zeros++;
+    }
+    if (zeros > entries / 2) return false;
+  }
+  return true;
+}
 
 /** Reads a directory's entries, file offsets of buckets, right or wrong: 8 bytes for each, and no more at a time. */
 export async function readDirectory(

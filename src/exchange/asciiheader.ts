@@ -4,6 +4,8 @@ import type { DumpHeader } from './record.js';
 const HASH = 0x23;
 /** Comments and fields are short. */
 const LONGEST_LINE = 64 * 1024;
+/** The fields that matter here, but the name of the file. */
+const FIELDS = ['version', 'format', 'uid', 'user', 'gid', 'group', 'mode'];
 const text = new TextDecoder();
 
 /**
@@ -47,7 +49,9 @@ export async function readAsciiHeader(input: Input): Promise<DumpHeader> {
 
 function addField(fields: Map<string, string>, part: string): void {
   const equals = part.indexOf('=');
-  if (equals > 0) fields.set(part.slice(0, equals).trim(), part.slice(equals + 1).trim());
+  const name = part.slice(0, Math.max(0, equals)).trim();
+  // Not all: a header can have lines without end.
+  if (FIELDS.includes(name)) fields.set(name, part.slice(equals + 1).trim());
 }
 
 /** A number that was written badly says nothing: the data do not depend on it. */

@@ -4,7 +4,7 @@ import { MAX_SIZE } from '../format/bucket.js';
 import { viewOf } from '../format/struct.js';
 import type { Input } from './input.js';
 import type { DumpBatch, DumpReader, LargeRecord } from './record.js';
-import { Arena, HELD_VALUE, PIECE } from './record.js';
+import { Arena, HELD_VALUE, LONGEST_KEY, PIECE } from './record.js';
 
 const HASH = 0x23;
 const NEWLINE = 0x0a;
@@ -178,6 +178,9 @@ class AsciiRecords {
         const size = line.slice('#:len='.length).trim();
         if (!/^\d{1,10}$/.test(size) || Number(size) > MAX_SIZE) {
           input.failLine(7, `a number of bytes from 0 to ${MAX_SIZE}`, `"${size.slice(0, 20)}"`);
+        }
+        if (what === 'a key' && Number(size) > LONGEST_KEY) {
+          input.failLine(7, `a key of at most ${LONGEST_KEY} bytes`, size);
         }
         return Number(size);
       } else if (/^#\s*End of data\s*$/.test(line)) {

@@ -1,7 +1,7 @@
 import { MAX_SIZE } from '../format/bucket.js';
 import type { Input } from './input.js';
 import type { DumpBatch, DumpReader, LargeRecord } from './record.js';
-import { Arena, HELD_VALUE, PIECE } from './record.js';
+import { Arena, HELD_VALUE, LONGEST_KEY, PIECE } from './record.js';
 
 /**
  * How a length is written: always an `unsigned long` of the writing machine that holds the length as 32 bits in network
@@ -158,6 +158,9 @@ async function* records(input: Input, form: LengthForm): AsyncGenerator<DumpBatc
     if (!(await input.need(1))) break;
     const from = arena.used;
     const keySize = await length('a key');
+    if (keySize > LONGEST_KEY) {
+      input.failAt(input.offset - size, `a key of at most ${LONGEST_KEY} bytes`, `${keySize}`);
+    }
     await hold(keySize);
     const dataSize = await length('a value');
     if (dataSize > HELD_VALUE) {

@@ -93,31 +93,40 @@ export class Input {
   }
 
   /**
+   * Fetches the line at `pos` as far as it is no longer than so many bytes.
+   *
+   * @returns whether all of it is there
+   */
+  async hasLine(longest: number): Promise<boolean> {
+    let searched = this.pos;
+    for (;;) {
+      const found = this.bytes.subarray(0, this.end).indexOf(NEWLINE, searched);
+      if ((found < 0 ? this.end : found) - this.pos > longest) return false;
+      if (found >= 0) return true;
+      searched = this.end - this.pos;
+      if (!(await this.more())) return true;
+      searched += this.pos;
+    }
+  }
+
+  /**
    * Takes a line without its end, a newline with or without a carriage return; undefined at the end of the input.
    * The bytes are good until more is asked for.
    *
    * @param longest bytes; a longer line is refused
    */
   async takeLine(longest: number): Promise<Uint8Array | undefined> {
-    let searched = this.pos;
-    for (;;) {
-      const found = this.bytes.subarray(0, this.end).indexOf(NEWLINE, searched);
-      const length = (found < 0 ? this.end : found) - this.pos;
-      if (length > longest) this.fail(`a line of at most ${longest} bytes`, 'a longer one');
-      if (found >= 0) {
-        const line = this.bytes.subarray(this.pos, found);
-        this.pos = found + 1;
-        this.newline();
-        return line.at(-1) === 0x0d ? line.subarray(0, -1) : line;
-      }
-      if (!(await this.more())) {
-        if (this.pos === this.end) return undefined;
-        const line = this.bytes.subarray(this.pos, this.end);
-        this.pos = this.end;
-        return line;
-      }
-      searched = this.pos + length;
+    if (!(await this.hasLine(longest))) this.fail(`a line of at most ${longest} bytes`, 'a longer one');
+    if (this.pos === this.end) return undefined;
+    const found = this.bytes.subarray(0, this.end).indexOf(NEWLINE, this.pos);
+    const line = this.bytes.subarray(this.pos, found < 0 ? this.end : found);
+    if (found < 0) {
+      this.pos = this.end;
+      return line;
     }
+    this.pos = found + 1;
+    this.newline();
+    return line.at(-1) === 0x0d ? line.subarray(0, -1) : line;
   }
 
   /** @throws DumpError about the byte at `pos` */
@@ -126,9 +135,9 @@ export class Input {
     throw new DumpError(`line ${this.line}, column ${column}: expected ${expected}, found ${found}.`);
   }
 
-  /** @throws DumpError about a line that was just taken */
-  failLine(column: number, expected: string, found: string): never {
-    throw new DumpError(`line ${this.line - 1}, column ${column}: expected ${expected}, found ${found}.`);
+  /** @throws DumpError about a line: by default the one that was just taken */
+  failLine(column: number, expected: string, found: string, line = this.line - 1): never {
+    throw new DumpError(`line ${line}, column ${column}: expected ${expected}, found ${found}.`);
   }
 
   /** @throws DumpError about a dump without lines */

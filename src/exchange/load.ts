@@ -165,11 +165,11 @@ class SeenBuild {
   async addLarge(
     hash: number,
     keySize: number,
-    dataSize: number,
+    dataSize: number | undefined,
     pieces: AsyncIterable<Uint8Array>,
   ): Promise<void> {
-    this.digest.takeSizes(keySize, dataSize);
-    await this.builder.add({ hash, keySize, dataSize, bytes: this.#passing(pieces) });
+    const size = await this.builder.add({ hash, keySize, dataSize, bytes: this.#passing(pieces) });
+    this.digest.takeSizes(keySize, size);
   }
 
   /** The same pieces, each seen by the digest. */

@@ -1,19 +1,18 @@
-import { MAX_SIZE } from '../format/bucket.js';
 import { viewOf } from '../format/struct.js';
-import { decodeWhole, isPad } from './base64.js';
+import { Base64Decoder, decodeWhole, isPad } from './base64.js';
 import type { Input } from './input.js';
-import type { DumpBatch, DumpReader } from './record.js';
-import { Arena } from './record.js';
+import type { DumpBatch, DumpReader, LargeRecord } from './record.js';
+import { Arena, HELD_LINE, PIECE } from './record.js';
 import { RecentView } from './recentview.js';
 
 const text = new TextDecoder('utf-8', { fatal: true });
 const utf8 = new TextEncoder();
-/** Lines hold a whole record. */
-const LONGEST_LINE = 2 * MAX_SIZE;
 const LONGEST_FIELD = 4096;
 const NEWLINE = 0x0a;
 const QUOTE = 0x22;
 const BRACE = 0x7d;
+const BACKSLASH = 0x5c;
+const SLASH = utf8.encode('/');
 /** A record as this project writes it. */
 const BEFORE_KEY = utf8.encode('{"key":"');
 const BEFORE_VALUE = utf8.encode('","value":"');
@@ -33,7 +32,7 @@ class JsonRecords {
 
   constructor(readonly input: Input) {}
 
-  async *batches(): AsyncGenerator<DumpBatch> {
+  async *batches(): AsyncGenerator<DumpBatch | LargeRecord> {
     const { input } = this;
     const arena = this.#arena;
     for (;;) {
@@ -43,7 +42,13 @@ class JsonRecords {
         arena.clear();
         continue;
       }
-      const line = await input.takeLine(LONGEST_LINE);
+      if (!(await input.hasLine(HELD_LINE))) {
+        if (arena.count > 0) yield arena;
+        arena.clear();
+        yield this.#longRecord();
+        continue;
+      }
+      const line = await input.takeLine(HELD_LINE);
       if (line === undefined) break;
       if (line.length > 0 && !this.#takeQuick(line, 0, line.length)) this.#takeSlow(line);
     }
@@ -94,17 +99,82 @@ class JsonRecords {
   /** Takes the record of a line that is any JSON. */
   #takeSlow(line: Uint8Array): void {
     const { input } = this;
-    let object: unknown;
-    try {
-      object = JSON.parse(text.decode(line));
-    } catch (error) {
-      const place = / at position (\d+)/.exec((error as Error).message);
-      input.failLine(Number(place?.[1] ?? 0) + 1, 'an object in JSON', 'what is none, or is not whole');
-    }
-    const fields = object as { key?: unknown; value?: unknown } | null;
-    const key = field(input, line, fields?.key, 'key');
-    const value = field(input, line, fields?.value, 'value');
+    const fail: Fail = (...what) => input.failLine(...what);
+    const fields = parse(text.decode(line), fail);
+    const key = field(line, fields?.key, 'key', fail);
+    const value = field(line, fields?.value, 'value', fail);
     this.#arena.append(key, value);
+  }
+
+  /** The record of a line that is too long to be held, so that its value goes by in pieces: its key must come before. */
+  #longRecord(): LargeRecord {
+    const { input } = this;
+    const head = input.bytes.subarray(input.pos, Math.min(input.end, input.pos + HELD_LINE));
+    const value = VALUE.exec(new TextDecoder('latin1').decode(head));
+    if (value === null) {
+      return input.fail(
+        `"key" and the beginning of "value" in the first ${HELD_LINE} bytes of a long line`,
+        'not both',
+      );
+    }
+    const valueAt = value.index + value[0].length;
+    const before = head.subarray(0, valueAt);
+    const fail: Fail = (...what) => input.failLine(...what, input.line);
+    const key = field(before, parse(`${text.decode(before)}"}`, fail)?.key, 'key', fail);
+    input.pos += valueAt;
+    return { key, dataSize: undefined, pieces: this.#longPieces(key) };
+  }
+
+  async *#longPieces(key: Uint8Array): AsyncGenerator<Uint8Array> {
+    const { input } = this;
+    yield key;
+    const decoder = new Base64Decoder();
+    const piece = new Uint8Array(PIECE);
+    let filled = 0;
+    for (;;) {
+      filled = decoder.decode(input.bytes, input.pos, input.end, piece, filled, PIECE);
+      input.pos = decoder.read;
+      if (filled === PIECE) {
+        yield piece;
+        filled = 0;
+      } else if (input.pos === input.end) {
+        if (!(await input.more())) input.fail('more base64', 'the end of the input: it is cut off');
+      } else if (
+        input.bytes[input.pos] === BACKSLASH &&
+        (input.end - input.pos >= 2 || (await input.need(2))) &&
+        input.bytes[input.pos + 1] === SLASH[0]
+      ) {
+        // As some writers of JSON have it.
+        filled = decoder.decode(SLASH, 0, 1, piece, filled, PIECE);
+        input.pos += 2;
+      } else break;
+    }
+    yield piece.subarray(0, filled);
+    for (let pads = (4 - decoder.pending) % 4; pads > 0; pads--) {
+      const isRight = pads < 3 && (await input.need(1)) && isPad(input.bytes[input.pos]);
+      if (!isRight) input.fail('"value" in base64, of groups of four', input.whatIsHere());
+      input.pos++;
+    }
+    if (!(await input.need(1)) || input.bytes[input.pos] !== QUOTE) {
+      input.fail('"value" in base64 and a quote behind it', input.whatIsHere());
+    }
+    const rest = await input.takeLine(HELD_LINE);
+    parse(`{"value":"${text.decode(rest)}`, (...what) => input.failLine(...what));
+  }
+}
+
+/** The name of the value, and what is before its first character. */
+const VALUE = /"value"\s*:\s*"/;
+
+/** Refuses a line: at which column, what was expected there and what was found. */
+type Fail = (column: number, expected: string, found: string) => never;
+
+function parse(line: string, fail: Fail): { key?: unknown; value?: unknown } | null {
+  try {
+    return JSON.parse(line) as { key?: unknown; value?: unknown } | null;
+  } catch (error) {
+    const place = / at position (\d+)/.exec((error as Error).message);
+    return fail(Number(place?.[1] ?? 0) + 1, 'an object in JSON', 'what is none, or is not whole');
   }
 }
 
@@ -116,16 +186,16 @@ function decodedLength(bytes: Uint8Array, from: number, end: number): number {
   return ((end - from) / 4) * 3 - pads;
 }
 
-function field(input: Input, line: Uint8Array, written: unknown, name: string): Uint8Array {
+function field(line: Uint8Array, written: unknown, name: string, fail: Fail): Uint8Array {
   const shown = line.length > 0 ? Math.max(0, latin1(line).indexOf(`"${name}"`)) + 1 : 1;
   if (typeof written !== 'string') {
-    input.failLine(shown, `"${name}" with a text in base64`, written === undefined ? 'none' : typeof written);
+    return fail(shown, `"${name}" with a text in base64`, written === undefined ? 'none' : typeof written);
   }
   const encoded = utf8.encode(written);
   const size = decodedLength(encoded, 0, encoded.length);
   const into = new Uint8Array(Math.max(0, size) + 1);
   if (size < 0 || !decodeWhole(viewOf(encoded), 0, size, viewOf(into), 0)) {
-    input.failLine(shown, `"${name}" in base64`, 'what is none');
+    return fail(shown, `"${name}" in base64`, 'what is none');
   }
   return into.subarray(0, size);
 }

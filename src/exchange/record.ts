@@ -12,8 +12,8 @@ export interface DumpBatch {
 /** A record whose value is too large to be held, so that it goes by in pieces. */
 export interface LargeRecord {
   readonly key: Uint8Array;
-  /** Bytes of the value. */
-  readonly dataSize: number;
+  /** Bytes of the value; undefined where the dump tells only by its end. */
+  readonly dataSize: number | undefined;
   /** The key and the value directly after it. */
   readonly pieces: AsyncIterable<Uint8Array>;
 }
@@ -43,6 +43,13 @@ export interface DumpReader {
 
 /** Values up to so many bytes are held whole; larger ones go by in pieces. */
 export const HELD_VALUE = 1 << 20;
+/**
+ * Bytes of a key at most. A key is held whole, because its hash decides where the record goes, and a line of a dump must not
+ * take the memory of a machine; 4 MiB is far more than any program has as a key.
+ */
+export const LONGEST_KEY = 4 << 20;
+/** Characters of a line that is held whole: enough for a key of that size, or for a value that is held, in hexadecimal. */
+export const HELD_LINE = 2 * LONGEST_KEY + 64;
 /** Bytes of a piece of a large value. */
 export const PIECE = 1 << 20;
 /** Records of a batch at most, and bytes of their memory. */

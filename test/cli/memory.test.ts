@@ -7,9 +7,8 @@ import { FreshFile } from '../../src/replace/fresh.js';
 import { placeFile } from '../../src/replace/replace.js';
 import type { LargeDamage } from '../bench/damage.js';
 import { damagedCopy, DAMAGES } from '../bench/damage.js';
-import { run } from '../tools/cli.js';
-import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
+import { runMeasured } from '../tools/measured.js';
 import { NATIVE } from '../torture/databases.js';
 
 /*
@@ -21,20 +20,6 @@ import { NATIVE } from '../torture/databases.js';
 const MOST = 128;
 const RECORDS = 600_000;
 const VALUE = 500;
-
-/**
- * What a process says at its end of the most memory that it had, in KiB. Linux hands the most of the process that starts
- * another one down to it in what getrusage(2) tells, so that there it is the kernel's figure of this program alone.
- */
-const TELL = `data:text/javascript,${encodeURIComponent(`
-  import { readFileSync } from 'node:fs';
-  const own = () => /^VmHWM:\\s+(\\d+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
-  process.on('exit', () => {
-    const peak = process.platform === 'linux' ? own() : process.resourceUsage().maxRSS;
-    process._rawDebug('peak=' + peak);
-  });
-`)}`;
-const env = { NODE_OPTIONS: `--max-old-space-size=64 --import=${TELL}` };
 
 /** Makes a database of 300 MB. */
 async function largeDatabase(path: string): Promise<void> {
@@ -61,8 +46,7 @@ test('no command takes more memory for 300 MB than it may, sound and damaged', a
   const dump = join(folder, 'large.dump');
   const fresh = join(folder, 'fresh.db');
   const measure = async (what: string, args: readonly string[], code: number) => {
-    const ran = await run(process.execPath, [fixture('../dist/gdbm-doctor.cjs'), ...args], env);
-    const peak = Number(/^peak=(\d+)$/m.exec(ran.stderr)?.[1]) / 1024;
+    const { peak, ...ran } = await runMeasured(args);
     t.diagnostic(`${args[0]}, ${what}: ${peak.toFixed(0)} MiB`);
     assert.equal(ran.code, code, `${args[0]}, ${what}: ${ran.stderr}`);
     assert.ok(peak > 30 && peak <= MOST, `${args[0]}, ${what}: expected at most ${MOST} MiB, found ${peak}`);

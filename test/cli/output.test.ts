@@ -34,6 +34,7 @@ const LINES: Record<string, Lines> = {
   list: { result: ['list --json a.db'] },
   get: { result: ['get a.db --key-encoding hex 6b657920303234'] },
   dump: { result: ['dump a.db'] },
+  delete: { report: ['delete --no-lock less.db --key-encoding hex 6b657920303234'] },
   load: { report: ['load --replace --no-lock records.ndjson loaded.db'] },
   convert: { report: ['convert --replace --no-lock a.db converted.db'] },
   diff: { result: ['diff a.db b.db'] },
@@ -47,7 +48,8 @@ const REPORTS = Object.values(LINES).flatMap(({ report = [] }) => report);
 
 async function makeFolder(t: TestContext): Promise<string> {
   const folder = await temporaryFolder(t);
-  for (const name of ['a.db', 'restored.db']) await copyFile(fixture('amd64.db'), join(folder, name));
+  for (const name of ['a.db', 'less.db', 'restored.db'])
+    await copyFile(fixture('amd64.db'), join(folder, name));
   for (const name of ['b.db', 'damaged.db']) await copyFile(fixture('killed-shelve.db'), join(folder, name));
   await copyFile(fixture('records.ndjson'), join(folder, 'records.ndjson'));
   assert.equal((await shell(folder, '"$@"', 'look restored.db')).code, 0);

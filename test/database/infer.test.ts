@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 import fc from 'fast-check';
 import { check } from '../../src/examine.js';
+import { openDatabase } from '../../src/database/database.js';
 import { inferFormat } from '../../src/database/infer.js';
 import { headerStruct } from '../../src/format/header.js';
 import { memorySource } from '../../src/source/memory.js';
@@ -100,4 +101,26 @@ test('an old magic is read with either width of offsets', async () => {
   assert.equal(result.verdict, 'healthy');
   assert.equal(result.format?.variant, 'old');
   assert.equal(result.format?.layout.offsetBits, 64);
+});
+
+test('a large directory is read if at least half of it is in the file, not if it is a hole', async () => {
+  const whole = await readFile(fixture('amd64.db'));
+  const bits = 21;
+  const bytes = Buffer.concat([whole, Buffer.alloc(8 * 2 ** bits + 512)]);
+  const old = Number(whole.readBigInt64LE(8));
+  const times = 2 ** bits / 64;
+  for (let slot = 0; slot < 64; slot++) {
+    const entry = whole.subarray(old + 8 * slot, old + 8 * slot + 8);
+    bytes.fill(entry, whole.length + 8 * slot * times, whole.length + 8 * (slot + 1) * times);
+  }
+  bytes.writeBigInt64LE(BigInt(whole.length), 8);
+  bytes.writeInt32LE(8 * 2 ** bits, 16);
+  bytes.writeInt32LE(bits, 20);
+  bytes.writeBigInt64LE(BigInt(bytes.length), 32);
+  const entries = async () => (await openDatabase(memorySource(bytes)))?.directory.length;
+  assert.equal(await entries(), 2 ** bits);
+  bytes.fill(0, whole.length + 4 * 2 ** bits, whole.length + 8 * 2 ** bits);
+  assert.equal(await entries(), 2 ** bits);
+  bytes.fill(0, whole.length, whole.length + 8);
+  assert.notEqual(await entries(), 2 ** bits);
 });

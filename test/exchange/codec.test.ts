@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { asciiWriter } from '../../src/exchange/asciiwriter.js';
 import { LENGTH_FORMS } from '../../src/exchange/binaryreader.js';
@@ -105,7 +106,9 @@ test('a refusal says the line and the column', async () => {
     [`${head}#:len=3\nYW!j\n`, /^line 4, column 3: expected .* bytes more in base64, found "!"/],
     [`${head}#:len=-1\n`, /^line 3, column 7: expected a number of bytes/],
     [`${head}#:len=99999999999\n`, /^line 3, column 7/],
-    [`${head}#:len=2147483647\nYWJj\n`, /line 5, column 1: expected more base64, found the end/],
+    [`${head}#:len=4194304\nYWJj\n`, /line 5, column 1: expected more base64, found the end/],
+    [`${head}#:len=2147483647\nYWJj\n`, /^line 3, column 7: expected a key of at most 4194304 bytes/],
+    [`${head}#:len=1\nYQ==\n#:len=2147483647\nYWJj\n`, /line 7, column 1: expected more base64/],
     [`${head}#:len=1\nYQ==\n#:len=1\nYg==\n#:count=2\n`, /^line 7, column 9: expected 1/],
     ['VERSION=3\nformat=bytevalue\nHEADER=END\n 6b3\n', /^line 4, column 4/],
     ['VERSION=3\nformat=bytevalue\nHEADER=END\n 6b31\n 76\n', /cut off/],
@@ -120,8 +123,10 @@ test('a refusal says the line and the column', async () => {
 test('a length that no data follows takes no memory', async () => {
   const before = process.memoryUsage().arrayBuffers;
   const head = '!\r\n!\r\n';
-  const lengths = Buffer.from('7ffffff000000000', 'hex');
-  await assert.rejects(read(Buffer.concat([Buffer.from(head), lengths, Buffer.from('abc')])), /offset \d+/);
+  const key = Buffer.from('7ffffff000000000', 'hex');
+  const value = Buffer.from('00000001000000006b7ffffff000000000', 'hex');
+  for (const lengths of [key, value])
+    await assert.rejects(read(Buffer.concat([Buffer.from(head), lengths, Buffer.from('abc')])), /offset \d+/);
   assert.ok(process.memoryUsage().arrayBuffers - before < 64 << 20);
 });
 
@@ -134,6 +139,70 @@ test('dumps of Berkeley DB are read, in hexadecimal and printed', async () => {
   assert.deepEqual(await read(Buffer.from(`${head('print')} k 1\n a\\00\\\\\nDATA=END\n`)), [
     ['k 1', 'a\0\\'],
   ]);
+});
+
+test('lines that are too long to be held are read in pieces, between short ones', async () => {
+  const size = 9 << 20;
+  const long = Buffer.alloc(size, 'long value \\ ');
+  const expected = [
+    ['a', '1'],
+    ['k', text(long)],
+    ['b', '2'],
+  ];
+  const base64 = long.toString('base64');
+  const printed = text(long).replaceAll('\\', '\\\\').replaceAll('v', '\\76');
+  const berkeley = (form: string, [one, value, two]: string[]) =>
+    `VERSION=3\nformat=${form}\nHEADER=END\n${one}${value}${two}DATA=END\n`;
+  for (const [what, dump] of [
+    [
+      'as written',
+      `{"key":"YQ==","value":"MQ=="}\n{"key":"aw==","value":"${base64}"}\n{"key":"Yg==","value":"Mg=="}\n`,
+    ],
+    [
+      'with spaces and other members',
+      `{"key":"YQ==","value":"MQ=="}\r\n{"é": [{"a":1}], "key" : "aw==", "value" : "${base64}", "x": {}}\r\n{"key":"Yg==","value":"Mg=="}`,
+    ],
+    ['hexadecimal', berkeley('bytevalue', [' 61\n 31\n', ` 6b\n ${long.toString('hex')}\n`, ' 62\n 32\n'])],
+    ['printed', berkeley('print', [' a\n 1\n', ` k\r\n ${printed}\r\n`, ' b\n 2\n'])],
+  ]) {
+    // A failure of deepEqual would print megabytes.
+    const found = await read(Buffer.from(dump), 99_991);
+    assert.ok(isDeepStrictEqual(found, expected), what);
+  }
+  // 0xff all over is "////", which JSON may have with a backslash before each.
+  const slashes = `{"key":"aw==","value":"${'\\/'.repeat(8 << 20)}"}\n`;
+  assert.ok(isDeepStrictEqual(await read(Buffer.from(slashes)), [['k', '\xff'.repeat(6 << 20)]]));
+});
+
+test('a line that is too long to be held is refused with its place where it is wrong', async () => {
+  const long = 'A'.repeat(12 << 20);
+  const berkeley = 'VERSION=3\nHEADER=END\n 6b\n ';
+  for (const [what, dump, says] of [
+    ['value first', `{"value":"${long}","key":"aw=="}\n`, /^line 1, column 1: expected "key" with a text/],
+    ['no value', `{"key":"${long}"}\n`, /^line 1, column 1: expected "key" and the beginning of "value"/],
+    [
+      'no base64',
+      `{"key":"aw==","value":"${long}!"}\n`,
+      /^line 1, column 12582936: expected "value" in base64/,
+    ],
+    [
+      'half a group',
+      `{"key":"aw==","value":"${long}A"}\n`,
+      /^line 1, column 12582937: expected "value" in base64/,
+    ],
+    ['cut off', `{"key":"aw==","value":"${long}`, /found the end of the input/],
+    [
+      'no JSON behind',
+      `{"key":"aw==","value":"${long}" nothing}\n`,
+      /^line 1, column \d+: expected an object in JSON/,
+    ],
+    ['no digit', `${berkeley}${long}XX\nDATA=END\n`, /^line 4, column 12582914: expected two hexadecimal/],
+    ['an odd digit', `${berkeley}${long}0\nDATA=END\n`, /^line 4, column 12582914: expected two hexadecimal/],
+    ['cut off', `${berkeley}${long}`, /found the end of the input: it is cut off/],
+    ['a long key', `VERSION=3\nHEADER=END\n ${long}\n 00\n`, /^line 3, column 1: expected a line of at most/],
+  ] as const) {
+    await assert.rejects(read(Buffer.from(dump)), { name: 'DumpError', message: says }, what);
+  }
 });
 
 test('a spreadsheet computes nothing of a CSV, and bytes that are no text are base64', () => {

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 /** The command as it is installed. */
@@ -16,22 +17,31 @@ export function cli(args: readonly string[], env: Record<string, string> = {}): 
   return run(process.execPath, [BIN, ...args], env);
 }
 
-/** Runs a program to its end. */
+/**
+ * Runs a program to its end.
+ *
+ * @param stdin is given to it, as far as it takes it
+ */
 export function run(
   program: string,
   args: readonly string[],
   env: Record<string, string> = {},
+  stdin?: Iterable<Uint8Array>,
 ): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       // What the machine says of colours must not decide a test.
       env: { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     });
+    if (stdin !== undefined && child.stdin !== null) {
+      child.stdin.on('error', () => {});
+      Readable.from(stdin).pipe(child.stdin);
+    }
     const out: Buffer[] = [];
     const err: Buffer[] = [];
-    child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+    child.stdout?.on('data', (chunk: Buffer) => out.push(chunk));
+    child.stderr?.on('data', (chunk: Buffer) => err.push(chunk));
     child.on('error', reject);
     child.on('close', (code) => {
       const raw = Buffer.concat(out);

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { open, readdir, readFile, readlink, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'node:test';
+import { BIN, cli, run } from '../tools/cli.js';
+import { fixture } from '../tools/fixtures.js';
+import { temporaryFolder } from '../tools/folder.js';
+import { runMeasured } from '../tools/measured.js';
+import { testWith } from '../tools/needs.js';
+import { until } from '../tools/until.js';
+
+/*
+ * What a file or a dump claims takes no memory before its bytes are seen to be there, and no wait for bytes is endless.
+ */
+
+/** MiB of the resident set at most, of which the engine itself takes some 40. */
+const MOST = 192;
+
+test('a directory that is a hole in a sparse file takes no memory', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'sparse.db');
+  // 2^24 entries take 128 MiB as numbers, and as much again for what is told of each.
+  const bits = 24;
+  const bytes = await readFile(fixture('amd64.db'));
+  const end = bytes.length + 8 * 2 ** bits;
+  bytes.writeBigInt64LE(BigInt(bytes.length), 8);
+  bytes.writeInt32LE(8 * 2 ** bits, 16);
+  bytes.writeInt32LE(bits, 20);
+  bytes.writeBigInt64LE(BigInt(end + 512), 32);
+  await writeFile(path, bytes);
+  await truncate(path, end + 512);
+  for (const [command, code] of [
+    ['check', 1],
+    ['list', 0],
+  ] as const) {
+    const ran = await runMeasured([command, path]);
+    assert.equal(ran.code, code, ran.stderr);
+    assert.ok(ran.peak <= MOST, `${command}: expected at most ${MOST} MiB, found ${ran.peak}`);
+  }
+  assert.equal((await cli(['list', path])).stdout.split('\n').length - 1, 102);
+});
+
+/** Pieces of a dump: a line with a value of so many MiB of the same character. */
+function* longLine(before: string, mebibytes: number, character: string, behind: string) {
+  yield Buffer.from(before);
+  const piece = Buffer.alloc(1 << 20, character);
+  for (let n = 0; n < mebibytes; n++) yield piece;
+  yield Buffer.from(behind);
+}
+
+test('a line of any length in a dump is loaded, or refused, in bounded memory', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'loaded.db');
+  const load = async (what: string, dump: Iterable<Uint8Array>) => {
+    const ran = await runMeasured(['load', '--replace', '--no-lock', '-', path], dump);
+    assert.ok(ran.peak <= MOST, `${what}: expected at most ${MOST} MiB, found ${ran.peak}`);
+    return ran;
+  };
+  const size = async () => /^ *(\d+) {2}key\n$/.exec((await cli(['list', path])).stdout)?.[1];
+  // Of today's readers each took several times as much memory as the line has bytes.
+  const most = 96;
+  const json = await load('JSON', longLine('{"key":"a2V5","value":"', most, 'A', '"}\n'));
+  assert.deepEqual([json.code, await size()], [0, `${(most << 20) * 0.75}`], json.stderr);
+  const berkeley = 'VERSION=3\nformat=bytevalue\ntype=hash\nHEADER=END\n 6b6579\n ';
+  const hex = await load('hexadecimal', longLine(berkeley, most, '0', '\nDATA=END\n'));
+  assert.deepEqual([hex.code, await size()], [0, `${(most << 20) / 2}`], hex.stderr);
+  for (const [what, before] of [
+    ['a key in JSON', '{"key":"'],
+    ['a key in hexadecimal', berkeley.slice(0, -7)],
+    ['a key in ASCII', `# End of header\n#:len=${most << 20}\n`],
+    ['no dump', '{'],
+  ]) {
+    const { code, stderr } = await load(what, longLine(before, most, 'A', '\n'));
+    assert.equal(code, 2, what);
+    assert.match(stderr, /^gdbm-doctor: -: line \d, column \d+: expected/, what);
+  }
+});
+
+testWith('mkfifo', 'load of a pipe ends at a signal, also while nobody writes to it', async (t) => {
+  const folder = await temporaryFolder(t);
+  const fifo = join(folder, 'fifo');
+  assert.equal((await run('mkfifo', [fifo])).code, 0);
+  const out = join(folder, 'out.db');
+  const isBegun = async () => (await readdir(folder)).some((name) => name.endsWith('.tmp'));
+  const start = (dump: string, stdin: number | 'ignore') =>
+    spawn(process.execPath, [BIN, 'load', dump, out], { stdio: [stdin, 'ignore', 'pipe'] });
+  const stop = async (
+    child: ReturnType<typeof start>,
+    signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP',
+    code: number,
+  ) => {
+    const said: Buffer[] = [];
+    child.stderr?.on('data', (chunk: Buffer) => said.push(chunk));
+    child.kill(signal);
+    assert.deepEqual(await once(child, 'close'), [code, null]);
+    assert.match(Buffer.concat(said).toString(), new RegExp(`stopped by ${signal}. Nothing was changed`));
+    assert.deepEqual(await readdir(folder), ['fifo']);
+  };
+
+  const silent = start(fifo, 'ignore');
+  await until('the pipe is open', async () => {
+    const fds = `/proc/${silent.pid}/fd`;
+    const targets = await Promise.all(
+      (await readdir(fds)).map((fd) => readlink(join(fds, fd)).catch(() => '')),
+    );
+    return targets.includes(fifo);
+  });
+  await stop(silent, 'SIGHUP', 129);
+
+  // Open for reading, too, so that it never waits and is never at its end.
+  const pipe = await open(fifo, 'r+');
+  t.after(() => pipe.close());
+  await pipe.write('{"key":"a2V5","value":"dmFsdWU="}\n');
+  const named = start(fifo, 'ignore');
+  await until('the load has begun', isBegun);
+  await stop(named, 'SIGINT', 130);
+
+  await pipe.write('{"key":"a2V5","value":"dmFsdWU="}\n');
+  const piped = start('-', pipe.fd);
+  await until('the load has begun', isBegun);
+  await stop(piped, 'SIGTERM', 143);
+});

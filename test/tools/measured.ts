@@ -1,0 +1,32 @@
+import type { Ran } from './cli.js';
+import { run } from './cli.js';
+import { fixture } from './fixtures.js';
+
+/**
+ * What a process says at its end of the most memory that it had, in KiB. Linux hands the most of the process that starts
+ * another one down to it in what getrusage(2) tells, so that there it is the kernel's figure of this program alone.
+ */
+const TELL = `data:text/javascript,${encodeURIComponent(`
+  import { readFileSync } from 'node:fs';
+  const own = () => /^VmHWM:\\s+(\\d+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
+  process.on('exit', () => {
+    const peak = process.platform === 'linux' ? own() : process.resourceUsage().maxRSS;
+    process._rawDebug('peak=' + peak);
+  });
+`)}`;
+const env = { NODE_OPTIONS: `--max-old-space-size=64 --import=${TELL}` };
+
+/** What a command ended with, and the MiB of memory that it had at most. */
+export interface Measured extends Ran {
+  readonly peak: number;
+}
+
+/**
+ * Runs the program in one file and measures its memory.
+ *
+ * @param stdin is given to it
+ */
+export async function runMeasured(args: readonly string[], stdin?: Iterable<Uint8Array>): Promise<Measured> {
+  const ran = await run(process.execPath, [fixture('../dist/gdbm-doctor.cjs'), ...args], env, stdin);
+  return { ...ran, peak: Number(/^peak=(\d+)$/m.exec(ran.stderr)?.[1]) / 1024 };
+}
