@@ -1,5 +1,7 @@
 import type { CheckResult } from './check/check.js';
 import { checkDatabase, checkEmpty, checkOther } from './check/check.js';
+import type { SiteVerdict } from './check/judge.js';
+import type { Judge } from './check/libgdbm.js';
 import type { Report } from './source/sweep.js';
 import { openProved, openSearched } from './examine.js';
 import type { LostElement } from './profile/detect.js';
@@ -36,6 +38,7 @@ const LOST_KEPT = 64;
 /**
  * Checks a file, then what its records hold for the program that it belongs to. Reads only.
  *
+ * @param judge the machine whose libgdbm is to use it; where it is left out the structure alone is judged
  * @throws SourceError if the source cannot be read
  * @throws RangeError if there is no such profile
  */
@@ -43,21 +46,23 @@ export async function checkContents(
   source: Source,
   wanted: WantedProfile,
   report?: Report,
+  judge?: Judge,
 ): Promise<CheckedContents> {
   requireProfile(wanted);
   if (source.size === 0) return { checked: checkEmpty(), profile: undefined };
   const name = wanted === 'auto' ? undefined : wanted;
-  const proved = await openProved(source, report);
+  const proved = await openProved(source, report, undefined, judge);
   if (proved !== undefined) {
     const { db, checked, proof } = proved;
     if (wanted === 'none') return { checked, profile: undefined };
     return { checked, profile: await checkProfile(db.source, () => salvageProved(db, proof), name) };
   }
   const found = await openSearched(source, report);
-  if (found === undefined) return { checked: await checkOther(source), profile: undefined };
+  if (found === undefined) return { checked: await checkOther(source, judge), profile: undefined };
   const { db, survey } = found;
   const lost: LostElement[] = [];
-  const checked = await checkDatabase(db, survey, ({ rejected }) => collectLost(lost, rejected));
+  const visit = ({ rejected }: SiteVerdict) => collectLost(lost, rejected);
+  const checked = await checkDatabase(db, survey, visit, judge);
   if (wanted === 'none') return { checked, profile: undefined };
   return { checked, profile: await checkProfile(db.source, () => salvage(db, survey), name, lost) };
 }
@@ -79,7 +84,7 @@ export function withProfile({ checked, profile }: CheckedContents): CheckResult 
   const isError = profile.findings.some(({ severity }) => severity === 'error');
   return {
     ...checked,
-    verdict: isError && checked.verdict === 'healthy' ? 'damaged' : checked.verdict,
+    verdict: isError && checked.verdict !== 'not-gdbm' ? 'damaged' : checked.verdict,
     findings: [...checked.findings, ...profile.findings],
     findingCounts: { ...checked.findingCounts, ...profile.findingCounts },
   };

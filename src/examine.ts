@@ -2,6 +2,7 @@ import type { CheckResult } from './check/check.js';
 import { checkDatabase, checkEmpty, checkOther } from './check/check.js';
 import type { Examination } from './check/examination.js';
 import { examine } from './check/examination.js';
+import type { Judge } from './check/libgdbm.js';
 import type { ProvedCheck } from './check/proved.js';
 import { checkProved } from './check/proved.js';
 import { correctHashes } from './check/wronghash.js';
@@ -338,9 +339,10 @@ export async function openProved(
   source: Source,
   report?: Report,
   held?: number,
+  judge?: Judge,
 ): Promise<Proved | undefined> {
   const db = (await openDatabase(source)) ?? (await openWithout(exact(source), report));
-  const proved = db === undefined ? undefined : await checkProved(db, held);
+  const proved = db === undefined ? undefined : await checkProved(db, held, judge);
   if (db === undefined || proved === undefined) return undefined;
   const { buckets, account } = proved.proof;
   // Without its header nothing says that an older state, which may be whole, is not the one in force.
@@ -366,16 +368,18 @@ async function openWithout(source: Source, report?: Report): Promise<Database | 
 /**
  * Checks a file: every structure, every element, every key, every byte. Reads only.
  *
+ * @param judge the machine whose libgdbm is to use it; where it is left out the structure alone is judged
  * @throws SourceError if the source cannot be read
  */
-export async function check(source: Source, report?: Report): Promise<CheckResult> {
+export async function check(source: Source, report?: Report, judge?: Judge): Promise<CheckResult> {
   if (source.size === 0) return checkEmpty();
-  const proved = await openProved(source, report);
-  return proved === undefined ? checkSearched(source, report) : proved.checked;
+  const proved = await openProved(source, report, undefined, judge);
+  return proved === undefined ? checkSearched(source, report, judge) : proved.checked;
 }
 
 /** Checks a file as {@link check} does where nothing proves at once that all is in order. */
-export async function checkSearched(source: Source, report?: Report): Promise<CheckResult> {
+export async function checkSearched(source: Source, report?: Report, judge?: Judge): Promise<CheckResult> {
   const found = await openSearched(source, report);
-  return found === undefined ? checkOther(exact(source)) : checkDatabase(found.db, found.survey);
+  if (found === undefined) return checkOther(exact(source), judge);
+  return checkDatabase(found.db, found.survey, undefined, judge);
 }

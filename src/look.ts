@@ -6,14 +6,18 @@ import type { WantedProfile } from './contents.js';
 import { checkContents, withProfile } from './contents.js';
 import { groupFindings } from './check/finding.js';
 import { isDeclared } from './database/identify.js';
+import { MACHINES } from './machine/machines.js';
 import { isMendable } from './profile/mendable.js';
 import type { ProfileName } from './profile/profiles.js';
+import { foreignText } from './report/text.js';
 import { RefusedError, refusal } from './replace/errors.js';
 import { fileState, MISSING } from './replace/target.js';
 import { fileSource, isUnchanged, openFileSource } from './source/file.js';
 import { SourceError } from './source/source.js';
 import { takeSnapshot } from './snapshots/take.js';
 import { findHolders } from './volume/holders.js';
+import { thisMachine } from './volume/machine.js';
+import { shellPath } from './volume/shellword.js';
 import type { Look } from './watch/look.js';
 import { bareLook } from './watch/look.js';
 
@@ -64,7 +68,9 @@ async function lookInto(
   options: LookOptions,
 ): Promise<Look> {
   const { path } = options;
-  const contents = await checkContents(await fileSource(handle), options.profile);
+  const machine = thisMachine();
+  const judge = machine && MACHINES[machine];
+  const contents = await checkContents(await fileSource(handle), options.profile, undefined, judge);
   const checked = withProfile(contents);
   const { verdict, findings, other, records, libgdbm } = checked;
   const { profile } = contents;
@@ -82,6 +88,10 @@ async function lookInto(
   };
   if (other !== undefined && isDeclared(other)) {
     return { ...bareLook(path, 'foreign', `this is ${other.what}`), ...about };
+  }
+  if (verdict === 'foreign') {
+    const to = `gdbm-doctor repair --for ${machine} ${shellPath(path)}`;
+    return { ...bareLook(path, 'other-machine', `${foreignText(checked, machine)}. To do: ${to}`), ...about };
   }
   if (about.usable) {
     const kept = options.snapshot ? await keep(handle, judged, about.records, options) : NO_SNAPSHOT;

@@ -11,8 +11,9 @@ const MAY_USE: Record<string, string[]> = {
   format: [],
   source: [],
   columns: [],
+  machine: ['format'],
   database: ['columns', 'format', 'source'],
-  check: ['columns', 'format', 'source', 'database'],
+  check: ['columns', 'format', 'source', 'database', 'machine'],
   orphans: ['columns', 'format', 'source', 'database', 'check'],
   salvage: ['columns', 'format', 'source', 'database', 'check', 'orphans', 'carve'],
   pickle: ['format', 'source'],
@@ -34,14 +35,25 @@ const MAY_USE: Record<string, string[]> = {
   ],
   replace: ['format', 'source', 'build'],
   snapshots: ['format', 'source', 'build', 'replace'],
-  volume: ['format', 'source', 'database'],
+  volume: ['format', 'source', 'database', 'machine'],
   watch: ['report', 'replace'],
   guard: ['replace', 'watch'],
   picture: ['columns', 'format', 'source', 'database', 'check', 'orphans', 'salvage', 'pickle', 'report'],
   inspect: ['columns', 'format', 'source', 'database', 'check', 'orphans', 'picture', 'report', 'salvage'],
   // It runs in a reader's browser and knows of the rest only what its data looks like.
   page: ['picture'],
-  exchange: ['columns', 'format', 'source', 'database', 'check', 'orphans', 'salvage', 'build', 'examine.ts'],
+  exchange: [
+    'columns',
+    'format',
+    'source',
+    'database',
+    'machine',
+    'check',
+    'orphans',
+    'salvage',
+    'build',
+    'examine.ts',
+  ],
 };
 /** What may know of the file system, the process and the terminal. */
 const AT_THE_EDGE = [

@@ -18,21 +18,27 @@ import { findDoubtful } from './doubtful.js';
 import type { ExaminedSurvey, Examination } from './examination.js';
 import { examine } from './examination.js';
 import type { ExplainedCounts, Finding, FindingCode } from './finding.js';
-import { finding, FindingList } from './finding.js';
+import { finding, FindingList, verdictOf } from './finding.js';
+import { foreignFindings } from './foreign.js';
 import { checkHeader } from './header.js';
 import type { Image } from './image.js';
 import { checkImage } from './image.js';
 import type { SiteVerdict } from './judge.js';
 import { judgeSites } from './judge.js';
-import type { LibgdbmMessage } from './libgdbm.js';
+import type { Judge, LibgdbmMessage } from './libgdbm.js';
 import { predictLibgdbm } from './libgdbm.js';
+import type { LibgdbmUse } from './libgdbmuse.js';
+import { predictUse } from './libgdbmuse.js';
 import { judgeSpace } from './overlap.js';
 import type { LossReason } from './record.js';
 import type { SpaceAccount } from './space.js';
 import { wrongHashFindings } from './wronghash.js';
 
-/** `healthy`: no finding is an error. `damaged`: at least one is. `not-gdbm`: nothing speaks for the format. */
-export type Verdict = 'healthy' | 'damaged' | 'not-gdbm';
+/**
+ * `healthy`: no finding is an error. `foreign`: nothing is wrong, but libgdbm of the machine in question cannot use it, as
+ * it is for another kind. `damaged`: at least one finding is an error. `not-gdbm`: nothing speaks for the format.
+ */
+export type Verdict = 'healthy' | 'foreign' | 'damaged' | 'not-gdbm';
 
 /** What a check found out about a file. */
 export interface CheckResult {
@@ -55,8 +61,13 @@ export interface CheckResult {
   readonly doubtful: DoubtfulRecords | undefined;
   /** Where the file is an image with this database in it. */
   readonly image?: Image | undefined;
-  /** What libgdbm 1.23 on amd64 would answer, null where it works. */
+  /**
+   * What libgdbm 1.23 would answer to opening and counting, null where it works: on the machine in question, else on one
+   * that writes such a file.
+   */
   readonly libgdbm: LibgdbmMessage | null;
+  /** What a walk and fetching give then; undefined where all is in order, nothing opens, or it was not found out. */
+  readonly use?: LibgdbmUse | undefined;
 }
 
 /** How a file is read. */
@@ -84,11 +95,16 @@ export interface RecordCounts {
   readonly uncovered: number;
 }
 
-/** Checks a database that is open and surveyed, and lets `visit` see what there is to tell about each bucket. */
+/**
+ * Checks a database that is open and surveyed, and lets `visit` see what there is to tell about each bucket.
+ *
+ * @param judge the machine whose libgdbm is to use it; where it is left out the structure alone is judged
+ */
 export async function checkDatabase(
   db: Database,
   surveyed: ExaminedSurvey,
   visit: (verdict: SiteVerdict) => void = () => {},
+  judge?: Judge,
 ): Promise<CheckResult> {
   const examination = surveyed.examination ?? (await examine(db, surveyed));
   const { source, format, geometry } = db;
@@ -129,8 +145,18 @@ export async function checkDatabase(
   // 5. Other databases, and bytes that are of none.
   const image = await checkImage(db, account, findings);
 
+  // 6. libgdbm, which sees the file as it is now.
+  if (judge !== undefined) findings.add(foreignFindings({ ...format, ...examination }, judge));
+  const verdict = verdictOf(findings);
+  const machine = judge ?? ownMachine(format, hashChar);
+  const raw = asItIs(db);
+  const libgdbm = await predictLibgdbm(raw, machine);
+  const use =
+    verdict === 'healthy'
+      ? undefined
+      : await predictUse(raw, machine, () => Promise.resolve({ db, survey: surveyed, examination }));
   return {
-    verdict: findings.has('error') ? 'damaged' : 'healthy',
+    verdict,
     size: source.size,
     format: {
       ...format,
@@ -148,9 +174,15 @@ export async function checkDatabase(
     space: account,
     doubtful,
     image,
-    // libgdbm sees the file as it is now.
-    libgdbm: await predictLibgdbm(asItIs(db)),
+    libgdbm,
+    use,
   };
+}
+
+/** The kind of machine that writes a database as it is. */
+export function ownMachine(format: Format, hashChar: FileFormat['hashChar']): Judge {
+  // Where no key tells, all have the same hash on either.
+  return { ...format, hashChar: hashChar === 'undetermined' ? 'signed' : hashChar };
 }
 
 /** The source as the file is, where it is read as it was. */
@@ -215,7 +247,7 @@ export function checkEmpty(): CheckResult {
 }
 
 /** The check of a file that nothing speaks for as GDBM. */
-export async function checkOther(source: Source): Promise<CheckResult> {
+export async function checkOther(source: Source, judge?: Judge): Promise<CheckResult> {
   return {
     verdict: 'not-gdbm',
     size: source.size,
@@ -226,6 +258,6 @@ export async function checkOther(source: Source): Promise<CheckResult> {
     findingCounts: {},
     space: undefined,
     doubtful: undefined,
-    libgdbm: await predictLibgdbm(source),
+    libgdbm: await predictLibgdbm(source, judge),
   };
 }

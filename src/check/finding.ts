@@ -48,8 +48,12 @@ export const FINDING_CODES = {
     'The end of the file is missing or was never written. By this alone libgdbm does not refuse the file.',
   ],
   'foreign-format': [
-    'note',
-    'The libgdbm of amd64 machines cannot open the file; the machines that write this format can.',
+    'error',
+    'libgdbm of the machine in question does not open the file; that of machines that write this format does.',
+  ],
+  'foreign-keys': [
+    'error',
+    'libgdbm of the machine in question opens the file, does not find these keys, and ends a walk at the first of them.',
   ],
   'directory-lost': ['error', 'No bucket can be found through it; libgdbm finds no key, or the wrong ones.'],
   'directory-at-end': ['error', 'libgdbm refuses to open a file that ends with its directory.'],
@@ -188,6 +192,16 @@ export function finding(
   const [severity, consequence] = FINDING_CODES[code];
   const made = { code, severity, offset, found: String(found), expected: String(expected), consequence };
   return cause === undefined ? made : { ...made, cause };
+}
+
+/** Findings of a database that is in order, but for another kind of machine. */
+const FOREIGN: ReadonlySet<FindingCode> = new Set(['foreign-format', 'foreign-keys']);
+
+/** What findings say of a database: `foreign` where nothing is wrong but that it is for another kind of machine. */
+export function verdictOf(findings: FindingList): 'healthy' | 'foreign' | 'damaged' {
+  const errors = findings.kept.filter(({ severity }) => severity === 'error');
+  if (errors.length === 0) return 'healthy';
+  return errors.every(({ code }) => FOREIGN.has(code)) ? 'foreign' : 'damaged';
 }
 
 /** How many findings of one code and one cause are kept in full; a wrecked file has millions. */

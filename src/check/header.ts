@@ -1,5 +1,5 @@
 import { directorySizeFor } from '../format/directory.js';
-import { describeFormat, machinesOf } from '../format/format.js';
+import { describeFormat } from '../format/format.js';
 import type { Header } from '../format/header.js';
 import { headerStruct } from '../format/header.js';
 import { headerFieldsOf } from '../format/geometry.js';
@@ -104,18 +104,6 @@ export function checkHeader(db: Database): Finding[] {
         at('next_block'),
         `next_block ${header.next_block}`,
         `the file's size, ${source.size}`,
-      ),
-    );
-  }
-  const amd64 =
-    format.byteOrder === 'little' && format.layout.offsetBits === 64 && format.layout.alignment === 8;
-  if (!amd64) {
-    findings.push(
-      finding(
-        'foreign-format',
-        null,
-        `${describeFormat(format)}, as ${machinesOf(format)} write it`,
-        'little-endian, 64-bit offsets, on amd64',
       ),
     );
   }

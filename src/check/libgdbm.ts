@@ -11,7 +11,10 @@ import { decodeDirectory, directorySizeFor } from '../format/directory.js';
 import type { Format } from '../format/format.js';
 import type { Header } from '../format/header.js';
 import { decodeHeader, headerAvailOffset, headerStruct } from '../format/header.js';
-import { LAYOUT_64, offsetSize } from '../format/layout.js';
+import type { Layout } from '../format/layout.js';
+import { offsetSize } from '../format/layout.js';
+import type { MachineFacts } from '../machine/machines.js';
+import { MACHINES } from '../machine/machines.js';
 import { magicMeaning, swap32 } from '../format/magic.js';
 import { exact } from '../source/exact.js';
 import type { Source } from '../source/source.js';
@@ -29,37 +32,68 @@ export const LIBGDBM_MESSAGES = [
   'Database needs recovery',
   'Invalid directory entry',
   'Malformed bucket header',
+  'Malformed hash table',
+  'Malformed bucket hash entry',
 ] as const;
 export type LibgdbmMessage = (typeof LIBGDBM_MESSAGES)[number];
 
-/** The judge is libgdbm 1.23 on amd64. */
-const LAYOUT = LAYOUT_64;
-const ORDER = 'little';
+/** The machine whose libgdbm is asked. */
+export type Judge = Pick<MachineFacts, 'byteOrder' | 'layout' | 'hashChar'>;
+
+/** A file that libgdbm opens, as it reads it. */
+export interface Opened {
+  readonly source: Source;
+  readonly format: Format;
+  readonly header: Header;
+}
 
 /**
- * Predicts what libgdbm 1.23 on amd64 answers when a program opens the file for writing and then reads its record
- * count. The steps are in libgdbm's order, which decides the answer where a file has more than one fault; they
- * read what stands in the file, not what it should be. Held against the real library by a test.
+ * Predicts what libgdbm 1.23 answers when a program opens the file for writing and then reads its record count. The steps
+ * are in libgdbm's order, which decides the answer where a file has more than one fault; they read what stands in the
+ * file, not what it should be. Held against the real library by a test.
  *
+ * @param judge the machine, amd64 where it is left out
  * @param bucketsValid whether it is known of a file that the judge reads as it was written that the directory leads to
  *   buckets with possible heads and avail tables, so that they need not be read again
  * @returns the first error, or null where both calls work (also for an empty file, of which it makes a database)
  * @throws SourceError if the source cannot be read
  */
-export async function predictLibgdbm(given: Source, bucketsValid = false): Promise<LibgdbmMessage | null> {
+export async function predictLibgdbm(
+  given: Source,
+  judge: Judge = MACHINES.amd64,
+  bucketsValid = false,
+): Promise<LibgdbmMessage | null> {
   const source = exact(given);
   if (source.size === 0) return null;
-  const { size: headerSize } = headerStruct(LAYOUT);
+  const opened = await openAsLibgdbm(source, judge);
+  if (typeof opened === 'string') return opened;
+  // Counting refuses at once where next_block was low, then reads each bucket.
+  if (opened.header.next_block < source.size) return 'Database needs recovery';
+  return bucketsValid ? null : countBuckets(opened);
+}
+
+/**
+ * Opens a file as libgdbm does.
+ *
+ * @param source with an end, of at least a byte
+ * @returns the error where it does not open
+ */
+export async function openAsLibgdbm(
+  source: Source,
+  { byteOrder, layout }: Judge,
+): Promise<Opened | LibgdbmMessage> {
+  const { size: headerSize } = headerStruct(layout);
   if (source.size < headerSize) return 'Unexpected end of file';
-  const header = decodeHeader(await source.read(0, headerSize), LAYOUT, ORDER);
+  const header = decodeHeader(await source.read(0, headerSize), layout, byteOrder);
 
   // 1. The magic.
   const meaning = magicMeaning(header.magic);
   if (meaning === undefined) {
     return magicMeaning(swap32(header.magic)) === undefined ? 'Bad magic number' : 'Byte-swapped file';
   }
-  if (meaning.offsetBits === 32) return 'File header assumes wrong off_t size';
-  const format: Format = { byteOrder: ORDER, layout: LAYOUT, variant: meaning.variant };
+  const { offsetBits = layout.offsetBits } = meaning;
+  if (offsetBits !== layout.offsetBits) return 'File header assumes wrong off_t size';
+  const format: Format = { byteOrder, layout, variant: meaning.variant };
 
   // 2. The header's fields; a low next_block is remembered and does not keep the file from opening.
   const refusal = judgeHeader(format, header, source.size);
@@ -67,59 +101,53 @@ export async function predictLibgdbm(given: Source, bucketsValid = false): Promi
 
   // 3. The rest of the header block, with the first avail block.
   if (source.size < header.block_size) return 'Unexpected end of file';
-  const avail = await judgeHeaderAvail(source, format, header);
-  if (avail !== null) return avail;
-
-  // 4. Opened. Counting refuses at once where next_block was low, then reads each bucket.
-  if (header.next_block < source.size) return 'Database needs recovery';
-  return bucketsValid ? null : countBuckets(source, format, header);
+  const opened = { source, format, header };
+  return (await judgeHeaderAvail(opened)) ?? opened;
 }
 
-/** Whether the judge reads a file of a format as it was written. */
-export function isOfJudge({ byteOrder, layout }: Format): boolean {
-  return byteOrder === ORDER && layout === LAYOUT;
+/** Whether a judge reads a file of a format as it was written. */
+export function isOfJudge({ byteOrder, layout }: Format, judge: Judge): boolean {
+  return byteOrder === judge.byteOrder && layout === judge.layout;
 }
 
 function judgeHeader(format: Format, header: Header, fileSize: number): LibgdbmMessage | null {
+  const { layout } = format;
   const { block_size, dir, dir_size, dir_bits, bucket_size, bucket_elems } = header;
   const before = headerAvailOffset(format);
-  if (!(block_size > before && block_size - before >= availBlockStruct(LAYOUT).size)) {
+  if (!(block_size > before && block_size - before >= availBlockStruct(layout).size)) {
     return 'Block size error';
   }
   const directoryInside = dir > 0 && dir < fileSize && dir_size > 0 && dir + dir_size < fileSize;
   if (
     !directoryInside ||
-    dir_size < directorySizeFor(LAYOUT, block_size).size ||
-    dir_bits !== directorySizeFor(LAYOUT, dir_size).bits ||
-    bucket_size <= bucketStruct(LAYOUT).size ||
-    bucket_elems !== bucketElementCount(LAYOUT, bucket_size)
+    dir_size < directorySizeFor(layout, block_size).size ||
+    dir_bits !== directorySizeFor(layout, dir_size).bits ||
+    bucket_size <= bucketStruct(layout).size ||
+    bucket_elems !== bucketElementCount(layout, bucket_size)
   ) {
     return 'Malformed database file header';
   }
   return null;
 }
 
-async function judgeHeaderAvail(
-  source: Source,
-  format: Format,
-  header: Header,
-): Promise<LibgdbmMessage | null> {
+async function judgeHeaderAvail({ source, format, header }: Opened): Promise<LibgdbmMessage | null> {
+  const { byteOrder, layout } = format;
   const at = headerAvailOffset(format);
-  const head = decodeAvailHead(await source.read(at, availBlockStruct(LAYOUT).size), LAYOUT, ORDER);
-  if (head.size !== tableRoom(header.block_size - at)) return 'Malformed database file header';
+  const head = decodeAvailHead(await source.read(at, availBlockStruct(layout).size), layout, byteOrder);
+  if (head.size !== tableRoom(header.block_size - at, layout)) return 'Malformed database file header';
   if (!(head.size > 1 && head.count >= 0 && head.count <= head.size)) return 'Malformed avail_block';
-  const width = availElementStruct(LAYOUT).size;
-  const table = readChunks(source, at + availTableOffset(LAYOUT), head.count * width, 4096 * width);
+  const width = availElementStruct(layout).size;
+  const table = readChunks(source, at + availTableOffset(layout), head.count * width, 4096 * width);
   for await (const bytes of table) {
-    const entries = decodeAvailTable(bytes, 0, bytes.length / width, LAYOUT, ORDER);
+    const entries = decodeAvailTable(bytes, 0, bytes.length / width, layout, byteOrder);
     if (!isTableValid(header, entries)) return 'Malformed avail_block';
   }
   return null;
 }
 
 /** Elements that fit an avail block of so many bytes. */
-function tableRoom(bytes: number): number {
-  return Math.floor((bytes - availBlockStruct(LAYOUT).size) / availElementStruct(LAYOUT).size) + 1;
+function tableRoom(bytes: number, layout: Layout): number {
+  return Math.floor((bytes - availBlockStruct(layout).size) / availElementStruct(layout).size) + 1;
 }
 
 /** Whether libgdbm takes an avail table. */
@@ -130,19 +158,21 @@ export function isTableValid(header: Header, table: readonly AvailElement[]): bo
   );
 }
 
-async function countBuckets(source: Source, format: Format, header: Header): Promise<LibgdbmMessage | null> {
-  const width = offsetSize(LAYOUT);
+async function countBuckets(opened: Opened): Promise<LibgdbmMessage | null> {
+  const { source, format, header } = opened;
+  const { byteOrder, layout } = format;
+  const width = offsetSize(layout);
   const entries = Math.floor(header.dir_size / width);
   const valid = new Set<number>();
   let previous: number | undefined;
   for await (const bytes of readChunks(source, header.dir, entries * width)) {
-    for (const offset of decodeDirectory(bytes, LAYOUT, ORDER)) {
+    for (const offset of decodeDirectory(bytes, layout, byteOrder)) {
       // libgdbm skips a run of equal entries, and keeps buckets that it has read.
       if (offset === previous) continue;
       previous = offset;
       if (offset < header.block_size) return 'Invalid directory entry';
       if (valid.has(offset)) continue;
-      const refusal = await judgeBucket(source, format, header, offset);
+      const refusal = await judgeBucket(opened, offset);
       if (refusal !== null) return refusal;
       valid.add(offset);
     }
@@ -151,14 +181,16 @@ async function countBuckets(source: Source, format: Format, header: Header): Pro
 }
 
 async function judgeBucket(
-  source: Source,
-  format: Format,
-  header: Header,
+  { source, format, header }: Opened,
   offset: number,
 ): Promise<LibgdbmMessage | null> {
   if (!(offset + header.bucket_size <= source.size)) return 'Unexpected end of file';
-  const bytes = await readUpTo(source, offset, bucketStruct(LAYOUT).size);
-  const bucket = new BucketView(bytes, format, 1);
+  const bytes = await readUpTo(source, offset, bucketStruct(format.layout).size);
+  return judgeBucketHead(header, new BucketView(bytes, format, 1));
+}
+
+/** What libgdbm says of the head of a bucket and its table of free space. */
+export function judgeBucketHead(header: Header, bucket: BucketView): LibgdbmMessage | null {
   const { bits, count, availCount } = bucket;
   if (!(count >= 0 && count <= header.bucket_elems && bits >= 0 && bits <= header.dir_bits)) {
     return 'Malformed bucket header';

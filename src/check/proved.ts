@@ -1,12 +1,18 @@
 import type { Database } from '../database/database.js';
+import { survey } from '../database/survey.js';
 import { takeOthers } from './accounting.js';
 import type { CheckResult } from './check.js';
+import { ownMachine } from './check.js';
 import { checkDirectoryPlace } from './directory.js';
-import { FindingList } from './finding.js';
 import { NONE_DOUBTFUL } from './doubtful.js';
+import { examine } from './examination.js';
+import { FindingList, verdictOf } from './finding.js';
+import { foreignFindings } from './foreign.js';
 import { checkHeader } from './header.js';
 import { checkImage } from './image.js';
+import type { Judge } from './libgdbm.js';
 import { isOfJudge, predictLibgdbm } from './libgdbm.js';
+import { predictUse } from './libgdbmuse.js';
 import { judgeSpace } from './overlap.js';
 import type { CopiedFrom } from './sound/copied.js';
 import { proveCopy } from './sound/copied.js';
@@ -27,11 +33,12 @@ export interface ProvedCheck {
  * directory's place and the tables of free space.
  *
  * @param held elements remembered at a time, where fewer are wanted
+ * @param judge the machine whose libgdbm is to use it; where it is left out the structure alone is judged
  * @returns undefined where there is no such proof, and each element is to be examined
  * @throws SourceError if the source cannot be read
  */
-export function checkProved(db: Database, held?: number): Promise<ProvedCheck | undefined> {
-  return checkBy(db, (structures, findings) => prove(db, structures, findings, held));
+export function checkProved(db: Database, held?: number, judge?: Judge): Promise<ProvedCheck | undefined> {
+  return checkBy(db, (structures, findings) => prove(db, structures, findings, held), judge);
 }
 
 /**
@@ -47,6 +54,7 @@ export function checkCopied(db: Database, from: CopiedFrom): Promise<ProvedCheck
 async function checkBy(
   db: Database,
   proveBuckets: (structures: Structures, findings: FindingList) => Promise<Proof | undefined>,
+  judge?: Judge,
 ): Promise<ProvedCheck | undefined> {
   const { source, format, geometry } = db;
   if (geometry.directory === undefined || source.size / PART >= MAX_PARTS) return undefined;
@@ -72,16 +80,19 @@ async function checkBy(
   findings.add(judgeSpace(account, findings));
   const image = await checkImage(db, account, findings);
 
-  const verdict = findings.has('error') ? 'damaged' : 'healthy';
-  // Then the judge comes to the same buckets.
-  const isAsJudged = verdict === 'healthy' && proof.tablesValid && isOfJudge(format);
   const told = flavours.signed > 0 ? 'signed' : 'unsigned';
+  const hashChar = flavours.signed + flavours.unsigned === 0 ? 'undetermined' : told;
+  if (judge !== undefined) findings.add(foreignFindings({ ...format, ...flavours }, judge));
+  const verdict = verdictOf(findings);
+  const machine = judge ?? ownMachine(format, hashChar);
+  // Then the judge comes to the same buckets.
+  const isAsJudged = verdict !== 'damaged' && proof.tablesValid && isOfJudge(format, machine);
   const checked: CheckResult = {
     verdict,
     size: source.size,
     format: {
       ...format,
-      hashChar: flavours.signed + flavours.unsigned === 0 ? 'undetermined' : told,
+      hashChar,
       geometry,
       header: db.header,
       extended: db.extended,
@@ -95,7 +106,16 @@ async function checkBy(
     space: account,
     doubtful: NONE_DOUBTFUL,
     image,
-    libgdbm: await predictLibgdbm(source, isAsJudged),
+    libgdbm: await predictLibgdbm(source, machine, isAsJudged),
+    use: verdict === 'healthy' ? undefined : await useOf(db, machine),
   };
   return { checked, proof };
+}
+
+/** What libgdbm of a machine gives of a database: each key is looked at once more. */
+function useOf(db: Database, machine: Judge): Promise<CheckResult['use']> {
+  return predictUse(db.source, machine, async () => {
+    const surveyed = await survey(db);
+    return { db, survey: surveyed, examination: await examine(db, surveyed) };
+  });
 }

@@ -4,7 +4,8 @@ import { openProved, openSearched } from '../examine.js';
 import { PART_BATCH } from '../exchange/batchreader.js';
 import type { Loaded } from '../exchange/load.js';
 import { copyAndLoad, whyTooLarge } from '../exchange/load.js';
-import { MACHINES, thisMachine } from '../exchange/machines.js';
+import { MACHINES } from '../machine/machines.js';
+import { thisMachine } from '../volume/machine.js';
 import type { DumpReader } from '../exchange/record.js';
 import { targetFor } from '../exchange/target.js';
 import { walkRecords } from '../exchange/walk.js';
@@ -46,7 +47,7 @@ export async function addTo(
     {
       format: db.format,
       // No key tells it; the machine's own libgdbm must find what is added.
-      hashChar: hashChar === 'undetermined' ? MACHINES[thisMachine(process.arch)].hashChar : hashChar,
+      hashChar: hashChar === 'undetermined' ? MACHINES[thisMachine() ?? 'amd64'].hashChar : hashChar,
       blockSize: db.geometry.blockSize,
       numsync: db.extended?.numsync,
     },

@@ -3,6 +3,7 @@ import type { CheckResult } from '../check/check.js';
 import type { WantedProfile } from '../contents.js';
 import { checkContents, withProfile } from '../contents.js';
 import { finding } from '../check/finding.js';
+import type { Judge } from '../check/libgdbm.js';
 import { identifySource } from '../database/identify.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import { checkReport, reportText, unreadableReport } from '../report/json.js';
@@ -14,6 +15,8 @@ import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { explain } from './explain.js';
 import { openRegularFile } from './file.js';
+import type { WantedMachine } from './machine.js';
+import { judgeFor, machineFor } from './machine.js';
 import { progressLine } from './progress.js';
 import { statementNow, withEvidence } from './statement.js';
 import { printReport, styleFor, tell } from './terminal.js';
@@ -25,6 +28,8 @@ export interface CheckArguments {
   /** Whether the report has the files' hashes and how it was made. */
   readonly hash: boolean;
   readonly profile: WantedProfile;
+  /** The machine that is to use the files. */
+  readonly machine?: WantedMachine;
 }
 
 /** Checks each file and reports; never writes. */
@@ -34,6 +39,7 @@ export async function checkCommand({
   all,
   hash,
   profile: wanted,
+  machine,
 }: CheckArguments): Promise<ExitCode> {
   const reports: object[] = [];
   const hashes: Evidence[] = [];
@@ -46,13 +52,13 @@ export async function checkCommand({
       const {
         result: { result, profile },
         evidence,
-      } = await withEvidence(path, hash, () => checkFile(path, wanted));
+      } = await withEvidence(path, hash, () => checkFile(path, wanted, machine));
       hashes.push(...evidence);
-      if (result.verdict === 'damaged') worse(EXIT.damaged);
+      if (result.verdict === 'damaged' || result.verdict === 'foreign') worse(EXIT.damaged);
       if (result.verdict === 'not-gdbm') worse(EXIT.failed);
       if (json) reports.push(checkReport(path, result, profile));
       else {
-        const options = { style: styleFor(process.stdout), all, profile };
+        const options = { style: styleFor(process.stdout), all, profile, machine: machineFor(machine) };
         await printReport(checkText(path, result, options));
       }
     } catch (error) {
@@ -84,13 +90,17 @@ export interface CheckedFile {
  *
  * @throws RefusedError, SourceError or NodeJS.ErrnoException where it cannot be read
  */
-export async function checkFile(path: string, wanted: WantedProfile): Promise<CheckedFile> {
+export async function checkFile(
+  path: string,
+  wanted: WantedProfile,
+  machine?: WantedMachine,
+): Promise<CheckedFile> {
   const started = Date.now();
   for (let again = TRIES - 1; ; again--) {
     const isLast = again === 0 || Date.now() - started > PATIENCE;
     try {
-      const one = await checkOnce(path, wanted);
-      if (isLast || !one.changed || one.result.verdict === 'healthy') return one;
+      const one = await checkOnce(path, wanted, judgeFor(machine));
+      if (isLast || !one.changed || one.result.verdict !== 'damaged') return one;
     } catch (error) {
       if (isLast || !(error instanceof SourceError)) throw error;
     }
@@ -98,11 +108,15 @@ export async function checkFile(path: string, wanted: WantedProfile): Promise<Ch
   }
 }
 
-async function checkOnce(path: string, wanted: WantedProfile): Promise<CheckedFile & { changed: boolean }> {
+async function checkOnce(
+  path: string,
+  wanted: WantedProfile,
+  judge: Judge | undefined,
+): Promise<CheckedFile & { changed: boolean }> {
   const source = await openRegularFile(path);
   try {
     const progress = progressLine();
-    const contents = await checkContents(source, wanted, progress.report).finally(progress.end);
+    const contents = await checkContents(source, wanted, progress.report, judge).finally(progress.end);
     const { profile } = contents;
     const result = withProfile(contents);
     const changed = await source.changed();

@@ -2,6 +2,7 @@ import type { FileFormat } from '../check/check.js';
 import { checkReport, reportText, unreadableReport } from '../report/json.js';
 import { safeSentence } from '../report/escape.js';
 import { number } from '../report/number.js';
+import { foreignText } from '../report/text.js';
 import { isMendable } from '../profile/mendable.js';
 import { volumeJson, volumeReport } from '../report/volume.js';
 import type { VolumeDiagnosis } from '../volume/diagnose.js';
@@ -13,28 +14,38 @@ import { checkFile } from './check.js';
 import type { ExitCode } from './exit.js';
 import type { ExpectedError } from './explain.js';
 import { EXIT } from './exit.js';
+import type { WantedMachine } from './machine.js';
+import { machineFor } from './machine.js';
 import { explain } from './explain.js';
 import { printReport, styleFor } from './terminal.js';
 
 export interface DoctorArguments {
   readonly file: string;
   readonly json: boolean;
+  /** The machine that is to use the file. */
+  readonly machine?: WantedMachine;
 }
 
 /** Says what is wrong with a database's place, then with the database, then what to do next; never writes. */
-export async function doctorCommand({ file, json }: DoctorArguments): Promise<ExitCode> {
-  const checked = await tryCheck(file);
-  const diagnosis = await diagnoseVolume(file, { database: databaseFacts(checked) });
-  const report = json ? documentText(file, diagnosis, checked) : text(file, diagnosis, checked);
+export async function doctorCommand({ file, json, machine }: DoctorArguments): Promise<ExitCode> {
+  const checked = await tryCheck(file, machine);
+  const found = await diagnoseVolume(file, { database: databaseFacts(checked) });
+  // Whether another machine than this one can use it, the check tells.
+  const isHere = machine === undefined;
+  const problems = found.problems.filter(({ code }) => isHere || !code.startsWith('foreign-'));
+  const diagnosis = { ...found, problems };
+  const report = json
+    ? documentText(file, diagnosis, checked, machine)
+    : text(file, diagnosis, checked, machine);
   await printReport(report);
   const placeIsSound = diagnosis.problems.every(({ severity }) => severity !== 'error');
   return placeIsSound && isHealthy(checked) ? EXIT.ok : EXIT.damaged;
 }
 
 /** Checks the file if it can be read; why it cannot is what this command is for. */
-async function tryCheck(path: string): Promise<CheckedFile | ExpectedError> {
+async function tryCheck(path: string, machine: WantedMachine): Promise<CheckedFile | ExpectedError> {
   try {
-    return await checkFile(path, 'auto');
+    return await checkFile(path, 'auto', machine);
   } catch (error) {
     return explain(error, path, 'read it');
   }
@@ -48,7 +59,8 @@ function databaseFacts(checked: CheckedFile | ExpectedError): DatabaseFacts | un
   if (!('result' in checked) || checked.result.format === undefined) return undefined;
   const { format, size, verdict } = checked.result;
   // The structure is what speaks for a whole file; values may be as their program stored them.
-  const isSound = verdict === 'healthy' || !isMendable(checked.result, checked.profile);
+  const isSound =
+    verdict === 'healthy' || verdict === 'foreign' || !isMendable(checked.result, checked.profile);
   const { byteOrder, layout, hashChar, header, geometry }: FileFormat = format;
   return {
     byteOrder,
@@ -66,32 +78,44 @@ function documentText(
   path: string,
   diagnosis: VolumeDiagnosis,
   checked: CheckedFile | ExpectedError,
+  machine: WantedMachine,
 ): string {
   const database =
     'result' in checked
       ? checkReport(path, checked.result, checked.profile)
       : unreadableReport(path, checked.code, checked.message);
-  const one = { ...database, volume: volumeJson(diagnosis), next: nextStep(path, diagnosis, checked) };
+  const one = {
+    ...database,
+    volume: volumeJson(diagnosis),
+    next: nextStep(path, diagnosis, checked, machine),
+  };
   return `${reportText([one])}\n`;
 }
 
-function text(path: string, diagnosis: VolumeDiagnosis, checked: CheckedFile | ExpectedError): string {
+function text(
+  path: string,
+  diagnosis: VolumeDiagnosis,
+  checked: CheckedFile | ExpectedError,
+  machine: WantedMachine,
+): string {
   const style = styleFor(process.stdout);
-  const verdict = (isHealthy(checked) ? style.green : style.red)(safeSentence(verdictText(checked)));
+  const verdict = (isHealthy(checked) ? style.green : style.red)(safeSentence(verdictText(checked, machine)));
   const line = (name: string, value: string) => `  ${name.padEnd(12)} ${value.replaceAll('\n', '\\x0a')}\n`;
   return (
     volumeReport(diagnosis, style) +
     line('database', verdict) +
-    line('next', safeSentence(nextStep(path, diagnosis, checked)))
+    line('next', safeSentence(nextStep(path, diagnosis, checked, machine)))
   );
 }
 
-function verdictText(checked: CheckedFile | ExpectedError): string {
+function verdictText(checked: CheckedFile | ExpectedError, machine: WantedMachine): string {
   if (!('result' in checked)) return 'could not be read';
   const { verdict, records, libgdbm } = checked.result;
   switch (verdict) {
     case 'healthy':
       return `healthy, ${number(records.count)} records`;
+    case 'foreign':
+      return foreignText(checked.result, machineFor(machine));
     case 'damaged':
       return libgdbm === null ? 'DAMAGED, though libgdbm opens it' : `DAMAGED, libgdbm says "${libgdbm}"`;
     case 'not-gdbm':
@@ -100,7 +124,12 @@ function verdictText(checked: CheckedFile | ExpectedError): string {
 }
 
 /** The one thing to do now: what stands in the way comes before the repair. */
-function nextStep(path: string, { problems }: VolumeDiagnosis, checked: CheckedFile | ExpectedError): string {
+function nextStep(
+  path: string,
+  { problems }: VolumeDiagnosis,
+  checked: CheckedFile | ExpectedError,
+  machine: WantedMachine,
+): string {
   const first = problems.find(({ severity }) => severity === 'error');
   if (first !== undefined) return first.advice;
   if (!('result' in checked)) return checked.message;
@@ -109,6 +138,8 @@ function nextStep(path: string, { problems }: VolumeDiagnosis, checked: CheckedF
     const warned = problems.some(({ severity }) => severity === 'warning');
     return warned ? 'nothing to repair; see to the warnings' : 'nothing to do';
   }
+  if (result.verdict === 'foreign')
+    return `gdbm-doctor repair --for ${machineFor(machine)} ${shellPath(path)}`;
   const other = problems.find(({ code }) => code === 'other-database');
   if (other !== undefined) return other.advice;
   if (result.verdict === 'not-gdbm') return result.other?.advice ?? 'Check the path.';

@@ -3,8 +3,9 @@ import { asciiWriter } from '../exchange/asciiwriter.js';
 import type { Dumped } from '../exchange/dump.js';
 import { dump } from '../exchange/dump.js';
 import { globOf } from '../exchange/glob.js';
-import type { MachineName } from '../exchange/machinenames.js';
-import { lengthFormOf, thisMachine } from '../exchange/machines.js';
+import type { MachineName } from '../machine/names.js';
+import { lengthFormOf } from '../exchange/binaryreader.js';
+import { thisMachine } from '../volume/machine.js';
 import type { DumpWriter } from '../exchange/output.js';
 import { binaryWriter, csvWriter, ndjsonWriter } from '../exchange/writers.js';
 import { FreshFile } from '../replace/fresh.js';
@@ -90,7 +91,7 @@ async function writerFor(
   if (format === 'ndjson') return ndjsonWriter();
   if (format === 'csv') return csvWriter();
   if (format === 'binary' || format === '0')
-    return binaryWriter(lengthFormOf(machine ?? thisMachine(process.arch)));
+    return binaryWriter(lengthFormOf(machine ?? thisMachine() ?? 'amd64'));
   const by = `gdbm-doctor ${await packageVersion()}`;
   return asciiWriter({ by, date: asctime(new Date()), file, ...(await ownerOf(await stat(file))), variant });
 }

@@ -7,7 +7,8 @@ import type { Readable } from 'node:stream';
 import { addAbortSignal } from 'node:stream';
 import type { Loaded } from '../exchange/load.js';
 import { load, requireSound } from '../exchange/load.js';
-import { MACHINES, thisMachine } from '../exchange/machines.js';
+import { MACHINES } from '../machine/machines.js';
+import { thisMachine } from '../volume/machine.js';
 import { readDump } from '../exchange/readdump.js';
 import type { DumpHeader } from '../exchange/record.js';
 import type { WantedFormat } from '../exchange/wanted.js';
@@ -46,7 +47,7 @@ export async function loadCommand(args: LoadArguments): Promise<number> {
       opened = await openDump(dump, signal);
       const reader = await readDump(opened.pieces);
       const path = output ?? namedIn(reader.header, dump);
-      const machine = args.machine ?? thisMachine(process.arch);
+      const machine = args.machine ?? thisMachine() ?? 'amd64';
       const { byteOrder, layout, hashChar } = MACHINES[machine];
       const format = { byteOrder, layout, variant: reader.header.variant ?? 'standard' } as const;
       const target = targetFor(args, { format, hashChar, blockSize: 0 });

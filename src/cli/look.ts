@@ -10,5 +10,5 @@ export async function lookCommand(options: LookOptions): Promise<ExitCode> {
   const look = await lookOnce(options);
   await print(`${jsonText(look)}\n`);
   if (look.verdict === 'clean') return EXIT.ok;
-  return look.verdict === 'damaged' ? EXIT.damaged : EXIT.failed;
+  return look.verdict === 'damaged' || look.verdict === 'other-machine' ? EXIT.damaged : EXIT.failed;
 }

@@ -1,3 +1,5 @@
+import { judgedFor } from '../check/foreign.js';
+import { judgeFor, machineFor } from './machine.js';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { CheckResult } from '../check/check.js';
@@ -93,8 +95,8 @@ async function pageOf(
   const name = wanted === 'auto' ? undefined : wanted;
   const profile =
     wanted === 'none' ? undefined : await checkProfile(db.source, () => salvage(db, survey), name, lost);
-  const result = withProfile({ checked: picture.checked, profile });
-  const words = pageWords(path, result, profile, statement);
+  const result = withProfile({ checked: judgedFor(picture.checked, judgeFor(undefined)), profile });
+  const words = pageWords(path, result, profile, statement, machineFor(undefined));
   return { page: await pageOfDatabase(db, source, { ...picture, checked: result }, words), result };
 }
 

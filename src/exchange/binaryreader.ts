@@ -1,3 +1,5 @@
+import type { MachineName } from '../machine/names.js';
+import { MACHINES } from '../machine/machines.js';
 import { MAX_SIZE } from '../format/bucket.js';
 import type { Input } from './input.js';
 import type { DumpBatch, DumpReader, LargeRecord } from './record.js';
@@ -8,6 +10,13 @@ import { Arena, HELD_VALUE, LONGEST_KEY, PIECE } from './record.js';
  * order. `le64`: four bytes and four zeroes. `be64`: four zeroes and four bytes. `long32`: four bytes.
  */
 export type LengthForm = 'le64' | 'be64' | 'long32';
+
+/** How a binary dump of a machine writes a length. */
+export function lengthFormOf(machine: MachineName): LengthForm {
+  const { longBits, byteOrder } = MACHINES[machine];
+  if (longBits === 32) return 'long32';
+  return byteOrder === 'little' ? 'le64' : 'be64';
+}
 
 export const LENGTH_FORMS: readonly LengthForm[] = ['le64', 'be64', 'long32'];
 

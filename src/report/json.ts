@@ -27,7 +27,7 @@ export function reportText(files: readonly object[], statement?: Statement): str
 
 /** A checked file as programs read it; the profile if one was looked for. */
 export function checkReport(path: string, result: CheckResult, profile?: ProfileResult): object {
-  const { verdict, size, format, other, records, findingCounts, space, libgdbm } = result;
+  const { verdict, size, format, other, records, findingCounts, space, libgdbm, use } = result;
   return {
     path,
     verdict,
@@ -39,6 +39,7 @@ export function checkReport(path: string, result: CheckResult, profile?: Profile
     findingCounts,
     space: space === undefined ? null : { bytes: space.bytes, overlaps: space.overlapCount },
     libgdbm,
+    ...(use && { libgdbmUse: { ...use, fetched: use.fetched ?? null } }),
     ...(profile && { profile: profileReport(profile) }),
   };
 }

@@ -1,15 +1,18 @@
 import { shellPath } from '../volume/shellword.js';
 import type { ChalkInstance } from 'chalk';
-import type { CheckResult, FileFormat, Verdict } from '../check/check.js';
+import type { CheckResult, FileFormat } from '../check/check.js';
 import type { FindingGroup, FindingPlace, Severity } from '../check/finding.js';
 import { groupFindings } from '../check/finding.js';
+import { machinesFor } from '../check/foreign.js';
 import { describeFormat } from '../format/format.js';
+import type { MachineName } from '../machine/names.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { LostDetail, RepairResult } from '../repair/result.js';
 import { escapeBytes, escapeText, safeSentence } from './escape.js';
 import { leaveOutRule } from '../profile/leaveout.js';
 import { isMendable } from '../profile/mendable.js';
 import { insideText } from './inside.js';
+import { libgdbmText } from './libgdbm.js';
 import { number } from './number.js';
 import { setAsideFields } from './setaside.js';
 
@@ -23,16 +26,23 @@ export interface TextOptions {
   readonly all: boolean;
   /** What is inside, if that was looked for; its findings are among those of the file. */
   readonly profile?: ProfileResult | undefined;
+  /** The machine that is to use the file, where it was judged for one. */
+  readonly machine?: MachineName | undefined;
 }
 
 /** A checked file for a person, the verdict first and what to do last. */
 export function checkText(path: string, result: CheckResult, options: TextOptions): string {
-  const lines = [`${escapeText(path)}: ${verdictText(result.verdict, options.style)}`];
+  const lines = [`${escapeText(path)}: ${verdictText(result, options)}`];
   if (result.other !== undefined) {
     lines.push(`  This is ${result.other.what}.`, `  ${result.other.advice}`);
     return join(lines);
   }
   lines.push(...describe(result, options.profile), ...findingLines(result, options));
+  if (result.verdict === 'foreign') {
+    const { machine } = options;
+    const kind = machine === undefined ? '' : ` --for ${machine}`;
+    lines.push(`  To do: gdbm-doctor repair${kind} ${shellPath(path)}`);
+  }
   if (result.verdict === 'damaged') {
     const repair = result.image === undefined ? 'repair' : 'repair -o OUT';
     const command = isMendable(result, options.profile) ? repair : 'snapshots';
@@ -61,17 +71,16 @@ export function repairText(result: RepairResult, options: TextOptions): string {
       ...findingLines(before, options),
     ]);
   }
+  if (action === 'none' && before.verdict === 'foreign') return checkText(path, before, options);
   if (action === 'none' && reason === undefined) {
     return join([`${name}: ${style.green('healthy')}, nothing to do`, ...describe(before, result.profile)]);
   }
   const lines = [
-    action === 'none'
-      ? `${name}: ${verdictText(before.verdict, style)}`
-      : `${name}: ${style.green('REPAIRED')}`,
+    action === 'none' ? `${name}: ${verdictText(before, options)}` : `${name}: ${style.green('REPAIRED')}`,
   ];
   if (reason !== undefined) lines.push(`  ${reason}`);
   lines.push(...setAsideFields(result).map(([label, value]) => field(label, value)));
-  if (result.after !== undefined && result.after.verdict !== 'healthy') {
+  if (result.after?.verdict === 'damaged') {
     lines.push(field('still there', `${errorsText(result.after)}: a check of the result says DAMAGED`));
   }
   lines.push(
@@ -100,14 +109,16 @@ function errorsText({ findings, findingCounts }: CheckResult): string {
   return [...codes].map((code) => `${code} (${number(findingCounts[code] ?? 1)})`).join(', ');
 }
 
-function verdictText(verdict: Verdict, style: ChalkInstance): string {
+function verdictText(result: CheckResult, { style, machine }: TextOptions): string {
+  const { verdict } = result;
   if (verdict === 'healthy') return style.green('healthy');
+  if (verdict === 'foreign') return style.red(safeSentence(foreignText(result, machine)));
   return style.red(verdict === 'damaged' ? 'DAMAGED' : 'NOT A GDBM DATABASE');
 }
 
 function describe(result: CheckResult, profile?: ProfileResult): string[] {
-  const { format, records, space, libgdbm, size } = result;
-  const lines = [field('libgdbm', libgdbm === null ? 'opens it' : `"${libgdbm}"`)];
+  const { format, records, space, size } = result;
+  const lines = [field('libgdbm', libgdbmText(result))];
   if (format !== undefined) lines.push(field('format', formatText(format)));
   lines.push(field('records', recordsText(result)));
   if (profile !== undefined && profile.name !== 'none') lines.push(field('inside', insideText(profile)));
@@ -127,6 +138,13 @@ function describe(result: CheckResult, profile?: ProfileResult): string[] {
     );
   }
   return lines;
+}
+
+/** For which machines a database is that is sound, and which one cannot use it. */
+export function foreignText({ format }: CheckResult, machine: MachineName | undefined): string {
+  const [first = 'another machine', ...others] = format === undefined ? [] : machinesFor(format);
+  const like = others.length === 0 ? first : `${first} and ${others.length === 1 ? others[0] : 'the like'}`;
+  return `sound, for ${like}; libgdbm ${machine === undefined ? 'here' : `here (${machine})`} cannot use it`;
 }
 
 export function formatText(format: FileFormat): string {

@@ -6,7 +6,6 @@ import { openFileSource } from '../source/file.js';
 import { contentFacts } from './contents.js';
 import { nameOfNumber } from './filesystems.js';
 import { findHolders } from './holders.js';
-import { machineFacts } from './machine.js';
 import { probeMapping } from './mapping.js';
 import type { Mount } from './mountinfo.js';
 import { mountOf, parseMountinfo } from './mountinfo.js';
@@ -56,7 +55,8 @@ export async function gatherFacts(path: string, database: DatabaseFacts | undefi
     inContainer: await isInContainer(),
     contents: isFile ? await contentsOf(realPath, unseen) : undefined,
     holders: isFile ? await holdersOf(stats, mount?.line, unseen) : undefined,
-    machine: machineFacts(),
+    // Guard stays: it holds the table of machines only while it diagnoses.
+    machine: (await import('./machine.js')).machineFacts(),
     database,
     unseen,
   };

@@ -34,7 +34,7 @@ export const VOLUME_CODES = {
   'tail-zero': 'warning',
   'foreign-byte-order': 'error',
   'foreign-layout': 'error',
-  'foreign-hash': 'warning',
+  'foreign-hash': 'error',
   'other-database': 'warning',
   'other-file': 'error',
 } as const satisfies Record<string, ProblemSeverity>;

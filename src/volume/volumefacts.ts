@@ -1,5 +1,6 @@
 import type { HashChar } from '../format/hash.js';
 import type { ByteOrder } from '../format/layout.js';
+import type { MachineName } from '../machine/names.js';
 import type { OtherFile } from '../database/identify.js';
 import type { Mount } from './mountinfo.js';
 
@@ -118,6 +119,8 @@ export interface Holder {
 export interface MachineFacts {
   /** As Node calls it, such as `x64`. */
   readonly arch: string;
+  /** As `--for` calls it; undefined if it is none that is known. */
+  readonly name: MachineName | undefined;
   readonly byteOrder: ByteOrder;
   /** Whether C's `char` has a sign, by which keys with bytes of 0x80 and more are hashed; undefined if unknown. */
   readonly hashChar: HashChar | undefined;

@@ -1,11 +1,12 @@
 /**
  * What one look at a database saw. `clean`: it is sound, and its program can load it. `damaged`: it is not. `changing`:
  * somebody wrote to it meanwhile. `missing`: there is no such file. `foreign`: it is sound, but of another kind, such as
- * SQLite. `unreadable`: the file could not be read. `unknown`: the look itself failed, which says nothing of the file.
+ * SQLite. `other-machine`: it is sound, but libgdbm here cannot use it. `unreadable`: the file could not be read. `unknown`: the look itself failed, which says nothing of the file.
  */
 export interface Look {
   readonly path: string;
-  readonly verdict: 'clean' | 'damaged' | 'changing' | 'missing' | 'foreign' | 'unreadable' | 'unknown';
+  readonly verdict:
+    'clean' | 'damaged' | 'changing' | 'missing' | 'foreign' | 'other-machine' | 'unreadable' | 'unknown';
   /** What was found, in a few words. */
   readonly what: string;
   readonly records: number;

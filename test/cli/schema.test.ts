@@ -38,13 +38,15 @@ test('check --json keeps to the schema for every verdict', async (t) => {
   const { files } = await report([
     'check',
     '--json',
+    '--for',
+    'amd64',
     ...['amd64.db', 'amd64-numsync.db', 'i386.db', 's390x.db', 'killed-shelve.db'].map(fixture),
     ...['empty', 'text', 'short', 'none'].map(file),
     ...Object.keys(DAMAGES).map((_, i) => file(`damaged-${i}`)),
   ]);
   const verdicts = files.map(({ verdict }) => verdict);
   assert.deepEqual(verdicts.slice(0, 9), [
-    ...['healthy', 'healthy', 'healthy', 'healthy', 'damaged'],
+    ...['healthy', 'healthy', 'foreign', 'foreign', 'damaged'],
     ...['damaged', 'not-gdbm', 'damaged', 'unreadable'],
   ]);
   assert.ok(verdicts.slice(9).every((verdict) => verdict === 'damaged'));

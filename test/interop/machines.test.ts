@@ -3,6 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { check } from '../../src/examine.js';
+import { MACHINE_NAMES } from '../../src/machine/names.js';
+import { MACHINES } from '../../src/machine/machines.js';
 import { repair } from '../../src/repair/repair.js';
 import { memorySource } from '../../src/source/memory.js';
 import { cli } from '../tools/cli.js';
@@ -20,6 +22,8 @@ interface Expected {
   readonly variant: 'standard' | 'numsync';
   /** What amd64's libgdbm answers. */
   readonly libgdbm: string | null;
+  /** What keeps amd64's from using it. */
+  readonly foreign: 'foreign-format' | 'foreign-keys' | undefined;
 }
 
 const FILES: Record<string, Expected> = {
@@ -40,19 +44,34 @@ function row(
   variant: 'standard' | 'numsync',
   libgdbm: string | null,
 ): Expected {
-  return { machine, byteOrder, alignment, hashChar, variant, libgdbm };
+  const isKeys = libgdbm === null && hashChar === 'unsigned';
+  const foreign = libgdbm !== null ? 'foreign-format' : isKeys ? 'foreign-keys' : undefined;
+  return { machine, byteOrder, alignment, hashChar, variant, libgdbm, foreign };
 }
 
 for (const [name, expected] of Object.entries(FILES)) {
   test(`${name} is read as the kind of file it is, with every record`, async () => {
-    const result = await check(memorySource(await readFile(fixture(name))));
+    const source = memorySource(await readFile(fixture(name)));
+    const result = await check(source);
     assert.equal(result.verdict, 'healthy', JSON.stringify(result.findings));
+    assert.equal(result.libgdbm, null);
     assert.equal(result.format?.byteOrder, expected.byteOrder);
     assert.equal(result.format?.layout.offsetBits, 64);
     assert.equal(result.format?.layout.alignment, expected.alignment);
     assert.equal(result.format?.hashChar, expected.hashChar);
     assert.equal(result.format?.variant, expected.variant);
-    assert.equal(result.libgdbm, expected.libgdbm);
+    for (const machine of MACHINE_NAMES) {
+      const judged = await check(source, undefined, MACHINES[machine]);
+      const errors = judged.findings.filter(({ severity }) => severity === 'error');
+      if (machine === expected.machine) assert.equal(judged.verdict, 'healthy', machine);
+      if (machine !== 'amd64') continue;
+      assert.equal(judged.verdict, expected.foreign === undefined ? 'healthy' : 'foreign');
+      assert.equal(judged.libgdbm, expected.libgdbm);
+      assert.deepEqual(
+        errors.map(({ code }) => code),
+        expected.foreign === undefined ? [] : [expected.foreign],
+      );
+    }
     const { stdout } = await cli(['dump', fixture(name)]);
     const lines = stdout.trimEnd().split('\n');
     const held = lines

@@ -98,6 +98,25 @@ def run(db, steps):
             raise GdbmError(op + ": " + error())
 
 
+def use(path, limit, keys, **_):
+    """How many keys a walk gives, up to a limit, how it ends, and which of some keys a fetch finds, each by itself."""
+    db = opened(path, WRITER)
+    walked = 0
+    key = take(lib.gdbm_firstkey(db))
+    while key is not None and walked < limit:
+        walked += 1
+        lib.gdbm_errno_location()[0] = 0
+        key = take(lib.gdbm_nextkey(db, datum(key)))
+    end = "never" if key is not None else error()
+    lib.gdbm_close(db)
+    fetched = []
+    for key in keys:
+        db = opened(path, READER)
+        fetched.append(take(lib.gdbm_fetch(db, datum(base64.b64decode(key)))) is not None)
+        lib.gdbm_close(db)
+    return {"walked": walked, "end": end, "fetched": fetched}
+
+
 def walk(path, **_):
     """Every record by walking, and whether a lookup of each key finds it."""
     db = opened(path, READER)

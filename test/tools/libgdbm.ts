@@ -37,6 +37,25 @@ export class LibGdbm {
     await this.#must({ op: 'change', path, steps: encode(steps) });
   }
 
+  /**
+   * How many keys a walk gives, at most `limit`, and how it ends, in libgdbm's words or `never`; and of each of some keys
+   * whether a fetch finds it, of the file opened anew. Its error message where the file does not open.
+   */
+  async use(
+    path: string,
+    limit: number,
+    keys: readonly Uint8Array[] = [],
+  ): Promise<{ walked: number; end: string; fetched: boolean[] } | string> {
+    const wanted = keys.map((key) => Buffer.from(key).toString('base64'));
+    const answer = await this.#ask<{ walked: number; end: string; fetched: boolean[] }>({
+      op: 'use',
+      path,
+      limit,
+      keys: wanted,
+    });
+    return 'ok' in answer ? answer.ok : answer.error;
+  }
+
   /** Every record by walking, each looked up too; keys and values as base64, sorted. */
   async walk(path: string): Promise<[string, string][]> {
     return (await this.#must<[string, string][]>({ op: 'walk', path })).sort();

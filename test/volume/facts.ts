@@ -77,7 +77,7 @@ export function place(changes: Partial<VolumeFacts> = {}): VolumeFacts {
     inContainer: true,
     contents: CONTENTS,
     holders: [],
-    machine: { arch: 'x64', byteOrder: 'little', hashChar: 'signed', alignment: 8 },
+    machine: { arch: 'x64', name: 'amd64', byteOrder: 'little', hashChar: 'signed', alignment: 8 },
     database: DATABASE,
     unseen: [],
     ...changes,

@@ -164,7 +164,7 @@ const CASES: Record<VolumeCode, Case> = {
     facts: { database: { ...DATABASE, byteOrder: 'big', hashChar: 'unsigned' } },
     found: /little-endian file on this machine \(x64\), found a big-endian one, made by s390x/,
     advice:
-      /convert --byte-order little --offset 64 --alignment 8 --hash-char signed \/data\/flower.db NEW; .*gdbm_load OUT NEW$/,
+      /repair --for amd64 \/data\/flower.db; .*convert --for amd64 \/data\/flower.db NEW; .*gdbm_load OUT NEW$/,
   },
   'foreign-layout': {
     facts: { database: { ...DATABASE, alignment: 4 } },

@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import type { Run } from '../parser.js';
-import { all, file, hash, json, profile } from './options.js';
+import { all, file, forMachine, hash, json, profile } from './options.js';
 
 /** `check` on the command line. */
 export function checkGrammar(parser: Argv, run: Run): Argv {
@@ -10,7 +10,7 @@ export function checkGrammar(parser: Argv, run: Run): Argv {
     (y) =>
       y
         .positional('files', { ...file, array: true })
-        .options({ json, all, profile, hash })
+        .options({ json, all, profile, hash, for: forMachine })
         .example('$0 check flower.db', 'Is it healthy, and what would libgdbm say?')
         .example('$0 check --json *.db | jq .files[].verdict', 'For programs'),
     async (argv) =>
@@ -22,6 +22,7 @@ export function checkGrammar(parser: Argv, run: Run): Argv {
           all: argv.all,
           hash: argv.hash,
           profile: argv.profile,
+          machine: argv.for,
         });
       })(),
   );

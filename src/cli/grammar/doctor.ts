@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import type { Run } from '../parser.js';
-import { json, file } from './options.js';
+import { file, forMachine, json } from './options.js';
 
 /** `doctor` on the command line. */
 export function doctorGrammar(parser: Argv, run: Run): Argv {
@@ -10,13 +10,13 @@ export function doctorGrammar(parser: Argv, run: Run): Argv {
     (y) =>
       y
         .positional('file', file)
-        .options({ json })
+        .options({ json, for: forMachine })
         .example('$0 doctor /data/flower.db', 'What is wrong, and the one line to do about it')
         .example('$0 doctor --json /data/flower.db | jq .files[].volume.problems', 'For programs'),
     async (argv) =>
       run(argv.file, async () => {
         const { doctorCommand } = await import('../doctor.js');
-        return doctorCommand({ file: argv.file, json: argv.json });
+        return doctorCommand({ file: argv.file, json: argv.json, machine: argv.for });
       })(),
   );
 }

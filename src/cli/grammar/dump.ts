@@ -1,5 +1,5 @@
 import type { Argv } from 'yargs';
-import { MACHINE_NAMES } from '../../exchange/machinenames.js';
+import { MACHINE_NAMES } from '../../machine/names.js';
 import type { Run } from '../parser.js';
 import { file, keys } from './options.js';
 

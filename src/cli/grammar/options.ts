@@ -1,7 +1,16 @@
+import { MACHINE_NAMES } from '../../machine/names.js';
 import { PROFILE_NAMES } from '../../profile/profiles.js';
 import { KEEP } from '../../snapshots/prune.js';
 
 /* Options that several commands have. */
+
+/** The machine that is to use a database. */
+export const forMachine = {
+  choices: [...MACHINE_NAMES, 'any'] as const,
+  requiresArg: true,
+  describe:
+    'The kind of machine whose libgdbm is to use it; any judges the structure alone. By default this one',
+} as const;
 
 export const json = {
   type: 'boolean',

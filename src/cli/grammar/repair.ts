@@ -2,7 +2,19 @@ import { resolve } from 'node:path';
 import type { Argv } from 'yargs';
 import { parseExpectKeys, parseInclude, parseMaxLoss } from '../limits.js';
 import type { Run } from '../parser.js';
-import { all, backup, dryRun, expectKey, file, holding, json, noStream, output, profile } from './options.js';
+import {
+  all,
+  backup,
+  dryRun,
+  expectKey,
+  file,
+  forMachine,
+  holding,
+  json,
+  noStream,
+  output,
+  profile,
+} from './options.js';
 
 /** `repair` on the command line. */
 export function repairGrammar(parser: Argv, run: Run): Argv {
@@ -37,6 +49,7 @@ export function repairGrammar(parser: Argv, run: Run): Argv {
           },
           // For watch and guard, who leave as much as its program starts with; not for people.
           'only-fatal': { type: 'boolean', default: false, hidden: true },
+          for: forMachine,
           'max-loss': {
             type: 'string',
             requiresArg: true,
@@ -65,6 +78,7 @@ export function repairGrammar(parser: Argv, run: Run): Argv {
         .example('$0 repair flower.db -o fixed.db', 'Leave flower.db alone')
         .example('$0 repair --max-loss 1% flower.db', 'Only if nearly all comes back')
         .example('$0 repair --include carved flower.db', 'Also values that only their shape tells')
+        .example('$0 repair --for amd64 arm64.db', 'Use a database here that another kind of machine wrote')
         .example('$0 repair --wait 30 flower.db', 'Wait for the program that has it open'),
     async (argv) =>
       run(argv.file, async () => {
@@ -80,6 +94,7 @@ export function repairGrammar(parser: Argv, run: Run): Argv {
           all: argv.all,
           profile: argv.profile,
           ...(argv.output !== undefined && { output: argv.output }),
+          machine: argv.for,
           ...(argv.quarantine !== undefined && { quarantine: argv.quarantine }),
           include: parseInclude(argv.include),
           expectKeys: parseExpectKeys(argv.expectKey),

@@ -6,7 +6,9 @@ import { insideText } from '../inside.js';
 import type { Statement } from '../statement.js';
 import { number } from '../number.js';
 import { isMendable } from '../../profile/mendable.js';
-import { formatText, recordsText } from '../text.js';
+import type { MachineName } from '../../machine/names.js';
+import { libgdbmText } from '../libgdbm.js';
+import { foreignText, formatText, recordsText } from '../text.js';
 import { shellPath } from '../../volume/shellword.js';
 
 /** The sentences of a page: how bad it is, what to do first, and the facts. */
@@ -15,6 +17,7 @@ export function pageWords(
   result: CheckResult,
   profile: ProfileResult | undefined,
   { evidence, ...statement }: Statement,
+  machine?: MachineName,
 ): PageWords {
   const own = evidence?.find((one) => one.path === path);
   const { verdict } = result;
@@ -27,16 +30,18 @@ export function pageWords(
     path: escapeText(path),
     verdict,
     headline: headlineOf(result),
-    advice: adviceOf(path, result, profile),
+    advice: adviceOf(path, result, profile, machine),
     facts: factsOf(result, profile),
   };
 }
 
-function headlineOf({ verdict, size, records, libgdbm, other }: CheckResult): string {
+function headlineOf(result: CheckResult): string {
+  const { verdict, size, records, libgdbm, other } = result;
   if (verdict === 'not-gdbm') return `This is ${other?.what ?? 'no GDBM database'}.`;
   if (size === 0) return 'The file is empty.';
   const count = `${number(records.count)} record${records.count === 1 ? '' : 's'}`;
   if (verdict === 'healthy') return `All is well: ${count}, each where a lookup finds it.`;
+  if (verdict === 'foreign') return `${count}, ${foreignText(result, undefined)}.`;
   const says = libgdbm === null ? 'libgdbm opens it all the same' : `libgdbm says “${libgdbm}”`;
   return `${count} can be proved; ${says}.`;
 }
@@ -45,10 +50,17 @@ function adviceOf(
   path: string,
   result: CheckResult,
   profile: ProfileResult | undefined,
+  machine: MachineName | undefined,
 ): PageWords['advice'] {
   const { verdict, records, other, size, image } = result;
   if (verdict === 'not-gdbm') return { text: other?.advice ?? '', command: null };
   if (verdict === 'healthy') return { text: 'There is nothing to do.', command: null };
+  if (verdict === 'foreign') {
+    return {
+      text: 'Nothing is wrong with it. To use it here, write it as this machine has it; the file as it was stays beside the new one.',
+      command: `gdbm-doctor repair${machine === undefined ? '' : ` --for ${machine}`} ${shellPath(path)}`,
+    };
+  }
   if (!isMendable(result, profile)) {
     return {
       text: 'The structure is sound; what is wrong is inside of records, which a snapshot may have whole. A repair can only set aside what the program cannot load.',
@@ -66,10 +78,10 @@ function adviceOf(
 }
 
 function factsOf(result: CheckResult, profile: ProfileResult | undefined): [string, string][] {
-  const { format, libgdbm, size, records } = result;
+  const { format, size, records } = result;
   const facts: [string, string][] = [['Size', `${number(size)} bytes`]];
   if (format === undefined) return facts;
-  facts.push(['Records', recordsText(result)], ['libgdbm', libgdbm === null ? 'opens it' : `“${libgdbm}”`]);
+  facts.push(['Records', recordsText(result)], ['libgdbm', libgdbmText(result)]);
   if (records.uncovered > 0)
     facts.push(['Hashes without a bucket', `${(records.uncovered * 100).toFixed(2)} %`]);
   if (profile !== undefined && profile.name !== 'none') facts.push(['Inside', insideText(profile)]);

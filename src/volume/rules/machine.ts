@@ -11,7 +11,10 @@ export function judgeMachine({ realPath, machine, database }: VolumeFacts): Volu
   const { byteOrder, offsetBits, alignment, hashChar } = database;
   const path = shellPath(realPath);
   const move =
-    `Convert it, under a new name: gdbm-doctor convert ${kindOf(machine)} ${path} NEW; ` +
+    (machine.name === undefined
+      ? ''
+      : `Write it as this machine has it: gdbm-doctor repair --for ${machine.name} ${path}; `) +
+    `under a new name: gdbm-doctor convert ${kindOf(machine)} ${path} NEW; ` +
     `or where it was made: gdbm_dump ${path} OUT, and here: gdbm_load OUT NEW`;
   if (byteOrder !== machine.byteOrder) {
     return [
@@ -50,7 +53,8 @@ export function judgeMachine({ realPath, machine, database }: VolumeFacts): Volu
 }
 
 /** The options that make `convert` write what this machine reads. */
-function kindOf({ byteOrder, alignment, hashChar }: MachineFacts): string {
+function kindOf({ name, byteOrder, alignment, hashChar }: MachineFacts): string {
+  if (name !== undefined) return `--for ${name}`;
   return [
     `--byte-order ${byteOrder} --offset 64`,
     ...(alignment === undefined ? [] : [`--alignment ${alignment}`]),

@@ -1,15 +1,14 @@
 import type { HashChar } from '../format/hash.js';
 import type { ByteOrder, Layout } from '../format/layout.js';
 import { LAYOUT_64, LAYOUT_64_PACKED } from '../format/layout.js';
-import type { LengthForm } from './binaryreader.js';
-import type { MachineName } from './machinenames.js';
+import type { MachineName } from './names.js';
 
 /** What a kind of machine does to a GDBM file. */
 export interface MachineFacts {
   readonly byteOrder: ByteOrder;
   /** As Debian builds libgdbm: with large files everywhere. */
   readonly layout: Layout;
-  /** What the ABI's `char` is. */
+  /** Whether C's `char` has a sign there, by which keys with bytes of 0x80 and more are hashed. */
   readonly hashChar: HashChar;
   /** Bits of `unsigned long`. */
   readonly longBits: 32 | 64;
@@ -25,8 +24,8 @@ function facts(
 }
 
 /**
- * Kinds of machine by Debian's names. `char` is unsigned in the ABIs of ARM, POWER, RISC-V and s390x, signed in those of
- * x86, MIPS, SPARC, Alpha and LoongArch. 64-bit integers are aligned to 4 bytes only on 32-bit x86. Measured with the
+ * Kinds of machine by Debian's names. `char` is unsigned in the ABIs of ARM, POWER, RISC-V and s390x under Linux, signed in those
+ * of x86, MIPS, SPARC and LoongArch, and on every machine of Apple's. 64-bit integers are aligned to 4 bytes only on 32-bit x86. Measured with the
  * libgdbm of amd64, i386, arm64, armhf and s390x; the others follow from their ABIs.
  */
 export const MACHINES = {
@@ -36,7 +35,10 @@ export const MACHINES = {
   armel: facts('little', 32, 'unsigned'),
   i386: facts('little', 32, 'signed', LAYOUT_64_PACKED),
   loong64: facts('little', 64, 'signed'),
+  'macos-arm64': facts('little', 64, 'signed'),
+  mips: facts('big', 32, 'signed'),
   mips64el: facts('little', 64, 'signed'),
+  mipsel: facts('little', 32, 'signed'),
   ppc64: facts('big', 64, 'unsigned'),
   ppc64le: facts('little', 64, 'unsigned'),
   riscv64: facts('little', 64, 'unsigned'),
@@ -44,24 +46,28 @@ export const MACHINES = {
   sparc64: facts('big', 64, 'signed'),
 } as const satisfies Record<MachineName, MachineFacts>;
 
-/** How a binary dump of this machine writes a length. */
-export function lengthFormOf(machine: MachineName): LengthForm {
-  const { longBits, byteOrder } = MACHINES[machine];
-  if (longBits === 32) return 'long32';
-  return byteOrder === 'little' ? 'le64' : 'be64';
-}
-
-/** The kind of machine that Node calls so. */
-export function thisMachine(arch: string): MachineName {
+/**
+ * The kind of machine that Node calls so; undefined if it is none of these.
+ *
+ * @param arch Node's `os.arch()`
+ * @param system Node's `os.platform()`
+ * @param endian Node's `os.endianness()`, which tells the two kinds of POWER and MIPS apart
+ */
+export function machineNamed(arch: string, system: string, endian: 'LE' | 'BE'): MachineName | undefined {
+  // Microsoft's compilers give char a sign, too.
+  if (arch === 'arm64' && (system === 'darwin' || system === 'win32')) return 'macos-arm64';
   const names: Readonly<Record<string, MachineName>> = {
     arm: 'armhf',
     arm64: 'arm64',
     ia32: 'i386',
     loong64: 'loong64',
+    mips: 'mips',
+    mipsel: 'mipsel',
     mips64el: 'mips64el',
-    ppc64: 'ppc64le',
+    ppc64: endian === 'LE' ? 'ppc64le' : 'ppc64',
     riscv64: 'riscv64',
     s390x: 's390x',
+    x64: 'amd64',
   };
-  return names[arch] ?? 'amd64';
+  return names[arch];
 }

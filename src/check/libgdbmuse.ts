@@ -1,0 +1,214 @@
+import type { Database } from '../database/database.js';
+import { readDirectory } from '../database/readdirectory.js';
+import type { Survey } from '../database/survey.js';
+import { BucketView } from '../format/bucket.js';
+import { slotOf } from '../format/directory.js';
+import { FREE_HASH, hashKey } from '../format/hash.js';
+import { fromHome, usedBefore } from '../format/home.js';
+import { KeyHasher } from '../format/keyhasher.js';
+import { exact } from '../source/exact.js';
+import { gather } from '../source/gather.js';
+import type { Source } from '../source/source.js';
+import { passChunks } from '../source/source.js';
+import { KEY_BUDGET } from './bucket.js';
+import type { Examination } from './examination.js';
+import { KeyBudget, SMALL_KEY } from './key.js';
+import type { Judge, LibgdbmMessage, Opened } from './libgdbm.js';
+import { judgeBucketHead, openAsLibgdbm } from './libgdbm.js';
+import type { ElementMarks } from './marks.js';
+import { KEPT, READ, SIGNED, START, UNSIGNED } from './marks.js';
+
+/** What a program gets that goes through all keys of a database by libgdbm, and fetches each. */
+export interface LibgdbmUse {
+  /** Keys that a walk (`gdbm_firstkey`, `gdbm_nextkey`) gives until it ends or comes where it was before. */
+  readonly walked: number;
+  /** How the walk ends: at the end of the directory, never, or with an error. */
+  readonly end: 'end' | 'never' | LibgdbmMessage;
+  /** Of the records that were found, how many a fetch finds; undefined where libgdbm reads other bytes than were examined. */
+  readonly fetched: number | undefined;
+}
+
+/** What was found out of a file that libgdbm is to use. */
+export interface Examined {
+  readonly db: Database;
+  readonly survey: Survey;
+  readonly examination: Examination;
+}
+
+/**
+ * Predicts how a full walk of a file by libgdbm 1.23 ends, and which of the records that were found it can fetch. A walk takes
+ * the buckets in the order of the directory and holds each key against the hash of its element: the first that does not
+ * fit, or whose hash the directory leads elsewhere, ends it with "Malformed bucket hash entry". Held against the real library
+ * by a test.
+ *
+ * @param raw the file as it is
+ * @param examined gives what was found of it: where that was read as it is, keys need not be read again
+ * @returns undefined where it does not open, or where keys claim so many bytes that they are not read
+ * @throws SourceError if the source cannot be read
+ */
+export async function predictUse(
+  raw: Source,
+  judge: Judge,
+  examined?: () => Promise<Examined>,
+): Promise<LibgdbmUse | undefined> {
+  const source = exact(raw);
+  if (source.size === 0) return undefined;
+  const opened = await openAsLibgdbm(source, judge);
+  if (typeof opened === 'string' || opened.header.next_block < source.size) return undefined;
+  const { header, format } = opened;
+  const entries = { offset: header.dir, bits: header.dir_bits };
+  const directory = await readDirectory(source, format, entries);
+  const found = await examined?.();
+  const known = found !== undefined && isReadAlike(opened, found) ? found : undefined;
+  const fits = new KeyFits(source, judge, known);
+  const walk = await walkAsLibgdbm(opened, directory, fits);
+  if (walk === undefined) return undefined;
+  return { ...walk, fetched: known && (await countFetched(opened, directory, known, judge)) };
+}
+
+/** Whether what was examined are the bytes that libgdbm reads. */
+function isReadAlike({ header, format }: Opened, { db }: Examined): boolean {
+  const { bucketSize, bucketElements } = db.geometry;
+  return (
+    !db.headerLost &&
+    db.missing === 0 &&
+    db.fault === undefined &&
+    db.rearrangement === undefined &&
+    db.format.byteOrder === format.byteOrder &&
+    db.format.layout === format.layout &&
+    bucketSize === header.bucket_size &&
+    bucketElements === header.bucket_elems
+  );
+}
+
+async function walkAsLibgdbm(
+  opened: Opened,
+  directory: Float64Array,
+  fits: KeyFits,
+): Promise<Pick<LibgdbmUse, 'walked' | 'end'> | undefined> {
+  const { source, header } = opened;
+  const bits = header.dir_bits;
+  /** Slots at which a bucket was entered: to enter it there once more is to go round in a circle. */
+  const entered = new Set<number>();
+  const room = new Uint8Array(header.bucket_size);
+  const bucket = new BucketView(room, opened.format, header.bucket_elems);
+  let walked = 0;
+  for (let slot = 0; slot < directory.length;) {
+    if (entered.has(slot)) return { walked, end: 'never' };
+    entered.add(slot);
+    const place = directory[slot];
+    if (place < header.block_size) return { walked, end: 'Invalid directory entry' };
+    if (!(place + header.bucket_size <= source.size)) return { walked, end: 'Unexpected end of file' };
+    room.set(await source.read(place, header.bucket_size));
+    const refusal = judgeBucketHead(header, bucket);
+    if (refusal !== null) return { walked, end: refusal };
+    const keys = await fits.ofBucket(place, bucket);
+    if (keys === undefined) return undefined;
+    for (let i = 0; i < bucket.elements; i++) {
+      const hash = bucket.hash(i);
+      if (hash === FREE_HASH) continue;
+      if (!isInside(source, bucket, i)) return { walked, end: 'Malformed hash table' };
+      if (keys[i] === 0 || directory[slotOf(hash, bits)] !== place) {
+        return { walked, end: 'Malformed bucket hash entry' };
+      }
+      walked++;
+      // To get the next key libgdbm looks this one up, and goes on from the slot of its hash.
+      slot = slotOf(hash, bits);
+    }
+    while (slot < directory.length && directory[slot] === place) slot++;
+  }
+  return { walked, end: 'end' };
+}
+
+function isInside(source: Source, bucket: BucketView, i: number): boolean {
+  const [offset, keySize, dataSize] = [bucket.dataPointer(i), bucket.keySize(i), bucket.dataSize(i)];
+  return offset >= 0 && keySize >= 0 && dataSize >= 0 && offset + keySize + dataSize <= source.size;
+}
+
+/** Tells which keys of a bucket give the hash of their element on the judge's machine. */
+class KeyFits {
+  readonly #source: Source;
+  readonly #judge: Judge;
+  readonly #budget: KeyBudget;
+  readonly #marks: ElementMarks | undefined;
+  /** The numbers of the buckets that were examined, by their places. */
+  readonly #sites = new Map<number, number>();
+  /** Elements whose hash was read as another one than stands in the file. */
+  readonly #corrected: ReadonlySet<number>;
+
+  constructor(source: Source, judge: Judge, examined: Examined | undefined) {
+    this.#source = source;
+    this.#judge = judge;
+    this.#budget = new KeyBudget(KEY_BUDGET * source.size);
+    this.#marks = examined?.examination.marks;
+    const sites = examined?.survey.sites ?? [];
+    for (const [s, { offset, elements }] of sites.entries())
+      if (elements === undefined) this.#sites.set(offset, s);
+    this.#corrected = new Set(examined?.db.corrected?.hashes.map(({ element }) => element));
+  }
+
+  /** For each element 1 where its key fits, else 0; undefined where that would cost too much to find out. */
+  async ofBucket(place: number, bucket: BucketView): Promise<Uint8Array | undefined> {
+    const fits = new Uint8Array(bucket.elements);
+    const site = this.#sites.get(place);
+    const unknown: number[] = [];
+    const flavour = this.#judge.hashChar === 'signed' ? SIGNED : UNSIGNED;
+    for (let i = 0; i < bucket.elements; i++) {
+      if (bucket.hash(i) < 0 || !isInside(this.#source, bucket, i)) continue;
+      if (this.#corrected.has(place + bucket.elementOffset(i))) continue;
+      const marks = this.#marks;
+      const flags = site === undefined || marks === undefined ? 0 : marks.flags[site * marks.elements + i];
+      if ((flags & (READ | KEPT)) !== 0) fits[i] = (flags & flavour) === 0 ? 0 : 1;
+      else unknown.push(i);
+    }
+    for (const i of unknown) if (!this.#budget.allows(bucket.keySize(i))) return undefined;
+    await this.#read(bucket, unknown, fits);
+    return fits;
+  }
+
+  async #read(bucket: BucketView, unknown: readonly number[], fits: Uint8Array): Promise<void> {
+    const { hashChar } = this.#judge;
+    const small = unknown.filter((i) => bucket.keySize(i) <= SMALL_KEY);
+    const ranges = small.map((i) => ({ offset: bucket.dataPointer(i), length: bucket.keySize(i) }));
+    await gather(this.#source, ranges, (n, key) => {
+      if (hashKey(key, hashChar) === bucket.hash(small[n])) fits[small[n]] = 1;
+    });
+    for (const i of unknown) {
+      if (bucket.keySize(i) <= SMALL_KEY) continue;
+      const hasher = new KeyHasher(bucket.keySize(i));
+      for await (const piece of passChunks(this.#source, bucket.dataPointer(i), bucket.keySize(i)))
+        hasher.update(piece);
+      if (hasher.digest(hashChar) === bucket.hash(i)) fits[i] = 1;
+    }
+  }
+}
+
+/** How many of the records that were found libgdbm finds by their keys, each asked of the file as it is. */
+async function countFetched(
+  { source, header, format }: Opened,
+  directory: Float64Array,
+  { db, survey, examination }: Examined,
+  { hashChar }: Judge,
+): Promise<number> {
+  const { flags, kept, elements } = examination.marks;
+  const flavour = hashChar === 'signed' ? SIGNED : UNSIGNED;
+  const corrected = new Set(db.corrected?.hashes.map(({ element }) => element));
+  const room = new Uint8Array(header.bucket_size);
+  const bucket = new BucketView(room, format, header.bucket_elems);
+  let fetched = 0;
+  for (const [s, { offset, elements: loose }] of survey.sites.entries()) {
+    // What stands by itself is in no bucket that libgdbm reads.
+    if (kept[s] === 0 || loose !== undefined) continue;
+    room.set(await source.read(offset, header.bucket_size));
+    if (judgeBucketHead(header, bucket) !== null) continue;
+    const before = usedBefore(bucket);
+    for (let i = 0, at = s * elements; i < elements; i++, at++) {
+      if ((flags[at] & KEPT) === 0 || (flags[at] & flavour) === 0 || (flags[at] & START) !== 0) continue;
+      const hash = bucket.hash(i);
+      if (corrected.has(offset + bucket.elementOffset(i)) || hash < 0) continue;
+      const isLed = directory[slotOf(hash, header.dir_bits)] === offset;
+      if (isLed && before[i] >= fromHome(i, hash, elements)) fetched++;
+    }
+  }
+  return fetched;
+}
