@@ -3,6 +3,8 @@ import { REPORT_VERSION } from '../report/json.js';
 import { jsonText } from '../report/jsontext.js';
 import type { WalkedBatch } from '../exchange/batch.js';
 import { keptRecords } from '../exchange/keptwalk.js';
+import { readKey } from '../exchange/record.js';
+import type { Source } from '../source/source.js';
 import { shellPath } from '../volume/shellword.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
@@ -28,20 +30,23 @@ export async function listCommand({ file, json }: ListArguments): Promise<ExitCo
     // Written as it goes, so that a list of any length needs no memory of its length.
     if (json) await out.add(`{"version":${REPORT_VERSION},"files":[{"path":${jsonText(file)},"keys":[`);
     let separator = '\n';
-    const lineOf = (key: Uint8Array, dataSize: number): string => {
+    const lineOf = (key: Uint8Array, keySize: number, dataSize: number): string => {
       if (!json) return `${String(dataSize).padStart(10)}  ${escapeStart(key, SHOWN_KEY)}\n`;
-      const entry = { key: Buffer.from(key).toString('base64'), keySize: key.length, valueSize: dataSize };
+      const entry = { key: Buffer.from(key).toString('base64'), keySize, valueSize: dataSize };
       // Of letters and numbers alone.
       const line = `${separator}${JSON.stringify(entry)}`;
       separator = ',\n';
       return line;
     };
+    // Of a long key no more is read than is shown.
+    const large = (from: Source, offset: number, size: number) =>
+      json ? readKey(from, offset, size) : from.read(offset, Math.min(size, SHOWN_KEY + 1));
     const put = async ({ source, count, bytes, starts, offsets, keySizes, dataSizes }: WalkedBatch) => {
       for (let i = 0; i < count; i++) {
         const [start, keySize] = [starts[i], keySizes[i]];
         const key =
-          start < 0 ? await source.read(offsets[i], keySize) : bytes.subarray(start, start + keySize);
-        const full = out.add(lineOf(key, dataSizes[i]));
+          start < 0 ? await large(source, offsets[i], keySize) : bytes.subarray(start, start + keySize);
+        const full = out.add(lineOf(key, keySize, dataSizes[i]));
         if (full !== undefined) await full;
       }
     };

@@ -7,6 +7,7 @@ import type { CarvedFind } from '../salvage/carved.js';
 import type { OldRecord } from '../salvage/oldrecord.js';
 import { MAX_OVERLAYS } from '../salvage/overwritten.js';
 import type { Overlay } from '../salvage/overwritten.js';
+import { WHOLE_KEY } from '../salvage/read.js';
 import type { SalvagedRecord } from '../salvage/salvage.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
@@ -62,7 +63,11 @@ export class SalvageList {
 
   async #proved(record: SalvagedRecord, key: Uint8Array): Promise<void> {
     const { provenance } = record;
-    const proof = { key: base64(key), provenance, confidence: 'proved', overwritten: false };
+    const name =
+      key.length < record.keySize
+        ? { key: null, keyStart: base64(key.subarray(0, 4)) }
+        : { key: base64(key) };
+    const proof = { ...name, provenance, confidence: 'proved', overwritten: false };
     await this.#object({ kind: 'record', ...proof, ...this.#place(record), ...(await this.#sum(record)) });
   }
 
@@ -72,7 +77,7 @@ export class SalvageList {
       one;
     this.#count(`${provenance} ${confidence}`);
     const isTrace = confidence === 'trace';
-    const key = isTrace ? undefined : await this.#db.source.read(offset, keySize);
+    const key = isTrace || keySize > WHOLE_KEY ? undefined : await this.#db.source.read(offset, keySize);
     if (!this.#json) {
       const name =
         key === undefined

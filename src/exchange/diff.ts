@@ -7,6 +7,7 @@ import { HASH, WORDS } from './batchwords.js';
 import type { BatchLimits } from './batchreader.js';
 import { DiffSide } from './diffside.js';
 import { equalRuns, KeyTable } from './keytable.js';
+import { readKey } from './record.js';
 import type { Walkable } from './walk.js';
 
 /** A key that is not the same in two databases. */
@@ -140,7 +141,7 @@ class Judge {
     const [start, keySize, size] = [batch.starts[n], batch.keySizes[n], batch.dataSizes[n]];
     const key =
       start < 0
-        ? await batch.source.read(batch.offsets[n], keySize)
+        ? await readKey(batch.source, batch.offsets[n], keySize)
         : batch.bytes.subarray(start, start + keySize);
     const found = await other?.find(key);
     if (found === undefined)

@@ -6,6 +6,7 @@ import type { DumpWriter } from './output.js';
 import { DUMP_PIECE, OutputBuffer } from './output.js';
 import type { Walkable } from './walk.js';
 import { keptRecords } from './keptwalk.js';
+import { readKey } from './record.js';
 
 /** What a dump wrote, and what it could not. */
 export interface Dumped extends WalkLoss {
@@ -62,7 +63,7 @@ export async function dump(
       const keyEnd = from + keySizes[i];
       if (from < 0) {
         const keyAt = offsets[i];
-        if (wanted !== undefined && !wanted(await source.read(keyAt, keySizes[i]))) continue;
+        if (wanted !== undefined && !wanted(await readKey(source, keyAt, keySizes[i]))) continue;
         await large(source, 'key', keyAt, keySizes[i]);
         await large(source, 'value', keyAt + keySizes[i], dataSizes[i]);
       } else {

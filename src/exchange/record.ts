@@ -1,3 +1,6 @@
+import type { Source } from '../source/source.js';
+import { DumpError } from './input.js';
+
 /** Records as they come out of a dump, many in one piece of memory. All is good until the next batch is asked for. */
 export interface DumpBatch {
   readonly count: number;
@@ -48,6 +51,21 @@ export const HELD_VALUE = 1 << 20;
  * take the memory of a machine; 4 MiB is far more than any program has as a key.
  */
 export const LONGEST_KEY = 4 << 20;
+/**
+ * Reads a key that must be held.
+ *
+ * @throws DumpError if it is too long for that: in a sparse file a key of 2 GiB takes no room on the disk
+ */
+export async function readKey(source: Source, offset: number, size: number): Promise<Uint8Array> {
+  if (size > LONGEST_KEY) {
+    throw new DumpError(
+      `the key at offset ${offset} has ${size} bytes, more than the ${LONGEST_KEY} that are held of one here. ` +
+        'dump writes it, in any form',
+    );
+  }
+  return source.read(offset, size);
+}
+
 /** Characters of a line that is held whole: enough for a key of that size, or for a value that is held, in hexadecimal. */
 export const HELD_LINE = 2 * LONGEST_KEY + 64;
 /** Bytes of a piece of a large value. */

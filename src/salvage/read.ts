@@ -63,8 +63,13 @@ export async function* readSalvaged(
   }
 }
 
+/** Bytes of a key that is given as a whole; in a sparse file a key of 2 GiB takes no room on the disk, but would here. */
+export const WHOLE_KEY = 4 << 20;
+/** Bytes that are given of a longer one. */
+const KEY_BEGINNING = 4096;
+
 /**
- * Reads the keys of a stream's records, in its order. What `visit` gives is waited for only where it is a promise: to wait
+ * Reads the keys of a stream's records, in its order, of keys beyond {@link WHOLE_KEY} the beginning. What `visit` gives is waited for only where it is a promise: to wait
  * for nothing a million times takes longer than the reading.
  *
  * @param visit gets the key, which is only good until it ends
@@ -78,7 +83,8 @@ export async function visitKeys(
     for (const [n, record] of records.entries()) {
       const { offset, keySize } = record;
       const start = starts[n];
-      const key = start < 0 ? await source.read(offset, keySize) : bytes.subarray(start, start + keySize);
+      const length = keySize > WHOLE_KEY ? KEY_BEGINNING : keySize;
+      const key = start < 0 ? await source.read(offset, length) : bytes.subarray(start, start + keySize);
       const done = visit(record, key);
       if (done !== undefined) await done;
     }

@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { open, readdir, readFile, readlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
+import { KeyHasher } from '../../src/format/keyhasher.js';
+import { anyBucket, oneBucket } from '../check/onebucket.js';
 import { BIN, cli, run } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
@@ -40,6 +42,42 @@ test('a directory that is a hole in a sparse file takes no memory', async (t) =>
     assert.ok(ran.peak <= MOST, `${command}: expected at most ${MOST} MiB, found ${ran.peak}`);
   }
   assert.equal((await cli(['list', path])).stdout.split('\n').length - 1, 102);
+});
+
+test('a key that is a hole in a sparse file is listed by its beginning, or refused', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'sparse.db');
+  const size = 256 << 20;
+  const s = oneBucket(4096, 4096);
+  const [end, total] = [s.size, s.size + size + 4096];
+  const hasher = new KeyHasher(size);
+  const zeros = new Uint8Array(1 << 20);
+  for (let n = 0; n < size; n += zeros.length) hasher.update(zeros);
+  const hash = hasher.digest('signed');
+  const bucket = s.bucket(anyBucket(s));
+  bucket.setElement(hash % bucket.elements, {
+    hash,
+    key_start: new Uint8Array(4),
+    data_pointer: end,
+    key_size: size,
+    data_size: 3,
+  });
+  bucket.setHead(0, 1);
+  s.setOffset(s.headerAt('next_block'), total);
+  await writeFile(path, s.bytes);
+  await truncate(path, total);
+  for (const [command, code, says] of [
+    ['list', 0, /^ +3 {2}(\\x00)+…\n$/],
+    ['list --json', 2, /the key at offset 16384 has 268435456 bytes, more than the 4194304/],
+    ['dump --keys key*', 2, /the key at offset 16384/],
+    ['salvage', 0, /^live .*… *$/m],
+    ['salvage --json', 0, /"key":null,"keyStart":"AAAAAA=="/],
+  ] as const) {
+    const ran = await runMeasured([...command.split(' '), path]);
+    assert.equal(ran.code, code, `${command}: ${ran.stderr}`);
+    assert.match(code === 0 ? ran.stdout : ran.stderr, says, command);
+    assert.ok(ran.peak <= MOST, `${command}: expected at most ${MOST} MiB, found ${ran.peak}`);
+  }
 });
 
 /** Pieces of a dump: a line with a value of so many MiB of the same character. */
