@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.js';
-import { readDirectory } from '../database/readdirectory.js';
+import { isHeld, readDirectory } from '../database/readdirectory.js';
 import type { Survey } from '../database/survey.js';
 import { BucketView } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
@@ -43,7 +43,8 @@ export interface Examined {
  *
  * @param raw the file as it is
  * @param examined gives what was found of it: where that was read as it is, keys need not be read again
- * @returns undefined where it does not open, or where keys claim so many bytes that they are not read
+ * @returns undefined where it does not open, where its directory is a hole in the file, or where keys claim so many bytes that
+ * they are not read
  * @throws SourceError if the source cannot be read
  */
 export async function predictUse(
@@ -57,6 +58,7 @@ export async function predictUse(
   if (typeof opened === 'string' || opened.header.next_block < source.size) return undefined;
   const { header, format } = opened;
   const entries = { offset: header.dir, bits: header.dir_bits };
+  if (!(await isHeld(source, format, entries))) return undefined;
   const directory = await readDirectory(source, format, entries);
   const found = await examined?.();
   const known = found !== undefined && isReadAlike(opened, found) ? found : undefined;
