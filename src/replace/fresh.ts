@@ -10,8 +10,11 @@ import { folderRefusal, refusal } from './errors.js';
 import { SpillFile } from './spill.js';
 import { writeAll } from './writeall.js';
 
-/** Not made of the name of the file it is for, which may be as long as a name can be. */
-function freshPath(target: string): string {
+/**
+ * A random name beside a file, for one that is being made. It does not contain the file's name, which may be as long as a name
+ * can be.
+ */
+export function freshPath(target: string): string {
   const random = Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString('hex');
   return join(dirname(target), `.gdbm-doctor-${random}.tmp`);
 }

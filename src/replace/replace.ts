@@ -6,6 +6,7 @@ import { readChunks } from '../source/source.js';
 import { makeBackup, requireSame } from './backup.js';
 import { RefusedError, refusal } from './errors.js';
 import type { FreshFile } from './fresh.js';
+import { moveNames, otherNames } from './names.js';
 import type { HeldFile } from './target.js';
 import { isStillNamed } from './target.js';
 import { writeAll } from './writeall.js';
@@ -16,7 +17,7 @@ export interface Replaced {
   readonly backup: string | undefined;
   /** Whether the name itself was replaced, or, for a file mounted by itself, its contents. */
   readonly how: 'renamed' | 'copied-into-place';
-  /** What the operator should know. */
+  /** Notes for the operator. */
   readonly notes: readonly string[];
 }
 
@@ -25,7 +26,8 @@ export interface Replaced {
  *
  * 1. The held file gets its backup name, beside the name it has.
  * 2. The fresh file takes the name in one step, so that at any crash the name holds one whole file.
- * 3. The folder is synced, so that a power loss does not undo it.
+ * 3. Other names of the file in its folder are made to lead to the fresh one, too.
+ * 4. The folder is synced, so that a power loss does not undo it.
  *
  * A file that is mounted by itself cannot be renamed over. Its contents are replaced instead, after the backup is
  * on the disk, and compared.
@@ -33,6 +35,7 @@ export interface Replaced {
  * @throws RefusedError; the held file is as it was
  */
 export async function replaceFile(held: HeldFile, fresh: FreshFile, wantBackup: boolean): Promise<Replaced> {
+  const names = await otherNames(held);
   const backup = wantBackup ? await makeBackup(held, 'link-or-copy') : undefined;
   try {
     await rename(fresh.path, held.realPath);
@@ -45,8 +48,14 @@ export async function replaceFile(held: HeldFile, fresh: FreshFile, wantBackup: 
     return replaceContents(held, fresh, wantBackup);
   }
   fresh.keep();
+  const notes = [...(backup?.notes ?? []), ...(await moveNames(names, held.realPath, held.stats))];
   await syncFolder(dirname(held.realPath));
-  return { backup: backup?.path, notes: backup?.notes ?? [], how: 'renamed' };
+  const elsewhere = held.stats.nlink - 1 - names.length;
+  if (elsewhere > 0) {
+    const others = elsewhere === 1 ? '1 other name' : `${elsewhere} other names`;
+    notes.push(`The old file has ${others} (a backup or a hard link in another folder), which it keeps.`);
+  }
+  return { backup: backup?.path, notes, how: 'renamed' };
 }
 
 async function replaceContents(held: HeldFile, fresh: FreshFile, wantBackup: boolean): Promise<Replaced> {

@@ -132,12 +132,34 @@ testWith('flock', 'a symbolic link stays one, and its target is repaired', async
   assert.ok((await readFile(`${path}.~1~`)).equals(damaged));
 });
 
-testWith('flock', 'other names of the same file are spoken of', async (t) => {
+testWith('flock', 'other names in its folder lead to the new file, those elsewhere are told', async (t) => {
   const { folder, path } = await damagedFile(t);
-  await link(path, join(folder, 'second'));
-  const { stdout } = await cli(['repair', path]);
-  assert.match(stdout, /2 names/);
-  assert.ok((await readFile(join(folder, 'second'))).equals(damaged));
+  await mkdir(join(folder, 'elsewhere'));
+  const names = { second: join(folder, 'second'), copy: `${path}~`, far: join(folder, 'elsewhere', 'far') };
+  for (const name of Object.values(names)) await link(path, name);
+  const { code, stdout } = await cli(['repair', path]);
+  assert.equal(code, 0);
+  assert.match(stdout, /second, another name of the file, leads to the new one/);
+  assert.match(stdout, /The old file has 2 other names/);
+  assert.equal((await stat(names.second)).ino, (await stat(path)).ino);
+  for (const name of [names.copy, names.far]) assert.ok((await readFile(name)).equals(damaged), name);
+});
+
+testWith(['flock', 'python'], 'a repair keeps the ndbm pair of gdbm 1.8 together', async (t) => {
+  const folder = await temporaryFolder(t);
+  assert.equal(
+    (await run('tar', ['-xf', fixture('../test/cases/gdbm-1.8.3-ndbm-pair.tar'), '-C', folder])).code,
+    0,
+  );
+  const [pag, dir] = [join(folder, 'users.pag'), join(folder, 'users.dir')];
+  const bytes = await readFile(pag);
+  // The next_block of a writer that died.
+  bytes.writeBigInt64LE(8192n, 32);
+  await writeFile(pag, bytes);
+  const { code, stdout } = await cli(['repair', pag]);
+  assert.equal(code, 0, stdout);
+  assert.equal((await stat(dir)).ino, (await stat(pag)).ino);
+  assert.equal((await cli(['list', dir])).stdout.trimEnd().split('\n').length, 300);
 });
 
 test('a missing file and a folder are refused in words', async (t) => {
