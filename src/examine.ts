@@ -345,6 +345,8 @@ export async function openProved(
   const proved = db === undefined ? undefined : await checkProved(db, held, judge);
   if (db === undefined || proved === undefined) return undefined;
   const { buckets, account } = proved.proof;
+  // A proof reads no values, and zeros instead of one do not show.
+  if ((db.source.unreadable?.() ?? []).length > 0) return undefined;
   // Without its header nothing says that an older state, which may be whole, is not the one in force.
   if (db.headerLost && (await mayBeNewer(db, buckets, account.unused()))) return undefined;
   return { db, ...proved };

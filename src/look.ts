@@ -13,6 +13,7 @@ import { foreignText } from './report/text.js';
 import { RefusedError, refusal } from './replace/errors.js';
 import { fileState, MISSING } from './replace/target.js';
 import { fileSource, isUnchanged, openFileSource } from './source/file.js';
+import { orSearched } from './source/readaround.js';
 import { SourceError } from './source/source.js';
 import { takeSnapshot } from './snapshots/take.js';
 import { findHolders } from './volume/holders.js';
@@ -70,7 +71,14 @@ async function lookInto(
   const { path } = options;
   const machine = thisMachine();
   const judge = machine && MACHINES[machine];
-  const contents = await checkContents(await fileSource(handle), options.profile, undefined, judge);
+  const contents = await orSearched(async (isSearched) =>
+    checkContents(
+      await fileSource(handle, { aroundErrors: true, isSearched }),
+      options.profile,
+      undefined,
+      judge,
+    ),
+  );
   const checked = withProfile(contents);
   const { verdict, findings, other, records, libgdbm } = checked;
   const { profile } = contents;

@@ -1,7 +1,7 @@
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
 import { offsetSize } from '../format/layout.js';
-import { firstAfter } from '../source/ranges.js';
+import { firstAfter, firstEndingAfter } from '../source/ranges.js';
 import type { Rearrangement } from '../source/rearranged.js';
 import { accountFor, eachKept } from './accounting.js';
 import type { ExaminedSurvey, Examination } from './examination.js';
@@ -12,9 +12,9 @@ import type { OverreachingRecords } from './space.js';
 /**
  * Why a record whose key is proved may not have the value that was stored. `overreaching`: another record, a bucket or
  * the directory begins inside it, so that its size is wrong. `unproved-place`: blocks of the file changed places, and
- * nothing proves that one of the blocks that it lies in is its own.
+ * nothing proves that one of the blocks that it lies in is its own. `unreadable`: the disk cannot read some of its bytes.
  */
-export type Doubt = 'overreaching' | 'unproved-place';
+export type Doubt = 'overreaching' | 'unproved-place' | 'unreadable';
 
 /** Records whose key is proved and whose value is not. */
 export interface DoubtfulRecords {
@@ -29,7 +29,7 @@ export interface DoubtfulRecords {
 
 export const NONE_DOUBTFUL: DoubtfulRecords = {
   size: 0,
-  counts: { overreaching: 0, 'unproved-place': 0 },
+  counts: { overreaching: 0, 'unproved-place': 0, unreadable: 0 },
   has: () => false,
   reasonOf: () => undefined,
 };
@@ -41,24 +41,28 @@ export async function findDoubtful(
   { marks }: Examination,
   overreaching: OverreachingRecords,
 ): Promise<DoubtfulRecords> {
-  const { rearrangement } = db;
-  const counts = { overreaching: overreaching.size, 'unproved-place': 0 };
-  if (rearrangement === undefined) {
+  const { rearrangement, source } = db;
+  const unreadable = source.unreadable?.() ?? [];
+  const counts = { overreaching: overreaching.size, 'unproved-place': 0, unreadable: 0 };
+  if (rearrangement === undefined && unreadable.length === 0) {
     const reasonOf = (offset: number, length: number) =>
       overreaching.has(offset, length) ? 'overreaching' : undefined;
     return { size: overreaching.size, counts, has: overreaching.has, reasonOf };
   }
-  const unproved = await findUnprovedBlocks(db, survey, marks, rearrangement);
+  const unproved = rearrangement && (await findUnprovedBlocks(db, survey, marks, rearrangement));
   const reasonOf = (offset: number, length: number): Doubt | undefined => {
     if (overreaching.has(offset, length)) return 'overreaching';
-    return unproved.touch(offset, length) ? 'unproved-place' : undefined;
+    const bad = unreadable[firstEndingAfter(unreadable, offset)];
+    if (bad !== undefined && bad.offset < offset + length) return 'unreadable';
+    return unproved?.touch(offset, length) === true ? 'unproved-place' : undefined;
   };
   await eachKept(db, survey, marks, (words, i) => {
     const reason = reasonOf(words.pointer(i), words.keySize(i) + words.dataSize(i));
-    if (reason === 'unproved-place') counts[reason]++;
+    if (reason !== undefined && reason !== 'overreaching') counts[reason]++;
   });
   const has = (offset: number, length: number) => reasonOf(offset, length) !== undefined;
-  return { size: counts.overreaching + counts['unproved-place'], counts, has, reasonOf };
+  const size = counts.overreaching + counts['unproved-place'] + counts.unreadable;
+  return { size, counts, has, reasonOf };
 }
 
 /** Finds the doubtful records of a database of which nothing else is asked. */

@@ -19,6 +19,10 @@ export const FINDING_CODES = {
     'error',
     'A repair in its place would throw away all that is not of this database: take the files out, or name another file, -o OUT.',
   ],
+  'bytes-unreadable': [
+    'error',
+    'What is in them is lost to this copy. ddrescue may read more: copy the file with it, and repair the copy.',
+  ],
   'block-moved': [
     'error',
     'libgdbm does not find what is in it; offsets given here are those at which the bytes belong.',

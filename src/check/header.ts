@@ -31,6 +31,18 @@ function checkBlocks({ rearrangement }: Database): Finding[] {
   );
 }
 
+/** Ranges that the disk cannot read, which were read as zeros. */
+function checkUnreadable({ source }: Database): Finding[] {
+  return (source.unreadable?.() ?? []).map(({ offset, length }) =>
+    finding(
+      'bytes-unreadable',
+      offset,
+      `${length} bytes that the disk cannot read`,
+      'bytes that can be read',
+    ),
+  );
+}
+
 /** What is gone from the middle of the file, or was put into it. */
 function checkFault({ fault }: Database): Finding[] {
   if (fault === undefined) return [];
@@ -43,7 +55,7 @@ function checkFault({ fault }: Database): Finding[] {
 /** The header's fields against each other, the file's size and what the rest of the file says. */
 export function checkHeader(db: Database): Finding[] {
   const { format, header, geometry, source } = db;
-  const moved = checkBlocks(db);
+  const moved = [...checkUnreadable(db), ...checkBlocks(db)];
   if (db.missing !== 0) {
     const found = db.missing > 0 ? `${db.missing} bytes too few` : `${-db.missing} bytes too many`;
     return [finding('bytes-missing', 0, found, 'a file that begins with its header'), ...moved];

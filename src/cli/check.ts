@@ -10,6 +10,7 @@ import { checkReport, reportText, unreadableReport } from '../report/json.js';
 import type { Evidence } from '../report/statement.js';
 import { statementText } from '../report/statementtext.js';
 import { checkText } from '../report/text.js';
+import { orSearched } from '../source/readaround.js';
 import { SourceError } from '../source/source.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
@@ -99,7 +100,7 @@ export async function checkFile(
   for (let again = TRIES - 1; ; again--) {
     const isLast = again === 0 || Date.now() - started > PATIENCE;
     try {
-      const one = await checkOnce(path, wanted, judgeFor(machine));
+      const one = await orSearched((isSearched) => checkOnce(path, wanted, judgeFor(machine), isSearched));
       if (isLast || !one.changed || one.result.verdict !== 'damaged') return one;
     } catch (error) {
       if (isLast || !(error instanceof SourceError)) throw error;
@@ -112,8 +113,9 @@ async function checkOnce(
   path: string,
   wanted: WantedProfile,
   judge: Judge | undefined,
+  isSearched: boolean,
 ): Promise<CheckedFile & { changed: boolean }> {
-  const source = await openRegularFile(path);
+  const source = await openRegularFile(path, isSearched);
   try {
     const progress = progressLine();
     const contents = await checkContents(source, wanted, progress.report, judge).finally(progress.end);

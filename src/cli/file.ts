@@ -16,11 +16,12 @@ import { collectGarbage, sparing } from './heap.js';
 /**
  * Opens a file for reading, never a pipe or a device, which could wait for ever.
  *
+ * @param isSearched whether it is searched for pages that the disk cannot read first; see `orSearched`
  * @throws RefusedError or NodeJS.ErrnoException
  */
-export async function openRegularFile(path: string): Promise<FileSource> {
+export async function openRegularFile(path: string, isSearched = false): Promise<FileSource> {
   requireRegularFile(path, await stat(path));
-  return openFileSource(path);
+  return openFileSource(path, isSearched);
 }
 
 /** A file that should be a database. */
@@ -35,7 +36,8 @@ export interface DatabaseFile extends FileSource {
  * @throws RefusedError if it is empty
  */
 export async function openDatabaseFile(path: string): Promise<DatabaseFile> {
-  const source = await openRegularFile(path);
+  // A command that prints as it reads cannot start again: its file is searched first. The second reading is from the page cache.
+  const source = await openRegularFile(path, true);
   if (source.size === 0) {
     await source.close();
     throw new RefusedError(

@@ -68,6 +68,8 @@ async function doubtAbout(
       return `its size of ${valueSize} bytes reaches into other data`;
     case 'unproved-place':
       return 'part of it lies in a block whose place nothing proves';
+    case 'unreadable':
+      return 'the disk cannot read some of its bytes';
     default:
       return undefined;
   }

@@ -43,7 +43,7 @@ const STREAM = '-';
 
 /** Writes a page about a file; the file itself is only read. */
 export async function reportCommand({ file, html, hash, profile }: ReportArguments): Promise<ExitCode> {
-  const source = await openRegularFile(file);
+  const source = await openRegularFile(file, true);
   const progress = progressLine();
   try {
     if (html !== STREAM) await requireOwnOutput(html, file);

@@ -56,7 +56,7 @@ export async function salvageCommand(options: SalvageArguments): Promise<ExitCod
 
 async function salvageFile(options: SalvageArguments): Promise<ExitCode> {
   const { file } = options;
-  const source = await openRegularFile(file);
+  const source = await openRegularFile(file, true);
   const progress = progressLine();
   try {
     const exit = await salvageSource(source, options, progress);

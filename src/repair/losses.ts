@@ -38,6 +38,7 @@ export function lostRecords(
       ),
       overreaching: built.overreaching ?? checked.doubtful?.counts.overreaching ?? 0,
       'unproved-place': built['unproved-place'] ?? checked.doubtful?.counts['unproved-place'] ?? 0,
+      unreadable: built.unreadable ?? checked.doubtful?.counts.unreadable ?? 0,
       overclaimed: built.overclaimed ?? 0,
       crowded: built.crowded ?? 0,
       leftOut: built.leftOut ?? 0,

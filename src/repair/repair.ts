@@ -9,6 +9,7 @@ import type { HeldFile } from '../replace/target.js';
 import { holdFile, isStillNamed, requireState } from '../replace/target.js';
 import { abortable } from '../source/abortable.js';
 import { fileSource } from '../source/file.js';
+import { orSearched } from '../source/readaround.js';
 import { buildFresh } from './fresh.js';
 import { examineAll, lookInsideFresh } from './inside.js';
 import type { WrittenQuarantine } from './leftout.js';
@@ -42,15 +43,20 @@ export async function repair(path: string, options: RepairOptions = {}): Promise
   });
   try {
     await requireState(held, options.ifState);
-    return await repairHeld(held, options);
+    return await orSearched((isSearched) => repairHeld(held, options, isSearched));
   } finally {
     await held.release();
   }
 }
 
-async function repairHeld(held: HeldFile, options: RepairOptions): Promise<RepairResult> {
+async function repairHeld(
+  held: HeldFile,
+  options: RepairOptions,
+  isSearched: boolean,
+): Promise<RepairResult> {
   // 2. Check it.
-  const source = abortable(await fileSource(held.handle), options.signal);
+  const readable = await fileSource(held.handle, { aroundErrors: true, isSearched });
+  const source = abortable(readable, options.signal);
   const { subject, inside } = await examineAll(source, held.path, options);
   const { checked } = subject;
   const { profile, leaveOut, setAside } = inside;

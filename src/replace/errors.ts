@@ -89,6 +89,12 @@ export function refusal(error: unknown, path: string, doing: string): RefusedErr
         'no-space',
         `${path}: no space left to ${doing}. Free about as much as the file is large, or write to another volume (repair: -o OUT).`,
       );
+    case 'EIO':
+      return say(
+        'io',
+        `${path}: cannot ${doing}: the disk has a read error (EIO). A repair reads around it (-o OUT, on another disk); ` +
+          `ddrescue may read more: copy the file with it first.`,
+      );
     case 'EEXIST':
       return say(
         'exists',

@@ -248,6 +248,7 @@ const LOST_WHY: Readonly<Record<string, string>> = {
   unchecked: 'its key would cost too much to read',
   overreaching: 'its size reaches into other data',
   'unproved-place': 'part of it lies in a block whose place nothing proves',
+  unreadable: 'the disk cannot read some of its bytes',
   overclaimed: 'all records together claim more bytes than the file has',
 };
 
@@ -262,6 +263,7 @@ const REASONS: Readonly<Record<string, string>> = {
   unchecked: 'too costly to check',
   overreaching: 'with a size that reaches into other data',
   'unproved-place': 'partly in a block whose place nothing proves',
+  unreadable: 'with bytes that the disk cannot read',
   overclaimed: 'claiming more bytes than the file has',
   leftOut: 'that its program cannot load, set aside',
   crowded: 'with more of the same hash than a bucket holds',

@@ -5,6 +5,7 @@ export function abortable(source: Source, signal: AbortSignal | undefined): Sour
   if (signal === undefined) return source;
   return {
     size: source.size,
+    ...(source.unreadable && { unreadable: source.unreadable }),
     read(offset, length) {
       signal.throwIfAborted();
       return source.read(offset, length);

@@ -45,6 +45,7 @@ export function cached(source: Source): Source {
   };
   return {
     size: source.size,
+    ...(source.unreadable && { unreadable: source.unreadable }),
     async read(offset, length) {
       if (!(length >= 0 && length <= MOST)) return source.read(offset, length);
       const bytes = new Uint8Array(length);

@@ -23,7 +23,8 @@ export function exact(source: Source): Source {
     async read(offset, length) {
       return requireAnswer(await source.read(offset, length), offset, length);
     },
-    // Who fills what was given to it says itself where it cannot.
+    ...(source.unreadable && { unreadable: source.unreadable }),
+    // `readInto` reports short reads itself.
     ...(source.readInto !== undefined && {
       readInto: (offset: number, into: Uint8Array) => source.readInto!(offset, into),
     }),

@@ -3,8 +3,17 @@ import type { BigIntStats } from 'node:fs';
 import { constants, readSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
+import { ReadAround } from './readaround.js';
 import type { Source } from './source.js';
 import { requireRange, SourceError } from './source.js';
+
+/** Handling of pages that the disk cannot read. */
+export interface ReadErrorOptions {
+  /** Whether they become zeros, which `unreadable` lists; else a read throws. */
+  readonly aroundErrors?: boolean;
+  /** Whether the whole file is searched for them first; see `orSearched`. */
+  readonly isSearched?: boolean;
+}
 
 /** A source over an open file. */
 export interface FileSource extends Source {
@@ -31,15 +40,17 @@ async function openQuietly(path: string): Promise<FileHandle> {
 }
 
 /**
- * Opens a file for reading only. Its reads throw a SourceError where the file shrank, and else what the file system says.
+ * Opens a file for reading only. Its reads throw a SourceError where the file shrank, and else what the file system says. Pages
+ * that the disk cannot read are zeros, which `unreadable` lists.
  *
+ * @param isSearched whether the whole file is searched for such pages first; see `orSearched`
  * @throws NodeJS.ErrnoException as the file system says it
  */
-export async function openFileSource(path: string): Promise<FileSource> {
+export async function openFileSource(path: string, isSearched = false): Promise<FileSource> {
   const handle = await openQuietly(path);
   try {
     const before = await handle.stat({ bigint: true });
-    const source = await fileSource(handle);
+    const source = await fileSource(handle, { aroundErrors: true, isSearched });
     return {
       ...source,
       changed: async () => !(await isUnchanged(handle, before, path)),
@@ -71,10 +82,16 @@ const AT_ONCE = 512 * 1024;
 /** After so many milliseconds of them signals and timers get their turn. */
 const TURN = 20;
 
-/** A source over a file that somebody else opened and closes; its size is taken now. */
-export async function fileSource(handle: FileHandle): Promise<Source> {
+/**
+ * A source over a file that somebody else opened and closes; its size is taken now.
+ */
+export async function fileSource(
+  handle: FileHandle,
+  { aroundErrors = false, isSearched = false }: ReadErrorOptions = {},
+): Promise<Source> {
   const { size } = await handle.stat();
-  const readFrom = handleReader(handle);
+  const around = aroundErrors ? new ReadAround(handleReader(handle), size, isSearched) : undefined;
+  const readFrom = around?.readInto ?? handleReader(handle);
   const readInto = (offset: number, bytes: Uint8Array): Promise<void> => {
     requireRange(source, offset, bytes.length);
     return readFrom(offset, bytes);
@@ -89,6 +106,7 @@ export async function fileSource(handle: FileHandle): Promise<Source> {
       return bytes;
     },
     readInto,
+    ...(around && { unreadable: around.unreadable }),
   };
   return source;
 }

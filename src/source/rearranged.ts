@@ -81,6 +81,12 @@ export class Rearrangement {
     const sorted = this.moved.map(({ home }) => home).sort((a, b) => a - b);
     const arranged: Source = {
       size: source.size,
+      ...(source.unreadable && {
+        unreadable: () =>
+          source.unreadable!()
+            .flatMap(({ offset, length }) => [...this.#back().pieces(offset, length)])
+            .sort((a, b) => a.offset - b.offset),
+      }),
       read: async (offset, length) => {
         requireRange(arranged, offset, length);
         let bytes = await source.read(offset, length);
@@ -104,7 +110,12 @@ export class Rearrangement {
 
   /** The source from which {@link of} made this one. */
   undone(source: Source): Source {
+    return this.#back().of(source);
+  }
+
+  /** The inverse: the places of bytes by the offsets at which they are now. */
+  #back(): Rearrangement {
     const back = this.moved.map(({ home, at }) => ({ home: at, at: home }));
-    return new Rearrangement(this.blocks, back).of(source);
+    return new Rearrangement(this.blocks, back);
   }
 }

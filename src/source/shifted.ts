@@ -11,6 +11,15 @@ import { requireRange } from './source.js';
 export function shifted(source: Source, missing: number, at = 0): Source {
   const whole: Source = {
     size: source.size + missing,
+    ...(source.unreadable && {
+      // A range that the place divides is given as one that reaches over it.
+      unreadable: () =>
+        source.unreadable!().map(({ offset, length }) => {
+          const start = offset < at ? offset : offset + missing;
+          const end = offset + length <= at ? offset + length : offset + length + missing;
+          return { offset: start, length: Math.max(0, end - start) };
+        }),
+    }),
     async read(offset, length) {
       requireRange(whole, offset, length);
       if (length === 0) return new Uint8Array(0);

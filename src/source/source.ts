@@ -18,6 +18,10 @@ export interface Source {
    * @throws SourceError as {@link read} does
    */
   readInto?(offset: number, into: Uint8Array): Promise<void>;
+  /**
+   * The ranges, in order, that read as zeros because the disk cannot read them; see `ReadAround`. A source without it has none.
+   */
+  readonly unreadable?: () => readonly { readonly offset: number; readonly length: number }[];
 }
 
 /**

@@ -31,6 +31,7 @@ const TOOLS = {
     found: () => process.env['GDBM_DOCTOR_OLD_NODE'] !== undefined,
     get: 'Node 18, and name its program in GDBM_DOCTOR_OLD_NODE',
   },
+  cc: { found: () => runs('cc', '--version'), get: 'gcc' },
   chromium: { found: () => runs('chromium', '--version'), get: 'chromium' },
   shellcheck: { found: () => runs('shellcheck', '--version'), get: 'shellcheck' },
   root: { found: () => process.getuid?.() === 0, get: 'to be root' },
