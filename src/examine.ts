@@ -14,6 +14,7 @@ import type { Survey } from './database/survey.js';
 import { isInOrder, isPlaced, survey } from './database/survey.js';
 import type { SearchedSurvey } from './orphans/adopt.js';
 import { adoptOrphans, atHome, damagedWithElements, isMisled, knownRanges } from './orphans/adopt.js';
+import type { Candidate } from './orphans/candidates.js';
 import { judgeBuckets } from './orphans/candidates.js';
 import { findDirectoryOf } from './orphans/directory.js';
 import { findFault, isToldByHeader } from './orphans/fault.js';
@@ -35,6 +36,8 @@ export interface Searched {
   readonly survey: SearchedSurvey;
   /** The check of it, where a proof gave that. */
   readonly checked?: CheckResult;
+  /** Whether the whole file was searched, so that the survey has the superseded buckets, too. */
+  readonly scanned?: boolean;
 }
 
 /** With less of the evidence for it, a header that leads to no bucket is itself in doubt. */
@@ -89,17 +92,65 @@ async function openArrangedBest(
   { old = false }: SearchOptions = {},
 ): Promise<Searched | undefined> {
   const progress = progressTo(report);
-  // Whoever proved nothing of it before is done with that.
   report?.('looking at the buckets', 0, source.size);
-  const found = await openExamined(exact(source), progress, old, report);
+  const found = await openRead(exact(source), progress, report);
   if (found === undefined) return undefined;
-  const shifted = await openShifted(found, progress, old, report);
-  if (shifted === undefined) return openArranged(found, progress, old, report);
-  const both = await openArranged(shifted, progress, old, report);
+  // How the file is read must not depend on what is asked for.
+  return old ? scannedWhole(found, progress) : found;
+}
+
+/** Reads a file in the way that keeps most records; where one keeps none, the next best is tried. */
+async function openRead(
+  source: Source,
+  progress: (step: string) => Progress,
+  report?: Report,
+): Promise<Searched | undefined> {
+  const first = await openExamined(source, progress, report);
+  if (first === undefined) return undefined;
+  const found = await openMoved(first, progress, report);
+  // Whole buckets that the directory leads to, without an element, are an empty database.
+  if (recordsOf(found) > 0 || isInOrder(found.survey)) return found;
+  for (const other of otherReadings(first.db, progress)) {
+    const db = await other();
+    if (db === undefined) continue;
+    const searched = await examined(await search(db, progress('looking for buckets')), progress, report);
+    const read = await openMoved(searched, progress, report);
+    if (recordsOf(read) > 0) return read;
+  }
+  return found;
+}
+
+/** Other ways to read a file, the most likely one first: without its directory, and without its header. */
+function otherReadings(
+  db: Database,
+  progress: (step: string) => Progress,
+): (() => Promise<Database | undefined>)[] {
+  const readings: (() => Promise<Database | undefined>)[] = [];
+  if (db.directory.length > 0) readings.push(async () => withoutDirectory(db));
+  if (!db.headerLost) readings.push(() => inferByScan(db.source, progress('looking for the format')));
+  return readings;
+}
+
+/** A file read as it is, or as it was before bytes were lost from it, were put into it, or changed places: as more is proved. */
+async function openMoved(
+  found: Searched,
+  progress: (step: string) => Progress,
+  report?: Report,
+): Promise<Searched> {
+  const shifted = await openShifted(found, progress, report);
+  if (shifted === undefined) return openArranged(found, progress, report);
+  const both = await openArranged(shifted, progress, report);
   // Blocks that changed places may look like some that are missing, or that were put in.
   if (isWhole(shifted)) return both;
-  const arranged = await openArranged(found, progress, old, report, MAX_MOVED - 1);
+  const arranged = await openArranged(found, progress, report, MAX_MOVED - 1);
   return worthOf(both) >= worthOf(arranged) ? both : arranged;
+}
+
+/** The same reading, with superseded buckets too. */
+async function scannedWhole(found: Searched, progress: (step: string) => Progress): Promise<Searched> {
+  if (found.scanned) return found;
+  const { db, survey } = found;
+  return { ...found, survey: await withOld(db, survey, progress('looking for buckets')), scanned: true };
 }
 
 /** What tells of each step how far it is. */
@@ -111,14 +162,13 @@ function progressTo(report: Report | undefined): (step: string) => Progress {
 async function openShifted(
   found: Searched,
   progress: (step: string) => Progress,
-  old: boolean,
   report?: Report,
 ): Promise<Searched | undefined> {
   report?.('looking for missing bytes', 0, found.db.source.size);
   const fault = await findFault(found.db, found.survey, progress('looking for missing bytes'));
   if (fault === undefined) return undefined;
   const moved = { missing: 0, fault, rearrangement: undefined };
-  const again = await openExamined(fault.source, progress, old, report, moved);
+  const again = await openExamined(fault.source, progress, report, moved);
   if (again === undefined) return undefined;
   // What the directory leads to is where it belongs: a fault is behind it, or there is none.
   if (ledRecordsOf(again) + CLEARLY_MORE <= ledRecordsOf(found)) return undefined;
@@ -147,16 +197,20 @@ function isWhole({ db: { source, header, headerLost }, survey }: Searched): bool
 async function openArranged(
   found: Searched,
   progress: (step: string) => Progress,
-  old: boolean,
   report?: Report,
   most = Number.POSITIVE_INFINITY,
 ): Promise<Searched> {
   const { source, missing, fault } = found.db;
   report?.('looking for moved blocks', 0, source.size);
-  const rearrangement = await findMoved(found.db, found.survey, progress('looking for moved blocks'));
+  const rearrangement = await findMoved(
+    found.db,
+    found.survey,
+    async () => (await scannedWhole(found, progress)).survey,
+    progress('looking for moved blocks'),
+  );
   if (rearrangement === undefined || rearrangement.moved.length > most) return found;
   const moved = { missing, fault, rearrangement };
-  return (await openExamined(rearrangement.of(source), progress, old, report, moved)) ?? found;
+  return (await openExamined(rearrangement.of(source), progress, report, moved)) ?? found;
 }
 
 /** The records that are proved. */
@@ -180,31 +234,30 @@ function worthOf(found: Searched): number {
 async function openExamined(
   source: Source,
   progress: (step: string) => Progress,
-  old: boolean,
   report?: Report,
   moved?: MovedBytes,
 ): Promise<Searched | undefined> {
-  const opened = await openAsItIs(source, progress, old, moved);
+  const opened = await openAsItIs(source, progress, moved);
   return opened && examined(opened, progress, report);
 }
 
 /** Examines every element of what was found, once for all that is asked of it. */
 async function examined(
-  { db, survey }: Searched,
+  { db, survey, scanned }: Searched,
   progress: (step: string) => Progress,
   report?: Report,
 ): Promise<Searched> {
-  // All that there are were made.
+  // No more claims follow.
   survey.claims.release();
   report?.('examining elements', 0, db.source.size);
   const examination = await examine(db, survey);
   if (examination.hasMisfit && isInOrder(survey) && hasOldBucket(survey, examination)) {
     const again = await searchAll(db, survey, progress('looking for buckets'));
     if (again.survey.sites.some(({ state }) => state === 'outdated')) {
-      return { db, survey: { ...again.survey, examination: await examine(db, again.survey) } };
+      return { ...again, survey: { ...again.survey, examination: await examine(db, again.survey) } };
     }
   }
-  return { db, survey: { ...survey, examination } };
+  return { db, survey: { ...survey, examination }, ...(scanned && { scanned }) };
 }
 
 /** Of a bucket's keys one in so many that is not there may tell that it was split, and that an old directory leads to it. */
@@ -225,18 +278,17 @@ function hasOldBucket({ sites }: SearchedSurvey, { marks }: Examination): boolea
 async function openAsItIs(
   source: Source,
   progress: (step: string) => Progress,
-  old: boolean,
   moved?: MovedBytes,
 ): Promise<Searched | undefined> {
   const opened = (await openDatabase(source)) ?? (await openLost(source, progress('looking for the format')));
   if (opened === undefined || (moved !== undefined && opened.missing !== 0)) return undefined;
   const db = { ...opened, ...moved };
-  const found = await search(db, progress('looking for buckets'), old);
+  const found = await search(db, progress('looking for buckets'));
   if (db.headerLost || !isDoubtful(found)) return found;
   // A header that leads to nothing may itself be what is wrong.
   const other = await inferByScan(source, progress('looking for the format'));
   if (other === undefined || (moved !== undefined && other.missing !== 0)) return found;
-  const again = await search({ ...other, ...moved }, progress('looking for buckets'), old);
+  const again = await search({ ...other, ...moved }, progress('looking for buckets'));
   const [before, now] = [standing(found.survey), standing(again.survey)];
   return now.whole > before.whole || (before.whole + before.loose === 0 && now.loose > 0) ? again : found;
 }
@@ -277,7 +329,9 @@ export async function searchExamined(db: Database, report?: Report): Promise<Sea
 export async function search(db: Database, progress?: Progress, old = false): Promise<Searched> {
   const first = await survey(db);
   if (isInOrder(first) && !(await listsBucket(db, first.sites))) {
-    return { db, survey: old ? await withOld(db, first, progress) : { ...first, stale: [] } };
+    return old
+      ? { db, survey: await withOld(db, first, progress), scanned: true }
+      : { db, survey: { ...first, stale: [] } };
   }
   return searchAll(db, first, progress);
 }
@@ -287,31 +341,39 @@ async function searchAll(db: Database, first: Survey, progress?: Progress): Prom
   const { source, format, geometry } = db;
   const misled = isMisled(first);
   const known = misled ? [] : knownRanges(db, first);
-  const found = await findOrphans(source, format, geometry.bucketSize, known, progress);
+  const found = await findOrphans(source, format, geometry.bucketSize, known, headerEnd(db), progress);
+  const whole = async (db: Database, survey: Survey, judged?: readonly Candidate[]) => ({
+    db,
+    survey: await adoptOrphans(db, survey, found, judged),
+    scanned: true,
+  });
   const led = db.directory.length > 0 && !misled;
-  if (led && atHome(first) > 0) return { db, survey: await adoptOrphans(db, first, found) };
+  if (led && atHome(first) > 0) return whole(db, first);
   const buckets = await judgeBuckets(db, found.buckets);
   const proved = buckets.filter(({ site, proved }) => site.used > 0 && proved >= BELIEVED).length;
   // Numbers that are no directory lead to few places, and to no bucket.
-  if (led && proved <= damagedWithElements(db, first, found.loose))
-    return { db, survey: await adoptOrphans(db, first, found, buckets) };
+  if (led && proved <= damagedWithElements(db, first, found.loose)) return whole(db, first, buckets);
   const place = await findDirectoryOf(db, buckets, progress);
   if (place !== undefined) {
     const other = await withDirectory(db, place);
     const second = await survey(other);
-    if (!isMisled(second) && atHome(second) > atHome(first))
-      return { db: other, survey: await adoptOrphans(other, second, found, buckets) };
+    if (!isMisled(second) && atHome(second) > atHome(first)) return whole(other, second, buckets);
   }
-  // What leads astray is worth less than nothing.
+  // A misleading directory is worse than none.
   const lost = withoutDirectory(db);
-  return { db: lost, survey: await adoptOrphans(lost, await survey(lost), found, buckets) };
+  return whole(lost, await survey(lost), buckets);
+}
+
+/** Bytes at the beginning that are certainly the header's, and no bucket's. */
+function headerEnd({ headerLost, geometry }: Database): number {
+  return headerLost ? 0 : geometry.blockSize;
 }
 
 /** A survey that needs none of what a scan finds, with all of it as superseded. */
 async function withOld(db: Database, first: Survey, progress?: Progress): Promise<SearchedSurvey> {
   const { source, format, geometry } = db;
   const known = knownRanges(db, first);
-  const found = await findOrphans(source, format, geometry.bucketSize, known, progress);
+  const found = await findOrphans(source, format, geometry.bucketSize, known, headerEnd(db), progress);
   const { sites, stale } = await adoptOrphans(db, first, found);
   return { ...first, stale: [...stale, ...sites.slice(first.sites.length)] };
 }

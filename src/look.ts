@@ -7,7 +7,7 @@ import { checkContents, withProfile } from './contents.js';
 import { groupFindings } from './check/finding.js';
 import { isDeclared } from './database/identify.js';
 import { MACHINES } from './machine/machines.js';
-import { isMendable } from './profile/mendable.js';
+import { needsRepair } from './profile/mendable.js';
 import type { ProfileName } from './profile/profiles.js';
 import { foreignText } from './report/text.js';
 import { RefusedError, refusal } from './replace/errors.js';
@@ -110,7 +110,7 @@ async function lookInto(
   const worst = groupFindings(checked).find(({ severity }) => severity === 'error');
   const { holders } = await findHolders({ dev: before.dev, ino: before.ino }, []);
   const said = libgdbm === null ? '' : `, libgdbm says "${libgdbm}"`;
-  const loads = profile !== undefined && !isMendable(checked, profile);
+  const loads = profile !== undefined && !needsRepair(checked, profile);
   const left = loads ? `; its structure is sound and it is left as it is${meantSo(profile.name)}` : '';
   const fault =
     worst === undefined ? `this is ${other?.what ?? 'no database'}` : `${worst.code}, ${worst.found}`;

@@ -3,12 +3,13 @@ import type { Geometry } from '../format/geometry.js';
 import type { HashChar } from '../format/hash.js';
 import { HASH_RANGE } from '../format/hash.js';
 import type { ExtendedHeader, Header } from '../format/header.js';
+import { isCreationInterrupted } from '../database/created.js';
 import type { Database } from '../database/database.js';
+import { asItIs } from '../database/database.js';
 import type { OtherFile } from '../database/identify.js';
 import { identifySource } from '../database/identify.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
-import { shifted } from '../source/shifted.js';
 import type { Source } from '../source/source.js';
 import { accountFor } from './accounting.js';
 import { checkAvailChain } from './avail.js';
@@ -17,6 +18,7 @@ import type { DoubtfulRecords } from './doubtful.js';
 import { findDoubtful } from './doubtful.js';
 import type { ExaminedSurvey, Examination } from './examination.js';
 import { examine } from './examination.js';
+import { whyUnrepairable } from './explained.js';
 import type { ExplainedCounts, Finding, FindingCode } from './finding.js';
 import { finding, FindingList, verdictOf } from './finding.js';
 import { foreignFindings } from './foreign.js';
@@ -68,6 +70,8 @@ export interface CheckResult {
   readonly libgdbm: LibgdbmMessage | null;
   /** What a walk and fetching give then; undefined where all is in order, nothing opens, or it was not found out. */
   readonly use?: LibgdbmUse | undefined;
+  /** Why a repair makes no database of what was found, a whole sentence; undefined where it does. */
+  readonly unrepairable?: string;
 }
 
 /** How a file is read. */
@@ -111,8 +115,12 @@ export async function checkDatabase(
   const findings = new FindingList();
 
   // 1. Header and directory.
-  findings.add(checkHeader(db));
-  findings.add(checkDirectory(db, surveyed));
+  const isNew = await isCreationInterrupted(db);
+  if (isNew) findings.add([creationInterrupted(db)]);
+  else {
+    findings.add(checkHeader(db));
+    findings.add(checkDirectory(db, surveyed));
+  }
 
   // 2. Free space in the header's chain.
   findings.add((await checkAvailChain(db)).findings);
@@ -141,6 +149,14 @@ export async function checkDatabase(
   const { account, buckets } = await accountFor(db, surveyed, examination);
   findings.add(judgeSpace(account, findings));
   const doubtful = await findDoubtful(db, surveyed, examination, account.overreaching);
+  const records = {
+    ...tally.counts(surveyed),
+    count: examination.records,
+    bytes: examination.bytes,
+    buckets,
+    // No hash lost its bucket: there was none yet.
+    ...(isNew && { uncovered: 0 }),
+  };
 
   // 5. Other databases, and bytes that are of none.
   const image = await checkImage(db, account, findings);
@@ -148,6 +164,11 @@ export async function checkDatabase(
   // 6. libgdbm, which sees the file as it is now.
   if (judge !== undefined) findings.add(foreignFindings({ ...format, ...examination }, judge));
   const verdict = verdictOf(findings);
+  // What is not of a database in an image has a reason.
+  const unrepairable =
+    verdict === 'damaged' && !isNew && image === undefined
+      ? await whyUnrepairable(db, surveyed, { records, account, doubtful })
+      : undefined;
   const machine = judge ?? ownMachine(format, hashChar);
   const raw = asItIs(db);
   const libgdbm = await predictLibgdbm(raw, machine);
@@ -167,7 +188,7 @@ export async function checkDatabase(
       confidence: db.confidence,
     },
     other: undefined,
-    records: { ...tally.counts(surveyed), count: examination.records, bytes: examination.bytes, buckets },
+    records,
     findings: findings.kept,
     findingCounts: Object.fromEntries(findings.counts),
     explainedCounts: findings.explained,
@@ -176,6 +197,7 @@ export async function checkDatabase(
     image,
     libgdbm,
     use,
+    ...(unrepairable !== undefined && { unrepairable }),
   };
 }
 
@@ -185,12 +207,14 @@ export function ownMachine(format: Format, hashChar: FileFormat['hashChar']): Ju
   return { ...format, hashChar: hashChar === 'undetermined' ? 'signed' : hashChar };
 }
 
-/** The source as the file is, where it is read as it was. */
-function asItIs({ source: read, corrected, missing, fault, rearrangement }: Database): Source {
-  const source = corrected?.original ?? read;
-  if (fault !== undefined) return fault.original;
-  const whole = rearrangement === undefined ? source : rearrangement.undone(source);
-  return missing === 0 ? whole : shifted(whole, -missing);
+function creationInterrupted({ source, geometry }: Database): Finding {
+  const blocks = source.size / geometry.blockSize;
+  return finding(
+    'creation-interrupted',
+    null,
+    `the header of a new database, and ${source.size} bytes in all (${Number(blocks.toFixed(2))} blocks)`,
+    'four blocks',
+  );
 }
 
 /** Counts rejected elements as buckets go by, and what share of all hashes is lost. */

@@ -9,6 +9,10 @@ export const FINDING_CODES = {
     'error',
     'The file holds nothing. Python refuses to open it; libgdbm makes a new database of it when it may write.',
   ],
+  'creation-interrupted': [
+    'error',
+    'The database was being created and never held a record, as where the volume was full; no program can open it.',
+  ],
   'header-truncated': ['error', 'The file ends inside its first block; no program can open it.'],
   'header-lost': ['error', 'libgdbm does not open the file; what is left of it is found by its structure.'],
   'bytes-missing': [

@@ -83,8 +83,13 @@ export function checkHeader(db: Database): Finding[] {
   }
 
   const expected = headerFieldsOf(geometry, offsetSize(format.layout));
+  const isInFile = (field: keyof Header) => {
+    const { offset, size } = member(struct, field);
+    return offset + size <= source.size;
+  };
   const compare = (code: FindingCode, field: keyof Header) => {
     const value = expected[field];
+    if (!isInFile(field)) return;
     if (value !== undefined && header[field] !== value) {
       findings.push(finding(code, at(field), `${field} ${header[field]}`, `${value}`));
     }
@@ -108,7 +113,7 @@ export function checkHeader(db: Database): Finding[] {
       ),
     );
   }
-  if (header.next_block !== source.size) {
+  if (isInFile('next_block') && header.next_block !== source.size) {
     const low = header.next_block < source.size;
     findings.push(
       finding(

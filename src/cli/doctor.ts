@@ -3,7 +3,7 @@ import { checkReport, reportText, unreadableReport } from '../report/json.js';
 import { safeSentence } from '../report/escape.js';
 import { number } from '../report/number.js';
 import { foreignText } from '../report/text.js';
-import { isMendable } from '../profile/mendable.js';
+import { isMendable, needsRepair } from '../profile/mendable.js';
 import { volumeJson, volumeReport } from '../report/volume.js';
 import type { VolumeDiagnosis } from '../volume/diagnose.js';
 import { diagnoseVolume } from '../volume/diagnose.js';
@@ -60,7 +60,7 @@ function databaseFacts(checked: CheckedFile | ExpectedError): DatabaseFacts | un
   const { format, size, verdict } = checked.result;
   // The structure is what speaks for a whole file; values may be as their program stored them.
   const isSound =
-    verdict === 'healthy' || verdict === 'foreign' || !isMendable(checked.result, checked.profile);
+    verdict === 'healthy' || verdict === 'foreign' || !needsRepair(checked.result, checked.profile);
   const { byteOrder, layout, hashChar, header, geometry }: FileFormat = format;
   return {
     byteOrder,
@@ -143,7 +143,7 @@ function nextStep(
   const other = problems.find(({ code }) => code === 'other-database');
   if (other !== undefined) return other.advice;
   if (result.verdict === 'not-gdbm') return result.other?.advice ?? 'Check the path.';
-  // What single values were nothing but an earlier copy tells.
+  // Only an earlier copy tells what single values were, or has what is gone.
   if (!isMendable(result, profile)) return `gdbm-doctor snapshots ${shellPath(path)}`;
   const held = problems.find(({ code }) => code === 'locked-by-process');
   const output = result.image === undefined ? '' : '-o OUT ';

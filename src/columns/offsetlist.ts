@@ -18,6 +18,11 @@ export class OffsetList {
     this.#values[this.#length++] = offset;
   }
 
+  /** Takes the last one away. */
+  pop(): void {
+    if (this.#length > 0) this.#length--;
+  }
+
   at(index: number): number {
     return this.#values[index];
   }

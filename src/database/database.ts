@@ -6,6 +6,7 @@ import type { Fault } from '../source/fault.js';
 import type { Rearrangement } from '../source/rearranged.js';
 import { BlockGrid } from '../source/rearranged.js';
 import { exact } from '../source/exact.js';
+import { shifted } from '../source/shifted.js';
 import type { Source } from '../source/source.js';
 import { inferFormat } from './infer.js';
 import { readDirectory } from './readdirectory.js';
@@ -85,6 +86,14 @@ export async function openDatabase(bytes: Source): Promise<Database | undefined>
 
 /** What of a file is not where it was. */
 export type MovedBytes = Pick<Database, 'missing' | 'fault' | 'rearrangement'>;
+
+/** The source as the file is, where it is read as it was. */
+export function asItIs({ source: read, corrected, missing, fault, rearrangement }: Database): Source {
+  const source = corrected?.original ?? read;
+  if (fault !== undefined) return fault.original;
+  const whole = rearrangement === undefined ? source : rearrangement.undone(source);
+  return missing === 0 ? whole : shifted(whole, -missing);
+}
 
 /** Where the byte that belongs at `offset` is in the file as it is now; negative where it is gone. */
 export function placeNow({ missing, fault, rearrangement }: MovedBytes, offset: number): number {

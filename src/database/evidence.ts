@@ -34,6 +34,12 @@ const WORTH = {
 };
 export const MAX_SCORE = Object.values(WORTH).reduce((sum, worth) => sum + worth, 0);
 
+/**
+ * A header all of which agrees but where the directory and the end of the file are, which tell nothing of the layout, is of no other
+ * one: neither is the number of a bucket's elements. What a damaged bucket looks like says nothing against it.
+ */
+export const CERTAIN = MAX_SCORE - WORTH.directoryInside - WORTH.nextBlockAligned;
+
 /** No header is longer: the header, the extended header and the head of the avail block. */
 export const HEADER_BYTES = 128;
 

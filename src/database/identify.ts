@@ -1,4 +1,5 @@
 import { exact } from '../source/exact.js';
+import { changeOfAll, likelyCause } from './likelycause.js';
 import type { Source } from '../source/source.js';
 import { passChunks, readUpTo } from '../source/source.js';
 import type { FoundDatabase } from './databases.js';
@@ -60,10 +61,21 @@ const CARVE =
 export async function identifySource(source: Source, name = ''): Promise<OtherFile> {
   const other = identifyOther(await readUpTo(source, 0, HEAD), name);
   if (isDeclared(other)) return other;
+  const change = changeOfAll(await readUpTo(source, 0, HEAD), source.size);
+  if (change !== undefined) {
+    return {
+      kind: 'unknown',
+      what: `a GDBM database of which every byte was changed: ${change}`,
+      advice: 'Undo that in a copy, then check the copy.',
+    };
+  }
   const databases = (await databasesOf(exact(source))).filter(({ offset }) => offset > 0);
   if (databases.length > 0) return imageOf(databases, other);
   if (other.kind === 'zeroes' && !(await isZero(source))) return withLimit(ZEROES_FIRST, source);
-  return other.kind === 'unknown' ? withLimit(other, source) : other;
+  if (other.kind !== 'unknown') return other;
+  const cause = await likelyCause(source);
+  const advice = cause === undefined ? other.advice : `Likely cause: ${cause}. ${other.advice}`;
+  return withLimit({ ...other, advice }, source);
 }
 
 const ZEROES_FIRST: OtherFile = {

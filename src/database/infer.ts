@@ -8,7 +8,7 @@ import { offsetSize } from '../format/layout.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
 import type { Hypothesis } from './evidence.js';
-import { electSizes, HEADER_BYTES, MAX_SCORE, weighHeader } from './evidence.js';
+import { CERTAIN, electSizes, HEADER_BYTES, MAX_SCORE, weighHeader } from './evidence.js';
 import { findDirectory } from './finddirectory.js';
 import { isHeld, readDirectory } from './readdirectory.js';
 
@@ -26,11 +26,6 @@ export interface Inference {
 const FIT_WORTH = 10;
 /** Below this, a file without a known magic is not called GDBM: random bytes score 0 to 2. */
 const ENOUGH_WITHOUT_MAGIC = 6;
-/**
- * A header all of which agrees but where the directory and the end of the file are, which tell nothing of the layout, is of no other
- * one: neither is the number of a bucket's elements. What a damaged bucket looks like says nothing against it.
- */
-const CERTAIN = MAX_SCORE - 2;
 /** A directory that fits less may be another one's copy, or none. */
 const GOOD_FIT = 0.5;
 /** A place that no header names must fit better: the old half-size directory that a doubling left behind fits half. */

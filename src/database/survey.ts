@@ -1,6 +1,7 @@
 import { BUCKET_AVAIL, BucketView, elementStruct } from '../format/bucket.js';
 import { endOfRun, slotOf } from '../format/directory.js';
 import { FREE_HASH, HASH_BITS, HASH_RANGE } from '../format/hash.js';
+import { offsetSize } from '../format/layout.js';
 import { HashClaims } from './claims.js';
 import type { BucketSite } from './site.js';
 import { AlikeSites, changedSite } from './site.js';
@@ -32,6 +33,8 @@ const READ_BUDGET = 4;
 export async function survey(db: Database): Promise<Survey> {
   const { source, directory, geometry } = db;
   const { blockSize, bucketSize } = geometry;
+  const directoryFrom = geometry.directory?.offset ?? 0;
+  const directoryTo = directoryFrom + directory.length * offsetSize(db.format.layout);
   const siteOfSlot = large(Int32Array, directory.length).fill(-1);
   const sites: BucketSite[] = [];
   const indexOf = new SiteIndex(sites);
@@ -42,6 +45,8 @@ export async function survey(db: Database): Promise<Survey> {
   for (let slot = 0; slot < directory.length; slot++) {
     const offset = directory[slot];
     if (!(offset >= blockSize && offset + bucketSize <= source.size)) continue;
+    // The directory is where its entries are, so that no bucket is: such an entry is wrong.
+    if (offset + bucketSize > directoryFrom && offset < directoryTo) continue;
     let index = indexOf.get(offset) ?? unreadIndex;
     if (index === undefined) {
       index = sites.length;
@@ -260,9 +265,9 @@ function majority(bucket: BucketView, bits: number): { used: number; commonHash:
 }
 
 /**
- * Of two buckets that overlap, the less believable one gives way: a malformed one to a sound one, and one that is
- * not at home where the directory has it to one that is. Two that are both at home stay, and are found out by the
- * account of bytes.
+ * Of two buckets that overlap, the less believable one gives way. The order is: a sound one that is at home where the directory has
+ * it; a sound one with records; any other, the more slots lead there the better, so that one garbage slot does not outweigh
+ * hundreds. Two that are both at home stay, and are found out by the account of bytes.
  */
 function settleOverlaps(
   sites: readonly BucketSite[],
@@ -271,10 +276,19 @@ function settleOverlaps(
 ): BucketSite[] {
   const settled = [...sites];
   const order = sites.map((_, i) => i).sort((a, b) => sites[a].offset - sites[b].offset);
-  const belief = (index: number): 0 | 1 | 2 => {
-    const { state, ownFirst, ownSlots } = sites[index];
-    if (state !== 'sound') return 0;
-    return siteOfSlot.subarray(ownFirst, ownFirst + ownSlots).includes(index) ? 2 : 1;
+  const isNear = (a: number, b: number | undefined) =>
+    b !== undefined && Math.abs(sites[a].offset - sites[b].offset) < bucketSize;
+  if (!order.some((index, n) => isNear(index, order[n + 1]))) return settled;
+  const leading = new Float64Array(sites.length);
+  for (const index of siteOfSlot) if (index >= 0) leading[index]++;
+  const AT_HOME = 2;
+  const belief = (index: number): number => {
+    const { state, used, ownFirst, ownSlots } = sites[index];
+    if (state === 'sound') {
+      if (siteOfSlot.subarray(ownFirst, ownFirst + ownSlots).includes(index)) return AT_HOME;
+      if (used > 0) return 1;
+    }
+    return leading[index] / (siteOfSlot.length + 1);
   };
   const giveWay = (index: number) => {
     settled[index] = changedSite(settled[index], { state: 'overlapping' });
@@ -285,11 +299,11 @@ function settleOverlaps(
     if (site.state === 'unread') continue;
     if (previous >= 0 && site.offset < settled[previous].offset + bucketSize) {
       const [before, now] = [belief(previous), belief(index)];
-      if (now < 2 && now <= before) {
+      if (now < AT_HOME && now <= before) {
         giveWay(index);
         continue;
       }
-      if (before < 2) giveWay(previous);
+      if (before < AT_HOME) giveWay(previous);
     }
     previous = index;
   }

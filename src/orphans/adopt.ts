@@ -15,7 +15,7 @@ import { offsetSize } from '../format/layout.js';
 import type { Range } from '../source/gather.js';
 import type { Candidate } from './candidates.js';
 import { bitsOfHead, judgeBuckets, judgeFragment } from './candidates.js';
-import { withoutMisplaced, withoutWithin } from './emptied.js';
+import { withoutContradicted, withoutMisplaced } from './emptied.js';
 import type { FoundOrphans } from './find.js';
 import { gatherUnderHeads, joinFragments } from './fragments.js';
 import { FreeSpace, holdsAny } from './free.js';
@@ -48,10 +48,11 @@ export async function adoptOrphans(
   judged?: readonly Candidate[],
 ): Promise<SearchedSurvey> {
   const { format, geometry } = db;
-  const buckets = withoutWithin(
+  const buckets = withoutContradicted(
     judged ?? (await judgeBuckets(db, found.buckets)),
     surveyed.sites,
     geometry.bucketSize,
+    found.loose.length > 0,
   );
   const others = withoutMisplaced(buckets, () => settledRanges(surveyed));
   const outdated = await findOutdated(db, surveyed, others);

@@ -43,8 +43,15 @@ export class ElementFilter {
    * @param fileSize bytes of the file that the elements point into
    * @param untelling how many places are believed whose hash has two bytes of zero or more and that have no element
    *   beside them: small numbers among zeroes look like such elements
+   * @param leastKey bytes of a key, at least
    */
-  constructor(layout: Layout, byteOrder: ByteOrder, fileSize: number, untelling = UNTELLING) {
+  constructor(
+    layout: Layout,
+    byteOrder: ByteOrder,
+    fileSize: number,
+    untelling = UNTELLING,
+    readonly leastKey = 0,
+  ) {
     this.#untelling = untelling;
     const struct = elementStruct(layout);
     const pointer = member(struct, 'data_pointer').offset;
@@ -100,7 +107,7 @@ export class ElementFilter {
       if (pointer < this.#lowest || pointer > this.#fileSize) continue;
       const keySize = view.getInt32(at + this.#keySize, little);
       const dataSize = view.getInt32(at + this.#dataSize, little);
-      if (keySize < 0 || dataSize < 0 || pointer + keySize + dataSize > this.#fileSize) continue;
+      if (keySize < this.leastKey || dataSize < 0 || pointer + keySize + dataSize > this.#fileSize) continue;
       if (keySize === 0 && hash !== EMPTY_HASH) continue;
       if (!wide && keySize >= LONG_KEY_32) continue;
       if (!isTelling(hash)) {

@@ -34,23 +34,32 @@ export function withoutMisplaced(
   });
 }
 
+/** A bucket with fewer of its keys, as a share of those looked at, may be none. */
+const PROVED = 0.5;
+
 /**
- * Leaves out what looks like the emptied only bucket of a database, and is read from within two elements of another one: the only
- * bucket keeps its place from the beginning, and the directory leads there.
+ * Leaves out what looks like the emptied only bucket of a database where evidence contradicts it. Free elements and zero bytes
+ * look like that, so it explains nothing. The only bucket keeps its place from the beginning, and no other one was ever there:
+ * an element anywhere else that is proved by its key, or the directory leading to a place less than a bucket away, says that
+ * this is none.
  *
- * @param led what the directory leads to
+ * @param led places that the directory leads to
+ * @param hasElements whether elements were found that are in none of the candidates
  */
-export function withoutWithin(
+export function withoutContradicted(
   candidates: readonly Candidate[],
   led: readonly BucketSite[],
   bucketSize: number,
+  hasElements: boolean,
 ): readonly Candidate[] {
   const isOnly = (one: Candidate) => isEmptied(one) && one.site.bits === 0;
   if (!candidates.some(isOnly)) return candidates;
+  const isContradicted =
+    hasElements || candidates.some(({ site, proved }) => site.used > 0 && proved >= PROVED);
   const places = Float64Array.from(led, ({ offset }) => offset).sort();
   const isWithin = ({ site: { offset } }: Candidate) =>
     holdsAny(places, offset - bucketSize, offset + bucketSize) && !holdsAny(places, offset - 1, offset + 1);
-  return candidates.filter((one) => !isOnly(one) || !isWithin(one));
+  return candidates.filter((one) => !isOnly(one) || !(isContradicted || isWithin(one)));
 }
 
 /** Whether all records of a bucket were deleted. */

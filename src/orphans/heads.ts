@@ -31,6 +31,8 @@ export class BucketFilter {
   readonly #dataSize: number;
   readonly #farthest: number;
   #waste: number;
+  /** End, in bytes of the file, of the last bucket without elements that was found. */
+  #emptyEnd = 0;
 
   constructor(format: Format, bucketSize: number, fileSize: number) {
     const struct = bucketStruct(format.layout);
@@ -61,7 +63,9 @@ export class BucketFilter {
   }
 
   /**
-   * Finds the buckets in a window of a file. Buckets do not overlap: after one the search goes on behind it.
+   * Finds the buckets in a window of a file. Buckets do not overlap: after one the search goes on behind it. A bucket without
+   * elements may be chance, as where free elements, erased flash or zero bytes are: one with elements that overlaps it
+   * takes its place.
    *
    * @param view the window, with a bucket's size of bytes from each place
    * @param from the first place, in bytes from the window's start
@@ -69,9 +73,18 @@ export class BucketFilter {
    * @param base file offset of the window
    * @param found gets file offsets
    * @param least the fewest elements in use that a bucket is believed with
+   * @param empty gets the file offsets of buckets without elements
    * @returns the place at which to go on
    */
-  find(view: DataView, from: number, to: number, base: number, found: OffsetList, least = 0): number {
+  find(
+    view: DataView,
+    from: number,
+    to: number,
+    base: number,
+    found: OffsetList,
+    least = 0,
+    empty = found,
+  ): number {
     const little = this.#little;
     const bits = this.#bits;
     const count = this.#count;
@@ -88,16 +101,20 @@ export class BucketFilter {
         at = endOfZeros(bytes, at + first + 4) - first - 3;
         continue;
       }
+      const used = view.getUint32(at + count, little);
+      const overlapsEmpty = base + at < this.#emptyEnd;
       if (
         view.getUint32(at, little) <= BUCKET_AVAIL &&
         view.getUint32(at + bits, little) <= HASH_BITS &&
-        view.getUint32(at + count, little) <= this.elements &&
+        used <= this.elements &&
         this.#waste > 0 &&
-        view.getUint32(at + count, little) >= least &&
+        used >= (overlapsEmpty ? Math.max(1, least) : least) &&
         this.#holdsTogether(view, at)
       ) {
-        found.push(base + at);
-        at += this.bucketSize;
+        if (overlapsEmpty) empty.pop();
+        (used === 0 ? empty : found).push(base + at);
+        this.#emptyEnd = used === 0 ? base + at + this.bucketSize : 0;
+        at += used === 0 ? 1 : this.bucketSize;
       } else at++;
     }
     return at;

@@ -2,7 +2,7 @@ import type { Database } from '../database/database.js';
 import { openDatabase } from '../database/database.js';
 import { databasesOf, HEADLESS_SEARCHED, HEADLESS_SEARCHED_FOR_ONE } from '../database/databases.js';
 import { exact } from '../source/exact.js';
-import { bucketElementCount, BucketView } from '../format/bucket.js';
+import { bucketElementCount, BucketView, elementsStart } from '../format/bucket.js';
 import type { Format } from '../format/format.js';
 import { FREE_HASH } from '../format/hash.js';
 import { LAYOUTS } from '../format/layout.js';
@@ -77,14 +77,14 @@ async function findMissing(source: Source, progress?: Progress): Promise<number 
   return undefined;
 }
 
-/** The format of which most whole buckets are found first, and the keys of those. */
+/** The format whose whole buckets that are found first have most elements, and the keys of those. */
 async function findBuckets(
   source: Source,
   least: number,
   lookedAt: number,
   progress?: Progress,
 ): Promise<WantedKey[] | undefined> {
-  let best: { format: Format; elements: number; found: OffsetList } | undefined;
+  let best: { format: Format; elements: number; found: OffsetList; used: number } | undefined;
   for (const byteOrder of ['little', 'big'] as const) {
     for (const layout of LAYOUTS) {
       for (let bucketSize = 512; bucketSize <= 65536; bucketSize *= 2) {
@@ -95,8 +95,9 @@ async function findBuckets(
           filter.find(window.view, 0, lastPlace(window, bucketSize), window.base, found, least);
           if (found.length >= ENOUGH_BUCKETS || filter.isExhausted || window.base >= lookedAt) break;
         }
-        if (found.length > (best?.found.length ?? 0)) {
-          best = { format, elements: bucketElementCount(layout, bucketSize), found };
+        const used = await usedIn(source, format, found);
+        if (used > (best?.used ?? 0)) {
+          best = { format, elements: bucketElementCount(layout, bucketSize), found, used };
         }
       }
     }
@@ -121,6 +122,16 @@ async function findBuckets(
     }
   }
   return wanted;
+}
+
+/** How many elements buckets count as in use. */
+async function usedIn(source: Source, format: Format, found: OffsetList): Promise<number> {
+  let used = 0;
+  for (const offset of found.values()) {
+    const head = await source.read(offset, Math.min(elementsStart(format), source.size - offset));
+    used += new BucketView(head, format, 0).count;
+  }
+  return used;
 }
 
 /** Most keys are at one distance from where they should be. */

@@ -30,11 +30,14 @@ const MAX_ASKED = 1 << 10;
  * among them; or a single one that is nowhere else, where what belongs at the new place is gone from there. An old copy
  * of a lost record is whole blocks away by chance only, and does not drive away what belongs there.
  *
+ * @param withOld the same survey with superseded buckets too, which a search of the whole file finds; asked for only where
+ *   a block may have moved
  * @returns undefined if no block is known to have moved
  */
 export async function findMoved(
   db: Database,
   survey: SearchedSurvey,
+  withOld: () => Promise<SearchedSurvey>,
   progress?: Progress,
 ): Promise<Rearrangement | undefined> {
   if (survey.examination?.hasMisfit === false && db.missing <= 0) return undefined;
@@ -45,7 +48,7 @@ export async function findMoved(
   let best: { moved: MovedBlock[]; keys: number } = { moved: [], keys: 0 };
   let grid = grids[0];
   for (const blocks of grids) {
-    const on = await movedOn(blocks, db, survey, progress);
+    const on = await movedOn(blocks, db, survey, withOld, progress);
     if (on.keys > best.keys) [best, grid] = [on, blocks];
   }
   return best.moved.length === 0 ? undefined : new Rearrangement(grid, best.moved);
@@ -55,11 +58,13 @@ export async function findMoved(
 async function movedOn(
   blocks: BlockGrid,
   db: Database,
-  survey: SearchedSurvey,
+  inForce: SearchedSurvey,
+  withOld: () => Promise<SearchedSurvey>,
   progress?: Progress,
 ): Promise<{ moved: MovedBlock[]; keys: number }> {
   const { source } = db;
-  const { wanted, atHome, gone } = await findGone(db, survey, blocks);
+  const { wanted, atHome, gone } = await findGone(db, inForce, blocks);
+  const survey = wanted.length > 0 ? await withOld() : inForce;
   const found: { home: number; now: number; key: WantedKey }[] = [];
   const timesFound = new Map<WantedKey, number>();
   const visit = (key: WantedKey, at: number) => {

@@ -7,8 +7,17 @@ import { leaveOutRule } from './leaveout.js';
  *
  * @param checked with the profile's findings among its own
  */
-export function isMendable({ findings }: CheckResult, profile: ProfileResult | undefined): boolean {
+export function needsRepair({ findings }: CheckResult, profile: ProfileResult | undefined): boolean {
   const inside = profile?.findings ?? [];
   const isStructural = findings.some((one) => one.severity === 'error' && !inside.includes(one));
   return isStructural || (profile !== undefined && leaveOutRule(profile, 'fatal') !== undefined);
+}
+
+/**
+ * Whether a repair mends a damaged file: it would change something, and does not refuse because next to nothing is left.
+ *
+ * @param checked with the profile's findings among its own
+ */
+export function isMendable(checked: CheckResult, profile: ProfileResult | undefined): boolean {
+  return checked.unrepairable === undefined && needsRepair(checked, profile);
 }

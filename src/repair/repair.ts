@@ -2,7 +2,7 @@ import { withProfile } from '../contents.js';
 import { keptRecords } from '../exchange/keptwalk.js';
 import type { CheckResult } from '../check/check.js';
 import type { RecordFilter } from '../profile/leaveout.js';
-import { profileOf } from '../profile/profiles.js';
+import { VerifyError } from '../rebuild/verify.js';
 import { FreshFile } from '../replace/fresh.js';
 import { clearBeside } from '../replace/leftovers.js';
 import type { HeldFile } from '../replace/target.js';
@@ -107,19 +107,13 @@ async function repairHeld(
       'which may be empty. If it is to be a GDBM database, remove it: its program makes a new one.';
     return { ...outcome, action: 'refused', reason };
   }
-  const { count, uncovered, rejected } = checked.records;
   const include = options.include ?? [];
   const { carved: carvedRecords, old } = addedOf(subject, include);
   const isAdded = [...carvedRecords, ...old].some(({ provenance }) =>
     (include as string[]).includes(provenance),
   );
-  const takesEmpty = profile !== undefined && profileOf(profile.name).startsEmpty;
-  const unreachable = count === 0 && (uncovered > 0 || Object.keys(rejected).length > 0);
-  if (checked.size > 0 && unreachable && !isAdded && !takesEmpty) {
-    const reason =
-      'No record can be reached: the directory, or every bucket with records that it led to, is gone. ' +
-      'A repaired file would be empty, so the file is left as it is. Restore it from a copy if there is one.' +
-      moreHint(subject);
+  if (checked.unrepairable !== undefined && !isAdded) {
+    const reason = `${checked.unrepairable}${moreHint(subject)}`;
     return { ...outcome, action: 'refused', reason };
   }
   if (inside.refusal !== undefined) return { ...outcome, action: 'refused', reason: inside.refusal };
@@ -141,6 +135,7 @@ async function repairHeld(
   let quarantined: WrittenQuarantine | undefined;
   try {
     const { built, after } = await buildFresh(subject, fresh, options, keep);
+    requireOpenable(after);
     const checkedAfter = await lookInsideFresh(fresh, after, inside, options.profile);
     quarantined = await writeQuarantine(held, subject, fresh, options, leaveOut);
 
@@ -183,6 +178,15 @@ async function wouldBeKept(
   const walkable = { db, found: { db, survey: surveyed } };
   for await (const { count } of keptRecords(walkable, undefined, undefined, checked.doubtful)) kept += count;
   return kept;
+}
+
+/**
+ * Refuses a fresh file that the prediction says libgdbm does not open, on this machine or on that of the source.
+ *
+ * @throws VerifyError
+ */
+function requireOpenable({ libgdbm }: CheckResult): void {
+  if (libgdbm !== null) throw new VerifyError(`libgdbm would not open the fresh file: "${libgdbm}"`);
 }
 
 /** What else there is where nothing can be reached. */

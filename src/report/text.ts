@@ -44,6 +44,7 @@ export function checkText(path: string, result: CheckResult, options: TextOption
     lines.push(`  To do: gdbm-doctor repair${kind} ${shellPath(path)}`);
   }
   if (result.verdict === 'damaged') {
+    if (result.unrepairable !== undefined) lines.push(field('repair', `refuses: ${result.unrepairable}`));
     const repair = result.image === undefined ? 'repair' : 'repair -o OUT';
     const command = isMendable(result, options.profile) ? repair : 'snapshots';
     lines.push(`  To do: gdbm-doctor ${command} ${shellPath(path)}`);

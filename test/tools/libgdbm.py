@@ -117,6 +117,17 @@ def use(path, limit, keys, **_):
     return {"walked": walked, "end": end, "fetched": fetched}
 
 
+def lookups(path, keys=()):
+    """What a lookup of each key gives: its value, or null where it gives none; null for all where the file does not open."""
+    try:
+        db = opened(path, READER)
+    except GdbmError:
+        return [None for _ in keys]
+    values = [take(lib.gdbm_fetch(db, datum(base64.b64decode(key)))) for key in keys]
+    lib.gdbm_close(db)
+    return [None if value is None else base64.b64encode(value).decode() for value in values]
+
+
 def walk(path, **_):
     """Every record by walking, and whether a lookup of each key finds it."""
     db = opened(path, READER)

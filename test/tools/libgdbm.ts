@@ -61,6 +61,13 @@ export class LibGdbm {
     return (await this.#must<[string, string][]>({ op: 'walk', path })).sort();
   }
 
+  /** What a lookup of each key gives; undefined where it gives nothing. */
+  async lookups(path: string, keys: readonly Uint8Array[]): Promise<(Buffer | undefined)[]> {
+    const encoded = keys.map((key) => Buffer.from(key).toString('base64'));
+    const found = await this.#must<(string | null)[]>({ op: 'lookups', path, keys: encoded });
+    return found.map((value) => (value === null ? undefined : Buffer.from(value, 'base64')));
+  }
+
   close(): void {
     this.#child.stdin.end();
   }

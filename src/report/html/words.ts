@@ -61,6 +61,9 @@ function adviceOf(
       command: `gdbm-doctor repair${machine === undefined ? '' : ` --for ${machine}`} ${shellPath(path)}`,
     };
   }
+  if (result.unrepairable !== undefined) {
+    return { text: result.unrepairable, command: `gdbm-doctor snapshots ${shellPath(path)}` };
+  }
   if (!isMendable(result, profile)) {
     return {
       text: 'The structure is sound; what is wrong is inside of records, which a snapshot may have whole. A repair can only set aside what the program cannot load.',

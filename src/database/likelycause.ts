@@ -1,0 +1,112 @@
+import type { Source } from '../source/source.js';
+import { readUpTo } from '../source/source.js';
+import type { Database } from './database.js';
+import { CERTAIN, HEADER_BYTES, weighHeader } from './evidence.js';
+
+/** Bytes of a file that are looked at for marks of a text-mode copy. */
+const LOOKED_AT = 1 << 20;
+/** Ends of lines that are all CRLF by chance in one of 2^128 files. */
+const MIN_LINES = 16;
+/** Marks of bytes that a decoder replaced; a text has few. */
+const MIN_REPLACED = 16;
+
+const TEXT_MODE =
+  'each line feed became a carriage return and a line feed, as a copy in text mode makes them';
+
+/** Ways in which whole files are changed byte by byte, each with its inverse. */
+const CHANGES: readonly { what: string; undo: (bytes: Uint8Array) => Uint8Array | undefined }[] = [
+  {
+    what: "the bytes of each pair are swapped, as 'dd conv=swab' does; the same command undoes it",
+    undo: (bytes) => swapped(bytes, 2),
+  },
+  { what: 'the bytes of each four are in reverse order', undo: (bytes) => swapped(bytes, 4) },
+  {
+    what: 'each byte was taken for a character of Latin-1 and encoded as UTF-8; iconv -f UTF-8 -t LATIN1 undoes it',
+    undo: utf8Undone,
+  },
+  {
+    what: TEXT_MODE,
+    undo: (bytes) => bytes.filter((byte, i) => !(byte === CR && bytes[i + 1] === LF)),
+  },
+];
+
+const CR = 13;
+const LF = 10;
+
+/**
+ * Names the change that was made to every byte of a database, as the inverse of it gives a whole header.
+ *
+ * @param head the file's first bytes
+ * @param size of the file in bytes
+ * @returns undefined where none does, or the header is whole as it is
+ */
+export function changeOfAll(head: Uint8Array, size: number): string | undefined {
+  if (isHeader(head, size)) return undefined;
+  for (const { what, undo } of CHANGES) {
+    // UTF-8 makes a header at most twice as long.
+    const before = undo(head.subarray(0, 4 * HEADER_BYTES));
+    if (before !== undefined && isHeader(before, size)) return what;
+  }
+  return undefined;
+}
+
+/**
+ * Names what most likely happened to a file of which next to nothing can be read.
+ *
+ * @param db how the file was read, where it was
+ * @returns undefined where nothing tells
+ */
+export async function likelyCause(source: Source, db?: Database): Promise<string | undefined> {
+  const head = await readUpTo(source, 0, LOOKED_AT);
+  const change = changeOfAll(head, source.size);
+  if (change !== undefined) return change;
+  const { lines, crlf, replaced } = countMarks(head);
+  if (lines >= MIN_LINES && crlf === lines) return TEXT_MODE;
+  if (replaced >= MIN_REPLACED) {
+    return 'it was decoded as UTF-8 text, and bytes that are none were replaced; they are lost';
+  }
+  if (db === undefined) return undefined;
+  if (db.missing < 0) {
+    return (
+      `what was read begins at byte ${-db.missing}: it may be the database of another program inside a value, or one of several ` +
+      'in an image'
+    );
+  }
+  return db.headerLost ? 'its header is lost, and next to nothing else is left' : undefined;
+}
+
+function isHeader(bytes: Uint8Array, size: number): boolean {
+  const head = new Uint8Array(HEADER_BYTES);
+  head.set(bytes.subarray(0, HEADER_BYTES));
+  const [best] = weighHeader(head, size);
+  return best.magicFits && best.score >= CERTAIN;
+}
+
+/** The bytes with those of each group in reverse order. */
+function swapped(bytes: Uint8Array, group: 2 | 4): Uint8Array {
+  return bytes.map((_, i) => bytes[i - (i % group) + group - 1 - (i % group)]);
+}
+
+/** The bytes that UTF-8 encodes as characters of Latin-1; undefined where that is not so. */
+function utf8Undone(bytes: Uint8Array): Uint8Array | undefined {
+  try {
+    // The last character may be cut.
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes, { stream: true });
+    const codes = Array.from(text, (char) => char.codePointAt(0)!);
+    return codes.every((code) => code < 256) ? Uint8Array.from(codes) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Ends of lines, those among them with a carriage return, and U+FFFD in UTF-8. */
+function countMarks(bytes: Uint8Array): { lines: number; crlf: number; replaced: number } {
+  const marks = { lines: 0, crlf: 0, replaced: 0 };
+  for (let i = 1; i < bytes.length; i++) {
+    if (bytes[i] === LF) {
+      marks.lines++;
+      if (bytes[i - 1] === CR) marks.crlf++;
+    } else if (bytes[i] === 0xbf && bytes[i + 1] === 0xbd && bytes[i - 1] === 0xef) marks.replaced++;
+  }
+  return marks;
+}
