@@ -92,7 +92,8 @@ async function walkAsLibgdbm(
   const bits = header.dir_bits;
   /** Slots at which a bucket was entered: to enter it there once more is to go round in a circle. */
   const entered = new Set<number>();
-  const room = new Uint8Array(header.bucket_size);
+  // A size that the file cannot hold is refused below, before a bucket is read.
+  const room = new Uint8Array(Math.min(header.bucket_size, source.size));
   const bucket = new BucketView(room, opened.format, header.bucket_elems);
   let walked = 0;
   for (let slot = 0; slot < directory.length;) {
@@ -195,7 +196,8 @@ async function countFetched(
   const { flags, kept, elements } = examination.marks;
   const flavour = hashChar === 'signed' ? SIGNED : UNSIGNED;
   const corrected = new Set(db.corrected?.hashes.map(({ element }) => element));
-  const room = new Uint8Array(header.bucket_size);
+  // A size that the file cannot hold is refused below, before a bucket is read.
+  const room = new Uint8Array(Math.min(header.bucket_size, source.size));
   const bucket = new BucketView(room, format, header.bucket_elems);
   let fetched = 0;
   for (const [s, { offset, elements: loose }] of survey.sites.entries()) {

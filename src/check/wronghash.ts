@@ -22,8 +22,13 @@ import { finding } from './finding.js';
 import { KeyBudget, SMALL_KEY } from './key.js';
 import { KEPT } from './marks.js';
 
-/** Hashes corrected at most: no file that lost single bits has so many, and one that was made so must not fill the memory. */
+/** Number of hashes corrected at most, so that a file that was made for it cannot fill the memory. */
 const MAX_CORRECTED = 1 << 16;
+/**
+ * Number of nearly right hashes in one bucket beyond which none of them is corrected. Single wrong bits are far fewer, and each is
+ * held against every other element: without a limit a large bucket takes time by the square of its size.
+ */
+const MAX_IN_BUCKET = 32;
 /** libgdbm does not list what is left of a free range if it is no larger, in bytes: IGNORE_SIZE of its gdbmconst.h. */
 const IGNORED = 4;
 
@@ -78,12 +83,18 @@ export async function correctHashes(
     const nearly: (NearbyHash & { i: number; key: Uint8Array })[] = [];
     await gather(db.source, keys, (n, key) => {
       const i = doubtful[n];
-      const near = nearbyHash(bucket, i, key, flavours);
+      // The rest of a bucket that has too many is not needed.
+      const near = nearly.length > MAX_IN_BUCKET ? undefined : nearbyHash(bucket, i, key, flavours);
       if (near !== undefined) nearly.push({ ...near, i, key: key.slice() });
     });
+    if (nearly.length === 0 || nearly.length > MAX_IN_BUCKET) continue;
+    const before = usedBefore(bucket);
+    // Steps 2 and 3, then 4.
     for (const { i, key, hash, byKey } of nearly) {
-      if (!isHashWrong(db, survey, s, bucket, i, hash, byKey) || (await hasKey(db, bucket, i, key, hash)))
-        continue;
+      const isFoundHere = (wanted: number) =>
+        wanted >= 0 && leadsTo(db, survey, s, wanted) && before[i] >= fromHome(i, wanted, bucket.elements);
+      const isHashWrong = isFoundHere(hash) && (!byKey || !isFoundHere(bucket.hash(i)));
+      if (!isHashWrong || (await hasKey(db, bucket, i, key, hash))) continue;
       const from = bucket.dataPointer(i);
       const end = from + key.length + bucket.dataSize(i);
       const element = site.offset + bucket.elementOffset(i);
@@ -153,24 +164,6 @@ function nearbyHash(
 function areNear(a: number, b: number): boolean {
   const difference = a ^ b;
   return (difference & (difference - 1)) === 0;
-}
-
-/** Whether an element's hash is what is wrong, and the hash of its key is in its place: steps 2 and 3. */
-function isHashWrong(
-  db: Database,
-  survey: Survey,
-  s: number,
-  bucket: BucketView,
-  i: number,
-  hash: number,
-  byKey: boolean,
-): boolean {
-  const found = bucket.hash(i);
-  const before = usedBefore(bucket)[i];
-  const isFoundHere = (wanted: number) =>
-    wanted >= 0 && leadsTo(db, survey, s, wanted) && before >= fromHome(i, wanted, bucket.elements);
-  if (!isFoundHere(hash)) return false;
-  return !byKey || !isFoundHere(found);
 }
 
 /** Whether a lookup of a hash comes to a bucket, or would if the directory were whole. */
