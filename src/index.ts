@@ -6,7 +6,9 @@
 export * from './core.js';
 export type { FileSource } from './source/file.js';
 export { fileSource, openFileSource } from './source/file.js';
-export type { LostDetail, LostRecords, RepairAction, RepairOptions, RepairResult } from './repair/result.js';
+export type { LostRecords } from './check/losses.js';
+export type { Recoverable } from './repair/recoverable.js';
+export type { LostDetail, RepairAction, RepairOptions, RepairResult } from './repair/result.js';
 export { repair } from './repair/repair.js';
 export type { SetAside } from './repair/result.js';
 export type { DeleteOptions, DeleteResult } from './repair/delete.js';

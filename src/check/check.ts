@@ -23,6 +23,8 @@ import type { ExplainedCounts, Finding, FindingCode } from './finding.js';
 import { finding, FindingList, verdictOf } from './finding.js';
 import { foreignFindings } from './foreign.js';
 import { checkHeader } from './header.js';
+import type { DamagedKey } from './hiddendamage.js';
+import { estimateHiddenDamage, MAX_DAMAGED_KEYS } from './hiddendamage.js';
 import type { Image } from './image.js';
 import { checkImage } from './image.js';
 import type { SiteVerdict } from './judge.js';
@@ -95,8 +97,12 @@ export interface RecordCounts {
   readonly rejected: Partial<Record<LossReason, number>>;
   /** Buckets that could be read. */
   readonly buckets: number;
+  /** Of those the ones that stand in an overwritten bucket and are no elements: its hashes are uncovered. */
+  readonly noElements: Partial<Record<LossReason, number>>;
   /** The share of all hashes, 0 to 1, whose directory slots lead to no bucket of theirs. */
   readonly uncovered: number;
+  /** An estimate of how many of the records have a damaged value although nothing shows it, by the keys that are damaged. */
+  readonly likelyDamaged: number;
 }
 
 /**
@@ -149,11 +155,13 @@ export async function checkDatabase(
   const { account, buckets } = await accountFor(db, surveyed, examination);
   findings.add(judgeSpace(account, findings));
   const doubtful = await findDoubtful(db, surveyed, examination, account.overreaching);
+  const { marks } = examination;
   const records = {
     ...tally.counts(surveyed),
     count: examination.records,
     bytes: examination.bytes,
     buckets,
+    likelyDamaged: await estimateHiddenDamage(db, surveyed, marks, tally.damagedKeys, account, doubtful),
     // No hash lost its bucket: there was none yet.
     ...(isNew && { uncovered: 0 }),
   };
@@ -222,14 +230,26 @@ class Tally {
   /** Buckets whose head is damaged and which have records all the same. */
   readonly #malformed: BucketSite[] = [];
   readonly #rejected: Partial<Record<LossReason, number>> = {};
+  readonly #noElements: Partial<Record<LossReason, number>> = {};
+  /** Keys that do not give their element's hash, some of them. */
+  readonly damagedKeys: DamagedKey[] = [];
 
   take({ site, kept, rejected, missing }: SiteVerdict): void {
+    // Of a bucket that is overwritten nothing tells how many elements it had.
+    const isOverwritten = site.state === 'malformed' && kept === 0;
     if (site.state === 'malformed' && kept > 0) this.#malformed.push(site);
-    for (const { reason } of rejected) this.#rejected[reason] = (this.#rejected[reason] ?? 0) + 1;
-    if (missing > 0) this.#rejected.missing = (this.#rejected.missing ?? 0) + missing;
+    const counts = isOverwritten ? [this.#rejected, this.#noElements] : [this.#rejected];
+    for (const count of counts) {
+      for (const { reason } of rejected) count[reason] = (count[reason] ?? 0) + 1;
+      if (missing > 0) count.missing = (count.missing ?? 0) + missing;
+    }
+    if (isOverwritten) return;
+    for (const one of rejected) {
+      if (one.reason === 'key' && this.damagedKeys.length < MAX_DAMAGED_KEYS) this.damagedKeys.push(one);
+    }
   }
 
-  counts(surveyed: Survey): Pick<RecordCounts, 'rejected' | 'uncovered'> {
+  counts(surveyed: Survey): Pick<RecordCounts, 'rejected' | 'noElements' | 'uncovered'> {
     const slots = surveyed.siteOfSlot.length;
     let uncovered = 0;
     for (const { first, end } of surveyed.claims.open()) uncovered += (end - first) / HASH_RANGE;
@@ -238,7 +258,11 @@ class Tally {
         if (surveyed.claims.ownerOf(slot * (HASH_RANGE / slots)) === undefined) uncovered -= 1 / slots;
       }
     }
-    return { rejected: this.#rejected, uncovered: Math.max(0, uncovered) };
+    return {
+      rejected: this.#rejected,
+      noElements: this.#noElements,
+      uncovered: Math.max(0, uncovered),
+    };
   }
 }
 
@@ -251,7 +275,15 @@ function flavourOf({ signed, unsigned }: Examination): {
   return { hashChar: signed >= unsigned ? 'signed' : 'unsigned', foreign: Math.min(signed, unsigned) };
 }
 
-const NO_RECORDS: RecordCounts = { count: 0, bytes: 0, rejected: {}, buckets: 0, uncovered: 1 };
+const NO_RECORDS: RecordCounts = {
+  count: 0,
+  bytes: 0,
+  rejected: {},
+  noElements: {},
+  buckets: 0,
+  uncovered: 1,
+  likelyDamaged: 0,
+};
 
 /** The check of a file of no bytes. */
 export function checkEmpty(): CheckResult {

@@ -1,3 +1,4 @@
+import { lostRecords } from '../check/losses.js';
 import { withProfile } from '../contents.js';
 import { keptRecords } from '../exchange/keptwalk.js';
 import type { CheckResult } from '../check/check.js';
@@ -14,7 +15,7 @@ import { buildFresh } from './fresh.js';
 import { examineAll, lookInsideFresh } from './inside.js';
 import type { WrittenQuarantine } from './leftout.js';
 import { writeQuarantine } from './leftout.js';
-import { exceedsLimit, lostRecords } from './losses.js';
+import { exceedsLimit } from './losses.js';
 import { requirePossible } from './options.js';
 import { placeFresh, requireFree } from './place.js';
 import type { RepairOptions, RepairResult } from './result.js';
@@ -61,6 +62,11 @@ async function repairHeld(
   const { checked } = subject;
   const { profile, leaveOut, setAside } = inside;
   const keep: RecordFilter | undefined = leaveOut && ((record) => leaveOut(record) === undefined);
+  const recoverable = subject.recoverable.beyond(options.include ?? []);
+  const stillThere = {
+    recovered: subject.recoverable.count(options.include ?? []),
+    more: recoverable.records,
+  };
   const outcome: RepairResult = {
     path: held.path,
     action: 'none',
@@ -72,7 +78,8 @@ async function repairHeld(
     backup: undefined,
     kept: checked.records.count - (checked.doubtful?.size ?? 0) - (setAside?.records ?? 0),
     added: undefined,
-    lost: lostRecords(checked, subject.noElements, { leftOut: setAside?.records ?? 0 }),
+    lost: lostRecords(checked, { leftOut: setAside?.records ?? 0 }, stillThere),
+    recoverable,
     setAside,
     found: subject.found,
     carvedWithKey: subject.carvedRecords.length,
@@ -148,7 +155,7 @@ async function repairHeld(
       kept: built.records,
       added: built.added,
       quarantine: quarantined?.path,
-      lost: lostRecords(checked, subject.noElements, built),
+      lost: lostRecords(checked, built, stillThere),
       output,
       backup,
       notes: [...cleared, ...outcome.notes, ...notes],

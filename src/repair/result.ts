@@ -1,10 +1,12 @@
 import type { CheckResult } from '../check/check.js';
+import type { LostRecords } from '../check/losses.js';
 import type { RejectedElement } from '../check/record.js';
 import type { WantedProfile } from '../contents.js';
 import type { Report } from '../source/sweep.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { LeaveOut, LeftOutReason } from '../profile/leaveout.js';
 import type { NotKept } from '../rebuild/records.js';
+import type { Recoverable } from './recoverable.js';
 import type { Addition, Provenance } from '../salvage/salvage.js';
 
 export interface RepairOptions {
@@ -73,6 +75,8 @@ export interface RepairResult {
   /** Of those what was added because it was asked for; undefined where nothing was written. */
   readonly added: Readonly<Record<Addition, number>> | undefined;
   readonly lost: LostRecords;
+  /** How many of the lost records would come back by what else could be included, alone and all together. */
+  readonly recoverable: Recoverable;
   /** Records that its program cannot load and that the fresh database is without, by reason; the quarantine has them. */
   readonly setAside: SetAside | undefined;
   /** Records that were found, by how; `stale` and `deleted` ones are kept only if that was asked for. */
@@ -98,16 +102,4 @@ export interface SetAside {
 /** What is known of a lost record. */
 export interface LostDetail extends Omit<RejectedElement, 'reason'> {
   readonly reason: RejectedElement['reason'] | NotKept;
-}
-
-/** What did not come back. */
-export interface LostRecords {
-  /** Elements in use whose record could not be kept, all reasons together. */
-  readonly records: number;
-  /** By reason; see `LossReason`. */
-  readonly reasons: Readonly<Record<string, number>>;
-  /** The share of all hashes, 0 to 1, that no readable bucket covers: what was there is not known. */
-  readonly uncovered: number;
-  /** How many records the uncovered share may have held, if it was filled as the rest is; null if all is lost. */
-  readonly estimated: number | null;
 }

@@ -1,6 +1,6 @@
 import type { CheckResult } from '../check/check.js';
 import { checkDatabase } from '../check/check.js';
-import type { LossReason } from '../check/record.js';
+import { lostRecords } from '../check/losses.js';
 import { collectLost } from '../contents.js';
 import type { Database } from '../database/database.js';
 import { identifySource } from '../database/identify.js';
@@ -18,11 +18,11 @@ import { PlaceSet } from '../salvage/placeset.js';
 import type { OldRecord } from '../salvage/oldrecord.js';
 import { isAddable } from '../salvage/oldrecord.js';
 import { findOld } from '../salvage/old.js';
-import type { Addition, Provenance, SalvagedBatch } from '../salvage/salvage.js';
-import { provenanceOf } from '../salvage/salvage.js';
+import type { Addition, Provenance, SalvagedBatch, SalvagedRecord } from '../salvage/salvage.js';
+import { ADDITIONS, provenanceOf } from '../salvage/salvage.js';
 import { salvageStale } from '../salvage/stale.js';
 import type { Source } from '../source/source.js';
-import { lostRecords } from './losses.js';
+import { RecoverableKeys } from './recoverable.js';
 import type { LostDetail, RepairOptions } from './result.js';
 
 /** A file to be repaired; an empty one and one that is not GDBM have no database. */
@@ -40,8 +40,8 @@ export interface Subject {
   readonly carvedRecords: SalvagedBatch;
   readonly uncoveredRanges: { first: number; end: number }[];
   readonly lostDetails: LostDetail[];
-  /** What stands in overwritten buckets and was no element, by reason. */
-  readonly noElements: Partial<Record<LossReason, number>>;
+  /** What of the lost records could be had. */
+  readonly recoverable: RecoverableKeys;
   /** Of elements of lost records what tells their keys; some of them. */
   readonly lostElements: LostElement[];
 }
@@ -64,7 +64,7 @@ function nothingFound() {
     uncoveredRanges: [],
     lostDetails: [],
     lostElements: [],
-    noElements: {},
+    recoverable: new RecoverableKeys(),
   };
 }
 
@@ -108,43 +108,54 @@ export async function examine(source: Source, path: string, options: RepairOptio
   const { found: classes } = nothing;
   const lostDetails: LostDetail[] = [];
   const lostElements: LostElement[] = [];
-  const noElements: Partial<Record<LossReason, number>> = {};
-  const checked = await checkDatabase(db, surveyed, ({ site, kept, rejected, missing }) => {
+  const recoverable = new RecoverableKeys(surveyed.claims);
+  const checked = await checkDatabase(db, surveyed, ({ site, kept, rejected }) => {
     classes[provenanceOf(site)] += kept;
     collectLost(lostElements, rejected);
     // Of a bucket that is overwritten nothing tells how many elements it had: its hashes are without a bucket.
-    if (site.state === 'malformed' && kept === 0) {
-      for (const { reason } of rejected) noElements[reason] = (noElements[reason] ?? 0) + 1;
-      noElements.missing = (noElements.missing ?? 0) + missing;
-      return;
-    }
+    if (site.state === 'malformed' && kept === 0) return;
     for (const one of rejected) {
       if (one.reason === 'superseded' || one.reason === 'duplicate') continue;
+      if (one.reason !== 'hash') recoverable.lose(one.hash);
       if (lostDetails.length < DETAILS) lostDetails.push(one);
     }
   });
-  let old: readonly OldRecord[] = [];
-  if (isOldWanted && foundDatabase(checked)) {
-    old = [...(await findOld(db, surveyed, { report, end: checked.image?.end }))];
-    for (const { provenance, confidence } of old) if (confidence !== 'trace') classes[provenance]++;
-  } else if (checked.verdict === 'damaged') {
-    // A sound file is not searched for what it deleted: nobody asked, and it takes time.
-    const seen = new PlaceSet();
-    for await (const batch of salvageStale(db, surveyed)) {
-      for (const { provenance, offset, keySize, dataSize } of batch) {
-        const isNew =
-          seen.size < REMEMBERED ? seen.add(offset, keySize, dataSize) : !seen.has(offset, keySize, dataSize);
-        if (isNew) classes[provenance]++;
-      }
-    }
-  }
   if (foundDatabase(checked) && checked.doubtful.size > 0) {
     await notKept(db, surveyed, checked, async (record, reason) => {
+      recoverable.lose(record.hash);
       if (lostDetails.length >= DETAILS) return;
       const keyStart = await db.source.read(record.offset, Math.min(KEY_START, record.keySize));
       const { hash, offset, keySize, dataSize, bucket, element } = record;
       lostDetails.push({ reason, hash, keyStart, offset, keySize, dataSize, bucket, element });
     });
+  }
+  const takeAddable = ({ hash, provenance, offset, keySize, dataSize }: SalvagedRecord) => {
+    const addition = ADDITIONS.find((one) => one === provenance);
+    const length = keySize + dataSize;
+    const isFree = checked.space?.isUsed(offset, length) === false && !checked.doubtful!.has(offset, length);
+    if (addition !== undefined && isFree) recoverable.take(hash, addition);
+  };
+  let old: readonly OldRecord[] = [];
+  if (isOldWanted && foundDatabase(checked)) {
+    old = [...(await findOld(db, surveyed, { report, end: checked.image?.end }))];
+    for (const one of old) {
+      if (one.confidence !== 'trace') classes[one.provenance]++;
+      if (isAddable(one)) takeAddable(one);
+    }
+  } else if (checked.verdict === 'damaged') {
+    // A sound file is not searched for what it deleted: nobody asked, and it takes time.
+    const seen = new PlaceSet();
+    for await (const batch of salvageStale(db, surveyed)) {
+      for (const record of batch) {
+        const { provenance, offset, keySize, dataSize } = record;
+        const isNew =
+          seen.size < REMEMBERED ? seen.add(offset, keySize, dataSize) : !seen.has(offset, keySize, dataSize);
+        if (!isNew) continue;
+        classes[provenance]++;
+        // Of a deleted one only a search for old records tells whether it may be added.
+        if (provenance === 'stale') takeAddable(record);
+      }
+    }
   }
   const uncoveredRanges = [...surveyed.claims.open()].slice(0, DETAILS);
   const database = { db, surveyed };
@@ -153,19 +164,21 @@ export async function examine(source: Source, path: string, options: RepairOptio
     database,
     found: classes,
     old,
-    noElements,
+    recoverable,
     uncoveredRanges,
     lostDetails,
     lostElements,
   };
-  const { records, uncovered } = lostRecords(checked, noElements);
+  const { records, uncovered } = lostRecords(checked);
   const isLoss = records > 0 || uncovered > 0 || include.includes('carved');
   if (!foundDatabase(checked) || !isLoss) return { ...subject, carved: [], carvedRecords: [] };
   const progress = (done: number, all: number) => report?.('looking for values by their shape', done, all);
   const { space } = checked;
   const carved = await carveValues({ db, survey: surveyed, space }, options.expectKeys, progress);
   classes.carved = carved.length;
-  return { ...subject, carved, carvedRecords: await recordsOf(db.source, carved) };
+  const carvedRecords = await recordsOf(db.source, carved);
+  carvedRecords.forEach(takeAddable);
+  return { ...subject, carved, carvedRecords };
 }
 
 /** Places of old records that are told apart while they are counted. */

@@ -4,6 +4,7 @@ import type { CheckResult, FileFormat } from '../check/check.js';
 import type { FindingGroup, FindingPlace, Severity } from '../check/finding.js';
 import { groupFindings } from '../check/finding.js';
 import { machinesFor } from '../check/foreign.js';
+import { lostRecords } from '../check/losses.js';
 import { describeFormat } from '../format/format.js';
 import type { MachineName } from '../machine/names.js';
 import type { ProfileResult } from '../profile/inspect.js';
@@ -13,6 +14,7 @@ import { leaveOutRule } from '../profile/leaveout.js';
 import { isMendable } from '../profile/mendable.js';
 import { insideText } from './inside.js';
 import { libgdbmText } from './libgdbm.js';
+import { isLoss, isUndoubted, lossText } from './loss.js';
 import { number } from './number.js';
 import { setAsideFields } from './setaside.js';
 
@@ -36,6 +38,10 @@ export function checkText(path: string, result: CheckResult, options: TextOption
   if (result.other !== undefined) {
     lines.push(`  This is ${result.other.what}.`, `  ${result.other.advice}`);
     return join(lines);
+  }
+  if (result.verdict === 'damaged' && result.format !== undefined) {
+    const lost = lostRecords(result);
+    if (isLoss(lost)) lines.push(field('lost', lossText(lost, keptOf(result))));
   }
   lines.push(...describe(result, options.profile), ...findingLines(result, options));
   if (result.verdict === 'foreign') {
@@ -68,7 +74,7 @@ export function repairText(result: RepairResult, options: TextOptions): string {
       `${name}: ${style.red('NOT REPAIRED')}`,
       `  ${safeSentence(reason ?? '')}`,
       ...setAsideFields(result).map(([label, value]) => field(label, value)),
-      ...(result.limited === true ? [...foundLines(result), ...lostLines(result, options.all)] : []),
+      ...(result.limited === true ? [...lostLines(result, options.all), ...foundLines(result)] : []),
       ...findingLines(before, options),
     ]);
   }
@@ -81,16 +87,15 @@ export function repairText(result: RepairResult, options: TextOptions): string {
   ];
   if (reason !== undefined) lines.push(`  ${reason}`);
   lines.push(...setAsideFields(result).map(([label, value]) => field(label, value)));
+  lines.push(...lostLines(result, options.all));
   if (result.after?.verdict === 'damaged') {
     lines.push(field('still there', `${errorsText(result.after)}: a check of the result says DAMAGED`));
   }
+  const how = isUndoubted(result.lost, before) ? ', byte for byte' : '';
   lines.push(
-    field('libgdbm said', before.libgdbm === null ? 'nothing: it opens the file' : `"${before.libgdbm}"`),
-  );
-  lines.push(
-    field('kept', `${count(kept, 'record')}, byte for byte${addedText(result)}`),
+    field('kept', `${count(kept, 'record')}${how}${addedText(result)}`),
     ...foundLines(result),
-    ...lostLines(result, options.all),
+    field('libgdbm said', before.libgdbm === null ? 'nothing: it opens the file' : `"${before.libgdbm}"`),
   );
   if (result.profile !== undefined && result.profile.name !== 'none') {
     lines.push(field('inside', insideText(result.profile)));
@@ -201,17 +206,39 @@ function foundLines({ found, carvedWithKey }: RepairResult): string[] {
   return lines;
 }
 
-function lostLines({ lost, before, uncoveredRanges, lostDetails }: RepairResult, all: boolean): string[] {
+/** Records of the damaged file that a repair keeps. */
+function keptOf({ records, doubtful }: CheckResult): number {
+  return records.count - (doubtful?.size ?? 0);
+}
+
+/** How to get lost records that are still there; undefined where there are none, or nothing has them any more. */
+function recoverText(result: RepairResult): string | undefined {
+  const { path, action, output, backup, recoverable } = result;
+  const { records, include } = recoverable;
+  if (records === 0) return undefined;
+  const command = `gdbm-doctor repair --include ${include.join(',')}`;
+  const had = `${number(records)} of them can be had: ${command}`;
+  if (action !== 'repaired' || output !== path) return `${had} ${shellPath(path)}`;
+  // The file is the fresh one now, and what else was in it is only in the backup.
+  if (backup === undefined) return undefined;
+  return `${had} ${shellPath(backup)} -o ${shellPath(`${path}.more`)}`;
+}
+
+function lostLines(result: RepairResult, all: boolean): string[] {
+  const { lost, before, kept, added, uncoveredRanges, lostDetails } = result;
+  const own = kept - Object.values(added ?? {}).reduce((sum, n) => sum + n, 0);
+  const more = recoverText(result);
   const reasons = Object.entries(lost.reasons).map(
     ([reason, n]) => `${number(n)} ${REASONS[reason] ?? reason}`,
   );
-  const lines = [field('lost', lost.records === 0 ? 'no record that is known of' : reasons.join(', '))];
+  const lines = [field('lost', [lossText(lost, own), ...(more === undefined ? [] : [more])].join('; '))];
+  if (reasons.length > 0) lines.push(field('', reasons.join(', ')));
   const shown = lostDetails.slice(0, all ? lostDetails.length : SHOWN_LOST);
   for (const one of shown) lines.push(`    ${safeSentence(lostText(one))}`);
-  const more = Math.max(lost.records, lostDetails.length) - shown.length;
-  if (shown.length > 0 && more > 0) {
+  const hidden = Math.max(lost.records, lostDetails.length) - shown.length;
+  if (shown.length > 0 && hidden > 0) {
     lines.push(
-      `    … and ${number(more)} more; ${all ? '--quarantine FILE tells of each' : '--all shows up to 100'}`,
+      `    … and ${number(hidden)} more; ${all ? '--quarantine FILE tells of each' : '--all shows up to 100'}`,
     );
   }
   if (lost.uncovered > 0 && before.size > 0) {

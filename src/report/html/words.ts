@@ -1,8 +1,10 @@
 import type { CheckResult } from '../../check/check.js';
+import { lostRecords } from '../../check/losses.js';
 import type { PageWords } from '../../picture/pagedata.js';
 import type { ProfileResult } from '../../profile/inspect.js';
 import { escapeText } from '../escape.js';
 import { insideText } from '../inside.js';
+import { isLoss, lossText } from '../loss.js';
 import type { Statement } from '../statement.js';
 import { number } from '../number.js';
 import { isMendable } from '../../profile/mendable.js';
@@ -36,14 +38,16 @@ export function pageWords(
 }
 
 function headlineOf(result: CheckResult): string {
-  const { verdict, size, records, libgdbm, other } = result;
+  const { verdict, size, records, doubtful, libgdbm, other } = result;
   if (verdict === 'not-gdbm') return `This is ${other?.what ?? 'no GDBM database'}.`;
   if (size === 0) return 'The file is empty.';
   const count = `${number(records.count)} record${records.count === 1 ? '' : 's'}`;
   if (verdict === 'healthy') return `All is well: ${count}, each where a lookup finds it.`;
   if (verdict === 'foreign') return `${count}, ${foreignText(result, undefined)}.`;
   const says = libgdbm === null ? 'libgdbm opens it all the same' : `libgdbm says “${libgdbm}”`;
-  return `${count} can be proved; ${says}.`;
+  const lost = lostRecords(result);
+  if (!isLoss(lost)) return `${count} can be proved; ${says}.`;
+  return `Lost: ${lossText(lost, records.count - (doubtful?.size ?? 0))}. ${count} can be proved; ${says}.`;
 }
 
 function adviceOf(

@@ -1,0 +1,150 @@
+import type { Database } from '../database/database.js';
+import type { Survey } from '../database/survey.js';
+import { elementStruct } from '../format/bucket.js';
+import { hashKey } from '../format/hash.js';
+import { eachKept } from './accounting.js';
+import type { DoubtfulRecords } from './doubtful.js';
+import type { ElementMarks } from './marks.js';
+import type { SpaceAccount } from './space.js';
+
+/** Where a key should be that does not give the hash of its element. */
+export interface DamagedKey {
+  readonly hash: number;
+  /** File offset. */
+  readonly offset: number;
+  readonly keySize: number;
+  /** The key's first bytes as the element has them. */
+  readonly keyStart: Uint8Array;
+}
+
+/** Bytes that a disk loses together: a sector, or a page of the memory through which they are written. */
+const SECTOR = 512;
+const PAGE = 4096;
+/** A damaged key that is longer is not tried to be mended: 255 hashes for each of its bytes. */
+const MAX_MENDED_KEY = 64;
+/** Keys that are tried; more of them are taken to be damaged as these are. */
+const MAX_MENDED = 32;
+/** Damaged keys that are looked at; more tell no more. */
+export const MAX_DAMAGED_KEYS = 1 << 14;
+
+/**
+ * Estimates how many kept records have a damaged value, though nothing shows it: a value has no checksum. Keys have a
+ * hash, so that the damaged ones among them are a sample of the damage, of which there are two kinds:
+ *
+ * - Single bytes: another key of its sector is whole, it begins as its element says, or one other byte gives it its hash
+ *   back. Each byte of a value is hit as often as each byte of the keys and their elements.
+ * - Whole sectors, or whole pages where none with such a key has a whole one: a value that has a byte in one with such a
+ *   key is hit, one in a sector with a whole key is not, and those without a key are hit as often as those with one.
+ *
+ * A damaged key says nothing of others where something in force lies on its place, which overwrote it, or where the place
+ * itself is in doubt.
+ */
+export async function estimateHiddenDamage(
+  db: Database,
+  survey: Survey,
+  marks: ElementMarks,
+  keys: readonly DamagedKey[],
+  { isUsed }: SpaceAccount,
+  doubtful: DoubtfulRecords,
+): Promise<number> {
+  const { source, format } = db;
+  const isSample = ({ offset, keySize }: DamagedKey) =>
+    keySize > 0 && !isUsed(offset, keySize) && !doubtful.has(offset, keySize);
+  const sample = keys.filter(isSample);
+  if (sample.length === 0) return 0;
+  const sectorOf = (offset: number) => Math.floor(offset / SECTOR);
+  const sectors = new Uint8Array(sectorOf(source.size) + 1);
+  const mark = (state: number, offset: number, length: number) => {
+    for (let s = sectorOf(offset); s <= sectorOf(offset + length - 1); s++) {
+      if (sectors[s] !== WHOLE) sectors[s] = state;
+    }
+  };
+
+  // 1. Sectors with a whole key, and how many bytes tell whether they are hit.
+  const elementSize = elementStruct(format.layout).size;
+  let bytes = 0;
+  await eachKept(db, survey, marks, (words, i) => {
+    const keySize = words.keySize(i);
+    bytes += elementSize + keySize;
+    if (keySize > 0) mark(WHOLE, words.pointer(i), keySize);
+  });
+
+  // 2. Damaged keys, each of one of the two kinds.
+  let single = 0;
+  let tried = 0;
+  let mended = 0;
+  const alone: DamagedKey[] = [];
+  for (const key of sample) {
+    bytes += elementSize + key.keySize;
+    const isMixed =
+      sectors[sectorOf(key.offset)] === WHOLE && sectors[sectorOf(key.offset + key.keySize - 1)] === WHOLE;
+    if (isMixed) single++;
+    else alone.push(key);
+  }
+  for (const key of alone) {
+    if (tried === MAX_MENDED) break;
+    if (key.keySize > MAX_MENDED_KEY) continue;
+    tried++;
+    if (isSingle(await source.read(key.offset, key.keySize), key)) mended++;
+  }
+  const areSingle = mended * 2 > tried;
+  if (areSingle) single += alone.length;
+  else for (const { offset, keySize } of alone) mark(LOST, offset, keySize);
+
+  // 3. What that means for each value.
+  const pages = inPages(sectors);
+  const isByPages = !areSingle && alone.every(({ offset }) => pages[Math.floor(offset / PAGE)] === LOST);
+  const [unit, units] = isByPages ? [PAGE, pages] : [SECTOR, sectors];
+  let whole = 0;
+  let lost = 0;
+  for (const state of units) {
+    if (state === WHOLE) whole++;
+    else if (state === LOST) lost++;
+  }
+  const isIntact = { byte: 1 - single / bytes, unit: whole / Math.max(1, whole + lost) };
+  const before = { unknown: new Uint32Array(units.length + 1), lost: new Uint32Array(units.length + 1) };
+  for (const [n, state] of units.entries()) {
+    before.unknown[n + 1] = before.unknown[n] + (state === 0 ? 1 : 0);
+    before.lost[n + 1] = before.lost[n] + (state === LOST ? 1 : 0);
+  }
+  let hit = 0;
+  await eachKept(db, survey, marks, (words, i) => {
+    const [offset, keySize, dataSize] = [words.pointer(i), words.keySize(i), words.dataSize(i)];
+    if (dataSize === 0 || doubtful.has(offset, keySize + dataSize)) return;
+    const from = Math.floor((offset + keySize) / unit);
+    const to = Math.floor((offset + keySize + dataSize - 1) / unit) + 1;
+    if (before.lost[to] > before.lost[from]) hit++;
+    else hit += 1 - isIntact.byte ** dataSize * isIntact.unit ** (before.unknown[to] - before.unknown[from]);
+  });
+  return Math.round(hit);
+}
+
+/** States of a sector; 0 is one without a key. */
+const WHOLE = 1;
+const LOST = 2;
+
+/** The states of pages: whole where one of a page's sectors is, else lost where one is. */
+function inPages(sectors: Uint8Array): Uint8Array {
+  const each = PAGE / SECTOR;
+  return Uint8Array.from({ length: Math.ceil(sectors.length / each) }, (_, page) => {
+    const own = sectors.subarray(page * each, (page + 1) * each);
+    return own.includes(WHOLE) ? WHOLE : own.includes(LOST) ? LOST : 0;
+  });
+}
+
+/** Whether the bytes at a key's place are the key but for a few: they begin as it does, or another byte mends its hash. */
+function isSingle(key: Uint8Array, { hash, keyStart }: DamagedKey): boolean {
+  if (keyStart.every((byte, i) => i >= key.length || byte === key[i])) return true;
+  for (let i = 0; i < key.length; i++) {
+    const byte = key[i];
+    for (let other = 0; other < 256; other++) {
+      key[i] = other;
+      if (hashKey(key, 'signed') === hash || hashKey(key, 'unsigned') === hash) {
+        key[i] = byte;
+        return true;
+      }
+    }
+    key[i] = byte;
+  }
+  return false;
+}
