@@ -7,6 +7,7 @@ export * from './core.js';
 export type { FileSource } from './source/file.js';
 export { fileSource, openFileSource } from './source/file.js';
 export type { LostRecords } from './check/losses.js';
+export type { BetterCopy } from './copies.js';
 export type { Recoverable } from './repair/recoverable.js';
 export type { LostDetail, RepairAction, RepairOptions, RepairResult } from './repair/result.js';
 export { repair } from './repair/repair.js';

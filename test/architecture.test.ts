@@ -65,6 +65,7 @@ const AT_THE_EDGE = [
   'guard/',
   'cli/',
   'repair/',
+  'copies.ts',
   'look.ts',
   'put.ts',
   'index.ts',

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { CheckResult } from '../check/check.js';
 import type { WantedProfile } from '../contents.js';
 import { checkContents, withProfile } from '../contents.js';
+import { findBetterCopy } from '../copies.js';
 import { finding } from '../check/finding.js';
 import type { Judge } from '../check/libgdbm.js';
 import { identifySource } from '../database/identify.js';
@@ -57,9 +58,16 @@ export async function checkCommand({
       hashes.push(...evidence);
       if (result.verdict === 'damaged' || result.verdict === 'foreign') worse(EXIT.damaged);
       if (result.verdict === 'not-gdbm') worse(EXIT.failed);
-      if (json) reports.push(checkReport(path, result, profile));
+      const betterCopy = await findBetterCopy(path, result, profile);
+      if (json) reports.push(checkReport(path, result, profile, betterCopy));
       else {
-        const options = { style: styleFor(process.stdout), all, profile, machine: machineFor(machine) };
+        const options = {
+          style: styleFor(process.stdout),
+          all,
+          profile,
+          betterCopy,
+          machine: machineFor(machine),
+        };
         await printReport(checkText(path, result, options));
       }
     } catch (error) {

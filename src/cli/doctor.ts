@@ -1,8 +1,10 @@
 import type { FileFormat } from '../check/check.js';
+import type { BetterCopy } from '../copies.js';
+import { findBetterCopy, findCopyOfMissing } from '../copies.js';
 import { checkReport, reportText, unreadableReport } from '../report/json.js';
 import { safeSentence } from '../report/escape.js';
 import { number } from '../report/number.js';
-import { foreignText } from '../report/text.js';
+import { betterCopyText, foreignText } from '../report/text.js';
 import { isMendable, needsRepair } from '../profile/mendable.js';
 import { volumeJson, volumeReport } from '../report/volume.js';
 import type { VolumeDiagnosis } from '../volume/diagnose.js';
@@ -42,20 +44,25 @@ export async function doctorCommand({ file, json, machine }: DoctorArguments): P
   return placeIsSound && isHealthy(checked) ? EXIT.ok : EXIT.damaged;
 }
 
+/** What the check of a file gave, or why it cannot be read; and a copy beside it that has more. */
+type Checked = (CheckedFile | ExpectedError) & { readonly betterCopy?: BetterCopy | undefined };
+
 /** Checks the file if it can be read; why it cannot is what this command is for. */
-async function tryCheck(path: string, machine: WantedMachine): Promise<CheckedFile | ExpectedError> {
+async function tryCheck(path: string, machine: WantedMachine): Promise<Checked> {
   try {
-    return await checkFile(path, 'auto', machine);
+    const checked = await checkFile(path, 'auto', machine);
+    return { ...checked, betterCopy: await findBetterCopy(path, checked.result, checked.profile) };
   } catch (error) {
-    return explain(error, path, 'read it');
+    const { code, message } = explain(error, path, 'read it');
+    return { code, message, betterCopy: code === 'no-such-file' ? await findCopyOfMissing(path) : undefined };
   }
 }
 
-function isHealthy(checked: CheckedFile | ExpectedError): boolean {
+function isHealthy(checked: Checked): boolean {
   return 'result' in checked && checked.result.verdict === 'healthy';
 }
 
-function databaseFacts(checked: CheckedFile | ExpectedError): DatabaseFacts | undefined {
+function databaseFacts(checked: Checked): DatabaseFacts | undefined {
   if (!('result' in checked) || checked.result.format === undefined) return undefined;
   const { format, size, verdict } = checked.result;
   // The structure is what speaks for a whole file; values may be as their program stored them.
@@ -77,13 +84,14 @@ function databaseFacts(checked: CheckedFile | ExpectedError): DatabaseFacts | un
 function documentText(
   path: string,
   diagnosis: VolumeDiagnosis,
-  checked: CheckedFile | ExpectedError,
+  checked: Checked,
   machine: WantedMachine,
 ): string {
+  const { betterCopy } = checked;
   const database =
     'result' in checked
-      ? checkReport(path, checked.result, checked.profile)
-      : unreadableReport(path, checked.code, checked.message);
+      ? checkReport(path, checked.result, checked.profile, betterCopy)
+      : { ...unreadableReport(path, checked.code, checked.message), ...(betterCopy && { betterCopy }) };
   const one = {
     ...database,
     volume: volumeJson(diagnosis),
@@ -92,12 +100,7 @@ function documentText(
   return `${reportText([one])}\n`;
 }
 
-function text(
-  path: string,
-  diagnosis: VolumeDiagnosis,
-  checked: CheckedFile | ExpectedError,
-  machine: WantedMachine,
-): string {
+function text(path: string, diagnosis: VolumeDiagnosis, checked: Checked, machine: WantedMachine): string {
   const style = styleFor(process.stdout);
   const verdict = (isHealthy(checked) ? style.green : style.red)(safeSentence(verdictText(checked, machine)));
   const line = (name: string, value: string) => `  ${name.padEnd(12)} ${value.replaceAll('\n', '\\x0a')}\n`;
@@ -108,7 +111,7 @@ function text(
   );
 }
 
-function verdictText(checked: CheckedFile | ExpectedError, machine: WantedMachine): string {
+function verdictText(checked: Checked, machine: WantedMachine): string {
   if (!('result' in checked)) return 'could not be read';
   const { verdict, records, libgdbm } = checked.result;
   switch (verdict) {
@@ -127,11 +130,18 @@ function verdictText(checked: CheckedFile | ExpectedError, machine: WantedMachin
 function nextStep(
   path: string,
   { problems }: VolumeDiagnosis,
-  checked: CheckedFile | ExpectedError,
+  checked: Checked,
   machine: WantedMachine,
 ): string {
+  const { betterCopy } = checked;
+  const bringBack = betterCopy && `${betterCopy.command} (${betterCopyText(betterCopy)})`;
   const first = problems.find(({ severity }) => severity === 'error');
-  if (first !== undefined) return first.advice;
+  // What else is wrong with the place comes first.
+  const isContents = first?.code === 'file-missing' || first?.code === 'file-empty';
+  if (first !== undefined && !(isContents && bringBack !== undefined)) return first.advice;
+  if (bringBack !== undefined) {
+    return problems.find(({ code }) => code === 'locked-by-process')?.advice ?? bringBack;
+  }
   if (!('result' in checked)) return checked.message;
   const { result, profile } = checked;
   if (result.verdict === 'healthy') {

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { RefusedError } from '../replace/errors.js';
-import { listSnapshots } from '../snapshots/list.js';
-import { newestIntact } from '../snapshots/open.js';
+import { newestGood } from '../snapshots/newest.js';
 import { nameOf } from '../snapshots/owner.js';
 import type { BestSnapshot } from '../watch/gain.js';
 import type { Log, LogFormat } from '../watch/log.js';
@@ -44,13 +43,13 @@ export function mendingFor(
     path,
     profileOptions,
     folderOptions,
-    bestSnapshot: newestGood(path, snapshots, outlets.log),
+    bestSnapshot: bestSnapshotOf(path, snapshots, outlets.log),
   };
   return { mending, lookOptions: [...profileOptions, ...folderOptions, `--keep=${keep}`] };
 }
 
 /** Finds the newest good snapshot that is intact; what is wrong with others is said once. */
-function newestGood(path: string, dir: string | undefined, log: Log): Mending['bestSnapshot'] {
+function bestSnapshotOf(path: string, dir: string | undefined, log: Log): Mending['bestSnapshot'] {
   const said = new Set<string>();
   const say = (event: string, message: string) => {
     if (!said.has(message)) log({ level: 'warning', event, message, details: { path } });
@@ -58,7 +57,7 @@ function newestGood(path: string, dir: string | undefined, log: Log): Mending['b
   };
   return async (): Promise<BestSnapshot | undefined> => {
     try {
-      const { folder, other, snapshots, untrusted, writers } = await listSnapshots(path, { dir });
+      const { folder, other, untrusted, newest, damaged } = await newestGood(path, dir);
       if (other !== undefined) {
         const whose = `${folder}: expected snapshots of ${path}, found those of ${nameOf(other)}`;
         say('another-database', `${whose}; none is brought back. Name another folder with --snapshots DIR.`);
@@ -66,10 +65,8 @@ function newestGood(path: string, dir: string | undefined, log: Log): Mending['b
       }
       for (const { path: one, why } of untrusted)
         say('snapshot-not-trusted', `${one}: this snapshot is not used: ${why}`);
-      const good = snapshots.filter(({ poor, records }) => !poor && records > 0);
-      const { intact, damaged } = await newestIntact(good, writers);
       for (const { path: one } of damaged) say('snapshot-damaged', `${one}: this snapshot is damaged`);
-      return intact;
+      return newest;
     } catch (error) {
       if (error instanceof RefusedError && error.code === 'not-trusted') {
         say('snapshots-not-trusted', error.message);

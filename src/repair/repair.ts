@@ -1,5 +1,6 @@
 import { lostRecords } from '../check/losses.js';
 import { withProfile } from '../contents.js';
+import { findBetterCopy } from '../copies.js';
 import { keptRecords } from '../exchange/keptwalk.js';
 import type { CheckResult } from '../check/check.js';
 import type { RecordFilter } from '../profile/leaveout.js';
@@ -67,19 +68,24 @@ async function repairHeld(
     recovered: subject.recoverable.count(options.include ?? []),
     more: recoverable.records,
   };
+  const before = withProfile({ checked, profile });
+  const kept = checked.records.count - (checked.doubtful?.size ?? 0) - (setAside?.records ?? 0);
+  const left = { records: kept, bytes: checked.records.bytes };
+  const betterCopy = await findBetterCopy(held.path, before, profile, left);
   const outcome: RepairResult = {
     path: held.path,
     action: 'none',
     reason: undefined,
-    before: withProfile({ checked, profile }),
+    before,
     profile,
     after: undefined,
     output: undefined,
     backup: undefined,
-    kept: checked.records.count - (checked.doubtful?.size ?? 0) - (setAside?.records ?? 0),
+    kept,
     added: undefined,
     lost: lostRecords(checked, { leftOut: setAside?.records ?? 0 }, stillThere),
     recoverable,
+    betterCopy,
     setAside,
     found: subject.found,
     carvedWithKey: subject.carvedRecords.length,
@@ -124,6 +130,13 @@ async function repairHeld(
     return { ...outcome, action: 'refused', reason };
   }
   if (inside.refusal !== undefined) return { ...outcome, action: 'refused', reason: inside.refusal };
+  const isInPlace = options.output === undefined;
+  if (kept === 0 && !isAdded && betterCopy !== undefined && isInPlace && options.empty !== true) {
+    const reason =
+      'Nothing is left in the file that a repair could keep, and a copy beside it has more: bring that back first. ' +
+      'To write a database without records all the same: --empty.';
+    return { ...outcome, action: 'refused', reason };
+  }
   const tooMuch = exceedsLimit(outcome.lost, outcome.kept, options.maxLoss);
   if (tooMuch !== undefined) return { ...outcome, action: 'refused', limited: true, reason: tooMuch };
   if (options.dryRun) {

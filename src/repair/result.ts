@@ -2,6 +2,7 @@ import type { CheckResult } from '../check/check.js';
 import type { LostRecords } from '../check/losses.js';
 import type { RejectedElement } from '../check/record.js';
 import type { WantedProfile } from '../contents.js';
+import type { BetterCopy } from '../copies.js';
 import type { Report } from '../source/sweep.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { LeaveOut, LeftOutReason } from '../profile/leaveout.js';
@@ -38,6 +39,8 @@ export interface RepairOptions {
   readonly quarantine?: string;
   /** Refuses to write if more records would be lost: a number, or a share of all records, 0 to 1. */
   readonly maxLoss?: { readonly records: number } | { readonly share: number } | undefined;
+  /** Whether to write a database without records although a copy beside the file has some. */
+  readonly empty?: boolean;
   /** What the file must still be once it is locked, as a look named it (`fileState`); else it is refused. */
   readonly ifState?: string | undefined;
   /** Told how far long work is. */
@@ -79,6 +82,8 @@ export interface RepairResult {
   readonly recoverable: Recoverable;
   /** Records that its program cannot load and that the fresh database is without, by reason; the quarantine has them. */
   readonly setAside: SetAside | undefined;
+  /** A snapshot or backup that has more than is left of a database that lost something. */
+  readonly betterCopy: BetterCopy | undefined;
   /** Records that were found, by how; `stale` and `deleted` ones are kept only if that was asked for. */
   readonly found: Readonly<Record<Provenance, number>>;
   /** Of the carved values, which are looked for only if something is lost, those with a key; others cannot be kept. */

@@ -1,4 +1,5 @@
 import type { CheckResult, FileFormat } from '../check/check.js';
+import type { BetterCopy } from '../copies.js';
 import { groupFindings } from '../check/finding.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { RepairResult } from '../repair/result.js';
@@ -26,7 +27,12 @@ export function reportText(files: readonly object[], statement?: Statement): str
 }
 
 /** A checked file as programs read it; the profile if one was looked for. */
-export function checkReport(path: string, result: CheckResult, profile?: ProfileResult): object {
+export function checkReport(
+  path: string,
+  result: CheckResult,
+  profile?: ProfileResult,
+  betterCopy?: BetterCopy,
+): object {
   const { verdict, size, format, other, records, findingCounts, space, libgdbm, use } = result;
   return {
     path,
@@ -41,6 +47,7 @@ export function checkReport(path: string, result: CheckResult, profile?: Profile
     libgdbm,
     ...(use && { libgdbmUse: { ...use, fetched: use.fetched ?? null } }),
     ...(profile && { profile: profileReport(profile) }),
+    ...(betterCopy && { betterCopy }),
   };
 }
 
@@ -77,7 +84,7 @@ export function repairReport(result: RepairResult): object {
   const { path, before, after, action, reason, output, backup, kept, lost, notes, found } = result;
   const base64 = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes));
   return {
-    ...checkReport(path, before, result.profile),
+    ...checkReport(path, before, result.profile, result.betterCopy),
     action,
     reason: reason ?? null,
     output: output ?? null,

@@ -9,7 +9,7 @@ import { number } from './number.js';
  */
 export function lossText(lost: LostRecords, kept: number): string {
   const { records, estimated, recovered, missing, likelyDamaged } = lost;
-  if (missing === null) return 'all records but those named here; how many there were cannot be told';
+  if (missing === null) return 'how many records cannot be told: nothing is left to count them by';
   const all = kept + records + (estimated ?? 0);
   const about = estimated === 0 ? '' : 'about ';
   const parts = [

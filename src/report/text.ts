@@ -5,6 +5,7 @@ import type { FindingGroup, FindingPlace, Severity } from '../check/finding.js';
 import { groupFindings } from '../check/finding.js';
 import { machinesFor } from '../check/foreign.js';
 import { lostRecords } from '../check/losses.js';
+import type { BetterCopy } from '../copies.js';
 import { describeFormat } from '../format/format.js';
 import type { MachineName } from '../machine/names.js';
 import type { ProfileResult } from '../profile/inspect.js';
@@ -17,6 +18,7 @@ import { libgdbmText } from './libgdbm.js';
 import { isLoss, isUndoubted, lossText } from './loss.js';
 import { number } from './number.js';
 import { setAsideFields } from './setaside.js';
+import { ageInWords } from './snapshots.js';
 
 /** Places of one kind of finding shown to a person before the rest is only counted. */
 const SHOWN_PER_CODE = 3;
@@ -30,11 +32,16 @@ export interface TextOptions {
   readonly profile?: ProfileResult | undefined;
   /** The machine that is to use the file, where it was judged for one. */
   readonly machine?: MachineName | undefined;
+  /** A copy beside the file that has more. */
+  readonly betterCopy?: BetterCopy | undefined;
 }
 
 /** A checked file for a person, the verdict first and what to do last. */
 export function checkText(path: string, result: CheckResult, options: TextOptions): string {
-  const lines = [`${escapeText(path)}: ${verdictText(result, options)}`];
+  const lines = [
+    `${escapeText(path)}: ${verdictText(result, options)}`,
+    ...betterCopyLines(options.betterCopy),
+  ];
   if (result.other !== undefined) {
     lines.push(`  This is ${result.other.what}.`, `  ${result.other.advice}`);
     return join(lines);
@@ -44,6 +51,7 @@ export function checkText(path: string, result: CheckResult, options: TextOption
     if (isLoss(lost)) lines.push(field('lost', lossText(lost, keptOf(result))));
   }
   lines.push(...describe(result, options.profile), ...findingLines(result, options));
+  if (options.betterCopy !== undefined) lines.push(`  To do: ${options.betterCopy.command}`);
   if (result.verdict === 'foreign') {
     const { machine } = options;
     const kind = machine === undefined ? '' : ` --for ${machine}`;
@@ -53,7 +61,8 @@ export function checkText(path: string, result: CheckResult, options: TextOption
     if (result.unrepairable !== undefined) lines.push(field('repair', `refuses: ${result.unrepairable}`));
     const repair = result.image === undefined ? 'repair' : 'repair -o OUT';
     const command = isMendable(result, options.profile) ? repair : 'snapshots';
-    lines.push(`  To do: gdbm-doctor ${command} ${shellPath(path)}`);
+    const label = options.betterCopy === undefined ? 'To do' : 'Or';
+    lines.push(`  ${label}: gdbm-doctor ${command} ${shellPath(path)}`);
     if (command === 'snapshots' && options.profile !== undefined && leaveOutRule(options.profile)) {
       lines.push(
         `  Or: gdbm-doctor repair ${shellPath(path)}`,
@@ -72,6 +81,7 @@ export function repairText(result: RepairResult, options: TextOptions): string {
   if (action === 'refused') {
     return join([
       `${name}: ${style.red('NOT REPAIRED')}`,
+      ...betterCopyLines(result.betterCopy),
       `  ${safeSentence(reason ?? '')}`,
       ...setAsideFields(result).map(([label, value]) => field(label, value)),
       ...(result.limited === true ? [...lostLines(result, options.all), ...foundLines(result)] : []),
@@ -80,11 +90,17 @@ export function repairText(result: RepairResult, options: TextOptions): string {
   }
   if (action === 'none' && before.verdict === 'foreign') return checkText(path, before, options);
   if (action === 'none' && reason === undefined) {
-    return join([`${name}: ${style.green('healthy')}, nothing to do`, ...describe(before, result.profile)]);
+    const what = result.betterCopy === undefined ? 'nothing to do' : 'but a copy has more';
+    return join([
+      `${name}: ${style.green('healthy')}, ${what}`,
+      ...betterCopyLines(result.betterCopy),
+      ...describe(before, result.profile),
+    ]);
   }
   const lines = [
     action === 'none' ? `${name}: ${verdictText(before, options)}` : `${name}: ${style.green('REPAIRED')}`,
   ];
+  lines.push(...betterCopyLines(result.betterCopy));
   if (reason !== undefined) lines.push(`  ${reason}`);
   lines.push(...setAsideFields(result).map(([label, value]) => field(label, value)));
   lines.push(...lostLines(result, options.all));
@@ -204,6 +220,18 @@ function foundLines({ found, carvedWithKey }: RepairResult): string[] {
     );
   }
   return lines;
+}
+
+/** A copy that has more, and the command that brings it back. */
+function betterCopyLines(copy: BetterCopy | undefined): string[] {
+  return copy === undefined ? [] : [field('better copy', betterCopyText(copy)), field('', copy.command)];
+}
+
+/** A copy that has more: what it is, how old, and how much it holds. */
+export function betterCopyText({ kind, path, time, records, bytes }: BetterCopy, now = new Date()): string {
+  const when = `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC, ${ageInWords(now.getTime() - time.getTime())}`;
+  const which = kind === 'snapshot' ? 'the snapshot' : `the backup ${escapeText(path)}`;
+  return `${which} of ${when}, has ${count(records, 'record')} of ${number(bytes)} bytes`;
 }
 
 /** Records of the damaged file that a repair keeps. */

@@ -64,7 +64,9 @@ export async function mend(look: Look, mending: Mending, atRest = false): Promis
   const emptied = look.size === 0 && best !== undefined;
   if (look.verdict === 'damaged' && !emptied) {
     // Nobody is there to bring back what is set aside: only what keeps the program from starting is.
-    const answer = await own(['repair', '--json', '--only-fatal', ...ifState(look), ...profileOptions, path]);
+    // Which of the file and a snapshot is worth more is decided below, by what the repair kept.
+    const options = ['--only-fatal', '--empty', ...ifState(look), ...profileOptions];
+    const answer = await own(['repair', '--json', ...options, path]);
     const report = firstReport(answer.stdout);
     if (report?.action === 'repaired') {
       outcome = 'repaired';

@@ -35,6 +35,11 @@ export function repairGrammar(parser: Argv, run: Run): Argv {
             describe:
               'Add what may be old, where nothing better has the key: stale, deleted, carved, or several: a,b',
           },
+          empty: {
+            type: 'boolean',
+            default: false,
+            describe: 'Write a database without records although a copy beside the file has some',
+          },
           quarantine: {
             type: 'string',
             requiresArg: true,
@@ -100,6 +105,7 @@ export function repairGrammar(parser: Argv, run: Run): Argv {
           expectKeys: parseExpectKeys(argv.expectKey),
           leaveOut: argv.keepUnloadable ? 'nothing' : argv.onlyFatal ? 'fatal' : 'unloadable',
           maxLoss: parseMaxLoss(argv.maxLoss),
+          empty: argv.empty,
           ifState: argv.ifState,
         });
       })(),

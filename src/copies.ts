@@ -1,0 +1,124 @@
+import { constants } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { CheckResult } from './check/check.js';
+import { lostRecords } from './check/losses.js';
+import { checkContents } from './contents.js';
+import type { ProfileResult } from './profile/inspect.js';
+import { profileOf } from './profile/profiles.js';
+import { isLoss } from './report/loss.js';
+import { newestGood } from './snapshots/newest.js';
+import { leadsTo } from './snapshots/realpath.js';
+import { requireTrusted, writersOf } from './snapshots/trust.js';
+import { fileSource } from './source/file.js';
+import { shellPath } from './volume/shellword.js';
+
+/** A snapshot or backup of a database that holds more than the database. */
+export interface BetterCopy {
+  readonly kind: 'snapshot' | 'backup';
+  readonly path: string;
+  /** When it was taken, or last written. */
+  readonly time: Date;
+  readonly records: number;
+  /** Bytes of its records, keys and values. */
+  readonly bytes: number;
+  /** The line that brings it back, for a shell. */
+  readonly command: string;
+}
+
+/** What a database holds, or would hold after a repair. */
+export type Contents = Pick<BetterCopy, 'records' | 'bytes'>;
+
+/** Backups that are read, the newest ones: each costs as much as a check of the database itself. */
+const MAX_BACKUPS = 2;
+
+/**
+ * Finds a copy beside a database that has more than is left of it: the newest good snapshot, or a backup (`NAME.~1~`).
+ * More records alone are no reason, as a queue shrinks: the database must have lost some, or hold nothing that its
+ * program can use.
+ *
+ * @param contents what a repair would keep; what the check counts where it is left out
+ */
+export async function findBetterCopy(
+  path: string,
+  checked: CheckResult,
+  profile: ProfileResult | undefined,
+  contents: Contents = contentsOf(checked),
+): Promise<BetterCopy | undefined> {
+  // The few records of such a program are one state, which has more bytes the more there is in it.
+  const isOneState = profile !== undefined && profileOf(profile.name).startsEmpty;
+  if (contents.records === 0 || (isOneState && !profile.usable)) return bestCopy(path, NOTHING, isOneState);
+  const damaged = profile === undefined ? 0 : profile.values.damaged + profile.values.notPickle;
+  if (damaged === 0 && !isLoss(lostRecords(checked))) return undefined;
+  const records = Math.min(contents.records, contentsOf(checked).records - damaged);
+  return bestCopy(path, { ...contents, records }, isOneState);
+}
+
+/** Finds a copy of a database that is not there any more. */
+export function findCopyOfMissing(path: string): Promise<BetterCopy | undefined> {
+  return bestCopy(path, NOTHING, false);
+}
+
+const NOTHING: Contents = { records: 0, bytes: 0 };
+
+function contentsOf({ records, doubtful }: CheckResult): Contents {
+  return { records: records.count - (doubtful?.size ?? 0), bytes: records.bytes };
+}
+
+async function bestCopy(path: string, held: Contents, isOneState: boolean): Promise<BetterCopy | undefined> {
+  const amount = ({ records, bytes }: Contents) => (isOneState ? bytes : records);
+  let best: BetterCopy | undefined;
+  for await (const copy of copiesOf(path)) {
+    if (copy.records > 0 && amount(copy) > amount(best ?? held)) best = copy;
+  }
+  return best;
+}
+
+/** The copies beside a database that may be read, the snapshot first. What cannot be read is as good as none. */
+async function* copiesOf(path: string): AsyncGenerator<BetterCopy> {
+  const realPath = await leadsTo(path).catch(() => undefined);
+  if (realPath === undefined) return;
+  const found = await newestGood(path).catch(() => undefined);
+  if (found?.newest !== undefined) {
+    const { path: from, time } = found.newest;
+    const command = `gdbm-doctor restore ${shellPath(path)}`;
+    const contents = await readContents(from, path);
+    if (contents !== undefined) yield { kind: 'snapshot', path: from, ...contents, time, command };
+  }
+  const folder = dirname(realPath);
+  const name = basename(realPath);
+  const names: string[] = await readdir(folder).catch(() => []);
+  const backups = names.flatMap((one) => {
+    const number = one.startsWith(name) ? /^\.~(\d{1,6})~$/.exec(one.slice(name.length)) : null;
+    return number === null ? [] : [{ from: join(folder, one), number: Number(number[1]) }];
+  });
+  backups.sort((a, b) => b.number - a.number);
+  for (const { from } of backups.slice(0, MAX_BACKUPS)) {
+    const contents = await readContents(from, path);
+    if (contents === undefined) continue;
+    const aside = names.includes(name) ? `mv ${shellPath(path)} ${shellPath(`${path}.damaged`)} && ` : '';
+    const command = `${aside}gdbm-doctor repair ${shellPath(from)} -o ${shellPath(path)}`;
+    yield { kind: 'backup', path: from, ...contents, command };
+  }
+}
+
+/** What a copy holds; undefined where it cannot be read, or others than the database's writers can have written it. */
+async function readContents(
+  from: string,
+  dbPath: string,
+): Promise<(Contents & { readonly time: Date }) | undefined> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const handle = await open(from, flags).catch(() => undefined);
+  if (handle === undefined) return undefined;
+  try {
+    const stats = await handle.stat();
+    if (!stats.isFile() || stats.size === 0) return undefined;
+    await requireTrusted(handle, from, await writersOf(dbPath));
+    const { checked } = await checkContents(await fileSource(handle), 'none');
+    return { ...contentsOf(checked), time: stats.mtime };
+  } catch {
+    return undefined;
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { chmod, chown, copyFile, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import test from 'node:test';
+import type { BetterCopy } from '../../src/copies.js';
+import { soundFile, take } from '../snapshots/snap.js';
+import { build, specFor } from '../build/build.js';
+import { FORMATS } from '../format/formats.js';
+import { BIN, cli, run } from '../tools/cli.js';
+import { fixture, fixtureRecords } from '../tools/fixtures.js';
+import { testWith } from '../tools/needs.js';
+
+/* What beside a file has more than is left of it is named first, by check, doctor and repair. */
+
+const emptied = async (path: string) => {
+  const { bytes } = await build([], specFor(FORMATS[0], 4096));
+  await writeFile(path, bytes);
+};
+
+/** Zeroes the bucket that slot 0 leads to. */
+const loseBucket = async (path: string) => {
+  const bytes = await readFile(path);
+  const bucket = Number(bytes.readBigInt64LE(Number(bytes.readBigInt64LE(8))));
+  await writeFile(path, bytes.fill(0, bucket, bucket + 512));
+};
+
+/** What the three commands say is better; each must say the same. */
+async function betterCopyOf(path: string): Promise<Omit<BetterCopy, 'time'> | undefined> {
+  const said: (BetterCopy | undefined)[] = [];
+  for (const args of [['check'], ['doctor'], ['repair', '--no-lock', '--dry-run']]) {
+    const { stdout } = await cli([...args, '--json', path]);
+    said.push((JSON.parse(stdout) as { files: { betterCopy?: BetterCopy }[] }).files[0].betterCopy);
+  }
+  assert.deepEqual(said[1], said[0]);
+  assert.deepEqual(said[2], said[0]);
+  return said[0];
+}
+
+for (const { what, lose } of [
+  { what: 'of no bytes', lose: (path: string) => writeFile(path, '') },
+  { what: 'emptied', lose: emptied },
+  { what: 'that lost a bucket', lose: loseBucket },
+]) {
+  test(`a file ${what} is told to be restored from its snapshot first`, async (t) => {
+    const { path } = await soundFile(t);
+    await take(path);
+    await lose(path);
+    const copy = await betterCopyOf(path);
+    assert.deepEqual([copy?.kind, copy?.records], ['snapshot', 102]);
+    assert.equal(copy?.command, `gdbm-doctor restore ${path}`);
+    for (const command of ['check', 'doctor', 'repair']) {
+      const options = command === 'repair' ? ['--no-lock', '--dry-run'] : [];
+      const { stdout } = await cli([command, ...options, path]);
+      assert.match(stdout, /the snapshot of .* UTC, .*, has 102 records/);
+      assert.ok(stdout.includes(`gdbm-doctor restore ${path}`), stdout);
+    }
+    assert.equal((await cli(['restore', '--no-lock', path])).code, 0);
+    assert.deepEqual(await readFile(path), await readFile(fixture('amd64.db')));
+  });
+}
+
+test('a file of which nothing is left is not made an empty database while a copy has more', async (t) => {
+  const { path } = await soundFile(t);
+  await take(path);
+  await writeFile(path, '');
+  const refused = await cli(['repair', '--no-lock', path]);
+  assert.equal(refused.code, 2);
+  assert.match(refused.stdout, /NOT REPAIRED\n {2}better copy /);
+  assert.equal((await stat(path)).size, 0);
+  const insisted = await cli(['repair', '--no-lock', '--empty', path]);
+  assert.equal(insisted.code, 0, insisted.stdout);
+  assert.doesNotMatch(insisted.stdout, /no record that is known of/);
+});
+
+test('of a file that is gone the snapshot is what doctor names', async (t) => {
+  const { folder, path } = await soundFile(t);
+  await take(path);
+  await rename(path, join(folder, 'elsewhere'));
+  const { stdout } = await cli(['doctor', path]);
+  assert.match(stdout, new RegExp(`next +gdbm-doctor restore ${path} \\(the snapshot of`));
+});
+
+test('a backup that has more is named with a line that brings it back', async (t) => {
+  const { path } = await soundFile(t);
+  await copyFile(path, `${path}.~7~`);
+  await copyFile(path, `${path}.~2~`);
+  await loseBucket(path);
+  const copy = await betterCopyOf(path);
+  assert.deepEqual([copy?.kind, copy?.path, copy?.records], ['backup', `${path}.~7~`, 102]);
+  const line = copy!.command.replace('gdbm-doctor repair', `${process.execPath} ${BIN} repair`);
+  const done = await run('sh', ['-c', `${line} --no-lock`]);
+  assert.equal(done.code, 0, done.stderr);
+  const { stdout } = await cli(['check', '--json', path]);
+  const [{ verdict, records }] = (
+    JSON.parse(stdout) as { files: { verdict: string; records: { count: number } }[] }
+  ).files;
+  assert.deepEqual([verdict, records.count], ['healthy', (await fixtureRecords()).length]);
+});
+
+test('more records alone are no reason: a queue shrinks', async (t) => {
+  const { path } = await soundFile(t);
+  await take(path);
+  await copyFile(path, `${path}.~1~`);
+  const { bytes } = await build(
+    [{ key: Buffer.from('a'), value: Buffer.from('b') }],
+    specFor(FORMATS[0], 4096),
+  );
+  await writeFile(path, bytes);
+  assert.equal(await betterCopyOf(path), undefined);
+  // Damaged, but without a loss.
+  await writeFile(path, Buffer.concat([bytes, Buffer.from('more')]));
+  assert.equal(await betterCopyOf(path), undefined);
+});
+
+test('a link under the name of a backup is not followed', async (t) => {
+  const { path } = await lostBeside(t);
+  await symlink(fixture('amd64.db'), `${path}.~1~`);
+  assert.equal(await betterCopyOf(path), undefined);
+});
+
+testWith('root', 'a backup that others can have written is not named', async (t) => {
+  const { path } = await lostBeside(t);
+  await copyFile(fixture('amd64.db'), `${path}.~1~`);
+  await chown(`${path}.~1~`, 12345, 12345);
+  assert.equal(await betterCopyOf(path), undefined);
+  await chown(`${path}.~1~`, 0, 0);
+  await chmod(`${path}.~1~`, 0o666);
+  assert.equal(await betterCopyOf(path), undefined);
+  await chmod(`${path}.~1~`, 0o644);
+  assert.equal((await betterCopyOf(path))?.kind, 'backup');
+});
+
+/** A file of no bytes. */
+async function lostBeside(t: TestContext) {
+  const file = await soundFile(t);
+  await writeFile(file.path, '');
+  return file;
+}
