@@ -23,6 +23,7 @@ import type { ExplainedCounts, Finding, FindingCode } from './finding.js';
 import { finding, FindingList, verdictOf } from './finding.js';
 import { foreignFindings } from './foreign.js';
 import { checkHeader } from './header.js';
+import { bucketsLost, hasLostAllBuckets } from './lostbuckets.js';
 import type { DamagedKey } from './hiddendamage.js';
 import { estimateHiddenDamage, MAX_DAMAGED_KEYS } from './hiddendamage.js';
 import type { Image } from './image.js';
@@ -122,10 +123,11 @@ export async function checkDatabase(
 
   // 1. Header and directory.
   const isNew = await isCreationInterrupted(db);
+  const hasLostBuckets = !isNew && (await hasLostAllBuckets(db, surveyed, examination.marks));
   if (isNew) findings.add([creationInterrupted(db)]);
   else {
     findings.add(checkHeader(db));
-    findings.add(checkDirectory(db, surveyed));
+    findings.add(hasLostBuckets ? [bucketsLost(db)] : checkDirectory(db, surveyed));
   }
 
   // 2. Free space in the header's chain.
@@ -164,6 +166,8 @@ export async function checkDatabase(
     likelyDamaged: await estimateHiddenDamage(db, surveyed, marks, tally.damagedKeys, account, doubtful),
     // No hash lost its bucket: there was none yet.
     ...(isNew && { uncovered: 0 }),
+    // Older buckets tell nothing of what the lost ones had.
+    ...(hasLostBuckets && { uncovered: 1 }),
   };
 
   // 5. Other databases, and bytes that are of none.

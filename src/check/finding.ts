@@ -63,6 +63,10 @@ export const FINDING_CODES = {
     'error',
     'libgdbm of the machine in question opens the file, does not find these keys, and ends a walk at the first of them.',
   ],
+  'buckets-lost': [
+    'error',
+    'Records that are found come from older buckets: values may be outdated, and deleted records may be among them.',
+  ],
   'directory-lost': ['error', 'No bucket can be found through it; libgdbm finds no key, or the wrong ones.'],
   'directory-at-end': ['error', 'libgdbm refuses to open a file that ends with its directory.'],
   'directory-entry-invalid': ['error', 'Keys whose hashes belong to these slots cannot be found.'],

@@ -107,7 +107,8 @@ export function repairText(result: RepairResult, options: TextOptions): string {
   if (result.after?.verdict === 'damaged') {
     lines.push(field('still there', `${errorsText(result.after)}: a check of the result says DAMAGED`));
   }
-  const how = isUndoubted(result.lost, before) ? ', byte for byte' : '';
+  const isOld = before.findingCounts['buckets-lost'] !== undefined;
+  const how = isUndoubted(result.lost, before) ? ', byte for byte' : isOld ? OLD : '';
   lines.push(
     field('kept', `${count(kept, 'record')}${how}${addedText(result)}`),
     ...foundLines(result),
@@ -287,6 +288,9 @@ function lostLines(result: RepairResult, all: boolean): string[] {
 }
 
 /** Lost records and ranges of hashes shown to a person who did not ask for all. */
+/** Said of records that older buckets know, where the newest buckets are all lost. */
+const OLD = ', of older buckets: values may be outdated, and deleted records among them';
+
 const SHOWN_LOST = 5;
 
 /** What the element of a lost record still says. */

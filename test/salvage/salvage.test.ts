@@ -105,6 +105,11 @@ test('salvage --deleted lists a deleted record that is still whole, and repair a
       key = bytes.subarray(pointer, pointer + size).toString('base64');
       bytes.writeInt32LE(-1, at);
       bytes.writeInt32LE(bytes.readInt32LE(bucket + 108) - 1, bucket + 108);
+      // The bucket's own list of free space, which libgdbm puts the freed range into: the only thing that confirms it.
+      const free = bytes.readInt32LE(bucket);
+      bytes.writeInt32LE(free + 1, bucket);
+      bytes.writeInt32LE(size + bytes.readInt32LE(at + 20), bucket + 8 + 16 * free);
+      bytes.writeBigInt64LE(BigInt(pointer), bucket + 16 + 16 * free);
       return;
     }
   };
