@@ -159,7 +159,7 @@ export async function checkDatabase(
   const doubtful = await findDoubtful(db, surveyed, examination, account.overreaching);
   const { marks } = examination;
   const records = {
-    ...tally.counts(surveyed),
+    ...tally.counts(db, surveyed),
     count: examination.records,
     bytes: examination.bytes,
     buckets,
@@ -238,7 +238,14 @@ class Tally {
   /** Keys that do not give their element's hash, some of them. */
   readonly damagedKeys: DamagedKey[] = [];
 
+  /** Of buckets that are whole: their elements in use, and the share of all hashes that they are for. */
+  #whole = { elements: 0, share: 0 };
+
   take({ site, kept, rejected, missing }: SiteVerdict): void {
+    if (site.state === 'sound') {
+      this.#whole.elements += site.used;
+      this.#whole.share += 2 ** -site.bits;
+    }
     // Of a bucket that is overwritten nothing tells how many elements it had.
     const isOverwritten = site.state === 'malformed' && kept === 0;
     if (site.state === 'malformed' && kept > 0) this.#malformed.push(site);
@@ -253,7 +260,23 @@ class Tally {
     }
   }
 
-  counts(surveyed: Survey): Pick<RecordCounts, 'rejected' | 'noElements' | 'uncovered'> {
+  /**
+   * Estimates how many elements the end of the file cut off a bucket whose other elements were found one by one. The part that
+   * is gone was filled as the part that is left, of which elements with a key behind the end are not found; or the bucket was
+   * filled as the whole ones are.
+   */
+  #cutOffElements({ source, geometry }: Database, { state, offset, elements, bits }: BucketSite): number {
+    if (state !== 'headless' || elements === undefined || !(offset >= geometry.blockSize)) return 0;
+    const left = source.size - offset;
+    const isCut = left > 0 && left < geometry.bucketSize && elements.every((at) => at >= offset);
+    if (!isCut) return 0;
+    const { share, elements: whole } = this.#whole;
+    const asTheRest = (elements.length * geometry.bucketSize) / left;
+    const asOthers = share === 0 ? 0 : (whole / share) * 2 ** -bits;
+    return Math.max(0, Math.round(Math.max(asTheRest, asOthers)) - elements.length);
+  }
+
+  counts(db: Database, surveyed: Survey): Pick<RecordCounts, 'rejected' | 'noElements' | 'uncovered'> {
     const slots = surveyed.siteOfSlot.length;
     let uncovered = 0;
     for (const { first, end } of surveyed.claims.open()) uncovered += (end - first) / HASH_RANGE;
@@ -262,6 +285,8 @@ class Tally {
         if (surveyed.claims.ownerOf(slot * (HASH_RANGE / slots)) === undefined) uncovered -= 1 / slots;
       }
     }
+    const cutOff = surveyed.sites.reduce((sum, site) => sum + this.#cutOffElements(db, site), 0);
+    if (cutOff > 0) this.#rejected.missing = (this.#rejected.missing ?? 0) + cutOff;
     return {
       rejected: this.#rejected,
       noElements: this.#noElements,

@@ -60,10 +60,11 @@ export function lostRecords(
   );
   const records = Object.values(reasons).reduce((sum, n) => sum + n, 0);
   const isUnknown = uncovered === 1 || (count === 0 && uncovered > 0);
-  // As many as were found there must have been.
+  // The lost buckets were filled as the others are, lost records among them; and had at least what was found of theirs.
+  const covered = count + records;
   const estimated = isUnknown
     ? null
-    : Math.max(Math.round(count / (1 - uncovered)) - count, recovered + more - records);
+    : Math.max(Math.round(covered / (1 - uncovered)) - covered, recovered + more - records);
   const missing = estimated === null ? null : Math.max(0, records + estimated - recovered);
   return { records, reasons, uncovered, estimated, recovered, missing, likelyDamaged };
 }

@@ -59,3 +59,33 @@ for (const [how, damage] of Object.entries(DAMAGES)) {
     },
   );
 }
+
+testWith('libgdbm', 'the loss of a file that is cut off is told within a fifth', async (t) => {
+  const folder = await temporaryFolder(t);
+  const library = new LibGdbm();
+  t.after(() => library.close());
+  for (const count of [300, 500, 800, 1300]) {
+    const path = join(folder, `${count}.db`);
+    const steps = Array.from({ length: count }, (_, n): Step => [
+      'store',
+      text(`key-${n}`),
+      text('v'.repeat(20 + ((n * 7) % 160))),
+    ]);
+    await library.create(path, steps);
+    const whole = await readFile(path);
+    for (const share of [0.6, 0.75]) {
+      await writeFile(path, whole.subarray(0, whole.length * share));
+      const { stdout } = await cli(['repair', '--json', '--dry-run', path]);
+      const [{ kept, lostDetail }] = (
+        JSON.parse(stdout) as { files: { kept: number; lostDetail: { missing: number | null } }[] }
+      ).files;
+      // A loss that cannot be told is none that is told wrongly.
+      if (lostDetail.missing === null) continue;
+      const lost = count - kept;
+      assert.ok(
+        Math.abs(lostDetail.missing - lost) <= count / 5,
+        `${count}, ${share}: ${lostDetail.missing} of ${lost}`,
+      );
+    }
+  }
+});
