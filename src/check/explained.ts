@@ -46,7 +46,7 @@ export async function whyUnrepairable(
   if (share >= (kept === 1 ? MIN_SHARE_OF_ONE : MIN_EXPLAINED_SHARE)) return undefined;
   const what = kept === 1 ? '1 record that was found explains' : `${kept} records that were found explain`;
   return (
-    `The ${what} only ${(share * 100).toFixed(2)} % of the file's contents, so that no database is made of it. 'gdbm-doctor salvage' lists what was found.` +
+    `The ${what} only ${(share * 100).toFixed(2)} % of the file's contents, so that no database is made of it. 'gdbm-doctor salvage FILE' lists what was found.` +
     sentence(await likelyCause(asItIs(db), db))
   );
 }

@@ -49,8 +49,8 @@ export function isDeclared({ kind }: OtherFile): boolean {
 const BERKELEY_MAGICS = [0x00053162, 0x00061561, 0x00042253, 0x00040988];
 
 const CARVE =
-  'To look for values by their shape alone: gdbm-doctor salvage --carve --expect-key KEY; ' +
-  'to keep those with a key: gdbm-doctor repair --include carved -o OUT.';
+  'To look for values by their shape alone: gdbm-doctor salvage --carve --expect-key KEY FILE; ' +
+  'to keep those with a key: gdbm-doctor repair --include carved --expect-key KEY -o OUT FILE';
 
 /**
  * Names a file that is not GDBM by its bytes, and by its name where they say nothing. One with databases in it is an image.
@@ -161,7 +161,11 @@ export function identifyOther(head: Uint8Array, name = ''): OtherFile {
     };
   }
   if (head[0] === 0x1f && head[1] === 0x8b) {
-    return { kind: 'gzip', what: 'a gzip-compressed file', advice: 'Decompress it first: gunzip FILE.' };
+    return {
+      kind: 'gzip',
+      what: 'a gzip-compressed file',
+      advice: 'Decompress it first: gunzip < FILE > OUT',
+    };
   }
   if (text.startsWith('PK\x03\x04')) {
     return { kind: 'zip', what: 'a ZIP archive', advice: 'Unpack it first.' };
@@ -210,7 +214,11 @@ function imageBySignature(head: Uint8Array): { what: string; advice: string } | 
 
 /** Images and archives, each by the bytes that it has at some offsets. */
 const IMAGES: readonly { marks: [at: number, bytes: number[]][]; what: string; advice: string }[] = [
-  { marks: [[257, ascii('ustar')]], what: 'a tar archive', advice: 'Unpack it first: tar -xf FILE' },
+  {
+    marks: [[257, ascii('ustar')]],
+    what: 'a tar archive',
+    advice: 'Unpack it into a new folder first: mkdir NEW && tar -xf FILE -C NEW',
+  },
   { marks: [[0, ascii('070701')]], what: 'a cpio archive', advice: 'Unpack it first: cpio -id < FILE' },
   {
     // The superblock is at 1024, its magic at 56 of it and its revision, 1 since 1995, at 76.

@@ -11,17 +11,18 @@ const MIN_LINES = 16;
 const MIN_REPLACED = 16;
 
 const TEXT_MODE =
-  'each line feed became a carriage return and a line feed, as a copy in text mode makes them';
+  'each line feed became a carriage return and a line feed, as a copy in text mode makes them; it is undone by: ' +
+  "LC_ALL=C sed 's/\\r$//' FILE > COPY";
 
 /** Ways in which whole files are changed byte by byte, each with its inverse. */
 const CHANGES: readonly { what: string; undo: (bytes: Uint8Array) => Uint8Array | undefined }[] = [
   {
-    what: "the bytes of each pair are swapped, as 'dd conv=swab' does; the same command undoes it",
+    what: "the bytes of each pair are swapped, as 'dd conv=swab' does; it is undone by: dd if=FILE of=COPY conv=swab",
     undo: (bytes) => swapped(bytes, 2),
   },
   { what: 'the bytes of each four are in reverse order', undo: (bytes) => swapped(bytes, 4) },
   {
-    what: 'each byte was taken for a character of Latin-1 and encoded as UTF-8; iconv -f UTF-8 -t LATIN1 undoes it',
+    what: 'each byte was taken for a character of Latin-1 and encoded as UTF-8; it is undone by: iconv -f UTF-8 -t LATIN1 FILE > COPY',
     undo: utf8Undone,
   },
   {

@@ -222,7 +222,7 @@ function moreHint({ found, carvedRecords }: Subject): string {
       ? [
           `${were(carved, 'value')} found by their shape alone, ${keyed} with a key that is known` +
             `${keyed > 0 ? ': --include carved keeps those' : ''}.`,
-          'To see each, and what stands before it: gdbm-doctor salvage --carve; then name keys: --expect-key KEY.',
+          'To see each, and what stands before it: gdbm-doctor salvage --carve FILE; then name keys: --expect-key KEY.',
         ]
       : []),
   ];

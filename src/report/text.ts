@@ -36,6 +36,11 @@ export interface TextOptions {
   readonly betterCopy?: BetterCopy | undefined;
 }
 
+/** Advice with the file's name in its commands, so that they can be pasted. */
+function named(advice: string, path: string): string {
+  return advice.replaceAll(/\bFILE\b/g, () => shellPath(path));
+}
+
 /** A checked file for a person, the verdict first and what to do last. */
 export function checkText(path: string, result: CheckResult, options: TextOptions): string {
   const lines = [
@@ -43,7 +48,7 @@ export function checkText(path: string, result: CheckResult, options: TextOption
     ...betterCopyLines(options.betterCopy),
   ];
   if (result.other !== undefined) {
-    lines.push(`  This is ${result.other.what}.`, `  ${result.other.advice}`);
+    lines.push(`  This is ${named(result.other.what, path)}.`, `  ${named(result.other.advice, path)}`);
     return join(lines);
   }
   if (result.verdict === 'damaged' && result.format !== undefined) {
@@ -58,7 +63,8 @@ export function checkText(path: string, result: CheckResult, options: TextOption
     lines.push(`  To do: gdbm-doctor repair${kind} ${shellPath(path)}`);
   }
   if (result.verdict === 'damaged') {
-    if (result.unrepairable !== undefined) lines.push(field('repair', `refuses: ${result.unrepairable}`));
+    if (result.unrepairable !== undefined)
+      lines.push(field('repair', `refuses: ${named(result.unrepairable, path)}`));
     const repair = result.image === undefined ? 'repair' : 'repair -o OUT';
     const command = isMendable(result, options.profile) ? repair : 'snapshots';
     const label = options.betterCopy === undefined ? 'To do' : 'Or';
@@ -82,7 +88,7 @@ export function repairText(result: RepairResult, options: TextOptions): string {
     return join([
       `${name}: ${style.red('NOT REPAIRED')}`,
       ...betterCopyLines(result.betterCopy),
-      `  ${safeSentence(reason ?? '')}`,
+      `  ${safeSentence(named(reason ?? '', path))}`,
       ...setAsideFields(result).map(([label, value]) => field(label, value)),
       ...(result.limited === true ? [...lostLines(result, options.all), ...foundLines(result)] : []),
       ...findingLines(before, options),
@@ -101,7 +107,7 @@ export function repairText(result: RepairResult, options: TextOptions): string {
     action === 'none' ? `${name}: ${verdictText(before, options)}` : `${name}: ${style.green('REPAIRED')}`,
   ];
   lines.push(...betterCopyLines(result.betterCopy));
-  if (reason !== undefined) lines.push(`  ${reason}`);
+  if (reason !== undefined) lines.push(`  ${named(reason, result.path)}`);
   lines.push(...setAsideFields(result).map(([label, value]) => field(label, value)));
   lines.push(...lostLines(result, options.all));
   if (result.after?.verdict === 'damaged') {

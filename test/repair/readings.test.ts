@@ -118,10 +118,16 @@ for (const [what, cause, change] of CHANGES) {
   });
 }
 
-test('a database copied by dd conv=swab is refused, and the cause is named', async (t) => {
-  const { result } = await repaired(t, await caseBytes('swab'));
+test('a database copied by dd conv=swab is refused with the line that undoes it', async (t) => {
+  const bytes = await caseBytes('swab');
+  const { result } = await repaired(t, bytes);
   assert.equal(result.action, 'refused');
   assert.match(result.reason ?? '', /dd conv=swab/);
+  const text = checkText('my copy.db', await check(memorySource(bytes)), {
+    style: new Chalk({ level: 0 }),
+    all: false,
+  });
+  assert.match(text, /dd if='my copy\.db' of=COPY conv=swab/);
 });
 
 /** Files that a repair refuses although they are databases. */
