@@ -102,6 +102,8 @@ export interface RecordCounts {
   readonly noElements: Partial<Record<LossReason, number>>;
   /** The share of all hashes, 0 to 1, whose directory slots lead to no bucket of theirs. */
   readonly uncovered: number;
+  /** An estimate of how many elements the end of the file cut off buckets of which others are left. */
+  readonly cutOff: number;
   /** An estimate of how many of the records have a damaged value although nothing shows it, by the keys that are damaged. */
   readonly likelyDamaged: number;
 }
@@ -276,7 +278,10 @@ class Tally {
     return Math.max(0, Math.round(Math.max(asTheRest, asOthers)) - elements.length);
   }
 
-  counts(db: Database, surveyed: Survey): Pick<RecordCounts, 'rejected' | 'noElements' | 'uncovered'> {
+  counts(
+    db: Database,
+    surveyed: Survey,
+  ): Pick<RecordCounts, 'rejected' | 'noElements' | 'uncovered' | 'cutOff'> {
     const slots = surveyed.siteOfSlot.length;
     let uncovered = 0;
     for (const { first, end } of surveyed.claims.open()) uncovered += (end - first) / HASH_RANGE;
@@ -285,11 +290,10 @@ class Tally {
         if (surveyed.claims.ownerOf(slot * (HASH_RANGE / slots)) === undefined) uncovered -= 1 / slots;
       }
     }
-    const cutOff = surveyed.sites.reduce((sum, site) => sum + this.#cutOffElements(db, site), 0);
-    if (cutOff > 0) this.#rejected.missing = (this.#rejected.missing ?? 0) + cutOff;
     return {
       rejected: this.#rejected,
       noElements: this.#noElements,
+      cutOff: surveyed.sites.reduce((sum, site) => sum + this.#cutOffElements(db, site), 0),
       uncovered: Math.max(0, uncovered),
     };
   }
@@ -309,6 +313,7 @@ const NO_RECORDS: RecordCounts = {
   bytes: 0,
   rejected: {},
   noElements: {},
+  cutOff: 0,
   buckets: 0,
   uncovered: 1,
   likelyDamaged: 0,

@@ -46,10 +46,11 @@ export function lostRecords(
   written: Written = {},
   { recovered, more }: StillThere = NONE_THERE,
 ): LostRecords {
-  const { rejected, noElements, uncovered, count, likelyDamaged } = checked.records;
+  const { rejected, noElements, uncovered, count, cutOff, likelyDamaged } = checked.records;
   const doubts: Written = checked.doubtful?.counts ?? {};
   const counts = Object.fromEntries([
     ...Object.entries(rejected).map(([reason, n]) => [reason, n - (noElements[reason as LossReason] ?? 0)]),
+    ['missing', (rejected.missing ?? 0) - (noElements.missing ?? 0) + cutOff],
     ...NOT_WRITTEN.map((reason) => [reason, written[reason] ?? doubts[reason] ?? 0]),
   ]) as Record<string, number>;
   // Old copies and second records of a key are not lost: the ones in force are kept.

@@ -104,6 +104,7 @@ async function checkBy(
       bytes,
       rejected: {},
       noElements: {},
+      cutOff: 0,
       buckets: buckets.length,
       uncovered: 0,
       likelyDamaged: 0,

@@ -7,7 +7,7 @@ export type ReadInto = (offset: number, bytes: Uint8Array) => Promise<void>;
 /** Bytes of a page: the kernel reads a disk in pages, and a bad sector costs the page it is in. */
 const PAGE = 4096;
 /** Bytes read at once while the whole file is searched for pages that cannot be read. */
-const CHUNK = 1 << 20;
+const CHUNK = 1 << 16;
 
 /**
  * Reads a file on a disk that cannot read all of it:

@@ -20,7 +20,7 @@ export interface ByElement {
   readonly findings: CheckResult['findings'];
   readonly findingCounts: CheckResult['findingCounts'];
   readonly space: SpaceAccount;
-  readonly records: Omit<CheckResult['records'], 'uncovered' | 'noElements' | 'likelyDamaged'>;
+  readonly records: Omit<CheckResult['records'], 'uncovered' | 'noElements' | 'cutOff' | 'likelyDamaged'>;
   readonly hashChar: string;
   readonly kept: StoredRecord[];
   readonly rejected: RejectedElement[];

@@ -99,7 +99,7 @@ test('a database behind the first 64 MiB is found', async () => {
   );
 });
 
-test('two databases one behind the other are not made one', async (t) => {
+testWith('flock', 'two databases one behind the other are not made one', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'both.db');
   const one = await database('one', 40);
@@ -121,7 +121,7 @@ test('two databases one behind the other are not made one', async (t) => {
   assert.match(notes.join(), /only the one at 0 is kept/);
 });
 
-test('of an image of several databases none is taken for it', async (t) => {
+testWith('flock', 'of an image of several databases none is taken for it', async (t) => {
   const path = join(await temporaryFolder(t), 'image');
   const parts = [tarHeader(), await database('a', 40), tarHeader(), await database('b', 400)];
   await writeFile(path, Buffer.concat(parts));
@@ -133,7 +133,7 @@ test('of an image of several databases none is taken for it', async (t) => {
   }
 });
 
-test('one database in an image is written elsewhere, and not in its place', async (t) => {
+testWith('flock', 'one database in an image is written elsewhere, and not in its place', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'image');
   const bytes = await database('a', 200);

@@ -105,7 +105,7 @@ test('a reader that goes away cuts a result off, which is no success, and is no 
   for (const line of REPORTS) assert.match(await ended(line), /^code [01]\n$/, line);
 });
 
-test('a pipe whose reader is slow gets all of the output', async (t) => {
+testWith('mkfifo', 'a pipe whose reader is slow gets all of the output', async (t) => {
   const folder = await temporaryFolder(t);
   await makeMany(folder);
   await shell(folder, '"$@" > whole', 'dump many.db');

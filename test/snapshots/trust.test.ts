@@ -97,7 +97,7 @@ testWith('root', 'root uses the snapshots of the database’s owner', async (t) 
   assert.equal((await restoreSnapshot(path, undefined, NO_LOCK)).snapshot.id, good.id);
 });
 
-testWith('root', 'a database that is gone has its folder’s owner, and no other', async (t) => {
+testWith(['root', 'chown'], 'a database that is gone has its folder’s owner, and no other', async (t) => {
   const { path, store, good } = await emptied(t);
   await run('rm', [path]);
   await giveTo(OWNER, OWNER, store, good.path);
