@@ -5,6 +5,7 @@ import { BUCKET_AVAIL, elementStruct } from '../format/bucket.js';
 import { large } from '../columns/large.js';
 import { offsetSize } from '../format/layout.js';
 import type { Range } from '../source/gather.js';
+import { requireRange } from '../source/source.js';
 import type { AvailChain } from './avail.js';
 import { checkAvailChain } from './avail.js';
 import { examineHead } from './bucket.js';
@@ -34,7 +35,11 @@ export interface Accounting {
   readonly buckets: number;
 }
 
-/** Visits each element that proves a record, bucket by bucket in the order of the survey. */
+/**
+ * Visits each element that proves a record, bucket by bucket in the order of the survey.
+ *
+ * @throws SourceError where such a record is not inside the file any more: the file has changed since it was examined
+ */
 export async function eachKept(
   db: Database,
   { sites }: Survey,
@@ -46,7 +51,11 @@ export async function eachKept(
     if (kept[s] === 0) continue;
     const words = await reader.read(site);
     for (let i = 0, at = s * elements; i < elements; i++, at++) {
-      if ((flags[at] & KEPT) !== 0) visit(words, i, s);
+      if ((flags[at] & KEPT) === 0) continue;
+      const keySize = words.keySize(i);
+      requireRange(db.source, words.pointer(i), keySize);
+      requireRange(db.source, words.pointer(i) + keySize, words.dataSize(i));
+      visit(words, i, s);
     }
   }
 }
