@@ -1,7 +1,9 @@
 import type { Database } from '../database/database.js';
 import { isHeld, readDirectory } from '../database/readdirectory.js';
 import type { Survey } from '../database/survey.js';
+import { endOfRun, slotOf } from '../format/directory.js';
 import { firstAfter } from '../source/ranges.js';
+import { eachKept } from './accounting.js';
 import type { Finding } from './finding.js';
 import { finding } from './finding.js';
 import type { ElementMarks } from './marks.js';
@@ -13,6 +15,8 @@ import type { ElementMarks } from './marks.js';
  *
  * 1. The header is believed, and each entry of the directory that it names is a bucket's place below `next_block`.
  * 2. Records were found, and none of them by an element in one of these places.
+ * 3. The directory leads to several places for the hashes of each bucket that they were found in, so that the bucket was split.
+ *    One whose hashes the directory leads to a single place may be newer than the directory.
  */
 export async function hasLostAllBuckets(db: Database, survey: Survey, marks: ElementMarks): Promise<boolean> {
   const { source, format, header, geometry, headerLost, missing, fault, rearrangement } = db;
@@ -24,12 +28,21 @@ export async function hasLostAllBuckets(db: Database, survey: Survey, marks: Ele
   const entries = await readDirectory(source, format, { offset: dir, bits });
   const last = nextBlock - geometry.bucketSize;
   if (!entries.every((entry) => entry >= geometry.blockSize && entry <= last)) return false;
-  const places = entries.sort();
+  const places = entries.slice().sort();
   const isNamed = (offset: number) => {
     const before = firstAfter(places, offset) - 1;
     return before >= 0 && offset < places[before] + geometry.bucketSize;
   };
-  return withRecords.every(({ offset, elements }) => !(elements ?? [offset]).some(isNamed));
+  if (withRecords.some(({ offset, elements }) => (elements ?? [offset]).some(isNamed))) return false;
+  let areSplit = true;
+  await eachKept(db, survey, marks, (words, i, s) => {
+    const { state, bits: own } = survey.sites[s];
+    if (state !== 'sound' || !areSplit) return;
+    const first = own > bits ? slotOf(words.hash(i), bits) : slotOf(words.hash(i), own) * 2 ** (bits - own);
+    const end = own > bits ? first + 1 : first + 2 ** (bits - own);
+    areSplit = endOfRun(entries, first) < end;
+  });
+  return areSplit;
 }
 
 /** The finding that such a file has instead of those about its directory. */
