@@ -45,15 +45,17 @@ export async function survey(db: Database): Promise<Survey> {
   for (let slot = 0; slot < directory.length; slot++) {
     const offset = directory[slot];
     if (!(offset >= blockSize && offset + bucketSize <= source.size)) continue;
-    // The directory is where its entries are, so that no bucket is: such an entry is wrong.
-    if (offset + bucketSize > directoryFrom && offset < directoryTo) continue;
     let index = indexOf.get(offset) ?? unreadIndex;
     if (index === undefined) {
       index = sites.length;
       budget -= bucketSize;
       if (budget >= 0) {
         await readInto(source, offset, bucket.bytes);
-        sites.push(alike.slim(surveyBucket(db, offset, slot, bucket)));
+        const site = surveyBucket(db, offset, slot, bucket);
+        const isInDirectory = offset + bucketSize > directoryFrom && offset < directoryTo;
+        // The directory is where its entries are, unless a bucket with records is there, at home.
+        const isWrong = isInDirectory && !(site.state === 'sound' && site.used > 0 && isAtHome(site));
+        sites.push(alike.slim(isWrong ? changedSite(site, { state: 'overlapping' }) : site));
         indexOf.add(index);
       } else {
         // One site stands for all that are not read: a site for each would cost more than the directory.
@@ -139,6 +141,11 @@ export function settledSites(survey: Omit<Survey, 'claims'>): Int32Array {
 /** Whether what a slot's entry says of what is at its place counts no more. */
 export function isOutdated({ sites, siteOfSlot }: Omit<Survey, 'claims'>, slot: number): boolean {
   return sites[siteOfSlot[slot]]?.state === 'outdated';
+}
+
+/** Whether some slot of those that lead to a bucket is its own. */
+function isAtHome({ firstSlot, slots, ownFirst, ownSlots }: BucketSite): boolean {
+  return firstSlot < ownFirst + ownSlots && ownFirst < firstSlot + slots;
 }
 
 /** Whether the bucket's own bits and hashes say that this slot is its. */
