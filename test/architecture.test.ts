@@ -19,22 +19,9 @@ const MAY_USE: Record<string, string[]> = {
   pickle: ['format', 'source'],
   carve: ['columns', 'format', 'source', 'pickle'],
   profile: ['format', 'source', 'database', 'check', 'pickle', 'salvage', 'report'],
-  build: ['columns', 'format', 'source'],
-  relocate: ['columns', 'format', 'source', 'database', 'check', 'build'],
-  rebuild: [
-    'format',
-    'source',
-    'database',
-    'check',
-    'orphans',
-    'salvage',
-    'profile',
-    'build',
-    'relocate',
-    'examine.ts',
-  ],
-  replace: ['format', 'source', 'build'],
-  snapshots: ['format', 'source', 'build', 'replace'],
+  write: ['columns', 'format', 'source', 'database', 'check', 'orphans', 'salvage', 'profile', 'examine.ts'],
+  replace: ['format', 'source', 'write'],
+  snapshots: ['format', 'source', 'write', 'replace'],
   volume: ['format', 'source', 'database', 'machine'],
   watch: ['report', 'replace'],
   guard: ['replace', 'watch'],
@@ -51,7 +38,7 @@ const MAY_USE: Record<string, string[]> = {
     'check',
     'orphans',
     'salvage',
-    'build',
+    'write',
     'examine.ts',
   ],
 };
@@ -141,6 +128,6 @@ test('guard and watch, which stay, do not hold what their looks need', () => {
   };
   for (const file of ['cli/main.ts', 'cli/guard.ts', 'cli/watch.ts']) visit(file);
   assert.ok(held.size > 30);
-  const rooms = ['format', 'database', 'check', 'orphans', 'salvage', 'build', 'inspect', 'pickle', 'carve'];
+  const rooms = ['format', 'database', 'check', 'orphans', 'salvage', 'write', 'inspect', 'pickle', 'carve'];
   for (const file of held) assert.ok(!rooms.includes(file.split('/')[0]), `they hold ${file}`);
 });

@@ -1,6 +1,6 @@
-import { BuildError } from '../build/builder.js';
+import { BuildError } from '../write/builder.js';
 import { DumpError } from '../exchange/input.js';
-import { VerifyError } from '../rebuild/verify.js';
+import { VerifyError } from '../write/verify.js';
 import { RefusedError, refusal } from '../replace/errors.js';
 import { SourceError } from '../source/source.js';
 import { shellPath } from '../volume/shellword.js';

@@ -6,7 +6,7 @@ import type { Database } from '../database/database.js';
 import { identifySource, isDeclared } from '../database/identify.js';
 import { openProved, openSearched, search } from '../examine.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
-import { foundDatabase } from '../rebuild/checked.js';
+import { foundDatabase } from '../write/checked.js';
 import { RefusedError } from '../replace/errors.js';
 import { statementText } from '../report/statementtext.js';
 import { carveUnknown, carveValues } from '../salvage/carved.js';

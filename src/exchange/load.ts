@@ -1,6 +1,6 @@
-import type { BuildBatch, BuildResult, BuildSpec } from '../build/builder.js';
-import { DatabaseBuilder } from '../build/builder.js';
-import type { Sink } from '../build/sink.js';
+import type { BuildBatch, BuildResult, BuildSpec } from '../write/builder.js';
+import { DatabaseBuilder } from '../write/builder.js';
+import type { Sink } from '../write/sink.js';
 import { check } from '../examine.js';
 import type { HashChar } from '../format/hash.js';
 import { hashKey } from '../format/hash.js';

@@ -1,4 +1,4 @@
-import type { BuildSpec } from '../build/builder.js';
+import type { BuildSpec } from '../write/builder.js';
 import type { Variant } from '../format/format.js';
 import type { HashChar } from '../format/hash.js';
 import type { ByteOrder } from '../format/layout.js';

@@ -1,6 +1,6 @@
 import { Lookup } from '../database/lookup.js';
-import { foundDatabase } from '../rebuild/checked.js';
-import { VerifyError } from '../rebuild/verify.js';
+import { foundDatabase } from '../write/checked.js';
+import { VerifyError } from '../write/verify.js';
 import { RefusedError } from '../replace/errors.js';
 import { FreshFile } from '../replace/fresh.js';
 import type { HeldFile } from '../replace/target.js';

@@ -4,7 +4,7 @@ import { findBetterCopy } from '../copies.js';
 import { keptRecords } from '../exchange/keptwalk.js';
 import type { CheckResult } from '../check/check.js';
 import type { RecordFilter } from '../profile/leaveout.js';
-import { VerifyError } from '../rebuild/verify.js';
+import { VerifyError } from '../write/verify.js';
 import { FreshFile } from '../replace/fresh.js';
 import { clearBeside } from '../replace/leftovers.js';
 import type { HeldFile } from '../replace/target.js';

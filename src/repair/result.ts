@@ -6,7 +6,7 @@ import type { BetterCopy } from '../copies.js';
 import type { Report } from '../source/sweep.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { LeaveOut, LeftOutReason } from '../profile/leaveout.js';
-import type { NotKept } from '../rebuild/records.js';
+import type { NotKept } from '../write/records.js';
 import type { Recoverable } from './recoverable.js';
 import type { Addition, Provenance } from '../salvage/salvage.js';
 

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { copyFile, open, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Sink } from '../build/sink.js';
+import type { Sink } from '../write/sink.js';
 import { handleReader } from '../source/file.js';
 import { requireRange } from '../source/source.js';
 import { folderRefusal, refusal } from './errors.js';

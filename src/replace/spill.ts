@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { Spill } from '../build/sink.js';
+import type { Spill } from '../write/sink.js';
 import { handleReader } from '../source/file.js';
 import { requireRange } from '../source/source.js';
 import { refusal } from './errors.js';

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { DatabaseBuilder } from '../../src/build/builder.js';
+import { DatabaseBuilder } from '../../src/write/builder.js';
 import { hashKey } from '../../src/format/hash.js';
 import { FreshFile } from '../../src/replace/fresh.js';
 import { placeFile } from '../../src/replace/replace.js';

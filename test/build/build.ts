@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import type { BuildResult, BuildSpec } from '../../src/build/builder.js';
-import { DatabaseBuilder } from '../../src/build/builder.js';
-import { memorySink } from '../../src/build/sink.js';
+import type { BuildResult, BuildSpec } from '../../src/write/builder.js';
+import { DatabaseBuilder } from '../../src/write/builder.js';
+import { memorySink } from '../../src/write/sink.js';
 import type { Format } from '../../src/format/format.js';
 import type { HashChar } from '../../src/format/hash.js';
 import { hashKey } from '../../src/format/hash.js';

@@ -4,8 +4,8 @@ import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DatabaseBuilder } from '../../src/build/builder.js';
-import { memorySink } from '../../src/build/sink.js';
+import { DatabaseBuilder } from '../../src/write/builder.js';
+import { memorySink } from '../../src/write/sink.js';
 import { hashKey } from '../../src/format/hash.js';
 import { LAYOUT_64 } from '../../src/format/layout.js';
 import { BIN, cli, run } from '../tools/cli.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
-import { DatabaseBuilder } from '../../src/build/builder.js';
+import { DatabaseBuilder } from '../../src/write/builder.js';
 import { FreshFile } from '../../src/replace/fresh.js';
 import { placeFile } from '../../src/replace/replace.js';
 import type { LargeDamage } from '../bench/damage.js';

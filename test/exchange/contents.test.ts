@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { memorySink } from '../../src/build/sink.js';
+import { memorySink } from '../../src/write/sink.js';
 import { openDatabase } from '../../src/database/database.js';
 import { check } from '../../src/examine.js';
 import { ContentsDigest, contentsOf } from '../../src/exchange/contents.js';

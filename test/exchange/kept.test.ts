@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { memorySink } from '../../src/build/sink.js';
+import { memorySink } from '../../src/write/sink.js';
 import { checkDatabase } from '../../src/check/check.js';
 import { openSearched } from '../../src/examine.js';
 import { keptRecords } from '../../src/exchange/keptwalk.js';
 import { openForWalk } from '../../src/exchange/walk.js';
-import { foundDatabase } from '../../src/rebuild/checked.js';
-import { rebuild } from '../../src/rebuild/rebuild.js';
+import { foundDatabase } from '../../src/write/checked.js';
+import { rebuild } from '../../src/write/rebuild.js';
 import { memorySource } from '../../src/source/memory.js';
 import { text } from '../build/build.js';
 import { Random } from '../tools/random.js';

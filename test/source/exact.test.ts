@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 import fc from 'fast-check';
-import { memorySink } from '../../src/build/sink.js';
+import { memorySink } from '../../src/write/sink.js';
 import { carve } from '../../src/carve/carve.js';
 import { KnownKeys } from '../../src/carve/knownkeys.js';
 import { predictLibgdbm } from '../../src/check/libgdbm.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { RecordRuns } from '../../src/check/sound/recordruns.js';
-import { stretches } from '../../src/relocate/stretches.js';
+import { stretches } from '../../src/write/stretches.js';
 import { memorySource } from '../../src/source/memory.js';
 
 const SIZE = 3 << 20;

@@ -1,9 +1,9 @@
-import type { BuildResult } from '../build/builder.js';
-import { Frame } from '../build/frame.js';
+import type { BuildResult } from './builder.js';
+import { Frame } from './frame.js';
 import { directorySizeFor, slotOf } from '../format/directory.js';
-import type { Sink } from '../build/sink.js';
-import type { BuildSpec } from '../build/spec.js';
-import { deepestSplit } from '../build/spec.js';
+import type { Sink } from './sink.js';
+import type { BuildSpec } from './spec.js';
+import { deepestSplit } from './spec.js';
 import type { Examination } from '../check/examination.js';
 import { KEPT, START } from '../check/marks.js';
 import { SiteReader } from '../check/sitereader.js';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import type { Partition } from '../../src/build/partition.js';
-import { partitionHashes } from '../../src/build/partition.js';
+import type { Partition } from '../../src/write/partition.js';
+import { partitionHashes } from '../../src/write/partition.js';
 
 const SEED = 20261204;
 const HASHES = 2 ** 31;

@@ -1,7 +1,7 @@
-import { Frame } from '../build/frame.js';
-import type { BuildResult } from '../build/builder.js';
-import type { Sink } from '../build/sink.js';
-import type { BuildSpec } from '../build/spec.js';
+import { Frame } from './frame.js';
+import type { BuildResult } from './builder.js';
+import type { Sink } from './sink.js';
+import type { BuildSpec } from './spec.js';
 import { BucketPass } from '../check/sound/bucketpass.js';
 import type { Proof } from '../check/sound/prove.js';
 import type { Database } from '../database/database.js';

@@ -4,16 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import fc from 'fast-check';
-import { DatabaseBuilder } from '../../src/build/builder.js';
-import type { Sink, Spill } from '../../src/build/sink.js';
-import { memorySink } from '../../src/build/sink.js';
-import { divideBins } from '../../src/build/spilling.js';
+import { DatabaseBuilder } from '../../src/write/builder.js';
+import type { Sink, Spill } from '../../src/write/sink.js';
+import { memorySink } from '../../src/write/sink.js';
+import { divideBins } from '../../src/write/spilling.js';
 import { check } from '../../src/examine.js';
 import { hashKey } from '../../src/format/hash.js';
 import { FreshFile } from '../../src/replace/fresh.js';
 import { memorySource } from '../../src/source/memory.js';
 import { anyFormat, FORMATS } from '../format/formats.js';
-import { anyRecords, heldBy, specFor } from './build.js';
+import { anyRecords, heldBy, specFor } from '../build/build.js';
 
 /*
  * With more records than memory has room for, a builder makes the very file that it makes with room for all.

@@ -1,4 +1,4 @@
-import type { Frame } from '../build/frame.js';
+import type { Frame } from './frame.js';
 import type { RecordRuns } from '../check/sound/recordruns.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';

@@ -1,6 +1,6 @@
-import type { BuildResult, BuildSpec } from '../build/builder.js';
-import { DatabaseBuilder } from '../build/builder.js';
-import type { Sink } from '../build/sink.js';
+import type { BuildResult, BuildSpec } from './builder.js';
+import { DatabaseBuilder } from './builder.js';
+import type { Sink } from './sink.js';
 import type { CheckResult } from '../check/check.js';
 import { check } from '../examine.js';
 import type { SalvagedBatch } from '../salvage/salvage.js';

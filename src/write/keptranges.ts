@@ -1,6 +1,6 @@
-import type { Partition } from '../build/partition.js';
-import { partitionHashes } from '../build/partition.js';
-import { RecordIndex } from '../build/recordindex.js';
+import type { Partition } from './partition.js';
+import { partitionHashes } from './partition.js';
+import { RecordIndex } from './recordindex.js';
 import type { Examination } from '../check/examination.js';
 import { sameKey, SMALL_KEY } from '../check/key.js';
 import { eachKept } from '../check/accounting.js';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { BuildError, DatabaseBuilder } from '../../src/build/builder.js';
-import type { Sink } from '../../src/build/sink.js';
-import { memorySink } from '../../src/build/sink.js';
+import { BuildError, DatabaseBuilder } from '../../src/write/builder.js';
+import type { Sink } from '../../src/write/sink.js';
+import { memorySink } from '../../src/write/sink.js';
 import { check } from '../../src/examine.js';
 import { openDatabase } from '../../src/database/database.js';
 import { Lookup } from '../../src/database/lookup.js';
@@ -14,7 +14,7 @@ import { readRecords } from '../../src/records.js';
 import { memorySource } from '../../src/source/memory.js';
 import type { Source } from '../../src/source/source.js';
 import { anyFormat, FORMATS } from '../format/formats.js';
-import { anyRecords, build, heldBy, specFor, text } from './build.js';
+import { anyRecords, build, heldBy, specFor, text } from '../build/build.js';
 
 const SEED = 20261205;
 const GIB = 2 ** 30;
