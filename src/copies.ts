@@ -7,11 +7,11 @@ import { checkContents } from './contents.js';
 import type { ProfileResult } from './profile/inspect.js';
 import { profileOf } from './profile/profiles.js';
 import { isLoss } from './report/loss.js';
-import { newestGood } from './snapshots/newest.js';
-import { leadsTo } from './snapshots/realpath.js';
-import { requireTrusted, writersOf } from './snapshots/trust.js';
+import { newestGood } from './store/list.js';
+import { leadsTo } from './store/held.js';
+import { requireTrusted, writersOf } from './store/trust.js';
 import { fileSource } from './source/file.js';
-import { shellPath } from './volume/shellword.js';
+import { shellPath } from './report/shellword.js';
 
 /** A snapshot or backup of a database that holds more than the database. */
 export interface BetterCopy {

@@ -9,30 +9,28 @@ export { fileSource, openFileSource } from './source/file.js';
 export type { LostRecords } from './check/losses.js';
 export type { BetterCopy } from './copies.js';
 export type { Recoverable } from './repair/recoverable.js';
-export type { LostDetail, RepairAction, RepairOptions, RepairResult } from './repair/result.js';
+export type { LostDetail, RepairAction, RepairOptions, RepairResult, SetAside } from './repair/result.js';
 export { repair } from './repair/repair.js';
-export type { SetAside } from './repair/result.js';
 export type { DeleteOptions, DeleteResult } from './repair/delete.js';
 export { deleteRecord } from './repair/delete.js';
-export type { RefusalCode } from './replace/errors.js';
-export { RefusedError } from './replace/errors.js';
-export { fileState } from './replace/target.js';
-export type { SnapshotName } from './snapshots/name.js';
-export type { Owner as SnapshotOwner } from './snapshots/owner.js';
-export type { Snapshot } from './snapshots/snapshot.js';
-export type { JudgedFile, Taken, TakeOptions } from './snapshots/take.js';
-export { takeSnapshot } from './snapshots/take.js';
-export { isWorse } from './snapshots/worse.js';
-export type { Listed as ListedSnapshots, ListedSnapshot, ListOptions } from './snapshots/list.js';
-export { listSnapshots } from './snapshots/list.js';
-export type { Restored, RestoreOptions } from './snapshots/restore.js';
-export { restoreSnapshot } from './snapshots/restore.js';
-export type { DiagnoseOptions, VolumeDiagnosis } from './volume/diagnose.js';
-export { diagnoseVolume } from './volume/diagnose.js';
-export type { ProblemSeverity, VolumeCode, VolumeProblem } from './volume/problem.js';
-export { VOLUME_CODES } from './volume/problem.js';
-export type { Mount } from './volume/mountinfo.js';
+export type { RefusalCode } from './store/errors.js';
+export { RefusedError } from './store/errors.js';
+export { fileState } from './store/held.js';
+export type { SnapshotName, Snapshot } from './store/snapshot.js';
+export type { Owner as SnapshotOwner } from './store/folder.js';
+export type { JudgedFile, Taken, TakeOptions } from './store/take.js';
+export { takeSnapshot } from './store/take.js';
+export { isWorse } from './store/snapshot.js';
+export type { Listed as ListedSnapshots, ListedSnapshot, ListOptions } from './store/list.js';
+export { listSnapshots } from './store/list.js';
+export type { Restored, RestoreOptions } from './store/restore.js';
+export { restoreSnapshot } from './store/restore.js';
+export type { DiagnoseOptions, VolumeDiagnosis } from './service/diagnose.js';
+export { diagnoseVolume } from './service/diagnose.js';
 export type {
+  ProblemSeverity,
+  VolumeCode,
+  VolumeProblem,
   Access,
   ContentFacts,
   DatabaseFacts,
@@ -43,4 +41,6 @@ export type {
   SpaceFacts,
   UserFacts,
   VolumeFacts,
-} from './volume/volumefacts.js';
+} from './service/facts.js';
+export { VOLUME_CODES } from './service/facts.js';
+export type { Mount } from './service/procfs.js';

@@ -1,15 +1,14 @@
 import type { Stats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
-import { dress } from './replace/dress.js';
-import { RefusedError } from './replace/errors.js';
-import { FreshFile } from './replace/fresh.js';
-import { placeFile, replaceFile } from './replace/replace.js';
+import { dress, giveRights } from './store/rights.js';
+import { RefusedError } from './store/errors.js';
+import { FreshFile } from './store/fresh.js';
+import { placeFile, replaceFile } from './store/replace.js';
 import { abortable } from './source/abortable.js';
 import { fileSource } from './source/file.js';
 import type { Source } from './source/source.js';
-import { giveRights } from './replace/rights.js';
-import type { HeldFile } from './replace/target.js';
-import { holdFile, requireUnchanged } from './replace/target.js';
+import type { HeldFile } from './store/held.js';
+import { holdFile, requireUnchanged } from './store/held.js';
 
 export interface PutOptions {
   /** Whether a file that is there may be replaced; it stays as `NAME.~1~`. */

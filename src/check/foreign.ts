@@ -1,9 +1,8 @@
 import type { Format } from '../format/format.js';
 import { describeFormat, machinesOf } from '../format/format.js';
 import type { HashChar } from '../format/hash.js';
-import type { MachineName } from '../machine/names.js';
-import { MACHINE_NAMES } from '../machine/names.js';
-import { MACHINES } from '../machine/machines.js';
+import type { MachineName } from '../format/machines.js';
+import { MACHINE_NAMES, MACHINES } from '../format/machines.js';
 import type { CheckResult, FileFormat } from './check.js';
 import type { Finding } from './finding.js';
 import { finding } from './finding.js';

@@ -4,17 +4,17 @@ import { openProved, openSearched } from '../examine.js';
 import { PART_BATCH } from '../exchange/batchreader.js';
 import type { Loaded } from '../exchange/load.js';
 import { copyAndLoad, whyTooLarge } from '../exchange/load.js';
-import { MACHINES } from '../machine/machines.js';
-import { thisMachine } from '../volume/machine.js';
+import { MACHINES } from '../format/machines.js';
+import { thisMachine } from '../service/machine.js';
 import type { DumpReader } from '../exchange/record.js';
 import { targetFor } from '../exchange/target.js';
 import { walkRecords } from '../exchange/walk.js';
-import type { FreshFile } from '../replace/fresh.js';
-import { RefusedError } from '../replace/errors.js';
-import type { HeldFile } from '../replace/target.js';
+import type { FreshFile } from '../store/fresh.js';
+import { RefusedError } from '../store/errors.js';
+import type { HeldFile } from '../store/held.js';
 import { abortable } from '../source/abortable.js';
 import { fileSource } from '../source/file.js';
-import { shellPath } from '../volume/shellword.js';
+import { shellPath } from '../report/shellword.js';
 
 /**
  * Writes a fresh database, of the same kind, with the records of a held one and those that a dump has besides.

@@ -1,5 +1,5 @@
 import type { FileSource } from '../source/file.js';
-import { shellPath } from '../volume/shellword.js';
+import { shellPath } from '../report/shellword.js';
 import { tell } from './terminal.js';
 
 /**

@@ -3,7 +3,7 @@ import { deleteRecord } from '../repair/delete.js';
 import { deletedReport, deletedText, failedDeleteReport } from '../report/deleted.js';
 import { escapeStart } from '../report/escape.js';
 import { reportText } from '../report/json.js';
-import { shellPath } from '../volume/shellword.js';
+import { shellPath } from '../report/shellword.js';
 import { EXIT } from './exit.js';
 import { explain } from './explain.js';
 import type { KeyEncoding } from './grammar/keyencoding.js';

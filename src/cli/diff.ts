@@ -1,9 +1,9 @@
 import { diff, noCounts } from '../exchange/diff.js';
-import { refusal } from '../replace/errors.js';
+import { refusal } from '../store/errors.js';
 import { escapeStart } from '../report/escape.js';
 import { REPORT_VERSION } from '../report/json.js';
 import { jsonText } from '../report/jsontext.js';
-import { shellPath } from '../volume/shellword.js';
+import { shellPath } from '../report/shellword.js';
 import { EXIT } from './exit.js';
 import { tellIfChanged } from './atrest.js';
 import type { DatabaseFile } from './file.js';

@@ -1,9 +1,9 @@
 import { BuildError } from '../write/builder.js';
 import { DumpError } from '../exchange/input.js';
 import { VerifyError } from '../write/verify.js';
-import { RefusedError, refusal } from '../replace/errors.js';
+import { RefusedError, refusal } from '../store/errors.js';
 import { SourceError } from '../source/source.js';
-import { shellPath } from '../volume/shellword.js';
+import { shellPath } from '../report/shellword.js';
 
 /** An error that a person caused or can mend, as opposed to a mistake in the program. */
 export interface ExpectedError {

@@ -6,10 +6,10 @@ import { openProved, openSearched, search, searchedProved } from '../examine.js'
 import type { Walkable } from '../exchange/walk.js';
 import { openForWalk } from '../exchange/walk.js';
 import { identifySource } from '../database/identify.js';
-import { RefusedError, requireRegularFile } from '../replace/errors.js';
+import { RefusedError, requireRegularFile } from '../store/errors.js';
 import type { FileSource } from '../source/file.js';
 import { openFileSource } from '../source/file.js';
-import { shellPath } from '../volume/shellword.js';
+import { shellPath } from '../report/shellword.js';
 import { tellIfChanged } from './atrest.js';
 import { collectGarbage, sparing } from './heap.js';
 

@@ -1,6 +1,6 @@
-import { understandCommand } from '../guard/commandline.js';
-import type { Fallback } from '../guard/fallbacks.js';
-import { guard, runUnguarded } from '../guard/guard.js';
+import { understandCommand } from '../service/commandline.js';
+import type { Fallback } from '../service/prepare.js';
+import { guard, runUnguarded } from '../service/guard.js';
 import { EXIT } from './exit.js';
 import { judgeOutlets } from './outletfiles.js';
 import { tell } from './terminal.js';

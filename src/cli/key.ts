@@ -1,4 +1,4 @@
-import { RefusedError } from '../replace/errors.js';
+import { RefusedError } from '../store/errors.js';
 import type { KeyEncoding } from './grammar/keyencoding.js';
 
 /**

@@ -5,7 +5,7 @@ import type { WalkedBatch } from '../exchange/batch.js';
 import { keptRecords } from '../exchange/keptwalk.js';
 import { readKey } from '../exchange/record.js';
 import type { Source } from '../source/source.js';
-import { shellPath } from '../volume/shellword.js';
+import { shellPath } from '../report/shellword.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { tellIfChanged } from './atrest.js';

@@ -1,5 +1,5 @@
-import type { LookOptions } from '../look.js';
-import { lookOnce } from '../look.js';
+import type { LookOptions } from '../service/lookonce.js';
+import { lookOnce } from '../service/lookonce.js';
 import { jsonText } from '../report/jsontext.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';

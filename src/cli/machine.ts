@@ -1,7 +1,7 @@
 import type { Judge } from '../check/libgdbm.js';
-import type { MachineName } from '../machine/names.js';
-import { MACHINES } from '../machine/machines.js';
-import { thisMachine } from '../volume/machine.js';
+import type { MachineName } from '../format/machines.js';
+import { MACHINES } from '../format/machines.js';
+import { thisMachine } from '../service/machine.js';
 
 /** The machine that is to use a database: this one, another one, or whichever it was made for. */
 export type WantedMachine = MachineName | 'any' | undefined;

@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { leadsTo } from '../snapshots/realpath.js';
+import { leadsTo } from '../store/held.js';
 import type { WatchingOptions } from './watching.js';
 
 /** A file that is written to, or a database that must not be. */

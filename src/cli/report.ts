@@ -13,7 +13,7 @@ import type { Page } from '../picture/pagedata.js';
 import { takePicture } from '../picture/picture.js';
 import type { LostElement } from '../profile/detect.js';
 import { checkProfile } from '../profile/inspect.js';
-import { folderRefusal, RefusedError, refusal } from '../replace/errors.js';
+import { folderRefusal, RefusedError, refusal } from '../store/errors.js';
 import { safeSentence } from '../report/escape.js';
 import { htmlPage } from '../report/html/page.js';
 import { pageWords } from '../report/html/words.js';

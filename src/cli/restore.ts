@@ -1,7 +1,7 @@
 import { reportText } from '../report/json.js';
 import { failedRestoreJson, restoreJson, restoreText } from '../report/snapshots.js';
-import type { RestoreOptions } from '../snapshots/restore.js';
-import { restoreSnapshot } from '../snapshots/restore.js';
+import type { RestoreOptions } from '../store/restore.js';
+import { restoreSnapshot } from '../store/restore.js';
 import { EXIT } from './exit.js';
 import { explain } from './explain.js';
 import { StopSignals } from './signals.js';

@@ -1,6 +1,6 @@
 import { reportText } from '../report/json.js';
 import { failedSnapshotsJson, snapshotsJson, snapshotsText } from '../report/snapshots.js';
-import { listSnapshots } from '../snapshots/list.js';
+import { listSnapshots } from '../store/list.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { explain } from './explain.js';

@@ -1,6 +1,5 @@
-import { lookAtAll, watchLoop } from '../watch/loop.js';
-import { isHealthy } from '../watch/status.js';
-import { Watcher } from '../watch/watcher.js';
+import { lookAtAll, watchLoop, Watcher } from '../service/watcher.js';
+import { isHealthy } from '../service/outlets.js';
 import type { ExitCode } from './exit.js';
 import { EXIT } from './exit.js';
 import { judgeOutlets } from './outletfiles.js';

@@ -1,12 +1,11 @@
 import { resolve } from 'node:path';
-import { RefusedError } from '../replace/errors.js';
-import { newestGood } from '../snapshots/newest.js';
-import { nameOf } from '../snapshots/owner.js';
-import type { BestSnapshot } from '../watch/gain.js';
-import type { Log, LogFormat } from '../watch/log.js';
-import type { Mending } from '../watch/mend.js';
-import { Outlets } from '../watch/outlets.js';
-import { ownCommands } from '../watch/own.js';
+import { RefusedError } from '../store/errors.js';
+import { newestGood } from '../store/list.js';
+import { nameOf } from '../store/folder.js';
+import type { BestSnapshot, Mending } from '../service/mend.js';
+import type { Log, LogFormat } from '../service/outlets.js';
+import { Outlets } from '../service/outlets.js';
+import { ownCommands } from '../service/look.js';
 
 /** What `watch` and `guard` have in common. */
 export interface WatchingOptions {

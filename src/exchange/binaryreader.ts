@@ -1,5 +1,5 @@
-import type { MachineName } from '../machine/names.js';
-import { MACHINES } from '../machine/machines.js';
+import type { MachineName } from '../format/machines.js';
+import { MACHINES } from '../format/machines.js';
 import { MAX_SIZE } from '../format/bucket.js';
 import type { Input } from './input.js';
 import type { DumpBatch, DumpReader, LargeRecord } from './record.js';

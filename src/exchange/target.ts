@@ -4,7 +4,7 @@ import type { HashChar } from '../format/hash.js';
 import type { ByteOrder } from '../format/layout.js';
 import { layoutOf } from '../format/layout.js';
 import type { WantedFormat } from './wanted.js';
-import { MACHINES } from '../machine/machines.js';
+import { MACHINES } from '../format/machines.js';
 
 /** A database to be made. */
 export interface Target {

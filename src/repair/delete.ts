@@ -1,13 +1,13 @@
 import { Lookup } from '../database/lookup.js';
 import { foundDatabase } from '../write/checked.js';
 import { VerifyError } from '../write/verify.js';
-import { RefusedError } from '../replace/errors.js';
-import { FreshFile } from '../replace/fresh.js';
-import type { HeldFile } from '../replace/target.js';
-import { holdFile } from '../replace/target.js';
+import { RefusedError } from '../store/errors.js';
+import { FreshFile } from '../store/fresh.js';
+import type { HeldFile } from '../store/held.js';
+import { holdFile } from '../store/held.js';
 import { abortable } from '../source/abortable.js';
 import { fileSource } from '../source/file.js';
-import { shellPath } from '../volume/shellword.js';
+import { shellPath } from '../report/shellword.js';
 import { buildFresh } from './fresh.js';
 import { placeFresh, requireFree } from './place.js';
 import type { RepairOptions } from './result.js';

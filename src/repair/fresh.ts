@@ -11,7 +11,7 @@ import { NONE_ADDED, rebuild, rebuildProved } from '../write/rebuild.js';
 import { buildCarved, verifyCarved } from '../write/carved.js';
 import { NONE_NOT_KEPT } from '../write/records.js';
 import { verify, verifyProved } from '../write/verify.js';
-import { FreshFile } from '../replace/fresh.js';
+import { FreshFile } from '../store/fresh.js';
 import type { RepairOptions } from './result.js';
 import type { Subject } from './subject.js';
 import { addedOf } from './subject.js';

@@ -1,10 +1,10 @@
 import { lstat } from 'node:fs/promises';
-import { dress } from '../replace/dress.js';
-import { refusal } from '../replace/errors.js';
-import type { FreshFile } from '../replace/fresh.js';
-import { placeFile, replaceFile } from '../replace/replace.js';
-import type { HeldFile } from '../replace/target.js';
-import { requireUnchanged } from '../replace/target.js';
+import { dress } from '../store/rights.js';
+import { refusal } from '../store/errors.js';
+import type { FreshFile } from '../store/fresh.js';
+import { placeFile, replaceFile } from '../store/replace.js';
+import type { HeldFile } from '../store/held.js';
+import { requireUnchanged } from '../store/held.js';
 
 /** Where a fresh database is now. */
 export interface Placed {

@@ -1,6 +1,6 @@
 import type { LeftOutReason } from '../profile/leaveout.js';
 import type { RepairResult } from '../repair/result.js';
-import { shellPath } from '../volume/shellword.js';
+import { shellPath } from './shellword.js';
 import { number } from './number.js';
 
 /** What was set aside, why, where it is and how it comes back, each a named line. */

@@ -1,8 +1,8 @@
 import type { ChalkInstance } from 'chalk';
 import { Chalk } from 'chalk';
-import type { Listed, ListedSnapshot } from '../snapshots/list.js';
-import { nameOf } from '../snapshots/owner.js';
-import type { Restored } from '../snapshots/restore.js';
+import type { Listed, ListedSnapshot } from '../store/list.js';
+import { nameOf } from '../store/folder.js';
+import type { Restored } from '../store/restore.js';
 import { escapeText, safeSentence } from './escape.js';
 import { number } from './number.js';
 

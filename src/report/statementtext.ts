@@ -1,6 +1,6 @@
 import { escapeText } from './escape.js';
 import type { Statement } from './statement.js';
-import { shellWord } from '../volume/shellword.js';
+import { shellWord } from './shellword.js';
 
 /** The statement as the last lines of a text. */
 export function statementText({ tool, version, options, time, evidence }: Statement): string {

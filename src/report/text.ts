@@ -1,4 +1,4 @@
-import { shellPath } from '../volume/shellword.js';
+import { shellPath } from './shellword.js';
 import type { ChalkInstance } from 'chalk';
 import type { CheckResult, FileFormat } from '../check/check.js';
 import type { FindingGroup, FindingPlace, Severity } from '../check/finding.js';
@@ -7,7 +7,7 @@ import { machinesFor } from '../check/foreign.js';
 import { lostRecords } from '../check/losses.js';
 import type { BetterCopy } from '../copies.js';
 import { describeFormat } from '../format/format.js';
-import type { MachineName } from '../machine/names.js';
+import type { MachineName } from '../format/machines.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { LostDetail, RepairResult } from '../repair/result.js';
 import { escapeBytes, escapeText, safeSentence } from './escape.js';

@@ -1,8 +1,7 @@
 import type { ChalkInstance } from 'chalk';
 import { Chalk } from 'chalk';
-import type { VolumeDiagnosis } from '../volume/diagnose.js';
-import type { ProblemSeverity, VolumeProblem } from '../volume/problem.js';
-import type { PlaceFacts, VolumeFacts } from '../volume/volumefacts.js';
+import type { VolumeDiagnosis } from '../service/diagnose.js';
+import type { ProblemSeverity, VolumeProblem, PlaceFacts, VolumeFacts } from '../service/facts.js';
 import { escapeText, safeSentence } from './escape.js';
 import { number } from './number.js';
 

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { DatabaseBuilder } from '../../src/write/builder.js';
 import { hashKey } from '../../src/format/hash.js';
-import { FreshFile } from '../../src/replace/fresh.js';
-import { placeFile } from '../../src/replace/replace.js';
+import { FreshFile } from '../../src/store/fresh.js';
+import { placeFile } from '../../src/store/replace.js';
 import { NATIVE } from '../torture/databases.js';
 
 const VALUE = 100;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { understandCommand, withDatabase, withoutPersistence } from '../../src/guard/commandline.js';
+import { understandCommand, withDatabase, withoutPersistence } from '../../src/service/commandline.js';
 
 const words = (text: string) => text.split(' ');
 

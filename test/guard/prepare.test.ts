@@ -4,17 +4,17 @@ import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
-import type { Fallback } from '../../src/guard/fallbacks.js';
-import { FALLBACKS } from '../../src/guard/fallbacks.js';
-import { prepare } from '../../src/guard/prepare.js';
-import type { Look } from '../../src/watch/look.js';
-import { bareLook } from '../../src/watch/look.js';
-import type { OwnAnswer } from '../../src/watch/own.js';
+import type { Fallback } from '../../src/service/prepare.js';
+import { prepare } from '../../src/service/prepare.js';
+import type { Look, OwnAnswer } from '../../src/service/look.js';
+import { bareLook } from '../../src/service/look.js';
 import { cli, run } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { playedMending } from '../tools/mending.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
+
+const FALLBACKS: readonly Fallback[] = ['empty', 'no-persistence', 'fail'];
 
 /*
  * What a guard leaves alone before its program starts: files that are in use, and files of which nothing is known.

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { predictUse } from '../../src/check/libgdbmuse.js';
 import { check, openSearched } from '../../src/examine.js';
-import { MACHINES } from '../../src/machine/machines.js';
+import { MACHINES } from '../../src/format/machines.js';
 import { readRecords } from '../../src/records.js';
 import { memorySource } from '../../src/source/memory.js';
 import { fixture } from '../tools/fixtures.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { repair } from '../../src/repair/repair.js';
-import { restoreSnapshot } from '../../src/snapshots/restore.js';
+import { restoreSnapshot } from '../../src/store/restore.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';

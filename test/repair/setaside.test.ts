@@ -8,7 +8,7 @@ import type { Verdict } from '../../src/check/check.js';
 import { checkContents, withProfile } from '../../src/contents.js';
 import { repair } from '../../src/repair/repair.js';
 import type { RepairOptions } from '../../src/repair/result.js';
-import { RefusedError } from '../../src/replace/errors.js';
+import { RefusedError } from '../../src/store/errors.js';
 import { memorySource } from '../../src/source/memory.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';

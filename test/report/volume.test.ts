@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { volumeJson, volumeReport } from '../../src/report/volume.js';
-import { judge } from '../../src/volume/judge.js';
-import type { VolumeFacts } from '../../src/volume/volumefacts.js';
+import { judge } from '../../src/service/diagnose.js';
+import type { VolumeFacts } from '../../src/service/facts.js';
 import { FOLDER, place } from '../volume/facts.js';
 
 function diagnosis(changes: Partial<VolumeFacts> = {}) {

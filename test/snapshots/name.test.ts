@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { decodeName, encodeName, snapshotId } from '../../src/snapshots/name.js';
+import { decodeName, encodeName, snapshotId } from '../../src/store/snapshot.js';
 
 const names = fc.record({
   time: fc

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import type { SnapshotName } from '../../src/snapshots/name.js';
-import { tooMany } from '../../src/snapshots/prune.js';
-import { byAge } from '../../src/snapshots/snapshot.js';
-import { isWorse } from '../../src/snapshots/worse.js';
+import type { SnapshotName } from '../../src/store/snapshot.js';
+import { tooMany, byAge, isWorse } from '../../src/store/snapshot.js';
 
 const snapshots = fc.array(
   fc.record<SnapshotName>({

@@ -15,8 +15,8 @@ import {
 import { join } from 'node:path';
 import test from 'node:test';
 import { check } from '../../src/examine.js';
-import { listSnapshots } from '../../src/snapshots/list.js';
-import { restoreSnapshot } from '../../src/snapshots/restore.js';
+import { listSnapshots } from '../../src/store/list.js';
+import { restoreSnapshot } from '../../src/store/restore.js';
 import { openFileSource } from '../../src/source/file.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';

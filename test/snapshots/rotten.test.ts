@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { rm, writeFile, readFile } from 'node:fs/promises';
 import test from 'node:test';
-import { restoreSnapshot } from '../../src/snapshots/restore.js';
+import { restoreSnapshot } from '../../src/store/restore.js';
 import { cli } from '../tools/cli.js';
 import { change, refusedWith, soundFile, take } from './snap.js';
 

@@ -3,9 +3,9 @@ import type { FileHandle } from 'node:fs/promises';
 import { copyFile, open, readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { JudgedFile, Taken, TakeOptions } from '../../src/snapshots/take.js';
-import { RefusedError } from '../../src/replace/errors.js';
-import { takeSnapshot } from '../../src/snapshots/take.js';
+import type { JudgedFile, Taken, TakeOptions } from '../../src/store/take.js';
+import { RefusedError } from '../../src/store/errors.js';
+import { takeSnapshot } from '../../src/store/take.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 

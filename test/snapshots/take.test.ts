@@ -20,10 +20,10 @@ import {
 } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import test from 'node:test';
-import { RefusedError } from '../../src/replace/errors.js';
-import { encodeName } from '../../src/snapshots/name.js';
-import { listSnapshots } from '../../src/snapshots/list.js';
-import { takeSnapshot } from '../../src/snapshots/take.js';
+import { RefusedError } from '../../src/store/errors.js';
+import { encodeName } from '../../src/store/snapshot.js';
+import { listSnapshots } from '../../src/store/list.js';
+import { takeSnapshot } from '../../src/store/take.js';
 import { run } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';

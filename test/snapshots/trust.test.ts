@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { chmod, chown, copyFile, readFile, truncate } from 'node:fs/promises';
 import type { TestContext } from 'node:test';
-import type { Snapshot } from '../../src/snapshots/snapshot.js';
-import { restoreSnapshot } from '../../src/snapshots/restore.js';
+import type { Snapshot } from '../../src/store/snapshot.js';
+import { restoreSnapshot } from '../../src/store/restore.js';
 import { BIN, cli, run } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { testWith } from '../tools/needs.js';

@@ -1,5 +1,5 @@
 /** Holds a file as a repair does, says so, and lets go when stdin ends. */
-import { holdFile } from '../../src/replace/target.js';
+import { holdFile } from '../../src/store/held.js';
 
 const held = await holdFile(process.argv[2], { lock: 'exclusive', wait: 0, noLock: false });
 process.stdout.write('held\n');

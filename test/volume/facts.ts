@@ -1,11 +1,11 @@
-import type { Mount } from '../../src/volume/mountinfo.js';
+import type { Mount } from '../../src/service/procfs.js';
 import type {
   ContentFacts,
   DatabaseFacts,
   MountFacts,
   PlaceFacts,
   VolumeFacts,
-} from '../../src/volume/volumefacts.js';
+} from '../../src/service/facts.js';
 
 /** A volume at /data on a disk of this machine. */
 export const LINE: Mount = {

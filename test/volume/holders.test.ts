@@ -3,8 +3,7 @@ import { mkdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
-import { findHolders } from '../../src/volume/holders.js';
-import { deviceName } from '../../src/volume/locks.js';
+import { findHolders, deviceName } from '../../src/service/procfs.js';
 import { temporaryFolder } from '../tools/folder.js';
 
 /** A procfs of our own, with this process in it, and a file that its processes may have. */

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { identifyOther } from '../../src/database/identify.js';
-import { judge } from '../../src/volume/judge.js';
-import type { VolumeCode } from '../../src/volume/problem.js';
-import { VOLUME_CODES } from '../../src/volume/problem.js';
-import type { VolumeFacts } from '../../src/volume/volumefacts.js';
+import { judge } from '../../src/service/diagnose.js';
+import type { VolumeCode, VolumeFacts } from '../../src/service/facts.js';
+import { VOLUME_CODES } from '../../src/service/facts.js';
 import { ABSENT, CONTENTS, DATABASE, FILE, FOLDER, mounted, place } from './facts.js';
 
 interface Case {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { deviceName, parseLocks } from '../../src/volume/locks.js';
+import { deviceName, parseLocks } from '../../src/service/procfs.js';
 
 test('locks that are held are read, and those that only wait are not', () => {
   const text = `1: FLOCK  ADVISORY  WRITE 12739 fe:00:9977916 0 EOF

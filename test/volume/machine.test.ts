@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { MACHINES } from '../../src/machine/machines.js';
-import { machineFacts } from '../../src/volume/machine.js';
+import { MACHINES } from '../../src/format/machines.js';
+import { machineFacts } from '../../src/service/machine.js';
 
 test('the sign of char and the alignment are those of each machine', () => {
   const facts = (arch: string, system = 'linux', endian: 'LE' | 'BE' = 'LE') => {

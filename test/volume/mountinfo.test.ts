@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { mountOf, parseMountinfo, unescapeOctal } from '../../src/volume/mountinfo.js';
+import { mountOf, parseMountinfo, unescapeOctal } from '../../src/service/procfs.js';
 
 /** As the kernel writes them: optional fields, none of them, a bind mount of a file, escapes, one over another. */
 const TEXT = `27 1 0:30 / / rw,relatime master:1 - overlay overlay rw,lowerdir=/l,upperdir=/u

@@ -17,10 +17,9 @@ import {
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
-import { diagnoseVolume } from '../../src/volume/diagnose.js';
-import { probeMapping } from '../../src/volume/mapping.js';
-import type { VolumeProblem } from '../../src/volume/problem.js';
-import type { VolumeFacts } from '../../src/volume/volumefacts.js';
+import { diagnoseVolume } from '../../src/service/diagnose.js';
+import { probeMapping } from '../../src/service/filesystems.js';
+import type { VolumeProblem, VolumeFacts } from '../../src/service/facts.js';
 import { BIN, cli, run } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import type { Memory, Step } from '../../src/watch/decide.js';
-import { decide, giveUp, NOTHING_SEEN } from '../../src/watch/decide.js';
-import type { Look } from '../../src/watch/look.js';
-import { parseLook } from '../../src/watch/look.js';
+import type { Memory, Step } from '../../src/service/watcher.js';
+import { decide, giveUp, NOTHING_SEEN } from '../../src/service/watcher.js';
+import type { Look } from '../../src/service/look.js';
+import { parseLook } from '../../src/service/look.js';
 
 function look(verdict: Look['verdict'], digest = '', held: boolean | null = false): Look {
   const nothing = {

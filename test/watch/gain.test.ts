@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Loss } from '../../src/watch/gain.js';
-import { isGain } from '../../src/watch/gain.js';
-import type { Look } from '../../src/watch/look.js';
-import { bareLook } from '../../src/watch/look.js';
-import type { Mending } from '../../src/watch/mend.js';
-import { mend } from '../../src/watch/mend.js';
+import type { Loss, Mending } from '../../src/service/mend.js';
+import { isGain, mend } from '../../src/service/mend.js';
+import type { Look } from '../../src/service/look.js';
+import { bareLook } from '../../src/service/look.js';
 
 const BEST = { id: 'x', records: 100 };
 

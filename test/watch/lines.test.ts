@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { logLine } from '../../src/watch/log.js';
-import { healthText, isHealthy, metricsText, newStatus } from '../../src/watch/status.js';
+import { logLine, healthText, isHealthy, metricsText, newStatus } from '../../src/service/outlets.js';
 
 const TIME = new Date('2026-11-24T05:00:00.123Z');
 

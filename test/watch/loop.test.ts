@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { watchLoop } from '../../src/watch/loop.js';
-import { Outlets } from '../../src/watch/outlets.js';
-import type { Watcher } from '../../src/watch/watcher.js';
-import { newStatus } from '../../src/watch/status.js';
+import { watchLoop } from '../../src/service/watcher.js';
+import { Outlets, newStatus } from '../../src/service/outlets.js';
+import type { Watcher } from '../../src/service/watcher.js';
 
 test('an interval that is longer than a timer can be is waited for, and ends at once when it is told to', async () => {
   let looks = 0;

@@ -1,5 +1,4 @@
 import type { Argv } from 'yargs';
-import { FALLBACKS } from '../../guard/fallbacks.js';
 import type { Run } from '../parser.js';
 import { positive, watching } from './options.js';
 
@@ -18,7 +17,7 @@ export function guardGrammar(parser: Argv, run: Run, command: readonly string[])
         .options({
           ...watching,
           fallback: {
-            choices: FALLBACKS,
+            choices: ['empty', 'no-persistence', 'fail'] as const,
             default: 'empty' as const,
             requiresArg: true,
             describe: 'Where nothing can be done: a new database, none, or no start',

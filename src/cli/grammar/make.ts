@@ -1,5 +1,5 @@
 import type { Argv } from 'yargs';
-import { MACHINE_NAMES } from '../../machine/names.js';
+import { MACHINE_NAMES } from '../../format/machines.js';
 import { whyImpossible } from '../../exchange/wanted.js';
 import type { Run } from '../parser.js';
 import { file, holding, noStream } from './options.js';

@@ -1,6 +1,6 @@
-import { MACHINE_NAMES } from '../../machine/names.js';
+import { MACHINE_NAMES } from '../../format/machines.js';
 import { PROFILE_NAMES } from '../../profile/profiles.js';
-import { KEEP } from '../../snapshots/prune.js';
+import { KEEP } from '../../store/snapshot.js';
 
 /* Options that several commands have. */
 

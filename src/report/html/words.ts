@@ -8,10 +8,10 @@ import { isLoss, lossText } from '../loss.js';
 import type { Statement } from '../statement.js';
 import { number } from '../number.js';
 import { isMendable } from '../../profile/mendable.js';
-import type { MachineName } from '../../machine/names.js';
+import type { MachineName } from '../../format/machines.js';
 import { libgdbmText } from '../libgdbm.js';
 import { foreignText, formatText, recordsText } from '../text.js';
-import { shellPath } from '../../volume/shellword.js';
+import { shellPath } from '../shellword.js';
 
 /** The sentences of a page: how bad it is, what to do first, and the facts. */
 export function pageWords(

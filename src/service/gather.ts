@@ -1,0 +1,307 @@
+import type { BigIntStats } from 'node:fs';
+import { constants } from 'node:fs';
+import { access, lstat, readFile, readlink, realpath, stat, statfs } from 'node:fs/promises';
+import { basename, delimiter, dirname, join, resolve } from 'node:path';
+import { identifySource } from '../database/identify.js';
+import { magicMeaning, swap32 } from '../format/magic.js';
+import { openFileSource } from '../source/file.js';
+import type { Source } from '../source/source.js';
+import { readUpTo } from '../source/source.js';
+import type {
+  Access,
+  ContentFacts,
+  DatabaseFacts,
+  Holder,
+  MountFacts,
+  PlaceFacts,
+  SpaceFacts,
+  VolumeFacts,
+} from './facts.js';
+import { nameOfNumber, probeMapping } from './filesystems.js';
+import type { Mount } from './procfs.js';
+import { machineFacts } from './machine.js';
+import { findHolders, mountOf, parseMountinfo } from './procfs.js';
+
+/**
+ * Describes a file or folder that stat has seen. Asks with access(2), which counts group, capabilities and the
+ * server's own opinion, and opens nothing.
+ */
+export async function placeFacts(path: string, stats: BigIntStats): Promise<PlaceFacts> {
+  const isFolder = stats.isDirectory();
+  const { R_OK, W_OK, X_OK } = constants;
+  return {
+    kind: isFolder ? 'directory' : stats.isFile() ? 'file' : 'other',
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    mode: Number(stats.mode & 0o7777n),
+    size: Number(stats.size),
+    read: await ask(path, R_OK),
+    write: await ask(path, isFolder ? W_OK | X_OK : W_OK),
+  };
+}
+
+/** Whether files in a folder can be reached. */
+export async function maySearch(path: string): Promise<boolean> {
+  return (await ask(path, constants.X_OK)) === 'allowed';
+}
+
+async function ask(path: string, mode: number): Promise<Access> {
+  try {
+    await access(path, mode);
+    return 'allowed';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? 'EIO';
+  }
+}
+
+/** Bytes looked at from the end on: enough to tell, and soon read. */
+const MAX_TAIL = 1 << 24;
+const PIECE = 1 << 16;
+
+/**
+ * Looks at a file's first and last bytes.
+ *
+ * @param name the file's name, a hint only
+ * @throws SourceError if the source cannot be read
+ */
+export async function contentFacts(source: Source, name: string): Promise<ContentFacts> {
+  const head = await readUpTo(source, 0, 4096);
+  return {
+    size: source.size,
+    hasMagic: hasMagic(head),
+    other: await identifySource(source, name),
+    zeroTail: await zeroTail(source),
+  };
+}
+
+function hasMagic(head: Uint8Array): boolean {
+  if (head.length < 4) return false;
+  const magic = new DataView(head.buffer, head.byteOffset).getUint32(0, true);
+  return magicMeaning(magic) !== undefined || magicMeaning(swap32(magic)) !== undefined;
+}
+
+/** Counts the zero bytes at the end. */
+async function zeroTail(source: Source): Promise<number> {
+  let zeroes = 0;
+  for (let end = source.size; end > 0 && zeroes < MAX_TAIL;) {
+    const start = Math.max(0, end - PIECE);
+    const bytes = await source.read(start, end - start);
+    const last = bytes.findLastIndex((byte) => byte !== 0);
+    zeroes += bytes.length - 1 - last;
+    if (last >= 0) break;
+    end = start;
+  }
+  return zeroes;
+}
+
+/** Suffixes of the files that Python's and Perl's other kinds of database are made of. */
+const OTHER_SUFFIXES = ['.dir', '.dat', '.pag', '.db'];
+/** As many as Linux follows. */
+const MAX_LINKS = 40;
+
+/**
+ * Looks at the place of a file. Takes no lock, writes nothing and opens the file for reading only. What cannot be
+ * seen is left out and named in `unseen`; nothing is thrown.
+ */
+export async function gatherFacts(path: string, database: DatabaseFacts | undefined): Promise<VolumeFacts> {
+  const unseen: string[] = [];
+  const { stats, ...looked } = await lookUp(path, unseen);
+  const { realPath } = looked;
+  const folderPath = dirname(realPath);
+  const folderStats = await statOf(folderPath);
+  const ancestor = await nearestFolder(folderPath);
+  const isFile = stats?.isFile() === true;
+  const mount = await mountFacts(stats === undefined ? (ancestor ?? '/') : realPath, unseen);
+  const siblings = await siblingsOf(realPath);
+  return {
+    path,
+    ...looked,
+    file: stats && (await placeFacts(realPath, stats)),
+    folder: folderStats && (await placeFacts(folderPath, folderStats)),
+    folderPath,
+    ancestor,
+    siblings,
+    gdbmSibling: await gdbmOf(siblings),
+    user: process.getuid && process.getgid && { uid: process.getuid(), gid: process.getgid() },
+    mount,
+    mapping: isFile ? await probeMapping(realPath, mount?.fsType) : undefined,
+    hasLockProgram: await hasLockProgram(),
+    space: await spaceFacts(stats === undefined ? (ancestor ?? '/') : realPath, unseen),
+    inContainer: await isInContainer(),
+    contents: isFile ? await contentsOf(realPath, unseen) : undefined,
+    holders: isFile ? await holdersOf(stats, mount?.line, unseen) : undefined,
+    machine: machineFacts(),
+    database,
+    unseen,
+  };
+}
+
+type LookedUp = Pick<VolumeFacts, 'realPath' | 'state' | 'barrier' | 'trouble'> & {
+  stats: BigIntStats | undefined;
+};
+
+/** Follows a path as far as it leads. */
+async function lookUp(path: string, unseen: string[]): Promise<LookedUp> {
+  const absolute = resolve(path);
+  const nothing = { stats: undefined, barrier: undefined, trouble: undefined };
+  try {
+    const realPath = await realpath(absolute);
+    const stats = await stat(realPath, { bigint: true });
+    return { ...nothing, realPath, state: 'present', stats };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EACCES') {
+      return { ...nothing, realPath: absolute, state: 'unreachable', barrier: await barrierOf(absolute) };
+    }
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      const target = await followLinks(absolute);
+      const realPath = target ?? (await withRealFolder(absolute));
+      return { ...nothing, realPath, state: target === undefined ? 'missing' : 'dangling-link' };
+    }
+    if (code === 'ELOOP') return { ...nothing, realPath: absolute, state: 'dangling-link' };
+    unseen.push(`The file could not be seen: ${message}.`);
+    return { ...nothing, realPath: absolute, state: 'unseen', trouble: message };
+  }
+}
+
+/** Where a symbolic link that leads nowhere leads; undefined if the path is none. */
+async function followLinks(path: string): Promise<string | undefined> {
+  let at = path;
+  for (let n = 0; n < MAX_LINKS; n++) {
+    const target = await readlink(at).catch(() => undefined);
+    if (target === undefined) break;
+    at = resolve(dirname(at), target);
+  }
+  return at === path ? undefined : at;
+}
+
+async function withRealFolder(path: string): Promise<string> {
+  const folder = await realpath(dirname(path)).catch(() => undefined);
+  return folder === undefined ? path : join(folder, basename(path));
+}
+
+/** The highest folder above a path that may not be searched. */
+async function barrierOf(path: string): Promise<string | undefined> {
+  const above: string[] = [];
+  for (let at = dirname(path); ; at = dirname(at)) {
+    above.unshift(at);
+    if (at === dirname(at)) break;
+  }
+  for (const folder of above) {
+    // The path that a link hides is the one to mend.
+    const real = await realpath(folder).catch(() => folder);
+    if (!(await maySearch(real))) return real;
+  }
+  return undefined;
+}
+
+async function nearestFolder(path: string): Promise<string | undefined> {
+  for (let at = path; ; at = dirname(at)) {
+    if ((await statOf(at))?.isDirectory()) return realpath(at).catch(() => at);
+    if (at === dirname(at)) return undefined;
+  }
+}
+
+function statOf(path: string): Promise<BigIntStats | undefined> {
+  return stat(path, { bigint: true }).catch(() => undefined);
+}
+
+async function siblingsOf(path: string): Promise<string[]> {
+  const stems = [path, path.replace(/\.(dir|dat|pag)$/, '')];
+  const names = new Set(stems.flatMap((stem) => OTHER_SUFFIXES.map((suffix) => stem + suffix)));
+  const found: string[] = [];
+  for (const name of names) {
+    if ((await lstat(name).catch(() => undefined))?.isFile()) found.push(name);
+  }
+  return found;
+}
+
+/** The first file that begins as a GDBM file does; NAME.pag before its hard link NAME.dir. */
+async function gdbmOf(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of [...paths].sort().reverse()) {
+    if ((await contentsOf(path, []))?.hasMagic === true) return path;
+  }
+  return undefined;
+}
+
+/** The programs that a lock can be taken with; busybox has flock as an applet. */
+const LOCK_PROGRAMS = ['flock', 'busybox'];
+
+async function hasLockProgram(): Promise<boolean> {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    for (const name of LOCK_PROGRAMS) {
+      const isThere = await access(join(folder, name), constants.X_OK).then(
+        () => true,
+        () => false,
+      );
+      if (isThere) return true;
+    }
+  }
+  return false;
+}
+
+async function mountFacts(path: string, unseen: string[]): Promise<MountFacts | undefined> {
+  const text = await readFile('/proc/self/mountinfo', 'utf8').catch(() => undefined);
+  const line = text === undefined ? undefined : mountOf(parseMountinfo(text), path);
+  if (line !== undefined) {
+    const isFile = line.mountPoint === path && path !== '/' && (await statOf(path))?.isFile() === true;
+    return { line, fsType: line.fsType, isFile };
+  }
+  unseen.push('The mount could not be seen: /proc/self/mountinfo could not be read, or has no line for it.');
+  // Other systems number file systems in their own ways.
+  if (process.platform !== 'linux') return undefined;
+  const type = await statfs(path).then(
+    (seen) => nameOfNumber(seen.type),
+    () => undefined,
+  );
+  return { line: undefined, fsType: type, isFile: undefined };
+}
+
+async function spaceFacts(path: string, unseen: string[]): Promise<SpaceFacts | undefined> {
+  try {
+    const { bsize, bavail, blocks, ffree, files } = await statfs(path);
+    return {
+      freeBytes: bsize * bavail,
+      totalBytes: bsize * blocks,
+      freeInodes: ffree,
+      totalInodes: files,
+    };
+  } catch (error) {
+    unseen.push(`The room on the volume could not be seen: ${(error as Error).message}.`);
+    return undefined;
+  }
+}
+
+/** By the files that Docker and Podman make, and the variables that Kubernetes and others set. */
+async function isInContainer(): Promise<boolean> {
+  if (process.env['KUBERNETES_SERVICE_HOST'] !== undefined || process.env['container'] !== undefined)
+    return true;
+  return ((await statOf('/.dockerenv')) ?? (await statOf('/run/.containerenv'))) !== undefined;
+}
+
+async function contentsOf(path: string, unseen: string[]): Promise<ContentFacts | undefined> {
+  try {
+    const source = await openFileSource(path);
+    try {
+      return await contentFacts(source, path);
+    } finally {
+      await source.close();
+    }
+  } catch (error) {
+    unseen.push(`The file's bytes could not be seen: ${(error as Error).message}.`);
+    return undefined;
+  }
+}
+
+async function holdersOf(
+  stats: BigIntStats,
+  mount: Mount | undefined,
+  unseen: string[],
+): Promise<Holder[] | undefined> {
+  const { holders, hidden } = await findHolders(stats, mount === undefined ? [] : [mount.device]);
+  if (holders === undefined) unseen.push('Who holds the file could not be seen: there is no /proc.');
+  else if (hidden > 0) {
+    unseen.push(`Whether ${hidden} processes of other users have the file open could not be seen.`);
+  }
+  return holders;
+}

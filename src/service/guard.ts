@@ -1,0 +1,151 @@
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import type { Environment } from './commandline.js';
+import type { Mending } from './mend.js';
+import type { Outlets } from './outlets.js';
+import type { GuardOptions } from './prepare.js';
+import { prepare } from './prepare.js';
+import { endInAnyCase, Signals, within } from './signals.js';
+import { Watcher, watchLoop } from './watcher.js';
+
+/** A program that could not be started. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+
+  constructor(
+    message: string,
+    /** As a shell's: 127 not found, 126 found but not to be run. */
+    readonly exitCode: 126 | 127,
+  ) {
+    super(message);
+  }
+}
+
+/** A running child. */
+export interface Supervised {
+  readonly pid: number;
+  /** Its exit code, or 128 + n where signal n ended it. */
+  readonly ended: Promise<number>;
+}
+
+/**
+ * Starts a program with the standard streams of this process and passes every signal on to it until it ends.
+ *
+ * @throws StartError if it cannot be started
+ */
+export async function supervise(
+  command: readonly string[],
+  env: Environment,
+  signals: Signals,
+): Promise<Supervised> {
+  const [file, ...args] = command;
+  const child = start(file, args, env);
+  signals.passTo(child);
+  const ended = new Promise<number>((resolve) => {
+    child.once('exit', (code, signal) => {
+      const exit = code ?? 128 + constants.signals[signal!];
+      signals.ended(exit);
+      resolve(exit);
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', (error) => {
+      const refused = notStarted(file, error);
+      signals.ended(refused.exitCode);
+      reject(refused);
+    });
+  });
+  return { pid: child.pid!, ended };
+}
+
+function start(file: string, args: readonly string[], env: Environment): ChildProcess {
+  try {
+    return spawn(file, args, { stdio: 'inherit', env: { ...env } });
+  } catch (error) {
+    // Not every error comes as an event: a line of arguments that is too long does not.
+    throw notStarted(file, error as NodeJS.ErrnoException);
+  }
+}
+
+function notStarted(file: string, { code, message }: NodeJS.ErrnoException): StartError {
+  const missing = code === 'ENOENT';
+  const what = missing ? 'found none of that name' : `found that it cannot be run (${code ?? message})`;
+  return new StartError(`expected a program ${file}, ${what}`, missing ? 127 : 126);
+}
+
+/** Exit code where `--fallback fail` forbids to start the program. */
+const NOT_STARTED = 2;
+/** Milliseconds that the last look may take, after the program ended: whoever stops a service waits for it. */
+const LAST_LOOK = 8000;
+/** Milliseconds that the last writes to metrics, health and log may take. */
+const LAST_WRITES = 1000;
+
+/**
+ * Makes a program's database usable, starts the program, watches the database while it runs, and ends as the program
+ * did. Whatever goes wrong with the database, the program is started, unless the fallback is `fail`.
+ *
+ * @returns the exit code: the program's own, or 128 + n where signal n ended it
+ */
+export async function guard(options: GuardOptions, mending: Mending, outlets: Outlets): Promise<number> {
+  const signals = new Signals();
+  const prepared = await prepare(options, mending).catch((error: unknown) => {
+    const message = `${mending.path}: preparing it failed: ${String(error)}. The program is started all the same.`;
+    outlets.log({ level: 'error', event: 'prepare-failed', message });
+    return options;
+  });
+  if (prepared === undefined) {
+    await outlets.flush();
+    return NOT_STARTED;
+  }
+  return run(prepared, mending, outlets, signals);
+}
+
+/** Runs a program of which no database is known: its exit code. */
+export async function runUnguarded(
+  command: readonly string[],
+  env: Environment,
+  outlets: Outlets,
+): Promise<number> {
+  return endingAs(outlets, async () => (await supervise(command, env, new Signals())).ended);
+}
+
+/** Starts the program and watches until it ends. */
+async function run(
+  { command, env, interval, lookOptions }: Pick<GuardOptions, 'command' | 'env' | 'interval' | 'lookOptions'>,
+  mending: Mending,
+  outlets: Outlets,
+  signals: Signals,
+): Promise<number> {
+  const { log } = mending;
+  const watcher = new Watcher(mending, lookOptions);
+  return endingAs(outlets, async () => {
+    const child = await supervise(command, env, signals);
+    log({ level: 'info', event: 'started', message: `started ${command[0]} as process ${child.pid}` });
+    const stop = new AbortController();
+    const watching = watchLoop([watcher], outlets, interval, stop.signal);
+    const code = await child.ended;
+    stop.abort();
+    log({ level: 'info', event: 'ended', message: `${command[0]} ended with ${code}`, details: { code } });
+    const lastLook = watching.then(() => watcher.look());
+    await within(LAST_LOOK, lastLook);
+    await within(LAST_WRITES, outlets.tell([watcher.status]));
+    return code;
+  });
+}
+
+/** Runs a program, and ends as it does whatever may be stuck then. */
+async function endingAs(outlets: Outlets, program: () => Promise<number>): Promise<number> {
+  let code: number;
+  try {
+    code = await program();
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    outlets.log({ level: 'error', event: 'not-started', message: error.message });
+    code = error.exitCode;
+  }
+  await within(LAST_WRITES, outlets.flush());
+  endInAnyCase(code);
+  return code;
+}

@@ -1,0 +1,196 @@
+import { shellPath } from '../report/shellword.js';
+import type { MountFacts, VolumeFacts, VolumeProblem } from './facts.js';
+import { problem } from './facts.js';
+import { isMemory, isOverlay, networkKind } from './filesystems.js';
+
+/** Judges the mount that the file lies on. */
+export function judgeMount(facts: VolumeFacts): VolumeProblem[] {
+  const { mount } = facts;
+  // Of what is not there, the mount of a folder above says little: only that the volume is not mounted.
+  if (mount === undefined || facts.folder === undefined) return [];
+  return [
+    ...readOnly(facts, mount),
+    ...network(facts, mount),
+    ...mapping(facts, mount),
+    ...mountedAlone(facts, mount),
+    ...sourceDeleted(facts, mount),
+    ...notMounted(facts, mount),
+    ...inMemory(facts, mount),
+  ];
+}
+
+function readOnly(facts: VolumeFacts, { line, isFile }: MountFacts): VolumeProblem[] {
+  const { realPath, file, folder } = facts;
+  const byMount = line?.options.includes('ro') === true;
+  const bySystem = line?.superOptions.includes('ro') === true;
+  const refused = file?.write === 'EROFS' || folder?.write === 'EROFS';
+  if (!byMount && !bySystem && !refused) return [];
+  const place = line?.mountPoint ?? realPath;
+  const advice = bySystem
+    ? `Look for disk errors in dmesg, then: mount -o remount,rw ${shellPath(place)}`
+    : `Mount it without :ro (Kubernetes: readOnly: false), or: gdbm-doctor repair ${shellPath(realPath)} -o OUT`;
+  return [
+    problem(
+      'volume-read-only',
+      `Expected to write ${isFile ? 'the file' : 'on the volume'} at ${place}, found it mounted read-only` +
+        `${bySystem ? ', the file system as a whole' : ''}.`,
+      line?.mountPoint === '/' && facts.inContainer
+        ? `Start the container without --read-only, or mount a volume at ${shellPath(facts.folderPath)}`
+        : advice,
+    ),
+  ];
+}
+
+function network({ realPath }: VolumeFacts, { line, fsType }: MountFacts): VolumeProblem[] {
+  const kind = fsType === undefined ? undefined : networkKind(fsType);
+  if (kind === undefined) return [];
+  const from = line === undefined ? '' : ` (${fsType}, ${line.source})`;
+  const options = [...(line?.options ?? []), ...(line?.superOptions ?? [])];
+  const unlocked = options.filter((one) => /^(nolock|local_lock=(all|flock)|nobrl)$/.test(one));
+  const here =
+    unlocked.length === 0 ? '' : ` It is mounted with ${unlocked.join(',')}: locks are of this machine only.`;
+  return [
+    problem(
+      'network-file-system',
+      `Expected a file system of this machine under ${realPath}, found ${kind.what}${from}: ${kind.unsafe}.${here}${ERRNO}`,
+      'Keep the database on a local disk or block volume, and let programs of one machine only open it.',
+    ),
+  ];
+}
+
+/** The errors that users of Python see and search for. */
+const ERRNO =
+  ' Where it refuses to map files, Python ends with [Errno 19] No such device or [Errno 22] Invalid argument.';
+
+/** Judges a file that cannot be mapped, which libgdbm does with every database that it opens. */
+function mapping({ realPath, mapping: refused }: VolumeFacts, { fsType }: MountFacts): VolumeProblem[] {
+  if (refused === undefined || refused === 'allowed') return [];
+  const errno = refused === 'ENODEV' ? '[Errno 19] No such device' : '[Errno 22] Invalid argument';
+  const way = fsType === undefined ? undefined : networkKind(fsType)?.mapping;
+  return [
+    problem(
+      'mapping-refused',
+      `Expected that ${realPath} can be mapped into memory, shared and writable, found that its file system ` +
+        `(${fsType ?? 'of unknown type'}) refuses it: libgdbm cannot use a database here, and Python ends with ${errno}.`,
+      `Move the database to a local disk${way === undefined ? '' : `, or ${way}`}.`,
+    ),
+  ];
+}
+
+function mountedAlone({ realPath, folderPath }: VolumeFacts, { isFile }: MountFacts): VolumeProblem[] {
+  if (isFile !== true) return [];
+  return [
+    problem(
+      'file-mounted-alone',
+      `Expected the folder of ${realPath} to be mounted, found the file mounted by itself: nothing can be renamed ` +
+        `over it, so that a repair copies into place, which a crash can leave half done.`,
+      `Mount the folder instead of the file: docker run -v HOSTFOLDER:${shellPath(folderPath)}`,
+    ),
+  ];
+}
+
+function sourceDeleted({ realPath }: VolumeFacts, { line }: MountFacts): VolumeProblem[] {
+  if (line?.root.endsWith('//deleted') !== true) return [];
+  return [
+    problem(
+      'mount-source-deleted',
+      `Expected what is mounted at ${line.mountPoint} to exist on the host, found it deleted or replaced there: ` +
+        `what is written to ${realPath} is lost.`,
+      `Copy it away now (cp ${shellPath(realPath)} OUT), then start the container again.`,
+    ),
+  ];
+}
+
+function notMounted(facts: VolumeFacts, { line, fsType }: MountFacts): VolumeProblem[] {
+  const overlay = fsType !== undefined && isOverlay(fsType);
+  // Without mountinfo an overlay is the only sign there is.
+  const isRoot = line === undefined ? overlay : line.mountPoint === '/';
+  if (!isRoot || !(overlay || facts.inContainer)) return [];
+  const { folderPath } = facts;
+  return [
+    problem(
+      'volume-not-mounted',
+      `Expected a volume at ${folderPath} or above it, found no mount: it lies on the container's own file system ` +
+        `(${fsType ?? 'of unknown type'}), and data here is lost with the container.`,
+      `Mount a volume there: docker run -v NAME:${shellPath(folderPath)} (Kubernetes: mountPath: ${shellPath(folderPath)})`,
+    ),
+  ];
+}
+
+function inMemory({ folderPath }: VolumeFacts, { line, fsType }: MountFacts): VolumeProblem[] {
+  if (fsType === undefined || !isMemory(fsType)) return [];
+  const place = line?.mountPoint ?? folderPath;
+  return [
+    problem(
+      'volume-in-memory',
+      `Expected a volume on a disk, found ${place} in memory (${fsType}): data here is gone when it is unmounted or ` +
+        `the machine stops.`,
+      `Mount a volume on a disk at ${shellPath(place)}, if the data is to stay.`,
+    ),
+  ];
+}
+
+/** Size of a fresh file beside the old one, as a share of the old one's size. */
+const REPAIR_SHARE = 1.1;
+/** Bytes without which not even a small record can be saved: a few blocks and a bucket that splits. */
+const SAVE_BYTES = 1 << 16;
+
+/** Judges whether there is room, in bytes and in inodes. */
+export function judgeSpace({ space, file, folder, folderPath, mount }: VolumeFacts): VolumeProblem[] {
+  if (space === undefined || folder === undefined || isReadOnly()) return [];
+  const place = mount?.line?.mountPoint ?? folderPath;
+  const found: VolumeProblem[] = [];
+  const needed = Math.ceil((file?.kind === 'file' ? file.size : 0) * REPAIR_SHARE);
+  if (space.totalBytes > 0 && space.freeBytes < SAVE_BYTES) {
+    found.push(
+      problem(
+        'volume-full',
+        `Expected room to save on the volume at ${place}, found ${bytes(space.freeBytes)} of ` +
+          `${bytes(space.totalBytes)} free for this user; a repair needs ${bytes(Math.max(needed, SAVE_BYTES))}.`,
+        `Free space or enlarge the volume; what takes it: du -xah ${shellPath(place)} | sort -h | tail`,
+      ),
+    );
+  } else if (space.totalBytes > 0 && space.freeBytes < needed) {
+    found.push(
+      problem(
+        'volume-low',
+        `Expected room for a repair on the volume at ${place}, ${bytes(needed)}, found ${bytes(space.freeBytes)} free ` +
+          `for this user.`,
+        `Free space, enlarge the volume, or repair to another one with -o OUT.`,
+      ),
+    );
+  }
+  if (space.totalInodes > 0 && space.freeInodes === 0 && !inventsInodes(mount)) {
+    found.push(
+      problem(
+        'inodes-exhausted',
+        `Expected an inode for a new file on the volume at ${place}, found none of ` +
+          `${space.totalInodes.toLocaleString('en-US')} free, whatever room there is.`,
+        `Delete small files; where they are: du -x --inodes ${shellPath(place)} | sort -n | tail`,
+      ),
+    );
+  }
+  return found;
+
+  // A medium that is never written, such as squashfs, is always full.
+  function isReadOnly(): boolean {
+    const options = [...(mount?.line?.options ?? []), ...(mount?.line?.superOptions ?? [])];
+    return options.includes('ro') || folder?.write === 'EROFS';
+  }
+}
+
+/** Such a number of free inodes is no fact. */
+function inventsInodes(mount: MountFacts | undefined): boolean {
+  return mount?.fsType !== undefined && networkKind(mount.fsType)?.inventsInodes === true;
+}
+
+function bytes(n: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  let unit = 0;
+  let value = n;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}

@@ -1,0 +1,208 @@
+import { shellPath } from '../report/shellword.js';
+import { otherBySiblings } from './contentrules.js';
+import type { PlaceFacts, UserFacts, VolumeCode, VolumeFacts, VolumeProblem } from './facts.js';
+import { problem } from './facts.js';
+
+/** Whether the path leads to a file. */
+export function judgePath(facts: VolumeFacts): VolumeProblem[] {
+  const { path, realPath, state, file } = facts;
+  switch (state) {
+    case 'present':
+      if (file?.kind === 'directory') return [directoryInstead(facts)];
+      if (file?.kind === 'other') {
+        return [
+          problem(
+            'not-a-file',
+            `Expected a regular file at ${realPath}, found a device, pipe or socket.`,
+            'Name the database file itself.',
+          ),
+        ];
+      }
+      return [];
+    case 'unreachable':
+      return [notSearchable(facts)];
+    case 'unseen':
+      return [
+        problem(
+          'path-not-answering',
+          `Expected a file at ${realPath}, found that the system cannot say what is there: ${facts.trouble}.`,
+          "Check the path; if it is right, unmount its volume and mount it again, and look into 'dmesg'.",
+        ),
+      ];
+    case 'dangling-link':
+      return [
+        problem(
+          'link-dangling',
+          `Expected a file behind the symbolic link ${path}, found that ${realPath} does not exist or leads in a circle.`,
+          `See where it leads with ls -la ${shellPath(path)}, and mount the volume that it leads into.`,
+        ),
+      ];
+    case 'missing':
+      return facts.folder?.kind === 'directory' ? fileMissing(facts) : [folderMissing(facts)];
+  }
+}
+
+function directoryInstead({ realPath, mount }: VolumeFacts): VolumeProblem {
+  const mounted = mount?.line?.mountPoint === realPath;
+  const look = `Name the database file in it: ls -la ${shellPath(realPath)}`;
+  return problem(
+    'path-is-directory',
+    `Expected a file at ${realPath}, found a folder${mounted ? ' that is mounted there' : ''}.`,
+    // Docker makes a folder of what it is told to mount and does not find on the host.
+    mounted
+      ? `${look}; if this was to be the file itself, it is missing on the host: put it there, restart`
+      : look,
+  );
+}
+
+function notSearchable({ realPath, barrier, user }: VolumeFacts): VolumeProblem {
+  const who = user === undefined ? 'this user' : `uid ${user.uid}`;
+  const where = barrier === undefined ? 'a folder above it' : barrier;
+  return problem(
+    'path-not-searchable',
+    `Expected ${who} to reach ${realPath}, found that it may not enter ${where}.`,
+    barrier === undefined ? 'Run as the owner of the file.' : `chmod a+x ${shellPath(barrier)}`,
+  );
+}
+
+function folderMissing({ folderPath, folder, ancestor, inContainer }: VolumeFacts): VolumeProblem {
+  const nearest = ancestor === undefined ? '' : `; the nearest that exists is ${ancestor}`;
+  const found = folder === undefined ? `none${nearest}` : 'something that is no folder';
+  if (folder !== undefined) {
+    return problem('folder-missing', `Expected the folder ${folderPath}, found ${found}.`, 'Check the path.');
+  }
+  const make = `mkdir -p ${shellPath(folderPath)}`;
+  return problem(
+    'folder-missing',
+    `Expected the folder ${folderPath}, found ${found}.`,
+    inContainer
+      ? `Mount the volume at ${shellPath(folderPath)}; for a new database: ${make}`
+      : `Check the path, or mount its volume; for a new database: ${make}`,
+  );
+}
+
+function fileMissing(facts: VolumeFacts): VolumeProblem[] {
+  // A database of another kind has the name with suffixes; what is there is judged instead of what is not.
+  if (otherBySiblings(facts) !== undefined) return [];
+  const { realPath, siblings, gdbmSibling, folderPath } = facts;
+  const near = siblings.length > 0 ? `, but there is ${siblings.join(' and ')}` : '';
+  const inPair = gdbmSibling?.endsWith('.pag') === true ? ", as libgdbm's ndbm interface keeps it" : '';
+  return [
+    problem(
+      'file-missing',
+      `Expected a file at ${realPath}, found none in its folder${near}${inPair}.`,
+      siblings.length > 0
+        ? `Name that file: gdbm-doctor doctor ${shellPath(gdbmSibling ?? siblings[0])}`
+        : `Check the name, and that the right volume is mounted: ls -la ${shellPath(folderPath)}`,
+    ),
+  ];
+}
+
+/** A place that this user may not use. */
+interface Refused {
+  readonly code: VolumeCode;
+  readonly found: string;
+  readonly path: string;
+  readonly place: PlaceFacts;
+}
+
+/** Judges whether this user can write the file and its folder. A read-only file system is the mount's matter. */
+export function judgeAccess(facts: VolumeFacts): VolumeProblem[] {
+  const { realPath, folderPath, file, folder, user } = facts;
+  const refused: Refused[] = [];
+  const found: VolumeProblem[] = [];
+  if (file?.kind === 'file') {
+    // A file that can neither be read nor written is one problem: the same command mends both.
+    const doing = isForbidden(file.read) ? 'read' : isForbidden(file.write) ? 'write' : undefined;
+    if (doing !== undefined) {
+      const code = doing === 'read' ? 'file-not-readable' : 'file-not-writable';
+      refused.push({ code, found: cannot(doing, 'file', realPath, file, user), path: realPath, place: file });
+    } else found.push(...immutable(realPath, file), ...ownerDiffers(facts));
+  }
+  if (folder?.kind === 'directory') {
+    if (isForbidden(folder.write)) {
+      const why = `${cannot('write', 'folder', folderPath, folder, user)} A repair makes its fresh file there.`;
+      refused.push({ code: 'folder-not-writable', found: why, path: folderPath, place: folder });
+    } else found.push(...immutable(folderPath, folder));
+  }
+  // One remedy for all of them, so that the first line to paste is enough.
+  const advice = remedy(refused, user);
+  return [...refused.map((one) => problem(one.code, one.found, advice)), ...found];
+}
+
+/** A refusal that permissions explain; others are the volume's. */
+function isForbidden(access: string): boolean {
+  return access === 'EACCES';
+}
+
+function cannot(
+  doing: 'read' | 'write',
+  what: 'file' | 'folder',
+  path: string,
+  place: PlaceFacts,
+  user: UserFacts | undefined,
+): string {
+  const who = user === undefined ? 'this user' : `uid ${user.uid}`;
+  return (
+    `Expected ${who} to be able to ${doing} the ${what} ${path}, found that it belongs to ` +
+    `${place.uid}:${place.gid} with mode ${place.mode.toString(8).padStart(4, '0')}.`
+  );
+}
+
+/**
+ * One line that lets this user use all the places: chmod for what it owns, which needs nobody else, then chown and chmod for
+ * the rest, which need root.
+ */
+function remedy(refused: readonly Refused[], user: UserFacts | undefined): string {
+  if (user === undefined) return 'Run as its owner.';
+  const owned = refused.filter(({ place }) => place.uid === user.uid);
+  const others = refused.filter(({ place }) => place.uid !== user.uid);
+  if (others.length === 0) return owned.map(chmod).join(' && ');
+  const [{ place, path }] = others;
+  // Root that is refused has lost its capabilities, or the server does not take it for root.
+  if (user.uid === 0) {
+    return `Run as its owner: docker exec --user ${place.uid}:${place.gid} CONTAINER gdbm-doctor doctor ${shellPath(path)}`;
+  }
+  const chown = `chown ${user.uid}:${user.gid} ${others.map((one) => shellPath(one.path)).join(' ')}`;
+  const stillRefused = others.filter((one) => (one.place.mode & ownerBits(one)) !== ownerBits(one));
+  return `${[...owned.map(chmod), chown, ...stillRefused.map(chmod)].join(' && ')}  # as root`;
+}
+
+function chmod({ path, place }: Refused): string {
+  return `chmod u+rw${place.kind === 'directory' ? 'x' : ''} ${shellPath(path)}`;
+}
+
+/** The permission bits that the owner needs. */
+function ownerBits({ place }: Refused): number {
+  return place.kind === 'directory' ? 0o700 : 0o600;
+}
+
+function immutable(path: string, place: PlaceFacts): VolumeProblem[] {
+  if (place.write !== 'EPERM') return [];
+  return [
+    problem(
+      'file-immutable',
+      `Expected ${path} to be writable, found it marked as immutable, which binds root too.`,
+      `chattr -i ${shellPath(path)}`,
+    ),
+  ];
+}
+
+/** A file that root left in the folder of a program that is not root. */
+function ownerDiffers({ realPath, file, folder, user }: VolumeFacts): VolumeProblem[] {
+  if (file === undefined || folder === undefined || user === undefined) return [];
+  const sticky = (folder.mode & 0o1000) !== 0;
+  if (folder.uid === 0 || folder.uid === file.uid || sticky) return [];
+  // Another user's view says nothing of who is to use the file.
+  if (user.uid !== 0 && user.uid !== folder.uid) return [];
+  const shared = (file.mode & 0o002) !== 0 || ((file.mode & 0o020) !== 0 && file.gid === folder.gid);
+  if (shared) return [];
+  return [
+    problem(
+      'owner-differs',
+      `Expected the file to belong to ${folder.uid}:${folder.gid} as its folder does, found ${file.uid}:${file.gid}: ` +
+        `a program of uid ${folder.uid} cannot write it.`,
+      `chown ${folder.uid}:${folder.gid} ${shellPath(realPath)}  # as root`,
+    ),
+  ];
+}

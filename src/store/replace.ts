@@ -1,0 +1,209 @@
+import { link, lstat, open, readdir, rename, unlink } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileSource } from '../source/file.js';
+import type { Source } from '../source/source.js';
+import { readChunks } from '../source/source.js';
+import { makeBackup, requireSame } from './backup.js';
+import { refusal, RefusedError } from './errors.js';
+import type { FreshFile } from './fresh.js';
+import { freshPath, writeAll } from './fresh.js';
+import type { HeldFile } from './held.js';
+import { isStillNamed } from './held.js';
+
+/** Names that backups have: `NAME.~1~`, and what editors and `cp --backup` leave. */
+const BACKUP = /~$/;
+
+/**
+ * The other names of a held file in its folder, without its backups. gdbm 1.8 makes an ndbm database `NAME.dir` a hard link of
+ * `NAME.pag`, and cannot open the pair if they are two files.
+ *
+ * @returns full paths; a name in another folder cannot be found
+ */
+export async function otherNames({ realPath, stats }: HeldFile): Promise<string[]> {
+  if (stats.nlink === 1) return [];
+  const folder = dirname(realPath);
+  const found: string[] = [];
+  for (const name of await readdir(folder).catch(() => [])) {
+    const path = join(folder, name);
+    if (name !== basename(realPath) && !BACKUP.test(name) && (await leadsTo(path, stats))) found.push(path);
+  }
+  return found;
+}
+
+/**
+ * Makes names that led to the old file lead to the new one, each in one step: at any crash a name leads to one of the two.
+ *
+ * @param path a name of the new file
+ * @param old the old file; a name that leads elsewhere by now is left alone
+ * @returns notes for the operator
+ */
+export async function moveNames(
+  names: readonly string[],
+  path: string,
+  old: HeldFile['stats'],
+): Promise<string[]> {
+  const notes: string[] = [];
+  for (const name of names) {
+    const temporary = freshPath(path);
+    try {
+      if (!(await leadsTo(name, old))) continue;
+      await link(path, temporary);
+      await rename(temporary, name);
+      notes.push(`${name}, another name of the file, leads to the new one, too.`);
+    } catch (error) {
+      await unlink(temporary).catch(() => {});
+      const why = (error as Error).message;
+      notes.push(`${name}, another name of the file, still leads to it as it was: ${why}.`);
+    }
+  }
+  return notes;
+}
+
+async function leadsTo(path: string, { dev, ino }: HeldFile['stats']): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined);
+  return found?.dev === dev && found.ino === ino;
+}
+
+/** What replacing a file did. */
+export interface Replaced {
+  /** The backup's path, undefined where none was wanted. */
+  readonly backup: string | undefined;
+  /** Whether the name itself was replaced, or, for a file mounted by itself, its contents. */
+  readonly how: 'renamed' | 'copied-into-place';
+  /** Notes for the operator. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Puts a fresh file, synced and verified, in the place of the held one:
+ *
+ * 1. The held file gets its backup name, beside the name it has.
+ * 2. The fresh file takes the name in one step, so that at any crash the name holds one whole file.
+ * 3. Other names of the file in its folder are made to lead to the fresh one, too.
+ * 4. The folder is synced, so that a power loss does not undo it.
+ *
+ * A file that is mounted by itself cannot be renamed over. Its contents are replaced instead, after the backup is
+ * on the disk, and compared.
+ *
+ * @throws RefusedError; the held file is as it was
+ */
+export async function replaceFile(held: HeldFile, fresh: FreshFile, wantBackup: boolean): Promise<Replaced> {
+  const names = await otherNames(held);
+  const backup = wantBackup ? await makeBackup(held, 'link-or-copy') : undefined;
+  try {
+    await rename(fresh.path, held.realPath);
+  } catch (error) {
+    // Nothing was replaced, so the backup is no backup of anything; unless the rename went through all the same,
+    // as can be on a network file system that lost the answer.
+    if (backup !== undefined && (await isStillNamed(held))) await unlink(backup.path).catch(() => {});
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EBUSY' && code !== 'EXDEV') throw refusal(error, held.path, 'give the fresh file its name');
+    return replaceContents(held, fresh, wantBackup);
+  }
+  fresh.keep();
+  const notes = [...(backup?.notes ?? []), ...(await moveNames(names, held.realPath, held.stats))];
+  await syncFolder(dirname(held.realPath));
+  const elsewhere = held.stats.nlink - 1 - names.length;
+  if (elsewhere > 0) {
+    const others = elsewhere === 1 ? '1 other name' : `${elsewhere} other names`;
+    notes.push(`The old file has ${others} (a backup or a hard link in another folder), which it keeps.`);
+  }
+  return { backup: backup?.path, notes, how: 'renamed' };
+}
+
+async function replaceContents(held: HeldFile, fresh: FreshFile, wantBackup: boolean): Promise<Replaced> {
+  if (!wantBackup) {
+    throw new RefusedError(
+      'io',
+      `${held.path}: expected a file that can be renamed over, found one that is mounted by itself. ` +
+        `Its contents are only replaced with a backup: leave out --no-backup, or use -o OUT.`,
+    );
+  }
+  const backup = await makeBackup(held, 'copy');
+  await syncFolder(dirname(held.realPath));
+  await copyIntoPlace(held, fresh, backup.path);
+  const notes = [
+    ...backup.notes,
+    'The file is mounted by itself, so its contents were replaced instead of its name.',
+  ];
+  return { backup: backup.path, notes, how: 'copied-into-place' };
+}
+
+/**
+ * Gives a fresh file, synced and verified, a name that must be free.
+ *
+ * @throws RefusedError
+ */
+export async function placeFile(fresh: FreshFile, path: string): Promise<void> {
+  try {
+    // A link is refused where the name exists; a rename would replace it.
+    await link(fresh.path, path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') throw refusal(error, path, 'make it');
+    await renameToFreeName(fresh, path);
+    return;
+  }
+  await syncFolder(dirname(resolve(path)));
+}
+
+/** Where there are no hard links: the name is taken with an empty file first, which only this process made. */
+async function renameToFreeName(fresh: FreshFile, path: string): Promise<void> {
+  try {
+    await (await open(path, 'wx', 0o600)).close();
+    await rename(fresh.path, path);
+  } catch (error) {
+    throw refusal(error, path, 'make it');
+  }
+  fresh.keep();
+  await syncFolder(dirname(resolve(path)));
+}
+
+/** From the first byte on nothing may end this half-way, so the fresh file is read without its signal. */
+async function copyIntoPlace(held: HeldFile, fresh: FreshFile, backup: string): Promise<void> {
+  try {
+    await overwrite(held, await fileSource(fresh.handle));
+  } catch (error) {
+    const restored = await restore(held, backup);
+    const state = restored ? 'It was put back as it was' : `It is damaged now`;
+    throw new RefusedError(
+      'io',
+      `${held.path}: its contents could not be replaced: ${(error as Error).message} ` +
+        `${state}; the file as it was is also in ${backup}.`,
+      { cause: error },
+    );
+  }
+}
+
+async function restore(held: HeldFile, backup: string): Promise<boolean> {
+  try {
+    const copy = await open(backup, 'r');
+    try {
+      await overwrite(held, await fileSource(copy));
+      return true;
+    } finally {
+      await copy.close();
+    }
+  } catch {
+    return false;
+  }
+}
+
+async function overwrite(held: HeldFile, contents: Source): Promise<void> {
+  let at = 0;
+  for await (const piece of readChunks(contents, 0, contents.size)) {
+    await writeAll(held.handle, at, piece);
+    at += piece.length;
+  }
+  await held.handle.truncate(contents.size);
+  await held.handle.sync();
+  await requireSame(contents, await fileSource(held.handle), held.path);
+}
+
+/** Some file systems cannot sync a folder; there is nothing more to be done then. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r').catch(() => undefined);
+  if (folder === undefined) return;
+  await folder.sync().catch(() => {});
+  await folder.close();
+}

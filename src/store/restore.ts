@@ -1,0 +1,273 @@
+import { constants } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { lstat, open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { RefusedError, restoringRefused } from './errors.js';
+import { nameOf, otherOwner, readFolder, snapshotFolder } from './folder.js';
+import type { FreshFile } from './fresh.js';
+import { clearBeside, copyBeside } from './fresh.js';
+import type { HeldFile } from './held.js';
+import { holdFile, leadsTo, MISSING, requireState, requireUnchanged } from './held.js';
+import { contentHash, openSnapshot } from './list.js';
+import { placeFile, replaceFile } from './replace.js';
+import type { Rights } from './rights.js';
+import { dress, giveRights, groupsOwnBits } from './rights.js';
+import type { Snapshot } from './snapshot.js';
+import { selectSnapshots, shortHash } from './snapshot.js';
+import type { Untrusted, Writers } from './trust.js';
+import { untrustedError, writersOf } from './trust.js';
+
+export interface RestoreOptions {
+  /** The folder of the snapshots; `.NAME.snapshots` beside the database by default. */
+  readonly dir?: string | undefined;
+  /** Whether to take one from a folder that holds the snapshots of another database. */
+  readonly otherDatabase?: boolean | undefined;
+  /** Seconds to wait for another process that holds the database; 0 by default. */
+  readonly wait?: number;
+  /** Whether to lock the database as libgdbm does; done by default. */
+  readonly lock?: boolean;
+  /** Says what would be done and writes nothing. */
+  readonly dryRun?: boolean;
+  /** What the database must still be once it is locked, as a look named it (`fileState`); else it is refused. */
+  readonly ifState?: string | undefined;
+  /** Ends it; the database is as it was, unless it is already replaced. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a restore did. */
+export interface Restored {
+  readonly path: string;
+  /** `none`: nothing was written, because it was a dry run or the database is already what the snapshot is. */
+  readonly action: 'restored' | 'none';
+  /** Why nothing was written. */
+  readonly reason: string | undefined;
+  readonly snapshot: Snapshot;
+  /** Where the database is now. */
+  readonly output: string | undefined;
+  /** Where the database as it was is; undefined where there was none. */
+  readonly backup: string | undefined;
+  /** What else the operator should know. */
+  readonly notes: readonly string[];
+}
+
+/** Folders' modes without what a data file is not to have: execution, and writing by others than its owner. */
+const FILE_MODE = 0o644;
+
+/**
+ * Brings a snapshot back, as safely as a repair writes: a fresh file is made beside the database, synced, read back
+ * and compared with the snapshot's hash, and only then takes the name; the database as it was stays as `NAME.~1~`.
+ *
+ * @param id the beginning of the snapshot's time or hash; without it the newest good one that is intact
+ * @throws RefusedError nothing was changed
+ */
+export async function restoreSnapshot(
+  dbPath: string,
+  id?: string,
+  options: RestoreOptions = {},
+): Promise<Restored> {
+  try {
+    const folder = await snapshotFolder(dbPath, options.dir);
+    const writers = await writersOf(dbPath);
+    const { snapshots: found, untrusted } = await readFolder(folder, writers);
+    const notes = await requireOwn(folder, dbPath, options);
+    notes.push(...untrusted.map(({ path, why }) => `${path} is not used: ${why}.`));
+    const snapshots = selectTrusted(found, untrusted, id, folder);
+    const { snapshot, handle, hash } = await openIntact(snapshots, writers, options.signal);
+    try {
+      const newer = snapshots.slice(0, snapshots.indexOf(snapshot)).map((one) => one.id);
+      if (newer.length > 0) notes.push(`Of the newer snapshots none is intact: ${newer.join(', ')}.`);
+      const restored = await restoreFrom(handle, hash, snapshot, dbPath, options);
+      return { ...restored, notes: [...notes, ...restored.notes] };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw restoringRefused(error, dbPath);
+  }
+}
+
+/**
+ * Refuses snapshots of another database, unless they are wanted.
+ *
+ * @returns notes
+ */
+async function requireOwn(
+  folder: string,
+  dbPath: string,
+  { dir, otherDatabase }: RestoreOptions,
+): Promise<string[]> {
+  const other = dir === undefined ? undefined : await otherOwner(folder, dbPath);
+  if (other === undefined) return [];
+  if (otherDatabase === true) return [`The snapshot is one of ${nameOf(other)}.`];
+  throw new RefusedError(
+    'another-database',
+    `${folder}: expected snapshots of ${dbPath}, found those of ${nameOf(other)}. Nothing was changed. Name the ` +
+      'right folder with --snapshots DIR; or add --other-database, if it is the same one that was renamed, or what ' +
+      'is in there is wanted all the same.',
+  );
+}
+
+/** Selects among the snapshots that are used; where none fits, one that is not used says why. */
+function selectTrusted(
+  found: readonly Snapshot[],
+  untrusted: readonly Untrusted[],
+  id: string | undefined,
+  folder: string,
+): readonly Snapshot[] {
+  try {
+    return selectSnapshots(found, id, folder);
+  } catch (error) {
+    const none = error instanceof RefusedError && error.code === 'no-snapshot';
+    throw none && untrusted.length > 0 ? untrustedError(untrusted[0], false) : error;
+  }
+}
+
+/** Opens the first snapshot that is intact. */
+async function openIntact(
+  snapshots: readonly Snapshot[],
+  writers: Writers,
+  signal: AbortSignal | undefined,
+): Promise<{ snapshot: Snapshot; handle: FileHandle; hash: string }> {
+  let first: unknown;
+  for (const snapshot of snapshots) {
+    let handle: FileHandle | undefined;
+    try {
+      handle = await openSnapshot(snapshot, writers);
+      const hash = await contentHash(handle, signal);
+      requireIntact(snapshot, hash);
+      return { snapshot, handle, hash };
+    } catch (error) {
+      await handle?.close();
+      signal?.throwIfAborted();
+      first ??= error;
+    }
+  }
+  throw first;
+}
+
+async function restoreFrom(
+  handle: FileHandle,
+  hash: string,
+  snapshot: Snapshot,
+  dbPath: string,
+  options: RestoreOptions,
+): Promise<Restored> {
+  const { signal, dryRun = false, wait = 0, lock = true, ifState } = options;
+  const nothing = { path: dbPath, action: 'none', snapshot, output: undefined, backup: undefined } as const;
+  if (dryRun) {
+    return { ...nothing, reason: 'Dry run: nothing was written. The snapshot is intact.', notes: [] };
+  }
+  const realPath = await leadsTo(dbPath);
+  // A new file is only linked to a name that is free: one that is saved meanwhile stays.
+  if ((ifState === undefined || ifState === MISSING) && !(await exists(realPath))) {
+    const notes = await placeNew(handle, hash, snapshot, realPath, signal);
+    return { ...nothing, action: 'restored', reason: undefined, output: realPath, notes };
+  }
+  const held = await holdFile(dbPath, { lock: 'exclusive', wait, noLock: !lock, signal });
+  try {
+    await requireState(held, ifState);
+    if (held.stats.size === snapshot.bytes && (await contentHash(held.handle, signal)) === hash) {
+      return { ...nothing, reason: 'It is byte for byte what the snapshot is.', notes: [] };
+    }
+    return {
+      ...nothing,
+      action: 'restored',
+      reason: undefined,
+      output: held.realPath,
+      ...(await replaceHeld(held, handle, hash, snapshot, signal)),
+    };
+  } finally {
+    await held.release();
+  }
+}
+
+async function replaceHeld(
+  held: HeldFile,
+  handle: FileHandle,
+  hash: string,
+  snapshot: Snapshot,
+  signal?: AbortSignal,
+): Promise<{ backup: string | undefined; notes: string[] }> {
+  const notes = await clearBeside(held);
+  const fresh = await copyBeside(held.realPath, handle, signal);
+  try {
+    await requireCopied(fresh, hash, snapshot, signal);
+    notes.push(...(await dress(held, fresh)));
+    await requireUnchanged(held, 'the restore');
+    const { backup, notes: more } = await replaceFile(held, fresh, true);
+    notes.push(...more);
+    if (held.isLink) {
+      notes.push(`A symbolic link led to ${held.realPath}, which was replaced; the link is as it was.`);
+    }
+    return { backup, notes };
+  } finally {
+    await fresh.close();
+  }
+}
+
+/** Where there is no database, the new one belongs to whom its folder belongs to. */
+async function placeNew(
+  handle: FileHandle,
+  hash: string,
+  snapshot: Snapshot,
+  realPath: string,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const rights = await rightsInFolder(dirname(realPath));
+  const fresh = await copyBeside(realPath, handle, signal);
+  try {
+    await requireCopied(fresh, hash, snapshot, signal);
+    const notes = await giveRights(fresh.handle, rights, { name: 'The new file' });
+    await fresh.sync();
+    await placeFile(fresh, realPath);
+    if (notes.length > 0) return ['There was no database.', ...notes];
+    return ['There was no database; the new one has the owner of its folder.'];
+  } finally {
+    await fresh.close();
+  }
+}
+
+/** Rights that a file gets where nobody says which: those that its folder's owner, group and others have. */
+async function rightsInFolder(path: string): Promise<Rights> {
+  const { uid, gid, mode } = await stat(path);
+  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY).catch(() => undefined);
+  try {
+    // A folder that cannot be opened does not tell whether its group's bits are the group's own.
+    const bits = folder === undefined ? mode & 0o700 : await groupsOwnBits(folder, mode);
+    return { uid, gid, mode: bits & FILE_MODE };
+  } finally {
+    await folder?.close();
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function requireIntact(snapshot: Snapshot, hash: string): void {
+  if (shortHash(hash) === snapshot.hash) return;
+  throw new RefusedError(
+    'not-intact',
+    `${snapshot.path}: expected bytes with the hash ${snapshot.hash}, found ${shortHash(hash)}: the snapshot is ` +
+      'damaged. Nothing was changed; take another one with --at, and look at all with: snapshots --verify',
+  );
+}
+
+async function requireCopied(
+  fresh: FreshFile,
+  hash: string,
+  { path }: Snapshot,
+  signal?: AbortSignal,
+): Promise<void> {
+  if ((await contentHash(fresh.handle, signal)) === hash) return;
+  throw new RefusedError(
+    'io',
+    `${path}: expected a copy with the same bytes, found others. Nothing was changed; check the disk.`,
+  );
+}

@@ -1,0 +1,95 @@
+import type { Stats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { RefusedError } from './errors.js';
+import { leadsTo } from './held.js';
+import { aclOf, isPresent } from './rights.js';
+
+/**
+ * Who can write a database anyway. Programs load what is in a database, so a snapshot is brought back only if nobody
+ * else can have written it.
+ */
+export interface Writers {
+  /** User IDs: this process's own, root, and the database's owner, or the folder's where there is no database. */
+  readonly owners: readonly number[];
+  /** Group IDs whose members can write the database, or put another file in its place. */
+  readonly groups: readonly number[];
+  /** Whether all users can write the database; without a database, whether all can make one. */
+  readonly everybody: boolean;
+}
+
+/** A folder or file of snapshots that is not used. */
+export interface Untrusted {
+  readonly path: string;
+  readonly why: string;
+}
+
+const GROUP_WRITE = 0o020;
+const OTHERS_WRITE = 0o002;
+/** In such a folder only a file's owner can put another file in its place. */
+const STICKY = 0o1000;
+
+export async function writersOf(dbPath: string): Promise<Writers> {
+  const path = await leadsTo(dbPath).catch(() => undefined);
+  const database = path === undefined ? undefined : await statOf(path);
+  const folder = path === undefined ? undefined : await statOf(dirname(path));
+  const own = process.geteuid?.();
+  const owner = (database ?? folder)?.uid;
+  return {
+    owners: [own, 0, owner].filter((uid) => uid !== undefined),
+    groups: [database, folder].filter((one) => canWrite(one, GROUP_WRITE)).map((one) => one!.gid),
+    everybody: canWrite(database ?? folder, OTHERS_WRITE),
+  };
+}
+
+function statOf(path: string): Promise<Stats | undefined> {
+  return stat(path).catch(() => undefined);
+}
+
+function canWrite(stats: Stats | undefined, bit: number): boolean {
+  if (stats === undefined || (stats.mode & bit) === 0) return false;
+  return stats.isFile() || (stats.mode & STICKY) === 0;
+}
+
+/** Why a folder or file of snapshots is not used, by its owner and mode; undefined where it is. */
+export function whyUntrusted({ uid, gid, mode }: Stats, writers: Writers): string | undefined {
+  // A system without users has none that could be kept apart.
+  if (process.geteuid === undefined) return undefined;
+  if (!writers.owners.includes(uid)) {
+    return `it belongs to user ${uid}, who is neither the user that asks nor the database's owner`;
+  }
+  if ((mode & OTHERS_WRITE) !== 0 && !writers.everybody) return 'every user can write to it';
+  if ((mode & GROUP_WRITE) !== 0 && !writers.groups.includes(gid)) {
+    return `group ${gid} can write to it, which cannot write the database`;
+  }
+  return undefined;
+}
+
+/**
+ * Refuses an open folder or file of snapshots that others than the database's writers can have written. By the
+ * descriptor, not by the name, which could lead elsewhere by now.
+ *
+ * @throws RefusedError `not-trusted`
+ */
+export async function requireTrusted(handle: FileHandle, path: string, writers: Writers): Promise<void> {
+  const stats = await handle.stat();
+  const why = whyUntrusted(stats, writers) ?? (await whyAclUntrusted(handle, stats));
+  if (why !== undefined) throw untrustedError({ path, why }, stats.isDirectory());
+}
+
+/** Whether it is writable for users whom only an ACL names: then the group's bit may be theirs. */
+async function whyAclUntrusted(handle: FileHandle, { mode }: Stats): Promise<string | undefined> {
+  if ((mode & GROUP_WRITE) === 0 || !isPresent(await aclOf(handle))) return undefined;
+  return 'an access control list (ACL) lets others than its owner write to it';
+}
+
+export function untrustedError({ path, why }: Untrusted, isFolder: boolean): RefusedError {
+  const what = isFolder ? 'the snapshots in this folder are' : 'this snapshot is';
+  const all = isFolder ? ' -R' : '';
+  return new RefusedError(
+    'not-trusted',
+    `${path}: ${what} not used: ${why}, and could hold anything. Remove it; or, if you know where it comes from, ` +
+      `give it to your user (chown${all}) and let nobody else write to it (chmod${all} go-w).`,
+  );
+}
