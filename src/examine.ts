@@ -6,7 +6,7 @@ import type { Judge } from './check/libgdbm.js';
 import type { ProvedCheck } from './check/proved.js';
 import { checkProved } from './check/proved.js';
 import { correctHashes } from './check/wronghash.js';
-import { examinationOf } from './check/provedmarks.js';
+import { examinationOf } from './check/proved.js';
 import type { Database, MovedBytes } from './database/database.js';
 import { openDatabase, withDirectory, withoutDirectory } from './database/database.js';
 import { identifyOther, isDeclared } from './database/identify.js';

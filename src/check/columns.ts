@@ -1,6 +1,6 @@
 import { large } from '../columns/large.js';
 import { OffsetSorter } from '../columns/offsetsorter.js';
-import type { BucketWords } from './sound/bucketwords.js';
+import type { BucketWords } from './bucketwords.js';
 
 /**
  * Elements of many buckets as columns in typed arrays: 24 bytes an element and 8 more while they are sorted, no object

@@ -10,14 +10,14 @@ import { KeyBudget } from './key.js';
 import type { WaitingKeys } from './keymarks.js';
 import { waitingKeys } from './keymarks.js';
 import { APART, ElementMarks, KEPT, MARKED, READ, REPEATS, SIGNED, START, UNSIGNED } from './marks.js';
-import { SiteReader } from './sitereader.js';
-import type { BucketWords } from './sound/bucketwords.js';
-import { SHARED } from './sound/parts.js';
-import type { RecordRuns } from './sound/recordruns.js';
-import { planRegions, RecordHistogram } from './sound/regions.js';
-import { SharedHashes } from './sound/shared.js';
-import { TwinFilter } from './sound/twins.js';
-import { RepeatFinder } from './repeats.js';
+import { SiteReader } from './bucketreader.js';
+import type { BucketWords } from './bucketwords.js';
+import { SHARED } from './parts.js';
+import type { RecordRuns } from './space.js';
+import { planRegions, RecordHistogram } from './regions.js';
+import { SharedHashes } from './duplicates.js';
+import { TwinFilter } from './duplicates.js';
+import { RepeatFinder } from './duplicates.js';
 
 /** Elements whose keys are read in one pass: 20 bytes each. */
 const HELD = 1 << 19;

@@ -2,7 +2,7 @@ import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
 import { elementStruct } from '../format/bucket.js';
 import { hashKey } from '../format/hash.js';
-import { eachKept } from './accounting.js';
+import { eachKept } from './marks.js';
 import type { DoubtfulRecords } from './doubtful.js';
 import type { ElementMarks } from './marks.js';
 import type { SpaceAccount } from './space.js';

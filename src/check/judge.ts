@@ -16,8 +16,8 @@ import { startOf } from './key.js';
 import type { ElementMarks } from './marks.js';
 import { KEPT, MARKED, READ, REPEATS, SIGNED, START, UNSIGNED } from './marks.js';
 import type { RejectedElement, StoredRecord } from './record.js';
-import { SiteReader } from './sitereader.js';
-import type { BucketWords } from './sound/bucketwords.js';
+import { SiteReader } from './bucketreader.js';
+import type { BucketWords } from './bucketwords.js';
 
 /** What there is to tell about one bucket. */
 export interface SiteVerdict {

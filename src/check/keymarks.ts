@@ -7,13 +7,13 @@ import { passChunks } from '../source/source.js';
 import { ElementColumns } from './columns.js';
 import { eachKey } from './keywindows.js';
 import { SIGNED, START, UNSIGNED } from './marks.js';
-import type { BucketWords } from './sound/bucketwords.js';
-import { isStart } from './sound/keys.js';
+import type { BucketWords } from './bucketwords.js';
+import { isStart } from './prove.js';
 import { KeyLook } from '../format/keylook.js';
-import { PartKeys } from './sound/partkeys.js';
-import { keySizeOf, LARGE_KEY, MAX_PARTS, PART, placeOf, RecordParts, ROW, SHARED } from './sound/parts.js';
-import { RecordRuns } from './sound/recordruns.js';
-import { RecordStarts } from './sound/starts.js';
+import { PartKeys } from './parts.js';
+import { keySizeOf, LARGE_KEY, MAX_PARTS, PART, placeOf, RecordParts, ROW, SHARED } from './parts.js';
+import { RecordRuns } from './space.js';
+import { RecordStarts } from './parts.js';
 
 /**
  * Is told of the key of an element.

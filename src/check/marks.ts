@@ -1,4 +1,9 @@
 import { large } from '../columns/large.js';
+import type { Database } from '../database/database.js';
+import type { Survey } from '../database/survey.js';
+import { requireRange } from '../source/source.js';
+import { SiteReader } from './bucketreader.js';
+import type { BucketWords } from './bucketwords.js';
 
 /** The key gives the element's hash with a signed char. */
 export const SIGNED = 1;
@@ -38,5 +43,30 @@ export class ElementMarks {
   hashChar(ordinal: number): 'signed' | 'unsigned' | 'either' {
     const flavours = this.flags[ordinal] & (SIGNED | UNSIGNED);
     return flavours === SIGNED ? 'signed' : flavours === UNSIGNED ? 'unsigned' : 'either';
+  }
+}
+
+/**
+ * Visits each element that proves a record, bucket by bucket in the order of the survey.
+ *
+ * @throws SourceError where such a record is not inside the file any more: the file has changed since it was examined
+ */
+export async function eachKept(
+  db: Database,
+  { sites }: Survey,
+  { flags, kept, elements }: ElementMarks,
+  visit: (words: BucketWords, i: number, site: number) => void,
+): Promise<void> {
+  const reader = new SiteReader(db);
+  for (const [s, site] of sites.entries()) {
+    if (kept[s] === 0) continue;
+    const words = await reader.read(site);
+    for (let i = 0, at = s * elements; i < elements; i++, at++) {
+      if ((flags[at] & KEPT) === 0) continue;
+      const keySize = words.keySize(i);
+      requireRange(db.source, words.pointer(i), keySize);
+      requireRange(db.source, words.pointer(i) + keySize, words.dataSize(i));
+      visit(words, i, s);
+    }
   }
 }

@@ -1,11 +1,16 @@
 import type { Database } from '../database/database.js';
+import type { Survey } from '../database/survey.js';
 import { survey } from '../database/survey.js';
-import { takeOthers } from './accounting.js';
+import { takeOthers } from './account.js';
+import { isHeadTold } from './bucket.js';
+import { SiteReader } from './bucketreader.js';
 import type { CheckResult } from './check.js';
 import { ownMachine } from './check.js';
 import { checkDirectoryPlace } from './directory.js';
 import { NONE_DOUBTFUL } from './doubtful.js';
+import type { Examination } from './examination.js';
 import { examine } from './examination.js';
+import { Structures } from './extents.js';
 import { FindingList, verdictOf } from './finding.js';
 import { foreignFindings } from './foreign.js';
 import { checkHeader } from './header.js';
@@ -13,13 +18,11 @@ import { checkImage } from './image.js';
 import type { Judge } from './libgdbm.js';
 import { isOfJudge, predictLibgdbm } from './libgdbm.js';
 import { predictUse } from './libgdbmuse.js';
-import { judgeSpace } from './overlap.js';
-import type { CopiedFrom } from './sound/copied.js';
-import { proveCopy } from './sound/copied.js';
-import { MAX_PARTS, PART } from './sound/parts.js';
-import type { Proof } from './sound/prove.js';
-import { prove } from './sound/prove.js';
-import { Structures } from './sound/structures.js';
+import { ElementMarks, KEPT, READ, SIGNED, UNSIGNED } from './marks.js';
+import { MAX_PARTS, PART } from './parts.js';
+import type { CopiedFrom, Proof } from './prove.js';
+import { prove, proveCopy } from './prove.js';
+import { judgeSpace } from './space.js';
 
 /** A check of a database whose buckets and records are all in order, and the proof of it. */
 export interface ProvedCheck {
@@ -127,4 +130,27 @@ function useOf(db: Database, machine: Judge): Promise<CheckResult['use']> {
     const surveyed = await survey(db);
     return { db, survey: surveyed, examination: await examine(db, surveyed) };
   });
+}
+
+/**
+ * What examining each element of a database that was proved to be in order gives, without reading a key again. Which keys
+ * tell the flavour of hash is not remembered: where any does, all are said to be of it.
+ */
+export async function examinationOf(
+  db: Database,
+  { sites }: Survey,
+  { records, bytes, flavours, runs }: Proof,
+): Promise<Examination> {
+  const reader = new SiteReader(db);
+  const marks = new ElementMarks(sites.length, reader.elements);
+  const flavour = flavours.signed > 0 ? SIGNED : flavours.unsigned > 0 ? UNSIGNED : SIGNED | UNSIGNED;
+  for (const [s, site] of sites.entries()) {
+    const { used, usedCount } = await reader.read(site);
+    if (isHeadTold(db, site, reader.view)) marks.sites[s] = 1;
+    const first = s * marks.elements;
+    for (let n = 0; n < usedCount; n++) marks.flags[first + used[n]] = READ | KEPT | flavour;
+    marks.kept[s] = usedCount;
+  }
+  const { signed, unsigned } = flavours;
+  return { marks, records, bytes, signed, unsigned, hasMisfit: false, runs };
 }

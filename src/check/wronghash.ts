@@ -14,7 +14,7 @@ import { fromHome, usedBefore } from '../format/home.js';
 import { patched } from '../source/patched.js';
 import { firstAfter } from '../source/ranges.js';
 import { gather } from '../source/gather.js';
-import { accountFor, freeRanges } from './accounting.js';
+import { accountFor, freeRanges } from './account.js';
 import { KEY_BUDGET } from './bucket.js';
 import type { Examination } from './examination.js';
 import type { Finding } from './finding.js';

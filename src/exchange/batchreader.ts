@@ -1,7 +1,7 @@
 import { large } from '../columns/large.js';
 import type { Database } from '../database/database.js';
 import { mayBeCut } from '../database/database.js';
-import { BucketWords } from '../check/sound/bucketwords.js';
+import { BucketWords } from '../check/bucketwords.js';
 import { BUCKET_AVAIL } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import { HASH_BITS, KeyScan } from '../format/hash.js';

@@ -1,5 +1,5 @@
-import { BucketPass } from '../check/sound/bucketpass.js';
-import { directoryRuns } from '../check/sound/directoryruns.js';
+import { BucketPass } from '../check/bucketreader.js';
+import { directoryRuns } from '../check/bucketreader.js';
 import { openDatabase } from '../database/database.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';

@@ -1,4 +1,4 @@
-import { bySlots, directoryRuns } from '../check/sound/directoryruns.js';
+import { bySlots, directoryRuns } from '../check/bucketreader.js';
 import type { Database } from '../database/database.js';
 import type { PlaceList, WalkedBatch } from './batch.js';
 import type { BatchOptions } from './batchreader.js';

@@ -1,5 +1,5 @@
-import { SiteReader } from '../check/sitereader.js';
-import type { BucketWords } from '../check/sound/bucketwords.js';
+import { SiteReader } from '../check/bucketreader.js';
+import type { BucketWords } from '../check/bucketwords.js';
 import { large } from '../columns/large.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';

@@ -1,4 +1,4 @@
-import { eachKept } from '../check/accounting.js';
+import { eachKept } from '../check/marks.js';
 import { examine } from '../check/examination.js';
 import { judgeSites } from '../check/judge.js';
 import type { Database } from '../database/database.js';

@@ -1,4 +1,4 @@
-import type { DirectoryRuns } from '../check/sound/directoryruns.js';
+import type { DirectoryRuns } from '../check/bucketreader.js';
 import type { Database } from '../database/database.js';
 import { HASH_BITS } from '../format/hash.js';
 import type { Range } from '../source/gather.js';

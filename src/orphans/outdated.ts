@@ -1,4 +1,4 @@
-import { SiteReader } from '../check/sitereader.js';
+import { SiteReader } from '../check/bucketreader.js';
 import { Bits } from '../columns/bits.js';
 import type { HashRange } from '../database/claims.js';
 import { rangeName, rangeOf } from '../database/claims.js';

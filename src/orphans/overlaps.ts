@@ -1,4 +1,4 @@
-import { SiteReader } from '../check/sitereader.js';
+import { SiteReader } from '../check/bucketreader.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import { firstAfter } from '../source/ranges.js';

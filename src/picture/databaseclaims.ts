@@ -2,7 +2,7 @@ import { checkAvailChain } from '../check/avail.js';
 import { examineHead } from '../check/bucket.js';
 import type { Examination } from '../check/examination.js';
 import { KEPT } from '../check/marks.js';
-import { SiteReader } from '../check/sitereader.js';
+import { SiteReader } from '../check/bucketreader.js';
 import type { OffsetList } from '../columns/offsetlist.js';
 import type { Database } from '../database/database.js';
 import { placeNow } from '../database/database.js';

@@ -1,4 +1,4 @@
-import { divide, RecordHistogram } from '../check/sound/regions.js';
+import { divide, RecordHistogram } from '../check/regions.js';
 import { OffsetList } from '../columns/offsetlist.js';
 import type { AreaVisitor } from './areas.js';
 import { AREA_KINDS } from './areas.js';

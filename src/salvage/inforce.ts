@@ -1,11 +1,11 @@
-import { eachKept } from '../check/accounting.js';
+import { eachKept } from '../check/marks.js';
 import { checkAvailChain } from '../check/avail.js';
 import { examine } from '../check/examination.js';
 import { judgeSites } from '../check/judge.js';
 import type { ElementMarks } from '../check/marks.js';
 import type { RejectedElement } from '../check/record.js';
-import type { FilePart } from '../check/sound/regions.js';
-import { divide, RecordHistogram } from '../check/sound/regions.js';
+import type { FilePart } from '../check/regions.js';
+import { divide, RecordHistogram } from '../check/regions.js';
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
 import { provesItself } from '../database/survey.js';

@@ -1,6 +1,6 @@
 import { OffsetSorter } from '../columns/offsetsorter.js';
 import { large } from '../columns/large.js';
-import type { Region } from '../check/sound/regions.js';
+import type { Region } from '../check/regions.js';
 
 /** What has bytes of a file for itself. */
 export const HOLDERS = ['record', 'bucket', 'directory', 'header', 'avail block'] as const;

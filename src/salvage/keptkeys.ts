@@ -1,6 +1,6 @@
 import type { Examination } from '../check/examination.js';
 import { KEPT } from '../check/marks.js';
-import { SiteReader } from '../check/sitereader.js';
+import { SiteReader } from '../check/bucketreader.js';
 import { ElementColumns } from '../check/columns.js';
 import { eachKey } from '../check/keywindows.js';
 import type { Database } from '../database/database.js';

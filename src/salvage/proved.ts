@@ -1,6 +1,6 @@
-import { BucketPass } from '../check/sound/bucketpass.js';
-import { bySlots } from '../check/sound/directoryruns.js';
-import type { Proof } from '../check/sound/prove.js';
+import { BucketPass } from '../check/bucketreader.js';
+import { bySlots } from '../check/bucketreader.js';
+import type { Proof } from '../check/prove.js';
 import type { Database } from '../database/database.js';
 import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
 

@@ -1,5 +1,5 @@
 import type { CheckResult, FileFormat } from '../check/check.js';
-import type { Proof } from '../check/sound/prove.js';
+import type { Proof } from '../check/prove.js';
 import type { DoubtfulRecords } from '../check/doubtful.js';
 import type { SpaceAccount } from '../check/space.js';
 import type { Database } from '../database/database.js';

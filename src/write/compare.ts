@@ -1,11 +1,11 @@
-import type { CopiedFrom } from '../check/sound/copied.js';
-import type { Proof } from '../check/sound/prove.js';
-import { BucketPass } from '../check/sound/bucketpass.js';
-import type { BucketWords } from '../check/sound/bucketwords.js';
-import type { DirectoryRuns } from '../check/sound/directoryruns.js';
+import type { CopiedFrom } from '../check/prove.js';
+import type { Proof } from '../check/prove.js';
+import { BucketPass } from '../check/bucketreader.js';
+import type { BucketWords } from '../check/bucketwords.js';
+import type { DirectoryRuns } from '../check/bucketreader.js';
 import type { Database } from '../database/database.js';
 import { equalBytes } from '../format/bytes.js';
-import type { RecordRuns } from '../check/sound/recordruns.js';
+import type { RecordRuns } from '../check/space.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
 import { Places } from './places.js';

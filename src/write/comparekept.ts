@@ -1,9 +1,9 @@
 import { isPlain } from '../check/examination.js';
 import { startOf } from '../check/key.js';
 import { KEPT, START } from '../check/marks.js';
-import { SiteReader } from '../check/sitereader.js';
-import type { CopiedFrom } from '../check/sound/copied.js';
-import { BucketWords } from '../check/sound/bucketwords.js';
+import { SiteReader } from '../check/bucketreader.js';
+import type { CopiedFrom } from '../check/prove.js';
+import { BucketWords } from '../check/bucketwords.js';
 import type { Database } from '../database/database.js';
 import { KEY_START } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';

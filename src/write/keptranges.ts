@@ -3,13 +3,13 @@ import { partitionHashes } from './partition.js';
 import { RecordIndex } from './recordindex.js';
 import type { Examination } from '../check/examination.js';
 import { sameKey, SMALL_KEY } from '../check/key.js';
-import { eachKept } from '../check/accounting.js';
+import { eachKept } from '../check/marks.js';
 import { rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
 import { HASH_BITS, HASH_RANGE } from '../format/hash.js';
 import { firstAfter } from '../source/ranges.js';
-import type { BucketWords } from '../check/sound/bucketwords.js';
+import type { BucketWords } from '../check/bucketwords.js';
 
 /** A bucket of the copy: one of the database's for the same hashes, or a new one of records from elsewhere. */
 export interface KeptRange {

@@ -1,5 +1,5 @@
 import { numbersBelow } from '../columns/large.js';
-import type { RecordRuns } from '../check/sound/recordruns.js';
+import type { RecordRuns } from '../check/space.js';
 
 /** Of so many runs one is remembered where they are many, as a power of two. */
 const STEP_BITS = 3;

@@ -1,5 +1,5 @@
 import type { Frame } from './frame.js';
-import type { RecordRuns } from '../check/sound/recordruns.js';
+import type { RecordRuns } from '../check/space.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
 

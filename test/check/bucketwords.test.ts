@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { BucketWords } from '../../src/check/sound/bucketwords.js';
+import { BucketWords } from '../../src/check/bucketwords.js';
 import { bucketElementCount, BucketView } from '../../src/format/bucket.js';
 import type { Format } from '../../src/format/format.js';
 import { FREE_HASH } from '../../src/format/hash.js';

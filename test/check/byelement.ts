@@ -4,7 +4,7 @@ import type { CheckResult } from '../../src/check/check.js';
 import { checkDirectory } from '../../src/check/directory.js';
 import { finding, FindingList } from '../../src/check/finding.js';
 import { checkHeader } from '../../src/check/header.js';
-import { judgeSpace } from '../../src/check/overlap.js';
+import { judgeSpace } from '../../src/check/space.js';
 import type { RejectedElement, StoredRecord } from '../../src/check/record.js';
 import type { SpaceAccount } from '../../src/check/space.js';
 import { wrongHashFindings } from '../../src/check/wronghash.js';

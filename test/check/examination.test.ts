@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { accountFor } from '../../src/check/accounting.js';
+import { accountFor } from '../../src/check/account.js';
 import { checkDatabase } from '../../src/check/check.js';
 import type { BucketExamination } from '../../src/check/bucket.js';
 import { examineByElement } from '../../src/check/bucket.js';

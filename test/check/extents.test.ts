@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { Extents } from '../../src/check/sound/extents.js';
+import { Extents } from '../../src/check/extents.js';
 import { SPACE_KINDS } from '../../src/check/space.js';
 
 test('ranges come in order of their offsets, those with the same one as they were added, in files of any size', () => {

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { BuildError } from '../../src/write/builder.js';
 import { memorySink } from '../../src/write/sink.js';
 import type { CheckResult } from '../../src/check/check.js';
-import { accountFor } from '../../src/check/accounting.js';
+import { accountFor } from '../../src/check/account.js';
 import { checkDatabase } from '../../src/check/check.js';
 import { examine } from '../../src/check/examination.js';
 import { check, openSearched } from '../../src/examine.js';

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import type { CheckResult } from '../../src/check/check.js';
 import { checkDatabase } from '../../src/check/check.js';
 import { checkProved } from '../../src/check/proved.js';
-import { divide, planRegions, RecordHistogram } from '../../src/check/sound/regions.js';
+import { divide, planRegions, RecordHistogram } from '../../src/check/regions.js';
 import { ElementColumns } from '../../src/check/columns.js';
 import { openProved, openSearched } from '../../src/examine.js';
 import type { Format } from '../../src/format/format.js';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { RecordRuns } from '../../src/check/sound/recordruns.js';
-import { UnusedSpace } from '../../src/check/unused.js';
+import { RecordRuns } from '../../src/check/space.js';
+import { UnusedSpace } from '../../src/check/space.js';
 
 const RUNS = { seed: 20261125, numRuns: 200 };
 

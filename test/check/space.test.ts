@@ -3,7 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import type { Extent, SpaceAccount, SpaceKind } from '../../src/check/space.js';
 import { MAX_OVERLAPS, SPACE_KINDS } from '../../src/check/space.js';
-import { SpaceSweep } from '../../src/check/spacesweep.js';
+import { SpaceSweep } from '../../src/check/account.js';
 import { SpaceMap } from './spacemap.js';
 
 const RUNS = { seed: 20261206, numRuns: 1000 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { RecordRuns } from '../../src/check/sound/recordruns.js';
+import { RecordRuns } from '../../src/check/space.js';
 import { stretches } from '../../src/write/stretches.js';
 import { memorySource } from '../../src/source/memory.js';
 

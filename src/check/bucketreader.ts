@@ -1,18 +1,94 @@
-import type { Database } from '../../database/database.js';
-import { BUCKET_AVAIL, bucketStruct } from '../../format/bucket.js';
-import { decodeAvailTable } from '../../format/avail.js';
-import { HASH_BITS } from '../../format/hash.js';
-import { member } from '../../format/struct.js';
-import { readInto } from '../../source/source.js';
-import { checkAvailTable } from '../avail.js';
-import type { FindingList } from '../finding.js';
-import { isTableValid } from '../libgdbm.js';
+import { OffsetSorter } from '../columns/offsetsorter.js';
+import type { Database } from '../database/database.js';
+import type { BucketSite } from '../database/site.js';
+import { readSite } from '../database/survey.js';
+import { decodeAvailTable } from '../format/avail.js';
+import { BUCKET_AVAIL, bucketStruct, BucketView } from '../format/bucket.js';
+import { endOfRun, MAX_DIRECTORY_BITS } from '../format/directory.js';
+import { HASH_BITS } from '../format/hash.js';
+import { member } from '../format/struct.js';
+import { readInto } from '../source/source.js';
+import { checkAvailTable } from './avail.js';
 import { BucketWords } from './bucketwords.js';
-import type { DirectoryRuns } from './directoryruns.js';
-import type { Structures } from './structures.js';
+import type { Structures } from './extents.js';
+import type { FindingList } from './finding.js';
+import { isTableValid } from './libgdbm.js';
 
-/** Bytes of buckets that lie beside each other and are read together. */
+/** Bytes that are read together at most. */
 const TOGETHER = 1 << 18;
+
+/** Reads one bucket after the other into the same memory: what it gives is valid until the next one is read. */
+export class SiteReader {
+  /** Elements of a bucket. */
+  readonly elements: number;
+  readonly #db: Database;
+  readonly #bytes: Uint8Array;
+  readonly #words: BucketWords;
+  readonly #view: BucketView;
+  /** The bytes from file offset {@link #from} to before {@link #to}. */
+  #ahead: Uint8Array | undefined;
+  #from = 0;
+  #to = 0;
+  /** Where the last bucket was, and how many were directly behind each other. */
+  #last = Number.NaN;
+  #run = 0;
+
+  constructor(db: Database) {
+    const { bucketSize, bucketElements } = db.geometry;
+    this.elements = bucketElements;
+    this.#db = db;
+    this.#bytes = new Uint8Array(bucketSize);
+    this.#words = new BucketWords(db.format, bucketSize, bucketElements);
+    this.#view = new BucketView(this.#bytes, db.format, bucketElements);
+  }
+
+  async read(site: BucketSite): Promise<BucketWords> {
+    await this.#take(site);
+    this.#words.load(this.#bytes);
+    return this.#words;
+  }
+
+  /** Reads a bucket, but only the elements whose records begin from one file offset to before another. */
+  async readBetween(site: BucketSite, from: number, to: number): Promise<BucketWords> {
+    await this.#take(site);
+    this.#words.loadBetween(this.#bytes, from, to);
+    return this.#words;
+  }
+
+  async #take(site: BucketSite): Promise<void> {
+    if (site.elements === undefined) await this.#fill(site.offset);
+    else await readSite(this.#db, site, this.#view);
+  }
+
+  /**
+   * Reads a bucket; where others were directly before it, as many behind it as well. Two halves of a split often lie side by
+   * side, and are no reason to read more.
+   */
+  async #fill(offset: number): Promise<void> {
+    const { source } = this.#db;
+    const { length } = this.#bytes;
+    this.#run = offset === this.#last + length ? this.#run + 1 : 0;
+    if (this.#run > 1 && length < TOGETHER) {
+      const inside = offset >= this.#from && offset + length <= this.#to;
+      if (!inside) {
+        this.#to = this.#from = offset;
+        const ahead = (this.#ahead ??= new Uint8Array(TOGETHER)).subarray(
+          0,
+          Math.min(TOGETHER, this.#run * length, source.size - offset),
+        );
+        await readInto(source, offset, ahead);
+        this.#to = offset + ahead.length;
+      }
+      this.#bytes.set(this.#ahead!.subarray(offset - this.#from, offset - this.#from + length));
+    } else await readInto(source, offset, this.#bytes);
+    this.#last = offset;
+  }
+
+  /** The same bucket by its fields. */
+  get view(): BucketView {
+    return this.#view;
+  }
+}
 
 /** Passes through the buckets that a directory leads to, in order of their file offsets. */
 export class BucketPass {
@@ -180,4 +256,86 @@ export class BucketPass {
     const { source, header, headerLost } = this.#db;
     return headerLost ? source.size : Math.min(source.size, header.next_block);
   }
+}
+
+/** The buckets that a directory leads to, in order of their file offsets if nothing else is said. */
+export interface DirectoryRuns {
+  readonly length: number;
+  /** File offsets of the buckets. */
+  readonly offsets: Float64Array;
+  /** The first slot of each. */
+  readonly firstSlots: Uint32Array;
+  /** `bucket_bits` as the number of its slots says. */
+  readonly bits: Uint8Array;
+}
+
+/**
+ * The runs of equal entries of a directory, if each can be a bucket's: inside the file, as many slots as a power of two,
+ * aligned to it, and no bucket in two runs or on another one.
+ *
+ * @returns undefined where any run is not so
+ */
+export function directoryRuns({ directory, geometry, source }: Database): DirectoryRuns | undefined {
+  const { blockSize, bucketSize } = geometry;
+  const slots = directory.length;
+  const directoryBits = Math.log2(slots);
+  // Buckets do not overlap, so there are no more of them than the file has room for.
+  const most = Math.floor(source.size / bucketSize);
+  const runs = countRuns(directory);
+  if (runs > most) return undefined;
+  const offsets = new Float64Array(runs);
+  const firsts = new Uint32Array(runs);
+  const bits = new Uint8Array(runs);
+  let length = 0;
+  for (let slot = 0, end: number; slot < slots; slot = end) {
+    const offset = directory[slot];
+    end = endOfRun(directory, slot);
+    const own = end - slot;
+    const isRun = (own & (own - 1)) === 0 && slot % own === 0;
+    const isInside = offset >= blockSize && offset + bucketSize <= source.size;
+    if (!isRun || !isInside) return undefined;
+    offsets[length] = offset;
+    firsts[length] = slot;
+    bits[length] = directoryBits - Math.log2(own);
+    length++;
+  }
+  if (length === 0) return undefined;
+  const order = new OffsetSorter().orderOf(offsets, length, 0, source.size);
+  for (let n = 1; n < length; n++) {
+    if (offsets[order[n]] < offsets[order[n - 1]] + bucketSize) return undefined;
+  }
+  return inOrder({ offsets, firstSlots: firsts, bits }, order);
+}
+
+function countRuns(directory: Float64Array): number {
+  let runs = 0;
+  for (let slot = 0; slot < directory.length; slot = endOfRun(directory, slot)) runs++;
+  return runs;
+}
+
+/** The same buckets in order of their slots, which is that of their hashes. */
+export function bySlots(runs: DirectoryRuns): DirectoryRuns {
+  const { length, firstSlots } = runs;
+  const slots = Float64Array.from(firstSlots);
+  const order = new OffsetSorter().orderOf(slots, length, 0, 2 ** MAX_DIRECTORY_BITS);
+  return inOrder(runs, order);
+}
+
+function inOrder(
+  { offsets, firstSlots, bits }: Omit<DirectoryRuns, 'length'>,
+  order: Uint32Array,
+): DirectoryRuns {
+  const { length } = order;
+  const sorted = {
+    length,
+    offsets: new Float64Array(length),
+    firstSlots: new Uint32Array(length),
+    bits: new Uint8Array(length),
+  };
+  for (let n = 0; n < length; n++) {
+    sorted.offsets[n] = offsets[order[n]];
+    sorted.firstSlots[n] = firstSlots[order[n]];
+    sorted.bits[n] = bits[order[n]];
+  }
+  return sorted;
 }

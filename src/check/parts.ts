@@ -1,6 +1,8 @@
-import { large } from '../../columns/large.js';
+import { large } from '../columns/large.js';
+import type { Source } from '../source/source.js';
+import { readInto } from '../source/source.js';
 import type { BucketWords } from './bucketwords.js';
-import type { SharedHashes } from './shared.js';
+import type { SharedHashes } from './duplicates.js';
 
 /** Bytes of a part as a power of two: its keys are looked at in a processor's cache. */
 const PART_BITS = 16;
@@ -169,4 +171,115 @@ export function placeOf(first: number): number {
 /** Bytes of a key, of the first number of its row; {@link LARGE_KEY} for one that is as large or larger. */
 export function keySizeOf(first: number): number {
   return first >>> PART_BITS;
+}
+
+/** Where records are so far apart, in bytes, each key is read by itself. */
+const FAR = 16 * 1024;
+
+/** The keys of one part of a file in memory, each at its place in the part. */
+export class PartKeys {
+  readonly bytes: Uint8Array;
+  /** The same memory. */
+  readonly view: DataView;
+  readonly #source: Source;
+  readonly #parts: RecordParts;
+
+  constructor(source: Source, parts: RecordParts) {
+    this.#source = source;
+    this.#parts = parts;
+    this.bytes = new Uint8Array(PART + LARGE_KEY);
+    this.view = new DataView(this.bytes.buffer);
+  }
+
+  /** Reads the keys of the rows of a part, but for large ones. */
+  async read(part: number): Promise<void> {
+    const base = part * PART;
+    const { rows } = this.#parts;
+    let first = PART;
+    let last = 0;
+    let count = 0;
+    this.#parts.each(part, (from, end) => {
+      for (let row = from; row < end; row += ROW) {
+        const place = placeOf(rows[row]);
+        const length = keySizeOf(rows[row]);
+        if (length === LARGE_KEY) continue;
+        if (place < first) first = place;
+        if (place + length > last) last = place + length;
+        count++;
+      }
+      return true;
+    });
+    if (count * FAR >= last - first) {
+      if (last > first) await readInto(this.#source, base + first, this.bytes.subarray(first, last));
+      return;
+    }
+    const few: number[] = [];
+    this.#parts.each(part, (from, end) => {
+      for (let row = from; row < end; row += ROW) if (keySizeOf(rows[row]) !== LARGE_KEY) few.push(row);
+      return true;
+    });
+    for (const row of few) {
+      const place = placeOf(rows[row]);
+      const end = place + keySizeOf(rows[row]);
+      await readInto(this.#source, base + place, this.bytes.subarray(place, end));
+    }
+  }
+}
+
+/** Where the records of one part of a file begin, and how long they are: to walk through them in their order. */
+export class RecordStarts {
+  /** A bit for each byte of the part. */
+  readonly #bits = new Int32Array(PART / 32);
+  readonly #lengths = new Uint32Array(PART);
+  #count = 0;
+
+  /**
+   * Adds a record.
+   *
+   * @param length bytes, at least one
+   * @returns false where another one begins there
+   */
+  add(place: number, length: number): boolean {
+    const bit = 1 << (place & 31);
+    const bits = this.#bits[place >>> 5];
+    if ((bits & bit) !== 0) return false;
+    this.#bits[place >>> 5] = bits | bit;
+    this.#lengths[place] = length;
+    this.#count++;
+    return true;
+  }
+
+  /**
+   * Walks from record to record, and forgets them.
+   *
+   * @param base file offset of the part
+   * @param take gets each stretch of records without a byte between them; false ends it
+   * @returns whether no record begins in another one and every call said so
+   */
+  walk(base: number, take: (offset: number, length: number) => boolean): boolean {
+    let left = this.#count;
+    for (let start = this.#nextFrom(0); start >= 0;) {
+      let end = start;
+      do {
+        end += this.#lengths[end];
+        left--;
+      } while (end < PART && (this.#bits[end >>> 5] & (1 << (end & 31))) !== 0);
+      if (!take(base + start, end - start)) return false;
+      start = end < PART ? this.#nextFrom(end) : -1;
+    }
+    this.#bits.fill(0);
+    this.#count = 0;
+    return left === 0;
+  }
+
+  /** The first place from one on at which a record begins; −1 for none. */
+  #nextFrom(place: number): number {
+    let word = place >>> 5;
+    let bits = this.#bits[word] & (-1 << (place & 31));
+    while (bits === 0) {
+      if (++word === this.#bits.length) return -1;
+      bits = this.#bits[word];
+    }
+    return (word << 5) + 31 - Math.clz32(bits & -bits);
+  }
 }

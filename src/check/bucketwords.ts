@@ -1,8 +1,8 @@
-import type { BucketPlaces } from '../../format/bucketplaces.js';
-import { bucketPlaces } from '../../format/bucketplaces.js';
-import type { Format } from '../../format/format.js';
-import { FREE_HASH } from '../../format/hash.js';
-import { swapAll, swapped } from '../../format/words.js';
+import type { BucketPlaces } from '../format/bucketplaces.js';
+import { bucketPlaces } from '../format/bucketplaces.js';
+import type { Format } from '../format/format.js';
+import { FREE_HASH } from '../format/hash.js';
+import { swapAll, swapped } from '../format/words.js';
 
 /**
  * A bucket's elements as columns of numbers of this machine, for loops over millions of them: every member of every

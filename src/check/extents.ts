@@ -1,0 +1,237 @@
+import { large, numbersBelow } from '../columns/large.js';
+import { NumberList } from '../columns/numberlist.js';
+import { addRoom } from '../columns/pieces.js';
+import { orderByOffsets } from '../source/readinorder.js';
+import { MAX_PARTS, PART } from './parts.js';
+import type { SpaceKind } from './space.js';
+import { SPACE_KINDS } from './space.js';
+
+/** Ranges that lie beside each other in memory, as a power of two: none is ever copied to make room. */
+const CHUNK_BITS = 14;
+const CHUNK = 1 << CHUNK_BITS;
+
+/** A part of the columns. */
+interface Chunk {
+  readonly offsets: Uint32Array | Float64Array;
+  readonly lengths: Uint32Array | Float64Array;
+  readonly kinds: Uint8Array;
+  /** Undefined where all of them are 0. */
+  ranks: Float64Array | undefined;
+}
+
+/**
+ * Ranges of a file and what they are, as columns in typed arrays: 13 bytes each, 21 in a file of more than 4 GiB, and 8 more
+ * where they have ranks. In a file that was much changed there are half as many free ones as records.
+ */
+export class Extents {
+  length = 0;
+  readonly #size: number;
+  readonly #chunks: Chunk[] = [];
+  /** Their numbers in order of their offsets, as soon as they are sorted. */
+  #order: Uint32Array | undefined;
+
+  /** @param size of the file in bytes */
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  /** Adds a range; an empty one is none, nor is one that begins outside of the file. Of several that claim the same bytes those of a lower rank are told first. */
+  add(kind: SpaceKind, offset: number, length: number, rank = 0): void {
+    if (!(length > 0 && offset >= 0 && offset < this.#size)) return;
+    const at = this.length & (CHUNK - 1);
+    if (at === 0) {
+      const numbers = () => numbersBelow(this.#size + 1, CHUNK);
+      const kinds = new Uint8Array(CHUNK);
+      this.#chunks.push({ offsets: numbers(), lengths: numbers(), kinds, ranks: undefined });
+    }
+    const chunk = this.#chunks[this.length++ >>> CHUNK_BITS];
+    chunk.offsets[at] = offset;
+    // One may reach beyond the file's end, but no number may be more than there is room for.
+    chunk.lengths[at] = Math.min(length, Math.max(this.#size, 2 ** 32 - 1));
+    chunk.kinds[at] = SPACE_KINDS.indexOf(kind);
+    if (rank !== 0) (chunk.ranks ??= new Float64Array(CHUNK))[at] = rank;
+  }
+
+  offset(i: number): number {
+    const n = this.#numberOf(i);
+    return this.#chunks[n >>> CHUNK_BITS].offsets[n & (CHUNK - 1)];
+  }
+
+  /** Bytes. */
+  size(i: number): number {
+    const n = this.#numberOf(i);
+    return this.#chunks[n >>> CHUNK_BITS].lengths[n & (CHUNK - 1)];
+  }
+
+  /** An index of SPACE_KINDS. */
+  kind(i: number): number {
+    const n = this.#numberOf(i);
+    return this.#chunks[n >>> CHUNK_BITS].kinds[n & (CHUNK - 1)];
+  }
+
+  rank(i: number): number {
+    const n = this.#numberOf(i);
+    return this.#chunks[n >>> CHUNK_BITS].ranks?.[n & (CHUNK - 1)] ?? 0;
+  }
+
+  /** Puts them in order of their offsets, those with the same one in that in which they were added. */
+  sort(): this {
+    this.#order = undefined;
+    this.#order = orderByOffsets(this.length, (n) => this.offset(n), this.#size);
+    return this;
+  }
+
+  #numberOf(i: number): number {
+    return this.#order === undefined ? i : this.#order[i];
+  }
+}
+
+/** Longer ranges have no room in one number. */
+export const LONGEST = 2 ** 16 - 1;
+const SIZES = 2 ** 16;
+
+/** Numbers that lie beside each other, as a power of two. */
+const FREE_CHUNK_BITS = 5;
+const FREE_CHUNK = 1 << FREE_CHUNK_BITS;
+/** Numbers of a piece of memory, of which only the first is ever copied to make room. */
+const PIECE_BITS = 18;
+const PIECE = 1 << PIECE_BITS;
+
+/**
+ * Short ranges of free space by the part of the file that they begin in: 4 bytes for each, as a file that was much changed
+ * has half as many of them as records. They are given in order of their offsets, and sorted a part at a time.
+ */
+export class FreeParts {
+  /** Of each part where its next number goes; a multiple of a chunk's length where none has room. */
+  readonly #next: Int32Array;
+  readonly #pieces = [new Uint32Array(1024)];
+  /** Of each chunk the one before it of the same part; −1 for none. */
+  readonly #before = new NumberList();
+  #part = -1;
+  /** The ranges of the part that is given now: of each its place in the part and its length. */
+  #sorted = new Uint32Array(0);
+  #given = 0;
+
+  /** @param size of the file in bytes */
+  constructor(size: number) {
+    this.#next = new Int32Array(Math.floor(size / PART) + 1);
+  }
+
+  /** Memory that they take, in bytes. */
+  get room(): number {
+    return 4 * PIECE * (this.#pieces.length - 1) + 4 * this.#pieces[this.#pieces.length - 1].length;
+  }
+
+  /** Adds a range inside the file of 1 to {@link LONGEST} bytes. */
+  add(offset: number, length: number): void {
+    const part = Math.floor(offset / PART);
+    let at = this.#next[part];
+    if ((at & (FREE_CHUNK - 1)) === 0) {
+      // Where the last one ends; of the first one of all nothing could end at 0.
+      this.#before.push(at / FREE_CHUNK - 1);
+      at = (this.#before.length - 1) * FREE_CHUNK;
+      const last = this.#pieces.length - 1;
+      if (at === last * PIECE + this.#pieces[last].length) {
+        addRoom(this.#pieces, PIECE, (length) => large(Uint32Array, length));
+      }
+    }
+    this.#pieces[at >>> PIECE_BITS][at & (PIECE - 1)] = (offset - part * PART) * SIZES + length;
+    this.#next[part] = at + 1;
+  }
+
+  /** Begins to give them, when all are there. */
+  begin(): void {
+    this.#part = -1;
+    this.#given = this.#sorted.length;
+    this.advance();
+  }
+
+  /** File offset of the range that is given now; infinite when all were. */
+  get offset(): number {
+    if (this.#given === this.#sorted.length) return Number.POSITIVE_INFINITY;
+    return this.#part * PART + Math.floor(this.#sorted[this.#given] / SIZES);
+  }
+
+  /** Bytes of it. */
+  get length(): number {
+    return this.#sorted[this.#given] % SIZES;
+  }
+
+  /** Goes on to the next one. */
+  advance(): void {
+    if (this.#given < this.#sorted.length && ++this.#given < this.#sorted.length) return;
+    while (++this.#part < this.#next.length) {
+      if (this.#next[this.#part] === 0) continue;
+      this.#sorted = this.#numbersOf(this.#part).sort();
+      this.#given = 0;
+      return;
+    }
+    this.#sorted = new Uint32Array(0);
+    this.#given = 0;
+  }
+
+  /** The parts in which ranges begin that may have bytes from an offset to before another one. */
+  partsOver(from: number, to: number): readonly [first: number, end: number] {
+    const first = Math.max(0, Math.floor((from - LONGEST) / PART));
+    return [first, Math.min(this.#next.length, Math.floor((to - 1) / PART) + 1)];
+  }
+
+  /** Where the ranges of a part begin and end by turns, in order; those that touch or overlap as one. */
+  joined(part: number): Float64Array {
+    const numbers = this.#numbersOf(part).sort();
+    const borders = new Float64Array(2 * numbers.length);
+    let used = 0;
+    for (const number of numbers) {
+      const offset = part * PART + Math.floor(number / SIZES);
+      const end = offset + (number % SIZES);
+      if (used > 0 && offset <= borders[used - 1]) borders[used - 1] = Math.max(end, borders[used - 1]);
+      else {
+        borders[used++] = offset;
+        borders[used++] = end;
+      }
+    }
+    return borders.slice(0, used);
+  }
+
+  #numbersOf(part: number): Uint32Array<ArrayBuffer> {
+    let count = 0;
+    this.#eachChunk(part, (numbers) => (count += numbers.length));
+    const all = new Uint32Array(count);
+    this.#eachChunk(part, (numbers) => all.set(numbers, (count -= numbers.length)));
+    return all;
+  }
+
+  #eachChunk(part: number, visit: (numbers: Uint32Array) => void): void {
+    let end = this.#next[part];
+    while (end > 0) {
+      const chunk = (end - 1) >>> FREE_CHUNK_BITS;
+      const from = chunk * FREE_CHUNK;
+      const piece = this.#pieces[from >>> PIECE_BITS];
+      visit(piece.subarray(from & (PIECE - 1), ((end - 1) & (PIECE - 1)) + 1));
+      end = (this.#before.at(chunk) + 1) * FREE_CHUNK;
+    }
+  }
+}
+
+/** Ranges that are no record, of which none has a rank. */
+export class Structures {
+  /** All but short ranges of free space. */
+  readonly extents: Extents;
+  /** Short ranges of free space, of which there may be as many as half of the records. */
+  readonly free: FreeParts;
+  readonly #isParted: boolean;
+
+  /** @param size of the file in bytes */
+  constructor(size: number) {
+    this.extents = new Extents(size);
+    // A larger file would have more parts than there is room for.
+    this.#isParted = size / PART < MAX_PARTS;
+    this.free = new FreeParts(this.#isParted ? size : 0);
+  }
+
+  /** Adds a range inside the file; an empty one is none. */
+  add(kind: SpaceKind, offset: number, length: number): void {
+    if (this.#isParted && kind === 'free' && length > 0 && length <= LONGEST) this.free.add(offset, length);
+    else this.extents.add(kind, offset, length);
+  }
+}
