@@ -3,23 +3,22 @@
  *
  * @packageDocumentation
  */
-export type { ByteOrder, Layout } from './format/layout.js';
-export { LAYOUT_32, LAYOUT_64, LAYOUT_64_PACKED, LAYOUTS, layoutOf } from './format/layout.js';
-export type { Format, Variant } from './format/format.js';
-export { describeFormat } from './format/format.js';
-export type { DirectoryPlace, Geometry } from './format/geometry.js';
-export type { ExtendedHeader, Header } from './format/header.js';
+export type { ByteOrder, Layout, Format, Variant } from './format/format.js';
+export {
+  LAYOUT_32,
+  LAYOUT_64,
+  LAYOUT_64_PACKED,
+  LAYOUTS,
+  layoutOf,
+  describeFormat,
+} from './format/format.js';
+export type { DirectoryPlace, Geometry, ExtendedHeader, Header } from './format/header.js';
 export type { HashChar } from './format/hash.js';
 export { hashKey } from './format/hash.js';
-export type { Source } from './source/source.js';
-export { SourceError } from './source/source.js';
-export { memorySource } from './source/memory.js';
-export type { BlobLike } from './source/blob.js';
-export { blobSource } from './source/blob.js';
-export type { Fault } from './source/fault.js';
-export type { Rearrangement } from './source/rearranged.js';
-export type { Range } from './source/gather.js';
-export type { RangeList } from './source/ranges.js';
+export type { Source, BlobLike } from './source/source.js';
+export { SourceError, memorySource, blobSource } from './source/source.js';
+export type { Fault, Rearrangement } from './source/views.js';
+export type { Range, RangeList } from './source/ranges.js';
 export type { Database } from './database/database.js';
 export { openDatabase } from './database/database.js';
 export type { OtherFile } from './database/identify.js';

@@ -27,8 +27,7 @@ import { mayBeNewer } from './orphans/newer.js';
 import { inferByScan } from './orphans/missing.js';
 import type { Progress, Report } from './source/sweep.js';
 import type { Source } from './source/source.js';
-import { exact } from './source/exact.js';
-import { readUpTo } from './source/source.js';
+import { exact, readUpTo } from './source/source.js';
 
 /** A database with every bucket that could be found. */
 export interface Searched {

@@ -4,7 +4,7 @@ import { dress, giveRights } from './store/rights.js';
 import { RefusedError } from './store/errors.js';
 import { FreshFile } from './store/fresh.js';
 import { placeFile, replaceFile } from './store/replace.js';
-import { abortable } from './source/abortable.js';
+import { abortable } from './source/source.js';
 import { fileSource } from './source/file.js';
 import type { Source } from './source/source.js';
 import type { HeldFile } from './store/held.js';

@@ -1,4 +1,4 @@
-import { exact } from '../source/exact.js';
+import { exact } from '../source/source.js';
 import type { RangeList } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';

@@ -1,5 +1,3 @@
-import { large } from '../columns/large.js';
-
 /** Keys' bytes that are held if no other bound is told. */
 const MAX_BYTES = 256 << 20;
 /** With more bytes eight times the room is taken at once, or all that there may be: what is not used of it is no memory. */
@@ -92,13 +90,13 @@ export class KnownKeys {
   #grow(): void {
     const most = Math.ceil((this.#maxBytes * 9) / 8);
     const twice = Math.max(2 * this.#bytes.length, this.#used);
-    const bytes = large(Uint8Array, twice > MANY_BYTES ? Math.max(twice, Math.min(most, 4 * twice)) : twice);
+    const bytes = new Uint8Array(twice > MANY_BYTES ? Math.max(twice, Math.min(most, 4 * twice)) : twice);
     bytes.set(this.#bytes);
     this.#bytes = bytes;
   }
 
   #rehash(size: number): void {
-    this.#slots = large(Int32Array, size);
+    this.#slots = new Int32Array(size);
     for (let start = 0, n = 0; n < this.count; n++) {
       const size = this.#sizeAt(start);
       this.#place(start);

@@ -1,12 +1,10 @@
-import { large } from '../columns/large.js';
-import { OffsetSorter } from '../columns/offsetsorter.js';
-import { OrderedOffsets } from '../columns/orderedoffsets.js';
+import { OffsetSorter, OrderedOffsets } from '../numbers.js';
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
 import { provesItself } from '../database/survey.js';
 import { BUCKET_AVAIL, elementStruct } from '../format/bucket.js';
-import { offsetSize } from '../format/layout.js';
-import type { Range } from '../source/gather.js';
+import { offsetSize } from '../format/format.js';
+import type { Range } from '../source/ranges.js';
 import type { AvailChain } from './avail.js';
 import { checkAvailChain } from './avail.js';
 import { examineHead } from './bucket.js';
@@ -222,9 +220,9 @@ class RecordPlaces {
 
   constructor(capacity: number) {
     this.capacity = capacity;
-    this.#offsets = large(Float64Array, capacity);
-    this.#lengths = large(Float64Array, capacity);
-    this.#ranks = large(Float64Array, capacity);
+    this.#offsets = new Float64Array(capacity);
+    this.#lengths = new Float64Array(capacity);
+    this.#ranks = new Float64Array(capacity);
   }
 
   /** Adds one, if there is room. */

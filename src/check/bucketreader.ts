@@ -1,4 +1,4 @@
-import { OffsetSorter } from '../columns/offsetsorter.js';
+import { OffsetSorter } from '../numbers.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import { readSite } from '../database/survey.js';
@@ -9,7 +9,7 @@ import { HASH_BITS } from '../format/hash.js';
 import { member } from '../format/struct.js';
 import { readInto } from '../source/source.js';
 import { checkAvailTable } from './avail.js';
-import { BucketWords } from './bucketwords.js';
+import { BucketWords } from '../format/bucketwords.js';
 import type { Structures } from './extents.js';
 import type { FindingList } from './finding.js';
 import { isTableValid } from './libgdbm.js';

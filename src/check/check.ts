@@ -1,8 +1,7 @@
 import type { Format } from '../format/format.js';
-import type { Geometry } from '../format/geometry.js';
+import type { Geometry, ExtendedHeader, Header } from '../format/header.js';
 import type { HashChar } from '../format/hash.js';
 import { HASH_RANGE } from '../format/hash.js';
-import type { ExtendedHeader, Header } from '../format/header.js';
 import { isCreationInterrupted } from '../database/created.js';
 import type { Database } from '../database/database.js';
 import { asItIs } from '../database/database.js';

@@ -1,6 +1,5 @@
-import { large } from '../columns/large.js';
-import { OffsetSorter } from '../columns/offsetsorter.js';
-import type { BucketWords } from './bucketwords.js';
+import { OffsetSorter } from '../numbers.js';
+import type { BucketWords } from '../format/bucketwords.js';
 
 /**
  * Elements of many buckets as columns in typed arrays: 24 bytes an element and 8 more while they are sorted, no object
@@ -21,11 +20,11 @@ export class ElementColumns {
 
   constructor(capacity: number) {
     this.capacity = capacity;
-    this.offsets = large(Float64Array, capacity);
-    this.hashes = large(Int32Array, capacity);
-    this.keySizes = large(Int32Array, capacity);
-    this.dataSizes = large(Int32Array, capacity);
-    this.starts = large(Int32Array, capacity);
+    this.offsets = new Float64Array(capacity);
+    this.hashes = new Int32Array(capacity);
+    this.keySizes = new Int32Array(capacity);
+    this.dataSizes = new Int32Array(capacity);
+    this.starts = new Int32Array(capacity);
   }
 
   /** Puts an element of a bucket at the end, if there is room. */

@@ -1,8 +1,9 @@
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
-import { offsetSize } from '../format/layout.js';
-import { firstAfter, firstEndingAfter } from '../source/ranges.js';
-import type { Rearrangement } from '../source/rearranged.js';
+import { offsetSize } from '../format/format.js';
+import { firstAfter } from '../numbers.js';
+import { firstEndingAfter } from '../source/ranges.js';
+import type { Rearrangement } from '../source/views.js';
 import { accountFor } from './account.js';
 import { eachKept } from './marks.js';
 import type { ExaminedSurvey, Examination } from './examination.js';

@@ -1,10 +1,9 @@
-import { large } from '../columns/large.js';
 import type { Database } from '../database/database.js';
 import { digestOn, HASH_BITS, keyDigest } from '../format/hash.js';
-import { inLookupOrder } from '../format/home.js';
+import { inLookupOrder } from '../format/bucket.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
-import { BucketWords } from './bucketwords.js';
+import { BucketWords } from '../format/bucketwords.js';
 import { sameKey, SMALL_KEY } from './key.js';
 import type { ElementMarks } from './marks.js';
 import { MARKED, READ, REPEATS, SIGNED, UNSIGNED } from './marks.js';
@@ -44,7 +43,7 @@ export class TwinFilter {
   /** @param keys how many there are that may share their hash with another one */
   constructor(keys: number) {
     const bits = Math.min(MAX_BITS, 2 ** Math.ceil(Math.log2(Math.max(64 * BLOCK_WORDS, keys * BITS_EACH))));
-    this.#words = large(Int32Array, bits / 32);
+    this.#words = new Int32Array(bits / 32);
     this.#shift = Math.clz32(this.#words.length / BLOCK_WORDS) + 1;
   }
 
@@ -215,7 +214,7 @@ export class SharedHashes {
   /** @param elements of a bucket */
   constructor(buckets: number, elements: number) {
     this.wordsEach = Math.ceil(elements / 32);
-    this.bits = large(Int32Array, buckets * this.wordsEach);
+    this.bits = new Int32Array(buckets * this.wordsEach);
     const places = Math.ceil(Math.log2(Math.min(MAX_PLACES, Math.max(2, elements * ROOM))));
     this.#last = new Int32Array(2 ** places);
     this.#shift = 32 - places;

@@ -1,8 +1,7 @@
 import type { BucketView } from '../format/bucket.js';
-import { KEY_START } from '../format/bucket.js';
+import { KEY_START, fromHome, inLookupOrder, usedBefore } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
 import { FREE_HASH } from '../format/hash.js';
-import { fromHome, inLookupOrder, usedBefore } from '../format/home.js';
 import type { CutElements } from '../database/cutelements.js';
 import { cutElementsOf } from '../database/cutelements.js';
 import type { Database } from '../database/database.js';

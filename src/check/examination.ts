@@ -11,13 +11,11 @@ import type { WaitingKeys } from './keymarks.js';
 import { waitingKeys } from './keymarks.js';
 import { APART, ElementMarks, KEPT, MARKED, READ, REPEATS, SIGNED, START, UNSIGNED } from './marks.js';
 import { SiteReader } from './bucketreader.js';
-import type { BucketWords } from './bucketwords.js';
+import type { BucketWords } from '../format/bucketwords.js';
 import { SHARED } from './parts.js';
 import type { RecordRuns } from './space.js';
 import { planRegions, RecordHistogram } from './regions.js';
-import { SharedHashes } from './duplicates.js';
-import { TwinFilter } from './duplicates.js';
-import { RepeatFinder } from './duplicates.js';
+import { SharedHashes, TwinFilter, RepeatFinder } from './duplicates.js';
 
 /** Elements whose keys are read in one pass: 20 bytes each. */
 const HELD = 1 << 19;

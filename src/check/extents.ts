@@ -1,7 +1,5 @@
-import { large, numbersBelow } from '../columns/large.js';
-import { NumberList } from '../columns/numberlist.js';
-import { addRoom } from '../columns/pieces.js';
-import { orderByOffsets } from '../source/readinorder.js';
+import { numbersBelow, NumberList, addRoom } from '../numbers.js';
+import { orderByOffsets } from '../source/ranges.js';
 import { MAX_PARTS, PART } from './parts.js';
 import type { SpaceKind } from './space.js';
 import { SPACE_KINDS } from './space.js';
@@ -132,7 +130,7 @@ export class FreeParts {
       at = (this.#before.length - 1) * FREE_CHUNK;
       const last = this.#pieces.length - 1;
       if (at === last * PIECE + this.#pieces[last].length) {
-        addRoom(this.#pieces, PIECE, (length) => large(Uint32Array, length));
+        addRoom(this.#pieces, PIECE, (length) => new Uint32Array(length));
       }
     }
     this.#pieces[at >>> PIECE_BITS][at & (PIECE - 1)] = (offset - part * PART) * SIZES + length;

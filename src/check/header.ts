@@ -1,10 +1,7 @@
 import { directorySizeFor } from '../format/directory.js';
-import { describeFormat } from '../format/format.js';
+import { describeFormat, offsetSize, magicMeaning, magicOf } from '../format/format.js';
 import type { Header } from '../format/header.js';
-import { headerStruct } from '../format/header.js';
-import { headerFieldsOf } from '../format/geometry.js';
-import { offsetSize } from '../format/layout.js';
-import { magicMeaning, magicOf } from '../format/magic.js';
+import { headerStruct, headerFieldsOf } from '../format/header.js';
 import { member } from '../format/struct.js';
 import type { Database } from '../database/database.js';
 import type { Finding, FindingCode } from './finding.js';

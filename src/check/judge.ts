@@ -17,7 +17,7 @@ import type { ElementMarks } from './marks.js';
 import { KEPT, MARKED, READ, REPEATS, SIGNED, START, UNSIGNED } from './marks.js';
 import type { RejectedElement, StoredRecord } from './record.js';
 import { SiteReader } from './bucketreader.js';
-import type { BucketWords } from './bucketwords.js';
+import type { BucketWords } from '../format/bucketwords.js';
 
 /** What there is to tell about one bucket. */
 export interface SiteVerdict {

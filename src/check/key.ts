@@ -1,9 +1,8 @@
 import { KEY_START } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import type { HashChar } from '../format/hash.js';
-import { digestOf, hashKey, isPortableKey } from '../format/hash.js';
-import { KeyHasher } from '../format/keyhasher.js';
-import { gather } from '../source/gather.js';
+import { digestOf, hashKey, isPortableKey, KeyHasher } from '../format/hash.js';
+import { gather } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
 

@@ -1,19 +1,26 @@
 import { KEY_START } from '../format/bucket.js';
-import { DIGEST_FACTOR, hashKey, keyDigest, digestOn } from '../format/hash.js';
-import { KeyHasher } from '../format/keyhasher.js';
-import { numbersBelow } from '../columns/large.js';
+import { DIGEST_FACTOR, hashKey, keyDigest, digestOn, KeyHasher, KeyLook } from '../format/hash.js';
+import { numbersBelow } from '../numbers.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
 import { ElementColumns } from './columns.js';
 import { eachKey } from './keywindows.js';
 import { SIGNED, START, UNSIGNED } from './marks.js';
-import type { BucketWords } from './bucketwords.js';
+import type { BucketWords } from '../format/bucketwords.js';
 import { isStart } from './prove.js';
-import { KeyLook } from '../format/keylook.js';
-import { PartKeys } from './parts.js';
-import { keySizeOf, LARGE_KEY, MAX_PARTS, PART, placeOf, RecordParts, ROW, SHARED } from './parts.js';
+import {
+  PartKeys,
+  keySizeOf,
+  LARGE_KEY,
+  MAX_PARTS,
+  PART,
+  placeOf,
+  RecordParts,
+  ROW,
+  SHARED,
+  RecordStarts,
+} from './parts.js';
 import { RecordRuns } from './space.js';
-import { RecordStarts } from './parts.js';
 
 /**
  * Is told of the key of an element.

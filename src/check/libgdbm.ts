@@ -8,17 +8,15 @@ import {
 } from '../format/avail.js';
 import { BUCKET_AVAIL, bucketElementCount, bucketStruct, BucketView } from '../format/bucket.js';
 import { decodeDirectory, directorySizeFor } from '../format/directory.js';
-import type { Format } from '../format/format.js';
+import type { Format, Layout } from '../format/format.js';
 import type { Header } from '../format/header.js';
 import { decodeHeader, headerAvailOffset, headerStruct } from '../format/header.js';
-import type { Layout } from '../format/layout.js';
-import { offsetSize } from '../format/layout.js';
+import { offsetSize, magicMeaning } from '../format/format.js';
 import type { MachineFacts } from '../format/machines.js';
 import { MACHINES } from '../format/machines.js';
-import { magicMeaning, swap32 } from '../format/magic.js';
-import { exact } from '../source/exact.js';
+import { swap32 } from '../format/bytes.js';
+import { exact, readChunks, readUpTo } from '../source/source.js';
 import type { Source } from '../source/source.js';
-import { readChunks, readUpTo } from '../source/source.js';
 
 /** libgdbm's own words, as programs show them to people. */
 export const LIBGDBM_MESSAGES = [

@@ -1,9 +1,8 @@
-import { large } from '../columns/large.js';
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
 import { requireRange } from '../source/source.js';
 import { SiteReader } from './bucketreader.js';
-import type { BucketWords } from './bucketwords.js';
+import type { BucketWords } from '../format/bucketwords.js';
 
 /** The key gives the element's hash with a signed char. */
 export const SIGNED = 1;
@@ -34,7 +33,7 @@ export class ElementMarks {
 
   constructor(sites: number, elements: number) {
     this.elements = elements;
-    this.flags = large(Uint8Array, sites * elements);
+    this.flags = new Uint8Array(sites * elements);
     this.kept = new Uint32Array(sites);
     this.sites = new Uint8Array(sites);
   }

@@ -1,7 +1,6 @@
-import { large } from '../columns/large.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
-import type { BucketWords } from './bucketwords.js';
+import type { BucketWords } from '../format/bucketwords.js';
 import type { SharedHashes } from './duplicates.js';
 
 /** Bytes of a part as a power of two: its keys are looked at in a processor's cache. */
@@ -57,7 +56,7 @@ export class RecordParts {
     const spare = Math.min(Math.floor(spread / PART) + 2, parts, capacity, MAX_SPARE);
     const chunks = Math.ceil(capacity / CHUNK_ROWS) + spare;
     this.#before = new Int32Array(chunks);
-    this.#rows = large(Int32Array, chunks * CHUNK);
+    this.#rows = new Int32Array(chunks * CHUNK);
   }
 
   get length(): number {

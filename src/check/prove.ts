@@ -1,14 +1,12 @@
 import type { Database } from '../database/database.js';
 import { KEY_START } from '../format/bucket.js';
-import { digestOn, hashKey, keyDigest } from '../format/hash.js';
-import { KeyHasher } from '../format/keyhasher.js';
-import { KeyLook } from '../format/keylook.js';
+import { digestOn, hashKey, keyDigest, KeyHasher, KeyLook } from '../format/hash.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
 import { AccountSweep } from './account.js';
 import type { DirectoryRuns } from './bucketreader.js';
 import { BucketPass, directoryRuns } from './bucketreader.js';
-import type { BucketWords } from './bucketwords.js';
+import type { BucketWords } from '../format/bucketwords.js';
 import { SharedHashes, TwinFilter } from './duplicates.js';
 import type { Structures } from './extents.js';
 import type { FindingList } from './finding.js';

@@ -1,6 +1,5 @@
-import { OrderedOffsets } from '../columns/orderedoffsets.js';
-import type { Range } from '../source/gather.js';
-import type { RangeList } from '../source/ranges.js';
+import { OrderedOffsets } from '../numbers.js';
+import type { Range, RangeList } from '../source/ranges.js';
 import type { Finding, FindingList } from './finding.js';
 import { finding } from './finding.js';
 

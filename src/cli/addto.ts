@@ -12,7 +12,7 @@ import { walkRecords } from '../exchange/walk.js';
 import type { FreshFile } from '../store/fresh.js';
 import { RefusedError } from '../store/errors.js';
 import type { HeldFile } from '../store/held.js';
-import { abortable } from '../source/abortable.js';
+import { abortable } from '../source/source.js';
 import { fileSource } from '../source/file.js';
 import { shellPath } from '../report/shellword.js';
 

@@ -1,7 +1,5 @@
 import { HASH_BITS, HASH_RANGE } from '../format/hash.js';
-import { firstAfter } from '../source/ranges.js';
-import { NumberSet } from '../columns/numberset.js';
-import { OffsetSorter } from '../columns/offsetsorter.js';
+import { firstAfter, NumberSet, OffsetSorter } from '../numbers.js';
 
 /** All hashes that share their first `bits` bits with `first`, the lowest of them. */
 export interface HashRange {

@@ -2,9 +2,8 @@ import { availBlockStruct, decodeAvailHead } from '../format/avail.js';
 import { bucketElementCount } from '../format/bucket.js';
 import { directorySizeFor } from '../format/directory.js';
 import { headerAvailOffset } from '../format/header.js';
-import { offsetSize } from '../format/layout.js';
-import { magicMeaning } from '../format/magic.js';
-import { exact } from '../source/exact.js';
+import { offsetSize, magicMeaning } from '../format/format.js';
+import { exact } from '../source/source.js';
 import type { Database } from './database.js';
 
 /** Blocks of a new database: the header, the directory, the bucket, and one of free space. */

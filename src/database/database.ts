@@ -1,12 +1,9 @@
 import type { Format } from '../format/format.js';
-import type { DirectoryPlace, Geometry } from '../format/geometry.js';
-import type { ExtendedHeader, Header } from '../format/header.js';
+import type { DirectoryPlace, Geometry, ExtendedHeader, Header } from '../format/header.js';
 import { decodeExtendedHeader, extendedHeaderOffset, extendedHeaderStruct } from '../format/header.js';
-import type { Fault } from '../source/fault.js';
-import type { Rearrangement } from '../source/rearranged.js';
-import { BlockGrid } from '../source/rearranged.js';
-import { exact } from '../source/exact.js';
-import { shifted } from '../source/shifted.js';
+import type { Fault, Rearrangement } from '../source/views.js';
+import { BlockGrid, shifted } from '../source/views.js';
+import { exact } from '../source/source.js';
 import type { Source } from '../source/source.js';
 import { inferFormat } from './infer.js';
 import { readDirectory } from './readdirectory.js';

@@ -2,7 +2,7 @@ import { BUCKET_AVAIL, BucketView, elementsStart } from '../format/bucket.js';
 import { decodeDirectory, endOfRun } from '../format/directory.js';
 import type { Format } from '../format/format.js';
 import type { Header } from '../format/header.js';
-import { offsetSize } from '../format/layout.js';
+import { offsetSize } from '../format/format.js';
 import type { RangeList } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';

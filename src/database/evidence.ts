@@ -4,8 +4,7 @@ import { MAX_DIRECTORY_BITS, MIN_DIRECTORY_BITS } from '../format/directory.js';
 import type { Format, Variant } from '../format/format.js';
 import type { Header } from '../format/header.js';
 import { decodeHeader, headerAvailOffset } from '../format/header.js';
-import { LAYOUTS, offsetSize } from '../format/layout.js';
-import { magicMeaning } from '../format/magic.js';
+import { LAYOUTS, offsetSize, magicMeaning } from '../format/format.js';
 
 /** One way to read a file's first bytes, and how much in them speaks for it. */
 export interface Hypothesis {

@@ -1,6 +1,6 @@
 import type { Format } from '../format/format.js';
-import type { DirectoryPlace, Geometry } from '../format/geometry.js';
-import { offsetSize } from '../format/layout.js';
+import type { DirectoryPlace, Geometry } from '../format/header.js';
+import { offsetSize } from '../format/format.js';
 import { readOffset, viewOf } from '../format/struct.js';
 import type { Source } from '../source/source.js';
 import { fill } from '../source/source.js';

@@ -1,7 +1,6 @@
-import { exact } from '../source/exact.js';
+import { exact, passChunks, readUpTo } from '../source/source.js';
 import { changeOfAll, likelyCause } from './likelycause.js';
 import type { Source } from '../source/source.js';
-import { passChunks, readUpTo } from '../source/source.js';
 import type { FoundDatabase } from './databases.js';
 import { databasesOf, HEADLESS_SEARCHED, MAX_DATABASES } from './databases.js';
 

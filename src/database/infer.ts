@@ -2,9 +2,8 @@ import { bucketElementCount, BUCKET_AVAIL, BucketView } from '../format/bucket.j
 import { endOfRun, MAX_DIRECTORY_BITS, MIN_DIRECTORY_BITS, slotOf } from '../format/directory.js';
 import type { Format } from '../format/format.js';
 import { FREE_HASH } from '../format/hash.js';
-import type { Header } from '../format/header.js';
-import type { DirectoryPlace, Geometry } from '../format/geometry.js';
-import { offsetSize } from '../format/layout.js';
+import type { Header, DirectoryPlace, Geometry } from '../format/header.js';
+import { offsetSize } from '../format/format.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
 import type { Hypothesis } from './evidence.js';

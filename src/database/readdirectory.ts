@@ -1,8 +1,7 @@
-import { large } from '../columns/large.js';
 import { decodeDirectory } from '../format/directory.js';
 import type { Format } from '../format/format.js';
-import type { DirectoryPlace } from '../format/geometry.js';
-import { offsetSize } from '../format/layout.js';
+import type { DirectoryPlace } from '../format/header.js';
+import { offsetSize } from '../format/format.js';
 import { viewOf } from '../format/struct.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
@@ -45,7 +44,7 @@ export async function readDirectory(
   { layout, byteOrder }: Format,
   { offset, bits }: DirectoryPlace,
 ): Promise<Float64Array> {
-  const entries = large(Float64Array, 2 ** bits);
+  const entries = new Float64Array(2 ** bits);
   const width = offsetSize(layout);
   let done = 0;
   for await (const bytes of passChunks(source, offset, entries.length * width)) {

@@ -1,4 +1,4 @@
-import { salted } from '../columns/salt.js';
+import { salted } from '../numbers.js';
 import type { BucketSite } from './site.js';
 
 /** Places at first; a power of two. */

@@ -1,16 +1,14 @@
 import { BUCKET_AVAIL, BucketView, elementStruct } from '../format/bucket.js';
 import { endOfRun, slotOf } from '../format/directory.js';
 import { FREE_HASH, HASH_BITS, HASH_RANGE } from '../format/hash.js';
-import { offsetSize } from '../format/layout.js';
+import { offsetSize } from '../format/format.js';
 import { HashClaims } from './claims.js';
 import type { BucketSite } from './site.js';
 import { AlikeSites, changedSite } from './site.js';
 import { placeEmpty } from './emptyhomes.js';
 import { SiteIndex } from './siteindex.js';
 import type { Database } from './database.js';
-import { Bits } from '../columns/bits.js';
-import { large } from '../columns/large.js';
-import { NumberList } from '../columns/numberlist.js';
+import { Bits, NumberList } from '../numbers.js';
 import { readInto } from '../source/source.js';
 
 /** Every bucket that is known, which slots lead where, and which bucket rules over which hashes. */
@@ -35,7 +33,7 @@ export async function survey(db: Database): Promise<Survey> {
   const { blockSize, bucketSize } = geometry;
   const directoryFrom = geometry.directory?.offset ?? 0;
   const directoryTo = directoryFrom + directory.length * offsetSize(db.format.layout);
-  const siteOfSlot = large(Int32Array, directory.length).fill(-1);
+  const siteOfSlot = new Int32Array(directory.length).fill(-1);
   const sites: BucketSite[] = [];
   const indexOf = new SiteIndex(sites);
   const alike = new AlikeSites();

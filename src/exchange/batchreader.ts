@@ -1,7 +1,6 @@
-import { large } from '../columns/large.js';
 import type { Database } from '../database/database.js';
 import { mayBeCut } from '../database/database.js';
-import { BucketWords } from '../check/bucketwords.js';
+import { BucketWords } from '../format/bucketwords.js';
 import { BUCKET_AVAIL } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import { HASH_BITS, KeyScan } from '../format/hash.js';
@@ -261,7 +260,7 @@ export class BatchReader {
     }
     firstOf.copyWithin(0, 1);
     firstOf[firstOf.length - 1] = held;
-    if (room > this.#bytes.length) this.#bytes = large(Uint8Array, room + (room >> 5));
+    if (room > this.#bytes.length) this.#bytes = new Uint8Array(room + (room >> 5));
   }
 
   async #readWindow(w: number): Promise<boolean> {
@@ -347,7 +346,7 @@ export class BatchReader {
 
   #grow(): void {
     const size = this.#order.length * 2;
-    const words = large(Int32Array, WORDS * size);
+    const words = new Int32Array(WORDS * size);
     words.set(this.#words);
     this.#words = words;
     this.#order = new Uint32Array(size);

@@ -1,7 +1,6 @@
 import { examineBuckets } from '../check/judge.js';
 import type { DoubtfulRecords } from '../check/doubtful.js';
 import type { StoredRecord } from '../check/record.js';
-import { large } from '../columns/large.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import { digestOf, HASH_RANGE } from '../format/hash.js';
@@ -61,7 +60,7 @@ function hashesOf(
   done: number,
   room: { words: Int32Array },
 ): BatchHashes {
-  if (room.words.length < records.length * WORDS) room.words = large(Int32Array, 2 * records.length * WORDS);
+  if (room.words.length < records.length * WORDS) room.words = new Int32Array(2 * records.length * WORDS);
   const { words } = room;
   let from = HASH_RANGE;
   let to = 0;

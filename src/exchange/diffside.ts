@@ -1,13 +1,11 @@
 import type { FoundRecord } from '../database/lookup.js';
 import { Lookup } from '../database/lookup.js';
-import { NumberSet } from '../columns/numberset.js';
-import { OffsetList } from '../columns/offsetlist.js';
+import { NumberSet, OffsetList, firstAfter } from '../numbers.js';
 import { search } from '../examine.js';
 import { isPortableKey } from '../format/hash.js';
 import { FEW, SearchedLookup } from './searchedlookup.js';
 import { cached } from '../source/cached.js';
 import type { Source } from '../source/source.js';
-import { firstAfter } from '../source/ranges.js';
 import type { WalkedBatch, WalkLoss } from './batch.js';
 import { HASH, WORDS } from './batchwords.js';
 import type { BatchLimits } from './batchreader.js';

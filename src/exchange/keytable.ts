@@ -1,4 +1,4 @@
-import { SALT } from '../columns/salt.js';
+import { SALT } from '../numbers.js';
 import { equalBytes } from '../format/bytes.js';
 import { DIGEST, HASH, KEY_SIZE, WORDS } from './batchwords.js';
 import type { WalkedBatch } from './batch.js';

@@ -1,8 +1,5 @@
-import { NumberList } from '../columns/numberlist.js';
-import { NumberSet } from '../columns/numberset.js';
-import { OffsetList } from '../columns/offsetlist.js';
+import { NumberList, NumberSet, OffsetList, firstAfter } from '../numbers.js';
 import type { RecordPlace } from '../salvage/read.js';
-import { firstAfter } from '../source/ranges.js';
 
 /** Places of records, found by their hashes. Memory: 28 bytes for each, 32 where digests are needed. */
 export class RecordsByHash {

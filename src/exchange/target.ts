@@ -1,8 +1,7 @@
 import type { BuildSpec } from '../write/builder.js';
-import type { Variant } from '../format/format.js';
+import type { Variant, ByteOrder } from '../format/format.js';
 import type { HashChar } from '../format/hash.js';
-import type { ByteOrder } from '../format/layout.js';
-import { layoutOf } from '../format/layout.js';
+import { layoutOf } from '../format/format.js';
 import type { WantedFormat } from './wanted.js';
 import { MACHINES } from '../format/machines.js';
 

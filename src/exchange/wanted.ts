@@ -1,5 +1,5 @@
 import type { HashChar } from '../format/hash.js';
-import type { ByteOrder } from '../format/layout.js';
+import type { ByteOrder } from '../format/format.js';
 import type { MachineName } from '../format/machines.js';
 
 /** What a person says of a database that is to be made; what is left out stays as it is. */

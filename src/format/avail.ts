@@ -1,9 +1,7 @@
-import type { Format } from './format.js';
+import type { Format, ByteOrder, Layout } from './format.js';
 import { headerAvailOffset } from './header.js';
-import { memo } from './memo.js';
-import type { ByteOrder, Layout } from './layout.js';
+import { memo, defineStruct, encodeStruct, member, readOffset, structParser, viewOf } from './struct.js';
 import type { Struct } from './struct.js';
-import { defineStruct, encodeStruct, member, readOffset, structParser, viewOf } from './struct.js';
 
 /** A piece of free space. */
 export interface AvailElement {

@@ -1,10 +1,9 @@
 import type { AvailElement } from './avail.js';
 import { availElementStruct, decodeAvailTable } from './avail.js';
-import type { Format } from './format.js';
-import { memo } from './memo.js';
-import type { ByteOrder, Layout } from './layout.js';
+import type { Format, ByteOrder, Layout } from './format.js';
+import { memo, defineStruct, member, readOffset, viewOf, writeOffset } from './struct.js';
 import type { Struct } from './struct.js';
-import { defineStruct, member, readOffset, viewOf, writeOffset } from './struct.js';
+import { FREE_HASH } from './hash.js';
 
 /** Elements of a bucket's own avail table. */
 export const BUCKET_AVAIL = 6;
@@ -184,4 +183,39 @@ export class BucketView {
 /** Bytes from a bucket's start to its first element. */
 export function elementsStart(format: Format): number {
   return new BucketView(new Uint8Array(0), format, 0).elementOffset(0);
+}
+
+/** How many elements an element stands behind its home, `hash % elements`, around the end of the bucket. */
+export function fromHome(i: number, hash: number, elements: number): number {
+  return (i - (hash % elements) + elements) % elements;
+}
+
+/**
+ * Elements of a bucket, which are in ascending order, so that of those with one hash the ones come first to which a lookup
+ * comes first: it goes on at the bucket's beginning, so that what stands before its home is behind all others.
+ */
+export function inLookupOrder(
+  indexes: readonly number[],
+  hashOf: (i: number) => number,
+  elements: number,
+): readonly number[] {
+  const isBehindEnd = (i: number) => i < hashOf(i) % elements;
+  if (!indexes.some(isBehindEnd)) return indexes;
+  return [...indexes.filter((i) => !isBehindEnd(i)), ...indexes.filter(isBehindEnd)];
+}
+
+/**
+ * For each element how many used ones stand directly before it, around the end of the bucket. A lookup walks from the home
+ * over used elements, and a free one ends it: it comes to those that stand no more than so many behind their home.
+ */
+export function usedBefore(bucket: BucketView): Int32Array {
+  const counts = new Int32Array(bucket.elements);
+  let run = 0;
+  // Twice around, because a run may begin before the end and go on at the start.
+  for (let step = 0; step < 2 * bucket.elements; step++) {
+    const i = step % bucket.elements;
+    counts[i] = Math.min(run, bucket.elements);
+    run = bucket.hash(i) === FREE_HASH ? 0 : run + 1;
+  }
+  return counts;
 }

@@ -1,5 +1,5 @@
-import type { ByteOrder, Layout } from './layout.js';
-import { offsetSize } from './layout.js';
+import type { ByteOrder, Layout } from './format.js';
+import { offsetSize } from './format.js';
 import { readOffset, viewOf, writeOffset } from './struct.js';
 import { HASH_BITS } from './hash.js';
 

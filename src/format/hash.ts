@@ -1,3 +1,5 @@
+import { viewOf } from './struct.js';
+
 /** A hash has 31 bits; −1 marks a free element. */
 export const HASH_BITS = 31;
 /** Hashes are below this. */
@@ -134,4 +136,141 @@ export function isPortableKey(key: Uint8Array): boolean {
   let all = 0;
   for (let i = 0; i < key.length; i++) all |= key[i];
   return all < 0x80;
+}
+
+/** A byte's shift depends on its index in groups of so many. */
+const GROUP = 24;
+/** Groups after which the sums in 16 and counts in 8 bits of a number are taken out of it. */
+const GROUPS = 255;
+
+const shiftOf = (index: number) => (index * 5) % GROUP;
+
+/**
+ * The hashes of a key that comes in pieces, so that a key of any size needs no memory of its size. Bytes are added up by
+ * their index in their group, four at a time and two sums in one number, and shifted once at the end: a thirtieth of the
+ * time that a loop over each byte takes for both flavours (measured with 100 MB, Node 20).
+ */
+export class KeyHasher {
+  readonly #start: number;
+  #index = 0;
+  /** Of each index in a group the sum of its bytes, of which the low 32 bits count. */
+  readonly #sums = new Int32Array(GROUP);
+  /** And how many of them are 0x80 or more. */
+  readonly #high = new Int32Array(GROUP);
+
+  /** @param length bytes of the whole key, which the hash starts from */
+  constructor(length: number) {
+    this.#start = hashStart(length);
+  }
+
+  /** Takes the next bytes of the key. */
+  update(bytes: Uint8Array): this {
+    const view = viewOf(bytes);
+    const { length } = bytes;
+    let at = 0;
+    for (; at < length && this.#index % GROUP !== 0; at++) this.#take(bytes[at]);
+    while (length - at >= GROUP) {
+      const groups = Math.min(GROUPS, Math.floor((length - at) / GROUP));
+      this.#takeGroups(view, at, groups);
+      at += groups * GROUP;
+    }
+    for (; at < length; at++) this.#take(bytes[at]);
+    return this;
+  }
+
+  /** The hash where a char is unsigned. */
+  get unsigned(): number {
+    let sum = this.#start;
+    for (let i = 0; i < GROUP; i++) sum = (sum + (this.#sums[i] << shiftOf(i))) | 0;
+    return hashFinish(sum);
+  }
+
+  /** The hash where a char is signed: a byte of 0x80 or more is 256 less. */
+  get signed(): number {
+    let sum = this.#start;
+    for (let i = 0; i < GROUP; i++) sum = (sum + ((this.#sums[i] - (this.#high[i] << 8)) << shiftOf(i))) | 0;
+    return hashFinish(sum);
+  }
+
+  digest(hashChar: HashChar): number {
+    return hashChar === 'signed' ? this.signed : this.unsigned;
+  }
+
+  #take(byte: number): void {
+    const i = this.#index++ % GROUP;
+    this.#sums[i] += byte;
+    if (byte >= 0x80) this.#high[i]++;
+  }
+
+  /** Takes whole groups, at most {@link GROUPS}, so that no sum of them runs over. */
+  #takeGroups(view: DataView, from: number, groups: number): void {
+    const words = GROUP / 4;
+    for (let word = 0; word < words; word++) {
+      let even = 0;
+      let odd = 0;
+      let high = 0;
+      const end = from + groups * GROUP;
+      for (let at = from + word * 4; at < end; at += GROUP) {
+        const four = view.getInt32(at, true);
+        even = (even + (four & 0xff00ff)) | 0;
+        odd = (odd + ((four >>> 8) & 0xff00ff)) | 0;
+        high = (high + ((four >>> 7) & 0x1010101)) | 0;
+      }
+      const i = word * 4;
+      this.#sums[i] += even & 0xffff;
+      this.#sums[i + 1] += odd & 0xffff;
+      this.#sums[i + 2] += even >>> 16;
+      this.#sums[i + 3] += odd >>> 16;
+      for (let n = 0; n < 4; n++) this.#high[i + n] += (high >>> (8 * n)) & 0xff;
+    }
+    // What is before it is whole groups, too.
+    this.#index += groups * GROUP;
+  }
+}
+
+/** What one look at a key's bytes tells, four at a time: that takes half as long as one at a time. */
+export class KeyLook {
+  /** Its hash where a char is unsigned. */
+  unsigned = 0;
+  /** Whether its hash is the same where a char is signed. */
+  portable = true;
+  /** A second hash of another kind, to tell keys of one hash apart. */
+  digest = 0;
+
+  /** Looks at `size` bytes from `place` on. */
+  take(view: DataView, place: number, size: number): void {
+    // A variable of this function is a register; one of the module is looked up each time.
+    const factor = DIGEST_FACTOR;
+    const other = DIGEST_SECOND;
+    const end = place + size;
+    let all = 0;
+    let digest = keyDigest(size);
+    let sum = hashStart(size);
+    let shift = 0;
+    let i = place;
+    for (; i + 4 <= end; i += 4) {
+      const word = view.getInt32(i, true);
+      all |= word;
+      digest = Math.imul(digest ^ word, factor);
+      digest = Math.imul(digest ^ (digest >>> 15), other);
+      const second = shift >= 19 ? shift - 19 : shift + 5;
+      const third = second >= 19 ? second - 19 : second + 5;
+      const fourth = third >= 19 ? third - 19 : third + 5;
+      sum = (sum + ((word & 0xff) << shift)) | 0;
+      sum = (sum + (((word >>> 8) & 0xff) << second)) | 0;
+      sum = (sum + (((word >>> 16) & 0xff) << third)) | 0;
+      sum = (sum + ((word >>> 24) << fourth)) | 0;
+      shift = fourth >= 19 ? fourth - 19 : fourth + 5;
+    }
+    for (; i < end; i++) {
+      const byte = view.getUint8(i);
+      all |= byte;
+      digest = Math.imul(digest ^ byte, factor);
+      sum = (sum + (byte << shift)) | 0;
+      shift = shift >= 19 ? shift - 19 : shift + 5;
+    }
+    this.unsigned = hashFinish(sum);
+    this.portable = (all & 0x80808080) === 0;
+    this.digest = digest;
+  }
 }

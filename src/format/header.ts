@@ -1,8 +1,6 @@
-import type { Format } from './format.js';
-import { memo } from './memo.js';
-import type { ByteOrder, Layout } from './layout.js';
+import type { Format, ByteOrder, Layout } from './format.js';
+import { memo, defineStruct, encodeStruct, structParser, viewOf } from './struct.js';
 import type { Struct } from './struct.js';
-import { defineStruct, encodeStruct, structParser, viewOf } from './struct.js';
 
 /** The first bytes of a file: where the directory is, how large things are, where the file ends. */
 export interface Header {
@@ -103,4 +101,38 @@ export function encodeExtendedHeader(
   const bytes = new Uint8Array(struct.size);
   encodeStruct(struct, byteOrder, { ...extended, spare: new Uint8Array(24) }, viewOf(bytes));
   return bytes;
+}
+
+/** The sizes and places that a file is read by: what its header says where it is believed, what other evidence says elsewhere. */
+export interface Geometry {
+  /** Bytes of the header block. */
+  readonly blockSize: number;
+  /** Bytes of a bucket. */
+  readonly bucketSize: number;
+  /** Elements of a bucket. */
+  readonly bucketElements: number;
+  /** Where the directory is; undefined where none was found. */
+  readonly directory: DirectoryPlace | undefined;
+}
+
+export interface DirectoryPlace {
+  /** File offset. */
+  readonly offset: number;
+  /** It has 2^bits entries. */
+  readonly bits: number;
+}
+
+/** The header fields that a geometry decides, as a sound header would hold them. */
+export function headerFieldsOf(geometry: Geometry, offsetBytes: number): Partial<Header> {
+  const { blockSize, bucketSize, bucketElements, directory } = geometry;
+  return {
+    block_size: blockSize,
+    bucket_size: bucketSize,
+    bucket_elems: bucketElements,
+    ...(directory && {
+      dir: directory.offset,
+      dir_bits: directory.bits,
+      dir_size: offsetBytes * 2 ** directory.bits,
+    }),
+  };
 }

@@ -1,6 +1,6 @@
 import type { HashChar } from './hash.js';
-import type { ByteOrder, Layout } from './layout.js';
-import { LAYOUT_64, LAYOUT_64_PACKED } from './layout.js';
+import type { ByteOrder, Layout } from './format.js';
+import { LAYOUT_64, LAYOUT_64_PACKED } from './format.js';
 
 /** Properties of a kind of machine that show in the GDBM files it writes. */
 export interface MachineFacts {

@@ -1,6 +1,19 @@
 import { Parser } from 'binary-parser';
-import type { ByteOrder, Layout } from './layout.js';
-import { offsetSize } from './layout.js';
+import type { ByteOrder, Layout } from './format.js';
+import { offsetSize } from './format.js';
+
+/** Computes a value once for each key: structures and parsers are made once per layout, not once per read. */
+export function memo<K, V>(make: (key: K) => V): (key: K) => V {
+  const made = new Map<K, V>();
+  return (key) => {
+    let value = made.get(key);
+    if (value === undefined) {
+      value = make(key);
+      made.set(key, value);
+    }
+    return value;
+  };
+}
 
 /** A member's C type: `int`, `unsigned`, `off_t`, `char[n]` or an array of another struct. */
 export type MemberType = 'int' | 'unsigned' | 'off_t' | { bytes: number } | { struct: Struct; count: number };

@@ -3,7 +3,7 @@ import { examineBuckets } from '../check/judge.js';
 import type { Database } from '../database/database.js';
 import { bucketStruct, elementStruct } from '../format/bucket.js';
 import { extendedHeaderOffset, extendedHeaderStruct, headerStruct } from '../format/header.js';
-import { offsetSize } from '../format/layout.js';
+import { offsetSize } from '../format/format.js';
 import type { Struct } from '../format/struct.js';
 import { member } from '../format/struct.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';

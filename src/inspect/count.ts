@@ -1,4 +1,4 @@
-import { fromHome } from '../format/home.js';
+import { fromHome } from '../format/bucket.js';
 import type { Database } from '../database/database.js';
 import { placeNow } from '../database/database.js';
 import type { Survey } from '../database/survey.js';

@@ -9,11 +9,9 @@ import {
 } from '../format/avail.js';
 import { BUCKET_AVAIL, bucketStruct, BucketView } from '../format/bucket.js';
 import { endOfRun, slotOf } from '../format/directory.js';
-import { describeFormat } from '../format/format.js';
+import { describeFormat, offsetSize, magicMeaning } from '../format/format.js';
 import { FREE_HASH } from '../format/hash.js';
 import { extendedHeaderOffset, extendedHeaderStruct, headerStruct } from '../format/header.js';
-import { offsetSize } from '../format/layout.js';
-import { magicMeaning } from '../format/magic.js';
 import { member } from '../format/struct.js';
 import { escapeStart } from '../report/escape.js';
 import { readUpTo } from '../source/source.js';

@@ -1,5 +1,4 @@
-import { NumberList } from '../columns/numberlist.js';
-import { OffsetList } from '../columns/offsetlist.js';
+import { NumberList, OffsetList } from '../numbers.js';
 import type { AreaVisitor } from '../picture/areas.js';
 import { AREA_KINDS, AreaTotals } from '../picture/areas.js';
 import type { Claims } from '../picture/claims.js';

@@ -4,7 +4,7 @@ import { equalBytes } from '../format/bytes.js';
 import { slotOf } from '../format/directory.js';
 import type { HashChar } from '../format/hash.js';
 import { FREE_HASH, hashKey, isPortableKey } from '../format/hash.js';
-import { offsetSize } from '../format/layout.js';
+import { offsetSize } from '../format/format.js';
 import { member } from '../format/struct.js';
 import { escapeStart } from '../report/escape.js';
 import type { FieldView, RowView, StructureView } from './structure.js';

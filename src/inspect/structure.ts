@@ -1,4 +1,4 @@
-import type { ByteOrder } from '../format/layout.js';
+import type { ByteOrder } from '../format/format.js';
 import type { Struct } from '../format/struct.js';
 import { structParser } from '../format/struct.js';
 

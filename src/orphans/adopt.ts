@@ -11,8 +11,8 @@ import { isReadable, isSettled, rulerOf, settledSites, withOutdated } from '../d
 import { elementStruct, elementsStart } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
 import { HASH_RANGE } from '../format/hash.js';
-import { offsetSize } from '../format/layout.js';
-import type { Range } from '../source/gather.js';
+import { offsetSize } from '../format/format.js';
+import type { Range } from '../source/ranges.js';
 import type { Candidate } from './candidates.js';
 import { bitsOfHead, judgeBuckets, judgeFragment } from './candidates.js';
 import { withoutContradicted, withoutMisplaced } from './emptied.js';

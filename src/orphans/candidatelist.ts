@@ -1,4 +1,3 @@
-import { large } from '../columns/large.js';
 import type { LooseElements } from './prove.js';
 
 /** A growing list of places at which an element may stand, with what it would say: 28 bytes for each. */
@@ -44,10 +43,10 @@ export class CandidateList implements LooseElements {
       return fresh;
     };
     const room = 2 * this.at.length;
-    this.at = larger(this.at, large(Float64Array, room));
-    this.hashes = larger(this.hashes, large(Int32Array, room));
-    this.offsets = larger(this.offsets, large(Float64Array, room));
-    this.sizes = larger(this.sizes, large(Int32Array, room));
-    this.starts = larger(this.starts, large(Uint32Array, room));
+    this.at = larger(this.at, new Float64Array(room));
+    this.hashes = larger(this.hashes, new Int32Array(room));
+    this.offsets = larger(this.offsets, new Float64Array(room));
+    this.sizes = larger(this.sizes, new Int32Array(room));
+    this.starts = larger(this.starts, new Uint32Array(room));
   }
 }

@@ -1,7 +1,7 @@
 import type { HashRange } from '../database/claims.js';
 import { rangeOf } from '../database/claims.js';
 import { HASH_BITS } from '../format/hash.js';
-import { firstAfter } from '../source/ranges.js';
+import { firstAfter } from '../numbers.js';
 
 /** More than a range has bits. */
 const DEPTHS = 64;

@@ -2,7 +2,7 @@ import type { Database } from '../database/database.js';
 import { BucketView, elementStruct, elementsStart } from '../format/bucket.js';
 import { FREE_HASH } from '../format/hash.js';
 import { slotOf } from '../format/directory.js';
-import { shifted } from '../source/shifted.js';
+import { shifted } from '../source/views.js';
 import type { Between } from './faultplace.js';
 import { AskedKeys } from './askedkeys.js';
 import { eachPlace } from './inplace.js';

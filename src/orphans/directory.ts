@@ -1,9 +1,9 @@
 import type { HashRange } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import { MAX_DIRECTORY_BITS, MIN_DIRECTORY_BITS } from '../format/directory.js';
-import type { DirectoryPlace } from '../format/geometry.js';
+import type { DirectoryPlace } from '../format/header.js';
 import { HASH_RANGE } from '../format/hash.js';
-import { offsetSize } from '../format/layout.js';
+import { offsetSize } from '../format/format.js';
 import { readOffset } from '../format/struct.js';
 import type { Candidate } from './candidates.js';
 import { isInValue } from './embedded.js';

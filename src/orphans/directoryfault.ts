@@ -3,7 +3,7 @@ import type { BucketSite } from '../database/site.js';
 import { readSite, roomForBucket } from '../database/survey.js';
 import { decodeDirectory, slotOf } from '../format/directory.js';
 import { FREE_HASH } from '../format/hash.js';
-import { offsetSize } from '../format/layout.js';
+import { offsetSize } from '../format/format.js';
 import type { Source } from '../source/source.js';
 import type { Between, FaultEvidence } from './faultplace.js';
 

@@ -1,7 +1,7 @@
 import { elementStruct } from '../format/bucket.js';
 import { FREE_HASH, hashKey } from '../format/hash.js';
 import { headerStruct } from '../format/header.js';
-import type { ByteOrder, Layout } from '../format/layout.js';
+import type { ByteOrder, Layout } from '../format/format.js';
 import { member } from '../format/struct.js';
 import type { CandidateList } from './candidatelist.js';
 import { endOfZeros, nextThreeZeros, nextTwoZeros, zeroBytes } from './zeros.js';

@@ -2,7 +2,7 @@ import type { Database } from '../database/database.js';
 import { readSite, roomForBucket } from '../database/survey.js';
 import { FREE_HASH } from '../format/hash.js';
 import type { BucketView } from '../format/bucket.js';
-import type { Range } from '../source/gather.js';
+import type { Range } from '../source/ranges.js';
 import type { Candidate } from './candidates.js';
 import { hashRanges } from './keyhashes.js';
 import { MAX_LOCATED } from './locate.js';

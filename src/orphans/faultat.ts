@@ -1,5 +1,4 @@
-import { Differences } from '../source/differences.js';
-import { Fault } from '../source/fault.js';
+import { Differences, Fault } from '../source/views.js';
 import type { Source } from '../source/source.js';
 import type { Between } from './faultplace.js';
 

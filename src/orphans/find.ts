@@ -1,11 +1,11 @@
 import { elementStruct } from '../format/bucket.js';
 import type { Format } from '../format/format.js';
-import type { Range } from '../source/gather.js';
+import type { Range } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import { ElementFilter } from './elements.js';
 import { BucketFilter } from './heads.js';
 import { LooseList } from './loose.js';
-import { OffsetList } from '../columns/offsetlist.js';
+import { OffsetList } from '../numbers.js';
 import type { Progress } from '../source/sweep.js';
 import { coveredPlaces, joinRanges, lastPlace, sweep, uncoveredPlaces } from '../source/sweep.js';
 

@@ -6,7 +6,7 @@ import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import { readSite, roomForBucket } from '../database/survey.js';
 import { BUCKET_AVAIL } from '../format/bucket.js';
-import { firstAfter } from '../source/ranges.js';
+import { firstAfter } from '../numbers.js';
 
 /** Parts of the file whose ranges are kept in order. */
 const KEPT = 16;

@@ -3,7 +3,7 @@ import { rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import { BucketView, BUCKET_AVAIL, elementStruct, elementsStart } from '../format/bucket.js';
 import { FREE_HASH, HASH_BITS } from '../format/hash.js';
-import type { BlockGrid } from '../source/rearranged.js';
+import type { BlockGrid } from '../source/views.js';
 import type { SearchedSurvey } from './adopt.js';
 import type { Move } from './witnesses.js';
 

@@ -1,9 +1,8 @@
 import { BUCKET_AVAIL, bucketElementCount, bucketStruct, elementStruct } from '../format/bucket.js';
-import type { Format } from '../format/format.js';
+import type { Format, Layout } from '../format/format.js';
 import { FREE_HASH, HASH_BITS } from '../format/hash.js';
-import type { Layout } from '../format/layout.js';
 import { member, readOffset } from '../format/struct.js';
-import type { OffsetList } from '../columns/offsetlist.js';
+import type { OffsetList } from '../numbers.js';
 import { endOfZeros, nextThreeZeros } from './zeros.js';
 
 /** Elements looked at in buckets that turned out to be none, for each byte of the file, before the search gives up. */

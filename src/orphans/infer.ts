@@ -1,16 +1,15 @@
 import type { Database } from '../database/database.js';
 import { isBlockSize } from '../database/evidence.js';
 import { bucketElementCount, elementStruct, elementsStart } from '../format/bucket.js';
-import type { Format } from '../format/format.js';
+import type { Format, ByteOrder, Layout } from '../format/format.js';
 import { decodeHeader, headerStruct } from '../format/header.js';
-import type { ByteOrder, Layout } from '../format/layout.js';
-import { LAYOUT_32, LAYOUT_64, LAYOUT_64_PACKED } from '../format/layout.js';
+import { LAYOUT_32, LAYOUT_64, LAYOUT_64_PACKED } from '../format/format.js';
 import type { Source } from '../source/source.js';
 import { fill, readUpTo } from '../source/source.js';
 import { ElementFilter } from './elements.js';
 import { BucketFilter } from './heads.js';
 import { LooseList } from './loose.js';
-import { OffsetList } from '../columns/offsetlist.js';
+import { OffsetList } from '../numbers.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sampleSweep } from '../source/sweep.js';
 

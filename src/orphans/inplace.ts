@@ -1,6 +1,6 @@
 import type { BucketView } from '../format/bucket.js';
 import { FREE_HASH } from '../format/hash.js';
-import { fromHome, usedBefore } from '../format/home.js';
+import { fromHome, usedBefore } from '../format/bucket.js';
 
 /**
  * Visits elements in use of a bucket that may have lost bytes, or got others, and tells whether they are where they belong.

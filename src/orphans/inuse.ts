@@ -1,6 +1,5 @@
 import { SiteReader } from '../check/bucketreader.js';
-import type { BucketWords } from '../check/bucketwords.js';
-import { large } from '../columns/large.js';
+import type { BucketWords } from '../format/bucketwords.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 
@@ -28,7 +27,7 @@ export class RecordsInUse {
     const { size } = db.source;
     this.#granule = LEAST_GRANULE;
     while (size / this.#granule > MAX_GRANULES) this.#granule *= 2;
-    this.#bits = large(Uint8Array, Math.ceil(size / this.#granule / 8) + 1);
+    this.#bits = new Uint8Array(Math.ceil(size / this.#granule / 8) + 1);
     this.#reader = new SiteReader(db);
   }
 

@@ -1,9 +1,6 @@
-import { large } from '../columns/large.js';
-import { hashFinish, hashStart } from '../format/hash.js';
-import { KeyHasher } from '../format/keyhasher.js';
+import { hashFinish, hashStart, KeyHasher } from '../format/hash.js';
 import type { RangeList } from '../source/ranges.js';
-import { firstEndingAfter } from '../source/ranges.js';
-import { orderBySteps, readInOrder } from '../source/readinorder.js';
+import { firstEndingAfter, orderBySteps, readInOrder } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
 import { zeroBytes } from './zeros.js';
@@ -61,8 +58,8 @@ export async function hashRanges(
   budget: LongKeyBudget = { ...NO_LONG_KEYS },
 ): Promise<KeyHashes> {
   const { offsets, sizes, length, starts } = ranges;
-  const signed = large(Int32Array, length).fill(-1);
-  const unsigned = large(Int32Array, length).fill(-1);
+  const signed = new Int32Array(length).fill(-1);
+  const unsigned = new Int32Array(length).fill(-1);
   const hash = (n: number, bytes: Uint8Array, at: number) => {
     // Both flavours in one loop; only the low 31 bits of the sums count.
     const end = at + sizes[n];

@@ -1,6 +1,6 @@
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
-import type { Fault } from '../source/fault.js';
+import type { Fault } from '../source/views.js';
 import { CutBuckets, MOST_IN_PLACE } from './cutbuckets.js';
 import { faultAt } from './faultat.js';
 import { narrow, SECTOR } from './faultplace.js';

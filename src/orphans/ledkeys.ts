@@ -2,7 +2,6 @@ import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import { readSite, roomForBucket } from '../database/survey.js';
 import { FREE_HASH } from '../format/hash.js';
-import { large } from '../columns/large.js';
 import type { Between } from './faultplace.js';
 import type { KeyRanges } from './keyhashes.js';
 import { hashRanges } from './keyhashes.js';
@@ -49,10 +48,10 @@ async function readKeys(
   room: number,
   isWanted: (offset: number) => boolean,
 ): Promise<LedKeys> {
-  const offsets = large(Float64Array, room);
-  const sizes = large(Int32Array, room);
-  const hashes = large(Int32Array, room);
-  const starts = large(Uint32Array, room);
+  const offsets = new Float64Array(room);
+  const sizes = new Int32Array(room);
+  const hashes = new Int32Array(room);
+  const starts = new Uint32Array(room);
   let length = 0;
   const bucket = roomForBucket(db);
   for (const site of sites) {
@@ -80,9 +79,9 @@ export async function keysThere(
   shift: number,
 ): Promise<Uint8Array> {
   const there = new Uint8Array(length);
-  const places = large(Float64Array, length);
-  const lengths = large(Int32Array, length);
-  const numbers = large(Uint32Array, length);
+  const places = new Float64Array(length);
+  const lengths = new Int32Array(length);
+  const numbers = new Uint32Array(length);
   let asked = 0;
   for (let n = 0; n < length; n++) {
     const place = offsets[n] - shift;

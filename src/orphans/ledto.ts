@@ -4,7 +4,7 @@ import type { Database } from '../database/database.js';
 import { withDirectory } from '../database/database.js';
 import { BucketView } from '../format/bucket.js';
 import { FREE_HASH, HASH_BITS } from '../format/hash.js';
-import { offsetSize } from '../format/layout.js';
+import { offsetSize } from '../format/format.js';
 import { viewOf, writeOffset } from '../format/struct.js';
 import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';

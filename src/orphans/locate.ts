@@ -1,6 +1,5 @@
 import { KEY_START } from '../format/bucket.js';
-import { KeyLook } from '../format/keylook.js';
-import { hashKey } from '../format/hash.js';
+import { KeyLook, hashKey } from '../format/hash.js';
 import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sweep } from '../source/sweep.js';

@@ -2,7 +2,7 @@ import type { RangeList } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import { CandidateList } from './candidatelist.js';
 import type { LongKeyBudget } from './keyhashes.js';
-import { OffsetList } from '../columns/offsetlist.js';
+import { OffsetList } from '../numbers.js';
 import { proveElements } from './prove.js';
 
 /** Places that wait until their keys are read in one pass through the file: 28 bytes each. */

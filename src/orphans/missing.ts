@@ -1,12 +1,12 @@
 import type { Database } from '../database/database.js';
 import { openDatabase } from '../database/database.js';
 import { databasesOf, HEADLESS_SEARCHED, HEADLESS_SEARCHED_FOR_ONE } from '../database/databases.js';
-import { exact } from '../source/exact.js';
+import { exact } from '../source/source.js';
 import { bucketElementCount, BucketView, elementsStart } from '../format/bucket.js';
 import type { Format } from '../format/format.js';
 import { FREE_HASH } from '../format/hash.js';
-import { LAYOUTS } from '../format/layout.js';
-import { shifted } from '../source/shifted.js';
+import { LAYOUTS } from '../format/format.js';
+import { shifted } from '../source/views.js';
 import type { Source } from '../source/source.js';
 import { isKeyAt } from './askedkeys.js';
 import { SECTOR } from './faultplace.js';
@@ -16,7 +16,7 @@ import { LEAST } from './ledkeys.js';
 import type { WantedKey } from './locate.js';
 import { locateKeys, MAX_LOCATED, MIN_LOCATED } from './locate.js';
 import { Votes } from './votes.js';
-import { OffsetList } from '../columns/offsetlist.js';
+import { OffsetList } from '../numbers.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sweep } from '../source/sweep.js';
 

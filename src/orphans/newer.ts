@@ -1,11 +1,11 @@
 import type { DirectoryRuns } from '../check/bucketreader.js';
 import type { Database } from '../database/database.js';
 import { HASH_BITS } from '../format/hash.js';
-import type { Range } from '../source/gather.js';
+import type { Range } from '../source/ranges.js';
 import { coveredPlaces, lastPlace, sweep } from '../source/sweep.js';
 import { BucketFilter } from './heads.js';
 import { hashesOf } from './ledto.js';
-import { OffsetList } from '../columns/offsetlist.js';
+import { OffsetList } from '../numbers.js';
 
 /** More whole buckets that nothing leads to are for a search of them all. */
 const MAX_FOUND = 1 << 14;

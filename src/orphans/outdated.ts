@@ -1,5 +1,5 @@
 import { SiteReader } from '../check/bucketreader.js';
-import { Bits } from '../columns/bits.js';
+import { Bits } from '../numbers.js';
 import type { HashRange } from '../database/claims.js';
 import { rangeName, rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';

@@ -1,11 +1,9 @@
 import { SiteReader } from '../check/bucketreader.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
-import { firstAfter } from '../source/ranges.js';
+import { firstAfter, NumberList, OffsetList } from '../numbers.js';
 import { hashRanges } from './keyhashes.js';
 import { MAX_LOCATED } from './locate.js';
-import { NumberList } from '../columns/numberlist.js';
-import { OffsetList } from '../columns/offsetlist.js';
 
 /** Times that a place is touched, at most, on an average: elements that lie about their size are few. */
 const TOUCHED_PER_PLACE = 256;

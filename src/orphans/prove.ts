@@ -1,6 +1,6 @@
 import { BucketView, elementStruct, elementsStart } from '../format/bucket.js';
 import type { Format } from '../format/format.js';
-import { readInOrder } from '../source/readinorder.js';
+import { readInOrder } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import type { KeyRanges, LongKeyBudget } from './keyhashes.js';
 import { hashRanges } from './keyhashes.js';

@@ -1,7 +1,7 @@
 import type { HashClaims, HashRange } from '../database/claims.js';
 import { rangeName, rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
-import { NumberSet } from '../columns/numberset.js';
+import { NumberSet } from '../numbers.js';
 import type { BucketSite } from '../database/site.js';
 import { HASH_BITS } from '../format/hash.js';
 import type { Candidate } from './candidates.js';

@@ -2,7 +2,7 @@ import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
 import { isSettled } from '../database/survey.js';
-import { offsetSize } from '../format/layout.js';
+import { offsetSize } from '../format/format.js';
 import { placesInUse } from './overlaps.js';
 
 /** Entries that are looked into, at most; a directory with more wrong ones is as good as lost. */

@@ -7,7 +7,7 @@ import type { BucketView } from '../format/bucket.js';
 import { KEY_START } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import { FREE_HASH, HASH_BITS, HASH_RANGE, hashKey } from '../format/hash.js';
-import type { BlockGrid } from '../source/rearranged.js';
+import type { BlockGrid } from '../source/views.js';
 import type { Source } from '../source/source.js';
 import type { SearchedSurvey } from './adopt.js';
 import { MAX_LOCATED } from './locate.js';

@@ -1,4 +1,4 @@
-import { Bits } from '../columns/bits.js';
+import { Bits } from '../numbers.js';
 import { SiteIndex } from '../database/siteindex.js';
 import type { BucketSite } from '../database/site.js';
 

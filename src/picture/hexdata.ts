@@ -1,4 +1,4 @@
-import type { Range } from '../source/gather.js';
+import type { Range } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import { joinRanges } from '../source/sweep.js';
 import { base64 } from './base64.js';

@@ -1,5 +1,5 @@
 import { divide, RecordHistogram } from '../check/regions.js';
-import { OffsetList } from '../columns/offsetlist.js';
+import { OffsetList } from '../numbers.js';
 import type { AreaVisitor } from './areas.js';
 import { AREA_KINDS } from './areas.js';
 import type { ClaimKind, Claims } from './claims.js';

@@ -6,7 +6,7 @@ import type { CheckResult } from '../check/check.js';
 import { checkDatabase } from '../check/check.js';
 import type { RejectedElement } from '../check/record.js';
 import type { Database } from '../database/database.js';
-import { OffsetList } from '../columns/offsetlist.js';
+import { OffsetList } from '../numbers.js';
 import { HASH_RANGE } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { findOld } from '../salvage/old.js';

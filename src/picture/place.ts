@@ -1,6 +1,6 @@
 import type { Database } from '../database/database.js';
 import { placeNow } from '../database/database.js';
-import type { Range } from '../source/gather.js';
+import type { Range } from '../source/ranges.js';
 
 /**
  * Where a range is in the file as it lies there; in pieces where blocks changed places or bytes are gone from the middle, and

@@ -2,7 +2,7 @@ import { availBlockStruct, availElementStruct, availTableOffset } from '../forma
 import { bucketStruct, elementStruct } from '../format/bucket.js';
 import type { Format } from '../format/format.js';
 import { extendedHeaderStruct, headerStruct } from '../format/header.js';
-import { offsetSize } from '../format/layout.js';
+import { offsetSize } from '../format/format.js';
 import type { Struct } from '../format/struct.js';
 import { member } from '../format/struct.js';
 import type { StructData } from './pagedata.js';

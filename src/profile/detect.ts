@@ -1,6 +1,6 @@
 import { hashKey } from '../format/hash.js';
 import type { SalvagedBatch, SalvagedRecord } from '../salvage/salvage.js';
-import { exact } from '../source/exact.js';
+import { exact } from '../source/source.js';
 import type { Source } from '../source/source.js';
 import type { Profile, ProfileName } from './profiles.js';
 import { PROFILES } from './profiles.js';

@@ -5,7 +5,7 @@ import { RefusedError } from '../store/errors.js';
 import { FreshFile } from '../store/fresh.js';
 import type { HeldFile } from '../store/held.js';
 import { holdFile } from '../store/held.js';
-import { abortable } from '../source/abortable.js';
+import { abortable } from '../source/source.js';
 import { fileSource } from '../source/file.js';
 import { shellPath } from '../report/shellword.js';
 import { buildFresh } from './fresh.js';

@@ -3,7 +3,7 @@ import type { BuildSpec } from '../write/builder.js';
 import { DatabaseBuilder } from '../write/builder.js';
 import type { CheckResult } from '../check/check.js';
 import { check } from '../examine.js';
-import { LAYOUT_64 } from '../format/layout.js';
+import { LAYOUT_64 } from '../format/format.js';
 import type { RecordFilter } from '../profile/leaveout.js';
 import type { RebuildResult } from '../write/rebuild.js';
 import { foundDatabase } from '../write/checked.js';

@@ -8,7 +8,7 @@ import { VerifyError } from '../write/verify.js';
 import { FreshFile, clearBeside } from '../store/fresh.js';
 import type { HeldFile } from '../store/held.js';
 import { holdFile, isStillNamed, requireState } from '../store/held.js';
-import { abortable } from '../source/abortable.js';
+import { abortable } from '../source/source.js';
 import { fileSource } from '../source/file.js';
 import { orSearched } from '../source/readaround.js';
 import { buildFresh } from './fresh.js';

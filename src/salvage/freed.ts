@@ -1,13 +1,12 @@
-import { fromHome } from '../format/home.js';
+import { fromHome, KEY_START } from '../format/bucket.js';
 import { startOf } from '../check/key.js';
 import { rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import { isPlaced, isReadable, roomForBucket } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
-import { KEY_START } from '../format/bucket.js';
 import { FREE_HASH, HASH_RANGE, KeyScan } from '../format/hash.js';
-import { orderBySteps, readInOrder } from '../source/readinorder.js';
+import { orderBySteps, readInOrder } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
 import type { InForcePart } from './inforcepart.js';

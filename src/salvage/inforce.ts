@@ -10,7 +10,7 @@ import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
 import { provesItself } from '../database/survey.js';
 import { elementStruct } from '../format/bucket.js';
-import { offsetSize } from '../format/layout.js';
+import { offsetSize } from '../format/format.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import type { Holder } from './inforcepart.js';
 import { InForcePart } from './inforcepart.js';

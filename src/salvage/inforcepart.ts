@@ -1,5 +1,4 @@
-import { OffsetSorter } from '../columns/offsetsorter.js';
-import { large } from '../columns/large.js';
+import { OffsetSorter } from '../numbers.js';
 import type { Region } from '../check/regions.js';
 
 /** What has bytes of a file for itself. */
@@ -160,7 +159,7 @@ export class InForcePart {
     if (wanted <= this.#offsets.length) return;
     // The next part may have a few more.
     const room = wanted + (wanted >>> 4);
-    const grown = large(Float64Array, room);
+    const grown = new Float64Array(room);
     grown.set(this.#offsets);
     this.#offsets = grown;
     this.#keySizes = grownTo(room, this.#keySizes);
@@ -214,7 +213,7 @@ export class InForcePart {
   }
 
   #sumEnds(): void {
-    const ends = large(Float64Array, this.count);
+    const ends = new Float64Array(this.count);
     let end = 0;
     for (let i = 0; i < ends.length; i++) ends[i] = end = Math.max(end, this.#end(i));
     this.#ends = ends;
@@ -222,7 +221,7 @@ export class InForcePart {
 }
 
 function grownTo(length: number, list: Int32Array): Int32Array<ArrayBuffer> {
-  const grown = large(Int32Array, length);
+  const grown = new Int32Array(length);
   grown.set(list);
   return grown;
 }

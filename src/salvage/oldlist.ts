@@ -1,5 +1,4 @@
-import { OffsetSorter } from '../columns/offsetsorter.js';
-import { Rows } from '../columns/rows.js';
+import { OffsetSorter, Rows } from '../numbers.js';
 import { KEY_START } from '../format/bucket.js';
 import type { Confidence, KeyProof } from './confidence.js';
 import { CONFIDENCES, PROOFS } from './confidence.js';

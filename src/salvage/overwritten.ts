@@ -1,4 +1,4 @@
-import { firstAfter } from '../source/ranges.js';
+import { firstAfter } from '../numbers.js';
 import type { Holder, InForcePart } from './inforcepart.js';
 
 /** What has bytes where an old record was. */

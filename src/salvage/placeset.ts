@@ -1,4 +1,4 @@
-import { salted } from '../columns/salt.js';
+import { salted } from '../numbers.js';
 
 /** Places at first; a power of two. */
 const LEAST = 1 << 10;

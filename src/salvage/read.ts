@@ -1,6 +1,5 @@
-import { large } from '../columns/large.js';
 import type { Source } from '../source/source.js';
-import { orderBySteps, readInOrder } from '../source/readinorder.js';
+import { orderBySteps, readInOrder } from '../source/ranges.js';
 import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
 
 /** A record and its bytes. */
@@ -132,7 +131,7 @@ async function readHeld<R extends RecordPlace>(
     room += partSize(records[n], part);
   }
   // One piece of memory for all of them: a small one for each would take several times as much.
-  if (memory.bytes.length < room) memory.bytes = large(Uint8Array, room);
+  if (memory.bytes.length < room) memory.bytes = new Uint8Array(room);
   const { bytes } = memory;
   const sizeOf = (i: number) => partSize(records[small[i]], part);
   const order = orderBySteps(offsets, source.size);

@@ -1,7 +1,6 @@
 import { equalBytes } from '../format/bytes.js';
 import { FREE_HASH } from '../format/hash.js';
-import { large } from '../columns/large.js';
-import { salted } from '../columns/salt.js';
+import { salted } from '../numbers.js';
 import type { Source } from '../source/source.js';
 import type { InForcePart } from './inforcepart.js';
 import type { OldList } from './oldlist.js';
@@ -23,8 +22,8 @@ export class ReplacedKeys {
     this.#source = source;
     this.#old = old;
     this.#budget = READ_BUDGET * source.size;
-    this.#heads = large(Int32Array, 2 ** Math.ceil(Math.log2(2 * old.length + 1)));
-    this.#nexts = large(Int32Array, old.length);
+    this.#heads = new Int32Array(2 ** Math.ceil(Math.log2(2 * old.length + 1)));
+    this.#nexts = new Int32Array(old.length);
     // From behind, so that those before come first.
     for (let n = old.length - 1; n >= 0; n--) {
       const row = old.order[n];

@@ -1,5 +1,4 @@
-import { machinesOf } from '../format/format.js';
-import { layoutOf } from '../format/layout.js';
+import { machinesOf, layoutOf } from '../format/format.js';
 import { shellPath } from '../report/shellword.js';
 import type { DatabaseFacts, MachineFacts, VolumeFacts, VolumeProblem } from './facts.js';
 import { problem } from './facts.js';

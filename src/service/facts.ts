@@ -1,6 +1,6 @@
 import type { OtherFile } from '../database/identify.js';
 import type { HashChar } from '../format/hash.js';
-import type { ByteOrder } from '../format/layout.js';
+import type { ByteOrder } from '../format/format.js';
 import type { MachineName } from '../format/machines.js';
 import type { Mount } from './procfs.js';
 

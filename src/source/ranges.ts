@@ -1,15 +1,11 @@
-import type { Range } from './gather.js';
+import { firstIndex } from '../numbers.js';
+import type { Source } from './source.js';
+import { fill } from './source.js';
 
-/** The index of the first of the sorted numbers that is larger. */
-export function firstAfter(sorted: Float64Array | Int32Array, value: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle] > value) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+/** A range of bytes of a file. */
+export interface Range {
+  readonly offset: number;
+  readonly length: number;
 }
 
 /** Ranges in order that do not overlap; an array of them is one. */
@@ -19,15 +15,127 @@ export interface RangeList extends Iterable<Range> {
   at(index: number): Range | undefined;
 }
 
-/** The index of the first of the ranges that ends after an offset; they are in order and do not overlap. */
+/** The index of the first of the ranges that ends after an offset. */
 export function firstEndingAfter(ranges: RangeList, offset: number): number {
-  let low = 0;
-  let high = ranges.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const { offset: start, length } = ranges.at(middle)!;
-    if (start + length > offset) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+  return firstIndex(0, ranges.length, (index) => {
+    const { offset: start, length } = ranges.at(index)!;
+    return start + length > offset;
+  });
 }
+
+/** Neighbours closer than this are read together: a seek costs more than the bytes between. */
+const MAX_GAP = 16 * 1024;
+/** A joint read is at most so large, unless a single range is larger. */
+const MAX_READ = 1 << 18;
+
+/** Ranges are sorted by so many steps of their offset: what is in one step is read at once anyhow. */
+const STEPS = 2 ** 16;
+
+/** Ranges of a source as lists that go together, and in which order they are read: nearly that of their offsets. */
+export interface OrderedRanges {
+  readonly offsets: Float64Array;
+  /** Bytes of the range with an index. */
+  readonly sizeOf: (index: number) => number;
+  readonly order: ArrayLike<number>;
+}
+
+/**
+ * Reads ranges, neighbours together. Memory: one joint read, of 256 KiB or of the longest range; no object for each.
+ *
+ * @param visit gets each index with where its bytes begin in `bytes`, which are only valid during the call
+ */
+export async function readInOrder(
+  source: Source,
+  { offsets, sizeOf, order }: OrderedRanges,
+  visit: (index: number, bytes: Uint8Array, at: number) => void,
+): Promise<void> {
+  let buffer = new Uint8Array(0);
+  for (let i = 0; i < order.length;) {
+    // Sorted by steps of offset, so that the first may not be the lowest.
+    let start = offsets[order[i]];
+    let end = start + sizeOf(order[i]);
+    let j = i + 1;
+    for (; j < order.length; j++) {
+      const offset = offsets[order[j]];
+      const low = Math.min(start, offset);
+      const high = Math.max(end, offset + sizeOf(order[j]));
+      if (offset > end + MAX_GAP || high - low > MAX_READ) break;
+      start = low;
+      end = high;
+    }
+    if (source.readInto !== undefined && buffer.length < end - start) {
+      // Most calls are for a few ranges: each with the largest buffer, they would leave much garbage.
+      buffer = new Uint8Array(Math.max(end - start, Math.min(MAX_READ, 4 * buffer.length)));
+    }
+    const bytes = await fill(source, start, end - start, buffer);
+    for (; i < j; i++) visit(order[i], bytes, offsets[order[i]] - start);
+  }
+}
+
+/**
+ * Reads ranges in any order with few reads; see {@link readInOrder}.
+ *
+ * @param visit gets each range's index and bytes, in order of offset; the bytes are only valid during the call
+ */
+export async function gather(
+  source: Source,
+  ranges: readonly Range[],
+  visit: (index: number, bytes: Uint8Array) => void,
+): Promise<void> {
+  const offsets = Float64Array.from(ranges, ({ offset }) => offset);
+  const order = orderByOffsets(offsets.length, (n) => offsets[n], source.size);
+  const sizeOf = (index: number) => ranges[index].length;
+  await readInOrder(source, { offsets, sizeOf, order }, (i, bytes, at) =>
+    visit(i, bytes.subarray(at, at + sizeOf(i))),
+  );
+}
+
+/** So few are compared with each other: to go through all steps takes some milliseconds at a start. */
+const FEW = 1 << 10;
+
+/** Indexes in order of their offsets, those in one step of them in order of their numbers: a counting sort. */
+export function orderBySteps(offsets: Float64Array, size: number): Uint32Array {
+  if (offsets.length <= FEW) return orderOfFew(offsets.length, (n) => offsets[n]);
+  return inSteps(offsets.length, (n) => offsets[n], stepOf(size)).order;
+}
+
+/**
+ * Numbers in order of their offsets, those with the same one in order of the numbers.
+ *
+ * @param offsetOf gives the offset of each number from 0 to before `length`
+ */
+export function orderByOffsets(
+  length: number,
+  offsetOf: (number: number) => number,
+  size: number,
+): Uint32Array {
+  if (length <= FEW) return orderOfFew(length, offsetOf);
+  const { order, ends } = inSteps(length, offsetOf, stepOf(size));
+  let from = 0;
+  for (const to of ends) {
+    if (to - from > 1) order.subarray(from, to).sort((a, b) => offsetOf(a) - offsetOf(b) || a - b);
+    from = to;
+  }
+  return order;
+}
+
+function orderOfFew(length: number, offsetOf: (number: number) => number): Uint32Array {
+  const order = Uint32Array.from({ length }, (_, n) => n);
+  return order.sort((a, b) => offsetOf(a) - offsetOf(b) || a - b);
+}
+
+/** The numbers by the steps that their offsets are in, and where those of each step end. */
+function inSteps(
+  length: number,
+  offsetOf: (number: number) => number,
+  step: number,
+): { order: Uint32Array; ends: Uint32Array } {
+  const next = new Uint32Array(STEPS + 1);
+  for (let n = 0; n < length; n++) next[Math.floor(offsetOf(n) / step) + 1]++;
+  for (let i = 0; i < STEPS; i++) next[i + 1] += next[i];
+  const order = new Uint32Array(length);
+  for (let n = 0; n < length; n++) order[next[Math.floor(offsetOf(n) / step)]++] = n;
+  return { order, ends: next.subarray(0, STEPS) };
+}
+
+const stepOf = (size: number) => Math.max(1, Math.ceil((size + 1) / STEPS));

@@ -1,4 +1,4 @@
-import type { Range } from './gather.js';
+import type { Range } from './ranges.js';
 import { firstEndingAfter } from './ranges.js';
 
 /** Reads bytes at an offset into an array, as `Source.readInto` does. */

@@ -110,3 +110,84 @@ export async function* readChunks(
     yield await source.read(offset + done, Math.min(chunkSize, length - done));
   }
 }
+
+/** A source over bytes in memory; reads are views, not copies. */
+export function memorySource(bytes: Uint8Array): Source {
+  const source: Source = {
+    size: bytes.length,
+    async read(offset, length) {
+      requireRange(source, offset, length);
+      return bytes.subarray(offset, offset + length);
+    },
+  };
+  return source;
+}
+
+/** The part of a browser's Blob or File that is needed. */
+export interface BlobLike {
+  readonly size: number;
+  slice(start: number, end: number): { arrayBuffer(): Promise<ArrayBuffer> };
+}
+
+/** A source over a Blob, such as a file that a person chose in a browser. */
+export function blobSource(blob: BlobLike): Source {
+  const source: Source = {
+    size: blob.size,
+    async read(offset, length) {
+      requireRange(source, offset, length);
+      return new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
+    },
+  };
+  return source;
+}
+
+/** What was made of each source, so that none is looked at twice. */
+const made = new WeakMap<Source, Source>();
+
+/**
+ * A source whose answers are held against what was asked. One that somebody else made may give fewer bytes than it should, as
+ * many ways to read do, and what is missing would look like damage, or like a shorter value.
+ *
+ * @throws SourceError where its size is none; its reads throw one where they are not what was asked for
+ */
+export function exact(source: Source): Source {
+  const { size } = source;
+  const before = made.get(source);
+  // What is written to grows.
+  if (before !== undefined && before.size === size) return before;
+  if (!(Number.isSafeInteger(size) && size >= 0)) {
+    throw new SourceError(`expected the size of the source as a whole number of bytes, found ${size}`);
+  }
+  const checked: Source = {
+    size,
+    async read(offset, length) {
+      return requireAnswer(await source.read(offset, length), offset, length);
+    },
+    ...(source.unreadable && { unreadable: source.unreadable }),
+    // `readInto` reports short reads itself.
+    ...(source.readInto !== undefined && {
+      readInto: (offset: number, into: Uint8Array) => source.readInto!(offset, into),
+    }),
+  };
+  made.set(source, checked).set(checked, checked);
+  return checked;
+}
+
+/** A source whose next read fails once `signal` is aborted. */
+export function abortable(source: Source, signal: AbortSignal | undefined): Source {
+  if (signal === undefined) return source;
+  return {
+    size: source.size,
+    ...(source.unreadable && { unreadable: source.unreadable }),
+    read(offset, length) {
+      signal.throwIfAborted();
+      return source.read(offset, length);
+    },
+    ...(source.readInto !== undefined && {
+      async readInto(offset: number, into: Uint8Array) {
+        signal.throwIfAborted();
+        await source.readInto!(offset, into);
+      },
+    }),
+  };
+}

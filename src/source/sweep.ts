@@ -1,5 +1,4 @@
-import type { Range } from './gather.js';
-import type { RangeList } from './ranges.js';
+import type { Range, RangeList } from './ranges.js';
 import { firstEndingAfter } from './ranges.js';
 import type { Source } from './source.js';
 import { fill } from './source.js';

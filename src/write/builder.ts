@@ -1,10 +1,9 @@
 import { KEY_START, MAX_SIZE } from '../format/bucket.js';
-import { BucketWriter } from '../format/bucketwriter.js';
+import { BucketWriter } from '../format/bucketwords.js';
 import { equalBytes } from '../format/bytes.js';
 import { directorySizeFor, slotOf } from '../format/directory.js';
 import type { HashChar } from '../format/hash.js';
-import { digestOn, FREE_HASH, HASH_BITS, HASH_RANGE, hashKey, keyDigest } from '../format/hash.js';
-import { KeyLook } from '../format/keylook.js';
+import { digestOn, FREE_HASH, HASH_BITS, HASH_RANGE, hashKey, keyDigest, KeyLook } from '../format/hash.js';
 import { viewOf } from '../format/struct.js';
 import { readChunks } from '../source/source.js';
 import { Frame } from './frame.js';

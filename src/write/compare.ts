@@ -1,7 +1,6 @@
-import type { CopiedFrom } from '../check/prove.js';
-import type { Proof } from '../check/prove.js';
+import type { CopiedFrom, Proof } from '../check/prove.js';
 import { BucketPass } from '../check/bucketreader.js';
-import type { BucketWords } from '../check/bucketwords.js';
+import type { BucketWords } from '../format/bucketwords.js';
 import type { DirectoryRuns } from '../check/bucketreader.js';
 import type { Database } from '../database/database.js';
 import { equalBytes } from '../format/bytes.js';

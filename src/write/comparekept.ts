@@ -3,7 +3,7 @@ import { startOf } from '../check/key.js';
 import { KEPT, START } from '../check/marks.js';
 import { SiteReader } from '../check/bucketreader.js';
 import type { CopiedFrom } from '../check/prove.js';
-import { BucketWords } from '../check/bucketwords.js';
+import { BucketWords } from '../format/bucketwords.js';
 import type { Database } from '../database/database.js';
 import { KEY_START } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';

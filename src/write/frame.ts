@@ -8,8 +8,7 @@ import {
   extendedHeaderOffset,
   headerAvailOffset,
 } from '../format/header.js';
-import { maxOffset, offsetSize } from '../format/layout.js';
-import { magicOf } from '../format/magic.js';
+import { maxOffset, offsetSize, magicOf } from '../format/format.js';
 import type { BuildSpec } from './spec.js';
 import { BuildError } from './spec.js';
 import type { Sink } from './sink.js';

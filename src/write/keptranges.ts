@@ -8,8 +8,8 @@ import { rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
 import { HASH_BITS, HASH_RANGE } from '../format/hash.js';
-import { firstAfter } from '../source/ranges.js';
-import type { BucketWords } from '../check/bucketwords.js';
+import { firstAfter } from '../numbers.js';
+import type { BucketWords } from '../format/bucketwords.js';
 
 /** A bucket of the copy: one of the database's for the same hashes, or a new one of records from elsewhere. */
 export interface KeptRange {

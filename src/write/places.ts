@@ -1,4 +1,4 @@
-import { numbersBelow } from '../columns/large.js';
+import { numbersBelow } from '../numbers.js';
 import type { RecordRuns } from '../check/space.js';
 
 /** Of so many runs one is remembered where they are many, as a power of two. */

@@ -1,6 +1,5 @@
-import { large } from '../columns/large.js';
 import { KEY_START } from '../format/bucket.js';
-import type { BucketWriter } from '../format/bucketwriter.js';
+import type { BucketWriter } from '../format/bucketwords.js';
 import { HASH_BITS } from '../format/hash.js';
 import { HashOrder } from './hashorder.js';
 
@@ -86,7 +85,7 @@ export class RecordIndex {
 
   #chunkOf(i: number): Int32Array {
     const n = i >>> CHUNK_BITS;
-    if (n === this.#chunks.length) this.#chunks.push(large(Int32Array, WORDS << CHUNK_BITS));
+    if (n === this.#chunks.length) this.#chunks.push(new Int32Array(WORDS << CHUNK_BITS));
     return this.#chunks[n];
   }
 
@@ -144,7 +143,7 @@ export class RecordIndex {
     const ends = new Uint32Array(BINS + 1);
     for (let i = 0; i < count; i++) ends[(this.hash(i) >>> REST_BITS) + 1]++;
     for (let bin = 0; bin < BINS; bin++) ends[bin + 1] += ends[bin];
-    const packed = large(Float64Array, count);
+    const packed = new Float64Array(count);
     for (let i = 0; i < count; i++) {
       const hash = this.hash(i);
       packed[ends[hash >>> REST_BITS]++] = (hash & REST) * 2 ** 32 + i;

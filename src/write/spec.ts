@@ -3,7 +3,7 @@ import { bucketElementCount } from '../format/bucket.js';
 import { directorySizeFor, MAX_DIRECTORY_BITS } from '../format/directory.js';
 import type { Format } from '../format/format.js';
 import { headerAvailOffset } from '../format/header.js';
-import { offsetSize } from '../format/layout.js';
+import { offsetSize } from '../format/format.js';
 
 /** What kind of database is to be built. libgdbm makes block and bucket of one size, a power of two from 512 on. */
 export interface BuildSpec {

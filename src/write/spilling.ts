@@ -1,4 +1,3 @@
-import { large } from '../columns/large.js';
 import { HASH_BITS, HASH_RANGE } from '../format/hash.js';
 import { passChunks } from '../source/source.js';
 import { HASH, RecordIndex, WORDS } from './recordindex.js';
@@ -96,7 +95,7 @@ export class SpillingIndex {
     const index = this.current;
     index.clear(this.#held);
     const count = this.#counts.subarray(begin, end).reduce((sum, one) => sum + one, 0);
-    const numbers = large(Uint32Array, count);
+    const numbers = new Uint32Array(count);
     let number = 0;
     for await (const { buffer, byteOffset, byteLength } of passChunks(spill, 0, spill.size, PIECE)) {
       const words = new Int32Array(buffer, byteOffset, byteLength / 4);

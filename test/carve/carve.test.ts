@@ -5,7 +5,7 @@ import { carve } from '../../src/carve/carve.js';
 import { KnownKeys } from '../../src/carve/knownkeys.js';
 import type { Shape } from '../../src/carve/shape.js';
 import { SHAPES } from '../../src/carve/shapes.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import type { Source } from '../../src/source/source.js';
 import { Random } from '../tools/random.js';
 

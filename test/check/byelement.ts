@@ -12,7 +12,7 @@ import type { Database } from '../../src/database/database.js';
 import type { Survey } from '../../src/database/survey.js';
 import { owns } from '../../src/database/survey.js';
 import { elementStruct } from '../../src/format/bucket.js';
-import { offsetSize } from '../../src/format/layout.js';
+import { offsetSize } from '../../src/format/format.js';
 import { SpaceMap } from './spacemap.js';
 
 /** What a check finds when it looks at one element after the other and keeps everything. */

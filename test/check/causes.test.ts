@@ -7,7 +7,7 @@ import type { FindingGroup } from '../../src/check/finding.js';
 import { finding, FindingList, groupFindings, KEPT_PER_CODE } from '../../src/check/finding.js';
 import { check } from '../../src/examine.js';
 import { LIBGDBM_MESSAGES } from '../../src/check/libgdbm.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { cli } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';

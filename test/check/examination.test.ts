@@ -13,7 +13,7 @@ import { HashClaims } from '../../src/database/claims.js';
 import type { Searched } from '../../src/examine.js';
 import { openSearched } from '../../src/examine.js';
 import { examineApart } from '../../src/salvage/apart.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { formats, miniDatabase } from '../torture/databases.js';
 import { Damaged } from '../torture/damaged.js';
 import { MODELS } from '../torture/models.js';

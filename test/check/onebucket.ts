@@ -1,6 +1,6 @@
 import type { Format } from '../../src/format/format.js';
 import { FREE_HASH, hashKey } from '../../src/format/hash.js';
-import { LAYOUT_64 } from '../../src/format/layout.js';
+import { LAYOUT_64 } from '../../src/format/format.js';
 import { Specimen } from './specimen.js';
 
 export const FORMAT: Format = { layout: LAYOUT_64, byteOrder: 'little', variant: 'standard' };

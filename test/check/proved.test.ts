@@ -9,12 +9,11 @@ import { divide, planRegions, RecordHistogram } from '../../src/check/regions.js
 import { ElementColumns } from '../../src/check/columns.js';
 import { openProved, openSearched } from '../../src/examine.js';
 import type { Format } from '../../src/format/format.js';
-import { describeFormat } from '../../src/format/format.js';
+import { describeFormat, offsetSize } from '../../src/format/format.js';
 import type { Header } from '../../src/format/header.js';
 import { decodeHeader } from '../../src/format/header.js';
-import { offsetSize } from '../../src/format/layout.js';
 import { viewOf, writeOffset } from '../../src/format/struct.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
 import type { Step } from '../tools/libgdbm.js';

@@ -7,7 +7,7 @@ import type { Format } from '../../src/format/format.js';
 import { hashKey } from '../../src/format/hash.js';
 import { findOld } from '../../src/salvage/old.js';
 import { salvage } from '../../src/salvage/salvage.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { MACHINES } from '../format/formats.js';
 import { MiniGdbm } from '../tools/minigdbm.js';
 

@@ -1,7 +1,8 @@
 import type { Extent, Overlap, OverreachingRecords, SpaceAccount, SpaceKind } from '../../src/check/space.js';
 import { MAX_CLAIMS, MAX_OVERLAPS, SPACE_KINDS } from '../../src/check/space.js';
-import type { Range } from '../../src/source/gather.js';
-import { firstAfter, firstEndingAfter } from '../../src/source/ranges.js';
+import type { Range } from '../../src/source/ranges.js';
+import { firstAfter } from '../../src/numbers.js';
+import { firstEndingAfter } from '../../src/source/ranges.js';
 
 const MAX_GAPS = 100;
 

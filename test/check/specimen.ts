@@ -12,8 +12,7 @@ import type { Format } from '../../src/format/format.js';
 import { FREE_HASH } from '../../src/format/hash.js';
 import type { Header } from '../../src/format/header.js';
 import { encodeHeader, headerAvailOffset, headerStruct } from '../../src/format/header.js';
-import { offsetSize } from '../../src/format/layout.js';
-import { magicOf } from '../../src/format/magic.js';
+import { offsetSize, magicOf } from '../../src/format/format.js';
 import { member, readOffset, viewOf, writeOffset } from '../../src/format/struct.js';
 import { build, specFor } from '../build/build.js';
 

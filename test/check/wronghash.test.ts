@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { check, openSearched } from '../../src/examine.js';
 import { readRecords } from '../../src/records.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
 import { cli } from '../tools/cli.js';

@@ -8,7 +8,7 @@ import { cli } from '../tools/cli.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { MiniGdbm } from '../tools/minigdbm.js';
 import { damagedDatabase } from '../tools/showcase.js';
-import { LAYOUT_64 } from '../../src/format/layout.js';
+import { LAYOUT_64 } from '../../src/format/format.js';
 
 /** Calls `use` while a program writes the same byte to the file again and again. */
 async function whileWritten<T>(path: string, use: () => Promise<T>): Promise<T> {

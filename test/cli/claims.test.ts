@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { open, readdir, readFile, readlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
-import { KeyHasher } from '../../src/format/keyhasher.js';
+import { KeyHasher } from '../../src/format/hash.js';
 import { anyBucket, oneBucket } from '../check/onebucket.js';
 import { BIN, cli, run } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseBuilder } from '../../src/write/builder.js';
 import { memorySink } from '../../src/write/sink.js';
 import { hashKey } from '../../src/format/hash.js';
-import { LAYOUT_64 } from '../../src/format/layout.js';
+import { LAYOUT_64 } from '../../src/format/format.js';
 import { BIN, cli, run } from '../tools/cli.js';
 import { fixture, fixtureRecords } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';

@@ -6,7 +6,7 @@ import { check } from '../../src/examine.js';
 import { openDatabase } from '../../src/database/database.js';
 import { inferFormat } from '../../src/database/infer.js';
 import { headerStruct } from '../../src/format/header.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { fixture } from '../tools/fixtures.js';
 
 const NAMES = ['amd64', 'amd64-numsync', 'i386', 'arm64', 's390x', 's390x-numsync'];

@@ -8,7 +8,7 @@ import { ContentsDigest, contentsOf } from '../../src/exchange/contents.js';
 import { DumpError } from '../../src/exchange/input.js';
 import { requireSound } from '../../src/exchange/load.js';
 import { BucketView } from '../../src/format/bucket.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { anyRecords, build, specFor, text } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
 

@@ -6,7 +6,7 @@ import { diff, noCounts } from '../../src/exchange/diff.js';
 import { openForWalk } from '../../src/exchange/walk.js';
 import { BucketView } from '../../src/format/bucket.js';
 import { FREE_HASH, hashKey } from '../../src/format/hash.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import type { KeyValue } from '../build/build.js';
 import { anyRecords, build, specFor, text } from '../build/build.js';
 import { formats, NATIVE } from '../torture/databases.js';

@@ -7,7 +7,7 @@ import { keptRecords } from '../../src/exchange/keptwalk.js';
 import { openForWalk } from '../../src/exchange/walk.js';
 import { foundDatabase } from '../../src/write/checked.js';
 import { rebuild } from '../../src/write/rebuild.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { text } from '../build/build.js';
 import { Random } from '../tools/random.js';
 import { LITTLE, smallDatabases, walkedOf, whateverTheDamage } from './walked.js';

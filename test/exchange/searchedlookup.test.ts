@@ -4,12 +4,11 @@ import { openDatabase } from '../../src/database/database.js';
 import { readSite, survey } from '../../src/database/survey.js';
 import { openSearched } from '../../src/examine.js';
 import { SearchedLookup } from '../../src/exchange/searchedlookup.js';
-import { elementStruct } from '../../src/format/bucket.js';
+import { elementStruct, elementsStart } from '../../src/format/bucket.js';
 import { slotOf } from '../../src/format/directory.js';
 import { FREE_HASH } from '../../src/format/hash.js';
 import { eachKeptKey } from '../../src/salvage/keptkeys.js';
-import { elementsStart } from '../../src/format/bucket.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
 

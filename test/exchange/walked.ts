@@ -6,7 +6,7 @@ import { openSearched } from '../../src/examine.js';
 import type { BatchLimits } from '../../src/exchange/batchreader.js';
 import { readSalvaged } from '../../src/salvage/read.js';
 import { salvage } from '../../src/salvage/salvage.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { text } from '../build/build.js';
 import type { Intact } from '../torture/intact.js';
 import { formats, miniDatabase } from '../torture/databases.js';

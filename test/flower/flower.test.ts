@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test';
 import { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { check } from '../../src/examine.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import type { RunningFlower } from '../tools/flower.js';
 import { answered, killGroup, shownTasks, Stage } from '../tools/flower.js';
 import { testWith } from '../tools/needs.js';

@@ -10,7 +10,7 @@ import {
   encodeAvailBlock,
 } from '../../src/format/avail.js';
 import { BUCKET_AVAIL, bucketElementCount, BucketView, elementStruct } from '../../src/format/bucket.js';
-import { BucketWriter } from '../../src/format/bucketwriter.js';
+import { BucketWriter } from '../../src/format/bucketwords.js';
 import { decodeDirectory, encodeDirectory } from '../../src/format/directory.js';
 import { FREE_HASH } from '../../src/format/hash.js';
 import {
@@ -19,8 +19,8 @@ import {
   encodeExtendedHeader,
   encodeHeader,
 } from '../../src/format/header.js';
-import type { Layout } from '../../src/format/layout.js';
-import { LAYOUT_32, LAYOUT_64 } from '../../src/format/layout.js';
+import type { Layout } from '../../src/format/format.js';
+import { LAYOUT_32, LAYOUT_64 } from '../../src/format/format.js';
 import { readOffset, viewOf, writeOffset } from '../../src/format/struct.js';
 import type { Bucket } from './declaredbucket.js';
 import { decodeBucket, encodeBucket, fullBucketStruct } from './declaredbucket.js';

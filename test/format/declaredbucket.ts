@@ -1,9 +1,8 @@
 import type { AvailElement } from '../../src/format/avail.js';
 import type { Element } from '../../src/format/bucket.js';
 import { bucketElementCount, bucketStruct, BucketView, elementStruct } from '../../src/format/bucket.js';
-import type { Format } from '../../src/format/format.js';
+import type { Format, Layout } from '../../src/format/format.js';
 import { FREE_HASH } from '../../src/format/hash.js';
-import type { Layout } from '../../src/format/layout.js';
 import type { Struct } from '../../src/format/struct.js';
 import { defineStruct, encodeStruct, structParser, viewOf } from '../../src/format/struct.js';
 

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
-import type { Format, Variant } from '../../src/format/format.js';
-import type { ByteOrder } from '../../src/format/layout.js';
-import { LAYOUTS } from '../../src/format/layout.js';
+import type { Format, Variant, ByteOrder } from '../../src/format/format.js';
+import { LAYOUTS } from '../../src/format/format.js';
 
 export const BYTE_ORDERS: readonly ByteOrder[] = ['little', 'big'];
 const VARIANTS: readonly Variant[] = ['standard', 'numsync', 'old'];

@@ -5,9 +5,8 @@ import fc from 'fast-check';
 import { openDatabase } from '../../src/database/database.js';
 import { BucketView } from '../../src/format/bucket.js';
 import type { HashChar } from '../../src/format/hash.js';
-import { FREE_HASH, hashKey, isByteChange, isPortableKey } from '../../src/format/hash.js';
-import { KeyHasher } from '../../src/format/keyhasher.js';
-import { memorySource } from '../../src/source/memory.js';
+import { FREE_HASH, hashKey, isByteChange, isPortableKey, KeyHasher } from '../../src/format/hash.js';
+import { memorySource } from '../../src/source/source.js';
 import { fixture, fixtureRecords } from '../tools/fixtures.js';
 
 const RUNS = { seed: 20261202, numRuns: 300 };

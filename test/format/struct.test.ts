@@ -15,9 +15,15 @@ import {
   headerAvailOffset,
   headerStruct,
 } from '../../src/format/header.js';
-import type { Layout } from '../../src/format/layout.js';
-import { LAYOUT_32, LAYOUT_64, LAYOUT_64_PACKED, layoutOf, LAYOUTS } from '../../src/format/layout.js';
-import { magicOf } from '../../src/format/magic.js';
+import type { Layout } from '../../src/format/format.js';
+import {
+  LAYOUT_32,
+  LAYOUT_64,
+  LAYOUT_64_PACKED,
+  layoutOf,
+  LAYOUTS,
+  magicOf,
+} from '../../src/format/format.js';
 import type { Struct } from '../../src/format/struct.js';
 import { fixture } from '../tools/fixtures.js';
 

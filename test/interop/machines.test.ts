@@ -5,7 +5,7 @@ import test from 'node:test';
 import { check } from '../../src/examine.js';
 import { MACHINE_NAMES, MACHINES } from '../../src/format/machines.js';
 import { repair } from '../../src/repair/repair.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { cli } from '../tools/cli.js';
 import { fixture, fixtureRecords } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';

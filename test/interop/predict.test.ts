@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { predictLibgdbm } from '../../src/check/libgdbm.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { LibGdbm } from '../tools/libgdbm.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { mutate } from '../tools/mutate.js';

@@ -5,7 +5,7 @@ import { predictUse } from '../../src/check/libgdbmuse.js';
 import { check, openSearched } from '../../src/examine.js';
 import { MACHINES } from '../../src/format/machines.js';
 import { readRecords } from '../../src/records.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { LibGdbm } from '../tools/libgdbm.js';

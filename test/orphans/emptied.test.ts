@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Format } from '../../src/format/format.js';
-import { describeFormat } from '../../src/format/format.js';
+import { describeFormat, offsetSize } from '../../src/format/format.js';
 import { decodeDirectory, encodeDirectory, slotOf } from '../../src/format/directory.js';
 import { check } from '../../src/examine.js';
 import { decodeHeader } from '../../src/format/header.js';
 import { bucketElementCount, BucketView } from '../../src/format/bucket.js';
 import type { HashChar } from '../../src/format/hash.js';
 import { FREE_HASH, hashKey } from '../../src/format/hash.js';
-import { offsetSize } from '../../src/format/layout.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { formats } from '../torture/databases.js';
 import { contentsOf, recover } from '../torture/recover.js';
 import type { Step } from '../tools/libgdbm.js';

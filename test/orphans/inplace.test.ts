@@ -3,7 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { bucketElementCount, BucketView } from '../../src/format/bucket.js';
 import { FREE_HASH } from '../../src/format/hash.js';
-import { LAYOUT_64 } from '../../src/format/layout.js';
+import { LAYOUT_64 } from '../../src/format/format.js';
 import type { Format } from '../../src/format/format.js';
 import { eachPlace } from '../../src/orphans/inplace.js';
 

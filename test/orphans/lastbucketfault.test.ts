@@ -4,7 +4,7 @@ import { openDatabase } from '../../src/database/database.js';
 import { openSearched, search } from '../../src/examine.js';
 import { describeFormat } from '../../src/format/format.js';
 import { findLastBucketFault } from '../../src/orphans/lastbucketfault.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import type { Damaged } from '../torture/damaged.js';
 import { formats } from '../torture/databases.js';
 import type { Intact } from '../torture/intact.js';

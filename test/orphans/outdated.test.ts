@@ -14,7 +14,7 @@ import { hashKey } from '../../src/format/hash.js';
 import { check, openSearched } from '../../src/examine.js';
 import { readRecords } from '../../src/records.js';
 import { repair } from '../../src/repair/repair.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { formats } from '../torture/databases.js';
 import { latin1 } from '../torture/life.js';
 import { contentsOf } from '../torture/recover.js';

@@ -4,7 +4,7 @@ import { openDatabase } from '../../src/database/database.js';
 import { search } from '../../src/examine.js';
 import { describeFormat } from '../../src/format/format.js';
 import { reachesOver } from '../../src/orphans/reachover.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { formats, miniDatabase } from '../torture/databases.js';
 import { Random } from '../tools/random.js';
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { openSearched } from '../../src/examine.js';
 import { Witnesses } from '../../src/orphans/witnesses.js';
-import { memorySource } from '../../src/source/memory.js';
-import { BlockGrid } from '../../src/source/rearranged.js';
+import { memorySource } from '../../src/source/source.js';
+import { BlockGrid } from '../../src/source/views.js';
 import { formats, miniDatabase } from '../torture/databases.js';
 
 const BLOCK = 512;

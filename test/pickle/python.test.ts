@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { walkPickle } from '../../src/pickle/walk.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { testWith } from '../tools/needs.js';
 import { disassemble, makePickles } from '../tools/pickles.js';
 import { Random } from '../tools/random.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { walkPickle } from '../../src/pickle/walk.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { testWith } from '../tools/needs.js';
 
 const SCRIPT = fileURLToPath(new URL('state.py', import.meta.url));

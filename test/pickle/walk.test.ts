@@ -3,7 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { walkPickle } from '../../src/pickle/walk.js';
 import type { WalkOptions } from '../../src/pickle/walk.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import type { Source } from '../../src/source/source.js';
 
 /** Bytes of numbers and of Latin-1 text, put together. */

@@ -10,7 +10,7 @@ import { eachMapRow } from '../../src/inspect/map.js';
 import { MapMaker } from '../../src/picture/mapdata.js';
 import { paint } from '../../src/picture/paint.js';
 import { takePicture } from '../../src/picture/picture.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { damagedDatabase } from '../tools/showcase.js';
 import { smallDatabases } from '../exchange/walked.js';
 

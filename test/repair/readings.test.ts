@@ -7,7 +7,7 @@ import { check } from '../../src/examine.js';
 import { repair } from '../../src/repair/repair.js';
 import type { RepairOptions, RepairResult } from '../../src/repair/result.js';
 import { checkText } from '../../src/report/text.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { contentsOf } from '../torture/recover.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';

@@ -10,7 +10,7 @@ import { readRecords } from '../../src/records.js';
 import type { RepairResult } from '../../src/repair/result.js';
 import { repair } from '../../src/repair/repair.js';
 import { recordsText } from '../../src/report/text.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { BIN, cli, run } from '../tools/cli.js';
 import { fixture, fixtureRecords } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';

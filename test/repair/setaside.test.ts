@@ -9,7 +9,7 @@ import { checkContents, withProfile } from '../../src/contents.js';
 import { repair } from '../../src/repair/repair.js';
 import type { RepairOptions } from '../../src/repair/result.js';
 import { RefusedError } from '../../src/store/errors.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
 import { cli, run } from '../tools/cli.js';

@@ -5,7 +5,7 @@ import test, { after } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { pageAssets } from '../../bundle/page.js';
-import { LAYOUT_64 } from '../../src/format/layout.js';
+import { LAYOUT_64 } from '../../src/format/format.js';
 import { html, quoted } from '../../src/report/html/markup.js';
 import { jsonBlock } from '../../src/report/html/page.js';
 import { launch, openReport } from '../tools/chromium.js';

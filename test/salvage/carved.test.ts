@@ -10,7 +10,7 @@ import { repair } from '../../src/repair/repair.js';
 import { cli } from '../tools/cli.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { contentsOf } from '../torture/recover.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
 

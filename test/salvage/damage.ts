@@ -3,11 +3,11 @@ import type { Database } from '../../src/database/database.js';
 import { openDatabase } from '../../src/database/database.js';
 import { bucketStruct, BucketView, elementStruct } from '../../src/format/bucket.js';
 import { headerAvailOffset, headerStruct } from '../../src/format/header.js';
-import { offsetSize } from '../../src/format/layout.js';
+import { offsetSize } from '../../src/format/format.js';
 import { member, viewOf } from '../../src/format/struct.js';
 import { readRecords } from '../../src/records.js';
 import type { KeyAndValue } from '../../src/records.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { text } from '../build/build.js';
 
 /** A sound database and where everything in it is. */

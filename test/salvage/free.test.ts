@@ -7,7 +7,7 @@ import { availBlockStruct, availElementStruct, availTableOffset } from '../../sr
 import { headerAvailOffset } from '../../src/format/header.js';
 import { member, viewOf } from '../../src/format/struct.js';
 import { FreeSpace } from '../../src/orphans/free.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
 

@@ -9,7 +9,7 @@ import { FREE_HASH } from '../../src/format/hash.js';
 import { findOld } from '../../src/salvage/old.js';
 import type { OldRecord } from '../../src/salvage/oldrecord.js';
 import { isAddable } from '../../src/salvage/oldrecord.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { MACHINES } from '../format/formats.js';
 import { temporaryFolder } from '../tools/folder.js';
 import type { Step } from '../tools/libgdbm.js';

@@ -5,7 +5,7 @@ import test from 'node:test';
 import { openDatabase } from '../../src/database/database.js';
 import { BucketView } from '../../src/format/bucket.js';
 import { repair } from '../../src/repair/repair.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
 import { cli } from '../tools/cli.js';

@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test';
 import { openDatabase } from '../../src/database/database.js';
 import { readRecords } from '../../src/records.js';
 import { repair } from '../../src/repair/repair.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { cli } from '../tools/cli.js';
 import { temporaryFolder } from '../tools/folder.js';
 import type { Step } from '../tools/libgdbm.js';

@@ -5,7 +5,7 @@ import { InForce } from '../../src/salvage/inforce.js';
 import { findOld } from '../../src/salvage/old.js';
 import type { OldRecord } from '../../src/salvage/oldrecord.js';
 import { MAX_OVERLAYS } from '../../src/salvage/overwritten.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { smallSpec, whateverTheDamage } from '../exchange/walked.js';
 import { formats, miniDatabase } from '../torture/databases.js';
 

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { BucketView } from '../../src/format/bucket.js';
+import { BucketView, elementsStart } from '../../src/format/bucket.js';
 import type { Format } from '../../src/format/format.js';
 import { hashKey } from '../../src/format/hash.js';
-import { LAYOUT_32, LAYOUT_64 } from '../../src/format/layout.js';
+import { LAYOUT_32, LAYOUT_64 } from '../../src/format/format.js';
 import { CandidateList } from '../../src/orphans/candidatelist.js';
 import { ElementFilter } from '../../src/orphans/elements.js';
 import { hashRanges } from '../../src/orphans/keyhashes.js';
-import { elementsStart } from '../../src/format/bucket.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { sampleSweep } from '../../src/source/sweep.js';
 
 const SIZE = 1 << 16;

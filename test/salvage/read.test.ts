@@ -3,7 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import type { RecordPlace } from '../../src/salvage/read.js';
 import { readTogether } from '../../src/salvage/read.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { Random } from '../tools/random.js';
 
 const bytes = new Random(20261125).bytes(1 << 20);

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { cached } from '../../src/source/cached.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource, SourceError } from '../../src/source/source.js';
 import type { Source } from '../../src/source/source.js';
-import { SourceError } from '../../src/source/source.js';
 import { Random } from '../tools/random.js';
 
 const SIZE = 6_000_000;

@@ -4,16 +4,15 @@ import fc from 'fast-check';
 import { check, openProved, openSearched, searchedProved } from '../../src/examine.js';
 import { diff, noCounts } from '../../src/exchange/diff.js';
 import { openForWalk, walkRecords } from '../../src/exchange/walk.js';
-import { LAYOUT_64 } from '../../src/format/layout.js';
+import { LAYOUT_64 } from '../../src/format/format.js';
 import { AreaTotals } from '../../src/picture/areas.js';
 import { paint } from '../../src/picture/paint.js';
 import { takePicture } from '../../src/picture/picture.js';
 import { findOld } from '../../src/salvage/old.js';
 import { readSalvaged } from '../../src/salvage/read.js';
 import { salvage } from '../../src/salvage/salvage.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource, requireRange, SourceError } from '../../src/source/source.js';
 import type { Source } from '../../src/source/source.js';
-import { requireRange, SourceError } from '../../src/source/source.js';
 import { MiniGdbm } from '../tools/minigdbm.js';
 
 /*

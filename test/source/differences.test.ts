@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { Differences } from '../../src/source/differences.js';
+import { Differences } from '../../src/source/views.js';
 
 /** Two runs of bytes of one length, alike in most places, and where they begin. */
 const anyTwo = fc

@@ -12,10 +12,8 @@ import { walkPickle } from '../../src/pickle/walk.js';
 import { checkProfile } from '../../src/profile/inspect.js';
 import { readRecords } from '../../src/records.js';
 import { salvage } from '../../src/salvage/salvage.js';
-import { exact } from '../../src/source/exact.js';
-import { memorySource } from '../../src/source/memory.js';
+import { exact, memorySource, SourceError } from '../../src/source/source.js';
 import type { Source } from '../../src/source/source.js';
-import { SourceError } from '../../src/source/source.js';
 import { fixture } from '../tools/fixtures.js';
 
 const DAMAGED = await readFile(fixture('killed-shelve.db'));

@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
-import type { Range } from '../../src/source/gather.js';
+import type { Range } from '../../src/source/ranges.js';
 import { orSearched, ReadAround } from '../../src/source/readaround.js';
 import { cli, run } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';

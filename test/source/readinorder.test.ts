@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { orderByOffsets, orderBySteps } from '../../src/source/readinorder.js';
+import { orderByOffsets, orderBySteps } from '../../src/source/ranges.js';
 
 test('offsets are put in order, equal ones as they came, in small and in large files', () => {
   const anyOffsets = fc.constantFrom(10, 70_000, 2 ** 24, 2 ** 40).chain((size) =>

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { memorySource } from '../../src/source/memory.js';
-import { BlockGrid, Rearrangement } from '../../src/source/rearranged.js';
+import { memorySource } from '../../src/source/source.js';
+import { BlockGrid, Rearrangement } from '../../src/source/views.js';
 
 const BLOCK = 16;
 

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { faultAt } from '../../src/orphans/faultat.js';
-import { Fault } from '../../src/source/fault.js';
-import { memorySource } from '../../src/source/memory.js';
-import { shifted } from '../../src/source/shifted.js';
+import { Fault, shifted } from '../../src/source/views.js';
+import { memorySource } from '../../src/source/source.js';
 
 /** A few bytes, how many more or fewer there were before, and a range that is asked for. */
 const anyShift = [

@@ -18,8 +18,7 @@ import {
   extendedHeaderOffset,
   headerAvailOffset,
 } from '../../src/format/header.js';
-import { offsetSize } from '../../src/format/layout.js';
-import { magicOf } from '../../src/format/magic.js';
+import { offsetSize, magicOf } from '../../src/format/format.js';
 import { encodeStruct, member, viewOf } from '../../src/format/struct.js';
 import type { Step } from './libgdbm.js';
 

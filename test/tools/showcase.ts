@@ -1,4 +1,4 @@
-import { LAYOUT_64 } from '../../src/format/layout.js';
+import { LAYOUT_64 } from '../../src/format/format.js';
 import { MiniGdbm } from './minigdbm.js';
 
 /** Thousands of records that came, changed and went, with damage of many kinds; the same at every call. */

@@ -9,7 +9,7 @@ import { Lookup } from '../../src/database/lookup.js';
 import { check, openSearched } from '../../src/examine.js';
 import { keptRecords } from '../../src/exchange/keptwalk.js';
 import { salvage } from '../../src/salvage/salvage.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import type { Damaged } from './damaged.js';
 import { formats, miniDatabase, NATIVE } from './databases.js';
 import { damagedCopy, tryRepair } from './judge.js';

@@ -7,7 +7,7 @@ import { elementStruct } from '../../src/format/bucket.js';
 import { headerStruct } from '../../src/format/header.js';
 import { member } from '../../src/format/struct.js';
 import { findFault } from '../../src/orphans/fault.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { formats, miniDatabase } from './databases.js';
 import type { Damaged } from './damaged.js';
 import { FAULTS } from './faultmodels.js';

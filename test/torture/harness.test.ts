@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { check } from '../../src/examine.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { LibGdbm } from '../tools/libgdbm.js';
 import { MiniGdbm } from '../tools/minigdbm.js';

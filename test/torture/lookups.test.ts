@@ -11,7 +11,7 @@ import { LibGdbm } from '../tools/libgdbm.js';
 import { testWith } from '../tools/needs.js';
 import { Random } from '../tools/random.js';
 import { check } from '../../src/examine.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { latin1 } from './life.js';
 import { recover } from './recover.js';
 

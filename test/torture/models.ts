@@ -6,7 +6,7 @@ import {
 } from '../../src/format/avail.js';
 import { BUCKET_AVAIL, bucketStruct, elementStruct } from '../../src/format/bucket.js';
 import { headerAvailOffset, headerStruct } from '../../src/format/header.js';
-import { offsetSize } from '../../src/format/layout.js';
+import { offsetSize } from '../../src/format/format.js';
 import { member, viewOf, writeOffset } from '../../src/format/struct.js';
 import type { Random } from '../tools/random.js';
 import type { Damaged } from './damaged.js';

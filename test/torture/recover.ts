@@ -5,7 +5,7 @@ import { check } from '../../src/examine.js';
 import { openDatabase } from '../../src/database/database.js';
 import { readRecords } from '../../src/records.js';
 import { repair } from '../../src/repair/repair.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { latin1 } from './life.js';
 
 /** What a repair made of a damaged file. */

@@ -1,6 +1,6 @@
 import { slotOf } from '../../src/format/directory.js';
 import { hashKey } from '../../src/format/hash.js';
-import { offsetSize } from '../../src/format/layout.js';
+import { offsetSize } from '../../src/format/format.js';
 import type { Intact, Range } from './intact.js';
 
 /** A damaged file's bytes, and where the sound file's bytes have gone in it. */

@@ -4,7 +4,7 @@ import { copyFile, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
-import { LAYOUT_64 } from '../../src/format/layout.js';
+import { LAYOUT_64 } from '../../src/format/format.js';
 import { build, specFor } from '../build/build.js';
 import { BIN } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';

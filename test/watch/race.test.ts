@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { check } from '../../src/examine.js';
 import { lookOnce } from '../../src/service/lookonce.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import type { OwnAnswer } from '../../src/service/look.js';
 import { Watcher } from '../../src/service/watcher.js';
 import { BIN, cli } from '../tools/cli.js';

@@ -12,7 +12,7 @@ import { member } from '../../src/format/struct.js';
 import { foundDatabase } from '../../src/write/checked.js';
 import { rebuild } from '../../src/write/rebuild.js';
 import { verify, VerifyError } from '../../src/write/verify.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { contentsOf } from '../torture/recover.js';
 import { Damaged } from '../torture/damaged.js';
 import { formats, miniDatabase } from '../torture/databases.js';
@@ -20,7 +20,7 @@ import { MODELS } from '../torture/models.js';
 import { Random } from '../tools/random.js';
 import { build, specFor } from '../build/build.js';
 import { Specimen } from '../check/specimen.js';
-import { LAYOUT_64 } from '../../src/format/layout.js';
+import { LAYOUT_64 } from '../../src/format/format.js';
 
 /*
  * A damaged database is copied as it lies as far as its elements prove records; the fresh file has the records that a

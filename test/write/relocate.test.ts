@@ -7,7 +7,7 @@ import { check, openProved } from '../../src/examine.js';
 import { foundDatabase } from '../../src/write/checked.js';
 import { rebuildProved } from '../../src/write/rebuild.js';
 import { verifyProved, VerifyError } from '../../src/write/verify.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { contentsOf } from '../torture/recover.js';
 import { formats, miniDatabase } from '../torture/databases.js';
 

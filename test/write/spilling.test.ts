@@ -11,7 +11,7 @@ import { divideBins } from '../../src/write/spilling.js';
 import { check } from '../../src/examine.js';
 import { hashKey } from '../../src/format/hash.js';
 import { FreshFile } from '../../src/store/fresh.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 import { anyFormat, FORMATS } from '../format/formats.js';
 import { anyRecords, heldBy, specFor } from '../build/build.js';
 

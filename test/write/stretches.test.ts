@@ -3,7 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { RecordRuns } from '../../src/check/space.js';
 import { stretches } from '../../src/write/stretches.js';
-import { memorySource } from '../../src/source/memory.js';
+import { memorySource } from '../../src/source/source.js';
 
 const SIZE = 3 << 20;
 

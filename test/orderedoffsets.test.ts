@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { OrderedOffsets } from '../../src/columns/orderedoffsets.js';
+import { OrderedOffsets } from '../src/numbers.js';
 
 /** Steps from one to the next, over no part of the file, one or many. */
 const anyStep = fc.oneof(

@@ -1,8 +1,55 @@
-import type { BucketPlaces } from '../format/bucketplaces.js';
-import { bucketPlaces } from '../format/bucketplaces.js';
-import type { Format } from '../format/format.js';
-import { FREE_HASH } from '../format/hash.js';
-import { swapAll, swapped } from '../format/words.js';
+import { bucketStruct, elementStruct, bucketElementCount } from './bucket.js';
+import type { Format } from './format.js';
+import { offsetSize } from './format.js';
+import { member } from './struct.js';
+import { HOST_IS_LITTLE, swapAll, swapped } from './bytes.js';
+import { FREE_HASH } from './hash.js';
+
+/**
+ * Where a bucket's members are among its numbers of 32 bits, those of an element from its first on: every member of every layout
+ * begins at a multiple of four bytes.
+ */
+export interface BucketPlaces {
+  /** Whether numbers of this machine have their bytes in another order than the file's. */
+  readonly swap: boolean;
+  /** Whether `key_start`, whose bytes stand in their own order, is another number in the file's order than with its first byte lowest. */
+  readonly reversed: boolean;
+  readonly bits: number;
+  readonly count: number;
+  /** The first element, and from one to the next. */
+  readonly first: number;
+  readonly stride: number;
+  readonly start: number;
+  /** Whether offsets have two words. */
+  readonly wide: boolean;
+  readonly low: number;
+  /** Where `low` is if offsets have one word. */
+  readonly high: number;
+  readonly keySize: number;
+  readonly dataSize: number;
+}
+
+export function bucketPlaces({ layout, byteOrder }: Format): BucketPlaces {
+  const bucket = bucketStruct(layout);
+  const element = elementStruct(layout);
+  const word = (struct: typeof bucket, name: string) => member(struct, name).offset / 4;
+  const wide = offsetSize(layout) === 8;
+  const pointer = word(element, 'data_pointer');
+  return {
+    swap: (byteOrder === 'little') !== HOST_IS_LITTLE,
+    reversed: byteOrder === 'big',
+    bits: word(bucket, 'bucket_bits'),
+    count: word(bucket, 'count'),
+    first: word(bucket, 'elements'),
+    stride: element.size / 4,
+    start: word(element, 'key_start'),
+    wide,
+    low: wide && byteOrder === 'big' ? pointer + 1 : pointer,
+    high: wide && byteOrder === 'little' ? pointer + 1 : pointer,
+    keySize: word(element, 'key_size'),
+    dataSize: word(element, 'data_size'),
+  };
+}
 
 /**
  * A bucket's elements as columns of numbers of this machine, for loops over millions of them: every member of every
@@ -156,5 +203,63 @@ export class BucketWords {
 
   dataSize(i: number): number {
     return this.dataSizes[i];
+  }
+}
+
+/**
+ * Makes one bucket after the other in the same memory, by numbers of this machine. For loops over millions of elements; a property test holds it to the declaration.
+ */
+export class BucketWriter {
+  /** Elements of a bucket. */
+  readonly elements: number;
+  readonly #words: Int32Array;
+  readonly #bytes: Uint8Array;
+  readonly #places: BucketPlaces;
+
+  /** @param bucketSize bytes */
+  constructor(format: Format, bucketSize: number) {
+    this.elements = bucketElementCount(format.layout, bucketSize);
+    this.#words = new Int32Array(Math.ceil(bucketSize / 4));
+    this.#bytes = new Uint8Array(this.#words.buffer, 0, bucketSize);
+    this.#places = bucketPlaces(format);
+  }
+
+  /** Begins a bucket with no element in use and nothing in its avail table. */
+  begin(bits: number, count: number): void {
+    const words = this.#words;
+    const places = this.#places;
+    words.fill(0);
+    words[places.bits] = bits;
+    words[places.count] = count;
+    const end = places.first + this.elements * places.stride;
+    for (let at = places.first; at < end; at += places.stride) words[at] = FREE_HASH;
+  }
+
+  isFree(i: number): boolean {
+    return this.#words[this.#places.first + i * this.#places.stride] === FREE_HASH;
+  }
+
+  /**
+   * Puts an element down.
+   *
+   * @param start the key's first four bytes as a number, the first in the lowest place
+   * @param low the lower 32 bits of its file offset, and `high` the others, which count only where offsets have 64
+   */
+  put(i: number, hash: number, start: number, low: number, high: number, keySize: number, dataSize: number) {
+    const words = this.#words;
+    const places = this.#places;
+    const at = places.first + i * places.stride;
+    words[at] = hash;
+    words[at + places.start] = places.reversed ? swapped(start) : start;
+    words[at + places.high] = high;
+    words[at + places.low] = low;
+    words[at + places.keySize] = keySize;
+    words[at + places.dataSize] = dataSize;
+  }
+
+  /** The bucket's bytes, until the next one is begun. To be called once for each. */
+  end(): Uint8Array {
+    if (this.#places.swap) swapAll(this.#words);
+    return this.#bytes;
   }
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { BucketWords } from '../../src/check/bucketwords.js';
+import { BucketWords } from '../../src/format/bucketwords.js';
 import { bucketElementCount, BucketView } from '../../src/format/bucket.js';
 import type { Format } from '../../src/format/format.js';
 import { FREE_HASH } from '../../src/format/hash.js';
-import { LAYOUTS } from '../../src/format/layout.js';
+import { LAYOUTS } from '../../src/format/format.js';
 
 const SIZE = 512;
 /** Pointers about the borders of parts of 64 KiB, beyond 4 GiB and 2^47, and such as stand in no file. */

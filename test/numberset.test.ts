@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { NumberSet } from '../../src/columns/numberset.js';
+import { NumberSet } from '../src/numbers.js';
 
 test('a set of numbers has those that were added, also past 2^32, and each once', () => {
   const anyNumber = fc.oneof(
