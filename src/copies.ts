@@ -8,7 +8,7 @@ import type { ProfileResult } from './profile/inspect.js';
 import { profileOf } from './profile/profiles.js';
 import { isLoss } from './report/loss.js';
 import { newestGood } from './store/list.js';
-import { leadsTo } from './store/held.js';
+import { realPathOf } from './store/held.js';
 import { requireTrusted, writersOf } from './store/trust.js';
 import { fileSource } from './source/file.js';
 import { shellPath } from './report/shellword.js';
@@ -76,7 +76,7 @@ async function bestCopy(path: string, held: Contents, isOneState: boolean): Prom
 
 /** The copies beside a database that may be read, the snapshot first. What cannot be read is as good as none. */
 async function* copiesOf(path: string): AsyncGenerator<BetterCopy> {
-  const realPath = await leadsTo(path).catch(() => undefined);
+  const realPath = await realPathOf(path).catch(() => undefined);
   if (realPath === undefined) return;
   const found = await newestGood(path).catch(() => undefined);
   if (found?.newest !== undefined) {

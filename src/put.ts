@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
-import { dress, giveRights } from './store/rights.js';
+import { giveRights } from './store/rights.js';
 import { RefusedError } from './store/errors.js';
 import { FreshFile } from './store/fresh.js';
 import { placeFile, replaceFile } from './store/replace.js';
@@ -8,7 +8,7 @@ import { abortable } from './source/source.js';
 import { fileSource } from './source/file.js';
 import type { Source } from './source/source.js';
 import type { HeldFile } from './store/held.js';
-import { holdFile, requireUnchanged } from './store/held.js';
+import { holdFile } from './store/held.js';
 
 export interface PutOptions {
   /** Whether a file that is there may be replaced; it stays as `NAME.~1~`. */
@@ -56,10 +56,7 @@ export async function putFile(
     const fresh = await FreshFile.createBeside(held.realPath, signal);
     try {
       await fill(fresh, held);
-      const notes = await dress(held, fresh);
-      await requireUnchanged(held, 'the work');
-      const { backup, notes: more } = await replaceFile(held, fresh, true);
-      return { backup, notes: [...notes, ...more] };
+      return await replaceFile(held, fresh, 'the work');
     } finally {
       await fresh.close();
     }
@@ -83,7 +80,7 @@ async function putNew(
     const wanted = await fill(fresh);
     const now = await fresh.handle.stat();
     const { uid = now.uid, gid = now.gid, mode = now.mode } = wanted;
-    const notes = await giveRights(fresh.handle, { uid, gid, mode }, { name: 'The new file' });
+    const notes = await giveRights(fresh.handle, { uid, gid, mode }, 'The new file');
     await fresh.sync();
     await placeFile(fresh, path);
     return { backup: undefined, notes };

@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { leadsTo } from '../store/held.js';
+import { realPathOf } from '../store/held.js';
 import type { WatchingOptions } from './watching.js';
 
 /** A file that is written to, or a database that must not be. */
@@ -56,7 +56,7 @@ async function placeOf(name: string, path: string): Promise<Place> {
   return {
     name,
     path,
-    real: await leadsTo(path).catch(() => resolve(path)),
+    real: await realPathOf(path).catch(() => resolve(path)),
     stats: await stat(path, { bigint: true }).catch(() => undefined),
   };
 }

@@ -59,7 +59,7 @@ export async function writeQuarantine(
     if (named === undefined) {
       // Whoever owns the source can read all of this in it; nobody else may.
       const { uid, gid, mode } = held.stats;
-      await giveRights(file, { uid, gid, mode: mode & OWNERS }, { name: 'The quarantine' });
+      await giveRights(file, { uid, gid, mode: mode & OWNERS }, 'The quarantine');
     }
     await writeLines(file, linesOf(subject, fresh, include, why, named !== undefined));
     return { path, remove };

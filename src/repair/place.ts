@@ -1,10 +1,8 @@
 import { lstat } from 'node:fs/promises';
-import { dress } from '../store/rights.js';
 import { refusal } from '../store/errors.js';
 import type { FreshFile } from '../store/fresh.js';
-import { placeFile, replaceFile } from '../store/replace.js';
+import { handOnRights, placeFile, replaceFile } from '../store/replace.js';
 import type { HeldFile } from '../store/held.js';
-import { requireUnchanged } from '../store/held.js';
 
 /** Where a fresh database is now. */
 export interface Placed {
@@ -27,18 +25,12 @@ export async function placeFresh(
   { output, backup = true }: { readonly output?: string | undefined; readonly backup?: boolean | undefined },
   during: string,
 ): Promise<Placed> {
-  const notes = await dress(held, fresh);
   if (output !== undefined) {
+    const notes = await handOnRights(held, fresh);
     await placeFile(fresh, output);
     return { output, backup: undefined, notes };
   }
-  await requireUnchanged(held, during);
-  const replaced = await replaceFile(held, fresh, backup);
-  notes.push(...replaced.notes);
-  if (held.isLink) {
-    notes.push(`A symbolic link led to ${held.realPath}, which was replaced; the link is as it was.`);
-  }
-  return { output: held.realPath, backup: replaced.backup, notes };
+  return { output: held.realPath, ...(await replaceFile(held, fresh, during, backup)) };
 }
 
 /** Refuses a name that is taken before the work begins: it would be refused at its end. */

@@ -1,5 +1,8 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { IN_USE, setAside, temporaryDatabase } from '../store/backup.js';
+import { IN_USE, setAside } from '../store/backup.js';
 import type { Environment } from './commandline.js';
 import { withDatabase, withoutPersistence } from './commandline.js';
 import type { Look } from './look.js';
@@ -193,7 +196,11 @@ export async function fallBack(
       log({ level: 'error', event: 'fallback', message, details });
     }
   }
-  const elsewhere = await temporaryDatabase(path).catch(() => undefined);
+  // A private folder, because the temporary one is shared by all users.
+  const elsewhere = await mkdtemp(join(tmpdir(), 'gdbm-doctor-')).then(
+    (folder) => join(folder, basename(path)),
+    () => undefined,
+  );
   const other = elsewhere === undefined ? undefined : withDatabase(command, env, elsewhere);
   const message =
     other === undefined

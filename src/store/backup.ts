@@ -1,35 +1,37 @@
 import type { FileHandle } from 'node:fs/promises';
-import { link, mkdtemp, open, rename, stat, unlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { link, open, rename, stat, unlink } from 'node:fs/promises';
 import { fileSource } from '../source/file.js';
 import { readChunks } from '../source/source.js';
-import { refusal, RefusedError } from './errors.js';
+import { RefusedError, refusal } from './errors.js';
 import type { HeldFile } from './held.js';
 import { fileState, holdFile, requireState } from './held.js';
 import { giveRights } from './rights.js';
 
-/** Nobody has so many backups; a folder that answers EEXIST for ever must not hang the tool. */
+/** Limit for a folder that answers EEXIST for ever. */
 const MAX_BACKUPS = 100_000;
 
+/** Names of backups as gdbmtool gives them: `NAME.~1~`, `NAME.~2~` and so on. */
+function* backupNames(path: string): Generator<string> {
+  for (let n = 1; n <= MAX_BACKUPS; n++) yield `${path}.~${n}~`;
+  throw new RefusedError('exists', `${path}: expected a free backup name, found ${MAX_BACKUPS} taken.`);
+}
+
 /** A backup that was made. */
-export interface Backup {
+interface Backup {
   readonly path: string;
-  /** What the operator should know of it. */
+  /** Notes for the operator. */
   readonly notes: readonly string[];
 }
 
 /**
- * Gives the held file a second name, `NAME.~1~`, `NAME.~2~` and so on as gdbmtool names backups: the first that is
- * free. A hard link costs nothing and cannot be half-done; where there are none, a copy is made, synced and
- * compared.
+ * Gives the held file a second name, the first free one of {@link backupNames}. A hard link costs nothing and cannot be
+ * half-done; where there are no hard links, a copy is made, synced and compared.
  *
- * @param how `copy` where the file's contents will be replaced: a second name would show the new contents too
+ * @param how `copy` if the file's contents will be replaced: a second name would show the new contents too
  * @throws RefusedError
  */
 export async function makeBackup(held: HeldFile, how: 'link-or-copy' | 'copy'): Promise<Backup> {
-  for (let n = 1; n <= MAX_BACKUPS; n++) {
-    const path = `${held.realPath}.~${n}~`;
+  for (const path of backupNames(held.realPath)) {
     if (how === 'link-or-copy') {
       const linked = await tryLink(held, path);
       if (linked === 'linked') return { path, notes: [] };
@@ -38,7 +40,7 @@ export async function makeBackup(held: HeldFile, how: 'link-or-copy' | 'copy'): 
     const copied = await copyBackup(held, path);
     if (copied !== undefined) return copied;
   }
-  throw new RefusedError('exists', `${held.path}: expected a free backup name, found ${MAX_BACKUPS} taken.`);
+  throw new Error('unreachable: the names end with an error');
 }
 
 async function tryLink(held: HeldFile, path: string): Promise<'linked' | 'taken' | 'impossible'> {
@@ -60,7 +62,7 @@ async function tryLink(held: HeldFile, path: string): Promise<'linked' | 'taken'
   }
 }
 
-/** @returns undefined where the name was taken meanwhile */
+/** @returns undefined if the name is taken */
 async function copyBackup(held: HeldFile, path: string): Promise<Backup | undefined> {
   let copy: FileHandle;
   try {
@@ -70,10 +72,10 @@ async function copyBackup(held: HeldFile, path: string): Promise<Backup | undefi
     throw refusal(error, held.path, 'make a backup beside it');
   }
   try {
-    // From the open file, not from its name, which could lead elsewhere by now.
+    // By the descriptor: the name may lead elsewhere by now.
     const source = await fileSource(held.handle);
     for await (const piece of readChunks(source, 0, source.size)) await copy.writeFile(piece);
-    const notes = await giveRights(copy, held.stats, { original: held.handle, name: 'The backup' });
+    const notes = await giveRights(copy, held.stats, 'The backup', held.handle);
     await copy.utimes(held.stats.atime, held.stats.mtime);
     await copy.sync();
     await requireSame(source, await fileSource(copy), path);
@@ -111,21 +113,18 @@ export async function requireSame(
   }
 }
 
-/** Numbers tried for a name that is free. */
-const MAX_NUMBER = 10_000;
-
-/** Not set aside, because another process has the file or wrote to it. */
+/** Result of {@link setAside} if another process uses the file or wrote to it; the file keeps its name. */
 export const IN_USE = Symbol('in use');
 
 /**
- * Sets a file aside under the first free name `NAME.~N~`, so that its program makes a new one. A program that has it
- * open would go on with the file that is set aside, and lose what it saves then: only a file that nobody holds, and
- * that is still what the look saw, is renamed.
+ * Renames a file to the first free one of {@link backupNames}, so that its program makes a new one. A program that has the
+ * file open would go on with the renamed one and lose what it saves there. So only a file that nobody holds, and that is
+ * unchanged since the look, is renamed.
  *
- * @param seen what the look saw it to be, empty where it saw nothing; and whether another process was seen to have it,
- *   which counts where the file cannot be locked
- * @returns the name
- * @throws NodeJS.ErrnoException the file is where it was
+ * @param seen the state at the last look, empty if it saw none; and whether another process was seen to have the file open,
+ *   which matters if the file cannot be locked
+ * @returns the new name
+ * @throws NodeJS.ErrnoException the file keeps its name
  */
 export async function setAside(
   path: string,
@@ -137,7 +136,7 @@ export async function setAside(
     await requireState(held, state === '' ? undefined : state);
   } catch (error) {
     const busy = error instanceof RefusedError && (error.code === 'locked' || error.code === 'changed');
-    // Where it cannot be locked, it must at least be what was seen.
+    // A file that cannot be locked must at least be unchanged.
     if (busy || inUse || (state !== '' && (await stateOf(path)) !== state)) {
       await held?.release();
       return IN_USE;
@@ -156,10 +155,9 @@ async function stateOf(path: string): Promise<string | undefined> {
 }
 
 async function moveAside(path: string): Promise<string> {
-  for (let n = 1; n <= MAX_NUMBER; n++) {
-    const name = `${path}.~${n}~`;
+  for (const name of backupNames(path)) {
     try {
-      // A link fails where the name is taken; a rename would replace what has it.
+      // A link fails if the name is taken; a rename would replace the file there.
       await link(path, name);
       await unlink(path);
       return name;
@@ -167,16 +165,11 @@ async function moveAside(path: string): Promise<string> {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'EEXIST') continue;
       if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP') throw error;
-      // A file system without hard links: time makes the name new enough.
+      // No hard links here: a time makes the name unique enough.
       const late = `${path}.${Date.now()}~`;
       await rename(path, late);
       return late;
     }
   }
-  throw new Error(`expected a free name ${path}.~N~, found ${MAX_NUMBER} that are taken`);
-}
-
-/** A name for a database in a private folder of the temporary one, for a volume that cannot be written to. */
-export async function temporaryDatabase(path: string): Promise<string> {
-  return join(await mkdtemp(join(tmpdir(), 'gdbm-doctor-')), basename(path));
+  throw new Error('unreachable: the names end with an error');
 }

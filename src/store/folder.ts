@@ -3,8 +3,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { lstat, mkdir, open, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { RefusedError } from './errors.js';
-import { isAbandoned, removeLeftovers } from './fresh.js';
-import { leadsTo } from './held.js';
+import { removeLeftovers } from './fresh.js';
+import { realPathOf } from './held.js';
 import { takeLock } from './lock.js';
 import type { Snapshot } from './snapshot.js';
 import { byAge, decodeName, snapshotId } from './snapshot.js';
@@ -15,18 +15,18 @@ import { requireTrusted, untrustedError, whyUntrusted } from './trust.js';
 const WAIT = 30;
 
 /**
- * The folder of a database's snapshots, which need not exist.
+ * The path of the folder of a database's snapshots, which need not exist.
  *
- * @param dir the one that was named; else it is `.NAME.snapshots` beside the database
+ * @param dir a folder that the user named; by default it is `.NAME.snapshots` beside the database
  */
 export async function snapshotFolder(dbPath: string, dir?: string): Promise<string> {
   if (dir !== undefined) return resolve(dir);
-  const path = await leadsTo(dbPath);
+  const path = await realPathOf(dbPath);
   return join(dirname(path), `.${basename(path)}.snapshots`);
 }
 
 /**
- * Makes the folder if it is not there, private to this user.
+ * Makes the folder, private to this user, if it does not exist.
  *
  * @throws NodeJS.ErrnoException
  */
@@ -39,8 +39,8 @@ export async function makeFolder(path: string): Promise<void> {
 }
 
 /**
- * Opens a folder of snapshots, and refuses one that others can have written to. A link could lead the copies of a private
- * file to where others read them.
+ * Opens a folder of snapshots. Refuses one that others can have written to, and a link, which could lead the copies of a
+ * private file to a place where others read them.
  *
  * @throws RefusedError or NodeJS.ErrnoException
  */
@@ -53,7 +53,7 @@ async function openFolder(path: string, writers: Writers): Promise<FileHandle> {
       `${path}: expected a folder of snapshots, found ${found}. Name the folder itself with --snapshots DIR.`,
     );
   }
-  // It is told by its owner alone, also to a user who may not open it.
+  // A user who may not open the folder gets this reason, too.
   const why = whyUntrusted(stats, writers);
   if (why !== undefined) throw untrustedError({ path, why }, true);
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
@@ -66,7 +66,7 @@ async function openFolder(path: string, writers: Writers): Promise<FileHandle> {
   }
 }
 
-/** What is in a folder of snapshots. */
+/** Contents of a folder of snapshots. */
 export interface FolderContents {
   /** The newest first. */
   readonly snapshots: readonly Snapshot[];
@@ -75,7 +75,7 @@ export interface FolderContents {
 }
 
 /**
- * The snapshots in a folder; none where there is no folder. What does not have a snapshot's name, and links, are none.
+ * Lists the snapshots in a folder; none if the folder does not exist. Links, and files with other names, are ignored.
  *
  * @throws RefusedError or NodeJS.ErrnoException
  */
@@ -101,54 +101,57 @@ export async function readFolder(folder: string, writers: Writers): Promise<Fold
 }
 
 /**
- * Keeps other processes from taking snapshots here until the handle is closed, where there are locks.
+ * Locks a folder against other processes that take snapshots, until the handle is closed, and removes the files that a crash
+ * left half-made.
  *
- * @throws RefusedError `locked` where another one does not end
+ * @throws RefusedError `locked` if another process does not end
  */
 export async function lockFolder(
   folder: string,
   writers: Writers,
   signal?: AbortSignal,
-): Promise<{ handle: FileHandle; locked: boolean }> {
+): Promise<FileHandle> {
   const handle = await openFolder(folder, writers);
   try {
-    await takeLock(handle.fd, folder, 'exclusive', WAIT, signal);
-    return { handle, locked: true };
+    const locked = await takeLock(handle.fd, folder, 'exclusive', WAIT, signal).then(
+      () => true,
+      (error: unknown) => {
+        // Two processes without a lock cost at most a duplicate snapshot; no snapshot would cost more.
+        if (error instanceof RefusedError && error.code !== 'locked') return false;
+        throw error;
+      },
+    );
+    // With the lock nobody else is making a file here.
+    await removeLeftovers(folder, locked ? () => true : undefined);
+    return handle;
   } catch (error) {
-    // Two at once without a lock cost at most a snapshot twice; none at all would cost more.
-    if (error instanceof RefusedError && error.code !== 'locked') return { handle, locked: false };
     await handle.close();
     throw error;
   }
 }
 
-/** Removes files that a crash left half-made: with the lock all of them, for nobody else is making one. */
-export async function clearFolder(folder: string, locked: boolean): Promise<void> {
-  await removeLeftovers(folder, (stats) => locked || isAbandoned(stats));
-}
-
-/** Says in a folder that was named by hand whose snapshots are in it. */
+/** File in a folder that the user named. It says whose snapshots are in the folder. */
 const OWNER = '.database';
 
-/** A folder that is beside a database for its snapshots has the name of the database in its own. */
-const BESIDE = /^\.(.+)\.snapshots$/s;
+/** The name of a default folder contains the name of its database. */
+const DEFAULT_FOLDER = /^\.(.+)\.snapshots$/s;
 
-/** Whose snapshots are in a folder. */
+/** The database whose snapshots are in a folder. */
 export interface Owner {
   readonly name: string;
-  /** Where the database was when the last snapshot was taken; undefined where only its name was written down. */
+  /** Where the database was when the last snapshot was taken; undefined if only its name was recorded. */
   readonly path: string | undefined;
 }
 
 /**
- * Sees to it that a named folder is used for one database only: with two of them, one would push out the snapshots of
- * the other, and be restored as the other. Writes down whose it is, and where that is now.
+ * Reserves a named folder for one database: of two, one would push out the other's snapshots and be restored as the other.
+ * Records the database and its current path.
  *
- * @throws RefusedError where it is another one's, or NodeJS.ErrnoException
+ * @throws RefusedError if the folder is another database's; NodeJS.ErrnoException
  */
 export async function requireOwnFolder(folder: string, dbPath: string): Promise<void> {
   const owner = await ownerOf(folder);
-  const path = await leadsTo(dbPath);
+  const path = await realPathOf(dbPath);
   const name = basename(path);
   if (owner !== undefined && !(await isOwn(owner, path))) {
     throw new RefusedError(
@@ -170,26 +173,26 @@ export async function requireOwnFolder(folder: string, dbPath: string): Promise<
 }
 
 /**
- * The other database whose snapshots a named folder holds; undefined where they are this one's, or nobody's.
+ * The other database whose snapshots a named folder holds; undefined if they are this one's, or nobody's.
  *
  * @throws NodeJS.ErrnoException
  */
 export async function otherOwner(folder: string, dbPath: string): Promise<Owner | undefined> {
   const owner = await ownerOf(folder);
-  if (owner === undefined || (await isOwn(owner, await leadsTo(dbPath)))) return undefined;
+  if (owner === undefined || (await isOwn(owner, await realPathOf(dbPath)))) return undefined;
   return owner;
 }
 
-/** What to call a database by in a message. */
+/** The name of a database in a message. */
 export function nameOf({ name, path }: Owner): string {
   return path ?? name;
 }
 
 /**
- * Whether an owner is the database at a path. One that was moved, or is seen by another path from another container,
- * has its old name and is not where it was; of two databases of one name the other one is still there.
+ * Checks that an owner is the database at a path. A database that was moved, or is seen by another path from another
+ * container, has its old name and is not at its old path. Of two databases with one name the other one is still there.
  *
- * @param path where the database is, all links followed
+ * @param path of the database, all links followed
  */
 async function isOwn({ name, path: recorded }: Owner, path: string): Promise<boolean> {
   if (name !== basename(path)) return false;
@@ -198,7 +201,7 @@ async function isOwn({ name, path: recorded }: Owner, path: string): Promise<boo
   return there === undefined || there === (await identity(path));
 }
 
-/** Device and inode, undefined where no file is; a file that may not be looked at is one all the same. */
+/** Device and inode; undefined if there is no file. A file that may not be looked at counts as one. */
 async function identity(path: string): Promise<string | undefined> {
   try {
     const { dev, ino } = await stat(path, { bigint: true });
@@ -209,7 +212,7 @@ async function identity(path: string): Promise<string | undefined> {
   }
 }
 
-/** Undefined where nobody's name is there yet, or a crash kept it from getting there. */
+/** Reads the owner of a folder; undefined if none was recorded yet, or a crash prevented it. */
 async function ownerOf(folder: string): Promise<Owner | undefined> {
   let text = '';
   try {
@@ -220,17 +223,16 @@ async function ownerOf(folder: string): Promise<Owner | undefined> {
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
   }
   if (text !== '') return parseOwner(text);
-  const name = BESIDE.exec(basename(folder))?.[1];
+  const name = DEFAULT_FOLDER.exec(basename(folder))?.[1];
   return name === undefined ? undefined : { name, path: join(dirname(folder), name) };
 }
 
-/** Once only the name was written down, as it is. */
 function parseOwner(text: string): Owner {
   try {
     const { name, path } = JSON.parse(text) as Partial<Owner>;
     if (typeof name === 'string' && typeof path === 'string') return { name, path };
   } catch {
-    // A name.
+    // Earlier versions recorded only the name, as plain text.
   }
   return { name: text, path: undefined };
 }

@@ -2,37 +2,37 @@ import type { BigIntStats, Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { lstat, open, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { refusal, RefusedError, requireRegularFile } from './errors.js';
+import { RefusedError, refusal, requireRegularFile } from './errors.js';
 import type { LockKind } from './lock.js';
 import { takeLock } from './lock.js';
 
-/** A database file that is held: open, and locked unless told not to. */
+/** A database file that is open and, unless the user forbade it, locked. */
 export interface HeldFile {
-  /** The path as it was given. */
+  /** The path as given. */
   readonly path: string;
-  /** The file itself, where the path is a symbolic link. */
+  /** The path with all symbolic links followed. */
   readonly realPath: string;
-  /** Whether the path is a symbolic link. */
+  /** Whether the path itself is a symbolic link. */
   readonly isLink: boolean;
   readonly handle: FileHandle;
   readonly stats: Stats;
-  /** Closes the file, which gives the lock back. */
+  /** Closes the file, which releases the lock. */
   release(): Promise<void>;
 }
 
 export interface HoldOptions {
-  /** `exclusive` and open for writing where the file itself is to be replaced; `shared` and for reading elsewhere. */
+  /** `exclusive` opens for writing, to replace the file itself; `shared` opens for reading. */
   readonly lock: LockKind;
   /** Seconds to wait for another holder. */
   readonly wait: number;
-  /** Whether to go without a lock. */
+  /** Skips the lock. */
   readonly noLock: boolean;
   /** Ends the waiting. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Opens a file and locks it. A symbolic link is followed: its target is what is held.
+ * Opens a file, following symbolic links, and locks it.
  *
  * @throws RefusedError
  */
@@ -42,8 +42,8 @@ export async function holdFile(path: string, options: HoldOptions): Promise<Held
     try {
       const { noLock, lock, wait, signal } = options;
       if (!noLock) await takeLock(held.handle.fd, path, lock, wait, signal);
-      // While this waited for the lock, its holder may have put another file under the name.
-      // Its last writes came before the lock: what the file is now is what counts.
+      // The previous holder may have put another file under the name, so the name is checked after the lock is taken.
+      // Its last writes preceded the lock, so the stats are taken again.
       if (await isStillNamed(held)) return { ...held, stats: await held.handle.stat() };
     } catch (error) {
       await held.release();
@@ -65,7 +65,7 @@ async function openOnce(path: string, lock: LockKind): Promise<HeldFile> {
   }
 }
 
-/** Whether the file's name still leads to it: another program could have put a new file there. */
+/** Checks that the name still leads to the open file; another program can put a new file there. */
 export async function isStillNamed({ realPath, stats }: HeldFile): Promise<boolean> {
   try {
     const now = await stat(realPath);
@@ -75,19 +75,19 @@ export async function isStillNamed({ realPath, stats }: HeldFile): Promise<boole
   }
 }
 
-/** Names what a file is now: another name says that it was written to, or is another file. */
+/** Identifies a file and its version: another state means that it was written to, or is another file. */
 export function fileState({ dev, ino, size, mtimeNs }: BigIntStats): string {
   return `${dev}:${ino}:${size}:${mtimeNs}`;
 }
 
-/** The state where there is no file. */
+/** The state of a file that does not exist. */
 export const MISSING = 'missing';
 
 /**
- * Refuses a file that is no longer what its asker saw. Between a look, which takes no lock, and the lock a program may
- * have begun to save, with or without a lock of its own: what it has not finished is no damage.
+ * Refuses a file that changed since a look. A look takes no lock, so a program may have begun to save in between, with or
+ * without a lock of its own; a half-finished save is no damage.
  *
- * @param state as {@link fileState} named it; undefined where nobody looked
+ * @param state by {@link fileState}; undefined where nobody looked
  * @throws RefusedError `changed`
  */
 export async function requireState({ handle, path }: HeldFile, state: string | undefined): Promise<void> {
@@ -99,9 +99,10 @@ export async function requireState({ handle, path }: HeldFile, state: string | u
 }
 
 /**
- * A program that does not lock could have written meanwhile; its data must not be lost behind its back.
+ * Refuses a file that changed while it was held: a program that does not lock may have written to it, and replacing the
+ * file would lose that data.
  *
- * @param during what was being done, such as `the repair`
+ * @param during the work since then, such as `the repair`
  * @throws RefusedError `changed`
  */
 export async function requireUnchanged(held: HeldFile, during: string): Promise<void> {
@@ -117,22 +118,21 @@ export async function requireUnchanged(held: HeldFile, during: string): Promise<
   }
 }
 
-/** As many symbolic links as Linux itself follows. */
+/** Number of symbolic links that Linux follows. */
 const MAX_LINKS = 40;
 
 /**
- * Where a path leads, absolute, also where no file is there yet: snapshots are beside the file itself, not beside a
- * link to it.
+ * The absolute path with all symbolic links followed, even if no file is there yet.
  *
  * @throws NodeJS.ErrnoException where the folder cannot be reached
  */
-export async function leadsTo(path: string, links = MAX_LINKS): Promise<string> {
+export async function realPathOf(path: string, links = MAX_LINKS): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || links === 0) throw error;
   }
   const target = await readlink(path).catch(() => undefined);
-  if (target !== undefined) return leadsTo(resolve(dirname(path), target), links - 1);
+  if (target !== undefined) return realPathOf(resolve(dirname(path), target), links - 1);
   return join(await realpath(dirname(path)), basename(path));
 }

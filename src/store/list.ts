@@ -5,15 +5,15 @@ import { open } from 'node:fs/promises';
 import { abortable, passChunks } from '../source/source.js';
 import { fileSource } from '../source/file.js';
 import { refusal, requireRegularFile } from './errors.js';
-import type { Owner } from './folder.js';
+import type { FolderContents, Owner } from './folder.js';
 import { otherOwner, readFolder, snapshotFolder } from './folder.js';
 import type { Snapshot } from './snapshot.js';
 import { shortHash } from './snapshot.js';
-import type { Untrusted, Writers } from './trust.js';
+import type { Writers } from './trust.js';
 import { requireTrusted, writersOf } from './trust.js';
 
 /**
- * The SHA-256 of what an open file holds now, in hexadecimal.
+ * The SHA-256 of an open file's current contents, in hexadecimal.
  *
  * @throws SourceError if it shrinks meanwhile
  */
@@ -25,8 +25,8 @@ export async function contentHash(handle: FileHandle, signal?: AbortSignal): Pro
 }
 
 /**
- * Opens a snapshot for reading, never through a link that was put under its name, and only if nobody but the database's
- * writers can have written it.
+ * Opens a snapshot for reading. Refuses a link that was put under its name, and a file that others than the database's
+ * writers can have written.
  *
  * @throws RefusedError or NodeJS.ErrnoException
  */
@@ -42,7 +42,7 @@ export async function openSnapshot({ path }: Snapshot, writers: Writers): Promis
   }
 }
 
-/** Whether a snapshot's bytes are those that its name was made of; false too where they cannot be read. */
+/** Checks that a snapshot's bytes have the hash in its name; false also if they cannot be read. */
 export async function isIntact(snapshot: Snapshot, writers: Writers, signal?: AbortSignal): Promise<boolean> {
   try {
     const handle = await openSnapshot(snapshot, writers);
@@ -57,36 +57,19 @@ export async function isIntact(snapshot: Snapshot, writers: Writers, signal?: Ab
   }
 }
 
-/**
- * The newest of some snapshots whose bytes are those that were judged; and the damaged ones that are newer.
- *
- * @param snapshots the newest first
- */
-export async function newestIntact(
-  snapshots: readonly Snapshot[],
-  writers: Writers,
-): Promise<{ intact: Snapshot | undefined; damaged: readonly Snapshot[] }> {
-  for (const [n, one] of snapshots.entries()) {
-    if (await isIntact(one, writers)) return { intact: one, damaged: snapshots.slice(0, n) };
-  }
-  return { intact: undefined, damaged: snapshots };
-}
-
-/** A snapshot as it is listed. */
+/** A snapshot in a list. */
 export interface ListedSnapshot extends Snapshot {
-  /** Whether its bytes are those that were judged; only where that was asked for. */
+  /** Whether its bytes are unchanged since it was taken; only where that was asked for. */
   readonly intact?: boolean;
 }
 
-/** What is in a folder of snapshots. */
-export interface Listed {
+/** The snapshots of a database. */
+export interface Listed extends FolderContents {
   readonly folder: string;
-  /** The other database that they are of, where they are not of this one. */
+  /** The database that they belong to, if it is another one. */
   readonly other: Owner | undefined;
   readonly snapshots: readonly ListedSnapshot[];
-  /** Files with a snapshot's name that are not used, because others can have written them. */
-  readonly untrusted: readonly Untrusted[];
-  /** Who can write the database, and so may have written a snapshot. */
+  /** The users who can write the database, and so may have written a snapshot. */
   readonly writers: Writers;
 }
 
@@ -98,7 +81,7 @@ export interface ListOptions {
 }
 
 /**
- * The snapshots of a database, the newest first; the database itself need not exist. Reads only.
+ * Lists the snapshots of a database, the newest first; the database itself need not exist. Reads only.
  *
  * @throws RefusedError if the folder cannot be read, or others can have written to it
  */
@@ -110,29 +93,29 @@ export async function listSnapshots(
   try {
     folder = await snapshotFolder(dbPath, dir);
     const writers = await writersOf(dbPath);
-    const { snapshots: found, untrusted } = await readFolder(folder, writers);
-    const snapshots: ListedSnapshot[] = [...found];
+    const contents = await readFolder(folder, writers);
+    const snapshots: ListedSnapshot[] = [...contents.snapshots];
     const other = dir === undefined ? undefined : await otherOwner(folder, dbPath);
-    const listed = { folder, other, snapshots, untrusted, writers };
-    if (!verify) return listed;
-    for (const [i, one] of snapshots.entries())
-      snapshots[i] = { ...one, intact: await isIntact(one, writers) };
-    return listed;
+    if (verify) {
+      for (const [i, one] of snapshots.entries())
+        snapshots[i] = { ...one, intact: await isIntact(one, writers) };
+    }
+    return { folder, other, snapshots, untrusted: contents.untrusted, writers };
   } catch (error) {
     throw refusal(error, folder, 'read the snapshots');
   }
 }
 
-/** The snapshot that would be brought back, and what else is in the folder. */
+/** The snapshot to restore, and the other contents of the folder. */
 export interface NewestGood extends Listed {
-  /** The newest good one that is intact and holds a record; undefined where there is none, or they are another database's. */
+  /** The newest good one that is intact and holds a record; undefined if there is none, or they are another database's. */
   readonly newest: Snapshot | undefined;
   /** Newer ones that are damaged. */
   readonly damaged: readonly Snapshot[];
 }
 
 /**
- * Finds the newest good snapshot of a database whose bytes are those that were judged.
+ * Finds the newest good snapshot of a database whose bytes are unchanged since it was taken.
  *
  * @param dir the folder of the snapshots; `.NAME.snapshots` beside the database by default
  * @throws RefusedError if the folder cannot be read, or others can have written to it
@@ -142,6 +125,8 @@ export async function newestGood(dbPath: string, dir?: string): Promise<NewestGo
   const { other, snapshots, writers } = listed;
   if (other !== undefined) return { ...listed, newest: undefined, damaged: [] };
   const good = snapshots.filter(({ poor, records }) => !poor && records > 0);
-  const { intact, damaged } = await newestIntact(good, writers);
-  return { ...listed, newest: intact, damaged };
+  for (const [n, newest] of good.entries()) {
+    if (await isIntact(newest, writers)) return { ...listed, newest, damaged: good.slice(0, n) };
+  }
+  return { ...listed, newest: undefined, damaged: good };
 }

@@ -2,17 +2,17 @@ import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RefusedError } from './errors.js';
 
-/** How a program ended that was run on an open file. */
-export interface ProgramEnd {
+/** Result of a program that ran to its end. */
+interface ProgramEnd {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Descriptor under which a program finds the open file that it is run on. */
+/** Descriptor under which a program finds the open file that {@link runProgram} hands it. */
 export const PROGRAM_FD = 3;
 
-/** Runs a program to its end on an open file, which it inherits as {@link PROGRAM_FD}. */
+/** Runs a program to its end. It inherits an open file as {@link PROGRAM_FD}. */
 export function runProgram(
   program: string,
   args: readonly string[],
@@ -25,7 +25,7 @@ export function runProgram(
     let stderr = '';
     child.stdout!.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
     child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-    // A program that does not read its input may have ended before it is written.
+    // A program that does not read its input can end before the input is written.
     child.stdin!.on('error', () => {});
     child.stdin!.end(input);
     child.on('error', (error: NodeJS.ErrnoException) => {
@@ -36,24 +36,24 @@ export function runProgram(
   });
 }
 
-/** How to hold a database: `exclusive` keeps everybody out, `shared` keeps writers out. */
+/** `exclusive` keeps all other programs out, `shared` only writers. */
 export type LockKind = 'exclusive' | 'shared';
 
-/** Programs that take a flock on an inherited descriptor: util-linux's, or busybox's by its applet name. */
+/** Programs that take a flock on an inherited descriptor: util-linux's own, or busybox's applet. */
 const LOCK_PROGRAMS: readonly (readonly string[])[] = [['flock'], ['busybox', 'flock']];
-/** Both programs end with 1 when somebody else holds the lock. */
+/** Exit code of both programs if another process holds the lock. */
 const BUSY = 1;
 const RETRY_MS = 100;
 
 /**
- * Takes the lock that libgdbm takes: a flock on the whole file. Node cannot do it by itself, so a small program
- * takes it on the descriptor that it inherits; the lock belongs to the open file and stays held until the
- * descriptor is closed here (measured: libgdbm in another process is then refused).
+ * Takes the lock that libgdbm takes: a flock on the whole file. Node has no such call, so a small program takes it on the
+ * descriptor that it inherits. The lock belongs to the open file and lasts until the descriptor is closed here (measured:
+ * libgdbm in another process is then refused).
  *
  * @param fd an open descriptor of the file
- * @param wait seconds to wait for another holder, 0 not to
+ * @param wait seconds to wait for another holder, 0 to give up at once
  * @param signal ends the waiting
- * @throws RefusedError `locked` if somebody else holds it, `no-lock-program` if there is no flock program
+ * @throws RefusedError `locked` if another process holds it, `no-lock-program` if there is no flock program
  */
 export async function takeLock(
   fd: number,

@@ -4,97 +4,76 @@ import { fileSource } from '../source/file.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
 import { makeBackup, requireSame } from './backup.js';
-import { refusal, RefusedError } from './errors.js';
+import { RefusedError, refusal } from './errors.js';
 import type { FreshFile } from './fresh.js';
 import { freshPath, writeAll } from './fresh.js';
 import type { HeldFile } from './held.js';
-import { isStillNamed } from './held.js';
+import { isStillNamed, requireUnchanged } from './held.js';
+import { giveRights } from './rights.js';
 
-/** Names that backups have: `NAME.~1~`, and what editors and `cp --backup` leave. */
-const BACKUP = /~$/;
-
-/**
- * The other names of a held file in its folder, without its backups. gdbm 1.8 makes an ndbm database `NAME.dir` a hard link of
- * `NAME.pag`, and cannot open the pair if they are two files.
- *
- * @returns full paths; a name in another folder cannot be found
- */
-export async function otherNames({ realPath, stats }: HeldFile): Promise<string[]> {
-  if (stats.nlink === 1) return [];
-  const folder = dirname(realPath);
-  const found: string[] = [];
-  for (const name of await readdir(folder).catch(() => [])) {
-    const path = join(folder, name);
-    if (name !== basename(realPath) && !BACKUP.test(name) && (await leadsTo(path, stats))) found.push(path);
-  }
-  return found;
-}
-
-/**
- * Makes names that led to the old file lead to the new one, each in one step: at any crash a name leads to one of the two.
- *
- * @param path a name of the new file
- * @param old the old file; a name that leads elsewhere by now is left alone
- * @returns notes for the operator
- */
-export async function moveNames(
-  names: readonly string[],
-  path: string,
-  old: HeldFile['stats'],
-): Promise<string[]> {
-  const notes: string[] = [];
-  for (const name of names) {
-    const temporary = freshPath(path);
-    try {
-      if (!(await leadsTo(name, old))) continue;
-      await link(path, temporary);
-      await rename(temporary, name);
-      notes.push(`${name}, another name of the file, leads to the new one, too.`);
-    } catch (error) {
-      await unlink(temporary).catch(() => {});
-      const why = (error as Error).message;
-      notes.push(`${name}, another name of the file, still leads to it as it was: ${why}.`);
-    }
-  }
-  return notes;
-}
-
-async function leadsTo(path: string, { dev, ino }: HeldFile['stats']): Promise<boolean> {
-  const found = await lstat(path).catch(() => undefined);
-  return found?.dev === dev && found.ino === ino;
-}
-
-/** What replacing a file did. */
+/** Result of replacing a file. */
 export interface Replaced {
-  /** The backup's path, undefined where none was wanted. */
+  /** Path of the old file; undefined where no backup was wanted. */
   readonly backup: string | undefined;
-  /** Whether the name itself was replaced, or, for a file mounted by itself, its contents. */
-  readonly how: 'renamed' | 'copied-into-place';
   /** Notes for the operator. */
   readonly notes: readonly string[];
 }
 
 /**
+ * Hands owner, permissions and ACL of a held file on to the fresh one.
+ *
+ * @returns notes for the operator
+ * @throws RefusedError
+ */
+export async function handOnRights(held: HeldFile, fresh: FreshFile): Promise<string[]> {
+  try {
+    const notes = await giveRights(fresh.handle, held.stats, 'The new file', held.handle);
+    await fresh.sync();
+    return notes;
+  } catch (error) {
+    throw refusal(error, held.path, 'give the fresh file its mode');
+  }
+}
+
+/**
  * Puts a fresh file, synced and verified, in the place of the held one:
  *
- * 1. The held file gets its backup name, beside the name it has.
- * 2. The fresh file takes the name in one step, so that at any crash the name holds one whole file.
- * 3. Other names of the file in its folder are made to lead to the fresh one, too.
- * 4. The folder is synced, so that a power loss does not undo it.
+ * 1. The fresh file gets the owner, permissions and ACL of the held one, and is synced.
+ * 2. The held file must be unchanged. It gets its backup name, beside the name it has.
+ * 3. The fresh file takes the name in one step: after a crash at any time the name leads to a whole file.
+ * 4. Other names of the file in its folder are moved to the fresh one, too.
+ * 5. The folder is synced, so that a power loss does not undo the rename.
  *
- * A file that is mounted by itself cannot be renamed over. Its contents are replaced instead, after the backup is
- * on the disk, and compared.
+ * A file that is mounted by itself cannot be renamed over. Its contents are replaced instead, once the backup is on the
+ * disk, and compared.
  *
- * @throws RefusedError; the held file is as it was
+ * @param during the work since the file was held, such as `the repair`
+ * @throws RefusedError; the held file is unchanged
  */
-export async function replaceFile(held: HeldFile, fresh: FreshFile, wantBackup: boolean): Promise<Replaced> {
+export async function replaceFile(
+  held: HeldFile,
+  fresh: FreshFile,
+  during: string,
+  wantBackup = true,
+): Promise<Replaced> {
+  const notes = await handOnRights(held, fresh);
+  await requireUnchanged(held, during);
+  const replaced = await takeName(held, fresh, wantBackup);
+  notes.push(...replaced.notes);
+  if (held.isLink) {
+    notes.push(`A symbolic link led to ${held.realPath}, which was replaced; the link is as it was.`);
+  }
+  return { backup: replaced.backup, notes };
+}
+
+async function takeName(held: HeldFile, fresh: FreshFile, wantBackup: boolean): Promise<Replaced> {
   const names = await otherNames(held);
   const backup = wantBackup ? await makeBackup(held, 'link-or-copy') : undefined;
   try {
     await rename(fresh.path, held.realPath);
   } catch (error) {
-    // Nothing was replaced, so the backup is no backup of anything; unless the rename went through all the same,
-    // as can be on a network file system that lost the answer.
+    // Nothing was replaced, so the backup is removed. But a network file system may have lost only the answer to a rename
+    // that went through.
     if (backup !== undefined && (await isStillNamed(held))) await unlink(backup.path).catch(() => {});
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EBUSY' && code !== 'EXDEV') throw refusal(error, held.path, 'give the fresh file its name');
@@ -108,7 +87,7 @@ export async function replaceFile(held: HeldFile, fresh: FreshFile, wantBackup: 
     const others = elsewhere === 1 ? '1 other name' : `${elsewhere} other names`;
     notes.push(`The old file has ${others} (a backup or a hard link in another folder), which it keeps.`);
   }
-  return { backup: backup?.path, notes, how: 'renamed' };
+  return { backup: backup?.path, notes };
 }
 
 async function replaceContents(held: HeldFile, fresh: FreshFile, wantBackup: boolean): Promise<Replaced> {
@@ -126,17 +105,67 @@ async function replaceContents(held: HeldFile, fresh: FreshFile, wantBackup: boo
     ...backup.notes,
     'The file is mounted by itself, so its contents were replaced instead of its name.',
   ];
-  return { backup: backup.path, notes, how: 'copied-into-place' };
+  return { backup: backup.path, notes };
+}
+
+/** Names of backups: `NAME.~1~`, and those of editors and `cp --backup`. */
+const BACKUP = /~$/;
+
+/**
+ * The other names of a held file in its folder, without its backups. gdbm 1.8 makes an ndbm database `NAME.dir` a hard link of
+ * `NAME.pag`, and cannot open the pair if they are two files.
+ *
+ * @returns full paths; a name in another folder cannot be found
+ */
+async function otherNames({ realPath, stats }: HeldFile): Promise<string[]> {
+  if (stats.nlink === 1) return [];
+  const folder = dirname(realPath);
+  const found: string[] = [];
+  for (const name of await readdir(folder).catch(() => [])) {
+    const path = join(folder, name);
+    if (name !== basename(realPath) && !BACKUP.test(name) && (await isNameOf(path, stats))) found.push(path);
+  }
+  return found;
 }
 
 /**
- * Gives a fresh file, synced and verified, a name that must be free.
+ * Moves names of the old file to the new one, each in one step: after a crash at any time each name leads to one of the two.
+ *
+ * @param path a name of the new file
+ * @param old the old file; a name that leads elsewhere by now stays
+ * @returns notes for the operator
+ */
+async function moveNames(names: readonly string[], path: string, old: HeldFile['stats']): Promise<string[]> {
+  const notes: string[] = [];
+  for (const name of names) {
+    const temporary = freshPath(path);
+    try {
+      if (!(await isNameOf(name, old))) continue;
+      await link(path, temporary);
+      await rename(temporary, name);
+      notes.push(`${name}, another name of the file, leads to the new one, too.`);
+    } catch (error) {
+      await unlink(temporary).catch(() => {});
+      const why = (error as Error).message;
+      notes.push(`${name}, another name of the file, still leads to it as it was: ${why}.`);
+    }
+  }
+  return notes;
+}
+
+async function isNameOf(path: string, { dev, ino }: HeldFile['stats']): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined);
+  return found?.dev === dev && found.ino === ino;
+}
+
+/**
+ * Gives a fresh file, synced and verified, a new name. A file that has the name is never replaced.
  *
  * @throws RefusedError
  */
 export async function placeFile(fresh: FreshFile, path: string): Promise<void> {
   try {
-    // A link is refused where the name exists; a rename would replace it.
+    // A link fails if the name is taken; a rename would replace the file there.
     await link(fresh.path, path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -147,7 +176,7 @@ export async function placeFile(fresh: FreshFile, path: string): Promise<void> {
   await syncFolder(dirname(resolve(path)));
 }
 
-/** Where there are no hard links: the name is taken with an empty file first, which only this process made. */
+/** For file systems without hard links: takes the name with an empty file of this process first. */
 async function renameToFreeName(fresh: FreshFile, path: string): Promise<void> {
   try {
     await (await open(path, 'wx', 0o600)).close();
@@ -159,7 +188,7 @@ async function renameToFreeName(fresh: FreshFile, path: string): Promise<void> {
   await syncFolder(dirname(resolve(path)));
 }
 
-/** From the first byte on nothing may end this half-way, so the fresh file is read without its signal. */
+/** Overwrites the held file. Nothing may end this half-way, so the fresh file is read without its signal. */
 async function copyIntoPlace(held: HeldFile, fresh: FreshFile, backup: string): Promise<void> {
   try {
     await overwrite(held, await fileSource(fresh.handle));
@@ -200,7 +229,7 @@ async function overwrite(held: HeldFile, contents: Source): Promise<void> {
   await requireSame(contents, await fileSource(held.handle), held.path);
 }
 
-/** Some file systems cannot sync a folder; there is nothing more to be done then. */
+/** Syncs a folder, on file systems that can. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r').catch(() => undefined);
   if (folder === undefined) return;

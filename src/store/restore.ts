@@ -7,11 +7,11 @@ import { nameOf, otherOwner, readFolder, snapshotFolder } from './folder.js';
 import type { FreshFile } from './fresh.js';
 import { clearBeside, copyBeside } from './fresh.js';
 import type { HeldFile } from './held.js';
-import { holdFile, leadsTo, MISSING, requireState, requireUnchanged } from './held.js';
+import { holdFile, realPathOf, MISSING, requireState } from './held.js';
 import { contentHash, openSnapshot } from './list.js';
 import { placeFile, replaceFile } from './replace.js';
 import type { Rights } from './rights.js';
-import { dress, giveRights, groupsOwnBits } from './rights.js';
+import { giveRights, groupsOwnBits } from './rights.js';
 import type { Snapshot } from './snapshot.js';
 import { selectSnapshots, shortHash } from './snapshot.js';
 import type { Untrusted, Writers } from './trust.js';
@@ -20,44 +20,44 @@ import { untrustedError, writersOf } from './trust.js';
 export interface RestoreOptions {
   /** The folder of the snapshots; `.NAME.snapshots` beside the database by default. */
   readonly dir?: string | undefined;
-  /** Whether to take one from a folder that holds the snapshots of another database. */
+  /** Allows a folder that holds the snapshots of another database. */
   readonly otherDatabase?: boolean | undefined;
   /** Seconds to wait for another process that holds the database; 0 by default. */
   readonly wait?: number;
   /** Whether to lock the database as libgdbm does; done by default. */
   readonly lock?: boolean;
-  /** Says what would be done and writes nothing. */
+  /** Verifies the snapshot and writes nothing. */
   readonly dryRun?: boolean;
-  /** What the database must still be once it is locked, as a look named it (`fileState`); else it is refused. */
+  /** State (`fileState`) that the database must still have once it is locked. */
   readonly ifState?: string | undefined;
-  /** Ends it; the database is as it was, unless it is already replaced. */
+  /** Ends the work; the database is unchanged, unless it is already replaced. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a restore did. */
+/** Result of a restore. */
 export interface Restored {
   readonly path: string;
-  /** `none`: nothing was written, because it was a dry run or the database is already what the snapshot is. */
+  /** `none`: nothing was written, because it was a dry run or the database already equals the snapshot. */
   readonly action: 'restored' | 'none';
   /** Why nothing was written. */
   readonly reason: string | undefined;
   readonly snapshot: Snapshot;
-  /** Where the database is now. */
+  /** Path of the restored database. */
   readonly output: string | undefined;
-  /** Where the database as it was is; undefined where there was none. */
+  /** Path of the previous database; undefined if there was none. */
   readonly backup: string | undefined;
-  /** What else the operator should know. */
+  /** Notes for the operator. */
   readonly notes: readonly string[];
 }
 
-/** Folders' modes without what a data file is not to have: execution, and writing by others than its owner. */
+/** Permissions that a new file takes from its folder: no execution, and no writing by others than its owner. */
 const FILE_MODE = 0o644;
 
 /**
- * Brings a snapshot back, as safely as a repair writes: a fresh file is made beside the database, synced, read back
- * and compared with the snapshot's hash, and only then takes the name; the database as it was stays as `NAME.~1~`.
+ * Restores a snapshot as safely as a repair writes: a fresh file is made beside the database, synced, read back and compared
+ * with the snapshot's hash, and only then takes the name. The previous database stays as `NAME.~1~`.
  *
- * @param id the beginning of the snapshot's time or hash; without it the newest good one that is intact
+ * @param id the beginning of the snapshot's time or hash; by default the newest good one that is intact
  * @throws RefusedError nothing was changed
  */
 export async function restoreSnapshot(
@@ -107,7 +107,7 @@ async function requireOwn(
   );
 }
 
-/** Selects among the snapshots that are used; where none fits, one that is not used says why. */
+/** Selects among the trusted snapshots. If none matches, the error says why an untrusted one is not used. */
 function selectTrusted(
   found: readonly Snapshot[],
   untrusted: readonly Untrusted[],
@@ -122,7 +122,11 @@ function selectTrusted(
   }
 }
 
-/** Opens the first snapshot that is intact. */
+/**
+ * Opens the first intact snapshot.
+ *
+ * @throws RefusedError for the first one, if none is intact
+ */
 async function openIntact(
   snapshots: readonly Snapshot[],
   writers: Writers,
@@ -157,8 +161,8 @@ async function restoreFrom(
   if (dryRun) {
     return { ...nothing, reason: 'Dry run: nothing was written. The snapshot is intact.', notes: [] };
   }
-  const realPath = await leadsTo(dbPath);
-  // A new file is only linked to a name that is free: one that is saved meanwhile stays.
+  const realPath = await realPathOf(dbPath);
+  // A new file never replaces another one: a database that its program makes meanwhile stays.
   if ((ifState === undefined || ifState === MISSING) && !(await exists(realPath))) {
     const notes = await placeNew(handle, hash, snapshot, realPath, signal);
     return { ...nothing, action: 'restored', reason: undefined, output: realPath, notes };
@@ -188,24 +192,18 @@ async function replaceHeld(
   snapshot: Snapshot,
   signal?: AbortSignal,
 ): Promise<{ backup: string | undefined; notes: string[] }> {
-  const notes = await clearBeside(held);
+  const cleared = await clearBeside(held);
   const fresh = await copyBeside(held.realPath, handle, signal);
   try {
     await requireCopied(fresh, hash, snapshot, signal);
-    notes.push(...(await dress(held, fresh)));
-    await requireUnchanged(held, 'the restore');
-    const { backup, notes: more } = await replaceFile(held, fresh, true);
-    notes.push(...more);
-    if (held.isLink) {
-      notes.push(`A symbolic link led to ${held.realPath}, which was replaced; the link is as it was.`);
-    }
-    return { backup, notes };
+    const { backup, notes } = await replaceFile(held, fresh, 'the restore');
+    return { backup, notes: [...cleared, ...notes] };
   } finally {
     await fresh.close();
   }
 }
 
-/** Where there is no database, the new one belongs to whom its folder belongs to. */
+/** Restores a database that does not exist; it gets the owner of its folder. */
 async function placeNew(
   handle: FileHandle,
   hash: string,
@@ -217,7 +215,7 @@ async function placeNew(
   const fresh = await copyBeside(realPath, handle, signal);
   try {
     await requireCopied(fresh, hash, snapshot, signal);
-    const notes = await giveRights(fresh.handle, rights, { name: 'The new file' });
+    const notes = await giveRights(fresh.handle, rights, 'The new file');
     await fresh.sync();
     await placeFile(fresh, realPath);
     if (notes.length > 0) return ['There was no database.', ...notes];
@@ -227,12 +225,12 @@ async function placeNew(
   }
 }
 
-/** Rights that a file gets where nobody says which: those that its folder's owner, group and others have. */
+/** Rights for a new file: those that owner, group and others have in its folder. */
 async function rightsInFolder(path: string): Promise<Rights> {
   const { uid, gid, mode } = await stat(path);
   const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY).catch(() => undefined);
   try {
-    // A folder that cannot be opened does not tell whether its group's bits are the group's own.
+    // Without opening the folder nobody knows whether its group's bits are the group's own, or the limit of an ACL.
     const bits = folder === undefined ? mode & 0o700 : await groupsOwnBits(folder, mode);
     return { uid, gid, mode: bits & FILE_MODE };
   } finally {

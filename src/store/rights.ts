@@ -1,50 +1,47 @@
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { refusal } from './errors.js';
-import type { FreshFile } from './fresh.js';
-import type { HeldFile } from './held.js';
 import { PROGRAM_FD, runProgram } from './lock.js';
 
 /**
- * The POSIX access control list of a file, as far as it can be seen: its entries in the form of `getfacl`; `unreadable`
- * where there is one whose entries no program can tell; `unknown` where no program can tell whether there is one.
+ * The POSIX access control list of a file: its entries in the form of `getfacl`; `unreadable` if there is one whose entries
+ * no installed program can print; `unknown` if no installed program can tell.
  */
-export type Acl = 'none' | 'unreadable' | 'unknown' | { readonly entries: string };
+type Acl = 'none' | 'unreadable' | 'unknown' | { readonly entries: string };
 
 export function isPresent(acl: Acl): boolean {
   return acl === 'unreadable' || typeof acl === 'object';
 }
 
-/** The open file by a path that leads to it whatever its name leads to by now. */
+/** A path to the open file that does not depend on its name, which may lead elsewhere by now. */
 const OPEN_FILE = `/proc/self/fd/${PROGRAM_FD}`;
 
-/** With `--skip-base` a file that has nothing but owner, group and others gives no line. */
+/** With `--skip-base` a file with rights for only owner, group and others prints nothing. */
 const GETFACL = ['--access', '--numeric', '--omit-header', '--no-effective', '--skip-base', '-p', OPEN_FILE];
 
-/** GNU's ls marks a file with an ACL by a plus behind its mode; others do not know `--time-style`, and refuse. */
+/** GNU's ls marks a file with an ACL by a plus after its mode. Other versions reject `--time-style`. */
 const LS = ['-ldnL', '--time-style=+', OPEN_FILE];
 const LS_LINE = /^[-d][-rwxsStT]{9}([+.@ ])/;
 
 /**
- * The ACL of an open file. Node reads no extended attributes, so a program is asked: `getfacl`, or else GNU's `ls`, which
- * only tells whether there is one.
+ * Reads the ACL of an open file. Node reads no extended attributes, so `getfacl` does it; without it GNU's `ls` says at
+ * least whether there is one.
  */
 export async function aclOf({ fd }: FileHandle): Promise<Acl> {
-  // Elsewhere an ACL does not change what the group's permission bits mean.
+  // On other systems an ACL does not change the meaning of the group's permission bits.
   if (process.platform !== 'linux') return 'none';
-  const told = await ask('getfacl', GETFACL, fd);
-  if (told !== undefined) return told.trim() === '' ? 'none' : { entries: told };
-  const mark = LS_LINE.exec((await ask('ls', LS, fd)) ?? '')?.[1];
+  const entries = await outputOf('getfacl', GETFACL, fd);
+  if (entries !== undefined) return entries.trim() === '' ? 'none' : { entries };
+  const mark = LS_LINE.exec((await outputOf('ls', LS, fd)) ?? '')?.[1];
   return mark === undefined ? 'unknown' : mark === '+' ? 'unreadable' : 'none';
 }
 
-/** Gives an open file an ACL, and with it its permission bits; false where that is not possible. */
-export async function setAcl({ fd }: FileHandle, entries: string): Promise<boolean> {
-  return (await ask('setfacl', ['--set-file=-', OPEN_FILE], fd, entries)) !== undefined;
+/** Gives an open file an ACL, which includes its permission bits; false where that is not possible. */
+async function setAcl({ fd }: FileHandle, entries: string): Promise<boolean> {
+  return (await outputOf('setfacl', ['--set-file=-', OPEN_FILE], fd, entries)) !== undefined;
 }
 
-/** What a program prints; undefined where it is missing or fails. */
-async function ask(
+/** Runs a program and returns its output; undefined if it is missing or fails. */
+async function outputOf(
   program: string,
   args: readonly string[],
   fd: number,
@@ -54,43 +51,38 @@ async function ask(
   return ended === undefined || ended === 'missing' || ended.code !== 0 ? undefined : ended.stdout;
 }
 
-/** Owner and permission bits that a file is to have. */
+/** Owner and permission bits for a file. */
 export type Rights = Pick<Stats, 'uid' | 'gid' | 'mode'>;
 
 /**
- * The bits of a mode that a file is given. A database has no use for the set-user-ID, set-group-ID and sticky bits, and
- * bytes of another user that got them would be a program that acts for this one.
+ * Permission bits that are handed on. A database needs no set-user-ID, set-group-ID or sticky bit, and another user's bytes
+ * with such a bit would be a program that acts for this user.
  */
 const PERMISSIONS = 0o777;
 const OWNERS = 0o700;
 const GROUP_AND_OTHERS = 0o077;
 
-/** An ACL that gives nobody but the owner anything. */
+/** An ACL without rights for anybody but the owner. */
 const PRIVATE = 'user::rw-\ngroup::---\nother::---\n';
 
-/** Where a file gets its rights from, and what notes call it. */
-export interface Giving {
-  /** The open file whose rights they are: its ACL is handed on. */
-  readonly original?: FileHandle;
-  /** The beginning of a note's sentence, such as `The new file`. */
-  readonly name: string;
-}
-
 /**
- * Gives an open file, which only its owner can use so far, owner and permissions of another one. Where something
- * cannot be handed on the file gets less: it is never readable or writable by anyone who could not use the other one so.
+ * Gives an open file, which only its owner can use so far, the owner and permissions of another one. If something cannot be
+ * handed on, the file gets fewer rights: nobody can ever read or write it who could not do so with the other one.
  *
- * 1. Owner and group, as far as this process may. It comes first, so that at no moment a wrong group has rights.
+ * 1. Owner and group, as far as this process may. They come first, so that a wrong group never has rights.
  * 2. The ACL of the other file, or none; the folder may have given the file one.
- * 3. The permission bits, if there is no ACL that has them.
+ * 3. The permission bits, unless the ACL includes them.
  *
+ * @param name the subject of a note's sentence, such as `The new file`
+ * @param original the open file whose ACL is handed on
  * @returns notes on what could not be handed on
  * @throws NodeJS.ErrnoException
  */
 export async function giveRights(
   file: FileHandle,
   rights: Rights,
-  { original, name }: Giving,
+  name: string,
+  original?: FileHandle,
 ): Promise<string[]> {
   const { owned, grouped } = await giveOwner(file, rights);
   const wanted = rights.mode & PERMISSIONS;
@@ -108,7 +100,7 @@ export async function giveRights(
     );
   }
   if ((bits & GROUP_AND_OTHERS) === 0) {
-    // These bits are an ACL's limit, too: nobody but the owner has anything, whatever entries it has.
+    // The bits limit an ACL, too: nobody but the owner has any rights, whatever its entries say.
     await file.chmod(bits);
     return notes;
   }
@@ -123,25 +115,25 @@ export async function giveRights(
 }
 
 /**
- * Permission bits of a folder or file, without the group's if an ACL could be behind them: those are its limit, and not
- * what its group has.
+ * Permission bits of a folder or file, without the group's if there may be an ACL: then they are the limit of the ACL, not
+ * the rights of the group.
  */
 export async function groupsOwnBits(handle: FileHandle, mode: number): Promise<number> {
   return bitsWithoutAcl(mode & PERMISSIONS, await aclOf(handle), 'none');
 }
 
 /**
- * The bits for a file without the ACL that another one has or may have.
+ * The bits for a file that cannot get the ACL that another one has or may have.
  *
- * @param inherited the ACL that the file got from its folder, and keeps
+ * @param inherited the ACL that the file got from its folder and keeps
  */
 function bitsWithoutAcl(bits: number, acl: Acl, inherited: Acl): number {
-  // Who has rights by an ACL, and to whom it denies what others have, is not known or cannot be said by bits.
+  // Bits cannot express to whom an ACL grants rights, nor to whom it denies what others have.
   if (isPresent(acl) || isPresent(inherited)) return bits & OWNERS;
   return acl === 'unknown' || inherited === 'unknown' ? withoutGroup(bits) : bits;
 }
 
-/** Gives group and others what both have, so that it makes no difference which of the two somebody belongs to. */
+/** Gives group and others the rights that both have, so that membership of the group makes no difference. */
 function withoutGroup(bits: number): number {
   const both = (bits >> 3) & bits & 0o7;
   return (bits & OWNERS) | (both << 3) | both;
@@ -162,7 +154,7 @@ function octal(mode: number): string {
   return mode.toString(8).padStart(4, '0');
 }
 
-/** Gives a file its owner and group, or the group alone: a user may give a group of his own. */
+/** Gives a file its owner and group, or only the group: a user may hand a file to his own groups. */
 async function giveOwner(
   file: FileHandle,
   { uid, gid }: Rights,
@@ -177,21 +169,4 @@ async function giveOwner(
   const then = await file.stat();
   const grouped = then.gid === gid;
   return { owned: then.uid === uid && grouped, grouped };
-}
-
-/**
- * Gives a fresh file the owner, permissions and ACL of the held one that it will replace.
- *
- * @returns notes for the operator
- * @throws RefusedError
- */
-export async function dress(held: HeldFile, fresh: FreshFile): Promise<string[]> {
-  try {
-    const giving = { original: held.handle, name: 'The new file' };
-    const notes = await giveRights(fresh.handle, held.stats, giving);
-    await fresh.sync();
-    return notes;
-  } catch (error) {
-    throw refusal(error, held.path, 'give the fresh file its mode');
-  }
 }

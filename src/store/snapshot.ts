@@ -1,27 +1,41 @@
 import { RefusedError } from './errors.js';
 
 /**
- * What a snapshot's name says. All that is known of a snapshot stands in its name, so that nothing can go out of
- * step with it: `20261124T050312Z-3f2a9c01d2e4-r150.db`, or `….poor.db` where it is kept apart.
+ * The facts in a snapshot's file name. Nothing else is stored about a snapshot, so nothing can contradict it:
+ * `20261124T050312Z-3f2a9c01d2e4-r150.db`, or `….poor.db`.
  */
 export interface SnapshotName {
   /** When it was taken, to the second. */
   readonly time: Date;
   /** The first {@link HASH_DIGITS} hexadecimal digits of the SHA-256 of its bytes. */
   readonly hash: string;
-  /** Records in it. */
+  /** Number of records. */
   readonly records: number;
-  /** Whether it was worse than the one before it, and is kept apart from the good ones. */
+  /** Whether it was worse than the one before it; such a snapshot never pushes out a good one. */
   readonly poor: boolean;
 }
 
-/** 48 bits: no two snapshots of a folder share them by chance, and no rotten one keeps them. */
-export const HASH_DIGITS = 12;
+/** A snapshot in a folder. */
+export interface Snapshot extends SnapshotName {
+  /** Time and hash, such as `20261124T050312Z-3f2a9c01d2e4`. */
+  readonly id: string;
+  /** Size. */
+  readonly bytes: number;
+  readonly path: string;
+}
+
+/** 48 bits: too many for two snapshots of a folder to share them by chance, or for a damaged one to keep them. */
+const HASH_DIGITS = 12;
 
 const PATTERN = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-([0-9a-f]{12})-r(0|[1-9]\d{0,15})(\.poor)?\.db$/;
 
+/** The part of a SHA-256 that names carry. */
+export function shortHash(sha256: string): string {
+  return sha256.slice(0, HASH_DIGITS);
+}
+
 /**
- * The name of a snapshot's file.
+ * The file name of a snapshot.
  *
  * @param name its time in the years 0 to 9999
  */
@@ -29,12 +43,12 @@ export function encodeName(name: SnapshotName): string {
   return `${snapshotId(name)}-r${name.records}${name.poor ? '.poor' : ''}.db`;
 }
 
-/** What a person calls a snapshot by: its time and hash. */
+/** Time and hash, by which users name a snapshot. */
 export function snapshotId({ time, hash }: Pick<SnapshotName, 'time' | 'hash'>): string {
   return `${time.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z-${hash}`;
 }
 
-/** Reads the name of a file; undefined where it is not one that {@link encodeName} gives. */
+/** Parses a file name; undefined if {@link encodeName} never returns it. */
 export function decodeName(text: string): SnapshotName | undefined {
   const match = PATTERN.exec(text);
   if (match === null) return undefined;
@@ -42,35 +56,21 @@ export function decodeName(text: string): SnapshotName | undefined {
   const time = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
   if (Number.isNaN(time.getTime())) return undefined;
   const name = { time, hash, records: Number(records), poor: poor !== undefined };
-  // A day such as 30 February is read as another one, and a count past 2^53 as its neighbour.
+  // Date turns 30 February into another day, and Number rounds a count above 2^53.
   return encodeName(name) === text ? name : undefined;
 }
 
-/** A snapshot that is in a folder. */
-export interface Snapshot extends SnapshotName {
-  /** Time and hash, such as `20261124T050312Z-3f2a9c01d2e4`. */
-  readonly id: string;
-  /** Its size. */
-  readonly bytes: number;
-  readonly path: string;
-}
-
-/** The newest first; of the same second, in an order that is always the same. */
+/** Sorts the newest first; snapshots of the same second by their hashes. */
 export function byAge(a: SnapshotName, b: SnapshotName): number {
   return b.time.getTime() - a.time.getTime() || (a.hash < b.hash ? -1 : a.hash > b.hash ? 1 : 0);
 }
 
-/** The part of a whole hash that names carry. */
-export function shortHash(sha256: string): string {
-  return sha256.slice(0, HASH_DIGITS);
-}
-
-/** Snapshots of each kind that are kept where nobody says how many. */
+/** Number of snapshots of each kind, good and poor, that are kept by default. */
 export const KEEP = 5;
 
 /**
- * Which snapshots are too many: all but the newest `keep` good ones and the newest `keep` poor ones. Each kind is
- * counted for itself, so that no poor one pushes a good one out, and the newest good one always stays.
+ * The snapshots to remove: all but the newest `keep` good ones and the newest `keep` poor ones. Each kind has its own count,
+ * so that a poor one never pushes out a good one, and the newest good one always stays.
  */
 export function tooMany<T extends SnapshotName>(snapshots: readonly T[], keep: number): T[] {
   const kept = Math.max(1, keep);
@@ -83,7 +83,7 @@ export function tooMany<T extends SnapshotName>(snapshots: readonly T[], keep: n
 }
 
 /**
- * Why a file is worse than the newest good snapshot, so that it must not push the good ones out; undefined where it
+ * Says why a file is worse than the newest good snapshot, so that its copy must not push the good ones out; undefined if it
  * is not. A program that truncates its file before it saves, as Flower does, leaves a sound and empty database.
  *
  * @param previous the newest good snapshot, if there is one
@@ -96,17 +96,13 @@ export function isWorse(
   return `it holds no record any more; the newest good snapshot has ${previous.records}`;
 }
 
-/** Snapshots named in a message. */
-const NAMED = 5;
-
 /**
- * Finds the snapshots that are meant, the best first: the ones after it are for where it is damaged.
+ * Selects the snapshots that a user means, the best first; the others serve if the first one is damaged.
  *
  * @param snapshots the newest first
- * @param at the beginning of its time or hash, as long as it is that of one content only; without it, the good ones
- *   are meant
- * @param folder where they are, for messages
- * @throws RefusedError `no-snapshot` where none fits, `ambiguous` where several do
+ * @param at the beginning of a time or hash, which must be that of one content only; without it, all good ones are meant
+ * @param folder their folder, for messages
+ * @throws RefusedError `no-snapshot` if none matches, `ambiguous` if several contents do
  */
 export function selectSnapshots(
   snapshots: readonly Snapshot[],
@@ -130,29 +126,32 @@ export function selectSnapshots(
     );
   }
   const wanted = at.toLowerCase();
-  const fitting = snapshots.filter(
+  const matching = snapshots.filter(
     ({ id, hash }) => wanted !== '' && (id.toLowerCase().startsWith(wanted) || hash.startsWith(wanted)),
   );
-  if (fitting.length === 0) {
+  if (matching.length === 0) {
     throw new RefusedError(
       'no-snapshot',
-      `${folder}: expected a snapshot whose time or hash begins with "${at}", found ${some(snapshots)}. ` +
+      `${folder}: expected a snapshot whose time or hash begins with "${at}", found ${someOf(snapshots)}. ` +
         'Name one of them, or leave --at out for the newest good one.',
     );
   }
-  if (fitting.some(({ hash }) => hash !== fitting[0].hash)) {
+  if (matching.some(({ hash }) => hash !== matching[0].hash)) {
     throw new RefusedError(
       'ambiguous',
-      `${folder}: expected one snapshot whose time or hash begins with "${at}", found ${some(fitting)}. ` +
+      `${folder}: expected one snapshot whose time or hash begins with "${at}", found ${someOf(matching)}. ` +
         'Say more of it.',
     );
   }
-  // The same bytes at several times: which of them makes no difference.
-  return [...fitting].sort((a, b) => Number(a.poor) - Number(b.poor));
+  // All have the same bytes, so the choice only matters for the mark `poor`.
+  return [...matching].sort((a, b) => Number(a.poor) - Number(b.poor));
 }
 
-function some(snapshots: readonly Snapshot[]): string {
-  const named = snapshots.slice(0, NAMED).map(({ id }) => id);
-  const more = snapshots.length - named.length;
-  return named.join(', ') + (more > 0 ? ` and ${more} more` : '');
+/** Number of snapshots that a message lists. */
+const LISTED = 5;
+
+function someOf(snapshots: readonly Snapshot[]): string {
+  const more = snapshots.length - LISTED;
+  const ids = snapshots.slice(0, LISTED).map(({ id }) => id);
+  return ids.join(', ') + (more > 0 ? ` and ${more} more` : '');
 }

@@ -3,19 +3,19 @@ import type { FileHandle } from 'node:fs/promises';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RefusedError } from './errors.js';
-import { leadsTo } from './held.js';
+import { realPathOf } from './held.js';
 import { aclOf, isPresent } from './rights.js';
 
 /**
- * Who can write a database anyway. Programs load what is in a database, so a snapshot is brought back only if nobody
- * else can have written it.
+ * The users who can write a database anyway. Programs load the contents of a database, so a snapshot is restored only if
+ * nobody else can have written it.
  */
 export interface Writers {
-  /** User IDs: this process's own, root, and the database's owner, or the folder's where there is no database. */
+  /** User IDs: this process's own, root, and the owner of the database, or of the folder if there is no database. */
   readonly owners: readonly number[];
   /** Group IDs whose members can write the database, or put another file in its place. */
   readonly groups: readonly number[];
-  /** Whether all users can write the database; without a database, whether all can make one. */
+  /** Whether all users can write the database, or make one if there is none. */
   readonly everybody: boolean;
 }
 
@@ -27,11 +27,11 @@ export interface Untrusted {
 
 const GROUP_WRITE = 0o020;
 const OTHERS_WRITE = 0o002;
-/** In such a folder only a file's owner can put another file in its place. */
+/** In a folder with this bit only a file's owner can put another file in its place. */
 const STICKY = 0o1000;
 
 export async function writersOf(dbPath: string): Promise<Writers> {
-  const path = await leadsTo(dbPath).catch(() => undefined);
+  const path = await realPathOf(dbPath).catch(() => undefined);
   const database = path === undefined ? undefined : await statOf(path);
   const folder = path === undefined ? undefined : await statOf(dirname(path));
   const own = process.geteuid?.();
@@ -52,9 +52,9 @@ function canWrite(stats: Stats | undefined, bit: number): boolean {
   return stats.isFile() || (stats.mode & STICKY) === 0;
 }
 
-/** Why a folder or file of snapshots is not used, by its owner and mode; undefined where it is. */
+/** Says why a folder or file of snapshots is not used, by its owner and mode; undefined if it is used. */
 export function whyUntrusted({ uid, gid, mode }: Stats, writers: Writers): string | undefined {
-  // A system without users has none that could be kept apart.
+  // Windows has no user IDs to compare.
   if (process.geteuid === undefined) return undefined;
   if (!writers.owners.includes(uid)) {
     return `it belongs to user ${uid}, who is neither the user that asks nor the database's owner`;
@@ -67,21 +67,18 @@ export function whyUntrusted({ uid, gid, mode }: Stats, writers: Writers): strin
 }
 
 /**
- * Refuses an open folder or file of snapshots that others than the database's writers can have written. By the
- * descriptor, not by the name, which could lead elsewhere by now.
+ * Refuses an open folder or file of snapshots that others than the database's writers can have written. It looks at the
+ * descriptor, because the name may lead elsewhere by now.
  *
  * @throws RefusedError `not-trusted`
  */
 export async function requireTrusted(handle: FileHandle, path: string, writers: Writers): Promise<void> {
   const stats = await handle.stat();
-  const why = whyUntrusted(stats, writers) ?? (await whyAclUntrusted(handle, stats));
+  let why = whyUntrusted(stats, writers);
+  // With an ACL the group's bit may stand for users whom only the ACL names.
+  if (why === undefined && (stats.mode & GROUP_WRITE) !== 0 && isPresent(await aclOf(handle)))
+    why = 'an access control list (ACL) lets others than its owner write to it';
   if (why !== undefined) throw untrustedError({ path, why }, stats.isDirectory());
-}
-
-/** Whether it is writable for users whom only an ACL names: then the group's bit may be theirs. */
-async function whyAclUntrusted(handle: FileHandle, { mode }: Stats): Promise<string | undefined> {
-  if ((mode & GROUP_WRITE) === 0 || !isPresent(await aclOf(handle))) return undefined;
-  return 'an access control list (ACL) lets others than its owner write to it';
 }
 
 export function untrustedError({ path, why }: Untrusted, isFolder: boolean): RefusedError {
