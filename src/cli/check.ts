@@ -1,10 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import type { CheckResult } from '../check/check.js';
+import { finding } from '../check/finding.js';
 import type { WantedProfile } from '../contents.js';
 import { checkContents, withProfile } from '../contents.js';
 import { findBetterCopy } from '../copies.js';
-import { finding } from '../check/finding.js';
-import type { Judge } from '../check/libgdbm.js';
 import { identifySource } from '../database/identify.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import { checkReport, reportText, unreadableReport } from '../report/json.js';
@@ -13,77 +12,72 @@ import { statementText } from '../report/statementtext.js';
 import { checkText } from '../report/text.js';
 import { orSearched } from '../source/readaround.js';
 import { SourceError } from '../source/source.js';
-import type { ExitCode } from './exit.js';
-import { EXIT } from './exit.js';
-import { explain } from './explain.js';
 import { openRegularFile } from './file.js';
 import type { WantedMachine } from './machine.js';
 import { judgeFor, machineFor } from './machine.js';
+import { all, defineCommand, file, forMachine, hash, json, profile } from './options.js';
 import { progressLine } from './progress.js';
 import { statementNow, withEvidence } from './statement.js';
-import { printReport, styleFor, tell } from './terminal.js';
-
-export interface CheckArguments {
-  readonly files: readonly string[];
-  readonly json: boolean;
-  readonly all: boolean;
-  /** Whether the report has the files' hashes and how it was made. */
-  readonly hash: boolean;
-  readonly profile: WantedProfile;
-  /** The machine that is to use the files. */
-  readonly machine?: WantedMachine;
-}
+import type { ExitCode } from './terminal.js';
+import { EXIT, printReport, styleFor, tell } from './terminal.js';
+import { explain } from './work.js';
 
 /** Checks each file and reports; never writes. */
-export async function checkCommand({
-  files,
-  json,
-  all,
-  hash,
-  profile: wanted,
-  machine,
-}: CheckArguments): Promise<ExitCode> {
-  const reports: object[] = [];
-  const hashes: Evidence[] = [];
-  let exit: ExitCode = EXIT.ok;
-  const worse = (code: ExitCode) => {
-    if (code > exit) exit = code;
-  };
-  for (const path of files) {
-    try {
-      const {
-        result: { result, profile },
-        evidence,
-      } = await withEvidence(path, hash, () => checkFile(path, wanted, machine));
-      hashes.push(...evidence);
-      if (result.verdict === 'damaged' || result.verdict === 'foreign') worse(EXIT.damaged);
-      if (result.verdict === 'not-gdbm') worse(EXIT.failed);
-      const betterCopy = await findBetterCopy(path, result, profile);
-      if (json) reports.push(checkReport(path, result, profile, betterCopy));
-      else {
-        const options = {
-          style: styleFor(process.stdout),
-          all,
-          profile,
-          betterCopy,
-          machine: machineFor(machine),
-        };
-        await printReport(checkText(path, result, options));
+export const command = defineCommand(
+  (parser) =>
+    parser
+      .positional('files', { ...file, array: true })
+      .options({ json, all, profile, hash, for: forMachine })
+      .example('$0 check flower.db', 'Is it healthy, and what would libgdbm say?')
+      .example('$0 check --json *.db | jq .files[].verdict', 'For programs'),
+  async (args) => {
+    const reports: object[] = [];
+    const hashes: Evidence[] = [];
+    let exit: ExitCode = EXIT.ok;
+    for (const path of args.files) {
+      try {
+        const { result: checked, evidence } = await withEvidence(path, args.hash, () =>
+          checkFile(path, args.profile, args.for),
+        );
+        hashes.push(...evidence);
+        const { result, profile } = checked;
+        exit = worse(exit, EXITS[result.verdict]);
+        const betterCopy = await findBetterCopy(path, result, profile);
+        if (args.json) reports.push(checkReport(path, result, profile, betterCopy));
+        else {
+          const style = styleFor(process.stdout);
+          const machine = machineFor(args.for);
+          await printReport(checkText(path, result, { style, all: args.all, profile, betterCopy, machine }));
+        }
+      } catch (error) {
+        const { code, message } = explain(error, path, 'read it');
+        exit = EXIT.failed;
+        if (args.json) reports.push(unreadableReport(path, code, message));
+        tell(message);
       }
-    } catch (error) {
-      const { code, message } = explain(error, path, 'read it');
-      worse(EXIT.failed);
-      if (json) reports.push(unreadableReport(path, code, message));
-      tell(message);
     }
-  }
-  const statement = await statementNow(hashes);
-  if (json) await printReport(`${reportText(reports, statement)}\n`);
-  else if (hash) await printReport(statementText(statement));
-  return exit;
+    const statement = await statementNow(hashes);
+    if (args.json) await printReport(`${reportText(reports, statement)}\n`);
+    else if (args.hash) await printReport(statementText(statement));
+    return exit;
+  },
+);
+
+const EXITS: Record<CheckResult['verdict'], ExitCode> = {
+  healthy: EXIT.ok,
+  damaged: EXIT.damaged,
+  foreign: EXIT.damaged,
+  'not-gdbm': EXIT.failed,
+};
+
+function worse(a: ExitCode, b: ExitCode): ExitCode {
+  return a > b ? a : b;
 }
 
-/** Times that a file is checked which a program writes to, and looks damaged; in milliseconds how long, and the pause. */
+/**
+ * Limits of the repeated checks of a file that a program writes to and that looks damaged: how many, and milliseconds in
+ * all and between two. Such a program saves within seconds.
+ */
 const TRIES = 5;
 const PATIENCE = 5000;
 const PAUSE = 100;
@@ -95,20 +89,21 @@ export interface CheckedFile {
 }
 
 /**
- * Checks a file; one that is written to again and again, for what was read at different moments does not fit together.
+ * Checks a file; again if a program wrote to it meanwhile, because bytes that were read at different moments do not fit
+ * together.
  *
- * @throws RefusedError, SourceError or NodeJS.ErrnoException where it cannot be read
+ * @throws RefusedError, SourceError or NodeJS.ErrnoException if it cannot be read
  */
 export async function checkFile(
   path: string,
   wanted: WantedProfile,
-  machine?: WantedMachine,
+  machine: WantedMachine,
 ): Promise<CheckedFile> {
   const started = Date.now();
   for (let again = TRIES - 1; ; again--) {
     const isLast = again === 0 || Date.now() - started > PATIENCE;
     try {
-      const one = await orSearched((isSearched) => checkOnce(path, wanted, judgeFor(machine), isSearched));
+      const one = await orSearched((isSearched) => checkOnce(path, wanted, machine, isSearched));
       if (isLast || !one.changed || one.result.verdict !== 'damaged') return one;
     } catch (error) {
       if (isLast || !(error instanceof SourceError)) throw error;
@@ -120,13 +115,13 @@ export async function checkFile(
 async function checkOnce(
   path: string,
   wanted: WantedProfile,
-  judge: Judge | undefined,
+  machine: WantedMachine,
   isSearched: boolean,
 ): Promise<CheckedFile & { changed: boolean }> {
   const source = await openRegularFile(path, isSearched);
+  const progress = progressLine();
   try {
-    const progress = progressLine();
-    const contents = await checkContents(source, wanted, progress.report, judge).finally(progress.end);
+    const contents = await checkContents(source, wanted, progress.report, judgeFor(machine));
     const { profile } = contents;
     const result = withProfile(contents);
     const changed = await source.changed();
@@ -140,6 +135,7 @@ async function checkOnce(
     const findingCounts = { ...result.findingCounts, [written.code]: 1 };
     return { result: { ...result, findings, findingCounts }, profile, changed };
   } finally {
+    progress.end();
     await source.close();
   }
 }

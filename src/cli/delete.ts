@@ -1,58 +1,62 @@
-import type { DeleteOptions } from '../repair/delete.js';
 import { deleteRecord } from '../repair/delete.js';
 import { deletedReport, deletedText, failedDeleteReport } from '../report/deleted.js';
 import { escapeStart } from '../report/escape.js';
 import { reportText } from '../report/json.js';
 import { shellPath } from '../report/shellword.js';
-import { EXIT } from './exit.js';
-import { explain } from './explain.js';
-import type { KeyEncoding } from './grammar/keyencoding.js';
-import { decodeKey } from './key.js';
-import { progressLine } from './progress.js';
-import { StopSignals } from './signals.js';
-import { printReport, styleFor, tell } from './terminal.js';
-
-export interface DeleteArguments extends Omit<DeleteOptions, 'signal' | 'report'> {
-  readonly file: string;
-  readonly key: string;
-  readonly encoding: KeyEncoding;
-  readonly json: boolean;
-}
-
-/** Removes one record; the file as it was stays as a backup. */
-export async function deleteCommand({
+import {
+  backup,
+  decodeKey,
+  defineCommand,
+  dryRun,
   file,
-  key: text,
-  encoding,
   json,
-  ...options
-}: DeleteArguments): Promise<number> {
-  const asJson = (one: object) => `${reportText([one])}\n`;
-  const signals = new StopSignals();
-  const progress = progressLine();
-  try {
-    const key = decodeKey(text, encoding);
-    const { report } = progress;
-    const { signal } = signals;
-    const deleted = await deleteRecord(file, key, { ...options, report, signal }).finally(progress.end);
-    const isThere = deleted.valueSize !== undefined;
-    if (json) await printReport(asJson(deletedReport(deleted, key)));
-    else if (isThere) await printReport(deletedText(deleted, key, styleFor(process.stdout)));
-    if (isThere) return EXIT.ok;
-    const shown = escapeStart(key, 200);
-    tell(`${file}: there is no key "${shown}". See: gdbm-doctor list ${shellPath(file)}`);
-    return EXIT.damaged;
-  } catch (error) {
-    const stopped = signals.stopped(error);
-    if (stopped !== undefined) {
-      tell(`${file}: stopped by ${stopped.name}. Nothing was changed.`);
-      return stopped.exit;
-    }
-    const { code, message } = explain(error, file, 'delete a record of it');
-    if (json) await printReport(asJson(failedDeleteReport(file, code, message)));
-    tell(message);
-    return EXIT.failed;
-  } finally {
-    signals.end();
-  }
-}
+  key,
+  keyEncoding,
+  locking,
+  notStream,
+  output,
+  waitIsValid,
+} from './options.js';
+import { EXIT, printReport, styleFor, tell } from './terminal.js';
+import { runWork } from './work.js';
+
+const asJson = (report: object) => `${reportText([report])}\n`;
+
+/** Removes one record; the old file stays as a backup. */
+export const command = defineCommand(
+  (parser) =>
+    parser
+      .positional('file', file)
+      .positional('key', key)
+      .options({ 'key-encoding': keyEncoding, output, 'dry-run': dryRun, backup, ...locking, json })
+      .check(waitIsValid)
+      .check((args) => notStream(args.output))
+      .example('$0 delete jobs.db job-17', 'The old file stays as jobs.db.~1~')
+      .example('$0 delete --key-encoding hex jobs.db fffe6b6579', 'A key that is not text'),
+  async ({ file, key: text, keyEncoding, output, dryRun, backup, wait, lock, json }) =>
+    runWork(
+      {
+        path: file,
+        doing: 'delete a record of it',
+        failed: json ? (code, message) => asJson(failedDeleteReport(file, code, message)) : undefined,
+      },
+      async (signal, progress) => {
+        const key = decodeKey(text, keyEncoding);
+        const deleted = await deleteRecord(file, key, {
+          ...(output !== undefined && { output }),
+          dryRun,
+          backup,
+          wait,
+          lock,
+          report: progress.report,
+          signal,
+        }).finally(progress.end);
+        const isThere = deleted.valueSize !== undefined;
+        if (json) await printReport(asJson(deletedReport(deleted, key)));
+        else if (isThere) await printReport(deletedText(deleted, key, styleFor(process.stdout)));
+        if (isThere) return EXIT.ok;
+        tell(`${file}: there is no key "${escapeStart(key, 200)}". See: gdbm-doctor list ${shellPath(file)}`);
+        return EXIT.damaged;
+      },
+    ),
+);

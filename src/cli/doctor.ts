@@ -1,53 +1,62 @@
 import type { FileFormat } from '../check/check.js';
 import type { BetterCopy } from '../copies.js';
 import { findBetterCopy, findCopyOfMissing } from '../copies.js';
-import { checkReport, reportText, unreadableReport } from '../report/json.js';
-import { safeSentence } from '../report/escape.js';
-import { number } from '../report/number.js';
-import { betterCopyText, foreignText } from '../report/text.js';
 import { isMendable, needsRepair } from '../profile/mendable.js';
+import { safeSentence } from '../report/escape.js';
+import { checkReport, reportText, unreadableReport } from '../report/json.js';
+import { number } from '../report/number.js';
+import { shellPath } from '../report/shellword.js';
+import { betterCopyText, foreignText } from '../report/text.js';
 import { volumeJson, volumeReport } from '../report/volume.js';
 import type { VolumeDiagnosis } from '../service/diagnose.js';
 import { diagnoseVolume } from '../service/diagnose.js';
-import { shellPath } from '../report/shellword.js';
 import type { DatabaseFacts } from '../service/facts.js';
 import type { CheckedFile } from './check.js';
 import { checkFile } from './check.js';
-import type { ExitCode } from './exit.js';
-import type { ExpectedError } from './explain.js';
-import { EXIT } from './exit.js';
 import type { WantedMachine } from './machine.js';
 import { machineFor } from './machine.js';
-import { explain } from './explain.js';
-import { printReport, styleFor } from './terminal.js';
+import { defineCommand, file, forMachine, json } from './options.js';
+import { EXIT, printReport, styleFor } from './terminal.js';
+import type { ExpectedError } from './work.js';
+import { explain } from './work.js';
 
-export interface DoctorArguments {
-  readonly file: string;
-  readonly json: boolean;
-  /** The machine that is to use the file. */
-  readonly machine?: WantedMachine;
-}
+/** Tells what is wrong with a database's place, then with the database, then what to do next; never writes. */
+export const command = defineCommand(
+  (parser) =>
+    parser
+      .positional('file', file)
+      .options({ json, for: forMachine })
+      .example('$0 doctor /data/flower.db', 'What is wrong, and the one line to do about it')
+      .example('$0 doctor --json /data/flower.db | jq .files[].volume.problems', 'For programs'),
+  async ({ file, json, for: machine }) => {
+    const checked = await tryCheck(file, machine);
+    const found = await diagnoseVolume(file, { database: databaseFacts(checked) });
+    // The check has judged for the wanted machine; the diagnosis knows only this one.
+    const problems = found.problems.filter(
+      ({ code }) => machine === undefined || !code.startsWith('foreign-'),
+    );
+    const diagnosis = { ...found, problems };
+    const next = nextStep(file, diagnosis, checked, machine);
+    const isHealthy = 'result' in checked && checked.result.verdict === 'healthy';
+    if (json) {
+      const document = { ...databaseJson(file, checked), volume: volumeJson(diagnosis), next };
+      await printReport(`${reportText([document])}\n`);
+    } else {
+      const style = styleFor(process.stdout);
+      const line = (name: string, value: string) =>
+        `  ${name.padEnd(12)} ${value.replaceAll('\n', '\\x0a')}\n`;
+      const verdict = safeSentence(verdictText(checked, machine));
+      const database = line('database', isHealthy ? style.green(verdict) : style.red(verdict));
+      await printReport(volumeReport(diagnosis, style) + database + line('next', safeSentence(next)));
+    }
+    const placeIsSound = problems.every(({ severity }) => severity !== 'error');
+    return placeIsSound && isHealthy ? EXIT.ok : EXIT.damaged;
+  },
+);
 
-/** Says what is wrong with a database's place, then with the database, then what to do next; never writes. */
-export async function doctorCommand({ file, json, machine }: DoctorArguments): Promise<ExitCode> {
-  const checked = await tryCheck(file, machine);
-  const found = await diagnoseVolume(file, { database: databaseFacts(checked) });
-  // Whether another machine than this one can use it, the check tells.
-  const isHere = machine === undefined;
-  const problems = found.problems.filter(({ code }) => isHere || !code.startsWith('foreign-'));
-  const diagnosis = { ...found, problems };
-  const report = json
-    ? documentText(file, diagnosis, checked, machine)
-    : text(file, diagnosis, checked, machine);
-  await printReport(report);
-  const placeIsSound = diagnosis.problems.every(({ severity }) => severity !== 'error');
-  return placeIsSound && isHealthy(checked) ? EXIT.ok : EXIT.damaged;
-}
-
-/** What the check of a file gave, or why it cannot be read; and a copy beside it that has more. */
+/** The check of a file, or why it cannot be read; and a copy beside it that has more records. */
 type Checked = (CheckedFile | ExpectedError) & { readonly betterCopy?: BetterCopy | undefined };
 
-/** Checks the file if it can be read; why it cannot is what this command is for. */
 async function tryCheck(path: string, machine: WantedMachine): Promise<Checked> {
   try {
     const checked = await checkFile(path, 'auto', machine);
@@ -58,14 +67,10 @@ async function tryCheck(path: string, machine: WantedMachine): Promise<Checked> 
   }
 }
 
-function isHealthy(checked: Checked): boolean {
-  return 'result' in checked && checked.result.verdict === 'healthy';
-}
-
 function databaseFacts(checked: Checked): DatabaseFacts | undefined {
   if (!('result' in checked) || checked.result.format === undefined) return undefined;
   const { format, size, verdict } = checked.result;
-  // The structure is what speaks for a whole file; values may be as their program stored them.
+  // Only the structure tells whether the file is whole; values may be damaged as their program stored them.
   const isSound =
     verdict === 'healthy' || verdict === 'foreign' || !needsRepair(checked.result, checked.profile);
   const { byteOrder, layout, hashChar, header, geometry }: FileFormat = format;
@@ -81,34 +86,10 @@ function databaseFacts(checked: Checked): DatabaseFacts | undefined {
   };
 }
 
-function documentText(
-  path: string,
-  diagnosis: VolumeDiagnosis,
-  checked: Checked,
-  machine: WantedMachine,
-): string {
+function databaseJson(path: string, checked: Checked): object {
   const { betterCopy } = checked;
-  const database =
-    'result' in checked
-      ? checkReport(path, checked.result, checked.profile, betterCopy)
-      : { ...unreadableReport(path, checked.code, checked.message), ...(betterCopy && { betterCopy }) };
-  const one = {
-    ...database,
-    volume: volumeJson(diagnosis),
-    next: nextStep(path, diagnosis, checked, machine),
-  };
-  return `${reportText([one])}\n`;
-}
-
-function text(path: string, diagnosis: VolumeDiagnosis, checked: Checked, machine: WantedMachine): string {
-  const style = styleFor(process.stdout);
-  const verdict = (isHealthy(checked) ? style.green : style.red)(safeSentence(verdictText(checked, machine)));
-  const line = (name: string, value: string) => `  ${name.padEnd(12)} ${value.replaceAll('\n', '\\x0a')}\n`;
-  return (
-    volumeReport(diagnosis, style) +
-    line('database', verdict) +
-    line('next', safeSentence(nextStep(path, diagnosis, checked, machine)))
-  );
+  if ('result' in checked) return checkReport(path, checked.result, checked.profile, betterCopy);
+  return { ...unreadableReport(path, checked.code, checked.message), ...(betterCopy && { betterCopy }) };
 }
 
 function verdictText(checked: Checked, machine: WantedMachine): string {
@@ -126,36 +107,34 @@ function verdictText(checked: Checked, machine: WantedMachine): string {
   }
 }
 
-/** The one thing to do now: what stands in the way comes before the repair. */
+/** The one thing to do now: a problem of the place that stands in the way comes before the repair. */
 function nextStep(
   path: string,
   { problems }: VolumeDiagnosis,
   checked: Checked,
   machine: WantedMachine,
 ): string {
+  const adviceOf = (wanted: string) => problems.find(({ code }) => code === wanted)?.advice;
   const { betterCopy } = checked;
-  const bringBack = betterCopy && `${betterCopy.command} (${betterCopyText(betterCopy)})`;
   const first = problems.find(({ severity }) => severity === 'error');
-  // What else is wrong with the place comes first.
-  const isContents = first?.code === 'file-missing' || first?.code === 'file-empty';
-  if (first !== undefined && !(isContents && bringBack !== undefined)) return first.advice;
-  if (bringBack !== undefined) {
-    return problems.find(({ code }) => code === 'locked-by-process')?.advice ?? bringBack;
-  }
+  const isGone = first?.code === 'file-missing' || first?.code === 'file-empty';
+  if (first !== undefined && !(isGone && betterCopy !== undefined)) return first.advice;
+  const held = adviceOf('locked-by-process');
+  if (betterCopy !== undefined) return held ?? `${betterCopy.command} (${betterCopyText(betterCopy)})`;
   if (!('result' in checked)) return checked.message;
   const { result, profile } = checked;
   if (result.verdict === 'healthy') {
-    const warned = problems.some(({ severity }) => severity === 'warning');
-    return warned ? 'nothing to repair; see to the warnings' : 'nothing to do';
+    const isWarned = problems.some(({ severity }) => severity === 'warning');
+    return isWarned ? 'nothing to repair; see to the warnings' : 'nothing to do';
   }
-  if (result.verdict === 'foreign')
+  if (result.verdict === 'foreign') {
     return `gdbm-doctor repair --for ${machineFor(machine)} ${shellPath(path)}`;
-  const other = problems.find(({ code }) => code === 'other-database');
-  if (other !== undefined) return other.advice;
+  }
+  const other = adviceOf('other-database');
+  if (other !== undefined) return other;
   if (result.verdict === 'not-gdbm') return result.other?.advice ?? 'Check the path.';
-  // Only an earlier copy tells what single values were, or has what is gone.
+  // A repair would change nothing: only an earlier copy has the values.
   if (!isMendable(result, profile)) return `gdbm-doctor snapshots ${shellPath(path)}`;
-  const held = problems.find(({ code }) => code === 'locked-by-process');
   const output = result.image === undefined ? '' : '-o OUT ';
-  return held?.advice ?? `gdbm-doctor repair ${output}${shellPath(path)}`;
+  return held ?? `gdbm-doctor repair ${output}${shellPath(path)}`;
 }

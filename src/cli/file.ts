@@ -1,17 +1,18 @@
 import { stat } from 'node:fs/promises';
 import type { Database } from '../database/database.js';
+import { identifySource } from '../database/identify.js';
 import type { Searched } from '../examine.js';
-import type { Report } from '../source/sweep.js';
 import { openProved, openSearched, search, searchedProved } from '../examine.js';
+import type { WalkLoss } from '../exchange/batch.js';
 import type { Walkable } from '../exchange/walk.js';
 import { openForWalk } from '../exchange/walk.js';
-import { identifySource } from '../database/identify.js';
-import { RefusedError, requireRegularFile } from '../store/errors.js';
+import { number } from '../report/number.js';
+import { shellPath } from '../report/shellword.js';
 import type { FileSource } from '../source/file.js';
 import { openFileSource } from '../source/file.js';
-import { shellPath } from '../report/shellword.js';
-import { tellIfChanged } from './atrest.js';
+import { RefusedError, requireRegularFile } from '../store/errors.js';
 import { collectGarbage, sparing } from './heap.js';
+import { tell } from './terminal.js';
 
 /**
  * Opens a file for reading, never a pipe or a device, which could wait for ever.
@@ -36,7 +37,8 @@ export interface DatabaseFile extends FileSource {
  * @throws RefusedError if it is empty
  */
 export async function openDatabaseFile(path: string): Promise<DatabaseFile> {
-  // A command that prints as it reads cannot start again: its file is searched first. The second reading is from the page cache.
+  // A command that prints as it reads cannot start again, so its file is searched for unreadable pages first. The second
+  // reading is from the page cache.
   const source = await openRegularFile(path, true);
   if (source.size === 0) {
     await source.close();
@@ -54,15 +56,15 @@ export async function openDatabaseFile(path: string): Promise<DatabaseFile> {
   };
 }
 
-/** A database that is open. One that is proved to be in order is not searched before somebody asks for that. */
+/** An open database. One that is proved to be in order is searched only on demand. */
 export interface OpenDatabase {
   readonly db: Database;
-  /** Whether every bucket and every record is in order: what a lookup does not find is not there. */
+  /** True if every bucket and every record is in order: a key that a lookup does not find is not there. */
   readonly isProved: boolean;
   readonly file: FileSource;
-  /** Its buckets. */
+  /** Returns its buckets. */
   readonly searched: () => Promise<Searched>;
-  /** The same with every element examined. */
+  /** Returns its buckets with every element examined. */
   readonly examined: () => Promise<Searched>;
 }
 
@@ -74,7 +76,7 @@ export interface OpenDatabase {
 export async function withDatabase<T>(path: string, use: (open: OpenDatabase) => Promise<T>): Promise<T> {
   const file = await openDatabaseFile(path);
   try {
-    const result = await use((await openDatabase(file)) ?? (await file.refuse()));
+    const result = await use(await openDatabase(file));
     await tellIfChanged(path, file);
     return result;
   } finally {
@@ -82,27 +84,17 @@ export async function withDatabase<T>(path: string, use: (open: OpenDatabase) =>
   }
 }
 
-/**
- * Reads a file as a database, and frees after each step what it needed.
- *
- * @returns undefined where nothing speaks for one
- */
-export async function openDatabase(file: FileSource, report?: Report): Promise<OpenDatabase | undefined> {
+async function openDatabase(file: DatabaseFile): Promise<OpenDatabase> {
   const spare = sparing();
-  const both: Report = (step, done, all) => {
-    report?.(step, done, all);
-    spare(step);
-  };
-  const proved = await openProved(file, both);
+  const proved = await openProved(file, spare);
   collectGarbage();
   if (proved !== undefined) {
     const { db } = proved;
     const examined = () => searchedProved(proved);
     return { db, isProved: true, file, searched: () => search(db), examined };
   }
-  const found = await openSearched(file, both);
+  const found = (await openSearched(file, spare)) ?? (await file.refuse());
   collectGarbage();
-  if (found === undefined) return undefined;
   const again = () => Promise.resolve(found);
   return { db: found.db, isProved: false, file, searched: again, examined: again };
 }
@@ -116,4 +108,30 @@ export async function openFileForWalk(source: DatabaseFile): Promise<Walkable> {
   const database = (await openForWalk(source, sparing())) ?? (await source.refuse());
   collectGarbage();
   return database;
+}
+
+/** Number of records that a walk through a damaged database could not give, in words; undefined if it gave all. */
+export function lossText({ records, incomplete }: WalkLoss): string | undefined {
+  const parts = [
+    ...(records > 0 ? [`${number(records)} ${records === 1 ? 'record' : 'records'} cannot be proved`] : []),
+    ...(incomplete ? ['some buckets are gone'] : []),
+  ];
+  return parts.length === 0 ? undefined : parts.join(' and ');
+}
+
+/**
+ * Warns of a program that wrote to a file while it was read: parts of it are of different moments, and may look damaged
+ * although they are not.
+ *
+ * @returns true if one wrote to it
+ */
+export async function tellIfChanged(path: string, source: FileSource): Promise<boolean> {
+  const changed = await source.changed();
+  if (changed) {
+    tell(
+      `${path}: a program wrote to it while it was read, or put another in its place, so that what was found is of no one moment and may only look ` +
+        `damaged. Run this again when it is at rest, or on a snapshot: gdbm-doctor snapshots ${shellPath(path)}`,
+    );
+  }
+  return changed;
 }

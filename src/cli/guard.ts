@@ -1,45 +1,68 @@
 import { understandCommand } from '../service/commandline.js';
-import type { Fallback } from '../service/prepare.js';
 import { guard, runUnguarded } from '../service/guard.js';
-import { EXIT } from './exit.js';
-import { judgeOutlets } from './outletfiles.js';
-import { tell } from './terminal.js';
-import type { WatchingOptions } from './watching.js';
-import { mendingFor, outletsFor } from './watching.js';
-
-export interface GuardArguments extends WatchingOptions {
-  /** The database; taken from the command and the environment where it is left out. */
-  readonly file: string | undefined;
-  readonly fallback: Fallback;
-  readonly command: readonly string[];
-}
+import { Outlets } from '../service/outlets.js';
+import { defineCommand } from './options.js';
+import { EXIT, tell } from './terminal.js';
+import { judgeOutlets, mendingFor, numbersAreValid, watching } from './watching.js';
 
 /** Profiles of the programs whose command lines are understood. */
 const PROFILES = { flower: 'flower', beat: 'celerybeat', other: 'auto' } as const;
 
-/** Makes a program's database usable, runs the program, and watches the database while it runs. */
-export async function guardCommand(args: GuardArguments): Promise<number> {
-  const { file, fallback, command, ...options } = args;
-  const { env } = process;
-  const understood = understandCommand(command, env);
-  const path = file ?? understood.database;
-  const wrong = await judgeOutlets(path === undefined ? [] : [path], options);
-  if (wrong !== undefined) {
-    tell(`${wrong}. ${command[0]} is not started.`);
-    return EXIT.failed;
-  }
-  const outlets = outletsFor(options);
-  if (path === undefined) {
-    const message =
-      understood.program === 'other'
-        ? 'expected a database, found none named and a command that is not known: it runs without a guard. ' +
-          'Name the database before the --'
-        : 'this command keeps no database, so there is nothing to guard';
-    outlets.log({ level: 'warning', event: 'no-database', message });
-    return runUnguarded(command, env, outlets);
-  }
-  const profile = options.profile === 'auto' ? PROFILES[understood.program] : options.profile;
-  const { mending, lookOptions } = mendingFor(path, { ...options, profile }, outlets);
-  const interval = options.interval * 1000;
-  return guard({ command, env, fallback, interval, lookOptions }, mending, outlets);
+/** The words behind `--`. */
+function commandIn(args: object): string[] {
+  return (args as { '--'?: string[] })['--'] ?? [];
 }
+
+/** Makes a program's database usable, runs the program, and watches the database while it runs. */
+export const command = defineCommand(
+  (parser) =>
+    parser
+      .usage('$0 guard [file] [options] -- COMMAND ARG...')
+      .positional('file', {
+        type: 'string',
+        describe: "The database; found in the command where that is Flower's or celery beat's",
+      })
+      .options({
+        ...watching,
+        fallback: {
+          choices: ['empty', 'no-persistence', 'fail'] as const,
+          default: 'empty' as const,
+          requiresArg: true,
+          describe: 'Where nothing can be done: a new database, none, or no start',
+        },
+      })
+      .check(numbersAreValid)
+      .check((args) => {
+        const [program] = commandIn(args);
+        // A variable that is not set leaves an empty word.
+        const found = program === '' ? ', found an empty word' : '';
+        return Boolean(program) || `expected a command${found}: guard [file] [options] -- COMMAND ARG...`;
+      })
+      .example('$0 guard -- celery flower --persistent=True --db=/data/flower', "As a container's entrypoint")
+      .example('$0 guard --interval 10 state.db -- python app.py', 'Any program'),
+  async ({ file, fallback, ...options }) => {
+    const { env } = process;
+    const command = commandIn(options);
+    const { program, database } = understandCommand(command, env);
+    const path = file ?? database;
+    const wrong = await judgeOutlets(path === undefined ? [] : [path], options);
+    if (wrong !== undefined) {
+      tell(`${wrong}. ${command[0]} is not started.`);
+      return EXIT.failed;
+    }
+    const outlets = new Outlets(options);
+    if (path === undefined) {
+      const message =
+        program === 'other'
+          ? 'expected a database, found none named and a command that is not known: it runs without a guard. ' +
+            'Name the database before the --'
+          : 'this command keeps no database, so there is nothing to guard';
+      outlets.log({ level: 'warning', event: 'no-database', message });
+      return runUnguarded(command, env, outlets);
+    }
+    const profile = options.profile === 'auto' ? PROFILES[program] : options.profile;
+    const { mending, lookOptions } = mendingFor(path, { ...options, profile }, outlets);
+    const interval = options.interval * 1000;
+    return guard({ command, env, fallback, interval, lookOptions }, mending, outlets);
+  },
+);

@@ -1,88 +1,102 @@
+import { withHashesAsStored } from '../database/database.js';
 import { inspectAt } from '../inspect/at.js';
 import { inspectCollisions, inspectCount, inspectStatus } from '../inspect/count.js';
 import { inspectAvail, inspectBucket, inspectDirectory, inspectHeader } from '../inspect/inspect.js';
-import { inspectMap } from '../inspect/map.js';
+import type { MapView } from '../inspect/map.js';
+import { eachMapRow, inspectMap } from '../inspect/map.js';
 import { inspectHash, inspectRecord } from '../inspect/record.js';
 import type { StructureView } from '../inspect/structure.js';
+import type { Claims } from '../picture/claims.js';
 import { takePicture } from '../picture/picture.js';
-import { RefusedError } from '../store/errors.js';
-import type { Statement } from '../report/statement.js';
-import { reportDocument } from '../report/json.js';
+import { reportText } from '../report/json.js';
 import { jsonText } from '../report/jsontext.js';
-import { statementText } from '../report/statementtext.js';
-import { structureText } from '../report/structuretext.js';
 import { shellPath } from '../report/shellword.js';
-import { withHashesAsStored } from '../database/database.js';
-import type { ExitCode } from './exit.js';
-import { EXIT } from './exit.js';
+import type { Statement } from '../report/statement.js';
+import { statementText } from '../report/statementtext.js';
+import { fieldLines, structureText, TableText } from '../report/structuretext.js';
+import { RefusedError } from '../store/errors.js';
 import type { OpenDatabase } from './file.js';
 import { withDatabase } from './file.js';
-import type { StructureName } from './grammar/inspectwords.js';
-import { parseNumber } from './grammar/inspectwords.js';
-import type { KeyEncoding } from './grammar/keyencoding.js';
-import { decodeKey } from './key.js';
-import { printEndOfMap, printLongMap } from './longmap.js';
+import { all, decodeKey, defineCommand, file, hash, json, keyEncoding } from './options.js';
 import { statementNow, withEvidence } from './statement.js';
-import { print, styleFor } from './terminal.js';
+import { EXIT, Output, print, styleFor } from './terminal.js';
 
-export interface InspectArguments {
-  readonly file: string;
-  readonly structure: StructureName;
-  /** A directory slot, a key or a file offset, as the structure needs it. */
-  readonly what: string | undefined;
-  readonly encoding: KeyEncoding;
-  readonly json: boolean;
-  readonly all: boolean;
-  readonly hash: boolean;
-}
+/** Structures that need no further word. */
+const WHOLE = ['header', 'directory', 'dir', 'avail', 'count', 'collisions', 'status', 'map'] as const;
+/** Structures that need a slot, a key or an offset. */
+const ONE = ['bucket', 'hash', 'record', 'at'] as const;
+type StructureName = (typeof WHOLE)[number] | (typeof ONE)[number];
 
 /** Shows a structure field by field, with offsets. */
-export async function inspectCommand(options: InspectArguments): Promise<ExitCode> {
-  const { file, hash } = options;
-  return withDatabase(file, async (open) => {
-    if (options.structure === 'map') return showMap(open, options);
-    const { result: structures, evidence } = await withEvidence(file, hash, () => view(open, options));
-    return show(options, structures, await statementNow(evidence));
-  });
-}
+export const command = defineCommand(
+  (parser) =>
+    parser
+      .positional('file', file)
+      .positional('structure', {
+        choices: [...WHOLE, ...ONE] as const,
+        default: 'header' as const,
+        describe: 'What to look at',
+      })
+      .positional('what', {
+        type: 'string',
+        describe: 'For bucket: a directory slot; hash and record: a key; at: a file offset',
+      })
+      .options({
+        json,
+        all: { ...all, describe: 'With map: each range, not the first few' },
+        hash,
+        'key-encoding': keyEncoding,
+      })
+      .check(({ structure, what }) => judgeWord(structure, what))
+      .example('$0 inspect flower.db', 'The header')
+      .example('$0 inspect flower.db bucket 5', 'The bucket that slot 5 leads to')
+      .example('$0 inspect flower.db at 0x2000', 'What is there, and why')
+      .example('$0 inspect flower.db record events', 'How a lookup goes, step by step'),
+  async (args) => {
+    const { file, structure, what, keyEncoding: encoding, json, hash } = args;
+    return withDatabase(file, async (open) => {
+      if (structure === 'map') return showMap(open, args);
+      const { result: structures, evidence } = await withEvidence(file, hash, () =>
+        viewsOf(open, file, structure, () => decodeKey(what ?? '', encoding), what),
+      );
+      const statement = await statementNow(evidence);
+      if (json) await print(documentText(file, structures, statement));
+      else {
+        for (const one of structures) await print(structureText(one, styleFor(process.stdout)));
+        if (hash) await print(statementText(statement));
+      }
+      return EXIT.ok;
+    });
+  },
+);
 
-async function show(
-  { file, json, hash }: InspectArguments,
-  structures: readonly StructureView[],
-  statement: Statement,
-): Promise<ExitCode> {
-  if (json) {
-    const document = reportDocument([{ path: file, structures }], statement);
-    await print(`${jsonText(document, 2)}\n`);
-  } else {
-    for (const one of structures) await print(structureText(one, styleFor(process.stdout)));
-    if (hash) await print(statementText(statement));
+/** @returns true, or what is wrong with the word after the structure */
+function judgeWord(structure: StructureName, what: string | undefined): true | string {
+  if ((WHOLE as readonly string[]).includes(structure)) {
+    return what === undefined || `expected nothing after ${structure}, found "${what}"`;
   }
-  return EXIT.ok;
+  if (structure === 'hash' || structure === 'record') {
+    return what !== undefined || `expected ${structure} KEY`;
+  }
+  if (structure === 'bucket' && what === undefined) return true;
+  const expected = structure === 'at' ? 'at OFFSET' : 'bucket SLOT';
+  return (
+    !Number.isNaN(parseNumber(what)) || `expected ${expected}, a number or 0x in hex, found "${what ?? ''}"`
+  );
 }
 
-async function showMap(
-  { file: source, examined }: OpenDatabase,
-  options: InspectArguments,
-): Promise<ExitCode> {
-  const { file, hash, all } = options;
-  const { result: map, evidence } = await withEvidence(file, hash, async () => {
-    const found = await examined();
-    const { claims } = await takePicture(found.db, found.survey, found.checked);
-    const map = await inspectMap(claims, source.size, all);
-    if (map.isLong) await printLongMap(map, claims, options);
-    return map;
-  });
-  const statement = await statementNow(evidence);
-  if (!map.isLong) return show(options, [map.view], statement);
-  await printEndOfMap(map, options, statement);
-  return EXIT.ok;
+/** Reads decimal, or hexadecimal after 0x; NaN for anything else. */
+function parseNumber(text: string | undefined): number {
+  return /^(0x[0-9a-f]+|\d+)$/i.test(text ?? '') ? Number(text) : NaN;
 }
 
-async function view(
+async function viewsOf(
   { db: opened, file: source, searched, examined }: OpenDatabase,
-  { file, structure, what, encoding }: InspectArguments,
-): Promise<StructureView[]> {
+  file: string,
+  structure: StructureName,
+  key: () => Uint8Array,
+  what: string | undefined,
+): Promise<readonly StructureView[]> {
   const db = withHashesAsStored(opened);
   const refuse = (message: string) => new RefusedError('io', `${file}: ${message}`);
   switch (structure) {
@@ -97,19 +111,21 @@ async function view(
     case 'status':
       return inspectStatus(db, (await searched()).survey);
     case 'hash':
-      return inspectHash(db, decodeKey(what ?? '', encoding));
+      return inspectHash(db, key());
     case 'record':
-      return inspectRecord(db, decodeKey(what ?? '', encoding));
+      return inspectRecord(db, key());
     case 'at': {
       const offset = parseNumber(what);
-      if (!(offset < source.size))
+      if (!(offset < source.size)) {
         throw refuse(`expected a file offset, 0 to ${source.size - 1}, found ${offset}.`);
+      }
       const found = await examined();
       return inspectAt(found.db, found.survey, source, offset);
     }
   }
-  if (db.directory.length === 0)
+  if (db.directory.length === 0) {
     throw refuse(`expected a directory, found none. See: gdbm-doctor check ${shellPath(file)}`);
+  }
   if (structure !== 'bucket') return inspectDirectory(db);
   try {
     return await inspectBucket(db, parseNumber(what ?? '0'));
@@ -117,4 +133,69 @@ async function view(
     if (error instanceof RangeError) throw refuse(`${error.message}.`);
     throw error;
   }
+}
+
+interface MapOptions {
+  readonly file: string;
+  readonly json: boolean;
+  readonly all: boolean;
+  readonly hash: boolean;
+}
+
+/** Shows the map of all bytes. A long one, of perhaps millions of ranges, is printed while the ranges are found. */
+async function showMap({ file: source, examined }: OpenDatabase, options: MapOptions) {
+  const { file, json, hash, all } = options;
+  const style = styleFor(process.stdout);
+  const { result: map, evidence } = await withEvidence(file, hash, async () => {
+    const found = await examined();
+    const { claims } = await takePicture(found.db, found.survey, found.checked);
+    const map = await inspectMap(claims, source.size, all);
+    if (map.isLong) await printRows(map, claims, options);
+    return map;
+  });
+  const statement = await statementNow(evidence);
+  if (json) {
+    const text = documentText(file, [map.view], statement);
+    await print(map.isLong ? text.slice(endOfRowsHead(text)) : text);
+  } else {
+    if (!map.isLong) await print(structureText(map.view, style));
+    if (hash) await print(statementText(statement));
+  }
+  return EXIT.ok;
+}
+
+async function printRows(map: MapView, claims: Claims, { file, json }: MapOptions): Promise<void> {
+  const out = new Output();
+  if (json) {
+    const text = documentText(file, [map.view]);
+    await out.add(text.slice(0, endOfRowsHead(text)));
+    const indent = ' '.repeat(10);
+    let separator = '';
+    await eachMapRow(claims, map.view.size, (row) => {
+      const lines = jsonText(row, 2).replaceAll('\n', `\n  ${indent}`);
+      const added = out.add(`${separator}\n  ${indent}${lines}`);
+      separator = ',';
+      return added;
+    });
+    await out.add(`\n${indent}`);
+  } else {
+    const style = styleFor(process.stdout);
+    const table = new TableText([map.widest]);
+    await out.add(fieldLines(map.view, style) + table.head(style));
+    await eachMapRow(claims, map.view.size, (row) => out.add(table.line(row)));
+  }
+  await out.flush();
+}
+
+/**
+ * The place in a document at which the rows of a long map are to be put in. It is the first of this text: elsewhere the
+ * quotes would be escaped, and the statement comes behind the files.
+ */
+function endOfRowsHead(document: string): number {
+  const head = '"rows": [';
+  return document.indexOf(head) + head.length;
+}
+
+function documentText(file: string, structures: readonly StructureView[], statement?: Statement): string {
+  return `${reportText([{ path: file, structures }], statement)}\n`;
 }

@@ -1,65 +1,64 @@
-import { escapeStart } from '../report/escape.js';
-import { REPORT_VERSION } from '../report/json.js';
-import { jsonText } from '../report/jsontext.js';
 import type { WalkedBatch } from '../exchange/batch.js';
 import { keptRecords } from '../exchange/keptwalk.js';
 import { readKey } from '../exchange/record.js';
-import type { Source } from '../source/source.js';
+import { escapeStart } from '../report/escape.js';
+import { REPORT_VERSION } from '../report/json.js';
+import { jsonText } from '../report/jsontext.js';
 import { shellPath } from '../report/shellword.js';
-import type { ExitCode } from './exit.js';
-import { EXIT } from './exit.js';
-import { tellIfChanged } from './atrest.js';
-import { openDatabaseFile, openFileForWalk } from './file.js';
-import { lossText } from './loss.js';
-import { Output, tell } from './terminal.js';
+import { lossText, openDatabaseFile, openFileForWalk, tellIfChanged } from './file.js';
+import { defineCommand, file, json } from './options.js';
+import { EXIT, Output, tell } from './terminal.js';
 
-export interface ListArguments {
-  readonly file: string;
-  readonly json: boolean;
-}
-
-/** A key longer than this is shown by its beginning. */
+/** Bytes of a longer key that are shown. */
 const SHOWN_KEY = 1024;
 
-/** Lists keys with the sizes of their values, one a line, in the order of a walk. */
-export async function listCommand({ file, json }: ListArguments): Promise<ExitCode> {
-  const source = await openDatabaseFile(file);
-  try {
-    const walk = await openFileForWalk(source);
-    const out = new Output();
-    // Written as it goes, so that a list of any length needs no memory of its length.
-    if (json) await out.add(`{"version":${REPORT_VERSION},"files":[{"path":${jsonText(file)},"keys":[`);
-    let separator = '\n';
-    const lineOf = (key: Uint8Array, keySize: number, dataSize: number): string => {
-      if (!json) return `${String(dataSize).padStart(10)}  ${escapeStart(key, SHOWN_KEY)}\n`;
-      const entry = { key: Buffer.from(key).toString('base64'), keySize, valueSize: dataSize };
-      // Of letters and numbers alone.
-      const line = `${separator}${JSON.stringify(entry)}`;
-      separator = ',\n';
-      return line;
-    };
-    // Of a long key no more is read than is shown.
-    const large = (from: Source, offset: number, size: number) =>
-      json ? readKey(from, offset, size) : from.read(offset, Math.min(size, SHOWN_KEY + 1));
-    const put = async ({ source, count, bytes, starts, offsets, keySizes, dataSizes }: WalkedBatch) => {
-      for (let i = 0; i < count; i++) {
-        const [start, keySize] = [starts[i], keySizes[i]];
-        const key =
-          start < 0 ? await large(source, offsets[i], keySize) : bytes.subarray(start, start + keySize);
-        const full = out.add(lineOf(key, keySize, dataSizes[i]));
-        if (full !== undefined) await full;
+/** Lists keys with the sizes of their values, one a line. */
+export const command = defineCommand(
+  (parser) =>
+    parser
+      .positional('file', file)
+      .options({ json })
+      .example('$0 list flower.db', 'One key a line, unprintable bytes as \\xNN'),
+  async ({ file, json }) => {
+    const source = await openDatabaseFile(file);
+    try {
+      const walk = await openFileForWalk(source);
+      const out = new Output();
+      if (json) await out.add(`{"version":${REPORT_VERSION},"files":[{"path":${jsonText(file)},"keys":[`);
+      let separator = '\n';
+      const line = (key: Uint8Array, keySize: number, valueSize: number): string => {
+        if (!json) return `${String(valueSize).padStart(10)}  ${escapeStart(key, SHOWN_KEY)}\n`;
+        // No need of `jsonText`: the entry has only numbers, and letters of base64.
+        const entry = JSON.stringify({ key: Buffer.from(key).toString('base64'), keySize, valueSize });
+        const text = separator + entry;
+        separator = ',\n';
+        return text;
+      };
+      const keyOf = async ({ source: from, offsets, keySizes }: WalkedBatch, i: number) =>
+        json
+          ? readKey(from, offsets[i], keySizes[i])
+          : from.read(offsets[i], Math.min(keySizes[i], SHOWN_KEY + 1));
+      const loss = { records: 0, incomplete: false };
+      for await (const batch of keptRecords(walk, loss)) {
+        const { count, bytes, starts, keySizes, dataSizes } = batch;
+        for (let i = 0; i < count; i++) {
+          const start = starts[i];
+          const key = start < 0 ? await keyOf(batch, i) : bytes.subarray(start, start + keySizes[i]);
+          const written = out.add(line(key, keySizes[i], dataSizes[i]));
+          if (written !== undefined) await written;
+        }
       }
-    };
-    const loss = { records: 0, incomplete: false };
-    for await (const batch of keptRecords(walk, loss)) await put(batch);
-    if (json) await out.add('\n]}]}\n');
-    await out.flush();
-    const changed = await tellIfChanged(file, source);
-    const lost = lossText(loss);
-    if (changed || lost === undefined) return EXIT.ok;
-    tell(`${file}: damaged: ${lost}, so not every key is listed. Run: gdbm-doctor repair ${shellPath(file)}`);
-    return EXIT.damaged;
-  } finally {
-    await source.close();
-  }
-}
+      if (json) await out.add('\n]}]}\n');
+      await out.flush();
+      const changed = await tellIfChanged(file, source);
+      const lost = lossText(loss);
+      if (changed || lost === undefined) return EXIT.ok;
+      tell(
+        `${file}: damaged: ${lost}, so not every key is listed. Run: gdbm-doctor repair ${shellPath(file)}`,
+      );
+      return EXIT.damaged;
+    } finally {
+      await source.close();
+    }
+  },
+);

@@ -5,81 +5,114 @@ import { Socket } from 'node:net';
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import { addAbortSignal } from 'node:stream';
+import { checkDatabase } from '../check/check.js';
+import { Lookup } from '../database/lookup.js';
+import { openProved, openSearched } from '../examine.js';
+import { PART_BATCH } from '../exchange/batchreader.js';
 import type { Loaded } from '../exchange/load.js';
-import { load, requireSound } from '../exchange/load.js';
-import { MACHINES } from '../format/machines.js';
-import { thisMachine } from '../service/machine.js';
+import { copyAndLoad, load, requireSound, whyTooLarge } from '../exchange/load.js';
 import { readDump } from '../exchange/readdump.js';
-import type { DumpHeader } from '../exchange/record.js';
-import type { WantedFormat } from '../exchange/wanted.js';
+import type { DumpHeader, DumpReader } from '../exchange/record.js';
 import { targetFor } from '../exchange/target.js';
-import type { Dress, PutOptions } from '../put.js';
+import { walkRecords } from '../exchange/walk.js';
+import { MACHINES } from '../format/machines.js';
+import type { Dress } from '../put.js';
 import { putFile, readBack } from '../put.js';
-import { RefusedError, refusal } from '../store/errors.js';
-import { addTo } from './addto.js';
-import { EXIT } from './exit.js';
-import { collectGarbage } from './heap.js';
-import { idOf } from './owner.js';
-import { making } from './put.js';
-import { printReport, tell } from './terminal.js';
 import { safeSentence } from '../report/escape.js';
+import { shellPath } from '../report/shellword.js';
+import { thisMachine } from '../service/machine.js';
+import { fileSource } from '../source/file.js';
+import { abortable } from '../source/source.js';
+import { refusal, RefusedError } from '../store/errors.js';
+import type { FreshFile } from '../store/fresh.js';
+import type { HeldFile } from '../store/held.js';
+import { formatIsPossible, formatOptions, putOptions } from './convert.js';
+import { collectGarbage } from './heap.js';
+import { defineCommand, notStream } from './options.js';
+import { idOf } from './owner.js';
+import { EXIT, printReport, tell } from './terminal.js';
+import { runWork } from './work.js';
 
-export interface LoadArguments extends Omit<PutOptions, 'signal'>, WantedFormat {
-  /** `-` is stdin. */
-  readonly dump: string;
-  /** The name in the dump's head, in the working directory, where it is left out. */
-  readonly output: string | undefined;
-  /** Permission bits. */
-  readonly mode: number | undefined;
-  /** Whether owner and mode come from the dump's head. */
-  readonly meta: boolean;
-  readonly duplicates: 'refuse' | 'first';
-  /** Adds the records to a database that is there, instead of making one. */
-  readonly add: boolean;
-}
-
-/** Builds a database of a dump. */
-export async function loadCommand(args: LoadArguments): Promise<number> {
-  const { dump, output, meta, duplicates, add } = args;
-  return making(dump, async (signal) => {
-    let opened: OpenDump | undefined;
-    try {
-      opened = await openDump(dump, signal);
-      const reader = await readDump(opened.pieces);
-      const path = output ?? namedIn(reader.header, dump);
-      const machine = args.machine ?? thisMachine() ?? 'amd64';
-      const { byteOrder, layout, hashChar } = MACHINES[machine];
-      const format = { byteOrder, layout, variant: reader.header.variant ?? 'standard' } as const;
-      const target = targetFor(args, { format, hashChar, blockSize: 0 });
-      let records = 0;
-      let existing = 0;
-      const replace = args.replace || add;
-      const { backup, notes } = await putFile(path, { ...args, replace, signal }, async (fresh, held) => {
-        let built: Loaded;
-        if (add) {
-          if (held === undefined) throw refusal({ code: 'ENOENT' }, path, 'add to it');
-          const added = await addTo(held, reader, fresh, duplicates, signal);
-          existing = added.existing;
-          built = added;
-        } else built = await load(reader, fresh, target, duplicates);
-        collectGarbage();
-        await fresh.whileSyncing(async () => requireSound(await readBack(fresh, signal), built));
-        records = built.records;
-        return dressOf(meta ? reader.header : undefined, args.mode);
-      });
-      for (const note of notes) tell(note);
-      const kept = backup === undefined ? '' : `; as it was: ${backup}`;
-      const skipped = existing === 0 ? '' : `, ${existing} of the dump not added, as their keys are there`;
-      const what = add ? `${records} records now${skipped}` : `${records} records loaded`;
-      await printReport(safeSentence(`${path}: ${what}${kept}`) + '\n');
-      return EXIT.ok;
-    } catch (error) {
-      throw error instanceof Error && 'syscall' in error ? refusal(error, dump, 'read it') : error;
-    } finally {
-      await opened?.close();
-    }
-  });
-}
+/** Makes a database of a dump, or adds its records to one. */
+export const command = defineCommand(
+  (parser) =>
+    parser
+      .positional('dump', { type: 'string', demandOption: true, describe: 'The dump; - is stdin' })
+      .positional('output', {
+        type: 'string',
+        describe: 'The database; by default the name that is in the dump',
+      })
+      .options({
+        ...formatOptions,
+        ...putOptions,
+        add: {
+          type: 'boolean',
+          default: false,
+          describe: 'Add the records to a database that is there; it stays as NAME.~1~',
+        },
+        mode: { alias: 'm', type: 'string', requiresArg: true, describe: 'Permissions, in octal' },
+        meta: { type: 'boolean', default: true, describe: 'Owner and mode as the dump says; or --no-meta' },
+        duplicates: {
+          choices: ['refuse', 'first'] as const,
+          default: 'refuse' as const,
+          requiresArg: true,
+          describe: 'What to do with a key that comes again',
+        },
+      })
+      .check(formatIsPossible)
+      .check(({ output }) => notStream(output))
+      .check((args) => {
+        if (!args.add) return true;
+        const others = ['replace', 'mode', ...Object.keys(formatOptions)].filter((name) => args[name]);
+        return (
+          (others.length === 0 && args.output !== undefined) ||
+          'expected load --add DUMP FILE without --replace, --mode and format options: FILE stays what it is'
+        );
+      })
+      .check(({ mode }) => mode === undefined || /^[0-7]{3,4}$/.test(mode) || 'expected --mode in octal')
+      .example('$0 load flower.dump flower.db', 'From gdbm_dump, ASCII or binary')
+      .example('$0 dump a.db | $0 load - b.db', 'By a pipe')
+      .example('$0 load --add a.db.quarantine.~1~ a.db', 'Bring back what was set aside'),
+  async ({ dump, output, add, mode, meta, duplicates, for: machine, ...wanted }) =>
+    runWork({ path: dump, doing: 'make it' }, async (signal) => {
+      let opened: OpenDump | undefined;
+      try {
+        opened = await openDump(dump, signal);
+        const reader = await readDump(opened.pieces);
+        const { header } = reader;
+        const path = output ?? nameIn(header, dump);
+        const { byteOrder, layout, hashChar } = MACHINES[machine ?? thisMachine() ?? 'amd64'];
+        const format = { byteOrder, layout, variant: header.variant ?? 'standard' } as const;
+        const target = targetFor({ ...wanted, machine }, { format, hashChar, blockSize: 0 });
+        let records = 0;
+        let existing = 0;
+        const options = { ...wanted, replace: wanted.replace || add, signal };
+        const { backup, notes } = await putFile(path, options, async (fresh, held) => {
+          let built: Loaded;
+          if (add) {
+            if (held === undefined) throw refusal({ code: 'ENOENT' }, path, 'add to it');
+            const added = await addTo(held, reader, fresh, duplicates, signal);
+            existing = added.existing;
+            built = added;
+          } else built = await load(reader, fresh, target, duplicates);
+          collectGarbage();
+          await fresh.whileSyncing(async () => requireSound(await readBack(fresh, signal), built));
+          records = built.records;
+          return ownerAndMode(meta ? header : undefined, mode === undefined ? undefined : parseInt(mode, 8));
+        });
+        for (const note of notes) tell(note);
+        const kept = backup === undefined ? '' : `; as it was: ${backup}`;
+        const skipped = existing === 0 ? '' : `, ${existing} of the dump not added, as their keys are there`;
+        const what = add ? `${records} records now${skipped}` : `${records} records loaded`;
+        await printReport(safeSentence(`${path}: ${what}${kept}`) + '\n');
+        return EXIT.ok;
+      } catch (error) {
+        throw error instanceof Error && 'syscall' in error ? refusal(error, dump, 'read it') : error;
+      } finally {
+        await opened?.close();
+      }
+    }),
+);
 
 /** A dump that is being read. */
 interface OpenDump {
@@ -88,8 +121,8 @@ interface OpenDump {
 }
 
 /**
- * Opens a dump. A read of a pipe waits for its writer, so that one is read as a stream, which the signal ends; a thread that
- * waits in read(2) nothing ends, and the process would wait for it.
+ * Opens a dump. A read of a pipe waits for its writer, so a pipe is read as a stream, which the signal ends. A thread that
+ * waits in read(2) cannot be ended, and the process would wait for it.
  */
 async function openDump(path: string, signal: AbortSignal): Promise<OpenDump> {
   let stream: Readable | undefined;
@@ -115,13 +148,13 @@ async function openDump(path: string, signal: AbortSignal): Promise<OpenDump> {
 /** Bytes of a piece of a dump. */
 const PIECE = 1 << 18;
 
-/** A file's bytes in order: the next piece is read while one is looked at, into memory that is used again. */
+/** Reads a file in order into buffers that are used again; reads the next piece while the caller has one. */
 async function* piecesOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
-  // Who looks at a piece may still hold the last one, and the one after it is being read.
+  // The caller may still hold the last piece, and the next one is being read.
   const buffers = [0, 1, 2].map(() => new Uint8Array(PIECE));
   const read = (turn: number) => {
     const reading = handle.read(buffers[turn % 3], 0, PIECE, null);
-    // Where the dump is refused before, nobody waits for this one.
+    // Nobody awaits the next piece of a dump that was refused.
     reading.catch(() => {});
     return reading;
   };
@@ -134,8 +167,8 @@ async function* piecesOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Never a path out of a dump: it is another's to write, and could name anything. */
-function namedIn({ file }: DumpHeader, dump: string): string {
+/** Returns the file's name in a dump, never its path: the dump's author could name any file. */
+function nameIn({ file }: DumpHeader, dump: string): string {
   const name = file === undefined ? '' : basename(file);
   if (name !== '' && name !== '.' && name !== '..') return name;
   throw new RefusedError(
@@ -144,7 +177,7 @@ function namedIn({ file }: DumpHeader, dump: string): string {
   );
 }
 
-async function dressOf(header: DumpHeader | undefined, mode: number | undefined): Promise<Dress> {
+async function ownerAndMode(header: DumpHeader | undefined, mode: number | undefined): Promise<Dress> {
   const uid = (header?.user !== undefined ? await idOf('passwd', header.user) : undefined) ?? header?.uid;
   const gid = (header?.group !== undefined ? await idOf('group', header.group) : undefined) ?? header?.gid;
   const bits = mode ?? header?.mode;
@@ -153,4 +186,48 @@ async function dressOf(header: DumpHeader | undefined, mode: number | undefined)
     ...(gid !== undefined && { gid }),
     ...(bits !== undefined && { mode: bits }),
   };
+}
+
+/**
+ * Writes a fresh database of the same format, with the records of a held one and those of a dump whose keys it lacks.
+ *
+ * @throws RefusedError if the held file is no sound database
+ * @throws DumpError if the dump is malformed
+ */
+async function addTo(
+  held: HeldFile,
+  reader: DumpReader,
+  fresh: FreshFile,
+  duplicates: 'refuse' | 'first',
+  signal: AbortSignal,
+): Promise<Loaded & { existing: number }> {
+  const source = abortable(await fileSource(held.handle), signal);
+  const proved = await openProved(source);
+  const found = proved === undefined ? await openSearched(source) : undefined;
+  const db = (proved ?? found)?.db;
+  const checked = proved?.checked ?? (found && (await checkDatabase(found.db, found.survey)));
+  if (db === undefined || checked?.format === undefined || checked.verdict !== 'healthy') {
+    throw new RefusedError(
+      'io',
+      `${held.path}: nothing can be added, because it is not a sound database. ` +
+        `See: gdbm-doctor check ${shellPath(held.path)}`,
+    );
+  }
+  const { hashChar } = checked.format;
+  const target = targetFor(
+    {},
+    {
+      format: db.format,
+      // No key tells the hash flavour; this machine's libgdbm must find the added keys.
+      hashChar: hashChar === 'undetermined' ? MACHINES[thisMachine() ?? 'amd64'].hashChar : hashChar,
+      blockSize: db.geometry.blockSize,
+      numsync: db.extended?.numsync,
+    },
+  );
+  const tooLarge = whyTooLarge(target, checked.records.bytes);
+  if (tooLarge !== undefined) throw new RefusedError('io', `${held.path}: ${tooLarge}; nothing was changed.`);
+  const lookup = new Lookup(db);
+  const has = async (key: Uint8Array) => (await lookup.find(key)) !== undefined;
+  const records = walkRecords({ db, found }, undefined, PART_BATCH);
+  return copyAndLoad(records, has, reader, fresh, target, duplicates);
 }

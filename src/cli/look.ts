@@ -1,14 +1,27 @@
-import type { LookOptions } from '../service/lookonce.js';
-import { lookOnce } from '../service/lookonce.js';
 import { jsonText } from '../report/jsontext.js';
-import type { ExitCode } from './exit.js';
-import { EXIT } from './exit.js';
-import { print } from './terminal.js';
+import { lookOnce } from '../service/lookonce.js';
+import { defineCommand, file, profile, snapshots } from './options.js';
+import { EXIT, print } from './terminal.js';
+import { keep } from './watching.js';
 
-/** Looks once at a database, for a watcher: prints a line of JSON, see `Look`. */
-export async function lookCommand(options: LookOptions): Promise<ExitCode> {
-  const look = await lookOnce(options);
-  await print(`${jsonText(look)}\n`);
-  if (look.verdict === 'clean') return EXIT.ok;
-  return look.verdict === 'damaged' || look.verdict === 'other-machine' ? EXIT.damaged : EXIT.failed;
-}
+/** Looks once at a database, for `watch` and `guard`: prints a line of JSON, see `Look`. */
+export const command = defineCommand(
+  (parser) =>
+    parser.positional('file', file).options({
+      profile,
+      snapshots,
+      keep,
+      snapshot: { type: 'boolean', default: true, describe: 'Keep a copy of a clean file' },
+      holders: {
+        type: 'boolean',
+        default: false,
+        describe: 'Say of a clean file, too, whether it is locked',
+      },
+    }),
+  async ({ file: path, profile, snapshot, holders, snapshots, keep }) => {
+    const look = await lookOnce({ path, profile, snapshot, holders, snapshots, keep });
+    await print(`${jsonText(look)}\n`);
+    if (look.verdict === 'clean') return EXIT.ok;
+    return look.verdict === 'damaged' || look.verdict === 'other-machine' ? EXIT.damaged : EXIT.failed;
+  },
+);

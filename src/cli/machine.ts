@@ -3,15 +3,15 @@ import type { MachineName } from '../format/machines.js';
 import { MACHINES } from '../format/machines.js';
 import { thisMachine } from '../service/machine.js';
 
-/** The machine that is to use a database: this one, another one, or whichever it was made for. */
+/** The machine that is to use a database; undefined is this one, `any` the one that wrote it. */
 export type WantedMachine = MachineName | 'any' | undefined;
 
-/** The name of the wanted machine; undefined where any will do, or this one is none that is known. */
+/** The name of the wanted machine; undefined for `any`, and where this one is unknown. */
 export function machineFor(wanted: WantedMachine): MachineName | undefined {
   return wanted === 'any' ? undefined : (wanted ?? thisMachine());
 }
 
-/** The facts of the wanted machine, in the same way. */
+/** The facts of the wanted machine; undefined for `any`, and where this one is unknown. */
 export function judgeFor(wanted: WantedMachine): Judge | undefined {
   const name = machineFor(wanted);
   return name === undefined ? undefined : MACHINES[name];

@@ -1,31 +1,140 @@
-import { EXIT } from './exit.js';
-import { commandsOf, parserFor, UsageError, wordsOf } from './parser.js';
-import { endOutput, OutputError, print, tell } from './terminal.js';
-import { usageText } from './usage.js';
+import type { Argv } from 'yargs';
+import yargs from 'yargs';
 import { keepYoungHeapSmall } from './heap.js';
+import type { Command } from './options.js';
+import { endOutput, EXIT, OutputError, print, tell } from './terminal.js';
+import { packageVersion } from './version.js';
+
+/** A command, as the list of commands shows it; its file is loaded only where the command line names it. */
+interface ListedCommand {
+  readonly usage: string;
+  /** False hides it from the help. */
+  readonly describe: string | false;
+  readonly load: () => Promise<{ command: Command }>;
+}
+
+const COMMANDS: readonly ListedCommand[] = [
+  {
+    usage: 'check <files..>',
+    describe: 'Tell what is wrong with a database; never writes',
+    load: () => import('./check.js'),
+  },
+  {
+    usage: 'doctor <file>',
+    describe:
+      'Tell what is wrong with the place of a database: mount, rights, room, who holds it; never writes',
+    load: () => import('./doctor.js'),
+  },
+  {
+    usage: 'repair <file>',
+    describe: 'Write a fresh database with every record that can be reached',
+    load: () => import('./repair.js'),
+  },
+  {
+    usage: 'snapshots <file>',
+    describe: 'List the copies of a database that were kept while it was sound; never writes',
+    load: () => import('./snapshots.js'),
+  },
+  {
+    usage: 'restore <file>',
+    describe: 'Bring a snapshot back in the place of a database',
+    load: () => import('./restore.js'),
+  },
+  {
+    usage: 'guard [file]',
+    describe: 'Make a database usable, run its program, and watch the database meanwhile',
+    load: () => import('./guard.js'),
+  },
+  {
+    usage: 'watch <files..>',
+    describe: 'Look at databases that are in use, keep snapshots, and repair what is damaged at rest',
+    load: () => import('./watch.js'),
+  },
+  // For `watch` and `guard`, which look in a process of its own.
+  { usage: 'look <file>', describe: false, load: () => import('./look.js') },
+  {
+    usage: 'salvage <file>',
+    describe: 'List every record that is still in a file, and how it was found; never writes',
+    load: () => import('./salvage.js'),
+  },
+  {
+    usage: 'report <file>',
+    describe: 'Write a page to look at: verdict, map, bytes, findings, records; only reads the file',
+    load: () => import('./report.js'),
+  },
+  {
+    usage: 'inspect <file> [structure] [what]',
+    describe: 'Show a structure, a record or a place field by field, with file offsets',
+    load: () => import('./inspect.js'),
+  },
+  {
+    usage: 'list <file>',
+    describe: 'List keys with the sizes of their values in bytes',
+    load: () => import('./list.js'),
+  },
+  {
+    usage: 'get <file> <key>',
+    describe: 'Write one value to stdout as it is',
+    load: () => import('./get.js'),
+  },
+  {
+    usage: 'delete <file> <key>',
+    describe: 'Remove one record of a sound database, by a fresh file as a repair does',
+    load: () => import('./delete.js'),
+  },
+  {
+    usage: 'dump <file> [output]',
+    describe: 'Write every record as a dump, for gdbm_load and others',
+    load: () => import('./dump.js'),
+  },
+  {
+    usage: 'load <dump> [output]',
+    describe: 'Make a database of a dump of gdbm_dump, db_dump or dump',
+    load: () => import('./load.js'),
+  },
+  {
+    usage: 'convert <file> <output>',
+    describe: 'Write a database as another kind of machine has it',
+    load: () => import('./convert.js'),
+  },
+  {
+    usage: 'diff <before> <after>',
+    describe: 'Tell which keys differ between two databases',
+    load: () => import('./diff.js'),
+  },
+  {
+    usage: 'latest-snapshot <even> <odd>',
+    describe: "Choose between libgdbm's two crash-tolerance snapshots",
+    load: () => import('./latest.js'),
+  },
+];
+
+export const COMMAND_NAMES: readonly string[] = [...COMMANDS.map(nameOf), 'completion'];
+
+function nameOf({ usage }: ListedCommand): string {
+  return usage.split(' ', 1)[0];
+}
 
 /**
  * Runs the command line.
  *
  * @param args without node and the script
- * @returns what the process is to end with
+ * @returns the exit code of the process
  */
 export async function main(args: readonly string[]): Promise<number> {
   keepYoungHeapSmall();
-  return endOutput(await runCommand(args));
+  return endOutput(await runCommandLine(args));
 }
 
-async function runCommand(args: readonly string[]): Promise<number> {
+async function runCommandLine(args: readonly string[]): Promise<number> {
   let exit: number = EXIT.ok;
-  const parser = await parserFor(args, (file, command) => async () => {
-    exit = await guarded(file, command);
+  const parser = await parserFor(args, async (command, path) => {
+    exit = await explainErrors(command, path);
   });
-  // The parser forgets them once it is in one of them.
-  const commands = commandsOf(parser);
   try {
-    // Help, the version and completions: the parser's own way to stdout says of no error.
+    // The text of help, version and completions. yargs would print it without noticing an error of stdout.
     let shown = '';
-    await parser.parseAsync(wordsOf(args), {}, (_error, _argv, text) => {
+    await parser.parseAsync(protectWords(args), {}, (_error, _argv, text) => {
       shown = text;
     });
     if (shown !== '') await print(`${shown}\n`);
@@ -33,19 +142,122 @@ async function runCommand(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof OutputError) return EXIT.failed;
     if (!(error instanceof UsageError)) throw error;
-    tell(usageText(error.message, args, commands));
+    const help = COMMAND_NAMES.includes(args[0]) ? `${args[0]} --help` : '--help';
+    tell(`${error.message.replace(/[^.?]$/, '$&.')} See: gdbm-doctor ${help}`);
     return EXIT.failed;
   }
 }
 
-async function guarded(file: string | undefined, command: () => Promise<number>): Promise<number> {
+/** @param path the file that the command is about */
+async function explainErrors(command: () => Promise<number>, path: string | undefined): Promise<number> {
   try {
     return await command();
   } catch (error) {
     if (error instanceof OutputError) return EXIT.failed;
-    // Only now: it knows every error there is, and the parts that throw them, which guard and watch must not hold for ever.
-    const { explain } = await import('./explain.js');
-    tell(explain(error, file ?? 'the command', 'read it').message);
+    // Loaded late: it imports the rooms that throw these errors, which guard and watch must not hold in memory.
+    const { explain } = await import('./work.js');
+    tell(explain(error, path ?? 'the command', 'read it').message);
     return EXIT.failed;
+  }
+}
+
+/** The command line itself is wrong. */
+export class UsageError extends Error {}
+
+/**
+ * The parser of a command line.
+ *
+ * @param args without node and the script
+ * @param execute runs a command whose line was accepted; gets the file that it is about
+ * @throws UsageError from parseAsync if the line is wrong
+ */
+export async function parserFor(
+  args: readonly string[],
+  execute: (command: () => Promise<number>, path: string | undefined) => Promise<void>,
+): Promise<Argv> {
+  const words = protectWords(args);
+  const dashes = words.indexOf('--');
+  const ownWords = dashes < 0 ? words : words.slice(0, dashes);
+  const parser = yargs(words)
+    .scriptName('gdbm-doctor')
+    .usage('$0 <command>\n\nReads, checks and repairs GDBM database files, without libgdbm.')
+    .middleware([restoreWords, takeLast], true);
+  for (const listed of COMMANDS) {
+    const { usage, describe, load } = listed;
+    if (!ownWords.includes(nameOf(listed))) {
+      parser.command(usage, describe as string);
+      continue;
+    }
+    const { command } = await load();
+    const first = /[<[]([a-z]+)/.exec(usage)![1];
+    parser.command(usage, describe as string, command.options, (argv) =>
+      execute(() => command.run(argv), [argv[first] as string | string[] | undefined].flat()[0]),
+    );
+  }
+  return (
+    parser
+      .example('$0 check flower.db', 'What is wrong with it?')
+      .example('$0 repair flower.db', 'Make it usable again')
+      .epilogue(
+        'Exit codes: 0 healthy, or usable now; 1 damaged, a key that is not there, or over --max-loss; 2 could not do it: ' +
+          'usage, I/O, locked, not GDBM.\nReports go to stdout, everything else to stderr.',
+      )
+      .completion('completion', 'Write a script that completes commands in bash or zsh')
+      .strictCommands()
+      .strict()
+      .recommendCommands()
+      .demandCommand(1, 'expected a command')
+      .help()
+      .alias('help', 'h')
+      .version(await packageVersion())
+      // yargs' messages are translated in part only, and the README has them in English.
+      .detectLocale(false)
+      // Keys may look like numbers; they are text.
+      .parserConfiguration({ 'parse-positional-numbers': false, 'populate--': true })
+      .wrap(80)
+      .exitProcess(false)
+      .fail((message, error) => {
+        // Without a message a command failed. Thrown, because yargs would run the command after a failure that it told of.
+        throw message ? new UsageError(message) : error;
+      })
+  );
+}
+
+/**
+ * Mark before a word on its way through yargs, which makes an empty text of a lone `-` and gives no command the words
+ * behind `--`. No argument of a process can hold a zero byte.
+ */
+const MARK = '\0';
+
+/** Marks a lone `-`, and all that begins with a dash behind `--`; leaves the command of `guard` as it is. */
+function protectWords(args: readonly string[]): string[] {
+  const dashes = args.indexOf('--');
+  const end = dashes < 0 ? args.length : dashes;
+  const protect = (word: string) => MARK + word;
+  const rest = args.slice(end + 1).map((word) => (word.startsWith('-') ? protect(word) : word));
+  return [
+    ...args.slice(0, end).map((word) => (word === '-' ? protect(word) : word)),
+    ...(args[0] === 'guard' ? args.slice(end) : rest),
+  ];
+}
+
+/** Removes the marks, wherever the parser put the words. */
+function restoreWords(parsed: Record<string, unknown>): void {
+  const restore = (word: unknown) => (typeof word === 'string' ? word.replace(MARK, '') : word);
+  for (const [name, value] of Object.entries(parsed)) {
+    parsed[name] = Array.isArray(value) ? value.map(restore) : restore(value);
+  }
+}
+
+/** Arguments and options that may be given several times. */
+const LISTS = ['files', 'keys', 'expectKey', 'expect-key', 'include', '_', '--'];
+
+/**
+ * Lets the last value of a repeated option count, as a script that adds its own options to a person's expects. yargs makes
+ * an array of them.
+ */
+function takeLast(parsed: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(parsed)) {
+    if (Array.isArray(value) && !LISTS.includes(name)) parsed[name] = value.at(-1);
   }
 }

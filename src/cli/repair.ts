@@ -1,92 +1,178 @@
-import type { RepairOptions, RepairResult } from '../repair/result.js';
-import { repair } from '../repair/repair.js';
-import { failedRepairReport, repairReport, reportText } from '../report/json.js';
-import { foreignText, repairText } from '../report/text.js';
-import { shellPath } from '../report/shellword.js';
+import { resolve } from 'node:path';
+import { isForeign, judgedFor } from '../check/foreign.js';
 import type { MachineName } from '../format/machines.js';
 import { MACHINES } from '../format/machines.js';
-import { isForeign, judgedFor } from '../check/foreign.js';
-import { convertCommand } from './convert.js';
-import type { ExitCode } from './exit.js';
-import { EXIT } from './exit.js';
-import { explain } from './explain.js';
+import { repair } from '../repair/repair.js';
+import type { RepairOptions, RepairResult } from '../repair/result.js';
+import { failedRepairReport, repairReport, reportText } from '../report/json.js';
+import { shellPath } from '../report/shellword.js';
+import { foreignText, repairText } from '../report/text.js';
+import type { Addition } from '../salvage/salvage.js';
+import { convert } from './convert.js';
 import type { WantedMachine } from './machine.js';
 import { judgeFor, machineFor } from './machine.js';
-import { progressLine } from './progress.js';
-import { StopSignals } from './signals.js';
-import { printReport, styleFor, tell } from './terminal.js';
+import {
+  all,
+  backup,
+  decodeKey,
+  defineCommand,
+  dryRun,
+  expectKey,
+  file,
+  forMachine,
+  ifState,
+  json,
+  locking,
+  notStream,
+  output,
+  profile,
+  waitIsValid,
+} from './options.js';
+import type { ExitCode } from './terminal.js';
+import { EXIT, printReport, styleFor } from './terminal.js';
+import { runWork } from './work.js';
 
-export interface RepairArguments extends Omit<RepairOptions, 'signal'> {
-  readonly file: string;
-  readonly json: boolean;
-  readonly all: boolean;
-  /** The machine that is to use it. */
-  readonly machine?: WantedMachine;
-}
+const asJson = (report: object) => `${reportText([report])}\n`;
 
 /** Repairs one file and reports what was kept and what was lost. */
-export async function repairCommand({
-  file,
-  json,
-  all,
-  machine,
-  ...options
-}: RepairArguments): Promise<number> {
-  const signals = new StopSignals();
-  const progress = progressLine();
-  try {
-    const repaired = await repair(file, {
-      ...options,
-      report: progress.report,
-      signal: signals.signal,
-    }).finally(progress.end);
-    if (isConverted(repaired, options, machine)) {
-      // It is sound, and for another machine than it was asked for: the rest is a conversion, as `convert` does it.
-      const { wait = 0, lock = true } = options;
-      const kind = { machine, wait, lock, replace: true };
-      return await convertCommand({ file, output: options.output ?? file, ...kind });
-    }
-    const result = judged(repaired, machine);
-    const text = json
-      ? `${reportText([repairReport(result)])}\n`
-      : repairText(result, { style: styleFor(process.stdout), all, machine: machineFor(machine) });
-    await printReport(text);
-    return exitOf(result);
-  } catch (error) {
-    const stopped = signals.stopped(error);
-    if (stopped !== undefined) {
-      tell(`${file}: stopped by ${stopped.name}. Nothing was changed.`);
-      return stopped.exit;
-    }
-    const { code, message } = explain(error, file, 'repair it');
-    if (json) {
-      const report = failedRepairReport(file, code, message);
-      await printReport(`${reportText([report])}\n`);
-    }
-    tell(message);
-    return EXIT.failed;
-  } finally {
-    signals.end();
-  }
+export const command = defineCommand(
+  (parser) =>
+    parser
+      .positional('file', file)
+      .options({
+        output,
+        'dry-run': dryRun,
+        backup,
+        ...locking,
+        include: {
+          type: 'string',
+          requiresArg: true,
+          coerce: parseInclude,
+          describe:
+            'Add what may be old, where nothing better has the key: stale, deleted, carved, or several: a,b',
+        },
+        empty: {
+          type: 'boolean',
+          default: false,
+          describe: 'Write a database without records although a copy beside the file has some',
+        },
+        quarantine: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Write what was found but not kept here, as lines of JSON',
+        },
+        'expect-key': expectKey,
+        profile,
+        'keep-unloadable': {
+          type: 'boolean',
+          default: false,
+          describe: 'Keep records that the program cannot load; else they go to FILE.quarantine.~1~',
+        },
+        // For `watch` and `guard`, which leave all that the program starts with.
+        'only-fatal': { type: 'boolean', default: false, hidden: true },
+        for: forMachine,
+        'max-loss': {
+          type: 'string',
+          requiresArg: true,
+          coerce: parseMaxLoss,
+          describe: 'Write nothing if more is lost: a number of records or N%',
+        },
+        'if-state': ifState,
+        json,
+        all,
+      })
+      .check(waitIsValid)
+      .check((args) => notStream(args.output, args.quarantine))
+      .check(
+        ({ output, quarantine }) =>
+          output === undefined ||
+          quarantine === undefined ||
+          resolve(output) !== resolve(quarantine) ||
+          'expected --output and --quarantine to be two files, found one name for both',
+      )
+      .example('$0 repair flower.db', 'The old file stays as flower.db.~1~')
+      .example('$0 repair flower.db -o fixed.db', 'Leave flower.db alone')
+      .example('$0 repair --max-loss 1% flower.db', 'Only if nearly all comes back')
+      .example('$0 repair --include carved flower.db', 'Also values that only their shape tells')
+      .example('$0 repair --for amd64 arm64.db', 'Use a database here that another kind of machine wrote')
+      .example('$0 repair --wait 30 flower.db', 'Wait for the program that has it open'),
+  async ({ file, json, all, for: machine, include = [], expectKey = [], ...args }) =>
+    runWork(
+      {
+        path: file,
+        doing: 'repair it',
+        failed: json ? (code, message) => asJson(failedRepairReport(file, code, message)) : undefined,
+      },
+      async (signal, progress) => {
+        const { output, quarantine, wait, lock, dryRun } = args;
+        const repaired = await repair(file, {
+          ...(output !== undefined && { output }),
+          ...(quarantine !== undefined && { quarantine }),
+          dryRun,
+          backup: args.backup,
+          wait,
+          lock,
+          include,
+          expectKeys: expectKey.map((key) => decodeKey(key, 'utf8')),
+          profile: args.profile,
+          leaveOut: args.keepUnloadable ? 'nothing' : args.onlyFatal ? 'fatal' : 'unloadable',
+          maxLoss: args.maxLoss,
+          empty: args.empty,
+          ifState: args.ifState,
+          report: progress.report,
+          signal,
+        }).finally(progress.end);
+        if (!dryRun && output === undefined && isForAnotherMachine(repaired, machine)) {
+          return convert(file, file, { machine, wait, lock, replace: true }, signal);
+        }
+        const result = judged(repaired, machine);
+        const text = json
+          ? asJson(repairReport(result))
+          : repairText(result, { style: styleFor(process.stdout), all, machine: machineFor(machine) });
+        await printReport(text);
+        return exitOf(result);
+      },
+    ),
+);
+
+const ADDITIONS: readonly Addition[] = ['stale', 'deleted', 'carved'];
+
+/** @throws Error that says what was expected */
+function parseInclude(texts: string | string[]): Addition[] {
+  const names = [texts].flat().flatMap((text) => text.split(','));
+  return names.map((name) => {
+    const found = ADDITIONS.find((one) => one === name);
+    if (found === undefined) throw new Error(`expected --include ${ADDITIONS.join(',')}, found "${name}"`);
+    return found;
+  });
 }
 
-/** Whether a repair for a machine has nothing to do but to write a sound file of another one as that machine has it. */
-function isConverted(
+/**
+ * Reads a number of records, or a share of all as `N%`.
+ *
+ * @throws Error that says what was expected
+ */
+function parseMaxLoss(texts: string | string[]): NonNullable<RepairOptions['maxLoss']> {
+  const text = [texts].flat().at(-1)!;
+  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text);
+  const value = Number(match?.[1]);
+  const isShare = match?.[2] === '%';
+  if (match === null || (isShare ? value > 100 : !Number.isSafeInteger(value))) {
+    throw new Error(`expected --max-loss as a number of records or N%, found "${text}"`);
+  }
+  return isShare ? { share: value / 100 } : { records: value };
+}
+
+/** Returns true for a sound database of another machine than the one that was asked for: it is to be converted. */
+function isForAnotherMachine(
   { action, reason, before }: RepairResult,
-  { dryRun, output }: RepairOptions,
   machine: WantedMachine,
 ): machine is MachineName {
-  if (machine === undefined || machine === 'any' || before.format === undefined || dryRun === true)
-    return false;
-  return (
-    action === 'none' &&
-    reason === undefined &&
-    output === undefined &&
-    isForeign(before.format, MACHINES[machine])
-  );
+  if (machine === undefined || machine === 'any' || before.format === undefined) return false;
+  return action === 'none' && reason === undefined && isForeign(before.format, MACHINES[machine]);
 }
 
-/** What a repair did, with its verdicts for the machine that is to use the file. */
+/** The result with its verdicts for the machine that is to use the file. */
 function judged(result: RepairResult, wanted: WantedMachine): RepairResult {
   const judge = judgeFor(wanted);
   const before = judgedFor(result.before, judge);
@@ -98,7 +184,7 @@ function judged(result: RepairResult, wanted: WantedMachine): RepairResult {
   return { ...result, before, after, notes: [...result.notes, note] };
 }
 
-/** Says what a check of the file says now, or of a dry run, what it said before. */
+/** The exit code that a check of the file gives now, or of a dry run, gave before. */
 function exitOf({ action, before, after, limited }: RepairResult): ExitCode {
   if (limited === true) return EXIT.damaged;
   if (action === 'refused') return EXIT.failed;

@@ -1,19 +1,16 @@
-import { judgedFor } from '../check/foreign.js';
-import { judgeFor, machineFor } from './machine.js';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { CheckResult } from '../check/check.js';
 import { checkEmpty, checkOther } from '../check/check.js';
+import { judgedFor } from '../check/foreign.js';
 import type { WantedProfile } from '../contents.js';
 import { collectLost, withProfile } from '../contents.js';
 import { openSearched } from '../examine.js';
-import type { Report } from '../source/sweep.js';
 import { pageOfDatabase, pageOfOther } from '../picture/page.js';
 import type { Page } from '../picture/pagedata.js';
 import { takePicture } from '../picture/picture.js';
 import type { LostElement } from '../profile/detect.js';
 import { checkProfile } from '../profile/inspect.js';
-import { folderRefusal, RefusedError, refusal } from '../store/errors.js';
 import { safeSentence } from '../report/escape.js';
 import { htmlPage } from '../report/html/page.js';
 import { pageWords } from '../report/html/words.js';
@@ -22,56 +19,64 @@ import { salvage } from '../salvage/salvage.js';
 import type { FileSource } from '../source/file.js';
 import { openFileSource } from '../source/file.js';
 import { readUpTo } from '../source/source.js';
-import type { ExitCode } from './exit.js';
-import { EXIT } from './exit.js';
-import { tellIfChanged } from './atrest.js';
-import { openRegularFile } from './file.js';
+import type { Report } from '../source/sweep.js';
+import { folderRefusal, refusal, RefusedError } from '../store/errors.js';
+import { openRegularFile, tellIfChanged } from './file.js';
 import { collectGarbage } from './heap.js';
+import { judgeFor, machineFor } from './machine.js';
+import { defineCommand, file, hash, profile } from './options.js';
 import { progressLine } from './progress.js';
 import { statementNow, withEvidence } from './statement.js';
-import { print, printReport } from './terminal.js';
+import { EXIT, print, printReport } from './terminal.js';
 
-export interface ReportArguments {
-  readonly file: string;
-  readonly html: string;
-  readonly hash: boolean;
-  readonly profile: WantedProfile;
-}
-
-/** Names standard output, as for the other commands that write what is no database. */
-const STREAM = '-';
-
-/** Writes a page about a file; the file itself is only read. */
-export async function reportCommand({ file, html, hash, profile }: ReportArguments): Promise<ExitCode> {
-  const source = await openRegularFile(file, true);
-  const progress = progressLine();
-  try {
-    if (html !== STREAM) await requireOwnOutput(html, file);
-    const {
-      result: { page: found, result },
-      evidence,
-    } = await withEvidence(file, hash, () => pageOf(file, source, profile, progress.report));
-    progress.end();
-    const statement = await statementNow(evidence);
-    const page = htmlPage({ ...found, statement: pageWords(file, result, undefined, statement).statement });
-    if (html === STREAM) await print(page);
-    else await writeWhole(html, page);
-    await tellIfChanged(file, source);
-    if (html !== STREAM) {
-      const megabytes = (Buffer.byteLength(page) / 1e6).toFixed(1);
-      await printReport(
-        safeSentence(`${html}: the report of ${file}, ${result.verdict}, ${megabytes} MB`) + '\n',
+/** Writes a page about a file, which is only read. */
+export const command = defineCommand(
+  (parser) =>
+    parser
+      .positional('file', file)
+      .options({
+        html: {
+          type: 'string',
+          demandOption: true,
+          requiresArg: true,
+          describe: 'Where the page goes; - is stdout',
+        },
+        hash,
+        profile,
+      })
+      .example('$0 report flower.db --html flower.html', 'One file, for any browser')
+      .example('$0 report case.db --html case.html --hash', 'For an examiner'),
+  async ({ file, html, hash, profile }) => {
+    const isStdout = html === '-';
+    const source = await openRegularFile(file, true);
+    const progress = progressLine();
+    try {
+      if (!isStdout) await requireOwnOutput(html, file);
+      const { result: made, evidence } = await withEvidence(file, hash, () =>
+        pageOf(file, source, profile, progress.report),
       );
-      // The page has it, too.
-      if (hash) await printReport(statementText(statement));
+      progress.end();
+      const { result } = made;
+      const statement = await statementNow(evidence);
+      const words = pageWords(file, result, undefined, statement);
+      const page = htmlPage({ ...made.page, statement: words.statement });
+      if (isStdout) await print(page);
+      else await writeWhole(html, page);
+      await tellIfChanged(file, source);
+      if (!isStdout) {
+        const megabytes = (Buffer.byteLength(page) / 1e6).toFixed(1);
+        const text = `${html}: the report of ${file}, ${result.verdict}, ${megabytes} MB`;
+        await printReport(`${safeSentence(text)}\n`);
+        if (hash) await printReport(statementText(statement));
+      }
+      if (result.verdict === 'not-gdbm') return EXIT.failed;
+      return result.verdict === 'healthy' ? EXIT.ok : EXIT.damaged;
+    } finally {
+      progress.end();
+      await source.close();
     }
-    if (result.verdict === 'not-gdbm') return EXIT.failed;
-    return result.verdict === 'healthy' ? EXIT.ok : EXIT.damaged;
-  } finally {
-    progress.end();
-    await source.close();
-  }
-}
+  },
+);
 
 async function pageOf(
   path: string,
@@ -80,13 +85,13 @@ async function pageOf(
   report: Report,
 ): Promise<{ page: Page; result: CheckResult }> {
   const statement = await statementNow();
-  // As `salvage --deleted` opens it, so that both know the same old records.
-  const open = source.size === 0 ? undefined : await openSearched(source, report, { old: true });
-  if (open === undefined) {
+  // Opened as `salvage --deleted` does, so that both know the same old records.
+  const found = source.size === 0 ? undefined : await openSearched(source, report, { old: true });
+  if (found === undefined) {
     const result = source.size === 0 ? checkEmpty() : await checkOther(source);
     return { page: await pageOfOther(source, result, pageWords(path, result, undefined, statement)), result };
   }
-  const { db, survey } = open;
+  const { db, survey } = found;
   collectGarbage();
   const picture = await takePicture(db, survey, undefined, report);
   collectGarbage();
@@ -100,7 +105,7 @@ async function pageOf(
   return { page: await pageOfDatabase(db, source, { ...picture, checked: result }, words), result };
 }
 
-/** A report takes the place of an older report, and of nothing else. */
+/** Lets a page replace an older page, and nothing else. */
 async function requireOwnOutput(output: string, file: string): Promise<void> {
   const there = await stat(output).catch(() => undefined);
   if (there === undefined) return;
@@ -118,7 +123,7 @@ async function requireOwnOutput(output: string, file: string): Promise<void> {
   );
 }
 
-/** Nobody ever finds half of a page. */
+/** Writes a page under another name and renames it, so that nobody finds half of one. */
 async function writeWhole(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.part`;
   try {
@@ -130,9 +135,10 @@ async function writeWhole(path: string, text: string): Promise<void> {
     }
     await rename(temporary, path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') await rm(temporary, { force: true });
-    // It is its folder that is not there, not a file of this name.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw folderRefusal(error, dirname(path));
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST') await rm(temporary, { force: true });
+    // The folder is missing, not a file of this name.
+    if (code === 'ENOENT') throw folderRefusal(error, dirname(path));
     throw refusal(error, path, 'write the report');
   }
 }

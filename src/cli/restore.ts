@@ -1,40 +1,52 @@
 import { reportText } from '../report/json.js';
 import { failedRestoreJson, restoreJson, restoreText } from '../report/snapshots.js';
-import type { RestoreOptions } from '../store/restore.js';
 import { restoreSnapshot } from '../store/restore.js';
-import { EXIT } from './exit.js';
-import { explain } from './explain.js';
-import { StopSignals } from './signals.js';
-import { printReport, styleFor, tell } from './terminal.js';
+import { defineCommand, dryRun, file, ifState, json, locking, snapshots, waitIsValid } from './options.js';
+import { EXIT, printReport, styleFor } from './terminal.js';
+import { runWork } from './work.js';
 
-export interface RestoreArguments extends Omit<RestoreOptions, 'signal'> {
-  readonly file: string;
-  readonly at: string | undefined;
-  readonly json: boolean;
-}
+const asJson = (report: object) => `${reportText([report])}\n`;
 
 /** Brings a snapshot back in the place of the database, which stays as a backup. */
-export async function restoreCommand({ file, at, json, ...options }: RestoreArguments): Promise<number> {
-  const asJson = (one: object) => `${reportText([one])}\n`;
-  const signals = new StopSignals();
-  try {
-    const restored = await restoreSnapshot(file, at, { ...options, signal: signals.signal });
-    const report = json
-      ? asJson(restoreJson(restored, new Date()))
-      : restoreText(restored, styleFor(process.stdout));
-    await printReport(report);
-    return EXIT.ok;
-  } catch (error) {
-    const stopped = signals.stopped(error);
-    if (stopped !== undefined) {
-      tell(`${file}: stopped by ${stopped.name}. Nothing was changed.`);
-      return stopped.exit;
-    }
-    const { code, message } = explain(error, file, 'restore it');
-    if (json) await printReport(asJson(failedRestoreJson(file, code, message)));
-    tell(message);
-    return EXIT.failed;
-  } finally {
-    signals.end();
-  }
-}
+export const command = defineCommand(
+  (parser) =>
+    parser
+      .positional('file', file)
+      .options({
+        at: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Which one: how its time or hash begins; the newest good and intact one by default',
+        },
+        snapshots,
+        'other-database': {
+          type: 'boolean',
+          default: false,
+          describe: 'Take one although the folder holds the snapshots of another database',
+        },
+        ...locking,
+        'dry-run': dryRun,
+        'if-state': ifState,
+        json,
+      })
+      .check(waitIsValid)
+      .example('$0 restore flower.db', 'The newest good one that is intact; the file stays as flower.db.~1~')
+      .example('$0 restore --at 20261124T05 flower.db', 'The one that was taken then'),
+  async ({ file, at, snapshots: dir, otherDatabase, wait, lock, dryRun, ifState, json }) =>
+    runWork(
+      {
+        path: file,
+        doing: 'restore it',
+        failed: json ? (code, message) => asJson(failedRestoreJson(file, code, message)) : undefined,
+      },
+      async (signal) => {
+        const options = { dir, otherDatabase, wait, lock, dryRun, ifState, signal };
+        const restored = await restoreSnapshot(file, at, options);
+        const text = json
+          ? asJson(restoreJson(restored, new Date()))
+          : restoreText(restored, styleFor(process.stdout));
+        await printReport(text);
+        return EXIT.ok;
+      },
+    ),
+);

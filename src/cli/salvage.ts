@@ -6,55 +6,76 @@ import type { Database } from '../database/database.js';
 import { identifySource, isDeclared } from '../database/identify.js';
 import { openProved, openSearched, search } from '../examine.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
-import { foundDatabase } from '../write/checked.js';
-import { RefusedError } from '../store/errors.js';
+import { jsonText } from '../report/jsontext.js';
+import { shellPath } from '../report/shellword.js';
 import { statementText } from '../report/statementtext.js';
 import { carveUnknown, carveValues } from '../salvage/carved.js';
-import type { OldRecord } from '../salvage/oldrecord.js';
 import { findOld } from '../salvage/old.js';
+import type { OldRecord } from '../salvage/oldrecord.js';
 import { salvageProved } from '../salvage/proved.js';
 import { visitKeys } from '../salvage/read.js';
 import type { SalvagedBatch } from '../salvage/salvage.js';
 import { salvage } from '../salvage/salvage.js';
 import type { FileSource } from '../source/file.js';
-import type { Progress } from '../source/sweep.js';
-import { shellPath } from '../report/shellword.js';
-import { jsonText } from '../report/jsontext.js';
-import type { ExitCode } from './exit.js';
-import { EXIT } from './exit.js';
-import { tellIfChanged } from './atrest.js';
-import { openRegularFile } from './file.js';
+import { RefusedError } from '../store/errors.js';
+import { foundDatabase } from '../write/checked.js';
+import { openRegularFile, tellIfChanged } from './file.js';
 import { collectGarbage } from './heap.js';
+import { decodeKey, defineCommand, expectKey, file, hash, json } from './options.js';
 import { progressLine } from './progress.js';
 import { SalvageList } from './salvagelist.js';
 import { statementNow, withEvidence } from './statement.js';
-import { print, tell } from './terminal.js';
+import type { ExitCode } from './terminal.js';
+import { EXIT, print, tell } from './terminal.js';
 
-export interface SalvageArguments {
+/** Lists every record that is still in a file, how it was found and where it is; never writes. */
+export const command = defineCommand(
+  (parser) =>
+    parser
+      .positional('file', file)
+      .options({
+        deleted: {
+          type: 'boolean',
+          default: false,
+          describe: 'Also what was deleted or replaced, what overwrote it, and how sure it is',
+        },
+        carve: {
+          type: 'boolean',
+          default: false,
+          describe: 'Also values that only their own shape tells: Python pickles',
+        },
+        'expect-key': expectKey,
+        hash: {
+          ...hash,
+          describe: 'SHA-256 of the file before and after, and of each value; how it was made',
+        },
+        json: { ...json, describe: 'A line of JSON for each record' },
+      })
+      .example('$0 salvage broken.db', 'What is there, wherever it is')
+      .example('$0 salvage --carve --expect-key events flower.db', 'Values whose elements are gone')
+      .example('$0 salvage --deleted --json case.db > records.ndjson', 'For an examiner'),
+  async ({ file, deleted, carve, expectKey = [], hash, json }) => {
+    const expectKeys = expectKey.map((key) => decodeKey(key, 'utf8'));
+    const options = { file, deleted, carve, expectKeys, hash, json };
+    const { result: exit, evidence } = await withEvidence(file, hash, () => salvageFile(options));
+    if (hash) {
+      const statement = await statementNow(evidence);
+      await print(json ? `${jsonText({ kind: 'statement', ...statement })}\n` : statementText(statement));
+    }
+    return exit;
+  },
+);
+
+interface SalvageOptions {
   readonly file: string;
   readonly deleted: boolean;
   readonly carve: boolean;
   readonly expectKeys: readonly Uint8Array[];
-  /** Whether the file and each value are hashed. */
   readonly hash: boolean;
   readonly json: boolean;
 }
 
-/** Elements that prove no record, as far as they are listed. */
-const MAX_UNPROVED = 1 << 18;
-
-/** Lists every record that is still in a file, with how it was found and where it is; never writes. */
-export async function salvageCommand(options: SalvageArguments): Promise<ExitCode> {
-  const { file, hash, json } = options;
-  const { result: exit, evidence } = await withEvidence(file, hash, () => salvageFile(options));
-  if (hash) {
-    const statement = await statementNow(evidence);
-    await print(json ? `${jsonText({ kind: 'statement', ...statement })}\n` : statementText(statement));
-  }
-  return exit;
-}
-
-async function salvageFile(options: SalvageArguments): Promise<ExitCode> {
+async function salvageFile(options: SalvageOptions): Promise<ExitCode> {
   const { file } = options;
   const source = await openRegularFile(file, true);
   const progress = progressLine();
@@ -68,98 +89,94 @@ async function salvageFile(options: SalvageArguments): Promise<ExitCode> {
   }
 }
 
+/** Number of elements that prove no record and are listed. */
+const MAX_UNPROVED = 1 << 18;
+
 async function salvageSource(
   source: FileSource,
-  options: SalvageArguments,
+  options: SalvageOptions,
   progress: ReturnType<typeof progressLine>,
 ): Promise<ExitCode> {
   const { file, deleted } = options;
-  // Where all is in order there is nothing but what is in force.
-  const proved = deleted ? undefined : await openProved(source, progress.report);
+  const { report } = progress;
+  // A database that is proved to be in order has no other records than those in force, and old ones.
+  const proved = deleted ? undefined : await openProved(source, report);
   if (proved !== undefined && !proved.db.headerLost) {
     progress.end();
     collectGarbage();
     const { db, proof, checked } = proved;
     tellImage(file, checked);
-    return await listAll(options, progress, {
-      db,
-      space: proof.account,
-      records: salvageProved(db, proof),
-    });
+    return listAll(options, progress, { db, space: proof.account, records: salvageProved(db, proof) });
   }
-  const found = await openSearched(source, progress.report, { old: deleted });
+  const found = await openSearched(source, report, { old: deleted });
   if (found === undefined) {
     const other = await identifySource(source, file);
-    if (options.carve && !isDeclared(other)) return await listCarved(source, options, progress);
-    const found = other.kind === 'image' ? other.what : 'nothing of one';
+    if (options.carve && !isDeclared(other)) return listCarved(source, options, progress);
+    const what = other.kind === 'image' ? other.what : 'nothing of one';
     throw new RefusedError(
       'io',
-      `${file}: expected a GDBM database, found ${found}. See: gdbm-doctor check ${shellPath(file)}`,
+      `${file}: expected a GDBM database, found ${what}. See: gdbm-doctor check ${shellPath(file)}`,
     );
   }
   collectGarbage();
   const { db, survey } = found;
   const unproved: RejectedElement[] = [];
   const checked = await checkDatabase(db, survey, ({ rejected }) => {
-    for (const one of rejected) if (isUnproved(one) && unproved.length < MAX_UNPROVED) unproved.push(one);
+    for (const one of rejected) {
+      const isOld = one.reason === 'superseded' || one.reason === 'duplicate';
+      if (!isOld && unproved.length < MAX_UNPROVED) unproved.push(one);
+    }
   });
   if (!foundDatabase(checked)) return EXIT.failed;
   collectGarbage();
   const isOldWanted = deleted || survey.stale.length > 0 || checked.verdict !== 'healthy';
   const end = checked.image?.end;
-  const old = isOldWanted ? await findOld(db, survey, { report: progress.report, end }) : undefined;
+  const old = isOldWanted ? await findOld(db, survey, { report, end }) : undefined;
   progress.end();
   tellImage(file, checked);
   collectGarbage();
-  return await listAll(options, progress, {
-    db,
-    space: checked.space,
-    survey,
-    records: salvage(db, survey),
-    unproved,
-    old,
-  });
+  const records = salvage(db, survey);
+  return listAll(options, progress, { db, space: checked.space, survey, records, unproved, old });
 }
 
-/** Says that a file is more than the database whose records are listed. */
+/** Warns if the file is an image with the database in it. */
 function tellImage(file: string, { image }: CheckResult): void {
   if (image === undefined) return;
   const { found, offset } = image.finding;
   tell(`${file}: ${found}. What is listed is of the one at ${offset}.`);
 }
 
-/** What its shape alone tells, of a file of which nothing else is known. */
+/** Lists the values that only their shape tells, of a file that is not recognised as a database. */
 async function listCarved(
   source: FileSource,
-  options: SalvageArguments,
+  options: SalvageOptions,
   progress: ReturnType<typeof progressLine>,
 ): Promise<ExitCode> {
   const list = new SalvageList({ source, missing: 0, fault: undefined, rearrangement: undefined }, options);
-  const report: Progress = (done, all) => progress.report('looking for values by their shape', done, all);
-  const finds = await carveUnknown(source, options.expectKeys, report);
+  const finds = await carveUnknown(source, options.expectKeys, (done, all) =>
+    progress.report('looking for values by their shape', done, all),
+  );
   progress.end();
   for (const one of finds) await list.carved(one);
   await list.end(0);
   return EXIT.ok;
 }
 
-/** Records that are not in force, and how many elements were too many to be remembered. */
-type Old = Iterable<OldRecord> & { readonly dropped: number };
-
-/** What was found in a file. */
+/** The finds in a file. */
 interface Found {
   readonly db: Database;
   readonly space: SpaceAccount;
-  /** Undefined where it was not needed. */
+  /** Undefined for a database that is proved to be in order. */
   readonly survey?: SearchedSurvey;
-  /** What is in force. */
+  /** Records in force. */
   readonly records: AsyncIterable<SalvagedBatch>;
   readonly unproved?: readonly RejectedElement[];
-  readonly old?: Old | undefined;
+  /** Records that are not in force, and the number of further ones that were too many to be held. */
+  readonly old?: (Iterable<OldRecord> & { readonly dropped: number }) | undefined;
 }
 
 async function listAll(
-  options: SalvageArguments,
+  options: SalvageOptions,
   progress: ReturnType<typeof progressLine>,
   { db, space, survey, records, unproved = [], old }: Found,
 ): Promise<ExitCode> {
@@ -172,18 +189,12 @@ async function listAll(
   }
   if (carve) {
     const contents = { db, survey: survey ?? (await search(db)).survey, space };
-    for (const one of await carveValues(contents, expectKeys, (done, all) =>
+    const finds = await carveValues(contents, expectKeys, (done, all) =>
       progress.report('looking for values by their shape', done, all),
-    )) {
-      await list.carved(one);
-    }
+    );
+    for (const one of finds) await list.carved(one);
     progress.end();
   }
   await list.end(old?.dropped ?? 0);
   return EXIT.ok;
-}
-
-/** Whether an element proves no record, rather than an old one. */
-function isUnproved({ reason }: RejectedElement): boolean {
-  return reason !== 'superseded' && reason !== 'duplicate';
 }

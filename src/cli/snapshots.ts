@@ -1,33 +1,35 @@
 import { reportText } from '../report/json.js';
 import { failedSnapshotsJson, snapshotsJson, snapshotsText } from '../report/snapshots.js';
 import { listSnapshots } from '../store/list.js';
-import type { ExitCode } from './exit.js';
-import { EXIT } from './exit.js';
-import { explain } from './explain.js';
-import { printReport, styleFor, tell } from './terminal.js';
-
-export interface SnapshotsArguments {
-  readonly file: string;
-  readonly dir: string | undefined;
-  readonly json: boolean;
-  readonly verify: boolean;
-}
+import { defineCommand, file, json, snapshots } from './options.js';
+import { EXIT, printReport, styleFor, tell } from './terminal.js';
+import { explain } from './work.js';
 
 /** Lists the snapshots of a database; never writes. */
-export async function snapshotsCommand({ file, dir, json, verify }: SnapshotsArguments): Promise<ExitCode> {
-  const asJson = (one: object) => `${reportText([one])}\n`;
-  const now = new Date();
-  try {
-    const listed = await listSnapshots(file, { dir, verify });
-    const report = json
-      ? asJson(snapshotsJson(file, listed, now))
-      : snapshotsText(file, listed, now, styleFor(process.stdout));
-    await printReport(report);
-    return listed.snapshots.some(({ intact }) => intact === false) ? EXIT.damaged : EXIT.ok;
-  } catch (error) {
-    const { code, message } = explain(error, file, 'list its snapshots');
-    if (json) await printReport(asJson(failedSnapshotsJson(file, code, message)));
-    tell(message);
-    return EXIT.failed;
-  }
-}
+export const command = defineCommand(
+  (parser) =>
+    parser
+      .positional('file', file)
+      .options({
+        snapshots,
+        verify: { type: 'boolean', default: false, describe: 'Read each one and compare its hash' },
+        json,
+      })
+      .example('$0 snapshots flower.db', 'When, how many records, how large')
+      .example('$0 snapshots --json flower.db | jq .files[].snapshots[].id', 'For programs'),
+  async ({ file, snapshots: dir, json, verify }) => {
+    const now = new Date();
+    const printJson = (report: object) => printReport(`${reportText([report])}\n`);
+    try {
+      const listed = await listSnapshots(file, { dir, verify });
+      if (json) await printJson(snapshotsJson(file, listed, now));
+      else await printReport(snapshotsText(file, listed, now, styleFor(process.stdout)));
+      return listed.snapshots.some(({ intact }) => intact === false) ? EXIT.damaged : EXIT.ok;
+    } catch (error) {
+      const { code, message } = explain(error, file, 'list its snapshots');
+      if (json) await printJson(failedSnapshotsJson(file, code, message));
+      tell(message);
+      return EXIT.failed;
+    }
+  },
+);

@@ -4,7 +4,7 @@ import { readChunks } from '../source/source.js';
 import { openRegularFile } from './file.js';
 import { packageVersion } from './version.js';
 
-/** Says how this run of the command makes its report. */
+/** The statement of how this run of the command makes its report. */
 export async function statementNow(evidence?: readonly Evidence[]): Promise<Statement> {
   return {
     tool: 'gdbm-doctor',
@@ -15,17 +15,7 @@ export async function statementNow(evidence?: readonly Evidence[]): Promise<Stat
   };
 }
 
-/** SHA-256 in hex of all of a file as it is now, read in pieces. */
-async function sha256Of(path: string): Promise<string> {
-  const source = await openRegularFile(path);
-  try {
-    return await sha256OfRange(source, 0, source.size);
-  } finally {
-    await source.close();
-  }
-}
-
-/** Hashes a file before and after `use`, if that is wanted; what the name holds then, not what was open before. */
+/** Hashes the file of this name before and after `use`, if wanted. The second hash is of the name, not of the open file. */
 export async function withEvidence<T>(
   path: string,
   wanted: boolean,
@@ -36,9 +26,18 @@ export async function withEvidence<T>(
   return { result, evidence: wanted ? [{ path, before, after: await sha256Of(path) }] : [] };
 }
 
-/** SHA-256 in hex of a range. */
+async function sha256Of(path: string): Promise<string> {
+  const source = await openRegularFile(path);
+  try {
+    return await sha256OfRange(source, 0, source.size);
+  } finally {
+    await source.close();
+  }
+}
+
+/** SHA-256 of a range, in hex. */
 export async function sha256OfRange(source: Source, offset: number, length: number): Promise<string> {
-  // Loaded where it is wanted: a start without it is some milliseconds shorter.
+  // Loaded on demand: a start without it is some milliseconds shorter.
   const { createHash } = await import('node:crypto');
   const hash = createHash('sha256');
   for await (const bytes of readChunks(source, offset, length)) hash.update(bytes);

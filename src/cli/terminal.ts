@@ -1,10 +1,22 @@
+import type { ChalkInstance } from 'chalk';
+import { Chalk } from 'chalk';
 import { closeSync, fstatSync, writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { isatty } from 'node:tty';
-import type { ChalkInstance } from 'chalk';
-import { Chalk } from 'chalk';
 import { safeSentence } from '../report/escape.js';
-import { EXIT } from './exit.js';
+
+/** Exit codes of the process. */
+export const EXIT = {
+  /** Healthy, or now usable. */
+  ok: 0,
+  /** Damaged, or not repaired because a limit that the user set forbade it; a key that is not there. */
+  damaged: 1,
+  /** Could not do its job: usage, I/O, locked, not GDBM. */
+  failed: 2,
+  /** The reader of a pipe left before it had the whole result: 128 and the number of SIGPIPE, as a shell has it. */
+  readerGone: 141,
+} as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /**
  * Colours for a stream: none where NO_COLOR is set, some where FORCE_COLOR is, and otherwise as the stream is a
@@ -20,26 +32,26 @@ export function styleFor(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv = p
 const STDOUT = 1;
 
 /**
- * Standard output, the only way to it. Node's own stream of a file takes a short write for a whole one, so that a full volume
- * goes unnoticed; here each write goes on until all is written, and the file is closed with a look at what that says. The
- * first error is remembered, and decides what the process ends with, whatever the command makes of it.
+ * State of standard output, which only this file writes to. Node's own stream takes a short write to a file for a whole
+ * one, so that a full volume goes unnoticed; here each write is repeated until all is written, and closing the file is
+ * checked. The first error is remembered and decides the exit code, whatever the command returns.
  */
 const output = {
   error: undefined as NodeJS.ErrnoException | undefined,
-  /** Whether something was to be written that the command is there for, rather than a report of its work. */
+  /** True if a result was to be written, rather than a report of work that is done. */
   isResult: false,
   isWritten: false,
 };
 
-/** The output failed. The command ends, and `endOutput` says why. */
+/** The output failed. It ends the command; `endOutput` reports the reason. */
 export class OutputError extends Error {
   override readonly name = 'OutputError';
 }
 
 /**
- * Writes what the command is there for, and waits until stdout takes more, so that a slow reader does not fill memory.
+ * Writes the command's result, and waits until stdout takes more, so that a slow reader does not fill memory.
  *
- * @throws OutputError where not all was written
+ * @throws OutputError if not all was written
  */
 export async function print(text: string | Uint8Array): Promise<void> {
   output.isResult = true;
@@ -47,10 +59,7 @@ export async function print(text: string | Uint8Array): Promise<void> {
   if (output.error !== undefined) throw new OutputError(output.error.message, { cause: output.error });
 }
 
-/**
- * Writes a report of work that is done and whose exit code is known. An error does not hinder the rest of the command: it
- * is told at the end.
- */
+/** Writes a report of work that is done. An error does not stop the rest of the command: `endOutput` reports it. */
 export async function printReport(text: string | Uint8Array): Promise<void> {
   if (output.error !== undefined) return;
   output.isWritten = true;
@@ -62,7 +71,7 @@ export async function printReport(text: string | Uint8Array): Promise<void> {
   }
 }
 
-/** Whether stdout is a pipe, a socket or a terminal: Node waits for room there, and writes all or fails. */
+/** Returns true for a pipe, a socket or a terminal: there Node waits for room, and writes all or fails. */
 function isStream(): boolean {
   const stats = fstatSync(STDOUT);
   return stats.isFIFO() || stats.isSocket() || isatty(STDOUT);
@@ -80,10 +89,10 @@ function writeToFile(text: string | Uint8Array): void {
 }
 
 /**
- * Closes the output when a command has ended, since a file system may say only then that a write failed.
+ * Closes the output after a command, because a file system may report a failed write only then.
  *
- * @param exit what the command ended with
- * @returns what the process is to end with: if the output failed, that it did
+ * @param exit the command's exit code
+ * @returns the exit code of the process: that of a failure if the output failed
  */
 export function endOutput(exit: number): number {
   if (output.isWritten && output.error === undefined && !isStream()) {
@@ -95,7 +104,7 @@ export function endOutput(exit: number): number {
   }
   if (output.error === undefined) return exit;
   const { code, message } = output.error;
-  // The reader has seen enough, as in `list | head`. Nobody is told, but a result that was cut off is no success.
+  // The reader has seen enough, as in `list | head`: no message, but a result that was cut off is no success.
   if (code === 'EPIPE') return output.isResult ? EXIT.readerGone : exit;
   const isFull = code === 'ENOSPC' || code === 'EDQUOT';
   const why = isFull ? 'no space left to write to it. Free some, or write it elsewhere' : message;
@@ -105,17 +114,17 @@ export function endOutput(exit: number): number {
   return EXIT.failed;
 }
 
-/** Characters gathered before they are written: a write for each of a million lines takes longer than the lines. */
-const GATHERED = 1 << 16;
+/** Characters that are collected before a write: one write for each of a million lines would take longer than the lines. */
+const BUFFERED = 1 << 16;
 
-/** Many small pieces of output, written in few large ones. */
+/** Collects many small pieces of output into few large writes. */
 export class Output {
   #text = '';
 
-  /** @returns what is to be waited for, where it is: to wait for nothing a million times takes longer than the lines */
+  /** @returns a promise only where it writes: to await a million times takes longer than the lines */
   add(text: string): Promise<void> | undefined {
     this.#text += text;
-    return this.#text.length >= GATHERED ? this.flush() : undefined;
+    return this.#text.length >= BUFFERED ? this.flush() : undefined;
   }
 
   async flush(): Promise<void> {
@@ -125,12 +134,12 @@ export class Output {
   }
 }
 
-/** Says something to the operator beside the result. Paths and arguments in it cannot drive the terminal. */
+/** Writes a message to stderr. Paths and arguments in it cannot drive the terminal. */
 export function tell(text: string): void {
   process.stderr.write(`gdbm-doctor: ${safeSentence(withoutBreaks(text, process.argv))}\n`);
 }
 
-/** Of an argument that has the end of a line in it the rest would look like something that we say. */
+/** Escapes line breaks of arguments: the rest of such an argument would look like a message of ours. */
 function withoutBreaks(text: string, args: readonly string[]): string {
   return args
     .flatMap((arg) => [arg, basename(arg)])

@@ -168,17 +168,28 @@ test('what is to be done can be pasted, whatever the name of the file', async (t
     assert.match((await cli([command, cut])).stderr, /damaged: \d+ records cannot be proved/);
 });
 
-test('of a wrong command line it is told what was expected, and where more is said', async () => {
+test('an error of the command line names what is wrong, and the help', async () => {
   for (const [args, expected] of [
-    [['chek', 'x.db'], 'expected a command, found "chek"; did you mean check? See: gdbm-doctor --help'],
-    [['frobnicate'], 'expected a command, found "frobnicate". See: gdbm-doctor --help'],
-    [['check'], 'expected a file after check, found none. See: gdbm-doctor check --help'],
-    [['get', 'x.db'], 'expected 2 words after get, found only 1. See: gdbm-doctor get --help'],
+    [['chek', 'x.db'], 'Did you mean check? See: gdbm-doctor --help'],
+    [['frobnicate'], 'Unknown command: frobnicate. See: gdbm-doctor --help'],
+    [['check'], 'Not enough non-option arguments: got 0, need at least 1. See: gdbm-doctor check --help'],
     [['repair', '--inclde', 'x', 'x.db'], 'Unknown argument: inclde. See: gdbm-doctor repair --help'],
+    [
+      ['repair', '--max-loss', 'x', 'x.db'],
+      'expected --max-loss as a number of records or N%, found "x". See: gdbm-doctor repair --help',
+    ],
   ] as const) {
     const { code, stderr } = await cli(args);
     assert.deepEqual([code, stderr], [2, `gdbm-doctor: ${expected}\n`]);
   }
+});
+
+test('completion knows the commands, and the options of the one that is typed', async () => {
+  const complete = async (...words: string[]) =>
+    (await cli(['--get-yargs-completions', 'gdbm-doctor', ...words])).stdout.split('\n');
+  assert.ok((await complete('ch')).includes('check'));
+  const options = await complete('repair', '--m');
+  assert.ok(options.includes('--max-loss') && !options.includes('--html'), options.join(' '));
 });
 
 test('a - names a standard stream, or is refused where a database would be written to it', async (t) => {

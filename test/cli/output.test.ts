@@ -3,7 +3,7 @@ import { copyFile, mkdir, readFile, stat, truncate, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
-import { commandsOf, parserFor } from '../../src/cli/parser.js';
+import { COMMAND_NAMES } from '../../src/cli/main.js';
 import { run } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
@@ -72,12 +72,9 @@ function shell(folder: string, script: string, line: string) {
   return run('sh', ['-c', `cd "$0" && ${script}`, folder, ...words]);
 }
 
-test('each command is in the table of those whose output is tried', async () => {
-  const commands = commandsOf(await parserFor([], () => async () => {}));
-  assert.deepEqual(
-    commands.filter((name) => !SILENT.includes(name) && !(name in LINES)),
-    [],
-  );
+test('each command is in the table of those whose output is tried', () => {
+  const untried = COMMAND_NAMES.filter((name) => !SILENT.includes(name) && !(name in LINES));
+  assert.deepEqual(untried, []);
 });
 
 test('a write to stdout that stops in its midst ends with 2 and says so, whatever the command', async (t) => {

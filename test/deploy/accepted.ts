@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { parserFor } from '../../src/cli/parser.js';
+import { parserFor } from '../../src/cli/main.js';
 
 /** Asserts that the program accepts a line, without doing what it says. */
 export async function assertAccepted(args: readonly string[], where: string): Promise<void> {
@@ -8,7 +8,7 @@ export async function assertAccepted(args: readonly string[], where: string): Pr
 
 async function whatIsWrong(args: readonly string[]): Promise<string | undefined> {
   try {
-    const parser = await parserFor(args, () => async () => {});
+    const parser = await parserFor(args, async () => {});
     await parser.parseAsync();
     return undefined;
   } catch (error) {

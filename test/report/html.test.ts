@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
-import { pageAssets } from '../../bundle/page.js';
+import { pageAssets } from '../../bin/build.js';
 import { LAYOUT_64 } from '../../src/format/format.js';
 import { html, quoted } from '../../src/report/html/markup.js';
 import { jsonBlock } from '../../src/report/html/page.js';
