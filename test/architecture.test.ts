@@ -17,7 +17,9 @@ const MAY_USE: Record<string, string[]> = {
   pickle: ['format', 'source'],
   carve: ['numbers.ts', 'format', 'source', 'pickle'],
   profile: ['format', 'source', 'database', 'check', 'pickle', 'salvage', 'report'],
+  read: ['numbers.ts', 'format', 'source', 'database', 'check', 'salvage', 'examine.ts'],
   write: [
+    'read',
     'numbers.ts',
     'format',
     'source',
@@ -34,17 +36,7 @@ const MAY_USE: Record<string, string[]> = {
   inspect: ['numbers.ts', 'format', 'source', 'database', 'check', 'orphans', 'picture', 'report', 'salvage'],
   // It runs in a reader's browser and knows of the rest only what its data looks like.
   page: ['picture'],
-  exchange: [
-    'numbers.ts',
-    'format',
-    'source',
-    'database',
-    'check',
-    'orphans',
-    'salvage',
-    'write',
-    'examine.ts',
-  ],
+  exchange: ['numbers.ts', 'format', 'source', 'database', 'check', 'read', 'write', 'examine.ts'],
 };
 /** What may know of the file system, the process and the terminal. */
 const AT_THE_EDGE = [

@@ -42,7 +42,7 @@ export class SiteReader {
     this.#view = new BucketView(this.#bytes, db.format, bucketElements);
   }
 
-  async read(site: BucketSite): Promise<BucketWords> {
+  async read(site: Pick<BucketSite, 'offset' | 'elements'>): Promise<BucketWords> {
     await this.#take(site);
     this.#words.load(this.#bytes);
     return this.#words;
@@ -55,7 +55,7 @@ export class SiteReader {
     return this.#words;
   }
 
-  async #take(site: BucketSite): Promise<void> {
+  async #take(site: Pick<BucketSite, 'offset' | 'elements'>): Promise<void> {
     if (site.elements === undefined) await this.#fill(site.offset);
     else await readSite(this.#db, site, this.#view);
   }

@@ -1,12 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { checkDatabase } from '../check/check.js';
 import { openProved, openSearched } from '../examine.js';
-import { PART_BATCH } from '../exchange/batchreader.js';
-import { copyInto, requireSound, whyTooLarge } from '../exchange/load.js';
-import { targetFor } from '../exchange/target.js';
-import { walkRecords } from '../exchange/walk.js';
-import type { WantedFormat } from '../exchange/wanted.js';
-import { whyImpossible } from '../exchange/wanted.js';
+import { PART_BATCH } from '../read/batch.js';
+import { copyInto, requireSound, whyTooLarge, targetFor, whyImpossible } from '../exchange/load.js';
+import { allRecords } from '../read/records.js';
+import type { WantedFormat } from '../exchange/load.js';
 import { describeFormat } from '../format/format.js';
 import { MACHINE_NAMES } from '../format/machines.js';
 import type { PutOptions } from '../put.js';
@@ -108,7 +106,11 @@ export async function convert(
     if (tooLarge !== undefined) throw new RefusedError('io', `${file}: ${tooLarge}; nothing was written.`);
     const before = await stat(file);
     const { backup, notes } = await putFile(output, { ...wanted, signal }, async (fresh) => {
-      const built = await copyInto(walkRecords({ db, found }, undefined, PART_BATCH), fresh, target);
+      const built = await copyInto(
+        allRecords({ db, survey: found?.survey }, { limits: PART_BATCH }),
+        fresh,
+        target,
+      );
       collectGarbage();
       await fresh.whileSyncing(async () => requireSound(await readBack(fresh, signal), built));
       const after = await stat(file);

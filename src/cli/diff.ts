@@ -5,7 +5,7 @@ import { jsonText } from '../report/jsontext.js';
 import { shellPath } from '../report/shellword.js';
 import { refusal } from '../store/errors.js';
 import type { DatabaseFile } from './file.js';
-import { openDatabaseFile, openFileForWalk, tellIfChanged } from './file.js';
+import { openDatabaseFile, openFileForReading, tellIfChanged } from './file.js';
 import { defineCommand, json } from './options.js';
 import { EXIT, Output, tell } from './terminal.js';
 
@@ -32,8 +32,8 @@ export const command = defineCommand(
           }),
         );
       }
-      const a = await openFileForWalk(sources[0]);
-      const b = await openFileForWalk(sources[1]);
+      const a = await openFileForReading(sources[0]);
+      const b = await openFileForReading(sources[1]);
       const counts = noCounts();
       const out = new Output();
       if (json) {

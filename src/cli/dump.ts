@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
-import { asciiWriter } from '../exchange/asciiwriter.js';
-import { lengthFormOf } from '../exchange/binaryreader.js';
-import type { Dumped } from '../exchange/dump.js';
+import { asciiWriter } from '../exchange/ascii.js';
+import { binaryWriter, lengthFormOf } from '../exchange/binary.js';
+import type { Dumped, DumpWriter } from '../exchange/dump.js';
 import { dump } from '../exchange/dump.js';
 import { globOf } from '../exchange/glob.js';
-import type { DumpWriter } from '../exchange/output.js';
-import { binaryWriter, csvWriter, ndjsonWriter } from '../exchange/writers.js';
+import { csvWriter } from '../exchange/csv.js';
+import { ndjsonWriter } from '../exchange/ndjson.js';
 import type { MachineName } from '../format/machines.js';
 import { MACHINE_NAMES } from '../format/machines.js';
 import { number } from '../report/number.js';
@@ -14,7 +14,7 @@ import { thisMachine } from '../service/machine.js';
 import { refusal } from '../store/errors.js';
 import { FreshFile } from '../store/fresh.js';
 import { placeFile } from '../store/replace.js';
-import { lossText, openDatabaseFile, openFileForWalk, tellIfChanged } from './file.js';
+import { lossText, openDatabaseFile, openFileForReading, tellIfChanged } from './file.js';
 import { defineCommand, file } from './options.js';
 import { ownerOf } from './owner.js';
 import { EXIT, print, tell } from './terminal.js';
@@ -54,7 +54,7 @@ export const command = defineCommand(
   async ({ file, output = '-', format, keys, for: machine }) => {
     const source = await openDatabaseFile(file);
     try {
-      const walk = await openFileForWalk(source);
+      const walk = await openFileForReading(source);
       const variant = walk.db.format.variant === 'numsync' ? 'numsync' : 'standard';
       const writer = await writerFor(format, file, variant, machine);
       const wanted = keys === undefined ? undefined : globOf(keys);

@@ -3,9 +3,9 @@ import type { Database } from '../database/database.js';
 import { identifySource } from '../database/identify.js';
 import type { Searched } from '../examine.js';
 import { openProved, openSearched, search, searchedProved } from '../examine.js';
-import type { WalkLoss } from '../exchange/batch.js';
-import type { Walkable } from '../exchange/walk.js';
-import { openForWalk } from '../exchange/walk.js';
+import type { RecordLoss } from '../read/records.js';
+import type { Opened } from '../read/open.js';
+import { openForReading } from '../read/open.js';
 import { number } from '../report/number.js';
 import { shellPath } from '../report/shellword.js';
 import type { FileSource } from '../source/file.js';
@@ -100,18 +100,18 @@ async function openDatabase(file: DatabaseFile): Promise<OpenDatabase> {
 }
 
 /**
- * Reads a file as a database to be walked.
+ * Opens a file as a database whose records are to be read.
  *
  * @throws RefusedError if it is none
  */
-export async function openFileForWalk(source: DatabaseFile): Promise<Walkable> {
-  const database = (await openForWalk(source, sparing())) ?? (await source.refuse());
+export async function openFileForReading(source: DatabaseFile): Promise<Opened> {
+  const database = (await openForReading(source, sparing())) ?? (await source.refuse());
   collectGarbage();
   return database;
 }
 
-/** Number of records that a walk through a damaged database could not give, in words; undefined if it gave all. */
-export function lossText({ records, incomplete }: WalkLoss): string | undefined {
+/** The records of a damaged database that could not be given, in words; undefined if all could. */
+export function lossText({ records, incomplete }: RecordLoss): string | undefined {
   const parts = [
     ...(records > 0 ? [`${number(records)} ${records === 1 ? 'record' : 'records'} cannot be proved`] : []),
     ...(incomplete ? ['some buckets are gone'] : []),

@@ -1,13 +1,10 @@
 import { doubtfulIn } from '../check/doubtful.js';
 import { mayBeCut } from '../database/database.js';
-import type { FoundRecord } from '../database/lookup.js';
-import { Lookup } from '../database/lookup.js';
+import type { FoundRecord } from '../read/lookup.js';
+import { Lookup } from '../read/lookup.js';
 import type { Searched } from '../examine.js';
-import { equalBytes } from '../format/bytes.js';
 import { escapeStart } from '../report/escape.js';
 import { shellPath } from '../report/shellword.js';
-import { readSalvaged } from '../salvage/read.js';
-import { salvage } from '../salvage/salvage.js';
 import { readChunks } from '../source/source.js';
 import { withDatabase } from './file.js';
 import { decodeKey, defineCommand, file, key, keyEncoding } from './options.js';
@@ -26,8 +23,9 @@ export const command = defineCommand(
   async ({ file, key: text, keyEncoding }) => {
     const key = decodeKey(text, keyEncoding);
     return withDatabase(file, async ({ db, isProved, examined }) => {
-      let found = await new Lookup(db).find(key);
-      if (found === undefined && !isProved) found = await findByWalking(await examined(), key);
+      // A record that libgdbm finds may be in doubt: then the reason is told.
+      let found = await new Lookup({ db }).find(key);
+      if (found === undefined && !isProved) found = await new Lookup(await examined()).find(key);
       const shown = escapeStart(key, 200);
       if (found === undefined) {
         tell(
@@ -70,15 +68,4 @@ async function doubtAbout(
     default:
       return undefined;
   }
-}
-
-/** Finds a key that no lookup finds because the file is damaged. */
-async function findByWalking({ db, survey }: Searched, key: Uint8Array): Promise<FoundRecord | undefined> {
-  const { source } = db;
-  for await (const { record, bytes } of readSalvaged(source, salvage(db, survey), 'key')) {
-    const { offset, keySize, dataSize } = record;
-    if (keySize !== key.length || !equalBytes(bytes ?? (await source.read(offset, keySize)), key)) continue;
-    return { valueOffset: offset + keySize, valueSize: dataSize };
-  }
-  return undefined;
 }

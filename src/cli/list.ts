@@ -1,11 +1,11 @@
-import type { WalkedBatch } from '../exchange/batch.js';
-import { keptRecords } from '../exchange/keptwalk.js';
-import { readKey } from '../exchange/record.js';
+import type { RecordBatch } from '../read/batch.js';
+import { keptRecords } from '../read/records.js';
+import { readKey } from '../exchange/dump.js';
 import { escapeStart } from '../report/escape.js';
 import { REPORT_VERSION } from '../report/json.js';
 import { jsonText } from '../report/jsontext.js';
 import { shellPath } from '../report/shellword.js';
-import { lossText, openDatabaseFile, openFileForWalk, tellIfChanged } from './file.js';
+import { lossText, openDatabaseFile, openFileForReading, tellIfChanged } from './file.js';
 import { defineCommand, file, json } from './options.js';
 import { EXIT, Output, tell } from './terminal.js';
 
@@ -22,7 +22,7 @@ export const command = defineCommand(
   async ({ file, json }) => {
     const source = await openDatabaseFile(file);
     try {
-      const walk = await openFileForWalk(source);
+      const walk = await openFileForReading(source);
       const out = new Output();
       if (json) await out.add(`{"version":${REPORT_VERSION},"files":[{"path":${jsonText(file)},"keys":[`);
       let separator = '\n';
@@ -34,12 +34,12 @@ export const command = defineCommand(
         separator = ',\n';
         return text;
       };
-      const keyOf = async ({ source: from, offsets, keySizes }: WalkedBatch, i: number) =>
+      const keyOf = async ({ source: from, offsets, keySizes }: RecordBatch, i: number) =>
         json
           ? readKey(from, offsets[i], keySizes[i])
           : from.read(offsets[i], Math.min(keySizes[i], SHOWN_KEY + 1));
       const loss = { records: 0, incomplete: false };
-      for await (const batch of keptRecords(walk, loss)) {
+      for await (const batch of keptRecords(walk, { loss, part: 'key' })) {
         const { count, bytes, starts, keySizes, dataSizes } = batch;
         for (let i = 0; i < count; i++) {
           const start = starts[i];

@@ -176,7 +176,7 @@ export function roomForBucket({ format, geometry }: Database): BucketView {
  */
 export async function readSite(
   db: Database,
-  site: BucketSite,
+  site: Pick<BucketSite, 'offset' | 'elements'>,
   bucket = roomForBucket(db),
 ): Promise<BucketView> {
   const { source, format } = db;

@@ -1,3 +1,5 @@
+import { viewOf } from '../format/struct.js';
+
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const PAD = 0x3d;
 
@@ -145,4 +147,15 @@ export class Base64Decoder {
 /** Whether a byte is the sign that fills up the last group of four. */
 export function isPad(byte: number): boolean {
   return byte === PAD;
+}
+
+/** A view of the memory that was asked for last: many records in a row lie in the same one, for which one view is enough. */
+export class RecentView {
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view = viewOf(this.#bytes);
+
+  of(bytes: Uint8Array): DataView {
+    if (bytes !== this.#bytes) this.#view = viewOf((this.#bytes = bytes));
+    return this.#view;
+  }
 }

@@ -1,30 +1,48 @@
+import type { RecordBatch } from '../read/batch.js';
+import type { Opened } from '../read/open.js';
+import type { RecordLoss } from '../read/records.js';
+import { keptRecords } from '../read/records.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
-import type { WalkedBatch, WalkLoss } from './batch.js';
+import { base64Length, encodeBase64, RecentView } from './base64.js';
 import type { Glob } from './glob.js';
-import type { DumpWriter } from './output.js';
-import { DUMP_PIECE, OutputBuffer } from './output.js';
-import type { Walkable } from './walk.js';
-import { keptRecords } from './keptwalk.js';
-import { readKey } from './record.js';
+import { DumpError, LONGEST_KEY } from './input.js';
 
-/** What a dump wrote, and what it could not. */
-export interface Dumped extends WalkLoss {
+/** The result of a dump. */
+export interface Dumped extends RecordLoss {
   /** Records that were written. */
   written: number;
 }
 
-/** Written at once. */
+/** Bytes that are written at once. */
 const FLUSH = 1 << 20;
+/** Bytes of a piece of a large key or value: whole lines of base64, and whole groups of three. */
+const DUMP_PIECE = 57 * 4096;
+
+/**
+ * Writes one form of dump. A key or value begins, comes in one piece or in several of {@link DUMP_PIECE} bytes and a last one,
+ * and ends.
+ */
+export interface DumpWriter {
+  head(out: OutputBuffer): void;
+  begin(out: OutputBuffer, which: 'key' | 'value', size: number): void;
+  /** @param whole whether it is the only piece */
+  piece(out: OutputBuffer, bytes: Uint8Array, from: number, to: number, whole: boolean): void;
+  end(out: OutputBuffer, which: 'key' | 'value'): void;
+  /** Writes a whole record, if that is quicker than its parts: the key from `from` to `keyEnd`, the value from there to `end`. */
+  record?(out: OutputBuffer, bytes: Uint8Array, from: number, keyEnd: number, end: number): void;
+  /** @param count records that were written */
+  tail(out: OutputBuffer, count: number): void;
+}
 
 /**
  * Writes every record of a database as a dump, in the order in which libgdbm walks.
  *
- * @param write gets the dump in pieces, which are good until it is done
- * @param wanted the keys to be written; all where it is left out
+ * @param write gets the dump in pieces, each valid until `write` is done
+ * @param wanted selects keys; without it all records are written
  */
 export async function dump(
-  database: Walkable,
+  opened: Opened,
   writer: DumpWriter,
   write: (bytes: Uint8Array) => Promise<void>,
   wanted?: Glob,
@@ -35,7 +53,7 @@ export async function dump(
     if (out.used > 0) await write(out.bytes.subarray(0, out.used));
     out.used = 0;
   };
-  const large = async (source: Source, which: 'key' | 'value', offset: number, size: number) => {
+  const writeLarge = async (source: Source, which: 'key' | 'value', offset: number, size: number) => {
     writer.begin(out, which, size);
     for await (const piece of passChunks(source, offset, size, DUMP_PIECE)) {
       writer.piece(out, piece, 0, piece.length, piece.length === size);
@@ -44,7 +62,7 @@ export async function dump(
     if (size === 0) writer.piece(out, new Uint8Array(0), 0, 0, true);
     writer.end(out, which);
   };
-  const small = (bytes: Uint8Array, from: number, keyEnd: number, end: number) => {
+  const writeSmall = (bytes: Uint8Array, from: number, keyEnd: number, end: number) => {
     if (writer.record !== undefined) {
       writer.record(out, bytes, from, keyEnd, end);
       return;
@@ -56,27 +74,112 @@ export async function dump(
     writer.piece(out, bytes, keyEnd, end, true);
     writer.end(out, 'value');
   };
-  // In a function, so that nothing of a batch is held while the next one is made.
-  const put = async ({ source, count, bytes, starts, offsets, keySizes, dataSizes }: WalkedBatch) => {
+  const writeBatch = async ({ source, count, bytes, starts, offsets, keySizes, dataSizes }: RecordBatch) => {
     for (let i = 0; i < count; i++) {
       const from = starts[i];
       const keyEnd = from + keySizes[i];
       if (from < 0) {
         const keyAt = offsets[i];
         if (wanted !== undefined && !wanted(await readKey(source, keyAt, keySizes[i]))) continue;
-        await large(source, 'key', keyAt, keySizes[i]);
-        await large(source, 'value', keyAt + keySizes[i], dataSizes[i]);
+        await writeLarge(source, 'key', keyAt, keySizes[i]);
+        await writeLarge(source, 'value', keyAt + keySizes[i], dataSizes[i]);
       } else {
         if (wanted !== undefined && !wanted(bytes.subarray(from, keyEnd))) continue;
-        small(bytes, from, keyEnd, keyEnd + dataSizes[i]);
+        writeSmall(bytes, from, keyEnd, keyEnd + dataSizes[i]);
       }
       dumped.written++;
       if (out.used >= FLUSH) await flush();
     }
   };
   writer.head(out);
-  for await (const batch of keptRecords(database, dumped)) await put(batch);
+  for await (const batch of keptRecords(opened, { loss: dumped })) await writeBatch(batch);
   writer.tail(out, dumped.written);
   await flush();
   return dumped;
+}
+
+/**
+ * Reads a key that must be held.
+ *
+ * @throws DumpError if it is too long for that: in a sparse file a key of 2 GiB takes no room on the disk
+ */
+export async function readKey(source: Source, offset: number, size: number): Promise<Uint8Array> {
+  if (size > LONGEST_KEY) {
+    throw new DumpError(
+      `the key at offset ${offset} has ${size} bytes, more than the ${LONGEST_KEY} that are held of one here. ` +
+        'dump writes it, in any form',
+    );
+  }
+  return source.read(offset, size);
+}
+
+/** The bytes of a dump before they are written. */
+export class OutputBuffer {
+  bytes = new Uint8Array(1 << 20);
+  /** The same memory. */
+  view = new DataView(this.bytes.buffer);
+  used = 0;
+  readonly #from = new RecentView();
+
+  /** A view of bytes that are to be encoded. */
+  viewOf(bytes: Uint8Array): DataView {
+    return this.#from.of(bytes);
+  }
+
+  /** Makes room for so many bytes. */
+  reserve(count: number): void {
+    if (this.used + count <= this.bytes.length) return;
+    const bigger = new Uint8Array(Math.max((this.used + count) * 2, this.bytes.length * 2));
+    bigger.set(this.bytes.subarray(0, this.used));
+    this.bytes = bigger;
+    this.view = new DataView(bigger.buffer);
+  }
+
+  text(text: string): void {
+    // At most three bytes for each unit of a string.
+    this.reserve(text.length * 3);
+    this.used += new TextEncoder().encodeInto(text, this.bytes.subarray(this.used)).written;
+  }
+
+  /** Adds a few bytes: a view for them would take longer. */
+  short(bytes: Uint8Array): void {
+    const count = bytes.length;
+    this.reserve(count);
+    const { used } = this;
+    for (let i = 0; i < count; i++) this.bytes[used + i] = bytes[i];
+    this.used += count;
+  }
+
+  copy(bytes: Uint8Array, from: number, to: number): void {
+    this.reserve(to - from);
+    this.bytes.set(bytes.subarray(from, to), this.used);
+    this.used += to - from;
+  }
+
+  base64(bytes: Uint8Array, from: number, to: number): void {
+    this.reserve(base64Length(to - from));
+    this.used = encodeBase64(this.viewOf(bytes), from, to, this.view, this.used);
+  }
+
+  /** Adds a whole number in decimal digits. */
+  number(value: number): void {
+    this.reserve(16);
+    if (value < 1000) {
+      // Most are: a quick way for them.
+      const { bytes } = this;
+      const hundreds = (value / 100) | 0;
+      const tens = (value / 10) | 0;
+      if (hundreds > 0) bytes[this.used++] = 0x30 + hundreds;
+      if (tens > 0) bytes[this.used++] = 0x30 + tens - hundreds * 10;
+      bytes[this.used++] = 0x30 + value - tens * 10;
+      return;
+    }
+    let digits = 1;
+    for (let power = 10; value >= power; power *= 10) digits++;
+    for (let i = digits - 1, rest = value; i >= 0; i--) {
+      this.bytes[this.used + i] = 0x30 + (rest % 10);
+      rest = Math.floor(rest / 10);
+    }
+    this.used += digits;
+  }
 }

@@ -4,15 +4,21 @@ import type { Sink } from '../write/sink.js';
 import { check } from '../examine.js';
 import type { HashChar } from '../format/hash.js';
 import { hashKey, KeyHasher } from '../format/hash.js';
-import { maxOffset } from '../format/format.js';
+import type { Variant, ByteOrder } from '../format/format.js';
+import { layoutOf, maxOffset } from '../format/format.js';
+import { MACHINES } from '../format/machines.js';
+import type { MachineName } from '../format/machines.js';
+import type { RecordBatch } from '../read/batch.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
-import type { Contents } from './contents.js';
-import { ContentsDigest, contentsOf } from './contents.js';
-import { DumpError } from './input.js';
-import type { DumpReader } from './record.js';
-import type { Target } from './target.js';
-import type { WalkedBatch } from './batch.js';
+import { readAsciiDump } from './ascii.js';
+import { readBerkeleyDump } from './berkeley.js';
+import { readBinaryDump } from './binary.js';
+import type { Contents } from './fingerprint.js';
+import { ContentsDigest, contentsOf } from './fingerprint.js';
+import type { DumpReader } from './input.js';
+import { DumpError, Input } from './input.js';
+import { readNdjson } from './ndjson.js';
 
 /** What was built, and of what. */
 export interface Loaded extends BuildResult {
@@ -39,7 +45,7 @@ export async function load(
 
 /** Copies what a walk gives into a fresh database of another kind. */
 export async function copyInto(
-  batches: AsyncIterable<WalkedBatch>,
+  batches: AsyncIterable<RecordBatch>,
   sink: Sink,
   { spec, hashChar }: Target,
 ): Promise<Loaded> {
@@ -57,7 +63,7 @@ export async function copyInto(
  * @throws DumpError where the dump is not what it should be; what was written so far is no database
  */
 export async function copyAndLoad(
-  walked: AsyncIterable<WalkedBatch>,
+  walked: AsyncIterable<RecordBatch>,
   has: (key: Uint8Array) => Promise<boolean>,
   { batches }: DumpReader,
   sink: Sink,
@@ -90,7 +96,7 @@ class SeenBuild {
   }
 
   /** Adds what a walk gives. */
-  async copy(batches: AsyncIterable<WalkedBatch>): Promise<void> {
+  async copy(batches: AsyncIterable<RecordBatch>): Promise<void> {
     for await (const batch of batches) {
       const { source, count, starts, offsets, keySizes, dataSizes } = batch;
       let start = 0;
@@ -220,4 +226,86 @@ export async function requireSound(fresh: Source, { records, contents }: Loaded)
   throw new DumpError(
     `expected a sound fresh database of ${records} records, found ${found}. Check the disk.`,
   );
+}
+
+/**
+ * Reads a dump of whichever kind it is, told from how it begins.
+ *
+ * @param pieces the dump's bytes, in order; each piece is left alone until two more were given
+ * @throws DumpError from here or from the batches, where it is not what it should be
+ */
+export async function readDump(pieces: AsyncIterable<Uint8Array>): Promise<DumpReader> {
+  const input = new Input(pieces);
+  await input.need(8);
+  const start = new TextDecoder('latin1').decode(input.bytes.subarray(0, Math.min(8, input.end)));
+  if (start.startsWith('#')) return readAsciiDump(input);
+  if (start.startsWith('!')) return readBinaryDump(input);
+  if (start.startsWith('VERSION=')) return readBerkeleyDump(input);
+  if (start.trimStart().startsWith('{')) return readNdjson(input);
+  return input.fail(
+    'a dump: "#" or "!" as gdbm_dump begins, "VERSION=3" as db_dump does, or "{" of a line of JSON',
+    input.whatIsHere(),
+  );
+}
+
+/** A database to be made. */
+export interface Target {
+  readonly spec: BuildSpec;
+  readonly hashChar: HashChar;
+}
+
+const DEFAULT_BLOCK = 4096;
+/** What the database is to be: as wished, else as the machine has it, else as it was. */
+export function targetFor(
+  wanted: WantedFormat,
+  was: {
+    format: { byteOrder: ByteOrder; layout: { offsetBits: number; alignment: number }; variant: Variant };
+  } & {
+    hashChar: HashChar;
+    blockSize: number;
+    numsync?: number | undefined;
+  },
+): Target {
+  const machine = wanted.machine === undefined ? undefined : MACHINES[wanted.machine];
+  const base = machine?.layout ?? was.format.layout;
+  const offset = wanted.offset ?? base.offsetBits;
+  const wide = wanted.alignment ?? (base.offsetBits === 64 ? base.alignment : 8);
+  const layout = layoutOf(offset, offset === 32 ? 4 : wide);
+  const variant = wanted.variant ?? (was.format.variant === 'numsync' ? 'numsync' : 'standard');
+  const blockSize = wanted.blockSize || was.blockSize || DEFAULT_BLOCK;
+  return {
+    hashChar: wanted.hashChar ?? machine?.hashChar ?? was.hashChar,
+    spec: {
+      format: { byteOrder: wanted.byteOrder ?? machine?.byteOrder ?? was.format.byteOrder, layout, variant },
+      blockSize,
+      bucketSize: blockSize,
+      ...(variant === 'numsync' && { numsync: was.numsync ?? 0 }),
+    },
+  };
+}
+
+/** What a person says of a database that is to be made; what is left out stays as it is. */
+export interface WantedFormat {
+  readonly machine?: MachineName | undefined;
+  readonly byteOrder?: ByteOrder | undefined;
+  readonly offset?: number | undefined;
+  readonly alignment?: number | undefined;
+  readonly hashChar?: HashChar | undefined;
+  readonly variant?: 'standard' | 'numsync' | undefined;
+  /** Bytes; 0 chooses 4096, as gdbm_load chooses the file system's. */
+  readonly blockSize?: number | undefined;
+}
+
+/** Bytes of a block at most. */
+const MAX_BLOCK = 1 << 20;
+
+/** The reason why no database can be as wished; undefined if one can. */
+export function whyImpossible({ blockSize, offset, alignment }: WantedFormat): string | undefined {
+  if (blockSize !== undefined && blockSize !== 0) {
+    const possible = Number.isInteger(Math.log2(blockSize)) && blockSize >= 512 && blockSize <= MAX_BLOCK;
+    if (!possible)
+      return `expected --block-size as a power of two from 512 to ${MAX_BLOCK}, found ${blockSize}`;
+  }
+  if (offset === 32 && alignment === 8) return 'expected --alignment 4 with --offset 32, found 8';
+  return undefined;
 }

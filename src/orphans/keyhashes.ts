@@ -75,10 +75,11 @@ export async function hashRanges(
     signed[n] = hashFinish(one);
     unsigned[n] = hashFinish(other);
   };
-  const order = orderBySteps(offsets.subarray(0, length), source.size);
+  const offsetOf = (n: number) => offsets[n];
+  const order = orderBySteps(length, offsetOf, source.size);
   const long: number[] = [];
   const sizeOf = (n: number) => Math.min(sizes[n], SHORT);
-  await readInOrder(source, { offsets, sizeOf, order }, (n, bytes, at) => {
+  await readInOrder(source, { offsetOf, sizeOf, order }, (n, bytes, at) => {
     if (sizes[n] <= SHORT) hash(n, bytes, at);
     else if (starts === undefined || mayBeKey(bytes, at, starts[n], sizes[n])) long.push(n);
   });
@@ -87,7 +88,7 @@ export async function hashRanges(
     Math.max(BUDGET_LEAST, BUDGET * source.size),
   );
   const small = long.filter((n) => sizes[n] <= Math.min(SMALL, most));
-  await readInOrder(source, { offsets, sizeOf: (n) => sizes[n], order: small }, hash);
+  await readInOrder(source, { offsetOf, sizeOf: (n) => sizes[n], order: small }, hash);
   const isDoubtful = (n: number) => starts !== undefined && zeroBytes(starts[n]) >= 2;
   for (const n of long) {
     const size = sizes[n];

@@ -27,7 +27,7 @@ export async function readElements(source: Source, format: Format, at: Float64Ar
   const bytes = new Uint8Array(first + size);
   const one = new BucketView(bytes, format, 1);
   const order = Uint32Array.from(at, (_, i) => i);
-  await readInOrder(source, { offsets: at, sizeOf: () => size, order }, (i, from, start) => {
+  await readInOrder(source, { offsetOf: (i) => at[i], sizeOf: () => size, order }, (i, from, start) => {
     bytes.set(from.subarray(start, start + size), first);
     hashes[i] = one.hash(0);
     offsets[i] = one.dataPointer(0);

@@ -1,4 +1,4 @@
-import { Lookup } from '../database/lookup.js';
+import { Lookup } from '../read/lookup.js';
 import { foundDatabase } from '../write/checked.js';
 import { VerifyError } from '../write/verify.js';
 import { RefusedError } from '../store/errors.js';
@@ -77,7 +77,7 @@ async function deleteHeld(held: HeldFile, key: Uint8Array, options: DeleteOption
   }
   const { count } = checked.records;
   const nothing = { path, action: 'none', output: undefined, backup: undefined, notes: [] } as const;
-  const found = await new Lookup(database.db).find(key);
+  const found = await new Lookup({ db: database.db }).find(key);
   if (found === undefined) return { ...nothing, valueSize: undefined, kept: count };
   const { valueOffset, valueSize } = found;
   if (dryRun) return { ...nothing, valueSize, kept: count - 1 };

@@ -1,9 +1,9 @@
 import { lostRecords } from '../check/losses.js';
 import { withProfile } from '../contents.js';
 import { findBetterCopy } from '../copies.js';
-import { keptRecords } from '../exchange/keptwalk.js';
 import type { CheckResult } from '../check/check.js';
 import type { RecordFilter } from '../profile/leaveout.js';
+import { keptRecords } from '../read/records.js';
 import { VerifyError } from '../write/verify.js';
 import { FreshFile, clearBeside } from '../store/fresh.js';
 import type { HeldFile } from '../store/held.js';
@@ -194,8 +194,8 @@ async function wouldBeKept(
   if (database === undefined || include.length > 0 || keep !== undefined) return undefined;
   const { db, surveyed } = database;
   let kept = 0;
-  const walkable = { db, found: { db, survey: surveyed } };
-  for await (const { count } of keptRecords(walkable, undefined, undefined, checked.doubtful)) kept += count;
+  const options = { doubtful: checked.doubtful, part: 'key' } as const;
+  for await (const { count } of keptRecords({ db, survey: surveyed }, options)) kept += count;
   return kept;
 }
 

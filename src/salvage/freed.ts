@@ -86,10 +86,10 @@ async function judged(
 ): Promise<FreedElement[]> {
   const found: FreedElement[] = [];
   const judge = new Judge(waiting);
-  const offsets = waiting.offsets.subarray(0, waiting.length);
+  const offsetOf = (n: number) => waiting.offsets[n];
   const sizeOf = (n: number) => waiting.keySizes[n];
-  const order = orderBySteps(offsets, source.size);
-  await readInOrder(source, { offsets, sizeOf, order }, (n, window, at) => {
+  const order = orderBySteps(waiting.length, offsetOf, source.size);
+  await readInOrder(source, { offsetOf, sizeOf, order }, (n, window, at) => {
     judge.look(n, window, at);
     if (isWanted(judge)) found.push(judge.told(n));
   });

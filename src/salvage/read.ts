@@ -124,7 +124,6 @@ async function readHeld<R extends RecordPlace>(
 ): Promise<ReadTogether<R>> {
   const starts = new Int32Array(records.length).fill(-1);
   const small = Uint32Array.from(records.keys()).filter((n) => partSize(records[n], part) <= SMALL);
-  const offsets = Float64Array.from(small, (n) => records[n].offset);
   let room = 0;
   for (const n of small) {
     starts[n] = room;
@@ -134,8 +133,9 @@ async function readHeld<R extends RecordPlace>(
   if (memory.bytes.length < room) memory.bytes = new Uint8Array(room);
   const { bytes } = memory;
   const sizeOf = (i: number) => partSize(records[small[i]], part);
-  const order = orderBySteps(offsets, source.size);
-  await readInOrder(source, { offsets, sizeOf, order }, (i, window, at) => {
+  const offsetOf = (i: number) => records[small[i]].offset;
+  const order = orderBySteps(small.length, offsetOf, source.size);
+  await readInOrder(source, { offsetOf, sizeOf, order }, (i, window, at) => {
     bytes.set(window.subarray(at, at + sizeOf(i)), starts[small[i]]);
   });
   return { records, bytes, starts };

@@ -31,10 +31,9 @@ const MAX_READ = 1 << 18;
 /** Ranges are sorted by so many steps of their offset: what is in one step is read at once anyhow. */
 const STEPS = 2 ** 16;
 
-/** Ranges of a source as lists that go together, and in which order they are read: nearly that of their offsets. */
+/** Many ranges of a source, by number, and the order in which to read them: nearly that of their offsets. */
 export interface OrderedRanges {
-  readonly offsets: Float64Array;
-  /** Bytes of the range with an index. */
+  readonly offsetOf: (index: number) => number;
   readonly sizeOf: (index: number) => number;
   readonly order: ArrayLike<number>;
 }
@@ -46,17 +45,17 @@ export interface OrderedRanges {
  */
 export async function readInOrder(
   source: Source,
-  { offsets, sizeOf, order }: OrderedRanges,
+  { offsetOf, sizeOf, order }: OrderedRanges,
   visit: (index: number, bytes: Uint8Array, at: number) => void,
 ): Promise<void> {
   let buffer = new Uint8Array(0);
   for (let i = 0; i < order.length;) {
     // Sorted by steps of offset, so that the first may not be the lowest.
-    let start = offsets[order[i]];
+    let start = offsetOf(order[i]);
     let end = start + sizeOf(order[i]);
     let j = i + 1;
     for (; j < order.length; j++) {
-      const offset = offsets[order[j]];
+      const offset = offsetOf(order[j]);
       const low = Math.min(start, offset);
       const high = Math.max(end, offset + sizeOf(order[j]));
       if (offset > end + MAX_GAP || high - low > MAX_READ) break;
@@ -68,7 +67,7 @@ export async function readInOrder(
       buffer = new Uint8Array(Math.max(end - start, Math.min(MAX_READ, 4 * buffer.length)));
     }
     const bytes = await fill(source, start, end - start, buffer);
-    for (; i < j; i++) visit(order[i], bytes, offsets[order[i]] - start);
+    for (; i < j; i++) visit(order[i], bytes, offsetOf(order[i]) - start);
   }
 }
 
@@ -82,10 +81,10 @@ export async function gather(
   ranges: readonly Range[],
   visit: (index: number, bytes: Uint8Array) => void,
 ): Promise<void> {
-  const offsets = Float64Array.from(ranges, ({ offset }) => offset);
-  const order = orderByOffsets(offsets.length, (n) => offsets[n], source.size);
+  const offsetOf = (index: number) => ranges[index].offset;
+  const order = orderByOffsets(ranges.length, offsetOf, source.size);
   const sizeOf = (index: number) => ranges[index].length;
-  await readInOrder(source, { offsets, sizeOf, order }, (i, bytes, at) =>
+  await readInOrder(source, { offsetOf, sizeOf, order }, (i, bytes, at) =>
     visit(i, bytes.subarray(at, at + sizeOf(i))),
   );
 }
@@ -93,10 +92,9 @@ export async function gather(
 /** So few are compared with each other: to go through all steps takes some milliseconds at a start. */
 const FEW = 1 << 10;
 
-/** Indexes in order of their offsets, those in one step of them in order of their numbers: a counting sort. */
-export function orderBySteps(offsets: Float64Array, size: number): Uint32Array {
-  if (offsets.length <= FEW) return orderOfFew(offsets.length, (n) => offsets[n]);
-  return inSteps(offsets.length, (n) => offsets[n], stepOf(size)).order;
+/** The indexes in order of the steps that their offsets are in, by a counting sort; within a step as they come. */
+export function orderBySteps(length: number, offsetOf: (index: number) => number, size: number): Uint32Array {
+  return length <= FEW ? orderOfFew(length, offsetOf) : inSteps(length, offsetOf, stepOf(size)).order;
 }
 
 /**

@@ -2,11 +2,11 @@ import type { CheckResult } from '../check/check.js';
 import { checkCopied } from '../check/proved.js';
 import type { Database } from '../database/database.js';
 import { openDatabase } from '../database/database.js';
-import { Lookup } from '../database/lookup.js';
 import { check, checkSearched } from '../examine.js';
 import { equalBytes } from '../format/bytes.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import type { RecordFilter } from '../profile/leaveout.js';
+import { Lookup } from '../read/lookup.js';
 import { copiedFrom, firstOtherBytes } from './compare.js';
 import { copiedFromKept, firstKeptDifference } from './comparekept.js';
 import type { KeptRecords } from './kept.js';
@@ -58,7 +58,7 @@ export async function verify(
       `expected ${built.records} records in the fresh database, found ${result.records.count}`,
     );
   }
-  const lookup = new Lookup(freshDb);
+  const lookup = new Lookup({ db: freshDb });
   // With no record left out each stored one is found once; otherwise the ones found are told apart.
   const leftOut = built.duplicates + built.crowded;
   const seen = new Set<number>();
@@ -151,7 +151,7 @@ export async function heldIn(
   const near = cached(fresh);
   const freshDb = await openDatabase(near);
   if (freshDb === undefined) return () => Promise.resolve(false);
-  const lookup = new Lookup(freshDb);
+  const lookup = new Lookup({ db: freshDb });
   let budget = COMPARED * source.size;
   return async (record) => {
     budget -= record.keySize + record.dataSize;

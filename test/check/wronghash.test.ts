@@ -3,7 +3,7 @@ import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { check, openSearched } from '../../src/examine.js';
-import { readRecords } from '../../src/records.js';
+import { readRecords } from '../../src/read/records.js';
 import { memorySource } from '../../src/source/source.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';

@@ -5,7 +5,7 @@ import { openDatabase } from '../../src/database/database.js';
 import { openSearched, search } from '../../src/examine.js';
 import { describeFormat } from '../../src/format/format.js';
 import { elementStruct, elementsStart } from '../../src/format/bucket.js';
-import { keptRecords } from '../../src/exchange/keptwalk.js';
+import { keptRecords } from '../../src/read/records.js';
 import { Fault } from '../../src/source/views.js';
 import { memorySource } from '../../src/source/source.js';
 import { formats, miniDatabase } from '../torture/databases.js';
@@ -61,7 +61,7 @@ test('where the place of a fault is vague, records of a whole bucket between its
     const db = { ...(await openDatabase(fault.source))!, fault };
     const { survey } = await search(db);
     const walked = new Map<string, string>();
-    for await (const { count, offsets, keySizes, dataSizes } of keptRecords({ db, found: { db, survey } })) {
+    for await (const { count, offsets, keySizes, dataSizes } of keptRecords({ db, survey })) {
       for (let i = 0; i < count; i++) {
         const textAt = async (offset: number, length: number) => latin1(await db.source.read(offset, length));
         const key = await textAt(offsets[i], keySizes[i]);

@@ -3,14 +3,14 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { survey } from '../../src/database/survey.js';
 import { diff, noCounts } from '../../src/exchange/diff.js';
-import { openForWalk } from '../../src/exchange/walk.js';
 import { BucketView } from '../../src/format/bucket.js';
 import { FREE_HASH, hashKey } from '../../src/format/hash.js';
+import { openForReading } from '../../src/read/open.js';
 import { memorySource } from '../../src/source/source.js';
 import type { KeyValue } from '../build/build.js';
 import { anyRecords, build, specFor, text } from '../build/build.js';
 import { formats, NATIVE } from '../torture/databases.js';
-import { LITTLE, openedForWalk, smallDatabases, walkedOf, whateverTheDamage } from './walked.js';
+import { LITTLE, openedForWalk, smallDatabases, walkedOf, whateverTheDamage } from '../read/walked.js';
 
 /** What a comparison of two files tells, a line for each difference, in order of their keys. */
 async function toldOf(before: Uint8Array, after: Uint8Array) {
@@ -172,7 +172,7 @@ test('two databases of keys with one hash are compared by reading each a few tim
       reads++;
       return source.read(offset, length);
     };
-    return (await openForWalk({ size: source.size, read }))!;
+    return (await openForReading({ size: source.size, read }))!;
   };
   const counts = noCounts();
   for await (const one of diff(await counted(a), await counted(b), counts, LITTLE))

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { predictUse } from '../../src/check/libgdbmuse.js';
 import { check, openSearched } from '../../src/examine.js';
 import { MACHINES } from '../../src/format/machines.js';
-import { readRecords } from '../../src/records.js';
+import { readRecords } from '../../src/read/records.js';
 import { memorySource } from '../../src/source/source.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';

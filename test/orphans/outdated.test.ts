@@ -12,7 +12,7 @@ import { member } from '../../src/format/struct.js';
 import type { HashChar } from '../../src/format/hash.js';
 import { hashKey } from '../../src/format/hash.js';
 import { check, openSearched } from '../../src/examine.js';
-import { readRecords } from '../../src/records.js';
+import { readRecords } from '../../src/read/records.js';
 import { repair } from '../../src/repair/repair.js';
 import { memorySource } from '../../src/source/source.js';
 import { formats } from '../torture/databases.js';

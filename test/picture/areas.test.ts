@@ -12,7 +12,7 @@ import { paint } from '../../src/picture/paint.js';
 import { takePicture } from '../../src/picture/picture.js';
 import { memorySource } from '../../src/source/source.js';
 import { damagedDatabase } from '../tools/showcase.js';
-import { smallDatabases } from '../exchange/walked.js';
+import { smallDatabases } from '../read/walked.js';
 
 const KINDS = ['header', 'directory', 'bucket', 'avail', 'record', 'free', 'damaged', 'deleted'] as const;
 

@@ -11,7 +11,7 @@ import { placesNow } from '../../src/picture/place.js';
 import { takePicture } from '../../src/picture/picture.js';
 import { findOld } from '../../src/salvage/old.js';
 import { memorySource } from '../../src/source/source.js';
-import { smallDatabases, whateverTheDamage } from '../exchange/walked.js';
+import { smallDatabases, whateverTheDamage } from '../read/walked.js';
 import { modelsNamed } from '../torture/combine.js';
 import { damagedCopy } from '../torture/judge.js';
 

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { openDatabase } from '../../src/database/database.js';
-import { readRecords } from '../../src/records.js';
+import { readRecords } from '../../src/read/records.js';
 import { repair } from '../../src/repair/repair.js';
 import { memorySource } from '../../src/source/source.js';
 import { build, specFor } from '../build/build.js';

@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openDatabase } from '../../src/database/database.js';
-import { readRecords } from '../../src/records.js';
+import { readRecords } from '../../src/read/records.js';
 import type { RepairResult } from '../../src/repair/result.js';
 import { repair } from '../../src/repair/repair.js';
 import { recordsText } from '../../src/report/text.js';

@@ -2,11 +2,12 @@ import fc from 'fast-check';
 import type { Database } from '../../src/database/database.js';
 import { openDatabase } from '../../src/database/database.js';
 import { bucketStruct, BucketView, elementStruct } from '../../src/format/bucket.js';
+import { survey } from '../../src/database/survey.js';
 import { headerAvailOffset, headerStruct } from '../../src/format/header.js';
 import { offsetSize } from '../../src/format/format.js';
 import { member, viewOf } from '../../src/format/struct.js';
-import { readRecords } from '../../src/records.js';
-import type { KeyAndValue } from '../../src/records.js';
+import type { SalvagedRecord } from '../../src/salvage/salvage.js';
+import { salvage } from '../../src/salvage/salvage.js';
 import { memorySource } from '../../src/source/source.js';
 import { text } from '../build/build.js';
 
@@ -19,7 +20,7 @@ export interface Intact {
 
 /** A record with its key and value as text, and its place. */
 export interface StoredText extends Pick<
-  KeyAndValue,
+  SalvagedRecord,
   'offset' | 'keySize' | 'dataSize' | 'bucket' | 'element'
 > {
   readonly key: string;
@@ -30,9 +31,12 @@ export async function intactOf(bytes: Uint8Array): Promise<Intact> {
   const db = await openDatabase(memorySource(bytes));
   if (db === undefined) throw new Error('expected a sound database');
   const records: StoredText[] = [];
-  for await (const { key, readValue, offset, keySize, dataSize, bucket, element } of readRecords(db)) {
-    const place = { offset, keySize, dataSize, bucket, element };
-    records.push({ ...place, key: text(key), value: text(await readValue()) });
+  for await (const batch of salvage(db, await survey(db))) {
+    for (const { offset, keySize, dataSize, bucket, element } of batch) {
+      const bytes = await db.source.read(offset, keySize + dataSize);
+      const place = { offset, keySize, dataSize, bucket, element };
+      records.push({ ...place, key: text(bytes.subarray(0, keySize)), value: text(bytes.subarray(keySize)) });
+    }
   }
   return { bytes, db, records };
 }

@@ -6,7 +6,7 @@ import { findOld } from '../../src/salvage/old.js';
 import type { OldRecord } from '../../src/salvage/oldrecord.js';
 import { MAX_OVERLAYS } from '../../src/salvage/overwritten.js';
 import { memorySource } from '../../src/source/source.js';
-import { smallSpec, whateverTheDamage } from '../exchange/walked.js';
+import { smallSpec, whateverTheDamage } from '../read/walked.js';
 import { formats, miniDatabase } from '../torture/databases.js';
 
 /** So many records in force at a time that a file of some 300 KB is looked at in several parts. */

@@ -3,11 +3,12 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { check, openProved, openSearched, searchedProved } from '../../src/examine.js';
 import { diff, noCounts } from '../../src/exchange/diff.js';
-import { openForWalk, walkRecords } from '../../src/exchange/walk.js';
 import { LAYOUT_64 } from '../../src/format/format.js';
 import { AreaTotals } from '../../src/picture/areas.js';
 import { paint } from '../../src/picture/paint.js';
 import { takePicture } from '../../src/picture/picture.js';
+import { openForReading } from '../../src/read/open.js';
+import { allRecords } from '../../src/read/records.js';
 import { findOld } from '../../src/salvage/old.js';
 import { readSalvaged } from '../../src/salvage/read.js';
 import { salvage } from '../../src/salvage/salvage.js';
@@ -63,12 +64,12 @@ function changingSource(first: number, reads: readonly number[]): Source {
 const USES: Readonly<Record<string, (source: Source) => Promise<unknown>>> = {
   check,
   async walk(source) {
-    const database = await openForWalk(source);
+    const database = await openForReading(source);
     if (database === undefined) return;
-    for await (const batch of walkRecords(database, { records: 0, incomplete: false })) void batch;
+    for await (const batch of allRecords(database)) void batch;
   },
   async 'comparison with the file at rest'(source) {
-    const [a, b] = [await openForWalk(source), await openForWalk(memorySource(STATES[20]))];
+    const [a, b] = [await openForReading(source), await openForReading(memorySource(STATES[20]))];
     if (a === undefined) return;
     for await (const one of diff(a, b!, noCounts())) void one;
     for await (const one of diff(b!, a, noCounts())) void one;

@@ -10,7 +10,7 @@ import { check, openSearched, search } from '../../src/examine.js';
 import { openDatabase } from '../../src/database/database.js';
 import { walkPickle } from '../../src/pickle/walk.js';
 import { checkProfile } from '../../src/profile/inspect.js';
-import { readRecords } from '../../src/records.js';
+import { readRecords } from '../../src/read/records.js';
 import { salvage } from '../../src/salvage/salvage.js';
 import { exact, memorySource, SourceError } from '../../src/source/source.js';
 import type { Source } from '../../src/source/source.js';

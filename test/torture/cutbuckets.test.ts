@@ -5,9 +5,9 @@ import { MiniGdbm } from '../tools/minigdbm.js';
 import type { Step } from '../tools/libgdbm.js';
 import { checkDatabase } from '../../src/check/check.js';
 import { mayBeCut } from '../../src/database/database.js';
-import { Lookup } from '../../src/database/lookup.js';
+import { Lookup } from '../../src/read/lookup.js';
 import { check, openSearched } from '../../src/examine.js';
-import { keptRecords } from '../../src/exchange/keptwalk.js';
+import { keptRecords } from '../../src/read/records.js';
 import { salvage } from '../../src/salvage/salvage.js';
 import { memorySource } from '../../src/source/source.js';
 import type { Damaged } from './damaged.js';
@@ -129,7 +129,7 @@ test('what a dump walks through, and what a lookup finds, is what a check counts
         const { db, survey } = found;
         const textAt = async (offset: number, length: number) => latin1(await db.source.read(offset, length));
         let walked = 0;
-        for await (const { count, offsets, keySizes, dataSizes } of keptRecords({ db, found })) {
+        for await (const { count, offsets, keySizes, dataSizes } of keptRecords(found)) {
           for (let i = 0; i < count; i++, walked++) {
             const key = await textAt(offsets[i], keySizes[i]);
             const value = await textAt(offsets[i] + keySizes[i], dataSizes[i]);
@@ -137,7 +137,7 @@ test('what a dump walks through, and what a lookup finds, is what a check counts
           }
         }
         assert.equal(walked, (await checkDatabase(db, survey)).records.count, place);
-        const lookup = new Lookup(db);
+        const lookup = new Lookup(found);
         for (const [key, { value }] of intact.records) {
           const one = await lookup.find(Buffer.from(key, 'latin1'));
           if (one === undefined || mayBeCut(db, one.valueOffset, one.valueOffset + one.valueSize)) continue;
@@ -254,7 +254,7 @@ test('where blocks of the beginning stand elsewhere, and the beginning is lost, 
       arranged++;
       const { count } = (await checkDatabase(found.db, found.survey)).records;
       let walked = 0;
-      for await (const batch of keptRecords({ db: found.db, found })) walked += batch.count;
+      for await (const batch of keptRecords(found)) walked += batch.count;
       let salvaged = 0;
       for await (const batch of salvage(found.db, found.survey)) salvaged += batch.length;
       assert.deepEqual([walked, salvaged], [count, count], `${mini.name}, seed ${seed}`);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { check } from '../../src/examine.js';
 import { openDatabase } from '../../src/database/database.js';
-import { readRecords } from '../../src/records.js';
+import { readRecords } from '../../src/read/records.js';
 import { repair } from '../../src/repair/repair.js';
 import { memorySource } from '../../src/source/source.js';
 import { latin1 } from './life.js';

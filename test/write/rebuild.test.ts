@@ -8,7 +8,7 @@ import { checkDatabase } from '../../src/check/check.js';
 import { check, openSearched, search } from '../../src/examine.js';
 import type { Database } from '../../src/database/database.js';
 import { openDatabase } from '../../src/database/database.js';
-import { Lookup } from '../../src/database/lookup.js';
+import { Lookup } from '../../src/read/lookup.js';
 import { bucketElementCount, elementStruct } from '../../src/format/bucket.js';
 import { hashKey } from '../../src/format/hash.js';
 import { offsetSize } from '../../src/format/format.js';

@@ -1,10 +1,9 @@
-import { readAsciiHeader } from './asciiheader.js';
-import { Base64Decoder, base64Length, decodeWhole, isPad } from './base64.js';
 import { MAX_SIZE } from '../format/bucket.js';
 import { viewOf } from '../format/struct.js';
-import type { Input } from './input.js';
-import type { DumpBatch, DumpReader, LargeRecord } from './record.js';
-import { Arena, HELD_VALUE, LONGEST_KEY, PIECE } from './record.js';
+import { Base64Decoder, base64Length, decodeWhole, encodeBase64, isPad } from './base64.js';
+import type { DumpWriter, OutputBuffer } from './dump.js';
+import type { DumpBatch, DumpHeader, DumpReader, Input, LargeRecord } from './input.js';
+import { Arena, HELD_VALUE, LONGEST_KEY, PIECE } from './input.js';
 
 const HASH = 0x23;
 const NEWLINE = 0x0a;
@@ -14,7 +13,7 @@ const LINE = 57;
 const LINE_LENGTH = base64Length(LINE);
 /** Comments and fields are short. */
 const LONGEST_LINE = 64 * 1024;
-/** Room is made for so many bytes of a key at a time: a length alone must not take memory. */
+/** Room for a key is made in steps of so many bytes: a length alone must not take memory. */
 const STEP = 1 << 20;
 const text = new TextDecoder();
 
@@ -23,7 +22,7 @@ const text = new TextDecoder();
  * and each value `#:len=N` and lines of base64.
  */
 export async function readAsciiDump(input: Input): Promise<DumpReader> {
-  const header = await readAsciiHeader(input);
+  const header = await readHeader(input);
   return { header, batches: new AsciiRecords(input).batches() };
 }
 
@@ -260,4 +259,130 @@ class AsciiRecords {
     input.pos++;
     input.newline();
   }
+}
+
+/** The fields of the header that are used, besides the name of the file. */
+const FIELDS = ['version', 'format', 'uid', 'user', 'gid', 'group', 'mode'];
+
+/**
+ * Reads the comments and fields that a dump of `gdbm_dump` begins with, to its `# End of header`.
+ *
+ * @throws DumpError
+ */
+async function readHeader(input: Input): Promise<DumpHeader> {
+  const fields = new Map<string, string>();
+  for (;;) {
+    if (!(await input.need(1)) || input.bytes[input.pos] !== HASH) {
+      input.fail('a line that begins with "#", and "# End of header" before the data', input.whatIsHere());
+    }
+    const line = text.decode(await input.takeLine(LONGEST_LINE));
+    if (/^#\s*End of header\s*$/.test(line)) break;
+    if (line.startsWith('#:len=')) input.failLine(1, '"# End of header" before the data', '"#:len"');
+    if (!line.startsWith('#:')) continue;
+    // A file's name may hold anything, also commas.
+    if (line.startsWith('#:file=')) fields.set('file', line.slice('#:file='.length));
+    else for (const part of line.slice(2).split(',')) addField(fields, part);
+  }
+  const version = fields.get('version');
+  if (version !== undefined && !/^[1-9]\d*(\.\d+)*$/.test(version)) {
+    input.failLine(1, 'a version such as 1.1', `"${version.slice(0, 20)}"`);
+  }
+  const variant = fields.get('format');
+  if (variant !== undefined && variant !== 'standard' && variant !== 'numsync') {
+    input.failLine(1, '#:format=standard or numsync', `"${variant.slice(0, 20)}"`);
+  }
+  return {
+    kind: 'ascii',
+    file: fields.get('file'),
+    uid: numberOf(fields.get('uid'), 10),
+    user: fields.get('user'),
+    gid: numberOf(fields.get('gid'), 10),
+    group: fields.get('group'),
+    mode: numberOf(fields.get('mode'), 8),
+    variant,
+  };
+}
+
+function addField(fields: Map<string, string>, part: string): void {
+  const equals = part.indexOf('=');
+  const name = part.slice(0, Math.max(0, equals)).trim();
+  // Not all: a header can have lines without end.
+  if (FIELDS.includes(name)) fields.set(name, part.slice(equals + 1).trim());
+}
+
+/** A number that was written badly says nothing: the data do not depend on it. */
+function numberOf(written: string | undefined, radix: 8 | 10): number | undefined {
+  const digits = radix === 8 ? /^[0-7]{1,5}$/ : /^\d{1,10}$/;
+  return written !== undefined && digits.test(written) ? Number.parseInt(written, radix) : undefined;
+}
+
+/** `#:le` and `n=` as numbers of 32 and 16 bits in little-endian order. */
+const LENGTH = 0x656c3a23;
+const LENGTH_END = 0x3d6e;
+/** Bytes of the longest line with a length. */
+const LENGTH_LINE = 24;
+
+/** What the head of a dump says besides what the database is. */
+export interface AsciiHead extends Omit<DumpHeader, 'kind'> {
+  /** The program that writes it, with its version. */
+  readonly by: string;
+  /** In local time, as C's asctime writes it: `Tue Nov 24 20:45:00 2026`. */
+  readonly date: string;
+}
+
+/** Writes what `gdbm_dump` writes by default. */
+export function asciiWriter(head: AsciiHead): DumpWriter {
+  return {
+    head(out) {
+      const { by, date, file, uid, user, gid, group, mode, variant } = head;
+      out.text(`# GDBM dump file created by ${by} on ${date}\n#:version=1.1\n`);
+      // A line's end in a name would be a line of its own.
+      // eslint-disable-next-line no-control-regex
+      if (file !== undefined) out.text(`#:file=${file.replace(/[\u0000-\u001f\u007f]/g, '?')}\n`);
+      const owner = [
+        ['uid', uid],
+        ['user', user],
+        ['gid', gid],
+        ['group', group],
+        ['mode', mode?.toString(8).padStart(3, '0')],
+      ].filter(([, value]) => value !== undefined);
+      if (owner.length > 0) out.text(`#:${owner.map(([name, value]) => `${name}=${value}`).join(',')}\n`);
+      out.text(`#:format=${variant ?? 'standard'}\n# End of header\n`);
+    },
+    begin(out, _which, size) {
+      lengthLine(out, size);
+    },
+    piece: base64Lines,
+    end() {},
+    record(out, bytes, from, keyEnd, end) {
+      lengthLine(out, keyEnd - from);
+      base64Lines(out, bytes, from, keyEnd);
+      lengthLine(out, end - keyEnd);
+      base64Lines(out, bytes, keyEnd, end);
+    },
+    tail(out, count) {
+      out.text(`#:count=${count}\n# End of data\n`);
+    },
+  };
+}
+
+function lengthLine(out: OutputBuffer, size: number): void {
+  out.reserve(LENGTH_LINE);
+  out.view.setInt32(out.used, LENGTH, true);
+  out.view.setInt16(out.used + 4, LENGTH_END, true);
+  out.used += 6;
+  out.number(size);
+  out.bytes[out.used++] = 0x0a;
+}
+
+function base64Lines(out: OutputBuffer, bytes: Uint8Array, from: number, to: number): void {
+  out.reserve(Math.ceil((to - from) / LINE) * 77);
+  const into = out.view;
+  const view = out.viewOf(bytes);
+  let at = out.used;
+  for (let i = from; i < to; i += LINE) {
+    at = encodeBase64(view, i, Math.min(i + LINE, to), into, at);
+    into.setUint8(at++, 0x0a);
+  }
+  out.used = at;
 }

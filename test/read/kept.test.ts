@@ -3,8 +3,8 @@ import test from 'node:test';
 import { memorySink } from '../../src/write/sink.js';
 import { checkDatabase } from '../../src/check/check.js';
 import { openSearched } from '../../src/examine.js';
-import { keptRecords } from '../../src/exchange/keptwalk.js';
-import { openForWalk } from '../../src/exchange/walk.js';
+import { openForReading } from '../../src/read/open.js';
+import { keptRecords } from '../../src/read/records.js';
 import { foundDatabase } from '../../src/write/checked.js';
 import { rebuild } from '../../src/write/rebuild.js';
 import { memorySource } from '../../src/source/source.js';
@@ -14,10 +14,10 @@ import { LITTLE, smallDatabases, walkedOf, whateverTheDamage } from './walked.js
 
 /** The records that are written of a damaged database. */
 async function kept(bytes: Uint8Array): Promise<[string, string][] | undefined> {
-  const database = await openForWalk(memorySource(bytes));
+  const database = await openForReading(memorySource(bytes));
   if (database === undefined) return undefined;
   const found: [string, string][] = [];
-  for await (const batch of keptRecords(database, undefined, LITTLE)) {
+  for await (const batch of keptRecords(database, { limits: LITTLE })) {
     for (let i = 0, end = 0; i < batch.count; i++) {
       const [start, keySize] = [batch.starts[i], batch.keySizes[i]];
       const size = keySize + batch.dataSizes[i];

@@ -1,5 +1,4 @@
-import { BucketPass } from '../check/bucketreader.js';
-import { directoryRuns } from '../check/bucketreader.js';
+import { BucketPass, directoryRuns } from '../check/bucketreader.js';
 import { openDatabase } from '../database/database.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';

@@ -21,7 +21,7 @@ test('offsets are put in order, equal ones as they came, in small and in large f
       const expected = [...offsets.keys()].sort((a, b) => offsets[a] - offsets[b] || a - b);
       assert.deepEqual([...orderByOffsets(offsets.length, (n) => offsets[n], size)], expected);
 
-      const nearly = orderBySteps(Float64Array.from(offsets), size);
+      const nearly = orderBySteps(offsets.length, (n) => offsets[n], size);
       assert.deepEqual(
         [...nearly].sort((a, b) => a - b),
         [...offsets.keys()],

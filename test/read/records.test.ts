@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { walkRecords } from '../../src/exchange/walk.js';
+import { allRecords } from '../../src/read/records.js';
 import type { KeyValue } from '../build/build.js';
 import { build, text } from '../build/build.js';
 import { miniDatabase, NATIVE } from '../torture/databases.js';
@@ -132,7 +132,7 @@ test('of a bucket with many records no more is held at a time than was asked for
   }));
   const { bytes } = await build(records, { format: NATIVE, blockSize: 8192, bucketSize: 8192 });
   let given = 0;
-  for await (const batch of walkRecords(await openedForWalk(bytes), undefined, LITTLE)) {
+  for await (const batch of allRecords(await openedForWalk(bytes), { limits: LITTLE })) {
     given += batch.count;
     assert.ok(batch.bytes.length < 200_000, `${batch.bytes.length}`);
   }

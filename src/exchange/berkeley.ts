@@ -1,6 +1,5 @@
-import type { Input } from './input.js';
-import type { DumpBatch, DumpReader, LargeRecord } from './record.js';
-import { Arena, HELD_LINE } from './record.js';
+import type { DumpBatch, DumpReader, Input, LargeRecord } from './input.js';
+import { Arena, HELD_LINE } from './input.js';
 
 const LONGEST_FIELD = 4096;
 /** The fields of the header that matter here. */

@@ -1,9 +1,8 @@
 import { viewOf } from '../format/struct.js';
-import { Base64Decoder, decodeWhole, isPad } from './base64.js';
-import type { Input } from './input.js';
-import type { DumpBatch, DumpReader, LargeRecord } from './record.js';
-import { Arena, HELD_LINE, PIECE } from './record.js';
-import { RecentView } from './recentview.js';
+import { Base64Decoder, decodeWhole, isPad, RecentView } from './base64.js';
+import type { DumpWriter } from './dump.js';
+import type { DumpBatch, DumpReader, Input, LargeRecord } from './input.js';
+import { Arena, HELD_LINE, PIECE } from './input.js';
 
 const text = new TextDecoder('utf-8', { fatal: true });
 const utf8 = new TextEncoder();
@@ -13,9 +12,10 @@ const QUOTE = 0x22;
 const BRACE = 0x7d;
 const BACKSLASH = 0x5c;
 const SLASH = utf8.encode('/');
-/** A record as this project writes it. */
+/** The line of a record around its base64, as bytes: a text would be encoded anew for each record. */
 const BEFORE_KEY = utf8.encode('{"key":"');
 const BEFORE_VALUE = utf8.encode('","value":"');
+const BEHIND_VALUE = utf8.encode('"}\n');
 
 /**
  * Reads lines of JSON, `{"key": base64, "value": base64}`. What else an object has is passed over, so that a quarantine
@@ -208,4 +208,21 @@ function latin1(line: Uint8Array): string {
 function startsWith(line: Uint8Array, start: Uint8Array, at: number): boolean {
   for (let i = 0; i < start.length; i++) if (line[at + i] !== start[i]) return false;
   return true;
+}
+
+/** Writes a line of JSON for each record, `{"key":base64,"value":base64}`. */
+export function ndjsonWriter(): DumpWriter {
+  return {
+    head() {},
+    begin(out, which) {
+      out.short(which === 'key' ? BEFORE_KEY : BEFORE_VALUE);
+    },
+    piece(out, bytes, from, to) {
+      out.base64(bytes, from, to);
+    },
+    end(out, which) {
+      if (which === 'value') out.short(BEHIND_VALUE);
+    },
+    tail() {},
+  };
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { openForWalk, walkRecords } from '../../src/exchange/walk.js';
-import type { Walkable } from '../../src/exchange/walk.js';
+import { openForReading } from '../../src/read/open.js';
+import type { Opened } from '../../src/read/open.js';
+import { allRecords } from '../../src/read/records.js';
 import { openSearched } from '../../src/examine.js';
-import type { BatchLimits } from '../../src/exchange/batchreader.js';
+import type { BatchLimits } from '../../src/read/batch.js';
 import { readSalvaged } from '../../src/salvage/read.js';
 import { salvage } from '../../src/salvage/salvage.js';
 import { memorySource } from '../../src/source/source.js';
@@ -55,9 +56,9 @@ export async function whateverTheDamage(
 export async function walkedOf(bytes: Uint8Array, limits?: BatchLimits) {
   const found: [string, string][] = [];
   const loss = { records: 0, incomplete: false };
-  const database = await openForWalk(memorySource(bytes));
+  const database = await openForReading(memorySource(bytes));
   if (database === undefined) return undefined;
-  for await (const batch of walkRecords(database, loss, limits)) {
+  for await (const batch of allRecords(database, { loss, limits })) {
     for (let i = 0; i < batch.count; i++) {
       const size = batch.keySizes[i] + batch.dataSizes[i];
       const record =
@@ -84,8 +85,8 @@ export async function salvagedOf(bytes: Uint8Array): Promise<[string, string][] 
 }
 
 /** Opens a file in memory that is a database. */
-export async function openedForWalk(bytes: Uint8Array): Promise<Walkable> {
-  const database = await openForWalk(memorySource(bytes));
+export async function openedForWalk(bytes: Uint8Array): Promise<Opened> {
+  const database = await openForReading(memorySource(bytes));
   if (database === undefined) throw new Error('expected a database');
   return database;
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { memorySink } from '../../src/write/sink.js';
 import { openDatabase } from '../../src/database/database.js';
 import { check } from '../../src/examine.js';
-import { ContentsDigest, contentsOf } from '../../src/exchange/contents.js';
+import { ContentsDigest, contentsOf } from '../../src/exchange/fingerprint.js';
 import { DumpError } from '../../src/exchange/input.js';
 import { requireSound } from '../../src/exchange/load.js';
 import { BucketView } from '../../src/format/bucket.js';

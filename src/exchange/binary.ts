@@ -1,9 +1,9 @@
-import type { MachineName } from '../format/machines.js';
-import { MACHINES } from '../format/machines.js';
 import { MAX_SIZE } from '../format/bucket.js';
-import type { Input } from './input.js';
-import type { DumpBatch, DumpReader, LargeRecord } from './record.js';
-import { Arena, HELD_VALUE, LONGEST_KEY, PIECE } from './record.js';
+import { MACHINES } from '../format/machines.js';
+import type { MachineName } from '../format/machines.js';
+import type { DumpWriter } from './dump.js';
+import type { DumpBatch, DumpReader, Input, LargeRecord } from './input.js';
+import { Arena, HELD_VALUE, LONGEST_KEY, PIECE } from './input.js';
 
 /**
  * How a length is written: always an `unsigned long` of the writing machine that holds the length as 32 bits in network
@@ -203,4 +203,27 @@ function takeWhole(input: Input, form: LengthForm, arena: Arena): void {
 
 function hex(bytes: Uint8Array, at: number, count: number): string {
   return Array.from(bytes.subarray(at, at + count), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+}
+
+/**
+ * Writes what `gdbm_dump -H binary` writes, the third line of it too: it tells readers which form this is, and is that
+ * of the version whose form it was measured with.
+ */
+export function binaryWriter(form: LengthForm): DumpWriter {
+  return {
+    head(out) {
+      out.text(
+        '!\r\n! GDBM FLAT FILE DUMP -- THIS IS NOT A TEXT FILE\r\n! GDBM version 1.23. 04/02/2022\r\n!\r\n',
+      );
+    },
+    begin(out, _which, size) {
+      out.reserve(8);
+      out.used = encodeLength(form, size, out.bytes, out.used);
+    },
+    piece(out, bytes, from, to) {
+      out.copy(bytes, from, to);
+    },
+    end() {},
+    tail() {},
+  };
 }

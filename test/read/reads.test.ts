@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { openDatabase } from '../../src/database/database.js';
+import { openForReading } from '../../src/read/open.js';
+import { keptRecords } from '../../src/read/records.js';
+import { memorySource } from '../../src/source/source.js';
+import type { Source } from '../../src/source/source.js';
+import { build, specFor } from '../build/build.js';
+import { NATIVE } from '../torture/databases.js';
+
+const PAGE = 4096;
+const RECORDS = 30_000;
+
+/** A source that counts its reads, and the bytes of them. */
+function counted(bytes: Uint8Array): { source: Source; reads: () => { count: number; times: number } } {
+  const inner = memorySource(bytes);
+  let count = 0;
+  let sum = 0;
+  const read = (offset: number, length: number) => {
+    count++;
+    sum += length;
+    return inner.read(offset, length);
+  };
+  return {
+    source: { size: inner.size, read },
+    reads: () => {
+      const taken = { count, times: sum / inner.size };
+      count = sum = 0;
+      return taken;
+    },
+  };
+}
+
+/** The reads of opening a file, and of giving all its records. */
+async function readsOf(bytes: Uint8Array) {
+  const { source, reads } = counted(bytes);
+  const opened = (await openForReading(source))!;
+  const opening = reads();
+  let records = 0;
+  for await (const { count } of keptRecords(opened)) records += count;
+  return { opening, records, walking: reads() };
+}
+
+test('a damaged file is read little more often than a sound one', async () => {
+  const { bytes } = await build(
+    Array.from({ length: RECORDS }, (_, n) => {
+      return { key: Buffer.from(`key ${n}`), value: Buffer.alloc(100 + (n % 100), `${n} `) };
+    }),
+    specFor(NATIVE, PAGE),
+  );
+  const sound = await readsOf(bytes);
+  assert.equal(sound.records, RECORDS);
+  assert.ok(sound.walking.times < 1.1, `${sound.walking.times} times`);
+  const soundReads = sound.opening.count + sound.walking.count;
+
+  const { directory, geometry } = (await openDatabase(memorySource(bytes)))!;
+  const places = {
+    records: Math.floor(bytes.length / 2 / PAGE) * PAGE,
+    bucket: directory[directory.length / 2],
+    directory: geometry.directory!.offset,
+  };
+  for (const [what, place] of Object.entries(places)) {
+    const damaged = Buffer.from(bytes).fill(0, place, place + PAGE);
+    const { opening, walking, records } = await readsOf(damaged);
+    assert.ok(records > RECORDS - 300, `${what}: ${records} records`);
+    assert.ok(walking.times < 1.1, `${what}: the records take ${walking.times} times the file`);
+    assert.ok(walking.count < 3 * soundReads, `${what}: the records take ${walking.count} reads`);
+    assert.ok(opening.times + walking.times < 8, `${what}: ${opening.times + walking.times} times the file`);
+  }
+});
