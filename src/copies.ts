@@ -6,12 +6,12 @@ import { lostRecords } from './check/losses.js';
 import { checkContents } from './contents.js';
 import type { ProfileResult } from './profile/inspect.js';
 import { profileOf } from './profile/profiles.js';
-import { isLoss } from './report/loss.js';
+import { isLoss } from './report/sentences.js';
 import { newestGood } from './store/list.js';
 import { realPathOf } from './store/held.js';
 import { requireTrusted, writersOf } from './store/trust.js';
 import { fileSource } from './source/file.js';
-import { shellPath } from './report/shellword.js';
+import { shellPath } from './report/escape.js';
 
 /** A snapshot or backup of a database that holds more than the database. */
 export interface BetterCopy {

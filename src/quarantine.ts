@@ -5,7 +5,7 @@ import type { CarvedFind } from './salvage/carved.js';
 import type { CheckedDatabase } from './write/checked.js';
 import type { NotKept } from './write/records.js';
 import { notKept } from './write/records.js';
-import { jsonText } from './report/jsontext.js';
+import { base64, jsonText } from './report/escape.js';
 import type { LeaveOutRule } from './profile/leaveout.js';
 import type { Confidence } from './salvage/confidence.js';
 import type { OldRecord } from './salvage/oldrecord.js';
@@ -193,11 +193,4 @@ export async function* quarantine(
 function asRecord(key: { readonly offset: number; readonly size: number }, dataSize: number): SalvagedRecord {
   const place = { offset: key.offset, keySize: key.size, dataSize, bucket: -1, element: -1 };
   return { ...place, hash: FREE_HASH, hashChar: 'either', provenance: 'carved' };
-}
-
-function base64(bytes: Uint8Array): string {
-  let text = '';
-  for (let i = 0; i < bytes.length; i += 0x8000)
-    text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
-  return btoa(text);
 }

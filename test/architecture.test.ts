@@ -32,10 +32,8 @@ const MAY_USE: Record<string, string[]> = {
   ],
   store: ['format', 'source', 'write'],
   service: ['format', 'source', 'database', 'check', 'profile', 'report', 'store', 'contents.ts'],
-  picture: ['numbers.ts', 'format', 'source', 'database', 'check', 'orphans', 'salvage', 'pickle', 'report'],
-  inspect: ['numbers.ts', 'format', 'source', 'database', 'check', 'orphans', 'picture', 'report', 'salvage'],
   // It runs in a reader's browser and knows of the rest only what its data looks like.
-  page: ['picture'],
+  page: ['report'],
   exchange: ['numbers.ts', 'format', 'source', 'database', 'check', 'read', 'write', 'examine.ts'],
 };
 /** What may know of the file system, the process and the terminal. */
@@ -122,6 +120,6 @@ test('guard and watch, which stay, do not hold what their looks need', () => {
   assert.ok(held.size > 30);
   // Tables without imports, which the command line needs.
   for (const table of ['format/format.ts', 'format/machines.ts']) held.delete(table);
-  const rooms = ['format', 'database', 'check', 'orphans', 'salvage', 'write', 'inspect', 'pickle', 'carve'];
+  const rooms = ['format', 'database', 'check', 'orphans', 'salvage', 'write', 'pickle', 'carve'];
   for (const file of held) assert.ok(!rooms.includes(file.split('/')[0]), `they hold ${file}`);
 });

@@ -8,7 +8,7 @@ import { identifySource } from '../database/identify.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import { checkReport, reportText, unreadableReport } from '../report/json.js';
 import type { Evidence } from '../report/statement.js';
-import { statementText } from '../report/statementtext.js';
+import { statementText } from '../report/statement.js';
 import { checkText } from '../report/text.js';
 import { orSearched } from '../source/readaround.js';
 import { SourceError } from '../source/source.js';

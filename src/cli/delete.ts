@@ -1,8 +1,7 @@
 import { deleteRecord } from '../repair/delete.js';
-import { deletedReport, deletedText, failedDeleteReport } from '../report/deleted.js';
-import { escapeStart } from '../report/escape.js';
-import { reportText } from '../report/json.js';
-import { shellPath } from '../report/shellword.js';
+import { deletedReport, failedDeleteReport, reportText } from '../report/json.js';
+import { deletedText } from '../report/text.js';
+import { escapeStart, shellPath } from '../report/escape.js';
 import {
   backup,
   decodeKey,

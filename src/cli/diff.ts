@@ -1,8 +1,6 @@
 import { diff, noCounts } from '../exchange/diff.js';
-import { escapeStart } from '../report/escape.js';
+import { escapeStart, jsonText, shellPath } from '../report/escape.js';
 import { REPORT_VERSION } from '../report/json.js';
-import { jsonText } from '../report/jsontext.js';
-import { shellPath } from '../report/shellword.js';
 import { refusal } from '../store/errors.js';
 import type { DatabaseFile } from './file.js';
 import { openDatabaseFile, openFileForReading, tellIfChanged } from './file.js';

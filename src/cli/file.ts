@@ -6,8 +6,7 @@ import { openProved, openSearched, search, searchedProved } from '../examine.js'
 import type { RecordLoss } from '../read/records.js';
 import type { Opened } from '../read/open.js';
 import { openForReading } from '../read/open.js';
-import { number } from '../report/number.js';
-import { shellPath } from '../report/shellword.js';
+import { number, shellPath } from '../report/escape.js';
 import type { FileSource } from '../source/file.js';
 import { openFileSource } from '../source/file.js';
 import { RefusedError, requireRegularFile } from '../store/errors.js';

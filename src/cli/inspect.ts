@@ -1,19 +1,23 @@
 import { withHashesAsStored } from '../database/database.js';
-import { inspectAt } from '../inspect/at.js';
-import { inspectCollisions, inspectCount, inspectStatus } from '../inspect/count.js';
-import { inspectAvail, inspectBucket, inspectDirectory, inspectHeader } from '../inspect/inspect.js';
-import type { MapView } from '../inspect/map.js';
-import { eachMapRow, inspectMap } from '../inspect/map.js';
-import { inspectHash, inspectRecord } from '../inspect/record.js';
-import type { StructureView } from '../inspect/structure.js';
-import type { Claims } from '../picture/claims.js';
-import { takePicture } from '../picture/picture.js';
+import { inspectAt } from '../report/offset.js';
+import { inspectCollisions, inspectCount, inspectStatus } from '../report/counts.js';
+import {
+  inspectAvail,
+  inspectBucket,
+  inspectDirectory,
+  inspectHeader,
+  inspectHash,
+  inspectRecord,
+} from '../report/inspect.js';
+import type { MapView, Claims } from '../report/map.js';
+import { eachMapRow, inspectMap } from '../report/map.js';
+import type { StructureView } from '../report/structures.js';
+import { takePicture } from '../report/picture.js';
 import { reportText } from '../report/json.js';
-import { jsonText } from '../report/jsontext.js';
-import { shellPath } from '../report/shellword.js';
+import { jsonText, shellPath } from '../report/escape.js';
 import type { Statement } from '../report/statement.js';
-import { statementText } from '../report/statementtext.js';
-import { fieldLines, structureText, TableText } from '../report/structuretext.js';
+import { statementText } from '../report/statement.js';
+import { fieldLines, structureText, TableText } from '../report/structures.js';
 import { RefusedError } from '../store/errors.js';
 import type { OpenDatabase } from './file.js';
 import { withDatabase } from './file.js';

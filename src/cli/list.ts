@@ -1,10 +1,8 @@
 import type { RecordBatch } from '../read/batch.js';
 import { keptRecords } from '../read/records.js';
 import { readKey } from '../exchange/dump.js';
-import { escapeStart } from '../report/escape.js';
+import { escapeStart, jsonText, shellPath } from '../report/escape.js';
 import { REPORT_VERSION } from '../report/json.js';
-import { jsonText } from '../report/jsontext.js';
-import { shellPath } from '../report/shellword.js';
 import { lossText, openDatabaseFile, openFileForReading, tellIfChanged } from './file.js';
 import { defineCommand, file, json } from './options.js';
 import { EXIT, Output, tell } from './terminal.js';

@@ -1,4 +1,4 @@
-import { jsonText } from '../report/jsontext.js';
+import { jsonText } from '../report/escape.js';
 import { lookOnce } from '../service/lookonce.js';
 import { defineCommand, file, profile, snapshots } from './options.js';
 import { EXIT, print } from './terminal.js';

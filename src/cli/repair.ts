@@ -5,7 +5,7 @@ import { MACHINES } from '../format/machines.js';
 import { repair } from '../repair/repair.js';
 import type { RepairOptions, RepairResult } from '../repair/result.js';
 import { failedRepairReport, repairReport, reportText } from '../report/json.js';
-import { shellPath } from '../report/shellword.js';
+import { shellPath } from '../report/escape.js';
 import { foreignText, repairText } from '../report/text.js';
 import type { Addition } from '../salvage/salvage.js';
 import { convert } from './convert.js';

@@ -1,8 +1,7 @@
 import type { RejectedElement } from '../check/record.js';
 import type { MovedBytes } from '../database/database.js';
 import { placeNow } from '../database/database.js';
-import { escapeBytes, escapeStart } from '../report/escape.js';
-import { jsonText } from '../report/jsontext.js';
+import { escapeBytes, escapeStart, jsonText } from '../report/escape.js';
 import type { CarvedFind } from '../salvage/carved.js';
 import type { OldRecord } from '../salvage/oldrecord.js';
 import type { Overlay } from '../salvage/overwritten.js';

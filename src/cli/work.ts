@@ -1,5 +1,5 @@
 import { DumpError } from '../exchange/input.js';
-import { shellPath } from '../report/shellword.js';
+import { shellPath } from '../report/escape.js';
 import { SourceError } from '../source/source.js';
 import { refusal, RefusedError } from '../store/errors.js';
 import { BuildError } from '../write/builder.js';

@@ -7,6 +7,7 @@ import { exact } from '../source/source.js';
 import type { Source } from '../source/source.js';
 import { inferFormat } from './infer.js';
 import { readDirectory } from './readdirectory.js';
+import type { Range } from '../source/ranges.js';
 
 /** A GDBM file that is open for reading: how it is read, and its directory. */
 export interface Database {
@@ -167,4 +168,26 @@ async function readExtendedHeader(source: Source, format: Format): Promise<Exten
 
 async function directoryOf(source: Source, format: Format, { directory }: Geometry): Promise<Float64Array> {
   return directory === undefined ? new Float64Array(0) : readDirectory(source, format, directory);
+}
+
+/**
+ * Where a range is in the file as it lies there; in pieces where blocks changed places or bytes are gone from the middle, and
+ * before 0 where the beginning is gone.
+ */
+export function* placesNow(db: Database, offset: number, length: number): Generator<Range> {
+  const { fault, rearrangement } = db;
+  if (fault !== undefined) {
+    if (rearrangement === undefined) yield* fault.pieces(offset, length);
+    else {
+      for (const piece of rearrangement.pieces(offset, length))
+        yield* fault.pieces(piece.offset, piece.length);
+    }
+    return;
+  }
+  if (rearrangement === undefined) {
+    yield { offset: placeNow(db, offset), length };
+    return;
+  }
+  for (const piece of rearrangement.pieces(offset, length))
+    yield { offset: piece.offset - db.missing, length: piece.length };
 }

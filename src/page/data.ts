@@ -1,4 +1,4 @@
-import type { PageData } from '../picture/pagedata.js';
+import type { PageData } from '../report/html/pagedata.js';
 
 export type { PageData };
 

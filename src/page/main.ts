@@ -3,10 +3,9 @@ import { areaAt, data, mapTotal, nextOf } from './data.js';
 import { byId, bytesText, el, hex, number, percent } from './dom.js';
 import { startCharts } from './charts.js';
 import { HexView } from './hex.js';
-import { STYLES, tileOf } from './kinds.js';
+import { STYLES, tileOf, isDark, startTheme } from './style.js';
 import { describe, FileMap } from './map.js';
 import { startRecords } from './records.js';
-import { isDark, startTheme } from './theme.js';
 
 function startLegend(map: FileMap): () => void {
   const rows = data.totals.map((bytes, kind) => {

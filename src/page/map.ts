@@ -1,8 +1,7 @@
 import type { Area } from './data.js';
 import { areaAt, data, isExact, mixOf } from './data.js';
 import { byId, bytesText, hex, number, percent, sizeText } from './dom.js';
-import { STYLES, tileOf } from './kinds.js';
-import { isDark } from './theme.js';
+import { STYLES, tileOf, isDark } from './style.js';
 
 const ROW = 18;
 const GAP = 4;

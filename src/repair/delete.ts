@@ -7,7 +7,7 @@ import type { HeldFile } from '../store/held.js';
 import { holdFile } from '../store/held.js';
 import { abortable } from '../source/source.js';
 import { fileSource } from '../source/file.js';
-import { shellPath } from '../report/shellword.js';
+import { shellPath } from '../report/escape.js';
 import { buildFresh } from './fresh.js';
 import { placeFresh, requireFree } from './place.js';
 import type { RepairOptions } from './result.js';

@@ -10,7 +10,7 @@ import { RefusedError, refusal } from '../store/errors.js';
 import type { FreshFile } from '../store/fresh.js';
 import { giveRights } from '../store/rights.js';
 import type { HeldFile } from '../store/held.js';
-import { jsonText } from '../report/jsontext.js';
+import { jsonText } from '../report/escape.js';
 import { fileSource } from '../source/file.js';
 import { readChunks } from '../source/source.js';
 import type { RepairOptions } from './result.js';

@@ -54,7 +54,7 @@ function endOfPlain(bytes: Uint8Array, from: number): number {
   return at;
 }
 
-/** So many arguments a call may surely have. */
+/** Arguments of one call at most. */
 const AT_ONCE = 4096;
 
 function plainText(bytes: Uint8Array, from: number, end: number): string {
@@ -80,4 +80,56 @@ function decode(bytes: Uint8Array): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Characters that a terminal would not show as they are. */
+const HIDDEN = /[\p{C}\p{Zl}\p{Zp}]/u;
+
+/** A path as a shell takes it, as {@link shellWord}; one that would be taken for an option begins with `./`. */
+export function shellPath(path: string): string {
+  return shellWord(path.startsWith('-') ? `./${path}` : path);
+}
+
+/**
+ * A word as a shell takes it, so that a command in an advice can be pasted. Characters that a terminal would not
+ * show stand as `$'\xNN'`, which bash and busybox know.
+ */
+export function shellWord(word: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
+  if (!HIDDEN.test(word)) return `'${word.replaceAll("'", `'\\''`)}'`;
+  const bytes = Array.from(new TextEncoder().encode(word), (byte) =>
+    byte < 0x20 || byte > 0x7e || byte === 0x27 || byte === 0x5c
+      ? `\\x${byte.toString(16).padStart(2, '0')}`
+      : String.fromCharCode(byte),
+  );
+  return `$'${bytes.join('')}'`;
+}
+
+/**
+ * JSON of what may come from a file: what it need not escape, but a terminal takes for orders, and some readers for the end of a
+ * line, is escaped, too.
+ *
+ * @param indent spaces for each level; on one line where it is left out
+ */
+export function jsonText(value: unknown, indent?: number): string {
+  return JSON.stringify(value, undefined, indent).replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** A whole number in groups of three, by hand: the engine's own tables of languages take 2 ms to load at every start. */
+export function number(value: number): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** Bytes encoded at once: more arguments of a call could overflow the stack. A multiple of three, so that the pieces join. */
+const BASE64_PIECE = 8190;
+
+/** Base64 of bytes; without Node, because the core runs in a browser, too. */
+export function base64(bytes: Uint8Array): string {
+  let text = '';
+  for (let i = 0; i < bytes.length; i += BASE64_PIECE)
+    text += btoa(String.fromCharCode(...bytes.subarray(i, i + BASE64_PIECE)));
+  return text;
 }

@@ -3,7 +3,8 @@ import type { BetterCopy } from '../copies.js';
 import { groupFindings } from '../check/finding.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { RepairResult } from '../repair/result.js';
-import { jsonText } from './jsontext.js';
+import type { DeleteResult } from '../repair/delete.js';
+import { base64, jsonText } from './escape.js';
 import type { Statement } from './statement.js';
 
 /** The version of the documents' shape; it grows when a field is renamed or goes. */
@@ -82,7 +83,6 @@ function formatReport({ byteOrder, layout, variant, hashChar, geometry, extended
 /** A repaired file as programs read it: what the check of the source said, and what was done. */
 export function repairReport(result: RepairResult): object {
   const { path, before, after, action, reason, output, backup, kept, lost, notes, found } = result;
-  const base64 = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes));
   return {
     ...checkReport(path, before, result.profile, result.betterCopy),
     action,
@@ -129,4 +129,25 @@ export function unreadableReport(path: string, code: string, message: string): o
 export function failedRepairReport(path: string, code: string, message: string): object {
   const nothing = { reason: message, output: null, backup: null, kept: 0, lost: 0, notes: [] };
   return { ...unreadableReport(path, code, message), action: 'refused', ...nothing };
+}
+
+/** What removing a record did, as programs read it. */
+export function deletedReport(result: DeleteResult, key: Uint8Array): object {
+  const { path, action, valueSize, kept, output, backup, notes } = result;
+  return {
+    path,
+    action,
+    key: base64(key),
+    found: valueSize !== undefined,
+    valueSize: valueSize ?? null,
+    kept,
+    output: output ?? null,
+    backup: backup ?? null,
+    notes,
+  };
+}
+
+/** A record that could not be removed; the file is as it was. */
+export function failedDeleteReport(path: string, code: string, message: string): object {
+  return { path, action: 'refused', error: { code, message } };
 }

@@ -3,8 +3,7 @@ import { Chalk } from 'chalk';
 import type { Listed, ListedSnapshot } from '../store/list.js';
 import { nameOf } from '../store/folder.js';
 import type { Restored } from '../store/restore.js';
-import { escapeText, safeSentence } from './escape.js';
-import { number } from './number.js';
+import { escapeText, safeSentence, number } from './escape.js';
 
 const PLAIN = new Chalk({ level: 0 });
 

@@ -1,3 +1,5 @@
+import { escapeText, shellWord } from './escape.js';
+
 /** How a report was made, so that it can be made again and compared. */
 export interface Statement {
   readonly tool: 'gdbm-doctor';
@@ -15,4 +17,14 @@ export interface Evidence {
   readonly path: string;
   readonly before: string;
   readonly after: string;
+}
+
+/** The statement as the last lines of a text. */
+export function statementText({ tool, version, options, time, evidence }: Statement): string {
+  const lines = [`${tool} ${version}, ${time}`, `options: ${options.map(shellWord).join(' ')}`];
+  for (const { path, before, after } of evidence ?? []) {
+    const same = before === after ? 'the same after' : `AFTER: ${after}: IT CHANGED WHILE IT WAS READ`;
+    lines.push(`SHA-256 of ${escapeText(path)}: ${before}, ${same}`);
+  }
+  return lines.map((line) => `${line}\n`).join('');
 }

@@ -1,4 +1,4 @@
-import { shellPath } from './shellword.js';
+import { shellPath, escapeBytes, escapeStart, escapeText, safeSentence, number } from './escape.js';
 import type { ChalkInstance } from 'chalk';
 import type { CheckResult, FileFormat } from '../check/check.js';
 import type { FindingGroup, FindingPlace, Severity } from '../check/finding.js';
@@ -10,14 +10,10 @@ import { describeFormat } from '../format/format.js';
 import type { MachineName } from '../format/machines.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { LostDetail, RepairResult } from '../repair/result.js';
-import { escapeBytes, escapeText, safeSentence } from './escape.js';
+import type { DeleteResult } from '../repair/delete.js';
 import { leaveOutRule } from '../profile/leaveout.js';
 import { isMendable } from '../profile/mendable.js';
-import { insideText } from './inside.js';
-import { libgdbmText } from './libgdbm.js';
-import { isLoss, isUndoubted, lossText } from './loss.js';
-import { number } from './number.js';
-import { setAsideFields } from './setaside.js';
+import { insideText, libgdbmText, isLoss, isUndoubted, lossText, setAsideFields } from './sentences.js';
 import { ageInWords } from './snapshots.js';
 
 /** Places of one kind of finding shown to a person before the rest is only counted. */
@@ -396,4 +392,25 @@ function percent(share: number): string {
 
 function join(lines: readonly string[]): string {
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** Bytes of a key that a person is shown. */
+const SHOWN_KEY = 200;
+
+/** What removing a record did, for a person. */
+export function deletedText(result: DeleteResult, key: Uint8Array, style: ChalkInstance): string {
+  const { path, action, valueSize = 0, kept, output, backup, notes } = result;
+  const head = action === 'deleted' ? style.green('DELETED') : 'Dry run: nothing was written';
+  const lines: [string, string][] = [
+    ['key', `"${escapeStart(key, SHOWN_KEY)}", with a value of ${number(valueSize)} bytes`],
+    ['kept', `${number(kept)} record${kept === 1 ? '' : 's'}`],
+    ...(output === undefined ? [] : [['written to', escapeText(output)] as [string, string]]),
+    ...(backup === undefined ? [] : [['as it was', escapeText(backup)] as [string, string]]),
+  ];
+  return [
+    `${escapeText(path)}: ${head}`,
+    ...lines.map(([name, value]) => `  ${name.padEnd(12)} ${value}`),
+    ...notes.map((note) => `  Note: ${escapeText(note)}`),
+    '',
+  ].join('\n');
 }

@@ -2,8 +2,7 @@ import type { ChalkInstance } from 'chalk';
 import { Chalk } from 'chalk';
 import type { VolumeDiagnosis } from '../service/diagnose.js';
 import type { ProblemSeverity, VolumeProblem, PlaceFacts, VolumeFacts } from '../service/facts.js';
-import { escapeText, safeSentence } from './escape.js';
-import { number } from './number.js';
+import { escapeText, safeSentence, number } from './escape.js';
 
 const PLAIN = new Chalk({ level: 0 });
 /** Characters of a line of sentences; a command is never broken, so that it can be copied. */

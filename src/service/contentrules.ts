@@ -1,5 +1,5 @@
 import { machinesOf, layoutOf } from '../format/format.js';
-import { shellPath } from '../report/shellword.js';
+import { shellPath } from '../report/escape.js';
 import type { DatabaseFacts, MachineFacts, VolumeFacts, VolumeProblem } from './facts.js';
 import { problem } from './facts.js';
 

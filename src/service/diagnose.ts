@@ -1,4 +1,4 @@
-import { shellPath } from '../report/shellword.js';
+import { shellPath } from '../report/escape.js';
 import { judgeContents, judgeMachine } from './contentrules.js';
 import type { DatabaseFacts, Holder, ProblemSeverity, VolumeFacts, VolumeProblem } from './facts.js';
 import { problem } from './facts.js';

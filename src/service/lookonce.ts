@@ -9,7 +9,7 @@ import { isDeclared } from '../database/identify.js';
 import { MACHINES } from '../format/machines.js';
 import { needsRepair } from '../profile/mendable.js';
 import type { ProfileName } from '../profile/profiles.js';
-import { shellPath } from '../report/shellword.js';
+import { shellPath } from '../report/escape.js';
 import { foreignText } from '../report/text.js';
 import { fileSource, isUnchanged, openFileSource } from '../source/file.js';
 import { orSearched } from '../source/readaround.js';

@@ -1,4 +1,4 @@
-import { shellPath } from '../report/shellword.js';
+import { shellPath } from '../report/escape.js';
 import type { MountFacts, VolumeFacts, VolumeProblem } from './facts.js';
 import { problem } from './facts.js';
 import { isMemory, isOverlay, networkKind } from './filesystems.js';

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { appendFile, lstat, rename, unlink } from 'node:fs/promises';
-import { jsonText } from '../report/jsontext.js';
+import { jsonText } from '../report/escape.js';
 import { requireRegularFile } from '../store/errors.js';
 import { FreshFile } from '../store/fresh.js';
 import type { Look } from './look.js';

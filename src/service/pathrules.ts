@@ -1,4 +1,4 @@
-import { shellPath } from '../report/shellword.js';
+import { shellPath } from '../report/escape.js';
 import { otherBySiblings } from './contentrules.js';
 import type { PlaceFacts, UserFacts, VolumeCode, VolumeFacts, VolumeProblem } from './facts.js';
 import { problem } from './facts.js';

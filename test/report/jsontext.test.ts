@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { jsonText } from '../../src/report/jsontext.js';
+import { jsonText } from '../../src/report/escape.js';
 
 /** Texts with what a terminal, or a reader of lines, takes for something else than text. */
 const anyText = fc.string({

@@ -1,4 +1,4 @@
-import type { FindingGroup } from '../check/finding.js';
+import type { FindingGroup } from '../../check/finding.js';
 
 /** A report as a page: what is told of the file in words, and the data that its script draws. Texts are escaped for people. */
 export interface Page extends PageWords {

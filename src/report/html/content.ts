@@ -1,26 +1,36 @@
-import type { CheckResult } from '../check/check.js';
-import type { FindingGroup, FindingPlace } from '../check/finding.js';
-import { groupFindings } from '../check/finding.js';
-import type { Database } from '../database/database.js';
-import { placeNow } from '../database/database.js';
-import { extendedHeaderOffset, extendedHeaderStruct, headerStruct } from '../format/header.js';
-import { offsetSize } from '../format/format.js';
-import { OPCODES } from '../pickle/opcodes.js';
-import { escapeBytes, escapeStart } from '../report/escape.js';
-import type { OldRecord } from '../salvage/oldrecord.js';
-import type { SalvagedRecord } from '../salvage/salvage.js';
-import type { Range } from '../source/ranges.js';
-import { gather } from '../source/ranges.js';
-import type { Source } from '../source/source.js';
-import { AREA_KINDS } from './areas.js';
-import { base64 } from './base64.js';
-import { HEX_BUDGET, hexData } from './hexdata.js';
+import type { CheckResult } from '../../check/check.js';
+import type { FindingGroup, FindingPlace } from '../../check/finding.js';
+import { groupFindings } from '../../check/finding.js';
+import type { Database } from '../../database/database.js';
+import { placeNow } from '../../database/database.js';
+import { extendedHeaderOffset, extendedHeaderStruct, headerStruct } from '../../format/header.js';
+import { offsetSize } from '../../format/format.js';
+import { OPCODES } from '../../pickle/opcodes.js';
+import { escapeBytes, escapeStart, base64 } from '../escape.js';
+import type { OldRecord } from '../../salvage/oldrecord.js';
+import type { SalvagedRecord } from '../../salvage/salvage.js';
+import type { Range } from '../../source/ranges.js';
+import { gather } from '../../source/ranges.js';
+import type { Source } from '../../source/source.js';
+import { AREA_KINDS, paint } from '../map.js';
 import { MapMaker } from './mapdata.js';
-import type { MapData, Page, PageData, PageWords, RecordData, StructureData } from './pagedata.js';
-import { paint } from './paint.js';
-import type { Picture } from './picture.js';
-import { HASH_CELLS, oldClass } from './picture.js';
-import { structData } from './structs.js';
+import type {
+  MapData,
+  Page,
+  PageData,
+  PageWords,
+  RecordData,
+  StructureData,
+  StructData,
+} from './pagedata.js';
+import type { Picture } from '../picture.js';
+import { HASH_CELLS, oldClass } from '../picture.js';
+import { availBlockStruct, availElementStruct, availTableOffset } from '../../format/avail.js';
+import { bucketStruct, elementStruct } from '../../format/bucket.js';
+import type { Format } from '../../format/format.js';
+import type { Struct } from '../../format/struct.js';
+import { member } from '../../format/struct.js';
+import { joinRanges } from '../../source/sweep.js';
 
 /** Bytes of a key and of a value that are shown. */
 const SHOWN_KEY = 96;
@@ -279,4 +289,77 @@ function summaries(size: number, picture: Picture, { cell, exact, ranges }: MapD
   if (old.dropped > 0) said.push(`${number(old.dropped)} old elements more were too many to be held.`);
   if (open.length === 256) said.push('Of the ranges of hashes without a bucket the first 256 are listed.');
   return said;
+}
+
+/** The structs of a format, as a page needs them to name the fields of any bytes that it shows. */
+export function structData({ layout }: Format): Record<string, StructData> {
+  const element = elementStruct(layout);
+  const avail = availElementStruct(layout);
+  const bucket = bucketStruct(layout);
+  const own = member(bucket, 'bucket_avail');
+  const table = Array.from({ length: own.size / avail.size }, (_, i) =>
+    fieldsOf(avail).map(
+      ([name, at, size]) => [`bucket_avail[${i}].${name}`, own.offset + i * avail.size + at, size] as const,
+    ),
+  );
+  return {
+    header: { fields: fieldsOf(headerStruct(layout)) },
+    extended: { fields: fieldsOf(extendedHeaderStruct(layout)) },
+    avail: {
+      fields: fieldsOf(availBlockStruct(layout)),
+      tableAt: availTableOffset(layout),
+      stride: avail.size,
+      row: fieldsOf(avail),
+    },
+    directory: {
+      fields: [],
+      tableAt: 0,
+      stride: offsetSize(layout),
+      row: [['bucket', 0, offsetSize(layout)]],
+    },
+    bucket: {
+      fields: [...fieldsOf(bucket), ...table.flat()].sort((a, b) => a[1] - b[1]),
+      tableAt: member(bucket, 'elements').offset,
+      stride: element.size,
+      row: fieldsOf(element),
+    },
+  };
+}
+
+/** A struct's numbers and bytes; tables are given apart. */
+function fieldsOf({ members }: Struct): (readonly [string, number, number])[] {
+  return members
+    .filter(({ type }) => typeof type === 'string' || 'bytes' in type)
+    .map(({ name, offset, size }) => [name, offset, size] as const);
+}
+
+/** Bytes of the file that a page has at most. */
+export const HEX_BUDGET = 768 * 1024;
+
+/**
+ * The file's bytes that a page has: all of a small file, of a large one the wanted ranges in their order of importance,
+ * as far as the budget goes.
+ */
+export async function hexData(
+  source: Source,
+  wanted: Iterable<Range>,
+  budget = HEX_BUDGET,
+): Promise<[offset: number, base64: string][]> {
+  const ranges: Range[] = [];
+  let left = budget;
+  if (source.size <= budget) ranges.push({ offset: 0, length: source.size });
+  else {
+    for (const { offset, length } of wanted) {
+      const from = Math.max(0, offset);
+      const size = Math.min(length + Math.min(0, offset), source.size - from, left);
+      if (size <= 0) continue;
+      ranges.push({ offset: from, length: size });
+      left -= size;
+      if (left === 0) break;
+    }
+  }
+  const data: [number, string][] = [];
+  for (const { offset, length } of joinRanges(ranges))
+    data.push([offset, base64(await source.read(offset, length))]);
+  return data;
 }

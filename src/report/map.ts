@@ -1,8 +1,57 @@
 import { divide, RecordHistogram } from '../check/regions.js';
-import { OffsetList } from '../numbers.js';
-import type { AreaVisitor } from './areas.js';
-import { AREA_KINDS } from './areas.js';
-import type { ClaimKind, Claims } from './claims.js';
+import { OffsetList, NumberList } from '../numbers.js';
+import type { RowView, StructureView } from './structures.js';
+import { derived } from './structures.js';
+
+/**
+ * What each byte of a file is, for a map of it. `record`: in force. `deleted`: the bytes of a record that was deleted or
+ * replaced, in space that nothing in force has. `damaged`: what should be a structure or a record and is none.
+ * `overlapping`: claimed more than once.
+ */
+export const AREA_KINDS = [
+  'header',
+  'directory',
+  'bucket',
+  'avail',
+  'record',
+  'deleted',
+  'free',
+  'unaccounted',
+  'damaged',
+  'overlapping',
+] as const;
+export type AreaKind = (typeof AREA_KINDS)[number];
+
+/**
+ * Sees the whole of a file in ranges of one kind each, in order and without a gap.
+ *
+ * @param kind an index of {@link AREA_KINDS}
+ * @param from file offset
+ * @param to file offset of its end
+ */
+export type AreaVisitor = (kind: number, from: number, to: number) => void;
+
+/** Counts the ranges of a file, and the bytes of each kind. */
+export class AreaTotals {
+  /** Ranges. */
+  count = 0;
+  /** Bytes of each kind, in the order of {@link AREA_KINDS}; together they are the file. */
+  readonly bytes: number[] = AREA_KINDS.map(() => 0);
+
+  readonly visit: AreaVisitor = (kind, from, to) => {
+    this.count++;
+    this.bytes[kind] += to - from;
+  };
+}
+
+/** What may claim bytes; `unaccounted` and `overlapping` follow from the claims. */
+export type ClaimKind = Exclude<AreaKind, 'unaccounted' | 'overlapping'>;
+
+/** Claims of a range; parts outside of the file, and empty ones, count for nothing. */
+export type Claim = (kind: ClaimKind, offset: number, length: number) => void;
+
+/** Tells all that claims bytes of a file, in any order, and the same each time it is asked. */
+export type Claims = (claim: Claim) => Promise<void> | void;
 
 const CLAIMS: readonly ClaimKind[] = [
   'header',
@@ -169,4 +218,87 @@ function judge(open: Int32Array): number {
   if (open[DAMAGED] > 0) return AREA_KINDS.indexOf('damaged');
   if (open[DELETED] > 0) return AREA_KINDS.indexOf('deleted');
   return open[FREE] > 0 ? AREA_KINDS.indexOf('free') : UNACCOUNTED;
+}
+
+/** Ranges that are shown unless each is wanted. */
+const SHOWN_RANGES = 100;
+
+/** Bytes of each kind, and the ranges of a file in order. */
+export interface MapView {
+  readonly view: StructureView;
+  /** Whether each range is wanted and they are too many to be held: then the view has none. */
+  readonly isLong: boolean;
+  /** The largest numbers of any row, as wide as its columns are. */
+  readonly widest: RowView;
+}
+
+/**
+ * Bytes of each kind, and the first ranges of a file in order; where each is wanted and there are many, none of them: then
+ * {@link eachMapRow} gives them.
+ *
+ * @param size of the file in bytes
+ * @param all whether each range is wanted
+ */
+export async function inspectMap(claims: Claims, size: number, all: boolean): Promise<MapView> {
+  const most = all ? 10 * SHOWN_RANGES : SHOWN_RANGES;
+  const totals = new AreaTotals();
+  const rows: RowView[] = [];
+  const widest = { offset: 0, bytes: 0, kind: '' };
+  await paint(claims, size, (kind, from, to) => {
+    totals.visit(kind, from, to);
+    widest.offset = from;
+    widest.bytes = Math.max(widest.bytes, to - from);
+    if (rows.length < most) rows.push(rowOf(kind, from, to));
+  });
+  const { bytes, count } = totals;
+  const isLong = all && rows.length < count;
+  const shown =
+    rows.length === count || all ? 'all follow' : `the first ${rows.length} follow; --all shows each`;
+  const view = {
+    structure: 'map',
+    offset: 0,
+    size,
+    fields: [
+      ...AREA_KINDS.map((kind, i) => derived(kind, bytes[i], 'bytes')),
+      derived('ranges', count, shown),
+    ],
+    rows: isLong ? [] : rows,
+  };
+  return { view, isLong, widest };
+}
+
+/**
+ * Gives each range of a file as a row.
+ *
+ * @param take waited for where it gives something to wait for, before more of the file is looked at
+ */
+export async function eachMapRow(
+  claims: Claims,
+  size: number,
+  take: (row: RowView) => Promise<void> | undefined,
+  options: Pick<PaintOptions, 'held'> = {},
+): Promise<void> {
+  // Of one part of the file, as numbers: as lines that wait to be written they would be ten times as large.
+  const kinds = new NumberList();
+  const ends = new OffsetList();
+  let from = 0;
+  const visit: AreaVisitor = (kind, _, to) => {
+    kinds.push(kind);
+    ends.push(to);
+  };
+  const afterPart = async () => {
+    for (let i = 0; i < kinds.length; i++) {
+      const to = ends.at(i);
+      const busy = take(rowOf(kinds.at(i), from, to));
+      if (busy !== undefined) await busy;
+      from = to;
+    }
+    kinds.clear();
+    ends.clear();
+  };
+  await paint(claims, size, visit, { ...options, afterPart });
+}
+
+function rowOf(kind: number, from: number, to: number): RowView {
+  return { offset: from, bytes: to - from, kind: AREA_KINDS[kind] };
 }

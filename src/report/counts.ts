@@ -5,8 +5,8 @@ import type { Survey } from '../database/survey.js';
 import { isReadable, readSite } from '../database/survey.js';
 import { describeFormat } from '../format/format.js';
 import { FREE_HASH } from '../format/hash.js';
-import type { RowView, StructureView } from './structure.js';
-import { derived } from './structure.js';
+import type { RowView, StructureView } from './structures.js';
+import { derived } from './structures.js';
 
 /** Collisions that are listed. */
 const MAX_ROWS = 200;

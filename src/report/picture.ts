@@ -6,7 +6,7 @@ import type { CheckResult } from '../check/check.js';
 import { checkDatabase } from '../check/check.js';
 import type { RejectedElement } from '../check/record.js';
 import type { Database } from '../database/database.js';
-import { OffsetList } from '../numbers.js';
+import { OffsetList, Bits } from '../numbers.js';
 import { HASH_RANGE } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { findOld } from '../salvage/old.js';
@@ -14,11 +14,17 @@ import type { OldRecord } from '../salvage/oldrecord.js';
 import type { SalvagedRecord } from '../salvage/salvage.js';
 import { provenanceOf, withProvenance } from '../salvage/salvage.js';
 import type { Report } from '../source/sweep.js';
-import type { Claims } from './claims.js';
-import type { OtherElements } from './databaseclaims.js';
-import { claimsOf, kindOf } from './databaseclaims.js';
-import { ElementSet } from './elements.js';
-import { Magnitudes, Sample } from './tally.js';
+import type { Claims, Claim, ClaimKind } from './map.js';
+import { examineHead } from '../check/bucket.js';
+import type { Examination } from '../check/examination.js';
+import { KEPT } from '../check/marks.js';
+import { SiteReader } from '../check/bucketreader.js';
+import { placeNow, placesNow } from '../database/database.js';
+import type { BucketSite } from '../database/site.js';
+import { isReadable, provesItself } from '../database/survey.js';
+import { elementStruct } from '../format/bucket.js';
+import { offsetSize } from '../format/format.js';
+import { SiteIndex } from '../database/siteindex.js';
 
 /** A bucket as far as a picture shows it. */
 export interface BucketMark {
@@ -186,5 +192,179 @@ class PictureTaker implements OtherElements {
   /** Takes the record of a free element, of a bucket in force or not. */
   takeDeleted(record: SalvagedRecord): void {
     if (!this.deleted.addOf(record.bucket, record.element)) this.takeStale(record);
+  }
+}
+
+/** Elements that claim bytes although they prove no record in force. */
+export interface OtherElements {
+  /** In use, and damaged. */
+  readonly damaged: ElementSet;
+  /** Free, and still leading to the key that they had. */
+  readonly deleted: ElementSet;
+  /** File offsets and bytes of records that only superseded buckets know. */
+  readonly stale: { readonly offsets: OffsetList; readonly lengths: OffsetList };
+}
+
+/**
+ * All that claims bytes of a database that was examined, at the offsets of the file as it lies there. It is read from the
+ * buckets each time, so that nothing is held of it.
+ */
+export function claimsOf(
+  db: Database,
+  survey: SearchedSurvey,
+  { marks }: Examination,
+  { damaged, deleted, stale }: OtherElements,
+): Claims {
+  const { geometry, directory, format, headerLost } = db;
+  const { sites } = survey;
+  const elementSize = elementStruct(format.layout).size;
+
+  return async (tell) => {
+    // Where nothing was moved there is no need of an iterator for each of millions of records.
+    const claim: Claim =
+      db.rearrangement === undefined && db.fault === undefined
+        ? (kind, offset, length) => tell(kind, placeNow(db, offset), length)
+        : (kind, offset, length) => {
+            for (const place of placesNow(db, offset, length)) tell(kind, place.offset, place.length);
+          };
+
+    // 1. The header, the directory and the chain of avail blocks.
+    claim(headerLost ? 'damaged' : 'header', 0, geometry.blockSize);
+    if (geometry.directory !== undefined) {
+      const leads = sites.some(({ origin }) => origin === 'directory');
+      const size = directory.length * offsetSize(format.layout);
+      claim(leads ? 'directory' : 'damaged', geometry.directory.offset, size);
+    }
+    const free = ({ av_adr, av_size }: { av_adr: number; av_size: number }) => claim('free', av_adr, av_size);
+    const { blocks } = await checkAvailChain(db, free);
+    for (const { offset, bytes } of blocks.slice(1)) claim('avail', offset, bytes);
+
+    // 2. Buckets, their free space, and what their elements lead to.
+    const reader = new SiteReader(db);
+    for (const [s, site] of sites.entries()) {
+      if (site.elements !== undefined) for (const at of site.elements) claim('bucket', at, elementSize);
+      else {
+        const kind = kindOf(site, marks.kept[s]);
+        if (kind !== undefined) claim(kind, site.offset, geometry.bucketSize);
+      }
+      if (!isReadable(site)) continue;
+      const words = await reader.read(site);
+      examineHead(db, site, reader.view).free.forEach(free);
+      const others = damaged.hasAny(s) || deleted.hasAny(s);
+      if (marks.kept[s] === 0 && !others) continue;
+      for (let i = 0, at = s * marks.elements; i < marks.elements; i++, at++) {
+        if ((marks.flags[at] & KEPT) !== 0) {
+          claim('record', words.pointer(i), words.keySize(i) + words.dataSize(i));
+        } else if (others && (damaged.has(s, i) || deleted.has(s, i))) {
+          const { view } = reader;
+          const kind = damaged.has(s, i) ? 'damaged' : 'deleted';
+          claim(kind, view.dataPointer(i), view.keySize(i) + view.dataSize(i));
+        }
+      }
+    }
+
+    // 3. What only superseded buckets know.
+    const { offsets, lengths } = stale;
+    for (let i = 0; i < offsets.length; i++) claim('deleted', offsets.at(i), lengths.at(i));
+  };
+}
+
+/** What a bucket's own bytes are; undefined where nothing says that they are its. */
+export function kindOf(site: BucketSite, kept: number): ClaimKind | undefined {
+  const { state } = site;
+  if (state === 'sound') return kept > 0 || provesItself(site) ? 'bucket' : undefined;
+  return state === 'malformed' || state === 'wiped' ? 'damaged' : undefined;
+}
+
+/** Which elements of buckets are something: a bit for each. */
+export class ElementSet {
+  readonly #bits: Bits;
+  readonly #elements: number;
+  /** Of each bucket whether any of its elements is there. */
+  readonly #some: Bits;
+  readonly #sites: readonly BucketSite[];
+  /** Numbers of buckets by their file offsets, as soon as they are asked for. */
+  #numbers: SiteIndex | undefined;
+
+  /** @param elements of a bucket */
+  constructor(sites: readonly BucketSite[], elements: number) {
+    this.#sites = sites;
+    this.#elements = elements;
+    this.#bits = new Bits(sites.length * elements);
+    this.#some = new Bits(sites.length);
+  }
+
+  /** @param site the number of the element's bucket */
+  add(site: number, element: number): void {
+    this.#bits.add(site * this.#elements + element);
+    this.#some.add(site);
+  }
+
+  /**
+   * Adds an element of the bucket at a file offset.
+   *
+   * @returns whether that is one of the whole buckets
+   */
+  addOf(bucket: number, element: number): boolean {
+    this.#numbers ??= numbersOf(this.#sites);
+    const site = this.#numbers.get(bucket);
+    if (site !== undefined) this.add(site, element);
+    return site !== undefined;
+  }
+
+  has(site: number, element: number): boolean {
+    return this.#bits.has(site * this.#elements + element);
+  }
+
+  hasAny(site: number): boolean {
+    return this.#some.has(site);
+  }
+}
+
+function numbersOf(sites: readonly BucketSite[]): SiteIndex {
+  const numbers = new SiteIndex(sites);
+  // Of a bucket without its head there may be two parts at one offset, and one of them old.
+  for (const [s, { state }] of sites.entries()) if (state === 'sound') numbers.add(s);
+  return numbers;
+}
+
+/** So many records at most are shown one by one. */
+export class Sample<T> {
+  readonly #most: number;
+  #stride = 1;
+  #seen = 0;
+  #kept: T[] = [];
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Keeps every n-th thing of all that come, n as small as the limit allows. */
+  take(one: T): void {
+    if (this.#seen++ % this.#stride !== 0) return;
+    this.#kept.push(one);
+    if (this.#kept.length <= this.#most) return;
+    this.#kept = this.#kept.filter((_, i) => i % 2 === 0);
+    this.#stride *= 2;
+  }
+
+  get kept(): readonly T[] {
+    return this.#kept;
+  }
+
+  /** Things that came. */
+  get seen(): number {
+    return this.#seen;
+  }
+}
+
+/** Counts sizes by their magnitude: 0, 1, 2 to 3, 4 to 7 and so on. */
+export class Magnitudes {
+  readonly counts: number[] = [];
+
+  add(size: number): void {
+    const bin = size <= 0 ? 0 : Math.floor(Math.log2(size)) + 1;
+    while (this.counts.length <= bin) this.counts.push(0);
+    this.counts[bin]++;
   }
 }

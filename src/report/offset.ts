@@ -7,14 +7,14 @@ import { offsetSize } from '../format/format.js';
 import type { Struct } from '../format/struct.js';
 import { member } from '../format/struct.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
-import { placesNow } from '../picture/place.js';
+import { placesNow } from '../database/database.js';
 import { salvageDeleted } from '../salvage/deleted.js';
 import { provenanceOf } from '../salvage/salvage.js';
 import { salvageStale } from '../salvage/stale.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
-import type { RowView, StructureView } from './structure.js';
-import { derived } from './structure.js';
+import type { RowView, StructureView } from './structures.js';
+import { derived } from './structures.js';
 
 /** Bytes shown in hex, and in a row of it. */
 const SHOWN = 64;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { shellPath, shellWord } from '../../src/report/shellword.js';
+import { shellPath, shellWord } from '../../src/report/escape.js';
 import { run } from '../tools/cli.js';
 
 test('a plain path stays, another one is quoted, a hidden character is shown', () => {
