@@ -31,7 +31,7 @@ function allInputs() {
 const SHOWN = 20;
 
 async function record(checkout: string): Promise<Map<string, Recorded>> {
-  const recorder = new Recorder(checkout);
+  const recorder = await Recorder.of(checkout);
   const all = new Map<string, Recorded>();
   try {
     for await (const input of allInputs()) all.set(input.name, await recorder.record(input));
