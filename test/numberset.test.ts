@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { NumberSet } from '../src/numbers.js';
+import { runs } from './tools/effort.js';
 
 test('a set of numbers has those that were added, also past 2^32, and each once', () => {
   const anyNumber = fc.oneof(
@@ -21,6 +22,6 @@ test('a set of numbers has those that were added, also past 2^32, and each once'
       assert.equal(set.size, expected.size);
       for (const number of numbers) assert.ok(set.has(number), `${number}`);
     }),
-    { seed: 20261125, numRuns: 60 },
+    { seed: 20261125, numRuns: runs(60) },
   );
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { OrderedOffsets } from '../src/numbers.js';
+import { runs } from './tools/effort.js';
 
 /** Steps from one to the next, over no part of the file, one or many. */
 const anyStep = fc.oneof(
@@ -44,7 +45,7 @@ test('offsets are told as they came, by number and by what is behind a place, in
         assert.deepEqual([list.firstAfter(-1), list.firstAfter(offset + 2 ** 22)], [0, expected.length]);
       },
     ),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 

@@ -17,6 +17,7 @@ import { memorySource } from '../../src/source/source.js';
 import { formats, miniDatabase } from '../torture/databases.js';
 import { Damaged } from '../torture/damaged.js';
 import { MODELS } from '../torture/models.js';
+import { runs } from '../tools/effort.js';
 import { Random } from '../tools/random.js';
 import { checkByElement } from './byelement.js';
 
@@ -120,7 +121,7 @@ test('elements and keys changed in many ways at once are told one by one', async
         told++;
       },
     ),
-    { seed: SEED, numRuns: 400 },
+    { seed: SEED, numRuns: runs(400) },
   );
   assert.ok(told > 300);
 });

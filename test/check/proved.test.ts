@@ -16,6 +16,7 @@ import { viewOf, writeOffset } from '../../src/format/struct.js';
 import { memorySource } from '../../src/source/source.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
+import { runs } from '../tools/effort.js';
 import type { Step } from '../tools/libgdbm.js';
 import { MiniGdbm } from '../tools/minigdbm.js';
 import { fixture } from '../tools/fixtures.js';
@@ -165,7 +166,7 @@ test('whatever is damaged, a proof says what the examination of each element say
         assert.deepEqual(comparable(proved.checked), comparable(await examined(bytes)));
       },
     ),
-    { seed: SEED, numRuns: 1500 },
+    { seed: SEED, numRuns: runs(1500) },
   );
   assert.ok(proofs > trials / 10, `${proofs} of ${trials} were proved`);
   assert.ok(proofs < trials, 'some were not');

@@ -3,8 +3,9 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { RecordRuns } from '../../src/check/space.js';
 import { UnusedSpace } from '../../src/check/space.js';
+import { runs } from '../tools/effort.js';
 
-const RUNS = { seed: 20261125, numRuns: 200 };
+const RUNS = { seed: 20261125, numRuns: runs(200) };
 
 /** Steps from the end of one range to the beginning of the next one, below 0 where they overlap, and lengths. */
 const anySteps = fc.array(fc.tuple(fc.integer({ min: -3, max: 3 }), fc.integer({ min: 1, max: 9 })), {

@@ -5,8 +5,9 @@ import type { Extent, SpaceAccount, SpaceKind } from '../../src/check/space.js';
 import { MAX_OVERLAPS, SPACE_KINDS } from '../../src/check/space.js';
 import { SpaceSweep } from '../../src/check/account.js';
 import { SpaceMap } from './spacemap.js';
+import { runs } from '../tools/effort.js';
 
-const RUNS = { seed: 20261206, numRuns: 1000 };
+const RUNS = { seed: 20261206, numRuns: runs(1000) };
 
 /** Claims of all kinds, some past the end of the file, some of no bytes, some the same twice. */
 const anyClaims = fc.array(

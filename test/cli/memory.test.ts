@@ -7,6 +7,7 @@ import { FreshFile } from '../../src/store/fresh.js';
 import { placeFile } from '../../src/store/replace.js';
 import type { LargeDamage } from '../bench/damage.js';
 import { damagedCopy, DAMAGES } from '../bench/damage.js';
+import { sample, SWEEP } from '../tools/effort.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { runMeasured } from '../tools/measured.js';
 import { NATIVE } from '../torture/databases.js';
@@ -16,12 +17,15 @@ import { NATIVE } from '../torture/databases.js';
  * a command has a fixed amount.
  */
 
-/** MiB of the resident set, of which the engine itself takes some 40; the project's limit for any file and command is 192. */
-const MOST = 144;
-const RECORDS = 600_000;
+/**
+ * MiB of the resident set, of which the engine itself takes some 40; the project's limit for any file and command is 192,
+ * and 96 for a file of 100 MB.
+ */
+const MOST = SWEEP ? 144 : 96;
+/** A database of 300 MB in a sweep, else of 90 MB. */
+const RECORDS = SWEEP ? 600_000 : 180_000;
 const VALUE = 500;
 
-/** Makes a database of 300 MB. */
 async function largeDatabase(path: string): Promise<void> {
   const fresh = await FreshFile.createBeside(path);
   const builder = new DatabaseBuilder(fresh, { format: NATIVE, blockSize: 4096, bucketSize: 4096 });
@@ -38,11 +42,11 @@ async function largeDatabase(path: string): Promise<void> {
   await fresh.close();
 }
 
-test('no command takes more memory for 300 MB than it may, sound and damaged', async (t) => {
+test('no command takes more memory for a large file than it may, sound and damaged', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'large.db');
   await largeDatabase(path);
-  assert.ok((await stat(path)).size > 300e6);
+  assert.ok((await stat(path)).size > RECORDS * VALUE);
   const dump = join(folder, 'large.dump');
   const fresh = join(folder, 'fresh.db');
   const measure = async (what: string, args: readonly string[], code: number) => {
@@ -67,7 +71,7 @@ test('no command takes more memory for 300 MB than it may, sound and damaged', a
   await measure('as a page', ['report', path, '--html', join(folder, 'page.html')], 0);
   await Promise.all([rm(dump), rm(loaded)]);
   const damaged = join(folder, 'damaged.db');
-  for (const what of Object.keys(DAMAGES) as LargeDamage[]) {
+  for (const what of sample(Object.keys(DAMAGES) as LargeDamage[], 2)) {
     await damagedCopy(path, damaged, what);
     await measure(what, ['check', damaged], 1);
     await rm(fresh);

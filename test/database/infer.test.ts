@@ -7,6 +7,7 @@ import { openDatabase } from '../../src/database/database.js';
 import { inferFormat } from '../../src/database/infer.js';
 import { headerStruct } from '../../src/format/header.js';
 import { memorySource } from '../../src/source/source.js';
+import { runs } from '../tools/effort.js';
 import { fixture } from '../tools/fixtures.js';
 
 const NAMES = ['amd64', 'amd64-numsync', 'i386', 'arm64', 's390x', 's390x-numsync'];
@@ -44,7 +45,7 @@ test('with any one header field overwritten, a file is read as before', async ()
       assert.deepEqual(after?.geometry, before.geometry);
       assert.equal((await check(memorySource(bytes))).records.count, 102);
     }),
-    { seed: 20261123, numRuns: 400 },
+    { seed: 20261123, numRuns: runs(400) },
   );
 });
 
@@ -71,7 +72,7 @@ test('whatever becomes of the rest of a file, one with a whole header is read in
       const after = await inferFormat(memorySource(Buffer.concat(parts)));
       assert.deepEqual(after?.format, before.format);
     }),
-    { seed: 20261129, numRuns: 1500 },
+    { seed: 20261129, numRuns: runs(1500) },
   );
 });
 
@@ -80,7 +81,7 @@ test('random bytes are not taken for a database', async () => {
     fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 5000 }), async (bytes) => {
       assert.equal((await check(memorySource(bytes))).verdict, 'not-gdbm');
     }),
-    { seed: 3, numRuns: 500 },
+    { seed: 3, numRuns: runs(500) },
   );
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { base64Length, decodeWhole, encodeBase64 } from '../../src/exchange/base64.js';
+import { runs } from '../tools/effort.js';
 
 /** Bytes from `from` on, with what lies before and, maybe, behind them. */
 const inside = fc.tuple(fc.uint8Array({ maxLength: 70 }), fc.nat(70), fc.nat(70)).map(([bytes, a, b]) => {
@@ -23,6 +24,6 @@ test('base64 is that of Node, wherever the bytes lie in their memory, and is rea
       assert.ok(decodeWhole(new DataView(text.buffer), at, to - from, new DataView(back.buffer), 0));
       assert.deepEqual(back.subarray(0, -1), bytes.slice(from, to));
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
 });

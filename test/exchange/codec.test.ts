@@ -13,6 +13,8 @@ import { readDump } from '../../src/exchange/load.js';
 import { ndjsonWriter } from '../../src/exchange/ndjson.js';
 import type { KeyValue } from '../build/build.js';
 import { anyRecords, text } from '../build/build.js';
+import { cpuTime } from '../tools/cpu.js';
+import { runs } from '../tools/effort.js';
 
 function written(records: readonly KeyValue[], writer: DumpWriter): Uint8Array {
   const out = new OutputBuffer();
@@ -69,7 +71,7 @@ for (const [name, writer] of [
         fc.pre(name === 'ASCII' || records.length > 0);
         assert.deepEqual(await read(written(records, writer()), size), plain(records));
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     ));
 }
 
@@ -85,7 +87,7 @@ test('a binary dump of every kind of machine is read back', () =>
         assert.deepEqual(await read(written(told, binaryWriter(form)), size), plain(told));
       },
     ),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   ));
 
 test('a dump that ends anywhere but at its end is refused', async () => {
@@ -234,9 +236,9 @@ test('a pattern means the same as the regular expression of it', () =>
   ));
 
 test('a pattern with many stars takes no time', () => {
-  const start = performance.now();
+  const start = cpuTime();
   assert.equal(globOf(['*a'.repeat(30) + 'b'])(Buffer.alloc(20_000, 'a')), false);
-  assert.ok(performance.now() - start < 2000);
+  assert.ok(cpuTime() - start < 2000);
 });
 
 test('without a counter of syncs the later time decides', () => {

@@ -11,6 +11,7 @@ import type { KeyValue } from '../build/build.js';
 import { anyRecords, build, specFor, text } from '../build/build.js';
 import { formats, NATIVE } from '../torture/databases.js';
 import { LITTLE, openedForWalk, smallDatabases, walkedOf, whateverTheDamage } from '../read/walked.js';
+import { runs } from '../tools/effort.js';
 
 /** What a comparison of two files tells, a line for each difference, in order of their keys. */
 async function toldOf(before: Uint8Array, after: Uint8Array) {
@@ -70,7 +71,7 @@ test('a comparison of two databases of any format tells what a comparison of the
         assert.deepEqual(await toldOf(a.bytes, b.bytes), expectedOf(contentsOf(before), contentsOf(after)));
       },
     ),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   ));
 
 const databases = smallDatabases('diff');

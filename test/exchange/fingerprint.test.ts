@@ -11,6 +11,7 @@ import { BucketView } from '../../src/format/bucket.js';
 import { memorySource } from '../../src/source/source.js';
 import { anyRecords, build, specFor, text } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
+import { runs } from '../tools/effort.js';
 
 const records = Array.from({ length: 120 }, (_, n) => ({
   key: Buffer.from(`key ${n}`),
@@ -33,7 +34,7 @@ test('records have the fingerprint of their bytes and sizes, in any pieces and i
         assert.deepEqual(await contentsOf(memorySource(bytes), all.length), digest.value);
       }
     }),
-    { numRuns: 40 },
+    { numRuns: runs(40) },
   ));
 
 test('a fresh database with another byte in a value is not taken', async () => {
@@ -49,7 +50,7 @@ test('a fresh database with another byte in a value is not taken', async () => {
       await sink.write(0, changed);
       await assert.rejects(requireSound(sink, { ...result, contents }), DumpError);
     }),
-    { seed: 20261124, numRuns: 60 },
+    { seed: 20261124, numRuns: runs(60) },
   );
   const sink = memorySink();
   await sink.write(0, bytes);

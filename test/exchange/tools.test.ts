@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import fc from 'fast-check';
 import { BIN, cli } from '../tools/cli.js';
+import { runs } from '../tools/effort.js';
 import { fixture, fixtureRecords } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { runOn } from '../tools/machines.js';
@@ -133,7 +134,7 @@ test('whatever bytes a dump is made of, load ends and says what is wrong, or mak
         assert.equal((await cli(['check', out])).code, 0);
       },
     ),
-    { seed: 20261124, numRuns: 30 },
+    { seed: 20261124, numRuns: runs(30) },
   );
 });
 

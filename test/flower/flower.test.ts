@@ -6,6 +6,7 @@ import { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { check } from '../../src/examine.js';
 import { memorySource } from '../../src/source/source.js';
+import { SWEEP } from '../tools/effort.js';
 import type { RunningFlower } from '../tools/flower.js';
 import { answered, killGroup, shownTasks, Stage } from '../tools/flower.js';
 import { testWith } from '../tools/needs.js';
@@ -18,7 +19,7 @@ import { until } from '../tools/until.js';
 
 const GUARD = ['--interval=0.3'];
 const SEED = 20261124;
-const ROUNDS = 30;
+const ROUNDS = SWEEP ? 30 : 4;
 
 interface GoodState {
   readonly stage: Stage;
@@ -225,7 +226,7 @@ testWith(
     }
     t.diagnostic(`started: ${JSON.stringify(seen)}, left: ${JSON.stringify(left)}`);
     assert.ok(
-      left.empty + left.damaged >= 3,
+      !SWEEP || left.empty + left.damaged >= 3,
       `expected kills while Flower saves, found ${JSON.stringify(left)}`,
     );
   },

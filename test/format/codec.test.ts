@@ -25,9 +25,10 @@ import { readOffset, viewOf, writeOffset } from '../../src/format/struct.js';
 import type { Bucket } from './declaredbucket.js';
 import { decodeBucket, encodeBucket, fullBucketStruct } from './declaredbucket.js';
 import { anyMachine, MACHINES } from './formats.js';
+import { runs } from '../tools/effort.js';
 
 const SEED = 20261201;
-const RUNS = { seed: SEED, numRuns: 200 };
+const RUNS = { seed: SEED, numRuns: runs(200) };
 
 /** Plain objects, as the decoders make them: deepEqual tells them from objects without a prototype. */
 const anyOf = <T>(members: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
@@ -278,7 +279,7 @@ test('the typed view of a bucket agrees with the declaration in every field of a
         }
         assert.equal(view.elementOffset(1) - view.elementOffset(0), elementStruct(machine.layout).size);
       }),
-      { seed: SEED, numRuns: 40 },
+      { seed: SEED, numRuns: runs(40) },
     );
   }
 });
@@ -300,7 +301,7 @@ test('a 64-bit offset of any bytes is rounded, never wrapped', () => {
       const [entry] = decodeDirectory(random, LAYOUT_64, little ? 'little' : 'big');
       assert.equal(entry, read);
     }),
-    { seed: SEED, numRuns: 500 },
+    { seed: SEED, numRuns: runs(500) },
   );
 });
 

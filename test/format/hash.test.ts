@@ -7,9 +7,10 @@ import { BucketView } from '../../src/format/bucket.js';
 import type { HashChar } from '../../src/format/hash.js';
 import { FREE_HASH, hashKey, isByteChange, isPortableKey, KeyHasher } from '../../src/format/hash.js';
 import { memorySource } from '../../src/source/source.js';
+import { runs } from '../tools/effort.js';
 import { fixture, fixtureRecords } from '../tools/fixtures.js';
 
-const RUNS = { seed: 20261202, numRuns: 300 };
+const RUNS = { seed: 20261202, numRuns: runs(300) };
 const FLAVOURS: readonly HashChar[] = ['signed', 'unsigned'];
 
 test('known keys have the hashes that libgdbm gives them', () => {

@@ -14,6 +14,7 @@ import { intactOf } from '../torture/intact.js';
 import { damagedCopy, tryRepair } from '../torture/judge.js';
 import { historyOf } from '../torture/life.js';
 import type { Model } from '../torture/models.js';
+import { SWEEP } from '../tools/effort.js';
 import type { Step } from '../tools/libgdbm.js';
 import { MiniGdbm } from '../tools/minigdbm.js';
 import { Random } from '../tools/random.js';
@@ -26,7 +27,7 @@ import { Random } from '../tools/random.js';
 const SECTOR = 512;
 const BLOCK = 2048;
 /** Places in each database. */
-const RUNS = 8;
+const RUNS = SWEEP ? 8 : 1;
 
 const intacts = formats('standard').map((format) =>
   miniDatabase(format, { blockSize: BLOCK, seed: 5, records: 700, maxValue: 200 }),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { Votes } from '../../src/orphans/votes.js';
+import { runs } from '../tools/effort.js';
 
 test('the number that comes most often is among those that are left, however many there are', () => {
   fc.assert(
@@ -19,7 +20,7 @@ test('the number that comes most often is among those that are left, however man
         assert.equal(left.sort(([, a], [, b]) => b - a)[0][0], -1);
       },
     ),
-    { numRuns: 20 },
+    { numRuns: runs(20) },
   );
 });
 

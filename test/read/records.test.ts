@@ -15,6 +15,7 @@ import {
   walkedOf,
   whateverTheDamage,
 } from './walked.js';
+import { runs } from '../tools/effort.js';
 
 /** Every record of a file, and what the walk says was lost. */
 async function walked(bytes: Uint8Array) {
@@ -44,7 +45,7 @@ test('a walk gives every record once, of any size', () =>
       assert.equal(found.length, records.length);
       assert.deepEqual(loss, { records: 0, incomplete: false });
     }),
-    { numRuns: 25 },
+    { numRuns: runs(25) },
   ));
 
 test('a key that is not its hash is told, and all others are given in the same order', async () => {
@@ -103,7 +104,7 @@ test('of a file whose header leads astray a walk gives what a salvage does', () 
       for (const [at, value] of damage) bytes.writeInt32LE(value, at);
       assert.deepEqual(sorted((await walkedOf(bytes))?.found), sorted(await salvagedOf(bytes)));
     }),
-    { seed: SEED, numRuns: 100 * RUNS },
+    { seed: SEED, numRuns: runs(100 * RUNS) },
   );
 });
 

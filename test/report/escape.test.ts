@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { escapeBytes, safeSentence } from '../../src/report/escape.js';
+import { runs } from '../tools/effort.js';
 
 /** Bytes as random ones are, and as text with hostile characters is. */
 const bytes = fc.oneof(
@@ -19,7 +20,7 @@ test('what is shown of bytes has no character that drives a terminal', () => {
     fc.property(bytes, (input) => {
       assert.doesNotMatch(escapeBytes(input), /[\p{C}\p{Zl}\p{Zp}]/u);
     }),
-    { seed: 1, numRuns: 2000 },
+    { seed: 1, numRuns: runs(2000) },
   );
 });
 
@@ -34,7 +35,7 @@ test('what is shown of bytes tells them exactly: reading the escapes gives the b
     fc.property(bytes, (input) => {
       assert.deepEqual(new Uint8Array(unescape(escapeBytes(input))), new Uint8Array(input));
     }),
-    { seed: 2, numRuns: 2000 },
+    { seed: 2, numRuns: runs(2000) },
   );
 });
 

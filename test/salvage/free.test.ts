@@ -10,6 +10,7 @@ import { FreeSpace } from '../../src/orphans/free.js';
 import { memorySource } from '../../src/source/source.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
+import { runs } from '../tools/effort.js';
 
 const SIZE = 300_000;
 const FORMAT = FORMATS[0];
@@ -61,7 +62,7 @@ test('space is free where more than half of its bytes are listed, each counted o
         }
       },
     ),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   );
   assert.ok(free > 50 && listed > 0, `${free}`);
 });

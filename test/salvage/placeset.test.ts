@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { PlaceSet } from '../../src/salvage/placeset.js';
+import { runs } from '../tools/effort.js';
 
 const SEED = 20261125;
 
@@ -31,6 +32,6 @@ test('a set of places has those that were added, also past 4 GiB, and each once'
       assert.equal(set.size, names.size);
       for (const place of places) assert.ok(set.has(...place));
     }),
-    { seed: SEED, numRuns: 60 },
+    { seed: SEED, numRuns: runs(60) },
   );
 });

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { RecordPlace } from '../../src/salvage/read.js';
 import { readTogether } from '../../src/salvage/read.js';
 import { memorySource } from '../../src/source/source.js';
+import { runs } from '../tools/effort.js';
 import { Random } from '../tools/random.js';
 
 const bytes = new Random(20261125).bytes(1 << 20);
@@ -49,6 +50,6 @@ test('records come in their order with their bytes, a few MiB at a time, however
         assert.deepEqual(found, buckets.flat());
       },
     ),
-    { seed: 20261125, numRuns: 60 },
+    { seed: 20261125, numRuns: runs(60) },
   );
 });

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { cached } from '../../src/source/cached.js';
 import { memorySource, SourceError } from '../../src/source/source.js';
 import type { Source } from '../../src/source/source.js';
+import { runs } from '../tools/effort.js';
 import { Random } from '../tools/random.js';
 
 const SIZE = 6_000_000;
@@ -50,7 +51,7 @@ test('what is read is what the source has, far and near, alone and at once, and 
         }
       },
     ),
-    { seed: 20261125, numRuns: 8 },
+    { seed: 20261125, numRuns: runs(8) },
   );
 });
 

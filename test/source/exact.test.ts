@@ -14,6 +14,7 @@ import { readRecords } from '../../src/read/records.js';
 import { salvage } from '../../src/salvage/salvage.js';
 import { exact, memorySource, SourceError } from '../../src/source/source.js';
 import type { Source } from '../../src/source/source.js';
+import { runs } from '../tools/effort.js';
 import { fixture } from '../tools/fixtures.js';
 
 const DAMAGED = await readFile(fixture('killed-shelve.db'));
@@ -58,7 +59,7 @@ test('a source that gives something else than it is asked for is told so, whiche
         told++;
       }
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   );
   assert.ok(told > 50, `${told} were told`);
 });

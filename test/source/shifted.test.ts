@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { faultAt } from '../../src/orphans/faultat.js';
 import { Fault, shifted } from '../../src/source/views.js';
 import { memorySource } from '../../src/source/source.js';
+import { runs } from '../tools/effort.js';
 
 /** A few bytes, how many more or fewer there were before, and a range that is asked for. */
 const anyShift = [
@@ -96,7 +97,7 @@ test('where bytes were put in that are there already, what is not in doubt is th
         }
       },
     ),
-    { seed: 20261129, numRuns: 60 },
+    { seed: 20261129, numRuns: runs(60) },
   );
   assert.ok(alike > 1000, `${alike} ranges between`);
 });

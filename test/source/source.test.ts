@@ -9,6 +9,7 @@ import { openFileSource } from '../../src/source/file.js';
 import type { Range } from '../../src/source/ranges.js';
 import { gather } from '../../src/source/ranges.js';
 import type { Source } from '../../src/source/source.js';
+import { runs } from '../tools/effort.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { Random } from '../tools/random.js';
 
@@ -31,7 +32,7 @@ test('memory, a Blob and a file give the same bytes for any range', async (t) =>
         assertSame(await source.read(offset, length), bytes.subarray(offset, offset + length));
       }
     }),
-    { seed: SEED, numRuns: 200 },
+    { seed: SEED, numRuns: runs(200) },
   );
 });
 
@@ -54,7 +55,7 @@ test('a range that is not inside the source is refused, whatever the source is',
         await assert.rejects(source.read(offset, length), SourceError, `${length} bytes at ${offset}`);
       }
     }),
-    { seed: SEED, numRuns: 200 },
+    { seed: SEED, numRuns: runs(200) },
   );
 });
 
@@ -108,7 +109,7 @@ test('reading in chunks gives the whole range, no chunk larger than asked', asyn
         assert.ok(chunks.every((chunk) => chunk.length > 0 && chunk.length <= size));
       },
     ),
-    { seed: SEED, numRuns: 200 },
+    { seed: SEED, numRuns: runs(200) },
   );
 });
 
@@ -182,7 +183,7 @@ test('ranges read together each get their own bytes, in any order and however th
         ranges.map(() => 1),
       );
     }),
-    { seed: SEED, numRuns: 200 },
+    { seed: SEED, numRuns: runs(200) },
   );
 });
 
@@ -194,7 +195,7 @@ test('no joint read is larger than 256 KiB or than the largest single range', as
       const largest = ranges.reduce((max, { length }) => Math.max(max, length), 1 << 18);
       assert.ok(reads.every((length) => length <= largest));
     }),
-    { seed: SEED, numRuns: 100 },
+    { seed: SEED, numRuns: runs(100) },
   );
 });
 

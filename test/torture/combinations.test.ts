@@ -5,6 +5,7 @@ import { anyModelNames, modelsNamed } from './combine.js';
 import { formats, miniDatabase } from './databases.js';
 import { damagedCopy, tryRepair } from './judge.js';
 import { RUNS, SEED, seedFor } from './settings.js';
+import { runs } from '../tools/effort.js';
 
 const SPEC = { blockSize: 512, seed: seedFor('combinations'), records: 300, maxValue: 300 };
 const databases = new Map(
@@ -34,7 +35,7 @@ test('however damages come together, hardly a value is wrong, no key is made up,
       recalled += score.recalled;
       wrong += score.wrong.length;
     }),
-    { seed: SEED, numRuns: 100 * RUNS },
+    { seed: SEED, numRuns: runs(100 * RUNS) },
   );
   assert.ok(recalled >= 0.98 * survivors, `${recalled} of ${survivors} survivors`);
   // With every bucket's head, the directory and the free lists gone, two elements may know one key, and one is old.

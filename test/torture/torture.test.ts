@@ -1,4 +1,5 @@
 import test from 'node:test';
+import { sample } from '../tools/effort.js';
 import { formats, miniDatabase } from './databases.js';
 import { MODELS } from './models.js';
 import { seedFor } from './settings.js';
@@ -18,8 +19,8 @@ const minis = [
   ...formats('numsync').map((format) => miniDatabase(format, { ...MINI, records: 120, maxValue: 900 })),
 ];
 
-for (const model of MODELS) {
+for (const [turn, model] of MODELS.entries()) {
   test(`${model.name}: every record still there comes back, in every format`, async () => {
-    await torture(model, minis);
+    await torture(model, sample(minis, 3, turn));
   });
 }

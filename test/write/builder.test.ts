@@ -14,6 +14,7 @@ import { memorySource } from '../../src/source/source.js';
 import type { Source } from '../../src/source/source.js';
 import { anyFormat, FORMATS } from '../format/formats.js';
 import { anyRecords, build, heldBy, specFor, text } from '../build/build.js';
+import { runs, sweepTest } from '../tools/effort.js';
 
 const SEED = 20261205;
 const GIB = 2 ** 30;
@@ -69,7 +70,7 @@ test('any records build into a healthy database of any format that holds exactly
       const stranger = Buffer.from('a key that no generator makes, by its length');
       assert.equal(await lookup.find(stranger), undefined);
     }),
-    { seed: SEED, numRuns: 90 },
+    { seed: SEED, numRuns: runs(90) },
   );
   assert.ok(split > 20, `${split} databases of several buckets`);
 });
@@ -103,7 +104,7 @@ test('of many keys with one hash each is held once, with the value that came fir
         assert.deepEqual(walked.sort(), [...held].sort());
       },
     ),
-    { seed: SEED, numRuns: 30 },
+    { seed: SEED, numRuns: runs(30) },
   );
 });
 
@@ -178,7 +179,7 @@ test('a record that comes in pieces is stored as if it came whole', async () => 
       await builder.finish();
       assert.equal(Buffer.compare(sink.bytes(), whole.bytes), 0);
     }),
-    { seed: SEED, numRuns: 60 },
+    { seed: SEED, numRuns: runs(60) },
   );
 });
 
@@ -235,7 +236,7 @@ test('records that are added many at once are stored as if each were added by it
         assert.equal(Buffer.compare(many.bytes(), one.bytes()), 0);
       },
     ),
-    { seed: SEED, numRuns: 60 },
+    { seed: SEED, numRuns: runs(60) },
   );
   assert.ok(duplicates > 50, `${duplicates} keys that came again`);
 });
@@ -339,34 +340,43 @@ test('the directory and the buckets count too where offsets have 32 bits', async
 for (const layout of [LAYOUT_64, LAYOUT_64_PACKED]) {
   for (const byteOrder of ['little', 'big'] as const) {
     const format = { layout, byteOrder, variant: 'standard' } as const;
-    test(`a database of more than 4 GiB is read right: ${describeFormat(format)}`, async () => {
-      const sink = discardingSink();
-      const builder = new DatabaseBuilder(sink, specFor(format, 4096));
-      const sizes = [2 ** 31 - 100, 2 ** 31 - 200, 2 ** 31 - 300];
-      for (const [i, size] of sizes.entries()) {
-        await addHuge(builder, `huge ${i}`, size);
-        const bytes = Buffer.from(`small ${i}and its value`);
-        await builder.add({ hash: hashKey(bytes.subarray(0, 7), 'signed'), keySize: 7, dataSize: 13, bytes });
-      }
-      const { size, records } = await builder.finish();
-      assert.equal(records, 6);
-      assert.ok(size > 6 * GIB - 4096, `${size}`);
-      const db = await openDatabase(sink);
-      assert.ok(db);
-      assert.deepEqual(db.format, format);
-      assert.equal(db.header.next_block, size);
-      assert.ok(db.directory.every((offset) => offset > 5 * GIB));
-      const lookup = new Lookup(db);
-      for (const [i, valueSize] of sizes.entries()) {
-        const huge = await lookup.find(Buffer.from(`huge ${i}`));
-        assert.equal(huge?.valueSize, valueSize);
-        const small = await lookup.find(Buffer.from(`small ${i}`));
-        assert.ok(small);
-        assert.equal(text(await sink.read(small.valueOffset, small.valueSize)), 'and its value');
-        assert.equal(small.valueOffset, huge.valueOffset + valueSize + 7);
-      }
-      assert.equal((await check(sink)).verdict, 'healthy');
-    });
+    const isUsual = layout === LAYOUT_64 && byteOrder === 'little';
+    (isUsual ? test : sweepTest)(
+      `a database of more than 4 GiB is read right: ${describeFormat(format)}`,
+      async () => {
+        const sink = discardingSink();
+        const builder = new DatabaseBuilder(sink, specFor(format, 4096));
+        const sizes = [2 ** 31 - 100, 2 ** 31 - 200, 2 ** 31 - 300];
+        for (const [i, size] of sizes.entries()) {
+          await addHuge(builder, `huge ${i}`, size);
+          const bytes = Buffer.from(`small ${i}and its value`);
+          await builder.add({
+            hash: hashKey(bytes.subarray(0, 7), 'signed'),
+            keySize: 7,
+            dataSize: 13,
+            bytes,
+          });
+        }
+        const { size, records } = await builder.finish();
+        assert.equal(records, 6);
+        assert.ok(size > 6 * GIB - 4096, `${size}`);
+        const db = await openDatabase(sink);
+        assert.ok(db);
+        assert.deepEqual(db.format, format);
+        assert.equal(db.header.next_block, size);
+        assert.ok(db.directory.every((offset) => offset > 5 * GIB));
+        const lookup = new Lookup(db);
+        for (const [i, valueSize] of sizes.entries()) {
+          const huge = await lookup.find(Buffer.from(`huge ${i}`));
+          assert.equal(huge?.valueSize, valueSize);
+          const small = await lookup.find(Buffer.from(`small ${i}`));
+          assert.ok(small);
+          assert.equal(text(await sink.read(small.valueOffset, small.valueSize)), 'and its value');
+          assert.equal(small.valueOffset, huge.valueOffset + valueSize + 7);
+        }
+        assert.equal((await check(sink)).verdict, 'healthy');
+      },
+    );
   }
 }
 

@@ -17,6 +17,7 @@ import { contentsOf } from '../torture/recover.js';
 import { Damaged } from '../torture/damaged.js';
 import { formats, miniDatabase } from '../torture/databases.js';
 import { MODELS } from '../torture/models.js';
+import { runs } from '../tools/effort.js';
 import { Random } from '../tools/random.js';
 import { build, specFor } from '../build/build.js';
 import { Specimen } from '../check/specimen.js';
@@ -108,7 +109,7 @@ test('whatever byte of such a copy is changed, the comparison sees it or it says
       assert.equal((await check(memorySource(changed))).verdict, 'healthy');
       assert.deepEqual(await contentsOf(changed), held);
     }),
-    { seed: SEED, numRuns: 400 },
+    { seed: SEED, numRuns: runs(400) },
   );
   assert.ok(seen > 100, `${seen} were seen`);
 });

@@ -3,6 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import type { Partition } from '../../src/write/partition.js';
 import { partitionHashes } from '../../src/write/partition.js';
+import { runs } from '../tools/effort.js';
 
 const SEED = 20261204;
 const HASHES = 2 ** 31;
@@ -46,7 +47,7 @@ function forPartitions(
       divided++;
       judge(partitions, hashes, capacity);
     }),
-    { seed: SEED, numRuns: 300 },
+    { seed: SEED, numRuns: runs(300) },
   );
   assert.ok(divided > 100, `${divided} times there was something to judge`);
 }
@@ -104,7 +105,7 @@ test('records that no allowed depth parts are refused, and only those', () => {
         else assert.ok(partitions.every(({ bits }) => bits <= maxBits));
       },
     ),
-    { seed: SEED, numRuns: 300 },
+    { seed: SEED, numRuns: runs(300) },
   );
   assert.ok(refused > 50 && refused < 250, `${refused} of 300 refused`);
 });

@@ -20,6 +20,7 @@ import { memorySource } from '../../src/source/source.js';
 import type { KeyValue } from '../build/build.js';
 import { build, specFor, text } from '../build/build.js';
 import { anyFormat, FORMATS } from '../format/formats.js';
+import { runs } from '../tools/effort.js';
 import { fixture, fixtureRecords } from '../tools/fixtures.js';
 import { Random } from '../tools/random.js';
 import type { Intact, StoredText } from '../salvage/damage.js';
@@ -161,7 +162,7 @@ test('whatever happens to a file, a rebuild gives a sound one, invents nothing a
       readAlike++;
       whole += requireWholeRecords(intact, damaged, contents);
     }),
-    { seed: SEED, numRuns: 200 },
+    { seed: SEED, numRuns: runs(200) },
   );
   // Damage that leaves nothing would prove nothing.
   assert.ok(rebuilt > 100 && readAlike > 80 && whole > 1000, `${rebuilt}, ${readAlike}, ${whole}`);
@@ -180,7 +181,7 @@ test('what is whole in a damaged file of a real machine, with its free space and
       if (result === undefined || !isReadAlike(intact, result.db)) return;
       whole += requireWholeRecords(intact, damaged, await contentsOf(result.fresh));
     }),
-    { seed: SEED, numRuns: 100 },
+    { seed: SEED, numRuns: runs(100) },
   );
   assert.ok(whole > 3000, `${whole}`);
 });

@@ -10,6 +10,7 @@ import { verifyProved, VerifyError } from '../../src/write/verify.js';
 import { memorySource } from '../../src/source/source.js';
 import { contentsOf } from '../torture/recover.js';
 import { formats, miniDatabase } from '../torture/databases.js';
+import { runs } from '../tools/effort.js';
 
 /*
  * A fresh copy of a database whose records are in order: the same records in a sound file, and nothing else of the old one.
@@ -87,7 +88,7 @@ test('whatever byte of the copy is changed, the comparison sees it or it says no
         assert.deepEqual(await contentsOf(changed), held);
       },
     ),
-    { seed: SEED, numRuns: 1500 },
+    { seed: SEED, numRuns: runs(1500) },
   );
   assert.ok(seen > 400, `${seen} were seen`);
 });

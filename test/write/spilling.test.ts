@@ -14,6 +14,7 @@ import { FreshFile } from '../../src/store/fresh.js';
 import { memorySource } from '../../src/source/source.js';
 import { anyFormat, FORMATS } from '../format/formats.js';
 import { anyRecords, heldBy, specFor } from '../build/build.js';
+import { runs } from '../tools/effort.js';
 
 /*
  * With more records than memory has room for, a builder makes the very file that it makes with room for all.
@@ -90,7 +91,7 @@ test('however few records are in memory, the same database is built, and the sam
         spilled += roomy.spills.length;
       },
     ),
-    { seed: SEED, numRuns: 60 },
+    { seed: SEED, numRuns: runs(60) },
   );
   assert.ok(spilled > 25, `${spilled} times not all were in memory`);
 });
@@ -122,7 +123,7 @@ test('of a key that comes again the first is kept, wherever the others wait', as
       const checked = await check(memorySource(sink.bytes()));
       assert.deepEqual([checked.verdict, checked.records.count], ['healthy', distinct.size]);
     }),
-    { seed: SEED, numRuns: 60 },
+    { seed: SEED, numRuns: runs(60) },
   );
 });
 
@@ -184,6 +185,6 @@ test('parts have no more records than wanted where hashes are even, and end wher
         }
       },
     ),
-    { seed: SEED, numRuns: 500 },
+    { seed: SEED, numRuns: runs(500) },
   );
 });

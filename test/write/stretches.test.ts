@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { RecordRuns } from '../../src/check/space.js';
 import { stretches } from '../../src/write/stretches.js';
 import { memorySource } from '../../src/source/source.js';
+import { runs } from '../tools/effort.js';
 
 const SIZE = 3 << 20;
 
@@ -29,6 +30,6 @@ test('runs are given whole and in order, whatever lies between them and wherever
       for await (const piece of stretches(memorySource(bytes), runs)) found.push(Uint8Array.from(piece));
       assert.ok(Buffer.concat(found).equals(Buffer.concat(expected)));
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });
