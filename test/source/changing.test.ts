@@ -108,8 +108,8 @@ for (const [name, use] of Object.entries(USES)) {
           }
         },
       ),
-      { numRuns: runs(150) },
+      { numRuns: runs(400) },
     );
-    assert.ok(ended + refused >= runs(150) && ended > 0);
+    assert.ok(ended + refused >= runs(400) && ended > 0);
   });
 }
