@@ -2,7 +2,7 @@ import type { BigIntStats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ArgumentsCamelCase, InferredOptionTypes } from 'yargs';
-import { ownCommands } from '../service/look.js';
+import { commandRunner } from '../service/look.js';
 import type { BestSnapshot, Mending } from '../service/mend.js';
 import type { Log, Outlets } from '../service/outlets.js';
 import { RefusedError } from '../store/errors.js';
@@ -116,7 +116,7 @@ export function mendingFor(
   const folderOptions = snapshots === undefined ? [] : [`--snapshots=${snapshots}`];
   const script = process.argv[1];
   const mending: Mending = {
-    own: ownCommands([process.execPath, ...process.execArgv, script]),
+    run: commandRunner([process.execPath, ...process.execArgv, script]),
     log: outlets.log,
     path,
     profileOptions,

@@ -1,21 +1,21 @@
-/** What is known of a command that is to be guarded. */
+/** A command to guard, as far as its command line is understood. */
 export interface GuardedCommand {
   readonly program: 'flower' | 'beat' | 'other';
-  /** Its database, as the command or the environment names it; undefined where it keeps none, or none is known. */
+  /** Its database, from the command or the environment; undefined if it keeps none, or none is known. */
   readonly database: string | undefined;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Flower's database where none is named (flower 2.0, `options.py`). */
+/** Flower's default database (flower 2.0, `options.py`). */
 const FLOWER_DB = 'flower';
-/** Beat's where none is named (celery 5, `beat_schedule_filename`). */
+/** Beat's default database (celery 5, `beat_schedule_filename`). */
 const BEAT_DB = 'celerybeat-schedule';
 
 /**
- * Understands the command lines of Flower and of celery beat. Flower reads the environment's `FLOWER_…` first, and
- * its own arguments `--name=value` over them, with dashes or underscores alike (tornado's parser); it keeps a database
- * only if it is `persistent`. What a `flowerconfig.py` says is not seen: it is a program.
+ * Parses the command lines of Flower and of celery beat. Flower reads the environment's `FLOWER_…` first, and overrides it by
+ * its arguments `--name=value`, with dashes or underscores alike (tornado's parser). It keeps a database only if it is
+ * `persistent`. A `flowerconfig.py` is a program and therefore ignored.
  */
 export function understandCommand(command: readonly string[], env: Environment): GuardedCommand {
   const program = programOf(command);
@@ -35,7 +35,7 @@ export function understandCommand(command: readonly string[], env: Environment):
   return { program, database: undefined };
 }
 
-/** The same command and environment, but for what makes Flower keep a database; undefined for any other program. */
+/** The command and environment without the settings that make Flower keep a database; undefined for another program. */
 export function withoutPersistence(
   command: readonly string[],
   env: Environment,
@@ -46,7 +46,7 @@ export function withoutPersistence(
   return { command: rest, env: Object.fromEntries(kept) };
 }
 
-/** The same command and environment with another database; undefined for a program whose arguments are not known. */
+/** The command and environment with another database; undefined for a program whose arguments are unknown. */
 export function withDatabase(
   command: readonly string[],
   env: Environment,
@@ -54,7 +54,7 @@ export function withDatabase(
 ): { command: string[]; env: Environment } | undefined {
   const program = programOf(command);
   if (program === 'other') return undefined;
-  // The last of several counts, for tornado as for celery.
+  // Of several values the last one counts, for tornado and for celery.
   if (program === 'beat') return { command: [...command, '-s', path], env };
   return { command: [...command, `--db=${path}`], env };
 }
@@ -65,7 +65,7 @@ function programOf(command: readonly string[]): GuardedCommand['program'] {
   const celery = names.indexOf('celery');
   if (celery < 0) return 'other';
   const words = names.slice(celery + 1);
-  // Of the words that are no options, the first that is a command of celery's: others are values, as of `-A proj`.
+  // Words before the subcommand are options and their values, such as `-A proj`.
   const subcommand = words.find((word) => ['flower', 'beat', 'worker'].includes(word));
   if (subcommand === 'worker')
     return words.some((word) => word === '-B' || word === '--beat') ? 'beat' : 'other';
@@ -79,13 +79,13 @@ function flowerOption(command: readonly string[], env: Environment, name: string
   return equals < 0 ? 'true' : given.slice(equals + 1);
 }
 
-/** The name of an argument as tornado reads it: any number of dashes, then the name. */
+/** The name of an argument by tornado's parser: any number of dashes, then the name. */
 function tornadoName(word: string): string | undefined {
   const match = /^-+([^=]+)/.exec(word);
   return match?.[1].replaceAll('-', '_');
 }
 
-/** As tornado reads a bool: everything is true but these; the environment's words for false are among them. */
+/** Parses a bool as tornado does: everything but these words is true. The list includes the environment's words. */
 function isTrue(text: string): boolean {
   return !['false', '0', 'f', 'no', 'n', 'off', ''].includes(text.trim().toLowerCase());
 }

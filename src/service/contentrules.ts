@@ -1,20 +1,16 @@
+import { basename } from 'node:path';
 import { machinesOf, layoutOf } from '../format/format.js';
 import { shellPath } from '../report/escape.js';
 import type { DatabaseFacts, MachineFacts, VolumeFacts, VolumeProblem } from './facts.js';
 import { problem } from './facts.js';
 
-/** The last part of an absolute POSIX path, without Node. */
-export function basename(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
-}
-
-/** Fewer blocks of zero bytes at the end than this are free space as libgdbm leaves it. */
+/** Blocks of zero bytes at the end of a broken copy, at least; libgdbm leaves fewer as free space. */
 const ZERO_BLOCKS = 2;
-/** And a smaller share of the file than this. */
+/** Share of zero bytes at the end of a broken copy, at least. */
 const ZERO_SHARE = 1 / 8;
 const DEFAULT_BLOCK = 4096;
 
-/** Whether the file is a whole GDBM file, half of one, or something else. */
+/** Judges whether the file is a whole GDBM file, half of one, or something else. */
 export function judgeContents(facts: VolumeFacts): VolumeProblem[] {
   const { contents, database } = facts;
   if (database !== undefined) return [...halfCopied(facts, database), ...zeroTail(facts)];
@@ -32,7 +28,7 @@ function empty({ realPath }: VolumeFacts): VolumeProblem {
   );
 }
 
-/** A database that no repair of GDBM is for, or no database. */
+/** Judges a file that is another kind of database, or none. */
 function otherKind(facts: VolumeFacts): VolumeProblem[] {
   const { realPath, contents, state } = facts;
   if (contents?.hasMagic === true) return [];
@@ -69,14 +65,14 @@ function otherKind(facts: VolumeFacts): VolumeProblem[] {
     case 'zeroes':
       return [problem('copy-incomplete', found, command)];
     case 'unknown':
-      // It may be a GDBM file that lost its beginning; the check says that.
+      // It may be a GDBM file that lost its beginning, which the check reports.
       return [];
   }
 }
 
 /**
- * The kind of database whose pair of files stands under the path's name: Python's dbm.dumb has NAME.dir and NAME.dat,
- * ndbm and sdbm have NAME.dir and NAME.pag.
+ * The kind of database that is a pair of files with the path's name: NAME.dir and NAME.dat for Python's dbm.dumb, NAME.dir
+ * and NAME.pag for ndbm and sdbm.
  */
 export function otherBySiblings({
   realPath,
@@ -84,11 +80,11 @@ export function otherBySiblings({
   gdbmSibling,
   contents,
 }: VolumeFacts): { kind: 'dumbdbm' | 'ndbm'; files: string[] } | undefined {
-  // Libgdbm's ndbm interface has such a pair, and its NAME.pag is a GDBM file.
+  // Libgdbm's ndbm interface makes such a pair, too, and its NAME.pag is a GDBM file.
   if (contents?.hasMagic === true || gdbmSibling !== undefined) return undefined;
   const stem = realPath.replace(/\.(dir|dat|pag)$/, '');
   const has = (suffix: string) => siblings.includes(stem + suffix);
-  // A file under the bare name is what the path means.
+  // The path means the file with the bare name.
   if (contents !== undefined && basename(stem) === basename(realPath)) return undefined;
   if (!has('.dir')) return undefined;
   if (has('.dat')) return { kind: 'dumbdbm', files: [`${stem}.dat`, `${stem}.dir`] };
@@ -98,11 +94,11 @@ export function otherBySiblings({
 
 function halfCopied({ realPath }: VolumeFacts, database: DatabaseFacts): VolumeProblem[] {
   const { nextBlock, size, blockSize, healthy } = database;
-  // gdbm 1.8 does not pad the last block: a whole file that ends within it lacks nothing.
+  // gdbm 1.8 does not pad the last block, so a whole file may end within it.
   if (healthy === true && nextBlock - size <= (blockSize ?? DEFAULT_BLOCK)) return [];
   const again = `Stop its program, copy it again and compare with sha256sum; if that is gone: gdbm-doctor repair ${shellPath(realPath)}`;
   const whole = (n: number) => blockSize === undefined || blockSize <= 0 || n % blockSize === 0;
-  // An end that is between blocks is a damaged header, not what a copy was cut off from.
+  // A next_block between two blocks is a damaged header, not the size of a whole file.
   if (nextBlock > size && whole(nextBlock)) {
     return [
       problem(
@@ -122,16 +118,16 @@ function halfCopied({ realPath }: VolumeFacts, database: DatabaseFacts): VolumeP
   ];
 }
 
-/** An end of zero bytes: of a copy that made room first and was then broken off, or of a crash. */
+/** Judges zero bytes at the end: a broken copy that allocated its space first, or a crash. */
 function zeroTail({ realPath, contents, database }: VolumeFacts): VolumeProblem[] {
   if (contents === undefined || database?.healthy === true) return [];
   const { size, zeroTail: zeroes } = contents;
-  // Behind its own end libgdbm itself leaves zero bytes, when it is killed while the file grows.
+  // libgdbm leaves zero bytes behind the end of the database if it is killed while the file grows.
   const beyond = Math.max(0, size - (database?.nextBlock ?? size));
   const tail = zeroes - beyond;
   const least = Math.max(
     ZERO_BLOCKS * (database?.blockSize ?? DEFAULT_BLOCK),
-    // Without a check only a file that is mostly empty tells.
+    // Without a check only a mostly empty file is conclusive.
     size * (database === undefined ? 1 / 2 : ZERO_SHARE),
   );
   if (tail < least) return [];
@@ -145,7 +141,7 @@ function zeroTail({ realPath, contents, database }: VolumeFacts): VolumeProblem[
   ];
 }
 
-/** Whether the file was made by a machine of another kind than this one. The first difference says it. */
+/** Judges whether another kind of machine made the file, by the first difference. */
 export function judgeMachine({ realPath, machine, database }: VolumeFacts): VolumeProblem[] {
   if (database === undefined) return [];
   const { byteOrder, offsetBits, alignment, hashChar } = database;
@@ -192,7 +188,7 @@ export function judgeMachine({ realPath, machine, database }: VolumeFacts): Volu
   ];
 }
 
-/** The options that make `convert` write what this machine reads. */
+/** The options with which `convert` writes what this machine reads. */
 function kindOf({ name, byteOrder, alignment, hashChar }: MachineFacts): string {
   if (name !== undefined) return `--for ${name}`;
   return [

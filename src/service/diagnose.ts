@@ -6,11 +6,11 @@ import { gatherFacts } from './gather.js';
 import { judgeMount, judgeSpace } from './mountrules.js';
 import { judgeAccess, judgePath } from './pathrules.js';
 
-/** Named in a sentence before the rest is only counted. */
+/** Processes that a sentence names before it only counts the rest. */
 const NAMED = 3;
 
-/** Who else has the file. */
-export function judgeHolders({ holders = [], realPath }: VolumeFacts): VolumeProblem[] {
+/** Judges the other processes that have the file. */
+function judgeHolders({ holders = [], realPath }: VolumeFacts): VolumeProblem[] {
   const locking = holders.filter(({ lock }) => lock !== 'none');
   const open = holders.filter(({ lock }) => lock === 'none');
   const found: VolumeProblem[] = [];
@@ -44,7 +44,7 @@ function names(holders: readonly Holder[]): string {
   return named.join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
-/** The first process of a container takes a signal only from outside. */
+/** A command that ends the processes. Process 1 of a container takes signals only from outside. */
 function kill(holders: readonly Holder[]): string {
   return holders.some(({ pid }) => pid === 1)
     ? 'docker stop CONTAINER'
@@ -52,7 +52,7 @@ function kill(holders: readonly Holder[]): string {
 }
 
 /** Judges whether a repair can lock the database as libgdbm does. */
-export function judgeLockProgram({ hasLockProgram }: VolumeFacts): VolumeProblem[] {
+function judgeLockProgram({ hasLockProgram }: VolumeFacts): VolumeProblem[] {
   if (hasLockProgram) return [];
   return [
     problem(
@@ -63,7 +63,7 @@ export function judgeLockProgram({ hasLockProgram }: VolumeFacts): VolumeProblem
   ];
 }
 
-/** In the order in which they are to be mended: there is no writing to a file that is not there. */
+/** The order in which problems must be solved: nobody can write a file that does not exist. */
 const RULES = [
   judgePath,
   judgeMount,
@@ -77,7 +77,7 @@ const RULES = [
 
 const ORDER: readonly ProblemSeverity[] = ['error', 'warning', 'notice'];
 
-/** What the facts say is wrong, the worst first. A fact that is undefined is no problem. */
+/** The problems that follow from the facts, the worst first. An undefined fact is no problem. */
 export function judge(facts: VolumeFacts): VolumeProblem[] {
   return RULES.flatMap((rule) => rule(facts)).sort(
     (a, b) => ORDER.indexOf(a.severity) - ORDER.indexOf(b.severity),
@@ -85,22 +85,22 @@ export function judge(facts: VolumeFacts): VolumeProblem[] {
 }
 
 export interface DiagnoseOptions {
-  /** What a check found out about the database, to be held against this machine. */
+  /** Results of a check of the database, to be compared with this machine. */
   readonly database?: DatabaseFacts | undefined;
 }
 
-/** What is wrong with the place of a database. */
+/** The problems of the place of a database. */
 export interface VolumeDiagnosis {
-  /** As it was given. */
+  /** As given. */
   readonly path: string;
-  /** The worst first; empty where nothing is wrong. */
+  /** The worst first. */
   readonly problems: readonly VolumeProblem[];
   readonly facts: VolumeFacts;
 }
 
 /**
- * Says what is wrong with the place of a database: the path, the mount, permissions, room, who holds it, and whether
- * it came from another machine. Writes nothing, takes no lock, and does not throw for what it cannot see.
+ * Diagnoses the place of a database: the path, the mount, permissions, space, processes that hold it, and the machine that
+ * made it. Writes nothing, takes no lock, and does not throw if it cannot see something.
  */
 export async function diagnoseVolume(path: string, options: DiagnoseOptions = {}): Promise<VolumeDiagnosis> {
   const facts = await gatherFacts(path, options.database);

@@ -1,15 +1,15 @@
 import { execFile } from 'node:child_process';
 import type { MappingAnswer } from './facts.js';
 
-/** What a kind of file system means for a database on it. */
+/** Consequences of a kind of file system for a database on it. */
 export interface FileSystemKind {
-  /** What it is, for people. */
+  /** Its name in a sentence. */
   readonly what: string;
-  /** The reason why a database is not safe there. */
+  /** Why a database is not safe there. */
   readonly unsafe: string;
-  /** Whether statfs reports a number of inodes that the file system made up, as rclone's 10⁹ with none free. */
+  /** Whether statfs reports an invented number of inodes, such as rclone's 10⁹ with none free. */
   readonly inventsInodes?: boolean;
-  /** The way out where it refuses to map a file, besides a local disk. */
+  /** A remedy besides a local disk if it refuses to map a file. */
   readonly mapping?: string;
 }
 
@@ -42,7 +42,7 @@ const CLUSTER: FileSystemKind = {
   unsafe: 'a flock may be of this node only, and a node that is cut off can lose its last writes',
 };
 
-/** By the type that mountinfo gives. */
+/** Kinds by the type in mountinfo. */
 const NETWORK: Readonly<Record<string, FileSystemKind>> = {
   nfs: NFS,
   nfs4: NFS,
@@ -72,29 +72,29 @@ const NETWORK: Readonly<Record<string, FileSystemKind>> = {
 };
 
 /**
- * What is not safe on a file system of this type; undefined for one of this machine.
+ * The kind of a file system that is not safe for a database; undefined for one of this machine.
  *
- * @param type as mountinfo gives it
+ * @param type as in mountinfo
  */
 export function networkKind(type: string): FileSystemKind | undefined {
-  // Rootless containers have their root on it; it stands on a file system of this machine.
+  // Root of rootless containers, on a file system of this machine.
   if (type === 'fuse.fuse-overlayfs') return undefined;
   const subtype = /^fuse\.(.+)$/.exec(type)?.[1];
   if (subtype === undefined) return NETWORK[type];
   return NETWORK[subtype] ?? FUSE;
 }
 
-/** Whether it keeps what a container writes over its image. */
+/** Whether the file system holds a container's changes to its image. */
 export function isOverlay(type: string): boolean {
   return ['overlay', 'overlayfs', 'aufs', 'fuse.fuse-overlayfs'].includes(type);
 }
 
-/** Whether it is gone when the machine or the container stops. */
+/** Whether its contents are gone when the machine or the container stops. */
 export function isMemory(type: string): boolean {
   return type === 'tmpfs' || type === 'ramfs';
 }
 
-/** Numbers of statfs(2) on Linux, for where mountinfo cannot be read. */
+/** Numbers of statfs(2) on Linux, used if mountinfo cannot be read. */
 const NUMBERS: ReadonlyMap<number, string> = new Map([
   [0x6969, 'nfs'],
   [0xff534d42, 'cifs'],
@@ -125,14 +125,14 @@ const NUMBERS: ReadonlyMap<number, string> = new Map([
 
 /** The name of a file system by its number; ext2, ext3 and ext4 share one. */
 export function nameOfNumber(type: number): string | undefined {
-  // Some systems give the number with its highest bit as a sign.
+  // Some systems report a negative number.
   return NUMBERS.get(type >>> 0);
 }
 
-/** Milliseconds after which a file system that does not answer is given up; a local answer takes some 20. */
+/** Milliseconds to wait for a file system's answer; a local one takes about 20. */
 const PATIENCE = 5000;
 
-/** Maps one page of the file and says how that went. It opens the file for writing but writes nothing. */
+/** Maps one page of the file and prints the result. It opens the file for writing but writes nothing. */
 const PROBE = `
 import errno, mmap, os, sys
 fd = os.open(sys.argv[1], os.O_RDWR)
@@ -144,10 +144,10 @@ except OSError as error:
 `;
 
 /**
- * Asks whether a file can be mapped as libgdbm maps it: shared and writable. Node cannot map files, so that Python is asked,
- * which stands beside most of these databases; and only on file systems that are known to refuse it.
+ * Tries to map a file as libgdbm maps it: shared and writable. Node cannot map files, so Python does it, which is installed
+ * beside most of these databases; and only on file systems that are known to refuse.
  *
- * @returns undefined if the file system is none of those, or if nobody could ask
+ * @returns undefined if the file system is none of those, or the attempt failed
  */
 export function probeMapping(path: string, fsType: string | undefined): Promise<MappingAnswer | undefined> {
   if (fsType === undefined || !(networkKind(fsType) !== undefined || fsType === 'zfs')) {

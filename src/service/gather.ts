@@ -19,104 +19,33 @@ import type {
   VolumeFacts,
 } from './facts.js';
 import { nameOfNumber, probeMapping } from './filesystems.js';
-import type { Mount } from './procfs.js';
 import { machineFacts } from './machine.js';
+import type { Mount } from './procfs.js';
 import { findHolders, mountOf, parseMountinfo } from './procfs.js';
 
-/**
- * Describes a file or folder that stat has seen. Asks with access(2), which counts group, capabilities and the
- * server's own opinion, and opens nothing.
- */
-export async function placeFacts(path: string, stats: BigIntStats): Promise<PlaceFacts> {
-  const isFolder = stats.isDirectory();
-  const { R_OK, W_OK, X_OK } = constants;
-  return {
-    kind: isFolder ? 'directory' : stats.isFile() ? 'file' : 'other',
-    uid: Number(stats.uid),
-    gid: Number(stats.gid),
-    mode: Number(stats.mode & 0o7777n),
-    size: Number(stats.size),
-    read: await ask(path, R_OK),
-    write: await ask(path, isFolder ? W_OK | X_OK : W_OK),
-  };
-}
-
-/** Whether files in a folder can be reached. */
-export async function maySearch(path: string): Promise<boolean> {
-  return (await ask(path, constants.X_OK)) === 'allowed';
-}
-
-async function ask(path: string, mode: number): Promise<Access> {
-  try {
-    await access(path, mode);
-    return 'allowed';
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? 'EIO';
-  }
-}
-
-/** Bytes looked at from the end on: enough to tell, and soon read. */
-const MAX_TAIL = 1 << 24;
-const PIECE = 1 << 16;
-
-/**
- * Looks at a file's first and last bytes.
- *
- * @param name the file's name, a hint only
- * @throws SourceError if the source cannot be read
- */
-export async function contentFacts(source: Source, name: string): Promise<ContentFacts> {
-  const head = await readUpTo(source, 0, 4096);
-  return {
-    size: source.size,
-    hasMagic: hasMagic(head),
-    other: await identifySource(source, name),
-    zeroTail: await zeroTail(source),
-  };
-}
-
-function hasMagic(head: Uint8Array): boolean {
-  if (head.length < 4) return false;
-  const magic = new DataView(head.buffer, head.byteOffset).getUint32(0, true);
-  return magicMeaning(magic) !== undefined || magicMeaning(swap32(magic)) !== undefined;
-}
-
-/** Counts the zero bytes at the end. */
-async function zeroTail(source: Source): Promise<number> {
-  let zeroes = 0;
-  for (let end = source.size; end > 0 && zeroes < MAX_TAIL;) {
-    const start = Math.max(0, end - PIECE);
-    const bytes = await source.read(start, end - start);
-    const last = bytes.findLastIndex((byte) => byte !== 0);
-    zeroes += bytes.length - 1 - last;
-    if (last >= 0) break;
-    end = start;
-  }
-  return zeroes;
-}
-
-/** Suffixes of the files that Python's and Perl's other kinds of database are made of. */
+/** Suffixes of the files of Python's and Perl's other kinds of database. */
 const OTHER_SUFFIXES = ['.dir', '.dat', '.pag', '.db'];
-/** As many as Linux follows. */
+/** Number of symbolic links that Linux follows. */
 const MAX_LINKS = 40;
 
 /**
- * Looks at the place of a file. Takes no lock, writes nothing and opens the file for reading only. What cannot be
- * seen is left out and named in `unseen`; nothing is thrown.
+ * Gathers the facts about the place of a file. Takes no lock, writes nothing, opens the file for reading only and never
+ * throws: a fact that cannot be found out is named in `unseen`.
  */
 export async function gatherFacts(path: string, database: DatabaseFacts | undefined): Promise<VolumeFacts> {
   const unseen: string[] = [];
-  const { stats, ...looked } = await lookUp(path, unseen);
-  const { realPath } = looked;
+  const { stats, ...followed } = await follow(path, unseen);
+  const { realPath } = followed;
   const folderPath = dirname(realPath);
   const folderStats = await statOf(folderPath);
   const ancestor = await nearestFolder(folderPath);
   const isFile = stats?.isFile() === true;
-  const mount = await mountFacts(stats === undefined ? (ancestor ?? '/') : realPath, unseen);
+  const nearest = stats === undefined ? (ancestor ?? '/') : realPath;
+  const mount = await mountFacts(nearest, unseen);
   const siblings = await siblingsOf(realPath);
   return {
     path,
-    ...looked,
+    ...followed,
     file: stats && (await placeFacts(realPath, stats)),
     folder: folderStats && (await placeFacts(folderPath, folderStats)),
     folderPath,
@@ -127,7 +56,7 @@ export async function gatherFacts(path: string, database: DatabaseFacts | undefi
     mount,
     mapping: isFile ? await probeMapping(realPath, mount?.fsType) : undefined,
     hasLockProgram: await hasLockProgram(),
-    space: await spaceFacts(stats === undefined ? (ancestor ?? '/') : realPath, unseen),
+    space: await spaceFacts(nearest, unseen),
     inContainer: await isInContainer(),
     contents: isFile ? await contentsOf(realPath, unseen) : undefined,
     holders: isFile ? await holdersOf(stats, mount?.line, unseen) : undefined,
@@ -137,12 +66,12 @@ export async function gatherFacts(path: string, database: DatabaseFacts | undefi
   };
 }
 
-type LookedUp = Pick<VolumeFacts, 'realPath' | 'state' | 'barrier' | 'trouble'> & {
+type Followed = Pick<VolumeFacts, 'realPath' | 'state' | 'barrier' | 'trouble'> & {
   stats: BigIntStats | undefined;
 };
 
 /** Follows a path as far as it leads. */
-async function lookUp(path: string, unseen: string[]): Promise<LookedUp> {
+async function follow(path: string, unseen: string[]): Promise<Followed> {
   const absolute = resolve(path);
   const nothing = { stats: undefined, barrier: undefined, trouble: undefined };
   try {
@@ -165,7 +94,7 @@ async function lookUp(path: string, unseen: string[]): Promise<LookedUp> {
   }
 }
 
-/** Where a symbolic link that leads nowhere leads; undefined if the path is none. */
+/** The missing target of a symbolic link; undefined if the path is no link. */
 async function followLinks(path: string): Promise<string | undefined> {
   let at = path;
   for (let n = 0; n < MAX_LINKS; n++) {
@@ -189,9 +118,9 @@ async function barrierOf(path: string): Promise<string | undefined> {
     if (at === dirname(at)) break;
   }
   for (const folder of above) {
-    // The path that a link hides is the one to mend.
+    // The permissions of a link's target count, not those of the link.
     const real = await realpath(folder).catch(() => folder);
-    if (!(await maySearch(real))) return real;
+    if ((await ask(real, constants.X_OK)) !== 'allowed') return real;
   }
   return undefined;
 }
@@ -207,6 +136,33 @@ function statOf(path: string): Promise<BigIntStats | undefined> {
   return stat(path, { bigint: true }).catch(() => undefined);
 }
 
+/**
+ * Describes a file or folder. access(2) takes groups, capabilities and a server's own decision into account, and opens
+ * nothing.
+ */
+async function placeFacts(path: string, stats: BigIntStats): Promise<PlaceFacts> {
+  const isFolder = stats.isDirectory();
+  const { R_OK, W_OK, X_OK } = constants;
+  return {
+    kind: isFolder ? 'directory' : stats.isFile() ? 'file' : 'other',
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    mode: Number(stats.mode & 0o7777n),
+    size: Number(stats.size),
+    read: await ask(path, R_OK),
+    write: await ask(path, isFolder ? W_OK | X_OK : W_OK),
+  };
+}
+
+async function ask(path: string, mode: number): Promise<Access> {
+  try {
+    await access(path, mode);
+    return 'allowed';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? 'EIO';
+  }
+}
+
 async function siblingsOf(path: string): Promise<string[]> {
   const stems = [path, path.replace(/\.(dir|dat|pag)$/, '')];
   const names = new Set(stems.flatMap((stem) => OTHER_SUFFIXES.map((suffix) => stem + suffix)));
@@ -217,7 +173,7 @@ async function siblingsOf(path: string): Promise<string[]> {
   return found;
 }
 
-/** The first file that begins as a GDBM file does; NAME.pag before its hard link NAME.dir. */
+/** The first GDBM file; NAME.pag before its hard link NAME.dir. */
 async function gdbmOf(paths: readonly string[]): Promise<string | undefined> {
   for (const path of [...paths].sort().reverse()) {
     if ((await contentsOf(path, []))?.hasMagic === true) return path;
@@ -225,17 +181,13 @@ async function gdbmOf(paths: readonly string[]): Promise<string | undefined> {
   return undefined;
 }
 
-/** The programs that a lock can be taken with; busybox has flock as an applet. */
+/** Programs that take a lock; busybox has flock as an applet. */
 const LOCK_PROGRAMS = ['flock', 'busybox'];
 
 async function hasLockProgram(): Promise<boolean> {
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
     for (const name of LOCK_PROGRAMS) {
-      const isThere = await access(join(folder, name), constants.X_OK).then(
-        () => true,
-        () => false,
-      );
-      if (isThere) return true;
+      if ((await ask(join(folder, name), constants.X_OK)) === 'allowed') return true;
     }
   }
   return false;
@@ -249,7 +201,7 @@ async function mountFacts(path: string, unseen: string[]): Promise<MountFacts | 
     return { line, fsType: line.fsType, isFile };
   }
   unseen.push('The mount could not be seen: /proc/self/mountinfo could not be read, or has no line for it.');
-  // Other systems number file systems in their own ways.
+  // The numbers of file systems are those of Linux.
   if (process.platform !== 'linux') return undefined;
   const type = await statfs(path).then(
     (seen) => nameOfNumber(seen.type),
@@ -273,7 +225,7 @@ async function spaceFacts(path: string, unseen: string[]): Promise<SpaceFacts | 
   }
 }
 
-/** By the files that Docker and Podman make, and the variables that Kubernetes and others set. */
+/** Looks for the files that Docker and Podman make, and the variables that Kubernetes and others set. */
 async function isInContainer(): Promise<boolean> {
   if (process.env['KUBERNETES_SERVICE_HOST'] !== undefined || process.env['container'] !== undefined)
     return true;
@@ -284,7 +236,13 @@ async function contentsOf(path: string, unseen: string[]): Promise<ContentFacts 
   try {
     const source = await openFileSource(path);
     try {
-      return await contentFacts(source, path);
+      const head = await readUpTo(source, 0, 4096);
+      return {
+        size: source.size,
+        hasMagic: hasMagic(head),
+        other: await identifySource(source, path),
+        zeroTail: await countZeroTail(source),
+      };
     } finally {
       await source.close();
     }
@@ -292,6 +250,29 @@ async function contentsOf(path: string, unseen: string[]): Promise<ContentFacts 
     unseen.push(`The file's bytes could not be seen: ${(error as Error).message}.`);
     return undefined;
   }
+}
+
+function hasMagic(head: Uint8Array): boolean {
+  if (head.length < 4) return false;
+  const magic = new DataView(head.buffer, head.byteOffset).getUint32(0, true);
+  return magicMeaning(magic) !== undefined || magicMeaning(swap32(magic)) !== undefined;
+}
+
+/** Bytes at the end that are searched for zeros, at most: enough to recognise a broken copy, and quickly read. */
+const MAX_TAIL = 1 << 24;
+const PIECE = 1 << 16;
+
+async function countZeroTail(source: Source): Promise<number> {
+  let zeroes = 0;
+  for (let end = source.size; end > 0 && zeroes < MAX_TAIL;) {
+    const start = Math.max(0, end - PIECE);
+    const bytes = await source.read(start, end - start);
+    const last = bytes.findLastIndex((byte) => byte !== 0);
+    zeroes += bytes.length - 1 - last;
+    if (last >= 0) break;
+    end = start;
+  }
+  return zeroes;
 }
 
 async function holdersOf(

@@ -10,31 +10,31 @@ import { endInAnyCase, Signals, within } from './signals.js';
 import { Watcher, watchLoop } from './watcher.js';
 
 /** A program that could not be started. */
-export class StartError extends Error {
+class StartError extends Error {
   override readonly name = 'StartError';
 
   constructor(
     message: string,
-    /** As a shell's: 127 not found, 126 found but not to be run. */
+    /** As of a shell: 127 not found, 126 not executable. */
     readonly exitCode: 126 | 127,
   ) {
     super(message);
   }
 }
 
-/** A running child. */
-export interface Supervised {
+/** A running program. */
+interface Supervised {
   readonly pid: number;
   /** Its exit code, or 128 + n where signal n ended it. */
   readonly ended: Promise<number>;
 }
 
 /**
- * Starts a program with the standard streams of this process and passes every signal on to it until it ends.
+ * Starts a program with the standard streams of this process, and passes signals on to it until it ends.
  *
  * @throws StartError if it cannot be started
  */
-export async function supervise(
+async function supervise(
   command: readonly string[],
   env: Environment,
   signals: Signals,
@@ -64,7 +64,7 @@ function start(file: string, args: readonly string[], env: Environment): ChildPr
   try {
     return spawn(file, args, { stdio: 'inherit', env: { ...env } });
   } catch (error) {
-    // Not every error comes as an event: a line of arguments that is too long does not.
+    // Some errors, such as arguments that are too long, are thrown instead of emitted.
     throw notStarted(file, error as NodeJS.ErrnoException);
   }
 }
@@ -75,16 +75,16 @@ function notStarted(file: string, { code, message }: NodeJS.ErrnoException): Sta
   return new StartError(`expected a program ${file}, ${what}`, missing ? 127 : 126);
 }
 
-/** Exit code where `--fallback fail` forbids to start the program. */
+/** Exit code if `--fallback fail` forbids to start the program. */
 const NOT_STARTED = 2;
-/** Milliseconds that the last look may take, after the program ended: whoever stops a service waits for it. */
+/** Milliseconds for the last look, after the program ended; `docker stop` waits 10 seconds. */
 const LAST_LOOK = 8000;
-/** Milliseconds that the last writes to metrics, health and log may take. */
+/** Milliseconds for the last writes to metrics, health and log. */
 const LAST_WRITES = 1000;
 
 /**
- * Makes a program's database usable, starts the program, watches the database while it runs, and ends as the program
- * did. Whatever goes wrong with the database, the program is started, unless the fallback is `fail`.
+ * Makes a program's database usable, starts the program, watches the database while it runs, and ends with its exit code.
+ * The program is started whatever is wrong with the database, unless the fallback is `fail`.
  *
  * @returns the exit code: the program's own, or 128 + n where signal n ended it
  */
@@ -102,7 +102,7 @@ export async function guard(options: GuardOptions, mending: Mending, outlets: Ou
   return run(prepared, mending, outlets, signals);
 }
 
-/** Runs a program of which no database is known: its exit code. */
+/** Runs a program without a known database, and returns its exit code. */
 export async function runUnguarded(
   command: readonly string[],
   env: Environment,
@@ -130,12 +130,12 @@ async function run(
     log({ level: 'info', event: 'ended', message: `${command[0]} ended with ${code}`, details: { code } });
     const lastLook = watching.then(() => watcher.look());
     await within(LAST_LOOK, lastLook);
-    await within(LAST_WRITES, outlets.tell([watcher.status]));
+    await within(LAST_WRITES, outlets.publish([watcher.status]));
     return code;
   });
 }
 
-/** Runs a program, and ends as it does whatever may be stuck then. */
+/** Runs a program, and ends this process with its exit code even if something is stuck then. */
 async function endingAs(outlets: Outlets, program: () => Promise<number>): Promise<number> {
   let code: number;
   try {

@@ -1,15 +1,22 @@
 import { spawn } from 'node:child_process';
 
 /**
- * What one look at a database saw. `clean`: it is sound, and its program can load it. `damaged`: it is not. `changing`:
- * somebody wrote to it meanwhile. `missing`: there is no such file. `foreign`: it is sound, but of another kind, such as
- * SQLite. `other-machine`: it is sound, but libgdbm here cannot use it. `unreadable`: the file could not be read. `unknown`: the look itself failed, which says nothing of the file.
+ * Result of one look at a database. The verdicts:
+ *
+ * - `clean`: it is sound, and its program can load it.
+ * - `damaged`: it is not.
+ * - `changing`: a program wrote to it meanwhile.
+ * - `missing`: there is no such file.
+ * - `foreign`: it is sound, but of another kind, such as SQLite.
+ * - `other-machine`: it is sound, but libgdbm here cannot use it.
+ * - `unreadable`: the file could not be read.
+ * - `unknown`: the look itself failed, which says nothing about the file.
  */
 export interface Look {
   readonly path: string;
   readonly verdict:
     'clean' | 'damaged' | 'changing' | 'missing' | 'foreign' | 'other-machine' | 'unreadable' | 'unknown';
-  /** What was found, in a few words. */
+  /** The finding in a few words, without the path. */
   readonly what: string;
   readonly records: number;
   /** Bytes of the file. */
@@ -18,23 +25,23 @@ export interface Look {
   readonly profile: string;
   readonly usable: boolean;
   /**
-   * Whether its program loads what is there although it is damaged: the structure is sound, and a repair would leave every
-   * value as it is. To mend it costs more than it brings.
+   * Whether its program loads the file although it is damaged: the structure is sound, and a repair would leave every value
+   * as it is. A snapshot would cost more than it brings.
    */
   readonly loads: boolean;
-  /** What the file was: its device, inode, size and time; `missing` where there is none, empty where that is not known. */
+  /** The state (`fileState`) of the file: `missing` if there is none, empty if it is unknown. */
   readonly state: string;
-  /** Names the damage: the file's size, time and inode and its findings. */
+  /** Identifies the damage: the file's state and its findings. */
   readonly digest: string;
-  /** Whether somebody holds a lock; null where that cannot be seen, and another look is needed. */
+  /** Whether another process has the file locked or, if it is damaged, open; null if that cannot be seen. */
   readonly held: boolean | null;
-  /** The snapshot that holds these contents, and whether it was just taken. */
+  /** The snapshot that was just taken. */
   readonly snapshot: { readonly id: string; readonly taken: boolean; readonly poor: string | null } | null;
-  /** Why none was taken, where one was wanted. */
+  /** Why a wanted snapshot was not taken. */
   readonly snapshotTrouble: string | null;
 }
 
-/** A look that saw no database to tell more of. */
+/** A look that saw no database. */
 export function bareLook(path: string, verdict: Look['verdict'], what: string): Look {
   return {
     path,
@@ -53,7 +60,7 @@ export function bareLook(path: string, verdict: Look['verdict'], what: string): 
   };
 }
 
-/** Reads the line that `look` prints; undefined where it is none. */
+/** Parses the output of the `look` command; undefined if it is none. */
 export function parseLook(text: string): Look | undefined {
   try {
     const look = JSON.parse(text) as Look;
@@ -63,36 +70,41 @@ export function parseLook(text: string): Look | undefined {
   }
 }
 
-/** What one of our own commands answered. */
-export interface OwnAnswer {
-  /** Its exit code; 128 + n where a signal ended it. */
+/** A message about a file without the path at its beginning, for a log line that has the path already. */
+export function withoutPath(message: string, path: string): string {
+  return message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
+}
+
+/** Result of one of this program's own commands. */
+export interface CommandResult {
+  /** Its exit code; 128 if a signal ended it. */
   readonly code: number;
   readonly stdout: string;
-  /** The last line of what it told people. */
+  /** The last line of stderr, or the signal that ended it. */
   readonly said: string;
 }
 
 /**
- * Runs this program's own commands as processes of their own. So a look may take the memory that it needs and give it
- * all back, and whatever goes wrong in one does not end the program that is guarded.
+ * Runs one of this program's own commands in a process of its own. There a look may take all the memory that it needs and
+ * returns it at its end, and no failure ends the guarded program.
  */
-export type Own = (args: readonly string[]) => Promise<OwnAnswer>;
+export type RunCommand = (args: readonly string[]) => Promise<CommandResult>;
 
-/** Output that is kept: a look's line is small, a report's first part is enough. */
+/** Characters of output that are kept: a look prints little, and the first part of a report is enough. */
 const MAX_OUTPUT = 1 << 22;
-/** A look or repair that takes longer hangs, as on a dead network file system. */
-const MILLISECONDS = 30 * 60_000;
+/** Milliseconds after which a command must be stuck, as on a dead network file system. */
+const TIMEOUT = 30 * 60_000;
 
-/** @param program the node executable, its options and the script, as this process was started */
-export function ownCommands(program: readonly string[]): Own {
+/** @param program the node executable, its options and the script, as of this process */
+export function commandRunner(program: readonly string[]): RunCommand {
   const [file, ...first] = program;
   return (args) =>
     new Promise((resolve) => {
       const child = spawn(file, [...first, ...args], {
         stdio: ['ignore', 'pipe', 'pipe'],
-        // A terminal's Ctrl-C is for the guarded program; a repair ends by itself.
+        // A terminal's Ctrl-C is for the guarded program; a repair must not be interrupted by it.
         detached: true,
-        timeout: MILLISECONDS,
+        timeout: TIMEOUT,
         killSignal: 'SIGKILL',
       });
       let stdout = '';
@@ -111,9 +123,9 @@ export function ownCommands(program: readonly string[]): Own {
     });
 }
 
-/** One look at a database, by a process of its own. */
-export async function lookAt(own: Own, path: string, options: readonly string[]): Promise<Look> {
-  const { code, stdout, said } = await own(['look', ...options, path]);
+/** Looks once at a database, in a process of its own. */
+export async function lookAt(run: RunCommand, path: string, options: readonly string[]): Promise<Look> {
+  const { code, stdout, said } = await run(['look', ...options, path]);
   const look = parseLook(stdout);
   if (look !== undefined) return look;
   return bareLook(path, 'unknown', `the look failed: ${said === '' ? `it ended with ${code}` : said}`);

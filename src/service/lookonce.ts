@@ -17,31 +17,32 @@ import { SourceError } from '../source/source.js';
 import { refusal, RefusedError } from '../store/errors.js';
 import { fileState, MISSING } from '../store/held.js';
 import { takeSnapshot } from '../store/take.js';
+import type { Holder } from './facts.js';
 import type { Look } from './look.js';
-import { bareLook } from './look.js';
+import { bareLook, withoutPath } from './look.js';
 import { thisMachine } from './machine.js';
 import { findHolders } from './procfs.js';
 
 export interface LookOptions {
   readonly path: string;
   readonly profile: WantedProfile;
-  /** Whether to keep a copy of a clean file. */
+  /** Whether to take a snapshot of a clean file. */
   readonly snapshot: boolean;
-  /** Whether to say of a clean file, too, if another process has it locked; of a damaged one it is always said. */
+  /** Whether to look for locks on a clean file, too; `held` of a damaged one is always set. */
   readonly holders?: boolean;
   readonly snapshots: string | undefined;
   readonly keep: number;
 }
 
 /**
- * Looks once at a database that may be in use: opens it, reads it, and takes what it read for true only if the file did
- * not change meanwhile. Takes no lock, so that no save of its program fails.
+ * Looks once at a database that may be in use: reads it, and trusts the result only if the file did not change meanwhile.
+ * Takes no lock, so that no save of its program fails.
  */
 export async function lookOnce(options: LookOptions): Promise<Look> {
   const { path } = options;
   let handle: FileHandle;
   try {
-    // Opening a pipe must not wait for its writer.
+    // Without O_NONBLOCK opening a pipe would wait for its writer.
     handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
@@ -91,7 +92,7 @@ async function lookInto(
     size: Number(before.size),
     state: fileState(before),
     profile: profile?.name ?? (options.profile === 'auto' ? 'none' : options.profile),
-    // Programs take an empty file for a new database, but Python's whichdb does not.
+    // Programs take an empty file for a new database, but Python's whichdb rejects it.
     usable: verdict === 'healthy' && profile?.usable !== false,
   };
   if (other !== undefined && isDeclared(other)) {
@@ -104,14 +105,14 @@ async function lookInto(
   if (about.usable) {
     const kept = options.snapshot ? await keep(handle, judged, about.records, options) : NO_SNAPSHOT;
     if (kept === 'changed') return bareLook(path, 'changing', 'it was written to meanwhile');
+    const held = options.holders === true ? await isHeld(before, ({ lock }) => lock !== 'none') : null;
     const sound = bareLook(path, 'clean', `sound, with ${about.records} records`);
-    return { ...sound, ...about, ...kept, held: options.holders === true ? await isLocked(before) : null };
+    return { ...sound, ...about, ...kept, held };
   }
   const worst = groupFindings(checked).find(({ severity }) => severity === 'error');
-  const { holders } = await findHolders({ dev: before.dev, ino: before.ino }, []);
   const said = libgdbm === null ? '' : `, libgdbm says "${libgdbm}"`;
   const loads = profile !== undefined && !needsRepair(checked, profile);
-  const left = loads ? `; its structure is sound and it is left as it is${meantSo(profile.name)}` : '';
+  const left = loads ? `; its structure is sound and it is left as it is${profileHint(profile.name)}` : '';
   const fault =
     worst === undefined ? `this is ${other?.what ?? 'no database'}` : `${worst.code}, ${worst.found}`;
   return {
@@ -119,42 +120,56 @@ async function lookInto(
     ...about,
     loads,
     digest: [about.state, ...findings.map(({ code, offset }) => `${code}@${offset}`)].join(' '),
-    held: holders === undefined ? null : holders.some(({ lock }) => lock !== undefined),
+    // A program that has the file open without a lock may be saving, too.
+    held: await isHeld(before, () => true),
   };
 }
 
-/** Whether another process has a lock on the file, as far as that can be seen without taking one; null if it cannot. */
-async function isLocked({ dev, ino }: BigIntStats): Promise<boolean | null> {
+/** Whether another process holds the file in a way that counts; null if that cannot be seen. */
+async function isHeld(
+  { dev, ino }: BigIntStats,
+  counts: (holder: Holder) => boolean,
+): Promise<boolean | null> {
   const { holders } = await findHolders({ dev, ino }, []);
-  return holders === undefined ? null : holders.some(({ lock }) => lock !== 'none');
+  return holders === undefined ? null : holders.some(counts);
 }
 
-/** How to say that values which are no pickles are none by intent, where the profile was only told by most of them. */
-function meantSo(profile: ProfileName): string {
+/** Names the way out if values that are no pickles are intended, where the profile was inferred from the other values. */
+function profileHint(profile: ProfileName): string {
   return profile === 'shelve' ? '. If its values are meant to be so: --profile none' : '';
 }
 
-/** Errors that are the file's own, or its path's; others, such as too many open files, are the look's. */
-const THE_FILES = ['EACCES', 'EPERM', 'EIO', 'EISDIR', 'ENXIO', 'ENODEV', 'ELOOP', 'ENOTDIR', 'ENAMETOOLONG'];
+/** Errors of the file or its path; others, such as too many open files, are those of the look. */
+const FILE_ERRORS = [
+  'EACCES',
+  'EPERM',
+  'EIO',
+  'EISDIR',
+  'ENXIO',
+  'ENODEV',
+  'ELOOP',
+  'ENOTDIR',
+  'ENAMETOOLONG',
+];
 
 function lookOfTrouble(error: unknown, path: string): Look {
   const what = troubleOf(error, path, 'read it');
   const { code } = error as NodeJS.ErrnoException;
-  return THE_FILES.includes(code ?? '')
+  return FILE_ERRORS.includes(code ?? '')
     ? bareLook(path, 'unreadable', what)
     : bareLook(path, 'unknown', `the look failed: ${what}`);
 }
 
-/** What to tell a person of an error at the file system; a mistake in the program is thrown on. */
+/** Describes an error of the file system, without the path; rethrows a programming error. */
 function troubleOf(error: unknown, path: string, doing: string): string {
-  if (error instanceof RefusedError) return error.message;
-  if (error instanceof Error && 'syscall' in error) return refusal(error, path, doing).message;
+  if (error instanceof RefusedError || (error instanceof Error && 'syscall' in error))
+    return withoutPath(refusal(error, path, doing).message, path);
   throw error;
 }
 
 const NO_SNAPSHOT = { snapshot: null, snapshotTrouble: null };
 
-/** Keeps a copy; `changed` where it shows that the look was at a file in between. */
+/** Takes a snapshot; `changed` if the file turns out to have changed during the look. */
 async function keep(
   handle: FileHandle,
   stats: Stats,
@@ -164,7 +179,7 @@ async function keep(
   try {
     const { taken, why } = await takeSnapshot(file, { handle, stats, records }, { dir, keep: count });
     if (taken === undefined) return NO_SNAPSHOT;
-    // Writes through mmap need not show in the file's time: what counts is whether the copy itself is sound.
+    // Writes through mmap need not change the file's time, so the copy itself is checked.
     const copy = await openFileSource(taken.path);
     try {
       const { verdict } = withProfile(await checkContents(copy, profile));

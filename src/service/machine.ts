@@ -3,13 +3,13 @@ import type { MachineName } from '../format/machines.js';
 import { machineNamed, MACHINES } from '../format/machines.js';
 import type { MachineFacts } from './facts.js';
 
-/** The kind of machine that this process runs on; undefined if it is none that is known. */
+/** The kind of machine of this process; undefined if it is unknown. */
 export function thisMachine(): MachineName | undefined {
   return machineNamed(arch(), platform(), endianness());
 }
 
 /**
- * How a libgdbm that was built for a machine writes.
+ * The format that a machine's libgdbm writes.
  *
  * @param machine Node's `os.arch()`
  * @param system Node's `os.platform()`

@@ -3,10 +3,10 @@ import type { MountFacts, VolumeFacts, VolumeProblem } from './facts.js';
 import { problem } from './facts.js';
 import { isMemory, isOverlay, networkKind } from './filesystems.js';
 
-/** Judges the mount that the file lies on. */
+/** Judges the mount of the file. */
 export function judgeMount(facts: VolumeFacts): VolumeProblem[] {
   const { mount } = facts;
-  // Of what is not there, the mount of a folder above says little: only that the volume is not mounted.
+  // Without the folder, the mount is that of a folder above it: its volume is not mounted.
   if (mount === undefined || facts.folder === undefined) return [];
   return [
     ...readOnly(facts, mount),
@@ -58,7 +58,7 @@ function network({ realPath }: VolumeFacts, { line, fsType }: MountFacts): Volum
   ];
 }
 
-/** The errors that users of Python see and search for. */
+/** The errors that users of Python see and search for on the web. */
 const ERRNO =
   ' Where it refuses to map files, Python ends with [Errno 19] No such device or [Errno 22] Invalid argument.';
 
@@ -130,12 +130,12 @@ function inMemory({ folderPath }: VolumeFacts, { line, fsType }: MountFacts): Vo
   ];
 }
 
-/** Size of a fresh file beside the old one, as a share of the old one's size. */
+/** Size of a fresh file as a share of the old one's size. */
 const REPAIR_SHARE = 1.1;
-/** Bytes without which not even a small record can be saved: a few blocks and a bucket that splits. */
+/** Bytes that saving a small record needs: a few blocks and a bucket that splits. */
 const SAVE_BYTES = 1 << 16;
 
-/** Judges whether there is room, in bytes and in inodes. */
+/** Judges the free bytes and inodes. */
 export function judgeSpace({ space, file, folder, folderPath, mount }: VolumeFacts): VolumeProblem[] {
   if (space === undefined || folder === undefined || isReadOnly()) return [];
   const place = mount?.line?.mountPoint ?? folderPath;
@@ -172,14 +172,14 @@ export function judgeSpace({ space, file, folder, folderPath, mount }: VolumeFac
   }
   return found;
 
-  // A medium that is never written, such as squashfs, is always full.
+  // A read-only file system, such as squashfs, is always full.
   function isReadOnly(): boolean {
     const options = [...(mount?.line?.options ?? []), ...(mount?.line?.superOptions ?? [])];
     return options.includes('ro') || folder?.write === 'EROFS';
   }
 }
 
-/** Such a number of free inodes is no fact. */
+/** Whether the number of free inodes is meaningless. */
 function inventsInodes(mount: MountFacts | undefined): boolean {
   return mount?.fsType !== undefined && networkKind(mount.fsType)?.inventsInodes === true;
 }

@@ -5,25 +5,25 @@ import { requireRegularFile } from '../store/errors.js';
 import { FreshFile } from '../store/fresh.js';
 import type { Look } from './look.js';
 
-/** How urgent a line is. */
+/** Urgency of a log line. */
 export type Level = 'info' | 'warning' | 'error';
 
-/** What happened, for people and for programs. */
+/** An event for the log, for people and for programs. */
 export interface LogEvent {
   readonly level: Level;
-  /** A stable name, such as `repaired`. */
+  /** Stable name, such as `repaired`. */
   readonly event: string;
   readonly message: string;
-  /** Numbers and words that belong to it; file names as they are. */
+  /** Numbers and words for programs; file names are not escaped. */
   readonly details?: Readonly<Record<string, string | number | boolean | null>>;
 }
 
 export type LogFormat = 'text' | 'json';
 
-/** Told of each step. */
+/** Receives each event. */
 export type Log = (event: LogEvent) => void;
 
-/** One line, without its end: control characters of file names and messages are escaped in either form. */
+/** Formats a log line, without its end. Control characters of file names and messages are escaped. */
 export function logLine({ level, event, message, details }: LogEvent, format: LogFormat, time: Date): string {
   const stamp = time.toISOString();
   if (format === 'json') {
@@ -32,15 +32,15 @@ export function logLine({ level, event, message, details }: LogEvent, format: Lo
   return `${stamp} gdbm-doctor ${level}: ${escapeControls(message)}`;
 }
 
-/** A line must stay one, and must not drive a terminal. */
+/** Escapes characters that would break the line or control a terminal. */
 function escapeControls(text: string): string {
-  // eslint-disable-next-line no-control-regex -- they are what is looked for
+  // eslint-disable-next-line no-control-regex -- the function searches for them
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (one) => {
     return `\\x${one.charCodeAt(0).toString(16).padStart(2, '0')}`;
   });
 }
 
-/** What is told of one database, to Prometheus and to health checks. Times in milliseconds since 1970. */
+/** State of one database, for Prometheus and health checks. Times in milliseconds since 1970. */
 export interface Status {
   readonly path: string;
   readonly look: Look | undefined;
@@ -65,7 +65,7 @@ export function newStatus(path: string): Status {
   };
 }
 
-/** Whether the last look saw a database that its program can use; one that is being written counts. */
+/** Whether the last look saw a database that its program can use, or one that is being written. */
 export function isHealthy({ look }: Status): boolean {
   return look !== undefined && ['clean', 'changing', 'foreign'].includes(look.verdict);
 }
@@ -125,7 +125,7 @@ const METRICS: readonly Metric[] = [
   },
 ];
 
-/** Databases' states in Prometheus' text format. */
+/** The states in Prometheus' text format. */
 export function metricsText(statuses: readonly Status[]): string {
   const lines: string[] = [];
   for (const { name, type, help, value } of METRICS) {
@@ -142,7 +142,7 @@ function escapeLabel(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
 
-/** `healthy` or what is wrong, a line for each database. */
+/** A line for each database: `healthy` or the fault. */
 export function healthText(statuses: readonly Status[]): string {
   return statuses
     .map(
@@ -152,7 +152,7 @@ export function healthText(statuses: readonly Status[]): string {
     .join('');
 }
 
-/** Where the log, the metrics and the health go; each may be left out. */
+/** Destinations of the log, the metrics and the health; each may be left out. */
 export interface OutletOptions {
   readonly logFormat: LogFormat;
   readonly logFile: string | undefined;
@@ -160,17 +160,17 @@ export interface OutletOptions {
   readonly healthFile: string | undefined;
 }
 
-/** Lines that wait for a log file on a volume that hangs, at most. */
+/** Lines that wait for a log file on a stuck volume, at most. */
 const MAX_WAITING = 1000;
 
-/** Appends; a pipe that nobody reads is an error at once, not a wait that would outlast the guarded program. */
+/** Appends. Without O_NONBLOCK a pipe that nobody reads would keep the guard beyond the end of its program. */
 const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NONBLOCK;
 
-/** Other users' monitors and health checks read metrics and health, as far as the umask lets them. */
+/** Mode of metrics and health, before the umask: monitors of other users read them. */
 const PUBLIC = 0o644;
 
 /**
- * Refuses to replace what is no file, such as a pipe that was put there since the start; a link is replaced itself.
+ * Refuses to replace anything but a file or a link, such as a pipe that was put there since the start.
  *
  * @throws RefusedError or NodeJS.ErrnoException
  */
@@ -182,13 +182,13 @@ async function requireReplaceable(path: string): Promise<void> {
 }
 
 /**
- * Writes to the log, the metrics and the health file. Whatever cannot be written is left out, which is said once for each
- * file; nothing is thrown.
+ * Writes the log, the metrics and the health file. Text that cannot be written is left out, which is logged once for each
+ * file. Nothing is thrown.
  */
 export class Outlets {
   readonly #options: OutletOptions;
   readonly #waiting: string[] = [];
-  readonly #troubled = new Set<string>();
+  readonly #reported = new Set<string>();
   #writing: Promise<void> | undefined;
 
   constructor(options: OutletOptions) {
@@ -196,40 +196,40 @@ export class Outlets {
   }
 
   readonly log: Log = (event: LogEvent) => {
-    const line = this.#tellStderr(event);
+    const line = this.#logToStderr(event);
     if (this.#options.logFile === undefined || this.#waiting.length >= MAX_WAITING) return;
     this.#waiting.push(line);
     this.#writing ??= this.#drain(this.#options.logFile);
   };
 
-  #tellStderr(event: LogEvent): string {
+  #logToStderr(event: LogEvent): string {
     const line = `${logLine(event, this.#options.logFormat, new Date())}\n`;
     try {
       process.stderr.write(line);
     } catch {
-      // A reader that went away.
+      // The reader has gone.
     }
     return line;
   }
 
-  #tellTrouble(path: string, error: unknown): void {
-    if (this.#troubled.has(path)) return;
-    this.#troubled.add(path);
+  #reportTrouble(path: string, error: unknown): void {
+    if (this.#reported.has(path)) return;
+    this.#reported.add(path);
     const message = `${path}: cannot be written to: ${(error as Error).message}. It is left out, and this is not said again.`;
-    this.#tellStderr({ level: 'warning', event: 'outlet-failed', message, details: { path } });
+    this.#logToStderr({ level: 'warning', event: 'outlet-failed', message, details: { path } });
   }
 
-  /** Writes the states to the metrics and the health file, each as a whole. */
-  async tell(statuses: readonly Status[]): Promise<void> {
+  /** Writes the states to the metrics and the health file, each in one step. */
+  async publish(statuses: readonly Status[]): Promise<void> {
     const { metricsFile, healthFile } = this.#options;
     if (metricsFile !== undefined) await this.#replace(metricsFile, metricsText(statuses));
     if (healthFile === undefined) return;
-    // A health check only looks whether the file is there.
+    // A health check only tests whether the file exists.
     if (statuses.every(isHealthy)) await this.#replace(healthFile, healthText(statuses));
     else await this.#remove(healthFile);
   }
 
-  /** Waits until the log file has every line. */
+  /** Waits until every line is in the log file. */
   async flush(): Promise<void> {
     await this.#writing;
   }
@@ -238,15 +238,15 @@ export class Outlets {
     while (this.#waiting.length > 0) {
       const text = this.#waiting.splice(0).join('');
       await appendFile(path, text, { mode: 0o600, flag: APPEND as unknown as string }).catch(
-        (error: unknown) => this.#tellTrouble(path, error),
+        (error: unknown) => this.#reportTrouble(path, error),
       );
     }
     this.#writing = undefined;
   }
 
   /**
-   * Writes a file under a name that nobody can know before, and renames it: no link that was put there is followed, no pipe
-   * is waited for, and a reader never sees half of it.
+   * Writes a file under a random name and renames it, so that it follows no link and blocks on no pipe that was put there,
+   * and a reader never sees half of it.
    */
   async #replace(path: string, text: string): Promise<void> {
     try {
@@ -261,7 +261,7 @@ export class Outlets {
         await fresh.close();
       }
     } catch (error) {
-      this.#tellTrouble(path, error);
+      this.#reportTrouble(path, error);
     }
   }
 
@@ -270,7 +270,7 @@ export class Outlets {
       await requireReplaceable(path);
       await unlink(path);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#tellTrouble(path, error);
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#reportTrouble(path, error);
     }
   }
 }

@@ -3,7 +3,7 @@ import { otherBySiblings } from './contentrules.js';
 import type { PlaceFacts, UserFacts, VolumeCode, VolumeFacts, VolumeProblem } from './facts.js';
 import { problem } from './facts.js';
 
-/** Whether the path leads to a file. */
+/** Judges whether the path leads to a file. */
 export function judgePath(facts: VolumeFacts): VolumeProblem[] {
   const { path, realPath, state, file } = facts;
   switch (state) {
@@ -48,7 +48,7 @@ function directoryInstead({ realPath, mount }: VolumeFacts): VolumeProblem {
   return problem(
     'path-is-directory',
     `Expected a file at ${realPath}, found a folder${mounted ? ' that is mounted there' : ''}.`,
-    // Docker makes a folder of what it is told to mount and does not find on the host.
+    // Docker makes a folder if the file to mount is missing on the host.
     mounted
       ? `${look}; if this was to be the file itself, it is missing on the host: put it there, restart`
       : look,
@@ -82,7 +82,7 @@ function folderMissing({ folderPath, folder, ancestor, inContainer }: VolumeFact
 }
 
 function fileMissing(facts: VolumeFacts): VolumeProblem[] {
-  // A database of another kind has the name with suffixes; what is there is judged instead of what is not.
+  // The name with suffixes is a database of another kind, which the rules for contents report.
   if (otherBySiblings(facts) !== undefined) return [];
   const { realPath, siblings, gdbmSibling, folderPath } = facts;
   const near = siblings.length > 0 ? `, but there is ${siblings.join(' and ')}` : '';
@@ -106,13 +106,13 @@ interface Refused {
   readonly place: PlaceFacts;
 }
 
-/** Judges whether this user can write the file and its folder. A read-only file system is the mount's matter. */
+/** Judges whether this user can write the file and its folder. The rules for mounts report a read-only file system. */
 export function judgeAccess(facts: VolumeFacts): VolumeProblem[] {
   const { realPath, folderPath, file, folder, user } = facts;
   const refused: Refused[] = [];
   const found: VolumeProblem[] = [];
   if (file?.kind === 'file') {
-    // A file that can neither be read nor written is one problem: the same command mends both.
+    // A file that can neither be read nor written is one problem: the same command solves both.
     const doing = isForbidden(file.read) ? 'read' : isForbidden(file.write) ? 'write' : undefined;
     if (doing !== undefined) {
       const code = doing === 'read' ? 'file-not-readable' : 'file-not-writable';
@@ -130,7 +130,7 @@ export function judgeAccess(facts: VolumeFacts): VolumeProblem[] {
   return [...refused.map((one) => problem(one.code, one.found, advice)), ...found];
 }
 
-/** A refusal that permissions explain; others are the volume's. */
+/** Whether permissions explain a refusal; other refusals come from the volume. */
 function isForbidden(access: string): boolean {
   return access === 'EACCES';
 }
@@ -150,8 +150,8 @@ function cannot(
 }
 
 /**
- * One line that lets this user use all the places: chmod for what it owns, which needs nobody else, then chown and chmod for
- * the rest, which need root.
+ * One line that lets this user use all places: chmod for those that the user owns, then chown and chmod for the rest, which
+ * need root.
  */
 function remedy(refused: readonly Refused[], user: UserFacts | undefined): string {
   if (user === undefined) return 'Run as its owner.';
@@ -159,7 +159,7 @@ function remedy(refused: readonly Refused[], user: UserFacts | undefined): strin
   const others = refused.filter(({ place }) => place.uid !== user.uid);
   if (others.length === 0) return owned.map(chmod).join(' && ');
   const [{ place, path }] = others;
-  // Root that is refused has lost its capabilities, or the server does not take it for root.
+  // Root without its capabilities, or mapped to another user by a server.
   if (user.uid === 0) {
     return `Run as its owner: docker exec --user ${place.uid}:${place.gid} CONTAINER gdbm-doctor doctor ${shellPath(path)}`;
   }
@@ -188,12 +188,12 @@ function immutable(path: string, place: PlaceFacts): VolumeProblem[] {
   ];
 }
 
-/** A file that root left in the folder of a program that is not root. */
+/** Judges a file that root left in the folder of a program that is not root. */
 function ownerDiffers({ realPath, file, folder, user }: VolumeFacts): VolumeProblem[] {
   if (file === undefined || folder === undefined || user === undefined) return [];
   const sticky = (folder.mode & 0o1000) !== 0;
   if (folder.uid === 0 || folder.uid === file.uid || sticky) return [];
-  // Another user's view says nothing of who is to use the file.
+  // A third user cannot tell who uses the file.
   if (user.uid !== 0 && user.uid !== folder.uid) return [];
   const shared = (file.mode & 0o002) !== 0 || ((file.mode & 0o020) !== 0 && file.gid === folder.gid);
   if (shared) return [];

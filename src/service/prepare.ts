@@ -5,15 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { IN_USE, setAside } from '../store/backup.js';
 import type { Environment } from './commandline.js';
 import { withDatabase, withoutPersistence } from './commandline.js';
+import type { VolumeCode, VolumeProblem } from './facts.js';
 import type { Look } from './look.js';
 import { lookAt } from './look.js';
 import type { Mending, Outcome } from './mend.js';
 import { isGain, mend } from './mend.js';
 
-/** What to do if a database can be neither repaired nor replaced. */
+/** The user's choice for a database that can be neither repaired nor replaced. */
 export type Fallback = 'empty' | 'no-persistence' | 'fail';
 
-/** What to run, and what to do about its database. */
+/** The program to run, and what to do about its database. */
 export interface GuardOptions {
   readonly command: readonly string[];
   readonly env: Environment;
@@ -22,18 +23,45 @@ export interface GuardOptions {
   readonly interval: number;
   /** Options of the `look` command: profile, snapshots. */
   readonly lookOptions: readonly string[];
+  /** Milliseconds to wait for a database that another process uses; by default as the README says. */
+  readonly patience?: number;
 }
 
-/** What `doctor` says of a database's place. */
-export interface Problem {
-  readonly code: string;
-  readonly severity: string;
-  readonly found: string;
-  readonly advice: string;
+const PATIENCE = 20_000;
+
+/**
+ * Makes a program's database usable, as far as possible:
+ *
+ * 1. Ask `doctor` whether the program can write to the place of the database.
+ * 2. Wait until nobody uses the database, and repair it or restore a snapshot if need be.
+ * 3. If that fails, do what the user chose as the fallback. A file is set aside only if the file itself was judged to be
+ *    beyond repair, not if the place is unusable or another process uses it.
+ *
+ * @returns the program to run; undefined if none is to be run
+ */
+export async function prepare(options: GuardOptions, mending: Mending): Promise<GuardOptions | undefined> {
+  const problems = await diagnosePlace(mending);
+  const { outcome, look } = await makeReady(mending, options);
+  const isNew = look.verdict === 'missing' && outcome !== 'restored';
+  const cannotWrite = problems.some(
+    ({ code }) => UNWRITABLE.includes(code) || (isNew && code === 'folder-not-writable'),
+  );
+  if (cannotWrite) return fallBack(options, mending, 'unusable place');
+  // The file may be whole, or another process may be about to save it.
+  if (outcome === 'busy') return leaveAlone(options, mending, 'another process is still using it');
+  if (outcome === 'unknown') {
+    return leaveAlone(options, mending, `what it is could not be found out, ${look.what}`);
+  }
+  // The file itself was not found to be damaged beyond repair, so it must not be set aside.
+  if (outcome === 'prevented' || look.verdict === 'unreadable')
+    return fallBack(options, mending, 'unusable place');
+  if (outcome !== 'unmended') return options;
+  const inUse = problems.some(({ code }) => code === 'locked-by-process' || code === 'open-in-process');
+  return fallBack(options, mending, { state: look.state, inUse });
 }
 
-/** What stands in the way of a program that writes to its database; a new one needs the folder, too. */
-const UNWRITABLE = [
+/** Problems that keep a program from writing to its database; a new one needs a writable folder, too. */
+const UNWRITABLE: readonly VolumeCode[] = [
   'volume-read-only',
   'folder-missing',
   'path-not-searchable',
@@ -42,131 +70,117 @@ const UNWRITABLE = [
   'file-not-writable',
   'file-immutable',
 ];
-const NO_NEW_FILE = 'folder-not-writable';
-/** What says that another process has the database. */
-const SEEN_IN_USE = ['locked-by-process', 'open-in-process'];
 
-/** Asks `doctor` about a database's place, and logs what it says. */
-export async function diagnose({ own, log, path }: Mending): Promise<Problem[]> {
-  const { stdout } = await own(['doctor', '--json', path]);
-  const problems = problemsOf(stdout);
+/** Asks `doctor` about a database's place, and logs its problems. */
+async function diagnosePlace({ run, log, path }: Mending): Promise<VolumeProblem[]> {
+  const problems = problemsIn((await run(['doctor', '--json', path])).stdout);
   for (const { code, severity, found, advice } of problems) {
-    // The look says so too, where it is a problem at all.
+    // The look reports a missing or empty file itself, if it is a problem at all.
     if (severity === 'notice' || code === 'file-missing' || code === 'file-empty') continue;
-    const level = severity === 'error' ? 'error' : 'warning';
-    log({ level, event: code, message: `${found} To do: ${advice}`, details: { path } });
+    log({ level: severity, event: code, message: `${found} To do: ${advice}`, details: { path } });
   }
   return problems;
 }
 
-function problemsOf(text: string): Problem[] {
+function problemsIn(text: string): VolumeProblem[] {
   try {
-    const { files } = JSON.parse(text) as { files: { volume?: { problems?: Problem[] } }[] };
+    const { files } = JSON.parse(text) as { files: { volume?: { problems?: VolumeProblem[] } }[] };
     return files[0]?.volume?.problems ?? [];
   } catch {
     return [];
   }
 }
 
-/** The problem that keeps a program from writing to its database, if there is one. */
-export function whyUnwritable(problems: readonly Problem[], isNew: boolean): Problem | undefined {
-  return problems.find(({ code }) => UNWRITABLE.includes(code) || (isNew && code === NO_NEW_FILE));
-}
-
-/** Whether another process was seen to have the database. */
-export function wasInUse(problems: readonly Problem[]): boolean {
-  return problems.some(({ code }) => SEEN_IN_USE.includes(code));
-}
-
-/** Milliseconds that a guard waits for a database that another process uses, as README says. */
-const PATIENCE = 20_000;
-/** Milliseconds between two looks at it. */
+/** Milliseconds between two looks at a database in use. */
 const PAUSE = 1000;
-/** Number of looks that may fail in a row; a look that failed says nothing of the file. */
+/** Number of looks in a row that may fail; a failed look says nothing about the file. */
 const TRIES = 3;
 
-/** The state of a database before its program starts, and the last look at it. */
-export interface Ready {
-  /** As of mending, or `unknown`: every look at it failed. */
+/** State of a database before its program starts, and the last look at it. */
+interface Ready {
+  /** `unknown`: every look at it failed. */
   readonly outcome: Outcome | 'unknown';
   readonly look: Look;
 }
 
-/** Makes a database as good as it can be, once nobody is using it. */
-export async function makeReady(mending: Mending, lookOptions: readonly string[]): Promise<Ready> {
+/** Repairs a database, or restores it, once nobody uses it. */
+async function makeReady(
+  mending: Mending,
+  { lookOptions, patience = PATIENCE }: GuardOptions,
+): Promise<Ready> {
   const { log, path } = mending;
-  let said = '';
-  const deadline = performance.now() + PATIENCE;
+  const pause = () => sleep(Math.min(PAUSE, patience));
+  let logged = '';
+  const deadline = performance.now() + patience;
   for (;;) {
-    const look = await lookUntilItAnswers(mending, ['--holders', ...lookOptions]);
+    const look = await lookUntilItSucceeds(mending, ['--holders', ...lookOptions], pause);
     const waits = performance.now() < deadline;
-    if (isInUse(look) && waits) {
-      if (said === '') {
-        const message = `${path}: another process is using it; waiting for it`;
-        log({ level: 'warning', event: 'waiting', message, details: { path } });
-        said = message;
+    if ((look.verdict === 'changing' || look.held === true) && waits) {
+      if (logged === '') {
+        logged = `${path}: another process is using it; waiting for it`;
+        log({ level: 'warning', event: 'waiting', message: logged, details: { path } });
       }
-      await sleep(PAUSE);
+      await pause();
       continue;
     }
-    if (look.what !== said) {
+    if (look.what !== logged) {
+      logged = look.what;
       const level = look.verdict === 'clean' ? 'info' : 'warning';
       const details = { path, records: look.records };
       log({ level, event: look.verdict, message: `${path}: ${look.what}`, details });
-      said = look.what;
     }
     const outcome = await outcomeOf(look, mending);
     if (outcome !== 'busy' || !waits) return { outcome, look };
-    // Perhaps another guard, which repairs it.
-    await sleep(PAUSE);
+    // Another guard may be repairing it.
+    await pause();
   }
 }
 
-async function lookUntilItAnswers({ own, path }: Mending, options: readonly string[]): Promise<Look> {
+async function lookUntilItSucceeds(
+  { run, path }: Mending,
+  options: readonly string[],
+  pause: () => Promise<void>,
+): Promise<Look> {
   for (let n = 1; ; n++) {
-    const look = await lookAt(own, path, options);
+    const look = await lookAt(run, path, options);
     if (look.verdict !== 'unknown' || n === TRIES) return look;
-    await sleep(PAUSE);
+    await pause();
   }
-}
-
-function isInUse({ verdict, held }: Look): boolean {
-  return verdict === 'changing' || held === true;
 }
 
 async function outcomeOf(look: Look, mending: Mending): Promise<Ready['outcome']> {
   if (look.verdict === 'unknown') return 'unknown';
-  // A sound file that is locked, too: its program would fail at once with Errno 11.
+  // With a sound but locked file the program would fail at once with Errno 11.
   if (look.verdict === 'changing' || (look.verdict === 'clean' && look.held === true)) return 'busy';
-  // Nothing would be mended, and its program has what is there.
+  // A repair would change nothing, and the program loads the file.
   if (look.loads) return 'sound';
   if (look.verdict !== 'damaged' && !(await isOutdone(look, mending))) return 'sound';
-  // A process that only has it open may be no writer. The lock decides; without one the file is left alone.
+  // A holder may be no writer. The lock decides; if there is none, the file is left alone.
   const outcome = await mend(look, mending, look.held !== true);
   return outcome === 'unmended' && look.held === true ? 'busy' : outcome;
 }
 
-/** Whether a snapshot is worth more than a database that is not damaged, as one that its program emptied. */
+/** Whether a snapshot is better than an undamaged database, such as one that its program emptied. */
 async function isOutdone(look: Look, mending: Mending): Promise<boolean> {
-  // Whether a snapshot is sound is only seen by reading it, and most databases need none.
+  // Finding the best snapshot means reading it, and most databases need none.
   if (!isGain({ id: '', records: Infinity }, look, undefined)) return false;
   const best = await mending.bestSnapshot();
   return best !== undefined && isGain(best, look, undefined);
 }
 
-/** A readable file that is beyond repair: its state at the look, and whether another process was seen to have it. */
-export interface Hopeless {
+/** A readable file that is beyond repair: its state at the look, and whether another process was seen to use it. */
+interface Hopeless {
   readonly state: string;
   readonly inUse: boolean;
 }
 
 /**
- * Nothing can be done for the database: by the user's choice the program starts without it, or not at all.
+ * Starts the program without its database, or not at all, as the user chose.
  *
- * @param why `unusable place` if the file cannot be read or written where it is now (a full volume, no permission, a read
- *   error): then it stays where it is, and setting it aside would lose a file that may be repaired later
+ * @param why `unusable place` if the file cannot be read or written where it is (a full volume, no permission, a read error):
+ *   then it keeps its name, because it may be repaired later
  */
-export async function fallBack(
+async function fallBack(
   options: GuardOptions,
   mending: Mending,
   why: 'unusable place' | Hopeless,
@@ -196,7 +210,7 @@ export async function fallBack(
       log({ level: 'error', event: 'fallback', message, details });
     }
   }
-  // A private folder, because the temporary one is shared by all users.
+  // In a private folder, because all users share the temporary one.
   const elsewhere = await mkdtemp(join(tmpdir(), 'gdbm-doctor-')).then(
     (folder) => join(folder, basename(path)),
     () => undefined,
@@ -210,8 +224,8 @@ export async function fallBack(
   return { ...options, ...other };
 }
 
-/** The database may be whole, or in use: it is not touched, whatever the fallback is. */
-export function leaveAlone(options: GuardOptions, mending: Mending, why: string): GuardOptions | undefined {
+/** Starts the program without touching the database, which may be whole or in use. */
+function leaveAlone(options: GuardOptions, mending: Mending, why: string): GuardOptions | undefined {
   const { command, fallback } = options;
   if (fallback === 'fail') return notStarted(options, mending, why);
   const { log, path } = mending;
@@ -223,26 +237,4 @@ export function leaveAlone(options: GuardOptions, mending: Mending, why: string)
 function notStarted({ command, fallback }: GuardOptions, { log, path }: Mending, why: string): undefined {
   const message = `${path}: ${why}, and --fallback fail: ${command[0]} is not started`;
   log({ level: 'error', event: 'fallback', message, details: { path, fallback } });
-}
-
-/**
- * Makes a program's database usable, as far as it can be made so.
- *
- * @returns what to run; undefined if nothing is to be
- */
-export async function prepare(options: GuardOptions, mending: Mending): Promise<GuardOptions | undefined> {
-  const problems = await diagnose(mending);
-  const { outcome, look } = await makeReady(mending, options.lookOptions);
-  const unwritable = whyUnwritable(problems, look.verdict === 'missing' && outcome !== 'restored');
-  if (unwritable !== undefined) return fallBack(options, mending, 'unusable place');
-  // The file may be whole, or another process may be about to save it.
-  if (outcome === 'busy') return leaveAlone(options, mending, 'another process is still using it');
-  if (outcome === 'unknown') {
-    return leaveAlone(options, mending, `what it is could not be found out, ${look.what}`);
-  }
-  // Nothing was judged to be wrong with the file itself, so that it must not be set aside.
-  if (outcome === 'prevented' || look.verdict === 'unreadable')
-    return fallBack(options, mending, 'unusable place');
-  if (outcome !== 'unmended') return options;
-  return fallBack(options, mending, { state: look.state, inUse: wasInUse(problems) });
 }

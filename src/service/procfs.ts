@@ -9,19 +9,19 @@ export interface Mount {
   readonly parentId: number;
   /** `major:minor` of the file system's device, decimal. */
   readonly device: string;
-  /** The path within its file system that is shown at the mount point; `//deleted` at its end: it is gone. */
+  /** The path within its file system that the mount point shows. `//deleted` at its end: the path is gone. */
   readonly root: string;
   readonly mountPoint: string;
-  /** Of this mount, such as `ro`. */
+  /** Options of this mount, such as `ro`. */
   readonly options: readonly string[];
   readonly fsType: string;
   /** The device, the server's export or a word. */
   readonly source: string;
-  /** Of the whole file system. */
+  /** Options of the whole file system. */
   readonly superOptions: readonly string[];
 }
 
-/** Parses the text of /proc/self/mountinfo. Lines that are not as proc_pid_mountinfo(5) says are left out. */
+/** Parses the text of /proc/self/mountinfo. Leaves out lines that do not follow proc_pid_mountinfo(5). */
 export function parseMountinfo(text: string): Mount[] {
   return text.split('\n').flatMap((line) => {
     const fields = line.split(' ');
@@ -47,7 +47,7 @@ export function parseMountinfo(text: string): Mount[] {
   });
 }
 
-/** Undoes the kernel's escapes: a backslash and three octal digits for a byte. */
+/** Decodes the kernel's escapes: a backslash and three octal digits for a byte. */
 export function unescapeOctal(text: string): string {
   if (!text.includes('\\')) return text;
   const bytes = new TextEncoder().encode(text);
@@ -61,8 +61,8 @@ export function unescapeOctal(text: string): string {
 }
 
 /**
- * The mount that a path lies on, found as the kernel finds it: from the root down, crossing each mount on the way, so
- * that one that another hides is not taken for it.
+ * Finds the mount of a path as the kernel does: from the root down, crossing each mount on the way, so that hidden mounts are
+ * skipped.
  *
  * @param path absolute, without symbolic links
  */
@@ -78,7 +78,7 @@ export function mountOf(mounts: readonly Mount[], path: string): Mount | undefin
     const { id } = current;
     const next = above
       .filter((mount) => mount.parentId === id && !passed.has(mount))
-      // What is mounted higher up hides what was mounted below it before.
+      // A mount on a higher folder hides earlier mounts below that folder.
       .sort((a, b) => a.mountPoint.length - b.mountPoint.length)[0];
     if (next === undefined) return current;
     current = next;
@@ -95,7 +95,7 @@ function isWithin(path: string, folder: string): boolean {
 export interface FileLock {
   readonly kind: 'flock' | 'posix' | 'ofd' | 'lease' | 'other';
   readonly mode: 'exclusive' | 'shared';
-  /** Who took it; undefined for an OFD lock, which belongs to nobody in particular. */
+  /** The process that took it; undefined for an OFD lock, which belongs to no process. */
   readonly pid: number | undefined;
   /** `major:minor` of the file's device, decimal as in mountinfo. */
   readonly device: string;
@@ -110,8 +110,8 @@ const KINDS: Readonly<Record<string, FileLock['kind']>> = {
 };
 
 /**
- * Parses the text of /proc/locks, or of a fdinfo file, of which it takes the `lock:` lines. A process that only
- * waits for a lock (`->`) holds nothing and is left out, as is any other line.
+ * Parses the text of /proc/locks, or the `lock:` lines of a fdinfo file. A process that only waits for a lock (`->`) holds
+ * nothing and is left out, as is any other line.
  */
 export function parseLocks(text: string): FileLock[] {
   const line =
@@ -125,37 +125,37 @@ export function parseLocks(text: string): FileLock[] {
   }));
 }
 
-/** `major:minor` of a device number as stat(2) gives it on Linux. */
+/** `major:minor` of a device number of stat(2) on Linux. */
 export function deviceName(dev: bigint): string {
   const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n);
   const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n);
   return `${major}:${minor}`;
 }
 
-/** A file as the kernel knows it. */
+/** The kernel's identity of a file. */
 export interface FileIdentity {
   readonly dev: bigint;
   readonly ino: bigint;
 }
 
-/** What was seen of the processes that hold a file. */
+/** The processes that were seen to hold a file. */
 export interface HoldersSeen {
-  /** Undefined where there is no /proc. */
+  /** Undefined if there is no /proc. */
   readonly holders: Holder[] | undefined;
   /** Processes whose open files may not be looked at. */
   readonly hidden: number;
 }
 
-/** Most of a command line that is kept, in bytes. */
+/** Bytes of a command line that are kept, at most. */
 const COMMAND_BYTES = 300;
 
 /**
- * Finds the other processes that have a file open or locked: by the descriptors of every process that may be looked
- * at, and by /proc/locks for those that may not. A process of another container has no /proc entry here and is not
- * found. Takes no lock itself.
+ * Finds the other processes that have a file open or locked: by the descriptors of every process that may be inspected, and
+ * by /proc/locks for the others. A process of another container has no /proc entry here and is not found. Takes no lock
+ * itself.
  *
- * @param devices further `major:minor` names of the file's device: some file systems give stat another one
- * @param proc where procfs is
+ * @param devices further `major:minor` names of the file's device: some file systems report another one in stat
+ * @param proc path of procfs
  */
 export async function findHolders(
   file: FileIdentity,
@@ -173,8 +173,8 @@ export async function findHolders(
     if (lock === 'hidden') hidden++;
     else if (lock !== undefined) found.set(pid, lock);
   }
-  // A flock taken for another process by a program that ended is shown with that program's number, so that a process
-  // which is gone is no holder; the search above has found who has it now.
+  // A flock that a program took for another process, such as `flock` for us, is listed with the number of that program even
+  // after its end. So a process that is gone is no holder; the search above has found the real one.
   const all = parseLocks(await readFile(join(proc, 'locks'), 'utf8').catch(() => ''));
   const known = [deviceName(file.dev), ...devices];
   for (const { pid, mode, inode, device } of all) {
@@ -187,7 +187,7 @@ export async function findHolders(
   return { holders: holders.sort((a, b) => a.pid - b.pid), hidden };
 }
 
-/** How a process has the file: by a lock, only open, not at all (undefined). */
+/** How a process holds the file: by a lock, only open, or not at all (undefined). */
 async function holdOf(
   processFolder: string,
   file: FileIdentity,

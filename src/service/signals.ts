@@ -4,21 +4,21 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Milliseconds after which what still keeps this process from ending is taken to be stuck. */
+/** Milliseconds after which operations that still keep this process alive must be stuck. */
 const GRACE = 1000;
 
-/** Operations of a file system that are under way, as Node names them. */
+/** Node's names of pending operations of a file system. */
 const FILE_OPERATION = /^(FSReq|FileHandleClose)/i;
 
 /**
- * Sees to it that this process ends with an exit code although something keeps it: a look that hangs, a write to a
- * volume that is gone, a pipe that nobody reads. It ends by itself where nothing does.
+ * Ends this process with an exit code even if something keeps it alive: a look that hangs, a write to a volume that is gone,
+ * a pipe that nobody reads. Without such a thing it ends by itself.
  */
 export function endInAnyCase(code: number): void {
   setTimeout(() => end(code), GRACE).unref();
 }
 
-/** Ends this process with an exit code, once the operations that are under way are done or taken to be stuck. */
+/** Ends this process with an exit code, once pending operations are done or must be stuck. */
 export function endSoon(code: number): void {
   if (isBusy()) setTimeout(() => end(code), GRACE);
   else process.exit(code);
@@ -26,8 +26,8 @@ export function endSoon(code: number): void {
 
 function end(code: number): void {
   if (isBusy()) {
-    // An ordinary exit waits for the threads of these operations. A signal does not, but process 1 of a container gets
-    // none from itself: only a fault ends that.
+    // An ordinary exit waits for the threads of these operations. SIGKILL does not, but process 1 of a container cannot send
+    // it to itself: only a fault ends that.
     process.kill(process.pid, 'SIGKILL');
     process.abort();
   }
@@ -38,7 +38,7 @@ function isBusy(): boolean {
   return process.getActiveResourcesInfo().some((name) => FILE_OPERATION.test(name));
 }
 
-/** Waits for work, but so many milliseconds at most; what it throws later is nobody's concern. */
+/** Waits for work, for so many milliseconds at most, and ignores its errors. */
 export async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
@@ -48,54 +48,54 @@ export async function within(milliseconds: number, work: Promise<unknown>): Prom
   clearTimeout(timer);
 }
 
-/** Milliseconds after which a signal to all processes of a group has come to each. */
+/** Milliseconds after which a signal to a process group has reached every process. */
 const SETTLED = 20;
 
 /**
- * Milliseconds within which the witness's end by a signal and the same signal to this process, in either order, are one.
- * Measured: under load the end is told first in 1 of 15.
+ * Milliseconds within which the witness's end by a signal and the same signal to this process, in either order, have the same
+ * cause. Measured: under load the end is reported first in 1 of 15 cases.
  */
 const TOGETHER = 1000;
 
 /**
- * Tells a signal that a terminal sent to all of its foreground, as by Ctrl-C, from one that was sent to this process
- * alone, as by `docker stop`: no process is told who sent a signal, but one in the same group that does nothing gets
- * the first kind and not the second. It is a `cat` that waits for the end of its input, and so ends with the guard.
+ * Distinguishes a signal that a terminal sent to its foreground group, as by Ctrl-C, from one that was sent to this process
+ * alone, as by `docker stop`. Node does not say who sent a signal, but an idle process in the same group gets the first kind
+ * and not the second. The witness is a `cat` that waits for the end of its input, and so ends with the guard.
  */
-export class Witness {
+class Witness {
   #process: ChildProcess | undefined;
-  /** The end of the last witness, unless it was asked for already. */
+  /** Unclaimed end of the last witness by a signal. */
   #end: { signal: NodeJS.Signals; time: number } | undefined;
-  /** Signals that the witness is asked about, or told of. */
+  /** Signals for which `saw` is pending or was true. */
   readonly #asked = new Set<NodeJS.Signals>();
   #isDismissed = false;
 
   private constructor() {
-    this.#call();
+    this.#start();
   }
 
-  /** Undefined where no terminal can send anything: this process has none. */
+  /** Undefined if this process has no terminal. */
   static ofTerminal(): Witness | undefined {
     return (terminal()?.has ?? process.stdin.isTTY) ? new Witness() : undefined;
   }
 
-  /** Whether the witness got a signal, too, that came just now; undefined where there is none to ask. */
+  /** Whether the witness got a signal that came just now, too; undefined if there is no witness. */
   async saw(signal: NodeJS.Signals): Promise<boolean | undefined> {
     const pid = this.#process?.pid;
     const seen = terminal();
-    // A terminal sends nothing to its background.
+    // A terminal sends no signals to background processes.
     if (seen?.isForeground === false) return false;
     if (this.#endedBy(signal)) return true;
     if (pid === undefined || seen === undefined) return undefined;
     this.#asked.add(signal);
     await sleep(SETTLED);
     const saw = gotSignal(pid);
-    // One that is ending is known now: its end is not another signal's.
+    // If true, the coming end of the witness belongs to this signal.
     if (saw !== true) this.#asked.delete(signal);
     return saw;
   }
 
-  /** Whether the witness was gone by a signal before that came to this process: nothing keeps the order of the two. */
+  /** Whether the witness ended by a signal before this process got it: the order of the two is not defined. */
   #endedBy(signal: NodeJS.Signals): boolean {
     const end = this.#end;
     if (end?.signal !== signal || performance.now() - end.time > TOGETHER) return false;
@@ -108,31 +108,31 @@ export class Witness {
     this.#process?.kill('SIGKILL');
   }
 
-  #call(): void {
+  #start(): void {
     const child = spawn('cat', [], { stdio: ['pipe', 'ignore', 'ignore'] });
     this.#process = child;
-    // It keeps nobody from ending.
+    // It must not keep this process alive.
     child.unref();
     (child.stdin as unknown as { unref(): void }).unref();
     child.stdin.on('error', () => {});
     child.once('error', () => {
       this.#process = undefined;
     });
-    // The one that told of a signal may have died of it.
+    // The signal ends the witness, so another one takes its place.
     child.once('exit', (_, signal) => {
       if (signal === null || this.#isDismissed) return;
       if (!this.#asked.has(signal)) this.#end = { signal, time: performance.now() };
       this.#asked.clear();
-      this.#call();
+      this.#start();
     });
   }
 }
 
-/** Whether this process has a terminal, and is in its foreground; undefined where that cannot be seen. */
+/** Whether this process has a terminal, and is in its foreground; undefined if that cannot be seen. */
 function terminal(): { has: boolean; isForeground: boolean } | undefined {
   try {
     const text = readFileSync('/proc/self/stat', 'latin1');
-    // The name, in parentheses, may hold anything; behind it are state, parent, group, session, terminal, foreground.
+    // After the name in parentheses: state, parent, group, session, terminal, foreground group.
     const [, , group, , device, foreground] = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return { has: device !== '0', isForeground: group === foreground };
   } catch {
@@ -140,7 +140,7 @@ function terminal(): { has: boolean; isForeground: boolean } | undefined {
   }
 }
 
-/** Whether a process has a signal before it, or what a signal does behind it: it stands still, or is gone. */
+/** Whether a process has a pending signal, or was stopped or ended by one. */
 function gotSignal(pid: number): boolean | undefined {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'latin1');
@@ -151,10 +151,10 @@ function gotSignal(pid: number): boolean | undefined {
   }
 }
 
-/** Signals that end the guard as long as there is no program to pass them on to. */
+/** Signals that end the guard before its program runs. */
 const ENDING: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'];
 
-/** Signals that are kept for the program until it is there. */
+/** Signals that are kept until the program runs. */
 const KEPT: readonly NodeJS.Signals[] = [
   'SIGUSR1',
   'SIGUSR2',
@@ -167,7 +167,7 @@ const KEPT: readonly NodeJS.Signals[] = [
   'SIGSYS',
 ];
 
-/** Signals that are for whoever runs now: what they do to the guard before is right. */
+/** Signals that are passed on only while the program runs; before, their usual effect on the guard is right. */
 const WHILE_RUNNING: readonly NodeJS.Signals[] = [
   'SIGWINCH',
   'SIGURG',
@@ -177,16 +177,16 @@ const WHILE_RUNNING: readonly NodeJS.Signals[] = [
   'SIGTSTP',
 ];
 
-/** What a terminal sends to each process in its foreground, so that the program has it already. */
+/** Signals that a terminal sends to each process in its foreground, so that the program has them already. */
 const BY_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGTSTP'];
 
 /**
- * Passes signals on to a guarded program. There is one listener for each from the beginning to the end: a signal that
- * came between two listeners would reach neither.
+ * Passes signals on to a guarded program. Each signal has one listener from the beginning to the end: a signal that came
+ * between two listeners would reach neither.
  *
- * Not passed on are those that cannot be caught (SIGKILL, SIGSTOP), those that tell of a mistake in the guard itself
- * (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP), or of what it did (SIGPIPE, SIGXFSZ, SIGCHLD), the one of Node's own
- * profiler (SIGPROF), and those that Node cannot listen to, the real-time ones.
+ * Not passed on are signals that cannot be caught (SIGKILL, SIGSTOP), that report an error of the guard itself (SIGSEGV,
+ * SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP) or a result of its calls (SIGPIPE, SIGXFSZ, SIGCHLD), that of Node's profiler
+ * (SIGPROF), and the real-time ones, to which Node cannot listen.
  */
 export class Signals {
   readonly #early: NodeJS.Signals[] = [];
@@ -198,7 +198,7 @@ export class Signals {
     for (const signal of [...ENDING, ...KEPT]) listen(signal, () => this.#take(signal));
   }
 
-  /** From now on signals are for a program that was just started; those that came before it get there now. */
+  /** Passes signals on to a program that was just started, also those that came before. */
   passTo(child: ChildProcess): void {
     this.#child = child;
     this.#witness = Witness.ofTerminal();
@@ -206,7 +206,7 @@ export class Signals {
     for (const signal of this.#early) child.kill(signal);
   }
 
-  /** The program has ended: what would end the guard now ends it as the program ended. */
+  /** Notes the end of the program: a signal that ends the guard from now on ends it with this exit code. */
   ended(code: number): void {
     this.#ended = code;
     this.#witness?.dismiss();
@@ -216,7 +216,7 @@ export class Signals {
     if (this.#ended !== undefined) {
       if (ENDING.includes(signal)) endSoon(this.#ended);
     } else if (this.#child === undefined) {
-      // As process 1 nothing is the default, so the guard ends by itself.
+      // Process 1 is not ended by a signal, so the guard exits by itself.
       if (ENDING.includes(signal)) process.exit(128 + constants.signals[signal]);
       this.#early.push(signal);
     } else if (this.#witness === undefined || !BY_TERMINAL.includes(signal)) {
@@ -224,21 +224,21 @@ export class Signals {
     } else void this.#passUnlessTerminals(signal, this.#child, this.#witness);
   }
 
-  /** A program that is told twice to end may take the second for an order to end without saving. */
+  /** Avoids a second SIGINT, which a program may take for an order to end without saving. */
   async #passUnlessTerminals(signal: NodeJS.Signals, child: ChildProcess, witness: Witness): Promise<void> {
     const byTerminal = await witness.saw(signal);
-    // As process 1 of a container a stop that is lost is worse than one that comes twice.
+    // For process 1 of a container a lost stop is worse than a repeated one.
     if (byTerminal === false || (byTerminal === undefined && process.pid === 1)) child.kill(signal);
-    // The program stands still, and the shell waits until the guard does, too.
+    // The program has stopped, and the shell waits until the guard does, too.
     else if (signal === 'SIGTSTP') process.kill(process.pid, 'SIGSTOP');
   }
 }
 
-/** Not every machine has each of them. */
+/** Adds a listener, if this system has the signal. */
 function listen(signal: NodeJS.Signals, listener: () => void): void {
   try {
     process.on(signal, listener);
   } catch {
-    // One that nobody can send here.
+    // Unknown here, so nobody can send it.
   }
 }

@@ -1,5 +1,5 @@
-import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { stateOf } from '../store/held.js';
 import type { Look } from './look.js';
 import { lookAt } from './look.js';
 import type { Mending } from './mend.js';
@@ -7,52 +7,52 @@ import { mend } from './mend.js';
 import type { Outlets, Status } from './outlets.js';
 import { newStatus } from './outlets.js';
 
-/** What is to be done after a look. */
+/** What follows a look. */
 export type Step = 'rest' | 'look-again' | 'repair';
 
-/** What is remembered of a database between looks. */
+/** Memory of a database between looks. */
 export interface Memory {
-  /** The damage seen at the last look, by its digest; undefined after any other look. */
+  /** Digest of the damage at the last look; undefined after any other look. */
   readonly damage: string | undefined;
-  /** Damage that a repair could not mend, or would not: it is not tried again until the file changes. */
+  /** Damage that a repair could not or would not mend. It is not tried again until the file changes. */
   readonly hopeless: string | undefined;
 }
 
 export const NOTHING_SEEN: Memory = { damage: undefined, hopeless: undefined };
 
 /**
- * Decides after a look. A file is damaged only if two looks in a row see the same damage of the same unchanged file and
- * nobody holds its lock: a program that is saving changes the file, or holds it.
+ * Decides what follows a look. A file is repaired only if two looks in a row see the same damage of the same unchanged file
+ * and nobody holds its lock: a program that is saving changes the file, or holds it.
  */
 export function decide(memory: Memory, look: Look): { step: Step; memory: Memory } {
   if (look.verdict === 'changing') return { step: 'look-again', memory: { ...memory, damage: undefined } };
   if (look.verdict !== 'damaged') return { step: 'rest', memory: { ...memory, damage: undefined } };
   if (look.digest === memory.hopeless) return { step: 'rest', memory };
-  // No repair mends it, and a snapshot would cost what was stored since: that it is damaged is said, and no more.
+  // No repair would change it, and a snapshot would cost what was stored since: the damage is only reported.
   if (look.loads && look.digest === memory.damage) {
     return { step: 'rest', memory: { damage: undefined, hopeless: look.digest } };
   }
   if (look.loads) return { step: 'look-again', memory: { ...memory, damage: look.digest } };
-  // Where holders cannot be seen, the repair finds out by the lock itself.
+  // If holders cannot be seen (null), the repair finds out by the lock.
   if (look.held === true) return { step: 'look-again', memory: { ...memory, damage: undefined } };
   const seenTwice = look.digest === memory.damage;
   return { step: seenTwice ? 'repair' : 'look-again', memory: { ...memory, damage: look.digest } };
 }
 
-/** What is remembered after a repair that did not mend the damage. */
+/** The memory after a repair that failed. */
 export function giveUp(memory: Memory): Memory {
   return { damage: undefined, hopeless: memory.damage };
 }
 
-/** Watches one database, a look at a time. Holds no lock and no open file between looks, nor while it looks. */
+/** Watches one database, a look at a time. Holds no lock and no open file, neither between looks nor during one. */
 export class Watcher {
   readonly #mending: Mending;
   readonly #lookOptions: readonly string[];
   #memory: Memory = NOTHING_SEEN;
   #status: Status;
-  /** What the file was at the last look that found nothing to do. */
-  #rested: string | undefined;
-  #lastSaid = '';
+  /** State of the file at the last look that found nothing to do. */
+  #cleanState: string | undefined;
+  #lastLogged = '';
 
   /** @param lookOptions options of the `look` command: profile, snapshots */
   constructor(mending: Mending, lookOptions: readonly string[]) {
@@ -66,24 +66,24 @@ export class Watcher {
   }
 
   /**
-   * Looks once, and repairs what two looks in a row saw.
+   * Looks once, and repairs damage that two looks in a row saw.
    *
-   * @returns whether another look should come soon, instead of after the usual interval
+   * @returns whether another look should follow soon, instead of after the usual interval
    */
   async look(): Promise<boolean> {
-    const { own, path } = this.#mending;
-    const before = await identity(path);
-    if (before !== undefined && before === this.#rested) {
+    const { run, path } = this.#mending;
+    const before = await stateOf(path);
+    if (before !== undefined && before === this.#cleanState) {
       this.#status = { ...this.#status, lookedAt: Date.now(), looks: this.#status.looks + 1 };
       return false;
     }
-    const look = await lookAt(own, path, this.#lookOptions);
+    const look = await lookAt(run, path, this.#lookOptions);
     const { step, memory } = decide(this.#memory, look);
-    // Damage that only one look has seen may be a save that is under way.
-    this.#take(look, look.verdict === 'changing' || (look.verdict === 'damaged' && step === 'look-again'));
+    // Damage that only one look has seen may be a save in progress.
+    this.#record(look, look.verdict === 'changing' || (look.verdict === 'damaged' && step === 'look-again'));
     this.#memory = memory;
     if (step === 'rest')
-      this.#rested = look.verdict === 'clean' && look.snapshotTrouble === null ? before : undefined;
+      this.#cleanState = look.verdict === 'clean' && look.snapshotTrouble === null ? before : undefined;
     if (step === 'repair') await this.#repair(look);
     return step === 'look-again';
   }
@@ -103,21 +103,21 @@ export class Watcher {
       repairs: repairs + (outcome === 'sound' ? 0 : 1),
       restores: restores + (outcome === 'restored' ? 1 : 0),
     };
-    this.#take(await lookAt(this.#mending.own, this.#mending.path, this.#lookOptions), false);
+    this.#record(await lookAt(this.#mending.run, this.#mending.path, this.#lookOptions), false);
   }
 
   /**
-   * Remembers a look and says what is new in it.
+   * Records a look and logs what is new in it.
    *
-   * @param unsure whether what was known before is still what is known
+   * @param isUnsure whether the previous verdict stays in force
    */
-  #take(look: Look, unsure: boolean): void {
+  #record(look: Look, isUnsure: boolean): void {
     const { log, path } = this.#mending;
     const { snapshot } = look;
     const now = Date.now();
     this.#status = {
       ...this.#status,
-      look: unsure ? this.#status.look : look,
+      look: isUnsure ? this.#status.look : look,
       lookedAt: now,
       looks: this.#status.looks + 1,
       snapshotAt: snapshot?.taken === true ? now : this.#status.snapshotAt,
@@ -131,12 +131,11 @@ export class Watcher {
         details: { path, snapshot: snapshot.id, records: look.records },
       });
     }
-    const said = `${look.verdict}: ${look.what}`;
-    if (!unsure && said !== this.#lastSaid) {
-      this.#lastSaid = said;
-      const level = look.verdict === 'clean' || look.verdict === 'foreign' ? 'info' : 'warning';
+    const finding = `${look.verdict}: ${look.what}`;
+    if (!isUnsure && finding !== this.#lastLogged) {
+      this.#lastLogged = finding;
       log({
-        level,
+        level: look.verdict === 'clean' || look.verdict === 'foreign' ? 'info' : 'warning',
         event: look.verdict,
         message: `${path}: ${look.what}`,
         details: { path, records: look.records },
@@ -149,26 +148,13 @@ export class Watcher {
   }
 }
 
-/** What tells whether a file changed: inode, size, time; undefined where it cannot be seen. */
-async function identity(path: string): Promise<string | undefined> {
-  try {
-    const { dev, ino, size, mtimeNs } = await stat(path, { bigint: true });
-    return `${dev}:${ino}:${size}:${mtimeNs}`;
-  } catch {
-    return undefined;
-  }
-}
-
-/** A second look that is wanted soon comes after so many milliseconds, or the interval if that is shorter. */
+/** Milliseconds before a second look that should follow soon; less if the interval is shorter. */
 const SOON = 2000;
 
-/** A timer knows no more milliseconds; with more it would not wait at all. */
+/** Milliseconds that a timer can wait, at most; with more it does not wait at all. */
 const LONGEST = 2 ** 31 - 1;
 
-/**
- * Looks at databases every so many milliseconds until it is told to end. What one look throws is logged and ends
- * nothing.
- */
+/** Looks at databases every so many milliseconds until the signal. A look that throws is logged and ends nothing. */
 export async function watchLoop(
   watchers: readonly Watcher[],
   outlets: Outlets,
@@ -177,17 +163,13 @@ export async function watchLoop(
 ): Promise<void> {
   while (!signal.aborted) {
     const soon = await lookAtAll(watchers, outlets);
-    await sleepFor(soon ? Math.min(SOON, interval) : interval, signal);
+    let left = soon ? Math.min(SOON, interval) : interval;
+    for (; left > 0 && !signal.aborted; left -= LONGEST)
+      await sleep(Math.min(left, LONGEST), undefined, { signal }).catch(() => {});
   }
 }
 
-async function sleepFor(milliseconds: number, signal: AbortSignal): Promise<void> {
-  for (let left = milliseconds; left > 0 && !signal.aborted; left -= LONGEST) {
-    await sleep(Math.min(left, LONGEST), undefined, { signal }).catch(() => {});
-  }
-}
-
-/** One look at each; whether another one should come soon. */
+/** Looks once at each database. Returns whether another look should follow soon. */
 export async function lookAtAll(watchers: readonly Watcher[], outlets: Outlets): Promise<boolean> {
   let soon = false;
   for (const watcher of watchers) {
@@ -198,6 +180,6 @@ export async function lookAtAll(watchers: readonly Watcher[], outlets: Outlets):
       outlets.log({ level: 'error', event: 'look-failed', message });
     }
   }
-  await outlets.tell(watchers.map(({ status }) => status));
+  await outlets.publish(watchers.map(({ status }) => status));
   return soon;
 }

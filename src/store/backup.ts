@@ -4,7 +4,7 @@ import { fileSource } from '../source/file.js';
 import { readChunks } from '../source/source.js';
 import { RefusedError, refusal } from './errors.js';
 import type { HeldFile } from './held.js';
-import { fileState, holdFile, requireState } from './held.js';
+import { holdFile, requireState, stateOf } from './held.js';
 import { giveRights } from './rights.js';
 
 /** Limit for a folder that answers EEXIST for ever. */
@@ -147,11 +147,6 @@ export async function setAside(
   } finally {
     await held?.release();
   }
-}
-
-async function stateOf(path: string): Promise<string | undefined> {
-  const now = await stat(path, { bigint: true }).catch(() => undefined);
-  return now && fileState(now);
 }
 
 async function moveAside(path: string): Promise<string> {

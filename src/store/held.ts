@@ -80,6 +80,12 @@ export function fileState({ dev, ino, size, mtimeNs }: BigIntStats): string {
   return `${dev}:${ino}:${size}:${mtimeNs}`;
 }
 
+/** The state of the file at a path; undefined if it cannot be seen. */
+export async function stateOf(path: string): Promise<string | undefined> {
+  const stats = await stat(path, { bigint: true }).catch(() => undefined);
+  return stats && fileState(stats);
+}
+
 /** The state of a file that does not exist. */
 export const MISSING = 'missing';
 

@@ -4,7 +4,7 @@ import { understandCommand, withDatabase, withoutPersistence } from '../../src/s
 
 const words = (text: string) => text.split(' ');
 
-/** Command line, environment, and what they say. */
+/** Command line and environment, and their program and database. */
 const COMMANDS: readonly [string, Record<string, string>, 'flower' | 'beat' | 'other', string | undefined][] =
   [
     ['celery flower --persistent=True --db=/data/flower', {}, 'flower', '/data/flower'],
@@ -44,7 +44,7 @@ for (const [command, env, program, database] of COMMANDS) {
   });
 }
 
-test('without persistence nothing of it is left in the arguments or the environment', () => {
+test('withoutPersistence removes every trace from the arguments and the environment', () => {
   const env = { FLOWER_PERSISTENT: '1', FLOWER_DB: 'x', PATH: '/bin' };
   const command = words('celery -A proj flower --persistent=True --db=/data/f --port=5555');
   const without = withoutPersistence(command, env)!;
@@ -53,7 +53,7 @@ test('without persistence nothing of it is left in the arguments or the environm
   assert.equal(withoutPersistence(words('celery -A p beat'), env), undefined);
 });
 
-test('another database is the one that the program takes', () => {
+test('withDatabase sets the database that the program opens', () => {
   for (const [text, env, program, database] of COMMANDS) {
     const other = withDatabase(words(text), env, '/tmp/new');
     if (program === 'other') assert.equal(other, undefined);

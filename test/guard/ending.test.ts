@@ -10,8 +10,8 @@ import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
 
 /*
- * A guard whose program has ended always ends, and as the program did. Metrics and health are written to files, and to
- * nothing else that somebody puts in their place.
+ * A guard always ends after its program, with the same exit code. It writes metrics and health only to files, not to
+ * anything else that somebody puts in their place.
  */
 
 async function database(t: TestContext): Promise<string> {
@@ -20,17 +20,17 @@ async function database(t: TestContext): Promise<string> {
   return path;
 }
 
-/** A program in Node that has the paths as arguments, and `fs` and `run`. */
+/** A program in Node with the paths as its arguments `a`, and with `fs` and `run`. */
 function program(script: string, ...paths: string[]): string[] {
   const begin =
     'const fs = require("fs"); const run = require("child_process").spawnSync; const a = process.argv.slice(1);';
   return ['--', process.execPath, '-e', begin + script, ...paths];
 }
 
-testWith(['flock', 'mkfifo'], 'a last look that hangs does not keep the guard', async (t) => {
+testWith(['flock', 'mkfifo'], 'a guard ends although its last look hangs', async (t) => {
   const path = await database(t);
   const bin = await temporaryFolder(t);
-  // The lock of the snapshots' folder hangs, as on a volume whose server is gone, once the program says so.
+  // After the program's signal the lock of the snapshots' folder hangs, as on a volume whose server is gone.
   const real = spawnSync('sh', ['-c', 'command -v flock || command -v busybox']).stdout.toString().trim();
   const flock = real.endsWith('busybox') ? `${real} flock` : real;
   await writeFile(join(bin, 'flock'), `#!/bin/sh\n[ -e ${bin}/hang ] && exec sleep 60\nexec ${flock} "$@"\n`);
@@ -50,7 +50,7 @@ testWith(['flock', 'mkfifo'], 'a last look that hangs does not keep the guard', 
   assert.equal(code, 7);
 });
 
-testWith('mkfifo', 'a pipe that nobody reads as stderr does not keep the guard', async (t) => {
+testWith('mkfifo', 'a guard ends although nobody reads its stderr', async (t) => {
   const path = await database(t);
   const pipe = `${path}.pipe`;
   assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
@@ -65,28 +65,32 @@ testWith('mkfifo', 'a pipe that nobody reads as stderr does not keep the guard',
   assert.equal(await new Promise((resolve) => child.once('exit', resolve)), 7);
 });
 
-testWith('mkfifo', 'a pipe in the place of metrics or health stays, and nothing waits for it', async (t) => {
-  const path = await database(t);
-  const files = [`${path}.metrics`, `${path}.health`];
-  const { code, stderr } = await cli([
-    'guard',
-    path,
-    `--metrics-file=${files[0]}`,
-    `--health-file=${files[1]}`,
-    // The names that were used once are taken, too.
-    ...program(
-      'for (const one of a) for (const name of [one, `${one}.${process.ppid}.tmp`]) { fs.rmSync(name, { force: true }); run("mkfifo", [name]); } process.exitCode = 7',
-      ...files,
-    ),
-  ]);
-  assert.equal(code, 7);
-  for (const file of files) {
-    assert.ok((await lstat(file)).isFIFO(), file);
-    assert.match(stderr, new RegExp(`${file}: cannot be written to: .* pipe`));
-  }
-});
+testWith(
+  'mkfifo',
+  'a pipe in the place of metrics or health is neither replaced nor waited for',
+  async (t) => {
+    const path = await database(t);
+    const files = [`${path}.metrics`, `${path}.health`];
+    const { code, stderr } = await cli([
+      'guard',
+      path,
+      `--metrics-file=${files[0]}`,
+      `--health-file=${files[1]}`,
+      // The names of temporary files in former versions, too.
+      ...program(
+        'for (const one of a) for (const name of [one, `${one}.${process.ppid}.tmp`]) { fs.rmSync(name, { force: true }); run("mkfifo", [name]); } process.exitCode = 7',
+        ...files,
+      ),
+    ]);
+    assert.equal(code, 7);
+    for (const file of files) {
+      assert.ok((await lstat(file)).isFIFO(), file);
+      assert.match(stderr, new RegExp(`${file}: cannot be written to: .* pipe`));
+    }
+  },
+);
 
-testWith('flock', 'metrics and health follow no link, and are for others to read', async (t) => {
+testWith('flock', 'metrics and health follow no link and are readable for others', async (t) => {
   const path = await database(t);
   const victim = `${path}.victim`;
   await writeFile(victim, 'precious');

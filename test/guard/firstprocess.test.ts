@@ -8,28 +8,28 @@ import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
 
 /*
- * As process 1 of a container nothing is the default for a signal, and orphans of others are the first process's.
+ * Process 1 of a container has no default actions for signals, and inherits orphans.
  */
 
-/** Process 1 of a namespace of its own, which sees only itself and its children in /proc. */
+/** Runs a command as process 1 of a new namespace, with its own /proc. */
 const FIRST = ['--pid', '--fork', '--kill-child', '--mount-proc'];
 
 for (const [what, script, signal, expected] of [
-  ['its program’s exit code is its own', 'process.exitCode = 7', undefined, 7],
+  ['a guard ends with its program’s exit code', 'process.exitCode = 7', undefined, 7],
   [
-    'a signal that ends the program is told by the exit code',
+    'the exit code names a signal that ended the program',
     'process.kill(process.pid, "SIGKILL")',
     undefined,
     137,
   ],
   [
-    'SIGTERM is passed on, and the program ends as it likes',
+    'SIGTERM is passed on, and the program chooses its exit code',
     'process.on("SIGTERM", () => process.exit(9)); setInterval(() => {}, 1000); console.log("up", process.ppid)',
     'SIGTERM',
     9,
   ],
   [
-    'SIGTERM ends a program that does not heed it',
+    'SIGTERM ends a program without a handler',
     'setInterval(() => {}, 1000); console.log("up", process.ppid)',
     'SIGTERM',
     143,
@@ -39,7 +39,7 @@ for (const [what, script, signal, expected] of [
     const path = join(await temporaryFolder(t), 'state.db');
     await copyFile(fixture('amd64.db'), path);
     const guard = [process.execPath, BIN, 'guard', path, '--', process.execPath, '-e', script];
-    // unshare keeps SIGTERM from itself; what is sent goes to process 1 by the number that it has outside.
+    // unshare ignores SIGTERM, so the signal goes to the outside number of process 1.
     const child = spawn('unshare', [...FIRST, ...guard], { stdio: ['ignore', 'pipe', 'ignore'] });
     t.after(() => child.kill('SIGKILL'));
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve));

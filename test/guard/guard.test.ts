@@ -40,7 +40,7 @@ function start(
   return { child, ended };
 }
 
-/** A child that is node itself, so that the test needs nothing else. */
+/** A program in Node, so that the test needs no other one. */
 const node = (script: string) => ['--', process.execPath, '-e', script];
 
 async function database(t: TestContext): Promise<string> {
@@ -49,7 +49,7 @@ async function database(t: TestContext): Promise<string> {
   return path;
 }
 
-test('the program’s exit code, streams and arguments are its own', async (t) => {
+test('the guard passes through exit code, streams and arguments', async (t) => {
   const path = await database(t);
   const script =
     'process.stdin.pipe(process.stdout); console.error("own"); process.exitCode = 41; process.stdin.on("end", () => console.log(process.argv.slice(1)))';
@@ -67,49 +67,52 @@ test('the program’s exit code, streams and arguments are its own', async (t) =
   assert.match(stderr, /^own$/m);
 });
 
-test('a signal that ends the program ends the guard with 128 and its number', async (t) => {
+test('after a signal that ended the program the exit code is 128 plus its number', async (t) => {
   const path = await database(t);
   const { code } = await start(t, ['guard', path, ...node('process.kill(process.pid, "SIGKILL")')]).ended;
   assert.equal(code, 137);
 });
 
-for (const signal of [
-  'SIGTERM',
-  'SIGINT',
-  'SIGHUP',
-  'SIGUSR1',
-  'SIGUSR2',
-  'SIGQUIT',
-  'SIGALRM',
-  'SIGWINCH',
-  'SIGPWR',
-  'SIGIO',
-  'SIGVTALRM',
-  'SIGXCPU',
-  'SIGSYS',
-  'SIGURG',
-  'SIGSTKFLT',
-  'SIGTSTP',
-] as const) {
-  test(`${signal} is passed on to the program`, async (t) => {
-    const path = await database(t);
-    const script = `process.on("${signal}", () => { console.log("got it"); process.exit(3); }); setInterval(() => {}, 1000); console.log("up")`;
-    const { child, ended } = start(t, ['guard', path, ...node(script)]);
-    await new Promise((resolve) => child.stdout!.once('data', resolve));
+test('signals are passed on to the program', async (t) => {
+  const signals = [
+    'HUP',
+    'INT',
+    'USR1',
+    'USR2',
+    'QUIT',
+    'ALRM',
+    'WINCH',
+    'PWR',
+    'IO',
+    'VTALRM',
+    'XCPU',
+    'SYS',
+  ]
+    .concat('URG', 'STKFLT', 'TSTP', 'TERM')
+    .map((name) => `SIG${name}` as NodeJS.Signals);
+  const script = `
+    for (const signal of ${JSON.stringify(signals)})
+      process.on(signal, () => { console.log(signal); if (signal === 'SIGTERM') process.exit(3); });
+    setInterval(() => {}, 1000);
+    console.log('up');`;
+  const { child, ended } = start(t, ['guard', await database(t), ...node(script)]);
+  const nextOutput = () => new Promise<string>((resolve) => child.stdout!.once('data', resolve));
+  await nextOutput();
+  for (const signal of signals) {
+    const output = nextOutput();
     child.kill(signal);
-    const { code, stdout } = await ended;
-    assert.match(stdout, /got it/);
-    assert.equal(code, 3);
-  });
-}
+    assert.equal(await output, `${signal}\n`);
+  }
+  assert.equal((await ended).code, 3);
+});
 
-test('a program that is not there ends with 127, one that cannot be run with 126', async (t) => {
+test('a missing program gives exit code 127, one that cannot be run 126', async (t) => {
   const path = await database(t);
   assert.equal((await start(t, ['guard', path, '--', 'no-such-program-here']).ended).code, 127);
   assert.equal((await start(t, ['guard', path, '--', path]).ended).code, 126);
 });
 
-test('without a command, or with a wrong option, it says what was expected', async (t) => {
+test('a missing command and a wrong option are reported', async (t) => {
   const path = await database(t);
   const { code, stderr } = await start(t, ['guard', path]).ended;
   assert.equal(code, 2);
@@ -136,7 +139,7 @@ test('a damaged database is repaired before the program starts, and the old file
   assert.match(stderr, /repaired; \d+ records kept/);
 });
 
-test('what was lost comes back from a snapshot: an emptied, a cut, a missing file', async (t) => {
+test('an emptied, a truncated and a missing file are restored from a snapshot', async (t) => {
   const path = await database(t);
   const sound = await readFile(path);
   assert.equal((await start(t, ['guard', path, ...node('')]).ended).code, 0);
@@ -154,10 +157,10 @@ test('what was lost comes back from a snapshot: an emptied, a cut, a missing fil
   }
 });
 
-/** What no repair makes a database of. */
+/** Text that no repair turns into a database. */
 const HOPELESS = Buffer.from('this is a text and nothing else\n'.repeat(300));
 
-test('where nothing can be done the file is set aside, and the program starts with none', async (t) => {
+test('a file beyond repair is set aside, and the program starts without one', async (t) => {
   const path = await database(t);
   await writeFile(path, HOPELESS);
   const script = 'console.log(require("fs").existsSync(process.argv[1]))';
@@ -167,7 +170,7 @@ test('where nothing can be done the file is set aside, and the program starts wi
   assert.deepEqual(await readFile(`${path}.~1~`), HOPELESS);
 });
 
-/** A database of pickled numbers, and of other values. */
+/** A database of pickled numbers and some other values. */
 async function shelve(path: string, pickles: number, others: Record<string, string> = {}): Promise<Buffer> {
   const base64 = (bytes: string | number[]) => Buffer.from(bytes as string).toString('base64');
   const records = [
@@ -179,14 +182,14 @@ async function shelve(path: string, pickles: number, others: Record<string, stri
     JSON.stringify({ key: base64(key), value: base64(value as string) }),
   );
   await writeFile(dump, lines.map((line) => `${line}\n`).join(''));
-  // To take the place of another one it would need a lock, which Node alone has not.
+  // Replacing another file would need a lock, which Node cannot take.
   await rm(path, { force: true });
   assert.equal((await cli(['load', dump, path])).code, 0);
   return readFile(path);
 }
 
 for (const fallback of ['empty', 'no-persistence', 'fail']) {
-  test(`a sound database of pickles with another value is left to its program, whatever a snapshot has: --fallback ${fallback}`, async (t) => {
+  test(`a sound database of pickles with another value is left alone, for any snapshot: --fallback ${fallback}`, async (t) => {
     const path = join(await temporaryFolder(t), 'state.db');
     await shelve(path, 4);
     assert.equal((await start(t, ['guard', path, ...node('')]).ended).code, 0);
@@ -203,7 +206,7 @@ for (const fallback of ['empty', 'no-persistence', 'fail']) {
   });
 }
 
-test('--fallback fail does not start it, and touches nothing', async (t) => {
+test('--fallback fail does not start the program and touches nothing', async (t) => {
   const path = await database(t);
   await writeFile(path, HOPELESS);
   const { code, stdout } = await start(t, [
@@ -218,7 +221,7 @@ test('--fallback fail does not start it, and touches nothing', async (t) => {
   assert.deepEqual(await readFile(path), HOPELESS);
 });
 
-/** A stand-in for celery: prints its arguments and what the environment says of persistence. */
+/** Simulates celery: prints its arguments and the variables for persistence. */
 async function celery(t: TestContext): Promise<string> {
   const path = join(await temporaryFolder(t), 'celery');
   const script =
@@ -228,7 +231,7 @@ async function celery(t: TestContext): Promise<string> {
   return path;
 }
 
-test('the database is taken from Flower’s arguments or environment, and --fallback no-persistence takes it away', async (t) => {
+test('the database is found in Flower’s arguments or environment, and --fallback no-persistence removes it there', async (t) => {
   const path = await database(t);
   await writeFile(path, HOPELESS);
   const program = await celery(t);
@@ -243,13 +246,13 @@ test('the database is taken from Flower’s arguments or environment, and --fall
 
 testWith(
   'root',
-  'on a read-only volume the program starts: with a database elsewhere, without one, or not',
+  'on a read-only volume the program starts with a database elsewhere, without one, or not at all',
   async (t) => {
     const folder = await temporaryFolder(t);
     const path = join(folder, 'away', 'state.db');
     const program = await celery(t);
     const command = ['--', program, 'flower', '--persistent=True', `--db=${path}`];
-    // A folder that is not there can be written to by nobody.
+    // Nobody can write to a missing folder.
     const empty = await start(t, ['guard', ...command]).ended;
     assert.equal(empty.code, 0, empty.stderr);
     const [args] = JSON.parse(empty.stdout) as [string[]];
@@ -262,7 +265,7 @@ testWith(
 
 testWith(
   'flock',
-  'while the program runs the database is watched: snapshots, metrics, health, and the log',
+  'the guard watches the running database: snapshots, metrics, health and the log',
   async (t) => {
     const path = await database(t);
     const folder = await temporaryFolder(t);
@@ -285,11 +288,11 @@ testWith(
       readFile(file('metrics'), 'utf8').then((text) => /^gdbm_doctor_healthy\{[^}]*\} 1$/m.test(text)),
     );
     assert.equal(await readFile(file('health'), 'utf8'), 'healthy\n');
-    // Another sound database is saved: another snapshot.
+    // A new sound database leads to a new snapshot.
     const before = (await readdir(join(path, '..', '.state.db.snapshots'))).length;
     await copyFile(fixture('i386.db'), path);
     await copyFile(fixture('killed-shelve.db'), path);
-    // Damage at rest: seen twice, then repaired.
+    // Damage at rest is seen twice, then repaired.
     await until('a backup is there', () => stat(`${path}.~1~`).then(() => true));
     await until(
       'it is sound',
@@ -308,7 +311,7 @@ testWith(
   },
 );
 
-test('a log, metrics and health that cannot be written never stop the work', async (t) => {
+test('unwritable log, metrics and health files never stop the guard', async (t) => {
   const path = await database(t);
   const options = ['--log-file', '--metrics-file', '--health-file'];
   const nowhere: string[] = [];
@@ -328,23 +331,15 @@ test('a log, metrics and health that cannot be written never stop the work', asy
   }
 });
 
-testWith(
-  'mkfifo',
-  'a log file that is a pipe without a reader does not keep the guard from its end',
-  async (t) => {
-    const path = await database(t);
-    assert.equal(spawnSync('mkfifo', [`${path}.log`]).status, 0);
-    const { code } = await start(t, [
-      'guard',
-      path,
-      `--log-file=${path}.log`,
-      ...node('process.exitCode = 5'),
-    ]).ended;
-    assert.equal(code, 5);
-  },
-);
+testWith('mkfifo', 'a guard ends although its log file is a pipe without a reader', async (t) => {
+  const path = await database(t);
+  assert.equal(spawnSync('mkfifo', [`${path}.log`]).status, 0);
+  const { code } = await start(t, ['guard', path, `--log-file=${path}.log`, ...node('process.exitCode = 5')])
+    .ended;
+  assert.equal(code, 5);
+});
 
-test('a command that keeps no database runs as it is', async (t) => {
+test('a command without a database runs unchanged', async (t) => {
   const { code, stderr } = await start(t, ['guard', ...node('process.exitCode = 6')]).ended;
   assert.equal(code, 6);
   assert.match(stderr, /Name the database before the --/);

@@ -6,9 +6,10 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import type { Fallback } from '../../src/service/prepare.js';
 import { prepare } from '../../src/service/prepare.js';
-import type { Look, OwnAnswer } from '../../src/service/look.js';
-import { bareLook } from '../../src/service/look.js';
-import { cli, run } from '../tools/cli.js';
+import type { Look, CommandResult } from '../../src/service/look.js';
+import { bareLook, commandRunner } from '../../src/service/look.js';
+import type { Mending } from '../../src/service/mend.js';
+import { BIN, cli, run } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { playedMending } from '../tools/mending.js';
 import { temporaryFolder } from '../tools/folder.js';
@@ -17,10 +18,13 @@ import { testWith } from '../tools/needs.js';
 const FALLBACKS: readonly Fallback[] = ['empty', 'no-persistence', 'fail'];
 
 /*
- * What a guard leaves alone before its program starts: files that are in use, and files of which nothing is known.
+ * Files that a guard leaves alone before its program starts: files in use, and files whose looks fail.
  */
 
-/** What no repair makes a database of. */
+/** Milliseconds to wait for other processes, instead of the 20 seconds of a guard. */
+const PATIENCE = 50;
+
+/** Text that no repair turns into a database. */
 const HOPELESS = Buffer.from('this is a text and nothing else\n'.repeat(300));
 
 async function database(t: TestContext, bytes?: Buffer): Promise<string> {
@@ -29,7 +33,7 @@ async function database(t: TestContext, bytes?: Buffer): Promise<string> {
   return path;
 }
 
-/** Another process takes the lock of a file, until the test ends or calls the answer. */
+/** Locks a file by another process, until the test ends or calls the result. */
 async function hold(t: TestContext, path: string): Promise<() => void> {
   const holder = spawn('flock', [path, 'sh', '-c', 'echo held; exec cat'], {
     stdio: ['pipe', 'pipe', 'ignore'],
@@ -39,33 +43,34 @@ async function hold(t: TestContext, path: string): Promise<() => void> {
   return () => holder.stdin.end();
 }
 
-const said = (look: Look): OwnAnswer => ({ code: 1, stdout: JSON.stringify(look), said: '' });
-const answered = (file: object): OwnAnswer => ({
+const said = (look: Look): CommandResult => ({ code: 1, stdout: JSON.stringify(look), said: '' });
+const answered = (file: object): CommandResult => ({
   code: 2,
   stdout: JSON.stringify({ files: [file] }),
   said: '',
 });
 
-/** Prepares with commands that answer as they are told. */
+/** Prepares with simulated commands. */
 async function prepared(
   path: string,
   fallback: Fallback,
-  answers: Record<string, () => OwnAnswer>,
+  answers: Record<string, () => CommandResult>,
 ): Promise<{ starts: boolean; sameCommand: boolean; events: string[]; asked: string[] }> {
   const events: string[] = [];
   const asked: string[] = [];
-  const own = async ([command]: readonly string[]) => {
+  const runCommand = async ([command]: readonly string[]) => {
     asked.push(command);
     return answers[command]?.() ?? { code: 0, stdout: '', said: '' };
   };
-  const mending = playedMending(path, own, events);
+  const mending = playedMending(path, runCommand, events);
   const command = ['flower', '--persistent=1', `--db=${path}`];
-  const found = await prepare({ command, env: {}, fallback, interval: 1000, lookOptions: [] }, mending);
+  const options = { command, env: {}, fallback, interval: 1000, lookOptions: [], patience: PATIENCE };
+  const found = await prepare(options, mending);
   return { starts: found !== undefined, sameCommand: found?.command === command, events, asked };
 }
 
 for (const fallback of FALLBACKS) {
-  test(`a look that fails says nothing of the file, which is left alone: --fallback ${fallback}`, async (t) => {
+  test(`a file is left alone if every look fails: --fallback ${fallback}`, async (t) => {
     const path = await database(t);
     const { starts, sameCommand, events, asked } = await prepared(path, fallback, {
       look: () => ({ code: 128, stdout: '', said: 'ended by SIGKILL' }),
@@ -90,22 +95,18 @@ test('a look that fails once is tried again', async (t) => {
   assert.deepEqual(events, ['clean']);
 });
 
-testWith(
-  'flock',
-  'a file that its repair was refused for is not set aside once another holds it',
-  async (t) => {
-    const path = await database(t, HOPELESS);
-    await hold(t, path);
-    const look = () => said({ ...bareLook(path, 'damaged', 'damaged'), size: 1, held: null });
-    const repair = () => answered({ action: 'refused', reason: 'no' });
-    const { starts, sameCommand, events } = await prepared(path, 'empty', { look, repair });
-    assert.deepEqual([starts, sameCommand], [true, true]);
-    assert.ok(events.includes('left-alone'), events.join());
-    assert.deepEqual(await readdir(dirname(path)), ['state.db']);
-  },
-);
+testWith('flock', 'a file beyond repair is not set aside if another process holds it', async (t) => {
+  const path = await database(t, HOPELESS);
+  await hold(t, path);
+  const look = () => said({ ...bareLook(path, 'damaged', 'damaged'), size: 1, held: null });
+  const repair = () => answered({ action: 'refused', reason: 'no' });
+  const { starts, sameCommand, events } = await prepared(path, 'empty', { look, repair });
+  assert.deepEqual([starts, sameCommand], [true, true]);
+  assert.ok(events.includes('left-alone'), events.join());
+  assert.deepEqual(await readdir(dirname(path)), ['state.db']);
+});
 
-test('a file that was written to since the look is not set aside', async (t) => {
+test('a file that changed since the look is not set aside', async (t) => {
   const path = await database(t, HOPELESS);
   const look = () => said({ ...bareLook(path, 'damaged', 'damaged'), size: 1, state: '1:2:3:4' });
   const repair = () => answered({ action: 'refused', reason: 'no' });
@@ -114,28 +115,37 @@ test('a file that was written to since the look is not set aside', async (t) => 
   assert.deepEqual(await readFile(path), HOPELESS);
 });
 
-testWith(
-  'flock',
-  'a database that another process holds is left alone, and its program started',
-  async (t) => {
-    const bytes = await readFile(fixture('amd64.db'));
-    bytes.writeBigInt64LE(7n, 8);
-    await Promise.all(
-      FALLBACKS.map(async (fallback) => {
-        const path = await database(t, bytes);
-        await hold(t, path);
-        const program = ['--', process.execPath, '-e', 'console.log("ran")'];
-        const { code, stdout, stderr } = await cli(['guard', '--fallback', fallback, path, ...program]);
-        assert.deepEqual([code, stdout], fallback === 'fail' ? [2, ''] : [0, 'ran\n'], stderr);
-        assert.match(stderr, /another process is still using it/);
-        assert.deepEqual(await readFile(path), bytes);
-        assert.ok(!(await readdir(dirname(path))).some((name) => name.endsWith('~')), stderr);
-      }),
-    );
-  },
-);
+for (const fallback of FALLBACKS) {
+  testWith(
+    'flock',
+    `a damaged database that another process holds is left alone: --fallback ${fallback}`,
+    async (t) => {
+      const bytes = await readFile(fixture('amd64.db'));
+      bytes.writeBigInt64LE(7n, 8);
+      const path = await database(t, bytes);
+      await hold(t, path);
+      const messages: string[] = [];
+      const mending: Mending = {
+        ...playedMending(path, commandRunner([process.execPath, BIN]), []),
+        log: ({ message }) => void messages.push(message),
+      };
+      const options = {
+        command: ['true'],
+        env: {},
+        fallback,
+        interval: 1000,
+        lookOptions: [],
+        patience: PATIENCE,
+      };
+      assert.equal(await prepare(options, mending), fallback === 'fail' ? undefined : options);
+      assert.match(messages.at(-1)!, /another process is still using it/);
+      assert.deepEqual(await readFile(path), bytes);
+      assert.deepEqual(await readdir(dirname(path)), ['state.db']);
+    },
+  );
+}
 
-const PREVENTED: Record<string, Record<string, () => OwnAnswer>> = {
+const PREVENTED: Record<string, Record<string, () => CommandResult>> = {
   'the volume is full': {
     look: () => said({ ...bareLook('state.db', 'damaged', 'damaged'), size: 1, held: false }),
     repair: () => answered({ error: { code: 'no-space', message: 'no room' } }),
@@ -154,7 +164,7 @@ for (const [why, answers] of Object.entries(PREVENTED)) {
   test(`a file is never set aside because ${why}`, async (t) => {
     const path = await database(t, HOPELESS);
     const empty = await prepared(path, 'empty', answers);
-    // Flower starts, with a temporary database.
+    // Flower starts with a temporary database.
     assert.deepEqual([empty.starts, empty.sameCommand], [true, false]);
     assert.equal((await prepared(path, 'fail', answers)).starts, false);
     assert.deepEqual(await readdir(dirname(path)), ['state.db']);
@@ -176,7 +186,7 @@ testWith(['root', 'mounts', 'flock'], 'on a full volume a damaged file keeps its
   assert.deepEqual([code, stdout], [0, 'ran\nfill\nstate.db\n'], stderr);
 });
 
-test('a sound database that stays locked is left alone, and with fail its program is not started', async (t) => {
+test('a sound database that stays locked is left alone, and with --fallback fail its program is not started', async (t) => {
   const path = await database(t);
   const look = () => said({ ...bareLook(path, 'clean', 'sound'), usable: true, records: 1, held: true });
   const [empty, fail] = await Promise.all([
@@ -188,7 +198,7 @@ test('a sound database that stays locked is left alone, and with fail its progra
   assert.equal(fail.starts, false);
 });
 
-testWith('flock', 'a program is started once the lock of its sound database is free', async (t) => {
+testWith('flock', 'a program starts once the lock of its sound database is free', async (t) => {
   const path = await database(t);
   const release = await hold(t, path);
   const guard = spawn(process.execPath, [
@@ -205,7 +215,7 @@ testWith('flock', 'a program is started once the lock of its sound database is f
   assert.deepEqual([code, stdout], [0, 'got the lock\n']);
 });
 
-test('of an option that is given twice the last one counts, as where a script adds its own', async (t) => {
+test('of a repeated option the last value counts', async (t) => {
   const path = await database(t);
   const twice = ['--profile', 'flower', '--profile', 'none', '--fallback', 'fail', '--fallback', 'empty'];
   const { code, stdout, stderr } = await cli([

@@ -12,7 +12,7 @@ import { PYTHON, testWith } from '../tools/needs.js';
 import { until } from '../tools/until.js';
 
 /*
- * A signal reaches the program once, whenever it comes and whoever sends it.
+ * A signal reaches the program exactly once, at any time and from any sender.
  */
 
 async function database(t: TestContext): Promise<string> {
@@ -21,7 +21,7 @@ async function database(t: TestContext): Promise<string> {
   return path;
 }
 
-test('SIGTERM at whatever moment about the start ends both, and the exit code is the signal’s', async (t) => {
+test('SIGTERM at any moment of the start ends both, and the exit code names the signal', async (t) => {
   const path = await database(t);
   for (let n = 0; n < 8; n++) {
     const mark = `${path}.${n}`;
@@ -40,16 +40,16 @@ test('SIGTERM at whatever moment about the start ends both, and the exit code is
     });
     await sleep(n);
     child.kill('SIGTERM');
-    // Its own exit code, not an end by the signal: a shell and Docker tell these apart.
+    // An exit code, not an end by the signal: shells and Docker distinguish the two.
     assert.deepEqual(await ended, [143, null], said);
     const pid = await readFile(mark, 'utf8').catch(() => undefined);
     if (pid !== undefined) assert.throws(() => process.kill(Number(pid), 0), `${pid} goes on`);
   }
 });
 
-test('the program may signal the guard before anything else of it runs', async (t) => {
+test('the program may signal the guard as its first action', async (t) => {
   const path = await database(t);
-  // What a shell does by itself: there may be no other program.
+  // Builtins of the shell only: there may be no other program.
   const script = 'kill -TERM $PPID; i=0; while [ $i -lt 5000000 ]; do i=$((i+1)); done; echo survived > "$0"';
   const child = spawn(process.execPath, [BIN, 'guard', path, '--', 'sh', '-c', script, `${path}.mark`], {
     stdio: 'ignore',
@@ -61,8 +61,8 @@ test('the program may signal the guard before anything else of it runs', async (
 });
 
 /**
- * Starts a guard in a terminal of its own. Then a signal is sent to the guard alone, or typed as a key; prints how often
- * the program got it.
+ * Starts a guard in a new terminal. Then sends a signal to the guard alone, or types a key. Prints how often the program got
+ * the signal.
  */
 const IN_TERMINAL = `
 import os, pty, signal, sys, time
@@ -103,13 +103,13 @@ for (const [how, what, signal, expected] of [
 
 testWith(
   'python',
-  'a terminal’s signal is known also where the end of the witness is told first',
+  'a terminal’s signal is recognised even if the end of the witness is reported first',
   async (t) => {
     const path = await database(t);
     const script =
       'process.on("SIGINT", () => console.log("GOT")); process.on("SIGTERM", () => { console.log("done"); process.exit() }); setInterval(() => {}, 1000); console.log("up")';
     const guard = [process.execPath, BIN, 'guard', path, '--', process.execPath, '-e', script];
-    // What a key does, in the order that the kernel may tell it to the guard; then one that is sent to the guard alone.
+    // The effect of a key in the order in which the guard may notice it; then a signal to the guard alone.
     const python = IN_TERMINAL.replace(
       /time\.sleep\(1\)[\s\S]*/,
       `time.sleep(1)

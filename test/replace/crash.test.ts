@@ -7,14 +7,14 @@ import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
 
-/** Every call by which a repair changes a file system, on Linux. */
+/** Every system call with which a repair changes a file system, on Linux. */
 const CALLS = ['pwrite64', 'fsync', 'fchmod', 'link', 'rename'];
-/** More calls of one kind than a repair of the fixture makes. */
+/** Limit above the number of calls of one kind in a repair of the fixture. */
 const MOST = 40;
 
 const damaged = await readFile(fixture('killed-shelve.db'));
 
-/** Repairs with a fault at the Nth call of a kind; `reached` tells whether there was an Nth one. */
+/** Repairs with a fault at the Nth call of a kind; `reached` says whether there was an Nth one. */
 async function repairWithFault(folder: string, call: string, fault: string, n: number) {
   const path = join(folder, 'state.db');
   await copyFile(fixture('killed-shelve.db'), path);
@@ -29,7 +29,7 @@ async function repairWithFault(folder: string, call: string, fault: string, n: n
   return { path, ran, reached };
 }
 
-/** The name holds the old file or the new one, whole, and nothing of the old one is lost. */
+/** Requires that the name leads to the whole old file or the whole new one, and that the old one still exists. */
 async function requireWhole(path: string, what: string): Promise<'old' | 'new'> {
   const now = await readFile(path);
   for (const name of await readdir(join(path, '..'))) {
@@ -72,20 +72,24 @@ async function everyFault(
   assert.deepEqual(Object.keys(made), CALLS);
 }
 
-testWith('strace', 'killed at any change to the file system, the name holds one whole file', async (t) => {
-  const found = { old: 0, new: 0 };
-  await everyFault(t, 'signal=SIGKILL', async (what, { path }) => {
-    found[await requireWhole(path, what)]++;
-    // What the killed one left behind does not stand in the way of the next.
-    const again = await cli(['repair', path]);
-    assert.equal(again.code, 0, again.stderr);
-    assert.equal(await requireWhole(path, `repaired after ${what}`), 'new');
-  });
-  assert.ok(found.old > 0 && found.new > 0, JSON.stringify(found));
-});
+testWith(
+  'strace',
+  'the name leads to a whole file after a kill at any change to the file system',
+  async (t) => {
+    const found = { old: 0, new: 0 };
+    await everyFault(t, 'signal=SIGKILL', async (what, { path }) => {
+      found[await requireWhole(path, what)]++;
+      // Files of a killed repair do not hinder the next one.
+      const again = await cli(['repair', path]);
+      assert.equal(again.code, 0, again.stderr);
+      assert.equal(await requireWhole(path, `repaired after ${what}`), 'new');
+    });
+    assert.ok(found.old > 0 && found.new > 0, JSON.stringify(found));
+  },
+);
 
 for (const error of ['EIO', 'ENOSPC']) {
-  testWith('strace', `with ${error} from any change to the file system nothing is lost`, async (t) => {
+  testWith('strace', `${error} at any change to the file system loses nothing`, async (t) => {
     let refused = 0;
     await everyFault(t, `error=${error}`, async (what, { path, ran }) => {
       const state = await requireWhole(path, what);

@@ -31,7 +31,7 @@ async function damagedFile(t: TestContext): Promise<{ folder: string; path: stri
   return { folder, path };
 }
 
-/** A repair that is refused says why, and leaves the folder as it was. */
+/** Requires that a repair is refused with a reason, and leaves the folder unchanged. */
 async function requireRefused(args: string[], path: string, why: RegExp): Promise<void> {
   const folder = join(path, '..');
   const before = (await readdir(folder)).sort();
@@ -57,7 +57,7 @@ testWith('flock', '--no-backup keeps no backup', async (t) => {
   assert.deepEqual(await readdir(folder), ['state.db']);
 });
 
-testWith('flock', 'a healthy file is left byte for byte as it is', async (t) => {
+testWith('flock', 'a repair does not touch a healthy file', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'healthy.db');
   await copyFile(fixture('arm64.db'), path);
@@ -83,7 +83,7 @@ testWith('flock', '-o OUT writes there and does not touch the source', async (t)
   assert.equal((await cli(['check', join(folder, 'fixed.db')])).code, 0);
 });
 
-testWith('flock', '-o never writes over a file that is there', async (t) => {
+testWith('flock', '-o never overwrites a file', async (t) => {
   const { folder, path } = await damagedFile(t);
   const other = join(folder, 'other');
   await writeFile(other, 'precious');
@@ -93,7 +93,7 @@ testWith('flock', '-o never writes over a file that is there', async (t) => {
   assert.ok((await readFile(path)).equals(damaged));
 });
 
-test('--dry-run says what would be done and writes nothing', async (t) => {
+test('--dry-run reports the repair and writes nothing', async (t) => {
   const { folder, path } = await damagedFile(t);
   const { code, stdout } = await cli(['repair', '--dry-run', path]);
   assert.equal(code, 1);
@@ -103,14 +103,14 @@ test('--dry-run says what would be done and writes nothing', async (t) => {
   assert.deepEqual(await readdir(folder), ['state.db']);
 });
 
-testWith(['flock', 'acl'], 'the mode stays', async (t) => {
+testWith(['flock', 'acl'], 'a repair keeps the mode', async (t) => {
   const { path } = await damagedFile(t);
   await chmod(path, 0o640);
   assert.equal((await cli(['repair', path])).code, 0);
   assert.equal((await stat(path)).mode & 0o7777, 0o640);
 });
 
-testWith(['flock', 'root'], 'the owner stays', async (t) => {
+testWith(['flock', 'root'], 'a repair keeps the owner', async (t) => {
   const { path } = await damagedFile(t);
   await chown(path, 1234, 2345);
   assert.equal((await cli(['repair', path])).code, 0);
@@ -118,7 +118,7 @@ testWith(['flock', 'root'], 'the owner stays', async (t) => {
   assert.deepEqual([uid, gid], [1234, 2345]);
 });
 
-testWith('flock', 'a symbolic link stays one, and its target is repaired', async (t) => {
+testWith('flock', 'a repair keeps a symbolic link and repairs its target', async (t) => {
   const { folder, path } = await damagedFile(t);
   await mkdir(join(folder, 'links'));
   const name = join(folder, 'links', 'flower.db');
@@ -132,18 +132,22 @@ testWith('flock', 'a symbolic link stays one, and its target is repaired', async
   assert.ok((await readFile(`${path}.~1~`)).equals(damaged));
 });
 
-testWith('flock', 'other names in its folder lead to the new file, those elsewhere are told', async (t) => {
-  const { folder, path } = await damagedFile(t);
-  await mkdir(join(folder, 'elsewhere'));
-  const names = { second: join(folder, 'second'), copy: `${path}~`, far: join(folder, 'elsewhere', 'far') };
-  for (const name of Object.values(names)) await link(path, name);
-  const { code, stdout } = await cli(['repair', path]);
-  assert.equal(code, 0);
-  assert.match(stdout, /second, another name of the file, leads to the new one/);
-  assert.match(stdout, /The old file has 2 other names/);
-  assert.equal((await stat(names.second)).ino, (await stat(path)).ino);
-  for (const name of [names.copy, names.far]) assert.ok((await readFile(name)).equals(damaged), name);
-});
+testWith(
+  'flock',
+  'other names in the folder lead to the new file, and a note mentions names elsewhere',
+  async (t) => {
+    const { folder, path } = await damagedFile(t);
+    await mkdir(join(folder, 'elsewhere'));
+    const names = { second: join(folder, 'second'), copy: `${path}~`, far: join(folder, 'elsewhere', 'far') };
+    for (const name of Object.values(names)) await link(path, name);
+    const { code, stdout } = await cli(['repair', path]);
+    assert.equal(code, 0);
+    assert.match(stdout, /second, another name of the file, leads to the new one/);
+    assert.match(stdout, /The old file has 2 other names/);
+    assert.equal((await stat(names.second)).ino, (await stat(path)).ino);
+    for (const name of [names.copy, names.far]) assert.ok((await readFile(name)).equals(damaged), name);
+  },
+);
 
 testWith(['flock', 'python'], 'a repair keeps the ndbm pair of gdbm 1.8 together', async (t) => {
   const folder = await temporaryFolder(t);
@@ -153,7 +157,7 @@ testWith(['flock', 'python'], 'a repair keeps the ndbm pair of gdbm 1.8 together
   );
   const [pag, dir] = [join(folder, 'users.pag'), join(folder, 'users.dir')];
   const bytes = await readFile(pag);
-  // The next_block of a writer that died.
+  // A next_block as a killed writer leaves it.
   bytes.writeBigInt64LE(8192n, 32);
   await writeFile(pag, bytes);
   const { code, stdout } = await cli(['repair', pag]);
@@ -162,13 +166,13 @@ testWith(['flock', 'python'], 'a repair keeps the ndbm pair of gdbm 1.8 together
   assert.equal((await cli(['list', dir])).stdout.trimEnd().split('\n').length, 300);
 });
 
-test('a missing file and a folder are refused in words', async (t) => {
+test('a missing file and a folder are refused with a sentence', async (t) => {
   const folder = await temporaryFolder(t);
   await requireRefused([join(folder, 'none.db')], join(folder, 'x'), /expected a file, found none/);
   await requireRefused([folder], join(folder, 'x'), /expected a file, found a directory/);
 });
 
-testWith('mkfifo', 'a pipe and a device are refused, and nothing waits for them', async (t) => {
+testWith('mkfifo', 'a pipe and a device are refused without waiting', async (t) => {
   const folder = await temporaryFolder(t);
   await run('mkfifo', [join(folder, 'pipe')]);
   await requireRefused([join(folder, 'pipe')], join(folder, 'pipe'), /expected a regular file/);
@@ -176,7 +180,7 @@ testWith('mkfifo', 'a pipe and a device are refused, and nothing waits for them'
   assert.equal(checked.code, 2);
 });
 
-testWith(['flock', 'root'], 'without permission nothing happens, and it says so', async (t) => {
+testWith(['flock', 'root'], 'a repair without permission is refused and changes nothing', async (t) => {
   const { folder, path } = await damagedFile(t);
   const asNobody = (...args: string[]) =>
     run('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', NODE, BIN, ...args]);
@@ -185,7 +189,7 @@ testWith(['flock', 'root'], 'without permission nothing happens, and it says so'
   const unreadable = await asNobody('check', path);
   assert.equal(unreadable.code, 2);
   assert.match(unreadable.stderr, /no permission/);
-  // The file may be written, its folder may not.
+  // The file is writable, its folder is not.
   await chmod(path, 0o666);
   const refused = await asNobody('repair', path);
   assert.equal(refused.code, 2);
@@ -193,20 +197,24 @@ testWith(['flock', 'root'], 'without permission nothing happens, and it says so'
   assert.ok((await readFile(path)).equals(damaged));
 });
 
-testWith(['flock', 'mounts'], 'a full volume is refused in words, and nothing is left on it', async (t) => {
-  const folder = await temporaryFolder(t);
-  const script = `
+testWith(
+  ['flock', 'mounts'],
+  'a full volume is refused with a sentence, and no file is left on it',
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    const script = `
     mount -t tmpfs -o size=200k none ${folder} && cp ${fixture('killed-shelve.db')} ${folder}/a.db
     ${NODE} ${BIN} repair ${folder}/a.db; echo "code $?"
     cmp ${folder}/a.db ${fixture('killed-shelve.db')} && echo same; ls -A ${folder}`;
-  const { stdout, stderr } = await run('unshare', ['-m', 'sh', '-c', script]);
-  assert.match(stderr, /no space left/);
-  assert.equal(stdout, 'code 2\nsame\na.db\n');
-});
+    const { stdout, stderr } = await run('unshare', ['-m', 'sh', '-c', script]);
+    assert.match(stderr, /no space left/);
+    assert.equal(stdout, 'code 2\nsame\na.db\n');
+  },
+);
 
 testWith(
   ['flock', 'mounts'],
-  'a read-only volume is refused in words, and -o writes elsewhere',
+  'a read-only volume is refused with a sentence, and -o writes elsewhere',
   async (t) => {
     const { folder, path } = await damagedFile(t);
     const elsewhere = await temporaryFolder(t);
@@ -223,7 +231,7 @@ testWith(
 
 testWith(
   ['flock', 'mounts'],
-  'a file mounted by itself is replaced in place, its backup made first',
+  'a file mounted by itself is overwritten after its backup is made',
   async (t) => {
     const { folder, path } = await damagedFile(t);
     await mkdir(join(folder, 'container'));

@@ -15,7 +15,7 @@ async function damagedFile(t: TestContext): Promise<string> {
   return path;
 }
 
-/** Holds the lock in a process of its own for so many seconds; resolves when it is held. */
+/** Holds the lock in another process for so many seconds; resolves once it is held. */
 async function hold(t: TestContext, path: string, seconds: number, mode = '-x'): Promise<void> {
   const child = spawn('flock', [mode, path, 'sh', '-c', `echo held; exec sleep ${seconds}`], {
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -28,7 +28,7 @@ for (const [what, mode] of [
   ['a writer', '-x'],
   ['a reader', '-s'],
 ]) {
-  testWith('flock', `a file that ${what} holds is refused, and left as it is`, async (t) => {
+  testWith('flock', `a file that ${what} holds is refused and stays unchanged`, async (t) => {
     const path = await damagedFile(t);
     await hold(t, path, 60, mode);
     const { code, stderr } = await cli(['repair', path]);
@@ -48,7 +48,7 @@ testWith('flock', '--wait waits for the holder, and then repairs', async (t) => 
   assert.ok(Date.now() - started > 1000);
 });
 
-testWith('flock', '--wait gives up in time', async (t) => {
+testWith('flock', '--wait gives up after its time', async (t) => {
   const path = await damagedFile(t);
   await hold(t, path, 60);
   const { code, stderr } = await cli(['repair', '--wait', '0.5', path]);
@@ -87,9 +87,9 @@ testWith(['flock', 'python'], 'libgdbm is refused while a repair holds the file'
   assert.equal((await run(PYTHON, opening)).code, 0);
 });
 
-testWith('flock', 'without a flock program it says what to do, and --no-lock goes on', async (t) => {
+testWith('flock', 'a repair without a flock program names the remedy, and --no-lock works', async (t) => {
   const path = await damagedFile(t);
-  // A path on which there is nothing but Node.
+  // A PATH with nothing but Node.
   const bare = await temporaryFolder(t);
   await symlink(process.execPath, join(bare, 'node'));
   const refused = await cli(['repair', path], { PATH: bare });
@@ -100,7 +100,7 @@ testWith('flock', 'without a flock program it says what to do, and --no-lock goe
   assert.ok(!dirname(bare).includes(delimiter));
 });
 
-testWith('flock', 'a repair that is told to stop leaves the file and the folder as they were', async (t) => {
+testWith('flock', 'an interrupted repair leaves the file and the folder unchanged', async (t) => {
   const path = await damagedFile(t);
   await hold(t, path, 60);
   const child = spawn(process.execPath, [fixture('../bin/gdbm-doctor.js'), 'repair', '--wait', '60', path], {

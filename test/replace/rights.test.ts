@@ -8,12 +8,12 @@ import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
 
 /*
- * Nobody gains rights by a repair, a backup or a restore: what a user could not read, write or run as another before,
- * that user cannot afterwards.
+ * Nobody gains rights by a repair, a backup or a restore: a user who could not read, write or execute a file before cannot
+ * do so afterwards.
  */
 
 const NODE = process.execPath;
-/** Users that nobody is on this machine, each with a group of the same number. */
+/** Unused users of this machine, each with a group of the same number. */
 const OWNER = 4201;
 const HELPER = 4202;
 const STRANGER = 4203;
@@ -31,7 +31,7 @@ function runAs(uid: number, groups: readonly number[], command: readonly string[
   return run('setpriv', [`--reuid=${uid}`, `--regid=${uid}`, more, ...command]);
 }
 
-/** What a user may do with a file: `r`, `w`, `rw` or nothing. */
+/** The rights of a user to a file: `r`, `w`, `rw` or nothing. */
 async function rightsOf(uid: number, path: string): Promise<string> {
   const asked = ['sh', '-c', '[ -r "$0" ] && printf r; [ -w "$0" ] && printf w', path];
   return (await runAs(uid, [], asked)).stdout;
@@ -50,7 +50,7 @@ async function aclOf(path: string): Promise<string> {
   return (await run('getfacl', ['-nEcp', path])).stdout;
 }
 
-/** A path on which there is nothing but these programs. */
+/** A PATH with nothing but these programs. */
 async function pathWith(t: TestContext, ...programs: string[]): Promise<Record<string, string>> {
   const folder = await temporaryFolder(t);
   for (const program of programs) {
@@ -59,11 +59,11 @@ async function pathWith(t: TestContext, ...programs: string[]): Promise<Record<s
   return { PATH: folder };
 }
 
-testWith(['flock', 'root'], 'bytes of one user never become set-user-ID to another', async (t) => {
+testWith(['flock', 'root'], 'bytes of one user never get the set-user-ID bit of another', async (t) => {
   const path = await damagedFile(t);
   await chown(path, OWNER, OWNER);
   await chmod(path, 0o6777);
-  // A file of another user with these bits can have no second name, so its backup is a copy.
+  // Linux allows no hard link to another user's file with these bits, so its backup is a copy.
   const { code, stdout } = await runAs(HELPER, [], [NODE, BIN, 'repair', path]);
   assert.equal(code, 0, stdout);
   for (const one of [path, `${path}.~1~`]) {
@@ -73,7 +73,7 @@ testWith(['flock', 'root'], 'bytes of one user never become set-user-ID to anoth
   assert.equal((await stat(path)).uid, HELPER);
 });
 
-testWith(['flock', 'root'], 'a fresh file has no set-ID or sticky bit, whoever makes it', async (t) => {
+testWith(['flock', 'root'], 'a fresh file has no set-ID or sticky bit, for any user', async (t) => {
   const path = await damagedFile(t);
   await chown(path, OWNER, OWNER);
   await chmod(path, 0o7755);
@@ -96,7 +96,7 @@ testWith(['flock', 'mounts', 'root'], 'a backup that is a copy has no set-ID bit
 
 testWith(
   ['flock', 'root', 'acl'],
-  'where the group cannot be given, no other group has its rights',
+  'if the group cannot be given, no other group gets its rights',
   async (t) => {
     const path = await damagedFile(t);
     await chown(path, OWNER, OWNER);
@@ -104,7 +104,7 @@ testWith(
     const { code } = await runAs(HELPER, [], [NODE, BIN, 'repair', path]);
     assert.equal(code, 0);
     assert.equal(await modeOf(path), '666');
-    // The helper reads and writes by the last digit only, which the group does not have.
+    // The helper has only the rights of others, which the group does not have.
     const closed = await damagedFile(t);
     await chown(closed, OWNER, OWNER);
     await chmod(closed, 0o646);
@@ -114,16 +114,20 @@ testWith(
   },
 );
 
-testWith(['flock', 'root', 'acl'], 'a group of one’s own is given, although the owner is not', async (t) => {
-  const path = await damagedFile(t);
-  await chown(path, OWNER, OWNER);
-  await chmod(path, 0o660);
-  assert.equal((await runAs(HELPER, [OWNER], [NODE, BIN, 'repair', path])).code, 0);
-  const { uid, gid } = await stat(path);
-  assert.deepEqual([uid, gid, await modeOf(path)], [HELPER, OWNER, '660']);
-});
+testWith(
+  ['flock', 'root', 'acl'],
+  'one of the user’s own groups is given even if the owner cannot be',
+  async (t) => {
+    const path = await damagedFile(t);
+    await chown(path, OWNER, OWNER);
+    await chmod(path, 0o660);
+    assert.equal((await runAs(HELPER, [OWNER], [NODE, BIN, 'repair', path])).code, 0);
+    const { uid, gid } = await stat(path);
+    assert.deepEqual([uid, gid, await modeOf(path)], [HELPER, OWNER, '660']);
+  },
+);
 
-testWith(['flock', 'root', 'acl'], 'an ACL stays, and gives nobody more than before', async (t) => {
+testWith(['flock', 'root', 'acl'], 'an ACL is kept and grants nobody more than before', async (t) => {
   const path = await damagedFile(t);
   await chmod(path, 0o600);
   await chown(path, 0, OWNER);
@@ -150,7 +154,7 @@ testWith(['flock', 'mounts', 'root', 'acl'], 'a backup that is a copy keeps the 
   assert.equal(await aclOf(join(mounted, 'flower.db.~1~')), await aclOf(path));
 });
 
-testWith(['flock', 'root', 'acl'], 'without setfacl an ACL becomes the owner’s rights alone', async (t) => {
+testWith(['flock', 'root', 'acl'], 'without setfacl only the owner keeps rights of an ACL', async (t) => {
   const path = await damagedFile(t);
   await chmod(path, 0o604);
   await chown(path, 0, OWNER);
@@ -166,7 +170,7 @@ testWith(['flock', 'root', 'acl'], 'without setfacl an ACL becomes the owner’s
 
 testWith(
   ['flock', 'root', 'acl'],
-  'where no program can tell of an ACL, the group gets what all have',
+  'if no program can see an ACL, the group gets the rights of others',
   async (t) => {
     const path = await damagedFile(t);
     await chmod(path, 0o604);
@@ -192,13 +196,13 @@ for (const programs of [undefined, ['flock', 'ls'], ['flock']]) {
       const env = programs === undefined ? {} : await pathWith(t, ...programs);
       assert.equal((await cli(['repair', path], env)).code, 0);
       assert.deepEqual([await rightsOf(HELPER, path), await rightsOf(STRANGER, path)], ['', '']);
-      // Where the folder's entries can be removed, or are seen not to be there, the group keeps what it had.
+      // If the folder's entries can be removed, or are known to be absent, the group keeps its rights.
       assert.equal(await rightsOf(OWNER, path), programs === undefined ? 'r' : '');
     },
   );
 }
 
-testWith(['flock', 'root', 'acl'], 'an ACL is not kept with a group that it was not made for', async (t) => {
+testWith(['flock', 'root', 'acl'], 'an ACL is not given to a file with another group', async (t) => {
   const path = await damagedFile(t);
   await chown(path, OWNER, OWNER);
   await setfacl(`u:${HELPER}:rw,u:${STRANGER}:rw,g::rw`, path);
@@ -208,7 +212,7 @@ testWith(['flock', 'root', 'acl'], 'an ACL is not kept with a group that it was 
   assert.deepEqual([uid, await modeOf(path), await rightsOf(STRANGER, path)], [HELPER, '600', '']);
 });
 
-testWith(['root', 'acl'], 'a new file has no rights by its folder’s ACL', async (t) => {
+testWith(['root', 'acl'], 'a new file gets no rights from its folder’s ACL', async (t) => {
   const folder = await temporaryFolder(t);
   await chmod(folder, 0o755);
   await setfacl(`u:${HELPER}:rwx,d:u:${HELPER}:rw`, folder);

@@ -18,7 +18,7 @@ interface Listed {
   }[];
 }
 
-test('snapshots lists each with age, records and what is to be known of it', async (t) => {
+test('snapshots lists the age, the records and the remarks of each', async (t) => {
   const { path, store } = await soundFile(t);
   const none = await cli(['snapshots', path]);
   assert.deepEqual([none.code, none.stdout], [0, `${path}: 0 snapshots in ${store}\n`]);
@@ -37,7 +37,7 @@ test('snapshots lists each with age, records and what is to be known of it', asy
   );
 });
 
-test('snapshots --json is for programs; --verify ends with 1 where one is damaged', async (t) => {
+test('snapshots --json is for programs; --verify ends with 1 if one is damaged', async (t) => {
   const { path, store } = await soundFile(t);
   const taken = (await take(path)).taken!;
   const list = async (...args: string[]) => {
@@ -60,7 +60,7 @@ test('snapshots --json is for programs; --verify ends with 1 where one is damage
   assert.match((await cli(['snapshots', '--verify', path])).stdout, /DAMAGED/);
 });
 
-test('snapshots says why a folder cannot be read', async (t) => {
+test('snapshots reports why a folder cannot be read', async (t) => {
   const { path, folder } = await soundFile(t);
   const { code, stdout, stderr } = await cli(['snapshots', '--json', '--snapshots', path, path]);
   assert.equal(code, 2);
@@ -71,7 +71,7 @@ test('snapshots says why a folder cannot be read', async (t) => {
   assert.match(lost.stderr, /expected a file, found none/);
 });
 
-testWith('flock', 'restore brings the newest good one back, and says where everything is', async (t) => {
+testWith('flock', 'restore restores the newest good snapshot and names every file', async (t) => {
   const { path } = await soundFile(t);
   const { taken } = await take(path);
   const good = await readFile(path);
@@ -88,7 +88,7 @@ testWith('flock', 'restore brings the newest good one back, and says where every
   assert.match(again.stdout, /nothing written\n {2}It is byte for byte/);
 });
 
-testWith('flock', 'restore --json, with a named folder and snapshot', async (t) => {
+testWith('flock', 'restore --json accepts a named folder and snapshot', async (t) => {
   const { folder, path } = await soundFile(t);
   const dir = join(folder, 'kept');
   const { taken } = await take(path, { dir });
@@ -126,7 +126,7 @@ test('a damaged snapshot is not restored', async (t) => {
   assert.ok((await readFile(path)).equals(before));
 });
 
-test('no path drives the terminal', async (t) => {
+test('a path cannot control the terminal', async (t) => {
   const folder = join(await temporaryFolder(t), 'a\nb\x1b[31m');
   await mkdir(folder);
   for (const args of [['snapshots'], ['restore']]) {
@@ -136,7 +136,7 @@ test('no path drives the terminal', async (t) => {
   }
 });
 
-test('an age is said in its largest unit', () => {
+test('an age is given in its largest unit', () => {
   const second = 1000;
   const day = 86_400 * second;
   const ages: [number, string][] = [

@@ -8,11 +8,11 @@ import { fixture } from '../tools/fixtures.js';
 import { testWith } from '../tools/needs.js';
 import { change, inProcess, leftovers, soundFile, take } from './snap.js';
 
-/** Every call by which a snapshot changes a file system, on Linux. */
+/** Every system call with which a snapshot changes a file system, on Linux. */
 const TAKE_CALLS = ['pwrite64', 'fsync', 'link', 'unlink'];
-/** The same of a restore. */
+/** The same for a restore. */
 const RESTORE_CALLS = ['pwrite64', 'fsync', 'fchmod', 'link', 'rename'];
-/** More calls of one kind than either makes. */
+/** Limit above the number of calls of one kind in either. */
 const MOST = 40;
 
 const judged = await readFile(fixture('amd64.db'));
@@ -25,8 +25,7 @@ interface Trial {
 }
 
 /**
- * Runs a command with a fault at every call of some kinds, one after the other, each time on a folder with the five
- * snapshots of a long life.
+ * Runs a command with a fault at every call of some kinds, one after the other, each time on a folder with five snapshots.
  */
 async function everyFault(
   t: TestContext,
@@ -65,7 +64,7 @@ async function everyFault(
   assert.deepEqual(Object.keys(made), calls);
 }
 
-/** Every snapshot that is listed is whole, and none that was there before is missing without a newer one. */
+/** Requires that every listed snapshot is whole, and that an old one is missing only if there is a new one. */
 async function requireSnapshots(what: string, { path }: Trial): Promise<number> {
   const { snapshots } = await listSnapshots(path, { verify: true });
   assert.ok(snapshots.length >= 5, `${what}: ${snapshots.length} snapshots are left`);
@@ -75,26 +74,26 @@ async function requireSnapshots(what: string, { path }: Trial): Promise<number> 
 
 const sixth = (path: string) => change(path, 6);
 
-testWith('strace', 'killed at any step of a snapshot, every one that is listed is whole', async (t) => {
+testWith('strace', 'every listed snapshot is whole after a kill at any step of a snapshot', async (t) => {
   const found: Record<string, number> = {};
   await everyFault(t, TAKE_CALLS, 'signal=SIGKILL', inProcess, sixth, async (what, trial) => {
     const now = await readFile(trial.path);
     assert.ok(now.subarray(0, -2).equals(judged.subarray(0, -2)), `${what}: the database changed`);
     const left = await requireSnapshots(what, trial);
     found[left] = (found[left] ?? 0) + 1;
-    // The next run makes up for it and cleans up.
+    // The next run takes the snapshot and removes leftovers.
     await take(trial.path);
     assert.equal(await requireSnapshots(`after ${what}`, trial), 5);
     const bytes = await readFile((await listSnapshots(trial.path)).snapshots[0].path);
     assert.ok(bytes.equals(now), `after ${what}: the newest is not the file`);
     assert.deepEqual(await leftovers(trial.store), [], what);
   });
-  // Before the new one has its name, and before the oldest is removed.
+  // One kill before the new one has its name, one before the oldest is removed.
   assert.ok(found[5] > 0 && found[6] > 0, JSON.stringify(found));
 });
 
 for (const error of ['error=EIO', 'error=ENOSPC'] as const) {
-  testWith('strace', `with ${error} at any step of a snapshot those that are there stay`, async (t) => {
+  testWith('strace', `${error} at any step of a snapshot leaves the existing ones`, async (t) => {
     let refused = 0;
     await everyFault(t, TAKE_CALLS, error, inProcess, sixth, async (what, trial, ran) => {
       await requireSnapshots(what, trial);
@@ -109,25 +108,29 @@ for (const error of ['error=EIO', 'error=ENOSPC'] as const) {
   });
 }
 
-testWith(['strace', 'flock'], 'killed at any step of a restore, the name holds one whole file', async (t) => {
-  const found = { old: 0, new: 0 };
-  const restore = (path: string) => [process.execPath, BIN, 'restore', path];
-  await everyFault(t, RESTORE_CALLS, 'signal=SIGKILL', restore, sixth, async (what, trial) => {
-    await requireSnapshots(what, trial);
-    const now = await readFile(trial.path);
-    const [newest] = (await listSnapshots(trial.path)).snapshots;
-    const isNew = now.equals(await readFile(newest.path));
-    const sixthMark = now[now.length - 2] === 6 && now.subarray(0, -2).equals(judged.subarray(0, -2));
-    assert.ok(isNew || sixthMark, `${what}: neither the old file nor the snapshot`);
-    found[isNew ? 'new' : 'old']++;
-    for (const name of (await readdir(trial.folder)).filter((one) => /~\d+~$/.test(one))) {
-      const backup = await readFile(join(trial.folder, name));
-      assert.equal(backup[backup.length - 2], 6, `${what}: ${name} is not the old file`);
-    }
-    const again = await cli(['restore', trial.path]);
-    assert.equal(again.code, 0, again.stderr);
-    assert.ok((await readFile(trial.path)).equals(await readFile(newest.path)));
-    assert.equal((await readFile(`${trial.path}.~1~`)).at(-2), 6, what);
-  });
-  assert.ok(found.old > 0 && found.new > 0, JSON.stringify(found));
-});
+testWith(
+  ['strace', 'flock'],
+  'the name leads to a whole file after a kill at any step of a restore',
+  async (t) => {
+    const found = { old: 0, new: 0 };
+    const restore = (path: string) => [process.execPath, BIN, 'restore', path];
+    await everyFault(t, RESTORE_CALLS, 'signal=SIGKILL', restore, sixth, async (what, trial) => {
+      await requireSnapshots(what, trial);
+      const now = await readFile(trial.path);
+      const [newest] = (await listSnapshots(trial.path)).snapshots;
+      const isNew = now.equals(await readFile(newest.path));
+      const sixthMark = now[now.length - 2] === 6 && now.subarray(0, -2).equals(judged.subarray(0, -2));
+      assert.ok(isNew || sixthMark, `${what}: neither the old file nor the snapshot`);
+      found[isNew ? 'new' : 'old']++;
+      for (const name of (await readdir(trial.folder)).filter((one) => /~\d+~$/.test(one))) {
+        const backup = await readFile(join(trial.folder, name));
+        assert.equal(backup[backup.length - 2], 6, `${what}: ${name} is not the old file`);
+      }
+      const again = await cli(['restore', trial.path]);
+      assert.equal(again.code, 0, again.stderr);
+      assert.ok((await readFile(trial.path)).equals(await readFile(newest.path)));
+      assert.equal((await readFile(`${trial.path}.~1~`)).at(-2), 6, what);
+    });
+    assert.ok(found.old > 0 && found.new > 0, JSON.stringify(found));
+  },
+);

@@ -12,7 +12,7 @@ const names = fc.record({
   poor: fc.boolean(),
 });
 
-test('a name says all that is known of a snapshot, and is read back', () => {
+test('a name holds all facts of a snapshot and is parsed back', () => {
   fc.assert(
     fc.property(names, (name) => {
       const text = encodeName(name);
@@ -23,7 +23,7 @@ test('a name says all that is known of a snapshot, and is read back', () => {
   );
 });
 
-test('names sort as their times do', () => {
+test('names sort by their times', () => {
   fc.assert(
     fc.property(names, names, (a, b) => {
       if (a.time < b.time) assert.ok(encodeName(a) < encodeName(b));
@@ -31,7 +31,7 @@ test('names sort as their times do', () => {
   );
 });
 
-test('what is read as a name is one that is written', () => {
+test('only names that encodeName returns are parsed', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), names.map(encodeName), edited()), (text) => {
       const name = decodeName(text);
@@ -50,7 +50,7 @@ function edited(): fc.Arbitrary<string> {
     });
 }
 
-test('names that are nearly right are none', () => {
+test('names with one wrong character are rejected', () => {
   for (const text of [
     '20260230T050312Z-3f2a9c01d2e4-r150.db',
     '20261124T250312Z-3f2a9c01d2e4-r150.db',

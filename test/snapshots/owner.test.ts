@@ -11,12 +11,12 @@ import { temporaryFolder } from '../tools/folder.js';
 import { refusedWith, take } from './snap.js';
 
 /*
- * A folder of snapshots that was named by hand is one database's, wherever that is.
+ * A folder of snapshots that the user named belongs to one database, wherever the database is.
  */
 
 const NO_LOCK = { lock: false };
 
-/** Two databases of one name in two folders, and a folder for snapshots. */
+/** Two databases with one name in two folders, and a folder for snapshots. */
 async function twoOfOneName(t: TestContext): Promise<{ c: string; d: string; dir: string; folder: string }> {
   const folder = await temporaryFolder(t);
   for (const name of ['c', 'd']) await mkdir(join(folder, name));
@@ -26,7 +26,7 @@ async function twoOfOneName(t: TestContext): Promise<{ c: string; d: string; dir
   return { c, d, dir: join(folder, 'kept'), folder };
 }
 
-test('snapshots of another database of the same name are neither mixed with nor brought back', async (t) => {
+test('snapshots of another database of the same name are neither added to nor restored', async (t) => {
   const { c, d, dir } = await twoOfOneName(t);
   await take(c, { dir });
   const { message } = await refusedWith('exists', take(d, { dir }));
@@ -52,13 +52,13 @@ test('a database that was moved, or is seen by another path, keeps its snapshots
   assert.equal((await take(e, { dir })).taken, undefined, 'nothing new');
   await appendFile(e, 'damage');
   assert.equal((await restoreSnapshot(e, undefined, { dir, ...NO_LOCK })).action, 'restored');
-  // Where it was another one may be now.
+  // Another database may be at the old path by now.
   await mkdir(join(folder, 'c'));
   await copyFile(fixture('arm64.db'), c);
   await refusedWith('exists', take(c, { dir }));
 });
 
-test('a folder of which only the name was written down is taken for that database’s', async (t) => {
+test('a folder that records only a name belongs to the database with that name', async (t) => {
   const { c, dir } = await twoOfOneName(t);
   await take(c, { dir });
   await writeFile(join(dir, '.database'), 'x.db\n');
@@ -70,7 +70,7 @@ test('a folder of which only the name was written down is taken for that databas
   await refusedWith('another-database', restoreSnapshot(c, undefined, { dir, ...NO_LOCK }));
 });
 
-test('the folder beside a database is that one’s, also where it is named for another', async (t) => {
+test('the default folder of a database belongs to it, even if another database names it', async (t) => {
   const { c, d } = await twoOfOneName(t);
   await take(c);
   const dir = join(c, '..', '.x.db.snapshots');
@@ -79,7 +79,7 @@ test('the folder beside a database is that one’s, also where it is named for a
   assert.equal((await take(c, { dir })).taken, undefined);
 });
 
-test('snapshots says whose they are; restore refuses them, and guard starts without', async (t) => {
+test('snapshots of another database: snapshots names it, restore refuses them, guard starts without', async (t) => {
   const { c, d, dir } = await twoOfOneName(t);
   await take(c, { dir });
   await rm(d);

@@ -6,7 +6,7 @@ import { tooMany, byAge, isWorse } from '../../src/store/snapshot.js';
 
 const snapshots = fc.array(
   fc.record<SnapshotName>({
-    // Few times, so that some are the same.
+    // Few different times, so that some are equal.
     time: fc.integer({ min: 0, max: 30 }).map((seconds) => new Date(seconds * 1000)),
     hash: fc.stringMatching(/^[0-9a-f]{12}$/),
     records: fc.nat(5),
@@ -15,7 +15,7 @@ const snapshots = fc.array(
   { maxLength: 40 },
 );
 
-test('the newest of each kind stay, and none of one kind pushes out one of the other', () => {
+test('the newest of each kind stay, and neither kind pushes out the other', () => {
   fc.assert(
     fc.property(snapshots, fc.integer({ min: 1, max: 8 }), (all, keep) => {
       const gone = new Set(tooMany(all, keep));
@@ -25,14 +25,14 @@ test('the newest of each kind stay, and none of one kind pushes out one of the o
         assert.equal(kept.length, Math.min(keep, kind.length));
         const removed = kind.filter((one) => gone.has(one));
         for (const one of kept) for (const other of removed) assert.ok(one.time >= other.time);
-        // What is there of the other kind makes no difference.
+        // The other kind makes no difference.
         assert.deepEqual(removed.sort(byAge), tooMany(kind, keep).sort(byAge));
       }
     }),
   );
 });
 
-test('the newest good one always stays, whatever number is given', () => {
+test('the newest good one always stays, for any number to keep', () => {
   fc.assert(
     fc.property(snapshots, fc.integer({ min: -3, max: 3 }), (all, keep) => {
       const newest = all.filter(({ poor }) => !poor).sort(byAge)[0];
@@ -41,7 +41,7 @@ test('the newest good one always stays, whatever number is given', () => {
   );
 });
 
-test('through any life, what was good last is there at the end', () => {
+test('the last good snapshot survives any sequence of snapshots', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(3), { maxLength: 40 }), fc.integer({ min: 1, max: 4 }), (life, keep) => {
       let stored: SnapshotName[] = [];
@@ -61,7 +61,7 @@ test('through any life, what was good last is there at the end', () => {
   );
 });
 
-test('an emptied database is worse; one that was always empty is not', () => {
+test('an emptied database is worse, an always empty one is not', () => {
   assert.equal(isWorse(undefined, { records: 0 }), undefined);
   assert.equal(isWorse({ records: 0 }, { records: 0 }), undefined);
   assert.equal(isWorse({ records: 9 }, { records: 1 }), undefined);

@@ -26,12 +26,12 @@ import { Random } from '../tools/random.js';
 import { outcome, randomSteps } from '../tools/records.js';
 import { change, leftovers, refusedWith, soundFile, take } from './snap.js';
 
-/** Tests of what a restore does need no flock program. */
+/** Tests of the results of a restore need no flock program. */
 const NO_LOCK = { lock: false };
 
-test('the newest good snapshot comes back, and what was there stays as a backup', async (t) => {
+test('the newest good snapshot is restored, and the previous file stays as a backup', async (t) => {
   const { folder, path } = await soundFile(t);
-  // Group and others have the same rights, so that the mode is kept where no program can tell of an ACL.
+  // Group and others have the same rights, so that the mode is kept even if no program can see an ACL.
   await chmod(path, 0o644);
   await take(path);
   await change(path, 1);
@@ -48,7 +48,7 @@ test('the newest good snapshot comes back, and what was there stays as a backup'
   assert.equal((await stat(`${path}.~1~`)).size, 0);
   assert.equal((await stat(path)).mode & 0o777, 0o644);
   assert.deepEqual(await leftovers(folder), []);
-  // The snapshot is still a file of its own.
+  // The snapshot stays a separate file.
   assert.equal((await stat(taken!.path)).nlink, 1);
   const again = await restoreSnapshot(path, undefined, NO_LOCK);
   assert.deepEqual([again.action, again.backup], ['none', undefined]);
@@ -74,7 +74,7 @@ test('a snapshot is named by the beginning of its time or hash', async (t) => {
     await refusedWith('no-snapshot', restoreSnapshot(path, at, NO_LOCK));
 });
 
-test('without a good snapshot nothing is restored unless one is named', async (t) => {
+test('without a good snapshot, only a named one is restored', async (t) => {
   const { path } = await soundFile(t);
   await refusedWith('no-snapshot', restoreSnapshot(path, undefined, NO_LOCK));
   const { taken } = await take(path, { poor: 'nothing in it' });
@@ -124,7 +124,7 @@ test('a dry run writes nothing', async (t) => {
   assert.deepEqual((await readdir(folder)).sort(), ['.flower.db.snapshots', 'flower.db']);
 });
 
-test('a database that is gone comes back, also where a link led to it', async (t) => {
+test('a missing database is restored, also behind a symbolic link', async (t) => {
   const { folder, path } = await soundFile(t);
   await chmod(folder, 0o755);
   await take(path);
@@ -141,7 +141,7 @@ test('a database that is gone comes back, also where a link led to it', async (t
   assert.deepEqual(await leftovers(folder), []);
 });
 
-testWith('root', 'the owner is that of the present file, or of the folder', async (t) => {
+testWith('root', 'a restored file has the owner of the present file, or of the folder', async (t) => {
   const { folder, path } = await soundFile(t);
   await chown(folder, 1234, 2345);
   await chown(path, 3456, 4567);
@@ -156,7 +156,7 @@ testWith('root', 'the owner is that of the present file, or of the folder', asyn
   assert.deepEqual([uid, gid, mode & 0o777], [1234, 2345, 0o600]);
 });
 
-test('what is in the way of a restore is refused in words', async (t) => {
+test('obstacles to a restore are refused with a sentence', async (t) => {
   const { path } = await soundFile(t);
   await take(path);
   await rm(path);
@@ -180,27 +180,31 @@ testWith('flock', 'a database that another program holds is refused, or waited f
   assert.equal((await restoreSnapshot(path, undefined, { wait: 30 })).action, 'restored');
 });
 
-testWith(['libgdbm', 'flock'], 'what the real libgdbm stored comes back after it was emptied', async (t) => {
-  const folder = await temporaryFolder(t);
-  const path = join(folder, 'flower.db');
-  const lib = new LibGdbm();
-  t.after(() => lib.close());
-  const random = new Random(4711);
-  for (let round = 0; round < 5; round++) {
-    const steps = randomSteps(random, 50 + 100 * round);
-    await lib.create(path, steps);
-    const source = await openFileSource(path);
-    const { verdict, records } = await check(source);
-    await source.close();
-    assert.equal(verdict, 'healthy');
-    assert.equal((await take(path, { records: records.count })).taken?.records, outcome(steps).length);
-    // As Flower does: the file is made anew before its state is saved.
-    await lib.create(path, []);
-    await take(path, { records: 0 });
-    assert.equal(await lib.count(path), 0);
-    assert.equal((await restoreSnapshot(path)).action, 'restored');
-    assert.deepEqual(await lib.walk(path), outcome(steps));
-    assert.equal(await lib.count(`${path}.~${round + 1}~`), 0);
-    await lib.change(path, [['store', Buffer.from('after'), Buffer.from('the restore')]]);
-  }
-});
+testWith(
+  ['libgdbm', 'flock'],
+  'records of the real libgdbm are restored after the database was emptied',
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    const path = join(folder, 'flower.db');
+    const lib = new LibGdbm();
+    t.after(() => lib.close());
+    const random = new Random(4711);
+    for (let round = 0; round < 5; round++) {
+      const steps = randomSteps(random, 50 + 100 * round);
+      await lib.create(path, steps);
+      const source = await openFileSource(path);
+      const { verdict, records } = await check(source);
+      await source.close();
+      assert.equal(verdict, 'healthy');
+      assert.equal((await take(path, { records: records.count })).taken?.records, outcome(steps).length);
+      // Flower makes a new file before it saves its state.
+      await lib.create(path, []);
+      await take(path, { records: 0 });
+      assert.equal(await lib.count(path), 0);
+      assert.equal((await restoreSnapshot(path)).action, 'restored');
+      assert.deepEqual(await lib.walk(path), outcome(steps));
+      assert.equal(await lib.count(`${path}.~${round + 1}~`), 0);
+      await lib.change(path, [['store', Buffer.from('after'), Buffer.from('the restore')]]);
+    }
+  },
+);

@@ -6,10 +6,10 @@ import { cli } from '../tools/cli.js';
 import { change, refusedWith, soundFile, take } from './snap.js';
 
 /*
- * A snapshot that rotted hides no older one that did not.
+ * A damaged snapshot does not hide an older intact one.
  */
 
-test('the newest intact one is restored; one that is named must be intact itself', async (t) => {
+test('the newest intact snapshot is restored; a named one must be intact itself', async (t) => {
   const { path } = await soundFile(t);
   const older = (await take(path)).taken!;
   await change(path, 1);
@@ -21,7 +21,7 @@ test('the newest intact one is restored; one that is named must be intact itself
   assert.ok(notes.includes(`Of the newer snapshots none is intact: ${newer.id}.`), notes.join());
 });
 
-test('guard brings the newest intact one back, and says which is damaged', async (t) => {
+test('guard restores the newest intact snapshot and names the damaged one', async (t) => {
   const { path } = await soundFile(t);
   await take(path);
   const good = await readFile(path);

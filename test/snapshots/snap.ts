@@ -9,7 +9,7 @@ import { takeSnapshot } from '../../src/store/take.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 
-/** A copy of a sound fixture with 102 records, in a folder of its own. */
+/** A copy of a sound fixture with 102 records, in a separate folder. */
 export async function soundFile(t: TestContext): Promise<{ folder: string; path: string; store: string }> {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'flower.db');
@@ -17,7 +17,7 @@ export async function soundFile(t: TestContext): Promise<{ folder: string; path:
   return { folder, path, store: join(folder, '.flower.db.snapshots') };
 }
 
-/** Takes a snapshot of what a file holds now, as after a look that found it sound. */
+/** Takes a snapshot of a file as it is now. */
 export async function take(
   path: string,
   { records = 102, poor, ...options }: TakeOptions & Partial<Pick<JudgedFile, 'records' | 'poor'>> = {},
@@ -30,7 +30,7 @@ export async function take(
   }
 }
 
-/** Gives a file other bytes, in a way that a copy must show. */
+/** Changes the bytes of a file so that a copy must notice it. */
 export async function change(path: string, mark: number): Promise<void> {
   const handle = await open(path, 'r+');
   try {
@@ -38,7 +38,7 @@ export async function change(path: string, mark: number): Promise<void> {
   } finally {
     await handle.close();
   }
-  // Two writes in the same tick of the clock would leave the same time.
+  // Two writes within one tick of the clock would leave the same time.
   await utimes(path, new Date(), new Date(1_700_000_000_000 + mark * 1000));
 }
 
@@ -47,12 +47,12 @@ async function writeAt(handle: FileHandle, mark: number): Promise<void> {
   await handle.write(Buffer.from([mark & 0xff, (mark >> 8) & 0xff]), 0, 2, size - 2);
 }
 
-/** Names in a folder that files in the making have. */
+/** Names of fresh files in a folder. */
 export async function leftovers(folder: string): Promise<string[]> {
   return (await readdir(folder)).filter((name) => name.endsWith('.tmp'));
 }
 
-/** A snapshot in a process of its own, as a program that uses the library takes it. Needs a build. */
+/** A program that uses the library to take a snapshot. Needs a build. */
 const TAKE = `
 import { open } from 'node:fs/promises';
 const { takeSnapshot } = await import(${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)});
@@ -66,15 +66,15 @@ try {
   console.error(error.code + ' ' + error.message);
   process.exitCode = 2;
 }
-// The caller goes on.
+// The program continues after a refusal.
 console.log('went on');
 `;
-/** The command of that process: node and its arguments. */
+/** The command that runs it: node and its arguments. */
 export function inProcess(path: string): [string, ...string[]] {
   return [process.execPath, '--input-type=module', '-e', TAKE, path];
 }
 
-/** Waits for work that must be refused with this code. */
+/** Requires that work is refused with this code. */
 export async function refusedWith(code: string, work: Promise<unknown>): Promise<RefusedError> {
   let found: unknown;
   await work.catch((error: unknown) => (found = error));

@@ -30,7 +30,7 @@ import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
 import { change, inProcess, leftovers, refusedWith, soundFile, take } from './snap.js';
 
-test('a snapshot is the bytes that were judged, private, in a private folder beside the file', async (t) => {
+test('a snapshot holds the checked bytes, private, in a private folder beside the file', async (t) => {
   const { path, store } = await soundFile(t);
   await chmod(path, 0o644);
   const { taken, removed, why } = await take(path);
@@ -49,7 +49,7 @@ test('a snapshot is the bytes that were judged, private, in a private folder bes
   assert.deepEqual(await readdir(store), [basename(taken.path)]);
 });
 
-test('the same bytes are not kept twice, unless the copy has rotted', async (t) => {
+test('the same bytes are not kept twice, unless the copy is damaged', async (t) => {
   const { path } = await soundFile(t);
   const first = (await take(path)).taken!;
   const again = await take(path);
@@ -61,7 +61,7 @@ test('the same bytes are not kept twice, unless the copy has rotted', async (t) 
   assert.ok(third.time > first.time);
 });
 
-test('what comes back after something else is kept again', async (t) => {
+test('earlier contents are kept again after other ones', async (t) => {
   const { path } = await soundFile(t);
   for (const mark of [1, 2, 1]) {
     await change(path, mark);
@@ -71,7 +71,7 @@ test('what comes back after something else is kept again', async (t) => {
   assert.equal(snapshots[0].hash, snapshots[2].hash);
 });
 
-test('only the newest stay; an emptied database is kept apart and pushes nothing out', async (t) => {
+test('only the newest stay; an emptied database is marked as poor and pushes nothing out', async (t) => {
   const { path } = await soundFile(t);
   for (let mark = 1; mark <= 5; mark++) {
     await change(path, mark);
@@ -92,12 +92,12 @@ test('only the newest stay; an emptied database is kept apart and pushes nothing
   );
   assert.equal(snapshots.length, 6);
   assert.ok(snapshots.every(({ poor, path: name }) => poor === name.endsWith('.poor.db')));
-  // A good one again is compared with the good ones.
+  // A good snapshot is compared with the good ones only.
   await change(path, 5);
   assert.match((await take(path)).why, /Nothing new since/);
 });
 
-test('what the caller calls poor is kept apart', async (t) => {
+test('a database that the caller calls poor is marked as poor', async (t) => {
   const { path } = await soundFile(t);
   const { taken, why } = await take(path, { poor: 'the key events is gone' });
   assert.equal(taken?.poor, true);
@@ -117,7 +117,7 @@ test('a clock that was set back does not make the new one the oldest', async (t)
   );
 });
 
-test('files that are no snapshots are not touched, and links are none', async (t) => {
+test('other files and links are ignored', async (t) => {
   const { folder, path, store } = await soundFile(t);
   await mkdir(store);
   const target = join(folder, 'precious');
@@ -151,7 +151,7 @@ test('a folder that is a link, or a file, is refused', async (t) => {
   await refusedWith('not-a-file', take(path));
 });
 
-test('a named folder is used for one database only', async (t) => {
+test('a named folder serves one database only', async (t) => {
   const { folder, path } = await soundFile(t);
   const dir = join(folder, 'kept');
   const first = (await take(path, { dir })).taken!;
@@ -167,7 +167,7 @@ test('a named folder is used for one database only', async (t) => {
   );
 });
 
-test('snapshots of a linked database are beside the file, not beside the link', async (t) => {
+test('snapshots of a linked database lie beside the file, not beside the link', async (t) => {
   const { path, store } = await soundFile(t);
   const link = join(await temporaryFolder(t), 'state.db');
   await symlink(path, link);
@@ -175,7 +175,7 @@ test('snapshots of a linked database are beside the file, not beside the link', 
   assert.equal((await listSnapshots(link)).snapshots.length, 1);
 });
 
-test('a file that changed since the look is not kept', async (t) => {
+test('no snapshot is taken of a file that changed since the check', async (t) => {
   const { path, store } = await soundFile(t);
   const changes: Record<string, () => Promise<void>> = {
     'written to': () => change(path, 3),
@@ -194,7 +194,7 @@ test('a file that changed since the look is not kept', async (t) => {
   }
 });
 
-/** A handle that does something at the first question for the file's size after `due`, and hides that its time changed. */
+/** A handle that calls a function at the first `stat` after `due`, and hides that the file's time changed. */
 function sly(handle: FileHandle, stats: Stats, due: () => boolean, act: () => void): FileHandle {
   let done = false;
   return new Proxy(handle, {
@@ -213,7 +213,7 @@ function sly(handle: FileHandle, stats: Stats, due: () => boolean, act: () => vo
   });
 }
 
-test('a file that changes during the copy is not kept, although no time tells', async (t) => {
+test('no snapshot is taken of a file that changes during the copy without changing its time', async (t) => {
   const { path, store } = await soundFile(t);
   const handle = await open(path, 'r+');
   t.after(() => handle.close());
@@ -228,7 +228,7 @@ test('a file that changes during the copy is not kept, although no time tells', 
   assert.deepEqual(await readdir(store), []);
 });
 
-test('a file that shrinks during the copy is not kept', async (t) => {
+test('no snapshot is taken of a file that shrinks during the copy', async (t) => {
   const { path, store } = await soundFile(t);
   const handle = await open(path, 'r+');
   t.after(() => handle.close());
@@ -239,7 +239,7 @@ test('a file that shrinks during the copy is not kept', async (t) => {
   assert.deepEqual(await readdir(store), []);
 });
 
-test('what a crash left is removed at the next run; without a lock only when it is old', async (t) => {
+test('leftovers of a crash are removed by the next run; without a lock only old ones', async (t) => {
   const { path, store } = await soundFile(t);
   await mkdir(store);
   const left = join(store, '.gdbm-doctor-0123456789ab.tmp');
@@ -259,7 +259,7 @@ test('what a crash left is removed at the next run; without a lock only when it 
   assert.ok((await lstat(young)).isFile());
 });
 
-testWith('flock', 'with a lock what a crash left is removed at once', async (t) => {
+testWith('flock', 'with a lock, leftovers of a crash are removed at once', async (t) => {
   const { path, store } = await soundFile(t);
   await mkdir(store);
   await writeFile(join(store, '.gdbm-doctor-ba9876543210.tmp'), 'half of it');
@@ -267,11 +267,11 @@ testWith('flock', 'with a lock what a crash left is removed at once', async (t) 
   assert.deepEqual(await leftovers(store), []);
 });
 
-test('many at once keep one whole snapshot', async (t) => {
+test('concurrent runs keep one whole snapshot', async (t) => {
   const { path, store } = await soundFile(t);
   const all = await Promise.all(Array.from({ length: 5 }, () => take(path).catch((error: unknown) => error)));
   for (const one of all) {
-    // Without locks a name may be taken by the other.
+    // Without locks the other process may have taken the name.
     if (one instanceof Error) assert.ok(one instanceof RefusedError && one.code === 'exists', String(one));
   }
   const { snapshots } = await listSnapshots(path, { verify: true });
@@ -286,14 +286,14 @@ test('an abort leaves nothing behind', async (t) => {
   assert.deepEqual(await readdir(store).catch(() => []), []);
 });
 
-test('to keep none is refused', async (t) => {
+test('keeping no snapshots is refused', async (t) => {
   const { path } = await soundFile(t);
   for (const keep of [0, -1, 1.5, NaN]) await assert.rejects(take(path, { keep }), RangeError);
 });
 
 testWith(
   'mounts',
-  'a full volume is said in words, what was kept stays, and the caller goes on',
+  'a full volume is reported, the old snapshots stay, and the program continues',
   async (t) => {
     const folder = await temporaryFolder(t);
     const { path } = await soundFile(t);
@@ -311,7 +311,7 @@ testWith(
   },
 );
 
-testWith('mounts', 'a read-only volume is said in words, and the caller goes on', async (t) => {
+testWith('mounts', 'a read-only volume is reported, and the program continues', async (t) => {
   const { folder, path } = await soundFile(t);
   const [node, ...args] = inProcess(path);
   const script = `mount --bind ${folder} ${folder} && mount -o remount,ro,bind ${folder}
@@ -321,7 +321,7 @@ testWith('mounts', 'a read-only volume is said in words, and the caller goes on'
   assert.equal(stdout, 'went on\ncode 2\n');
 });
 
-testWith(['flock', 'root'], 'a folder of another user is said in words', async (t) => {
+testWith(['flock', 'root'], 'a folder of another user is reported', async (t) => {
   const { folder, path } = await soundFile(t);
   await chmod(folder, 0o755);
   await chmod(path, 0o644);

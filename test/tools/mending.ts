@@ -1,14 +1,14 @@
 import type { Mending } from '../../src/service/mend.js';
-import type { Own } from '../../src/service/look.js';
+import type { RunCommand } from '../../src/service/look.js';
 
-/** What mending a database without a snapshot needs, where our own commands are only played; `events` gets those that are logged. */
-export function playedMending(path: string, own: Own, events: string[]): Mending {
+/** Needs of a repair of a database without snapshots, with simulated commands; `events` receives the logged events. */
+export function playedMending(path: string, run: RunCommand, events: string[]): Mending {
   return {
     path,
     profileOptions: [],
     folderOptions: [],
     bestSnapshot: async () => undefined,
     log: ({ event }) => void events.push(event),
-    own,
+    run,
   };
 }

@@ -49,13 +49,13 @@ export const DATABASE: DatabaseFacts = {
   healthy: true,
 };
 
-/** The mount of the file, other than it should be. */
+/** The mount of the file, with some other properties. */
 export function mounted(line: Partial<Mount>, facts: Partial<MountFacts> = {}): Partial<VolumeFacts> {
   const whole = { ...LINE, ...line };
   return { mount: { line: whole, fsType: whole.fsType, isFile: false, ...facts } };
 }
 
-/** A place at which nothing is wrong, on amd64, except for what is given. */
+/** A place without problems on amd64, with some other facts. */
 export function place(changes: Partial<VolumeFacts> = {}): VolumeFacts {
   return {
     path: '/data/flower.db',
@@ -84,7 +84,7 @@ export function place(changes: Partial<VolumeFacts> = {}): VolumeFacts {
   };
 }
 
-/** A place where there is no such file. */
+/** A place without the file. */
 export const ABSENT: Partial<VolumeFacts> = {
   state: 'missing',
   file: undefined,

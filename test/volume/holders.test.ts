@@ -6,7 +6,7 @@ import test from 'node:test';
 import { findHolders, deviceName } from '../../src/service/procfs.js';
 import { temporaryFolder } from '../tools/folder.js';
 
-/** A procfs of our own, with this process in it, and a file that its processes may have. */
+/** A simulated procfs with this process in it, and a file for its processes. */
 async function procfs(t: TestContext) {
   const proc = await temporaryFolder(t);
   const path = join(proc, 'flower.db');
@@ -16,7 +16,7 @@ async function procfs(t: TestContext) {
     proc,
     path,
     file: await stat(path, { bigint: true }),
-    /** A process that has these files open as 0, 1 and so on; each with its line of fdinfo. */
+    /** A process with these files open as 0, 1 and so on, each with its line of fdinfo. */
     add: async (pid: number, command: string, open: readonly (readonly [path: string, info: string])[]) => {
       const folder = join(proc, String(pid));
       await mkdir(join(folder, 'fd'), { recursive: true });
@@ -32,7 +32,7 @@ async function procfs(t: TestContext) {
 
 const LOCK = (mode: 'READ' | 'WRITE') => `pos:\t0\nlock:\t1: FLOCK  ADVISORY  ${mode} 1 00:00:1 0 EOF\n`;
 
-test('each process that has the file is found with its strongest hold', async (t) => {
+test('each process that has the file is found with its strongest lock', async (t) => {
   const { proc, path, file, add } = await procfs(t);
   await add(30, 'python\0-m\0celery\0', [
     [path, 'pos:\t0\n'],
@@ -54,9 +54,9 @@ test('each process that has the file is found with its strongest hold', async (t
   });
 });
 
-test('a process that may not be looked into is known by /proc/locks, also under another device', async (t) => {
+test('a hidden process is found by /proc/locks, also under another device number', async (t) => {
   const { proc, file } = await procfs(t);
-  // No folder fd is "ended meanwhile"; a file in its place cannot be read as a folder, as EACCES cannot.
+  // A missing folder `fd` means that the process ended; a file in its place fails like EACCES.
   for (const pid of [50, 51]) {
     await mkdir(join(proc, String(pid)));
     await writeFile(join(proc, String(pid), 'fd'), '');
@@ -78,14 +78,14 @@ test('a process that may not be looked into is known by /proc/locks, also under 
   assert.deepEqual(await holders(line(50, own)), { holders: [flower], hidden: 2 });
   assert.deepEqual((await holders(line(50, 'fff:01'))).holders, []);
   assert.deepEqual((await holders(line(50, 'fff:01'), ['4095:1'])).holders, [flower]);
-  // Another file, a process that ended, this process.
+  // Another file, an ended process, this process.
   assert.deepEqual(
     (await holders(line(50, own, file.ino + 1n) + line(999, own) + line(process.pid, own))).holders,
     [],
   );
 });
 
-test('without procfs nothing is known', async (t) => {
+test('without procfs the holders are unknown', async (t) => {
   const folder = await temporaryFolder(t);
   const file = await stat(folder, { bigint: true });
   assert.equal((await findHolders(file, [], folder)).holders, undefined);

@@ -16,7 +16,7 @@ const head = (text: string) => identifyOther(Buffer.from(text));
 const unchecked = { database: undefined };
 const mebibyte = 1 << 20;
 
-/** A place where each problem is the only one; a code without a case does not compile. */
+/** For each code a place with only that problem; a code without a case does not compile. */
 const CASES: Record<VolumeCode, Case> = {
   'folder-missing': {
     facts: { ...ABSENT, folder: undefined, ancestor: '/', folderPath: '/data/state' },
@@ -194,7 +194,7 @@ test('every code has a case', () => {
 });
 
 for (const [code, { facts, found, advice }] of Object.entries(CASES)) {
-  test(`${code} is found where it is the only problem`, () => {
+  test(`${code} is found as the only problem`, () => {
     const problems = judge(place(facts));
     assert.deepEqual(
       problems.map((one) => one.code),
@@ -208,11 +208,11 @@ for (const [code, { facts, found, advice }] of Object.entries(CASES)) {
   });
 }
 
-test('nothing is wrong where nothing is', () => {
+test('a place without problems has none', () => {
   assert.deepEqual(judge(place()), []);
 });
 
-test('a fact that could not be seen is no problem', () => {
+test('an unknown fact is no problem', () => {
   assert.deepEqual(
     codes({
       user: undefined,
@@ -238,19 +238,19 @@ test('the worst comes first', () => {
   );
 });
 
-test('without mountinfo the number of the file system tells', () => {
+test('without mountinfo the number of the file system identifies it', () => {
   const unseen = (fsType: string) => ({ mount: { line: undefined, fsType, isFile: undefined } });
   assert.deepEqual(codes(unseen('nfs')), ['network-file-system']);
   assert.deepEqual(codes(unseen('overlay')), ['volume-not-mounted']);
 });
 
-test('the root of a machine that is no container is a place to keep data', () => {
+test('the root file system of a machine is a safe place', () => {
   const root = mounted({ mountPoint: '/' });
   assert.deepEqual(codes({ ...root, inContainer: false }), []);
   assert.deepEqual(codes(root), ['volume-not-mounted']);
 });
 
-test('every network file system is known, also behind FUSE, and a container’s own root is none', () => {
+test('every network file system is recognised, also behind FUSE, and a container’s root is none', () => {
   for (const fsType of [
     'nfs',
     'cifs',
@@ -267,7 +267,7 @@ test('every network file system is known, also behind FUSE, and a container’s 
     assert.deepEqual(codes(mounted({ fsType })), [], fsType);
 });
 
-test('a read-only volume is told once, not as a lack of permission or room', () => {
+test('a read-only volume is reported once, not also as a lack of permission or space', () => {
   assert.deepEqual(
     codes({
       file: { ...FILE, write: 'EROFS' },
@@ -280,7 +280,7 @@ test('a read-only volume is told once, not as a lack of permission or room', () 
   assert.match(bound[0].advice, /without :ro/);
 });
 
-test('who the advice is for decides what it says', () => {
+test('the advice depends on the user', () => {
   const advice = (facts: Partial<VolumeFacts>) => judge(place(facts))[0].advice;
   const locked = { ...FOLDER, write: 'EACCES', mode: 0o555 };
   assert.equal(advice({ folder: locked }), 'chmod u+rwx /data');
@@ -297,13 +297,13 @@ test('who the advice is for decides what it says', () => {
   );
 });
 
-test('what is no folder is not to be made one', () => {
+test('no folder is suggested in the place of a file', () => {
   const file = { ...ABSENT, folderPath: '/data/flower.db', folder: { ...FOLDER, kind: 'file' as const } };
   const [{ code, advice }] = judge(place(file));
   assert.deepEqual([code, advice], ['folder-missing', 'Check the path.']);
 });
 
-test('a file of another owner is fine where it is shared, or the folder is everybody’s', () => {
+test('a file of another owner is no problem if it is shared, or the folder is everybody’s', () => {
   const root = { user: { uid: 0, gid: 0 } };
   const file = { ...FILE, uid: 0, gid: 0 };
   assert.deepEqual(codes({ ...root, file: { ...file, mode: 0o666 } }), []);
@@ -312,7 +312,7 @@ test('a file of another owner is fine where it is shared, or the folder is every
   assert.deepEqual(codes({ ...root, file, folder: { ...FOLDER, uid: 0 } }), []);
 });
 
-test('the files of a dumbdbm or ndbm database are known by their pair, with and without a suffix', () => {
+test('the files of a dumbdbm or ndbm database are recognised by their pair, with and without a suffix', () => {
   const pair = (a: string, b: string) => ({ siblings: [`/data/state${a}`, `/data/state${b}`] });
   const absent = { ...ABSENT, realPath: '/data/state' };
   assert.deepEqual(codes({ ...absent, ...pair('.dir', '.dat') }), ['other-database']);
@@ -332,7 +332,7 @@ test('the files of a dumbdbm or ndbm database are known by their pair, with and 
   assert.equal(advice, 'Name that file: gdbm-doctor doctor /data/state.pag');
 });
 
-test('a number of inodes that a file system invents raises no alarm', () => {
+test('an invented number of inodes is no problem', () => {
   const space = { freeBytes: 1 << 30, totalBytes: 1 << 32, freeInodes: 0, totalInodes: 1e9 };
   assert.deepEqual(codes({ space }), ['inodes-exhausted']);
   for (const fsType of ['fuse.rclone', 'fuse.mergerfs', 'cifs', '9p', 'vboxsf']) {
@@ -340,14 +340,14 @@ test('a number of inodes that a file system invents raises no alarm', () => {
   }
 });
 
-test('a whole file of gdbm 1.8, which does not pad the last block, is not half copied', () => {
+test('a whole file of gdbm 1.8, which does not pad the last block, is no incomplete copy', () => {
   const short = { ...DATABASE, size: 24_576, nextBlock: 28_672 };
   assert.deepEqual(codes({ database: short }), []);
   assert.deepEqual(codes({ database: { ...short, healthy: false } }), ['copy-incomplete']);
   assert.deepEqual(codes({ database: { ...short, nextBlock: 32_768 } }), ['copy-incomplete']);
 });
 
-test('where files cannot be mapped the way out is of that file system', () => {
+test('the remedy for a refused mapping is that of the file system', () => {
   const mapping = (fsType: string, answer: 'EINVAL' | 'ENODEV') =>
     judge(place({ ...mounted({ fsType }), mapping: answer }))[0];
   const mergerfs = mapping('fuse.mergerfs', 'ENODEV');
@@ -358,14 +358,14 @@ test('where files cannot be mapped the way out is of that file system', () => {
   assert.match(mapping('cifs', 'EINVAL').advice, /without cache=none/);
 });
 
-test('zero bytes that libgdbm leaves are not a half copy', () => {
+test('zero bytes that libgdbm leaves are no incomplete copy', () => {
   const zeroTail = { ...CONTENTS, zeroTail: 1 << 18 };
   assert.deepEqual(codes({ contents: zeroTail }), []);
   const killed = { ...DATABASE, healthy: false, nextBlock: (1 << 20) - (1 << 18) };
   assert.deepEqual(codes({ contents: zeroTail, database: killed }), []);
 });
 
-test('the first process of a container is stopped from outside', () => {
+test('process 1 of a container is stopped from outside', () => {
   const [{ advice }] = judge(place({ holders: [{ pid: 1, command: 'flower', lock: 'shared' }] }));
   assert.match(advice, /docker stop/);
 });

@@ -3,7 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { deviceName, parseLocks } from '../../src/service/procfs.js';
 
-test('locks that are held are read, and those that only wait are not', () => {
+test('held locks are parsed, and waiting ones are not', () => {
   const text = `1: FLOCK  ADVISORY  WRITE 12739 fe:00:9977916 0 EOF
 1: -> FLOCK  ADVISORY  WRITE 12740 fe:00:9977916 0 EOF
 2: POSIX  ADVISORY  READ  3568 08:02:18446744073709551615 128 191
@@ -20,7 +20,7 @@ nonsense
   ]);
 });
 
-test('the lock lines of fdinfo are read, and the others are not', () => {
+test('the lock lines of fdinfo are parsed, and the others are not', () => {
   const text =
     'pos:\t0\nflags:\t02100002\nmnt_id:\t29\nlock:\t1: FLOCK  ADVISORY  WRITE 359 00:13:11691 0 EOF\n';
   assert.deepEqual(parseLocks(text), [
@@ -28,7 +28,7 @@ test('the lock lines of fdinfo are read, and the others are not', () => {
   ]);
 });
 
-test('device numbers are taken apart as the C library puts them together', () => {
+test('device numbers are split like those of the C library', () => {
   assert.equal(deviceName(0xfe00n), '254:0');
   assert.equal(deviceName(0x801n), '8:1');
   const number = fc.integer({ min: 0, max: 0xffffffff }).map(BigInt);

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { MACHINES } from '../../src/format/machines.js';
 import { machineFacts } from '../../src/service/machine.js';
 
-test('the sign of char and the alignment are those of each machine', () => {
+test('each machine has its sign of char and its alignment', () => {
   const facts = (arch: string, system = 'linux', endian: 'LE' | 'BE' = 'LE') => {
     const { byteOrder, hashChar, alignment } = machineFacts(arch, system, endian);
     return [byteOrder, hashChar, alignment];
@@ -21,7 +21,7 @@ test('the sign of char and the alignment are those of each machine', () => {
   assert.deepEqual(facts('a-new-one'), ['little', undefined, undefined]);
 });
 
-test('convert, check and doctor have one table of machines', () => {
+test('convert, check and doctor use one table of machines', () => {
   for (const [arch, system, name] of [
     ['x64', 'linux', 'amd64'],
     ['arm64', 'linux', 'arm64'],

@@ -3,7 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { mountOf, parseMountinfo, unescapeOctal } from '../../src/service/procfs.js';
 
-/** As the kernel writes them: optional fields, none of them, a bind mount of a file, escapes, one over another. */
+/** Lines of the kernel: with and without optional fields, a bind mount of a file, escapes, a mount over another. */
 const TEXT = `27 1 0:30 / / rw,relatime master:1 - overlay overlay rw,lowerdir=/l,upperdir=/u
 40 27 8:1 / /data rw,relatime shared:5 master:2 - ext4 /dev/sda1 rw,errors=remount-ro
 41 40 0:50 / /data/my\\040files ro - nfs4 nas:/my\\040export rw,nolock
@@ -18,7 +18,7 @@ a line that is none
 const mounts = parseMountinfo(TEXT);
 const at = (path: string) => mountOf(mounts, path)?.id;
 
-test('the fields are where proc(5) says, whatever optional ones there are', () => {
+test('the fields are parsed as in proc(5), with any optional ones', () => {
   assert.equal(mounts.length, 8);
   assert.deepEqual(mounts[2], {
     id: 41,
@@ -34,20 +34,20 @@ test('the fields are where proc(5) says, whatever optional ones there are', () =
   assert.equal(mounts[3].root, '/srv/flower.db');
 });
 
-test('a path lies on the mount that the kernel would come to', () => {
+test('the mount of a path is the one that the kernel finds', () => {
   assert.equal(at('/etc/passwd'), 27);
   assert.equal(at('/app/flower.db'), 42);
   assert.equal(at('/app/flower.db.~1~'), 27);
   assert.equal(at('/database'), 27);
   assert.equal(at('/bound/x'), 46);
-  // The later mount of a folder above hides the one below.
+  // A later mount on a higher folder hides an earlier one below.
   assert.equal(at('/hidden/deep/x'), 44);
-  // Two at the same point: the later one, which hides what is mounted within the first.
+  // Of two at the same point, the later one hides the mounts within the first.
   assert.equal(at('/data/flower.db'), 45);
   assert.equal(at('/data/my files/x'), 45);
 });
 
-test('mounts that make no tree end the search', () => {
+test('a cycle of mounts ends the search', () => {
   assert.equal(mountOf([], '/x'), undefined);
   const [root, data] = mounts;
   assert.equal(mountOf([data], '/data/x'), undefined);
@@ -56,11 +56,11 @@ test('mounts that make no tree end the search', () => {
   assert.ok(mountOf(circle, '/data/x') !== undefined);
 });
 
-test('whatever bytes are escaped, the text comes back', () => {
+test('any escaped bytes are decoded', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.infiniteStream(fc.boolean()), (text, choices) => {
       const escaped = Array.from(Buffer.from(text), (byte) => {
-        // The kernel escapes space, tab, line end, # and the backslash; any other byte may be.
+        // The kernel escapes space, tab, line end, # and backslash; any other byte may be escaped, too.
         const must = [0x20, 0x09, 0x0a, 0x23, 0x5c].includes(byte) || byte >= 0x80;
         const may = choices.next().value as boolean;
         return must || may ? `\\${byte.toString(8).padStart(3, '0')}` : String.fromCharCode(byte);
@@ -70,13 +70,13 @@ test('whatever bytes are escaped, the text comes back', () => {
   );
 });
 
-test('what is no escape stays', () => {
+test('text without escapes is unchanged', () => {
   for (const text of ['', '\\', '\\04', '\\999', '\\777', 'a\\', 'ü\\x', '\\ü40']) {
     assert.equal(unescapeOctal(text), text);
   }
 });
 
-test('no text keeps the parser from ending', () => {
+test('the parser ends for any text', () => {
   fc.assert(
     fc.property(fc.string(), (text) => {
       mountOf(parseMountinfo(text), '/x');

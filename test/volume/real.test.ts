@@ -30,7 +30,7 @@ interface Volume {
   readonly facts: VolumeFacts;
 }
 
-/** Problems of the machine that runs the tests, and not of the place that a test makes. */
+/** Problems of the machine that runs the tests, not of a test's place. */
 const OF_THE_MACHINE = [
   'volume-not-mounted',
   'volume-in-memory',
@@ -63,7 +63,7 @@ async function asUser(uid: number, path: string): Promise<Volume> {
   return JSON.parse(stdout) as Volume;
 }
 
-/** Runs commands where mounts are seen by nobody else, then the doctor on a file. */
+/** Runs commands in a private mount namespace, then the doctor on a file. */
 async function inMounts(commands: string, path: string): Promise<Volume> {
   const script = `set -e; ${commands}\n'${process.execPath}' '${BIN}' doctor --json '${path}' || true`;
   const { stdout, stderr } = await run('unshare', ['-m', 'sh', '-c', script]);
@@ -71,7 +71,7 @@ async function inMounts(commands: string, path: string): Promise<Volume> {
   return (JSON.parse(stdout) as { files: { volume: Volume }[] }).files[0].volume;
 }
 
-test('a sound file is looked at without being touched', async (t) => {
+test('a diagnosis does not touch a sound file', async (t) => {
   const { folder, path } = await database(t);
   const before = await stat(path, { bigint: true });
   assert.deepEqual(await codesOf(path), []);
@@ -81,7 +81,7 @@ test('a sound file is looked at without being touched', async (t) => {
   assert.ok((await readFile(path)).equals(await readFile(fixture('amd64.db'))));
 });
 
-test('a path that leads to nothing says how far it leads', async (t) => {
+test('the diagnosis of a dead path says how far it leads', async (t) => {
   const { folder, path } = await database(t);
   const [missing] = await problemsOf(join(folder, 'a', 'b', 'flower.db'));
   assert.equal(missing.code, 'folder-missing');
@@ -100,7 +100,7 @@ test('a path that leads to nothing says how far it leads', async (t) => {
   assert.deepEqual(await codesOf(join(folder, 'x'.repeat(300))), ['path-not-answering']);
 });
 
-test('files of other kinds are named', async (t) => {
+test('files of other kinds are identified', async (t) => {
   const folder = await temporaryFolder(t);
   const write = async (name: string, contents: string) => {
     await writeFile(join(folder, name), contents);
@@ -123,17 +123,17 @@ test('files of other kinds are named', async (t) => {
   assert.deepEqual(await codesOf(await write('empty.db', '')), ['file-empty']);
 });
 
-testWith('flock', 'a process that has locked the file is named, and one that only has it open', async (t) => {
+testWith('flock', 'processes that have the file locked or open are named', async (t) => {
   const { path } = await database(t);
   const handle = await open(path);
   t.after(() => handle.close());
-  // This process has it open itself, which is nobody else's concern.
+  // This process has the file open itself, which is not reported.
   assert.deepEqual(await codesOf(path), []);
   const child = spawn('flock', ['-x', path, 'sh', '-c', 'echo held; exec sleep 60'], {
     stdio: ['ignore', 'pipe', 'ignore'],
     detached: true,
   });
-  // The whole group: flock leaves its child behind.
+  // Kill the whole group, because flock leaves its child behind.
   t.after(() => process.kill(-child.pid!));
   await new Promise((resolve) => child.stdout.once('data', resolve));
   const held = await problemsOf(path);
@@ -151,9 +151,9 @@ testWith('flock', 'a process that has locked the file is named, and one that onl
   assert.match(open_.found, new RegExp(`process ${reader.pid} \\(sleep 60\\)`));
 });
 
-testWith('flock', 'a lock that a program took for another is the other’s', async (t) => {
+testWith('flock', 'a lock that one program took for another belongs to the other', async (t) => {
   const { path } = await database(t);
-  // As gdbm-doctor's own repair does it: the program that takes the lock ends, and /proc/locks names a dead process.
+  // As in a repair, the program that takes the lock ends, and /proc/locks names a dead process.
   const child = spawn('sh', ['-c', 'exec 3<"$0"; flock -x 3; echo held; exec sleep 60', path], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
@@ -170,7 +170,7 @@ async function opened(t: TestContext, path: string) {
   return handle;
 }
 
-testWith('chown', 'what this user may not do is said with the command that mends it', async (t) => {
+testWith('chown', 'missing permissions are reported with the command that grants them', async (t) => {
   const { folder, path } = await database(t);
   const root = process.getuid?.() === 0;
   const uid = root ? 12_345 : process.getuid!();
@@ -189,7 +189,7 @@ testWith('chown', 'what this user may not do is said with the command that mends
     both.map(({ advice }) => advice),
     [line, line],
   );
-  // The advice does mend it.
+  // The advice works.
   assert.equal((await run('sh', ['-c', line])).code, 0);
   assert.deepEqual(mends(await asUser(uid, path)), []);
   await chmod(path, 0);
@@ -199,7 +199,7 @@ testWith('chown', 'what this user may not do is said with the command that mends
   );
 });
 
-test('a PATH without flock is told', async (t) => {
+test('a PATH without flock is reported', async (t) => {
   const { path } = await database(t);
   const { stdout } = spawnSync(process.execPath, [BIN, 'doctor', path], { env: { PATH: '/nowhere' } });
   assert.match(stdout.toString(), /warning lock-program-missing\n.*program flock on the PATH, found none/);
@@ -214,7 +214,7 @@ testWith('python', 'the probe maps a file without changing it', async (t) => {
   assert.deepEqual({ mtimeNs, ctimeNs }, { mtimeNs: before.mtimeNs, ctimeNs: before.ctimeNs });
 });
 
-testWith('root', 'a folder that may not be entered is named', async (t) => {
+testWith('root', 'a folder without search permission is named', async (t) => {
   const folder = await temporaryFolder(t);
   await chmod(folder, 0o755);
   const closed = join(folder, 'closed');
@@ -225,7 +225,7 @@ testWith('root', 'a folder that may not be entered is named', async (t) => {
   assert.equal(problems[0].advice, `chmod a+x ${closed}`);
 });
 
-testWith('root', 'a file that root left in another user’s folder is to be given to that user', async (t) => {
+testWith('root', 'a file of root in another user’s folder is reported with chown', async (t) => {
   const { folder, path } = await database(t);
   await chown(folder, 4321, 4322);
   const [differs] = await problemsOf(path);
@@ -233,7 +233,7 @@ testWith('root', 'a file that root left in another user’s folder is to be give
   assert.equal(differs.advice, `chown 4321:4322 ${path}  # as root`);
 });
 
-testWith(['root', 'mounts'], 'a full volume, and one without inodes', async (t) => {
+testWith(['root', 'mounts'], 'a full volume, and one without inodes, are reported', async (t) => {
   const { folder, path } = await database(t);
   const place = join(folder, 'volume');
   await mkdir(place);
@@ -258,50 +258,50 @@ testWith(['root', 'mounts'], 'a full volume, and one without inodes', async (t) 
   );
 });
 
-testWith(['root', 'mounts'], 'a read-only volume, and a file that is mounted by itself', async (t) => {
-  const { folder, path } = await database(t);
-  // A space is escaped in mountinfo.
-  const place = join(folder, 'my volume');
-  await mkdir(place);
-  const readOnly = await inMounts(
-    `mount --bind '${folder}' '${place}'; mount -o remount,bind,ro '${place}'`,
-    join(place, 'flower.db'),
-  );
-  assert.equal(readOnly.problems[0].code, 'volume-read-only');
-  assert.match(readOnly.problems[0].advice, /without :ro/);
-  const alone = await inMounts(
-    `: > '${place}/state.db'; mount --bind '${path}' '${place}/state.db'`,
-    join(place, 'state.db'),
-  );
-  const found = alone.problems.find(({ code }) => code === 'file-mounted-alone');
-  assert.ok(found?.advice.includes(`'${place}'`), found?.advice);
-});
-
 testWith(
   ['root', 'mounts'],
-  'without /proc it says what could not be seen, and finds no problem in that',
+  'a read-only volume, and a file that is mounted by itself, are reported',
   async (t) => {
-    const { path } = await database(t);
-    const { problems, facts } = await inMounts('mount -t tmpfs none /proc', path);
-    assert.deepEqual(
-      problems.filter(({ code }) => !OF_THE_MACHINE.includes(code)),
-      [],
+    const { folder, path } = await database(t);
+    // A space is escaped in mountinfo.
+    const place = join(folder, 'my volume');
+    await mkdir(place);
+    const readOnly = await inMounts(
+      `mount --bind '${folder}' '${place}'; mount -o remount,bind,ro '${place}'`,
+      join(place, 'flower.db'),
     );
-    assert.equal(facts.holders, undefined);
-    assert.match(facts.unseen.join('\n'), /mount could not be seen[^]*Who holds the file could not be seen/);
+    assert.equal(readOnly.problems[0].code, 'volume-read-only');
+    assert.match(readOnly.problems[0].advice, /without :ro/);
+    const alone = await inMounts(
+      `: > '${place}/state.db'; mount --bind '${path}' '${place}/state.db'`,
+      join(place, 'state.db'),
+    );
+    const found = alone.problems.find(({ code }) => code === 'file-mounted-alone');
+    assert.ok(found?.advice.includes(`'${place}'`), found?.advice);
   },
 );
+
+testWith(['root', 'mounts'], 'without /proc the unknown facts are listed and are no problem', async (t) => {
+  const { path } = await database(t);
+  const { problems, facts } = await inMounts('mount -t tmpfs none /proc', path);
+  assert.deepEqual(
+    problems.filter(({ code }) => !OF_THE_MACHINE.includes(code)),
+    [],
+  );
+  assert.equal(facts.holders, undefined);
+  assert.match(facts.unseen.join('\n'), /mount could not be seen[^]*Who holds the file could not be seen/);
+});
 
 test('doctor on a healthy file says so and ends with 0', async (t) => {
   const { path } = await database(t);
   const { code, stdout, stderr } = await cli(['doctor', path]);
   assert.match(stdout, /database {5}healthy, 102 records/);
-  // On a machine of another kind the file is a foreign one.
+  // On another kind of machine the file is foreign.
   if (process.arch === 'x64') assert.equal(code, 0, stdout + stderr);
   assert.match(stdout.split('\n')[0], /about its place|nothing is wrong with its place/);
 });
 
-test('doctor looks inside as check does: a database that its program cannot load is not healthy', async (t) => {
+test('doctor reports a database that its program cannot load, as check does', async (t) => {
   const folder = await temporaryFolder(t);
   const base64 = (...bytes: number[]) => Buffer.from(bytes).toString('base64');
   const one = base64(0x80, 4, 0x4b, 1, 0x2e);
@@ -327,7 +327,7 @@ test('doctor looks inside as check does: a database that its program cannot load
   }
 });
 
-test('what doctor says to do with a file of another kind of machine does it', async (t) => {
+test('the advice for a file of another kind of machine works', async (t) => {
   const folder = await temporaryFolder(t);
   for (const name of ['s390x.db', 'i386.db', 'arm64.db', 'amd64.db']) {
     const path = join(folder, name);
@@ -346,7 +346,7 @@ test('what doctor says to do with a file of another kind of machine does it', as
   }
 });
 
-test('doctor says first what stands in the way, then the repair', async (t) => {
+test('doctor lists obstacles before the repair', async (t) => {
   const { folder, path } = await database(t);
   const none = await cli(['doctor', join(folder, 'gone', 'x.db')]);
   assert.equal(none.code, 1);
@@ -379,7 +379,7 @@ test('doctor on a text file ends with 1 and offers no repair', async (t) => {
   assert.doesNotMatch(stdout, /gdbm-doctor repair/);
 });
 
-test('no path drives the terminal or breaks a line', async (t) => {
+test('a path cannot control the terminal or break a line', async (t) => {
   const folder = join(await temporaryFolder(t), 'a\nb\x1b[31m \u202e');
   await mkdir(folder);
   for (const name of ['x.db', join('none', 'x.db')]) {

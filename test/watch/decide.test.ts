@@ -33,7 +33,7 @@ test('damage is repaired when two looks in a row see it and nobody holds the fil
   assert.deepEqual(stepsOf([look('damaged', 'a'), look('damaged', 'a')]), ['look-again', 'repair']);
 });
 
-test('damage that changes, that is held, or between which the file was sound, is not repaired', () => {
+test('damage is not repaired if it changes, is held, or the file was sound in between', () => {
   const again = 'look-again';
   assert.deepEqual(stepsOf([look('damaged', 'a'), look('damaged', 'b')]), [again, again]);
   assert.deepEqual(stepsOf([look('damaged', 'a'), look('damaged', 'a', true)]), [again, again]);
@@ -50,7 +50,7 @@ test('damage that changes, that is held, or between which the file was sound, is
   ]);
 });
 
-test('what could not be repaired is not tried again until it changes', () => {
+test('a failed repair is not tried again until the file changes', () => {
   const { memory } = decide(NOTHING_SEEN, look('damaged', 'a'));
   const hopeless = giveUp(memory);
   assert.equal(decide(hopeless, look('damaged', 'a')).step, 'rest');
@@ -59,12 +59,12 @@ test('what could not be repaired is not tried again until it changes', () => {
   assert.equal(decide(first.memory, look('damaged', 'b')).step, 'repair');
 });
 
-test('damage that no repair mends and its program loads is only told, also where a program holds the file', () => {
+test('damage that no repair changes and its program loads is only reported, also of a held file', () => {
   const one = { ...look('damaged', 'a', true), loads: true };
   assert.deepEqual(stepsOf([one, one, one]), ['look-again', 'rest', 'rest']);
 });
 
-test('whatever is seen, a repair follows only two equal looks at damage', () => {
+test('for any looks, a repair follows only two equal looks at damage', () => {
   const anyLook = fc
     .tuple(
       fc.constantFrom('clean', 'damaged', 'damaged', 'changing', 'missing', 'foreign', 'unreadable'),
@@ -85,7 +85,7 @@ test('whatever is seen, a repair follows only two equal looks at damage', () => 
   );
 });
 
-test('a look is read only from a line that is one', () => {
+test('other text is not parsed as a look', () => {
   const one = look('clean');
   assert.deepEqual(parseLook(JSON.stringify(one)), one);
   for (const text of ['', 'null', '1', '{}', '{"verdict":1}', 'Killed'])

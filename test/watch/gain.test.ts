@@ -4,6 +4,7 @@ import type { Loss, Mending } from '../../src/service/mend.js';
 import { isGain, mend } from '../../src/service/mend.js';
 import type { Look } from '../../src/service/look.js';
 import { bareLook } from '../../src/service/look.js';
+import { playedMending } from '../tools/mending.js';
 
 const BEST = { id: 'x', records: 100 };
 
@@ -14,40 +15,40 @@ function look(records: number, profile = 'none', verdict: Look['verdict'] = 'cle
 const NOTHING: Loss = { records: 0, estimated: 0 };
 const lost = (records: number, estimated: number | null = 0): Loss => ({ records, estimated });
 
-/** What a database is, what the repair lost, and whether a snapshot with 100 records is to take its place. */
+/** A database, the loss of its repair, and whether a snapshot with 100 records takes its place. */
 const CASES: readonly [string, Look, Loss | undefined, boolean][] = [
   ['a sound one that shrank', look(60), undefined, false],
-  ['a sound one that is empty, of a program that is not known', look(0), undefined, false],
+  ['a sound one that is empty, of an unknown program', look(0), undefined, false],
   ['a sound one that is empty, of a shelve', look(0, 'shelve'), undefined, false],
   ['a sound one that Flower left empty', look(0, 'flower'), undefined, true],
   ['a repair that lost nothing', look(60), NOTHING, false],
   ['a repair that lost nothing and has one record', look(1), NOTHING, false],
   ['a repair that lost nothing of an empty queue', look(0), NOTHING, false],
   ['a repair that lost nothing of Flower’s, which has nothing', look(0, 'flower'), NOTHING, true],
-  ['a repair that lost what the snapshot has more', look(60), lost(40), true],
+  ['a repair that lost the difference to the snapshot', look(60), lost(40), true],
   ['a repair that lost some of what had shrunk before', look(60), lost(1), false],
   ['a repair that lost some and kept as many', look(100), lost(3), false],
   ['a repair that lost some of what had grown', look(150), lost(50), false],
   ['a repair that lost a part without a trace', look(50), lost(0, 30), true],
   ['a repair that lost a little of it without a trace', look(50), lost(0, 2), false],
-  ['a repair of which nobody knows what was lost', look(50), lost(0, null), true],
+  ['a repair with an unknown loss', look(50), lost(0, null), true],
   ['a repair that lost all that was left', look(0), lost(3), true],
   ['a repair of one state, which counts no records', look(2, 'flower'), lost(1), false],
   ['one that could not be mended', look(0, 'none', 'damaged', false), undefined, true],
   [
-    'one whose values no repair mends',
+    'one whose values no repair changes',
     { ...look(60, 'shelve', 'damaged', false), loads: true },
     undefined,
     false,
   ],
   [
-    'one of them that lost what the snapshot has',
+    'such a one whose repair lost the difference',
     { ...look(60, 'shelve', 'damaged', false), loads: true },
     lost(40),
     true,
   ],
-  ['one of them of Flower’s', { ...look(2, 'flower', 'damaged', false), loads: true }, undefined, false],
-  ['none', look(0, 'none', 'missing', false), undefined, true],
+  ['such a one of Flower’s', { ...look(2, 'flower', 'damaged', false), loads: true }, undefined, false],
+  ['a missing one', look(0, 'none', 'missing', false), undefined, true],
   ['one that is written to', look(0, 'flower', 'changing', false), undefined, false],
   ['one that cannot be read', look(0, 'flower', 'unreadable', false), undefined, false],
   ['one of another kind', look(0, 'flower', 'foreign', false), undefined, false],
@@ -78,7 +79,7 @@ for (const [lostRecords, detail, expected] of [
       folderOptions: [],
       bestSnapshot: async () => BEST,
       log: ({ message }) => void said.push(message),
-      own: async ([command]) => {
+      run: async ([command]) => {
         if (command === 'look') return { code: 0, stdout: JSON.stringify(look(30)), said: '' };
         if (command === 'restore') return answer({ action: 'restored' });
         return answer({
@@ -94,5 +95,29 @@ for (const [lostRecords, detail, expected] of [
     const more = detail.estimated === 0 ? '' : `, and ${detail.estimated} without a trace`;
     const told = `x: repaired; 30 records kept, ${lostRecords} lost${more}. As it was: x.~1~`;
     assert.equal(said[0], told);
+  });
+}
+
+for (const [code, event, told] of [
+  ['no-space', 'repair-failed', 'x: not repaired: no space left'],
+  ['locked', 'busy', 'x: left alone for now: no space left'],
+] as const) {
+  test(`a refused repair (${code}) is logged with its path once`, async () => {
+    const error = { code, message: 'x: no space left' };
+    const run = async ([command]: readonly string[]) =>
+      command === 'look'
+        ? { code: 1, stdout: JSON.stringify(look(0, 'none', 'damaged', false)), said: '' }
+        : {
+            code: 2,
+            stdout: JSON.stringify({ files: [{ action: 'refused', reason: null, error }] }),
+            said: '',
+          };
+    const logged: string[][] = [];
+    const mending: Mending = {
+      ...playedMending('x', run, []),
+      log: (one) => void logged.push([one.event, one.message]),
+    };
+    await mend({ ...look(1, 'none', 'damaged', false), size: 1 }, mending, true);
+    assert.deepEqual(logged, [[event, told]]);
   });
 }

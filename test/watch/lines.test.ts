@@ -5,7 +5,7 @@ import { logLine, healthText, isHealthy, metricsText, newStatus } from '../../sr
 
 const TIME = new Date('2026-11-24T05:00:00.123Z');
 
-test('whatever a message holds, a text line is one line without control characters', () => {
+test('a text line is one line without control characters for any message', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (message) => {
       const line = logLine({ level: 'info', event: 'x', message }, 'text', TIME);
@@ -16,7 +16,7 @@ test('whatever a message holds, a text line is one line without control characte
   );
 });
 
-test('a JSON line gives back what it was made of', () => {
+test('a JSON line parses to its event', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.integer(), (message, records) => {
       const line = logLine({ level: 'error', event: 'x', message, details: { records } }, 'json', TIME);
@@ -29,12 +29,12 @@ test('a JSON line gives back what it was made of', () => {
   );
 });
 
-test('a JSON line escapes what drives a terminal', () => {
+test('a JSON line escapes control characters', () => {
   const line = logLine({ level: 'info', event: 'x', message: 'a\x7f\x9b31m\u2028' }, 'json', TIME);
   assert.ok(line.includes('"a\\u007f\\u009b31m\\u2028"'), line);
 });
 
-test('metrics are in the text format, whatever the file is called', () => {
+test('metrics are in the text format for any file name', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), (path) => {
       for (const line of metricsText([newStatus(path)])
@@ -48,7 +48,7 @@ test('metrics are in the text format, whatever the file is called', () => {
   );
 });
 
-test('a database that was not looked at is not healthy', () => {
+test('a database without a look is not healthy', () => {
   const status = newStatus('x');
   assert.equal(isHealthy(status), false);
   assert.equal(healthText([status]), 'unhealthy: not looked at yet\n');

@@ -13,7 +13,7 @@ import { until } from '../tools/until.js';
 import { check } from '../../src/examine.js';
 import { openFileSource } from '../../src/source/file.js';
 
-/** Saves as Flower does, as often as it is told and as fast as it can; prints how many saves failed, and why. */
+/** Saves like Flower, a number of times without a pause; prints the number of failed saves and their errors. */
 const WRITER = `
 import shelve, sys
 failed = []
@@ -30,7 +30,7 @@ const SAVES = 1000;
 
 testWith(
   'python',
-  'a writer that saves 1,000 times is never in the way of a look every 10 ms, nor it of him',
+  'a look every 10 ms never disturbs a writer that saves 1,000 times, nor the writer a look',
   async (t) => {
     const path = join(await temporaryFolder(t), 'flower');
     const snapshots = `${path}.snapshots`;
@@ -69,34 +69,30 @@ testWith(
   },
 );
 
-testWith(
-  'python',
-  'watch itself, beside such a writer, says nothing of damage and repairs nothing',
-  async (t) => {
-    const folder = await temporaryFolder(t);
-    const path = join(folder, 'flower');
-    const options = ['--interval=0.01', '--profile=flower', '--log-format=json', `--log-file=${path}.log`];
-    const watch = spawn(process.execPath, [fixture('../bin/gdbm-doctor.js'), 'watch', ...options, path], {
-      stdio: 'ignore',
-    });
-    t.after(() => watch.kill('SIGKILL'));
-    const writer = spawn(PYTHON, ['-c', WRITER, path, '4000'], { stdio: ['ignore', 'pipe', 'inherit'] });
-    t.after(() => writer.kill('SIGKILL'));
-    let answer = '';
-    writer.stdout.setEncoding('utf8').on('data', (text: string) => (answer += text));
-    await new Promise((resolve) => writer.once('close', resolve));
-    assert.equal(answer.trim(), '0 []', 'a save failed');
-    // Once the writer rests, the next look sees it sound.
-    await until('it is seen sound', async () => (await events(`${path}.log`)).includes('clean'));
-    watch.kill('SIGTERM');
-    assert.equal(await new Promise((resolve) => watch.once('close', resolve)), 0);
-    const happened = await events(`${path}.log`);
-    for (const event of ['damaged', 'repaired', 'restored', 'repair-failed'])
-      assert.ok(!happened.includes(event), event);
-  },
-);
+testWith('python', 'watch beside such a writer reports no damage and repairs nothing', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'flower');
+  const options = ['--interval=0.01', '--profile=flower', '--log-format=json', `--log-file=${path}.log`];
+  const watch = spawn(process.execPath, [fixture('../bin/gdbm-doctor.js'), 'watch', ...options, path], {
+    stdio: 'ignore',
+  });
+  t.after(() => watch.kill('SIGKILL'));
+  const writer = spawn(PYTHON, ['-c', WRITER, path, '4000'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => writer.kill('SIGKILL'));
+  let answer = '';
+  writer.stdout.setEncoding('utf8').on('data', (text: string) => (answer += text));
+  await new Promise((resolve) => writer.once('close', resolve));
+  assert.equal(answer.trim(), '0 []', 'a save failed');
+  // The next look after the last save sees a sound file.
+  await until('it is seen sound', async () => (await events(`${path}.log`)).includes('clean'));
+  watch.kill('SIGTERM');
+  assert.equal(await new Promise((resolve) => watch.once('close', resolve)), 0);
+  const happened = await events(`${path}.log`);
+  for (const event of ['damaged', 'repaired', 'restored', 'repair-failed'])
+    assert.ok(!happened.includes(event), event);
+});
 
-test('watch --once ends by a signal, between its two looks, too', async (t) => {
+test('a signal ends watch --once, also between its two looks', async (t) => {
   const path = join(await temporaryFolder(t), 'state.db');
   const bytes = await readFile(fixture('killed-shelve.db'));
   await writeFile(path, bytes);

@@ -5,7 +5,7 @@ import { watchLoop } from '../../src/service/watcher.js';
 import { Outlets, newStatus } from '../../src/service/outlets.js';
 import type { Watcher } from '../../src/service/watcher.js';
 
-test('an interval that is longer than a timer can be is waited for, and ends at once when it is told to', async () => {
+test('an interval beyond the limit of a timer is waited for, and the signal ends it at once', async () => {
   let looks = 0;
   const watcher = { status: newStatus('x'), look: async () => void looks++ } as unknown as Watcher;
   const nowhere = {

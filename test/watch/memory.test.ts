@@ -12,7 +12,7 @@ import { temporaryFolder } from '../tools/folder.js';
 import { until } from '../tools/until.js';
 
 /*
- * What stays in memory beside the service: a Raspberry Pi gives a container 256 MiB for all of it.
+ * Memory of the processes that stay beside a service: a Raspberry Pi gives a container 256 MiB for everything.
  */
 
 const SKIP = process.platform === 'linux' ? false : 'memory is read from /proc, which only Linux has';
@@ -21,7 +21,7 @@ const IDLE_LIMIT = 64;
 const LOOK_LIMIT = 96;
 const PROGRAMS = { 'the package': BIN, 'the one file': fixture('../dist/gdbm-doctor.cjs') };
 
-/** MiB that a process has had at most, and has now; undefined once it is gone. */
+/** The peak and the present memory of a process in MiB; undefined once it is gone. */
 async function memory(pid: number): Promise<{ most: number; now: number } | undefined> {
   const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const kib = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+) kB$`, 'm').exec(text)?.[1]);
@@ -49,7 +49,7 @@ for (const [which, program] of Object.entries(PROGRAMS)) {
         const child = spawn(process.execPath, [program, ...args], { stdio: 'ignore' });
         t.after(() => child.kill('SIGTERM'));
         await until('20 looks', async () => {
-          // Another time of the file, so that each look reads it again.
+          // A new time makes the next look read the file again.
           await utimes(path, new Date(), new Date());
           const [, looks] = /^gdbm_doctor_checks_total\{.*\} (\d+)$/m.exec(await readFile(metrics, 'utf8'))!;
           return Number(looks) >= 20;
@@ -62,7 +62,7 @@ for (const [which, program] of Object.entries(PROGRAMS)) {
   }
 }
 
-/** A pickle of many texts, as large as this, in a database as Flower keeps it. */
+/** A database like Flower's with a pickle of many texts of this total size. */
 async function largeShelf(size: number): Promise<Uint8Array> {
   const text = Buffer.concat([Buffer.from([0x58, 200, 0, 0, 0]), Buffer.alloc(200, 'x')]);
   const texts = Buffer.concat(Array.from({ length: Math.ceil(size / text.length) }, () => text));
@@ -86,7 +86,7 @@ test(
     let running = true;
     child.once('close', () => (running = false));
     let most = 0;
-    // The largest that it ever was, as the kernel noted it, asked for until it is gone.
+    // Poll the peak that the kernel records until the process is gone.
     await until('the look ends', async () => {
       for (let n = 0; n < 20 && running; n++) most = Math.max(most, (await memory(child.pid!))?.most ?? 0);
       return !running;

@@ -7,12 +7,12 @@ import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 
 /*
- * A log, metrics and health go to files of their own: never to the database, and no two to one.
+ * Log, metrics and health go to separate files, and never to the database.
  */
 
 const PROGRAM = ['--', process.execPath, '-e', 'console.log("ran")'];
 
-test('a log, metrics or health that lead to the database are refused', async (t) => {
+test('a log, metrics or health file that is the database is refused', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'state.db');
   await copyFile(fixture('amd64.db'), path);
@@ -36,7 +36,7 @@ test('a log, metrics or health that lead to the database are refused', async (t)
   assert.deepEqual((await readdir(folder)).sort(), names);
 });
 
-test('two of them that are one file are refused, also where that is not there yet', async (t) => {
+test('one file for two of them is refused, even if it does not exist yet', async (t) => {
   const path = join(await temporaryFolder(t), 'state.db');
   const file = `${path}.out`;
   const { code, stderr } = await cli([
@@ -51,13 +51,21 @@ test('two of them that are one file are refused, also where that is not there ye
   assert.deepEqual(await readdir(dirname(path)), []);
 });
 
-test('metrics and health take no device’s place', async (t) => {
+test('metrics and health never replace a device', async (t) => {
   const path = join(await temporaryFolder(t), 'state.db');
   for (const option of ['--metrics-file', '--health-file']) {
-    // Of a file that is nobody's: were it replaced, nothing would be lost.
+    // A file of nobody: nothing would be lost if it were replaced.
     const { code, stderr } = await cli(['watch', '--once', `${option}=/proc/self/fd/1`, path]);
     assert.equal(code, 2);
     assert.match(stderr, /is no regular file/);
   }
   assert.equal((await cli(['guard', '--log-file=/dev/null', path, ...PROGRAM])).code, 0);
+});
+
+test('a log line names the path once', async (t) => {
+  const path = join(await temporaryFolder(t), 'loop');
+  await symlink(path, path);
+  const { stderr } = await cli(['watch', '--once', path]);
+  assert.match(stderr, /: the symbolic links lead in a circle/);
+  assert.equal(stderr.split(path).length, 2, stderr);
 });

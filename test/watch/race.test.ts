@@ -7,7 +7,7 @@ import test from 'node:test';
 import { check } from '../../src/examine.js';
 import { lookOnce } from '../../src/service/lookonce.js';
 import { memorySource } from '../../src/source/source.js';
-import type { OwnAnswer } from '../../src/service/look.js';
+import type { CommandResult } from '../../src/service/look.js';
 import { Watcher } from '../../src/service/watcher.js';
 import { BIN, cli } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
@@ -17,7 +17,7 @@ import { testWith } from '../tools/needs.js';
 import { until } from '../tools/until.js';
 
 /*
- * Between a look, which takes no lock, and the lock that a repair takes, others may come.
+ * Other processes may use the database between a look, which takes no lock, and the lock of a repair.
  */
 
 const KILLED = fixture('killed-shelve.db');
@@ -32,14 +32,14 @@ function looked(path: string, snapshot = false) {
   return lookOnce({ path, profile: 'auto', snapshot, snapshots: undefined, keep: 5 });
 }
 
-testWith('flock', 'what is written to after the look is neither repaired nor restored over', async (t) => {
+testWith('flock', 'a file that changed since the look is neither repaired nor replaced', async (t) => {
   const path = join(await temporaryFolder(t), 'state.db');
   await copyFile(fixture('amd64.db'), path);
   assert.ok((await looked(path, true)).snapshot?.taken);
   await copyFile(KILLED, path);
   const { state, verdict } = await looked(path);
   assert.equal(verdict, 'damaged');
-  // The beginning of a save: other damage, of the same size.
+  // The beginning of a save is other damage of the same size.
   const bytes = await readFile(path);
   bytes.fill(0, 4096);
   await writeFile(path, bytes);
@@ -53,13 +53,13 @@ testWith('flock', 'what is written to after the look is neither repaired nor res
     );
     assert.deepEqual(await readFile(path), bytes);
   }
-  // What it is now, it may be restored over.
+  // With its present state it may be replaced.
   const now = (await looked(path)).state;
   assert.equal((await cli(['restore', `--if-state=${now}`, path])).code, 0);
   assert.deepEqual(await readFile(path), await readFile(fixture('amd64.db')));
 });
 
-testWith('flock', 'a database that came back after a look saw none is not restored over', async (t) => {
+testWith('flock', 'a database that appeared after a look is not replaced', async (t) => {
   const path = join(await temporaryFolder(t), 'state.db');
   const { state, verdict } = await looked(path);
   assert.equal(verdict, 'missing');
@@ -70,18 +70,18 @@ testWith('flock', 'a database that came back after a look saw none is not restor
   assert.deepEqual(await readFile(path), await readFile(fixture('i386.db')));
 });
 
-test('a repair that finds the file in use is tried again, and is no failed one', async (t) => {
+test('a repair of a file in use is tried again, and does not count as failed', async (t) => {
   const path = await damaged(t);
   const look = await looked(path);
   const calls: string[] = [];
   const events: string[] = [];
   let inUse = 2;
-  const answer = (code: number, file: object): OwnAnswer => ({
+  const answer = (code: number, file: object): CommandResult => ({
     code,
     stdout: JSON.stringify({ files: [file] }),
     said: '',
   });
-  const own = async (args: readonly string[]) => {
+  const run = async (args: readonly string[]) => {
     calls.push(args[0]);
     if (args[0] === 'look') return { code: 1, stdout: JSON.stringify({ ...look, held: null }), said: '' };
     assert.ok(args.includes(`--if-state=${look.state}`));
@@ -89,7 +89,7 @@ test('a repair that finds the file in use is tried again, and is no failed one',
     if (inUse >= 0) return answer(2, { action: 'refused', error: { code, message: code } });
     return answer(0, { action: 'repaired', kept: 1, lost: 0, backup: 'x' });
   };
-  const watcher = new Watcher(playedMending(path, own, events), []);
+  const watcher = new Watcher(playedMending(path, run, events), []);
   for (let n = 0; n < 6; n++) await watcher.look();
   assert.equal(calls.filter((name) => name === 'repair').length, 3);
   assert.deepEqual([watcher.status.repairs, watcher.status.failedRepairs], [1, 0]);
@@ -101,7 +101,7 @@ test('a repair that finds the file in use is tried again, and is no failed one',
 
 testWith(
   'flock',
-  'of two watches and a guard on one damaged file one repairs it, and none complains',
+  'of two watches and a guard on one damaged file exactly one repairs it, and none fails',
   async (t) => {
     const path = await damaged(t);
     const bytes = await readFile(path);
