@@ -42,6 +42,7 @@ const AT_THE_EDGE = [
   'store/',
   'service/',
   'cli/',
+  'repair.ts',
   'repair/',
   'copies.ts',
   'put.ts',

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { isForeign, judgedFor } from '../check/foreign.js';
 import type { MachineName } from '../format/machines.js';
 import { MACHINES } from '../format/machines.js';
-import { repair } from '../repair/repair.js';
+import { repair } from '../repair.js';
 import type { RepairOptions, RepairResult } from '../repair/result.js';
 import { failedRepairReport, repairReport, reportText } from '../report/json.js';
 import { shellPath } from '../report/escape.js';

@@ -17,7 +17,7 @@ import type { SalvagedBatch } from '../salvage/salvage.js';
 import { salvage } from '../salvage/salvage.js';
 import type { FileSource } from '../source/file.js';
 import { RefusedError } from '../store/errors.js';
-import { foundDatabase } from '../write/checked.js';
+import { foundDatabase } from '../write/contents.js';
 import { openRegularFile, tellIfChanged } from './file.js';
 import { collectGarbage } from './heap.js';
 import { decodeKey, defineCommand, expectKey, file, hash, json } from './options.js';

@@ -2,7 +2,7 @@ import { DumpError } from '../exchange/input.js';
 import { shellPath } from '../report/escape.js';
 import { SourceError } from '../source/source.js';
 import { refusal, RefusedError } from '../store/errors.js';
-import { BuildError } from '../write/builder.js';
+import { BuildError } from '../write/frame.js';
 import { VerifyError } from '../write/verify.js';
 import { progressLine } from './progress.js';
 import { EXIT, printReport, tell } from './terminal.js';

@@ -1,5 +1,6 @@
-import type { BuildBatch, BuildResult, BuildSpec } from '../write/builder.js';
+import type { BuildBatch, BuildResult } from '../write/builder.js';
 import { DatabaseBuilder } from '../write/builder.js';
+import type { BuildSpec } from '../write/frame.js';
 import type { Sink } from '../write/sink.js';
 import { check } from '../examine.js';
 import type { HashChar } from '../format/hash.js';

@@ -4,7 +4,7 @@ import type { FreshFile } from '../store/fresh.js';
 import { handOnRights, placeFile, replaceFile } from '../store/replace.js';
 import type { HeldFile } from '../store/held.js';
 
-/** Where a fresh database is now. */
+/** The place that a fresh database took. */
 export interface Placed {
   readonly output: string;
   /** The held file as it was; undefined where it was not replaced, or no backup was wanted. */
@@ -13,10 +13,10 @@ export interface Placed {
 }
 
 /**
- * Gives a fresh database, synced and verified, the place of the held file, or the free name that was asked for, with the
+ * Gives a fresh database, synced and verified, the place of the held file, or the free name that the user gave, with the
  * held file's owner and mode.
  *
- * @param during what was being done, such as `the repair`
+ * @param during names the work in an error's text, such as `the repair`
  * @throws RefusedError; the held file is as it was
  */
 export async function placeFresh(
@@ -33,7 +33,7 @@ export async function placeFresh(
   return { output: held.realPath, ...(await replaceFile(held, fresh, during, backup)) };
 }
 
-/** Refuses a name that is taken before the work begins: it would be refused at its end. */
+/** Refuses a name that is taken before the work begins, not at its end. */
 export async function requireFree(path: string): Promise<void> {
   const taken = await lstat(path).then(
     () => true,

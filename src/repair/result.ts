@@ -1,27 +1,31 @@
+import { resolve } from 'node:path';
 import type { CheckResult } from '../check/check.js';
 import type { LostRecords } from '../check/losses.js';
 import type { RejectedElement } from '../check/record.js';
 import type { WantedProfile } from '../contents.js';
+import { requireProfile } from '../contents.js';
 import type { BetterCopy } from '../copies.js';
 import type { Report } from '../source/sweep.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { LeaveOut, LeftOutReason } from '../profile/leaveout.js';
-import type { NotKept } from '../write/records.js';
-import type { Recoverable } from './recoverable.js';
+import { LEAVE_OUT } from '../profile/leaveout.js';
+import type { NotKept } from '../write/contents.js';
+import type { Recoverable } from './losses.js';
 import type { Addition, Provenance } from '../salvage/salvage.js';
+import { ADDITIONS } from '../salvage/salvage.js';
 
 export interface RepairOptions {
   /** Writes the fresh database here, a name that must be free, and does not touch the source. */
   readonly output?: string;
-  /** Says what would be done and writes nothing. */
+  /** Tells the outcome and writes nothing. */
   readonly dryRun?: boolean;
-  /** Whether the source stays as `NAME.~1~`; it does by default. */
+  /** Keeps the source as `NAME.~1~`; the default. */
   readonly backup?: boolean;
   /** Seconds to wait for another process that holds the file; 0 by default. */
   readonly wait?: number;
-  /** Whether to lock the file as libgdbm does; done by default. */
+  /** Locks the file as libgdbm does; the default. */
   readonly lock?: boolean;
-  /** What else than what is in force the fresh database gets, where nothing better has the key. */
+  /** Records that the fresh database gets besides those in force, where none of those has the key. */
   readonly include?: readonly Addition[];
   /** Keys that may be before a value whose element is gone, besides those that the file itself still knows. */
   readonly expectKeys?: readonly Uint8Array[];
@@ -30,20 +34,20 @@ export interface RepairOptions {
    * cannot load. Where it is left out, or `none`, no record is left out.
    */
   readonly profile?: WantedProfile;
-  /** What of it the fresh database is without; `unloadable` by default. */
+  /** Which of these records are left out; `unloadable` by default. */
   readonly leaveOut?: LeaveOut;
   /**
-   * Writes what was found but is not in the fresh database here, a line of JSON each; the name must be free. Where it is left
-   * out, what is set aside goes to `NAME.quarantine.~1~` beside the fresh database, or the first number that is free.
+   * Writes all findings that are not in the fresh database to this file, a line of JSON each; the name must be free. Without
+   * it, records that are set aside go to `NAME.quarantine.~1~` beside the fresh database, or the first number that is free.
    */
   readonly quarantine?: string;
   /** Refuses to write if more records would be lost: a number, or a share of all records, 0 to 1. */
   readonly maxLoss?: { readonly records: number } | { readonly share: number } | undefined;
-  /** Whether to write a database without records although a copy beside the file has some. */
+  /** Writes a database without records although a copy beside the file has some. */
   readonly empty?: boolean;
-  /** What the file must still be once it is locked, as a look named it (`fileState`); else it is refused. */
+  /** The state that the file must still have once it is locked (see `fileState`); else it is refused. */
   readonly ifState?: string | undefined;
-  /** Told how far long work is. */
+  /** Gets the progress of long work. */
   readonly report?: Report;
   /** Ends the repair; the source is as it was, unless it is already replaced. */
   readonly signal?: AbortSignal;
@@ -55,46 +59,46 @@ export interface RepairOptions {
  */
 export type RepairAction = 'none' | 'repaired' | 'refused';
 
-/** What a repair did. */
+/** The outcome of a repair. */
 export interface RepairResult {
   readonly path: string;
   readonly action: RepairAction;
-  /** Whether it was refused only by the limit that the user set. */
+  /** True if only the limit that the user set refused it. */
   readonly limited?: boolean;
-  /** Why nothing was written, or what a dry run would have done. */
+  /** The reason for which nothing was written, or the outcome of a dry run. */
   readonly reason: string | undefined;
-  /** The source before the repair; with what was found inside, where a profile was asked for. */
+  /** The check of the source; with the profile's findings, where a profile was asked for. */
   readonly before: CheckResult;
-  /** What is inside of the records that can be kept; undefined where it was not asked for. */
+  /** The contents of the records that can be kept; undefined where no profile was asked for. */
   readonly profile: ProfileResult | undefined;
-  /** The fresh database, read back; with what is found inside, where a profile was asked for. */
+  /** The check of the fresh database; with the profile's findings, where a profile was asked for. */
   readonly after: CheckResult | undefined;
-  /** Where the fresh database is; the source's own name unless another was asked for. */
+  /** The path of the fresh database: the source's own unless another was asked for. */
   readonly output: string | undefined;
-  /** Where the source as it was is. */
+  /** The path of the source as it was. */
   readonly backup: string | undefined;
-  /** Records in the fresh database, or that would be. */
+  /** Records in the fresh database; of a dry run, the ones that would be. */
   readonly kept: number;
-  /** Of those what was added because it was asked for; undefined where nothing was written. */
+  /** Records among them that were added because it was asked for; undefined where nothing was written. */
   readonly added: Readonly<Record<Addition, number>> | undefined;
   readonly lost: LostRecords;
-  /** How many of the lost records would come back by what else could be included, alone and all together. */
+  /** Lost records that other additions would bring back. */
   readonly recoverable: Recoverable;
   /** Records that its program cannot load and that the fresh database is without, by reason; the quarantine has them. */
   readonly setAside: SetAside | undefined;
   /** A snapshot or backup that has more than is left of a database that lost something. */
   readonly betterCopy: BetterCopy | undefined;
-  /** Records that were found, by how; `stale` and `deleted` ones are kept only if that was asked for. */
+  /** Records by the way they were found; `stale` and `deleted` ones are kept only if that was asked for. */
   readonly found: Readonly<Record<Provenance, number>>;
-  /** Of the carved values, which are looked for only if something is lost, those with a key; others cannot be kept. */
+  /** Carved values with a key; others cannot be kept. They are looked for only if something is lost. */
   readonly carvedWithKey: number;
-  /** Hashes of which no bucket is left, from `first` to before `end`; at most 100 ranges. */
+  /** Hashes, from `first` to before `end`, of which no bucket is left; at most 100 ranges. */
   readonly uncoveredRanges: readonly { first: number; end: number }[];
-  /** What is known of lost records; at most 100 of them. */
+  /** The known data of lost records; at most 100 of them. */
   readonly lostDetails: readonly LostDetail[];
-  /** Where what was found but not kept was written; it may hold more than what was set aside. */
+  /** The path of the quarantine; it may hold more than the records that were set aside. */
   readonly quarantine: string | undefined;
-  /** What else the operator should know. */
+  /** Other facts that the operator should know. */
   readonly notes: readonly string[];
 }
 
@@ -104,7 +108,38 @@ export interface SetAside {
   readonly reasons: Readonly<Partial<Record<LeftOutReason, number>>>;
 }
 
-/** What is known of a lost record. */
+/** The known data of a lost record. */
 export interface LostDetail extends Omit<RejectedElement, 'reason'> {
   readonly reason: RejectedElement['reason'] | NotKept;
+}
+
+/**
+ * Refuses options without a meaning, before anything is done: a limit that is no number would let every loss pass.
+ *
+ * @throws RangeError
+ */
+export function requirePossible(options: RepairOptions): void {
+  const { profile = 'none', include = [], maxLoss, wait = 0, output, quarantine } = options;
+  requireProfile(profile);
+  if (options.leaveOut !== undefined && !LEAVE_OUT.includes(options.leaveOut)) {
+    throw new RangeError(`expected as leaveOut one of ${LEAVE_OUT.join(', ')}, found "${options.leaveOut}"`);
+  }
+  if (output !== undefined && quarantine !== undefined && resolve(output) === resolve(quarantine)) {
+    throw new RangeError(`expected output and quarantine to be two files, found ${output} as both`);
+  }
+  for (const one of include) {
+    if (!ADDITIONS.includes(one)) {
+      throw new RangeError(`expected in include only ${ADDITIONS.join(', ')}, found "${one}"`);
+    }
+  }
+  if (maxLoss !== undefined && !isLimit(maxLoss)) {
+    const expected = '{ records: 0 or more } or { share: 0 to 1 }';
+    throw new RangeError(`expected as maxLoss ${expected}, found ${JSON.stringify(maxLoss)}`);
+  }
+  if (!(wait >= 0)) throw new RangeError(`expected as wait 0 or more seconds, found ${wait}`);
+}
+
+function isLimit(limit: NonNullable<RepairOptions['maxLoss']>): boolean {
+  const { records = 0, share = 0 }: { records?: number; share?: number } = limit;
+  return Object.keys(limit).length === 1 && records >= 0 && share >= 0 && share <= 1 && records + share >= 0;
 }

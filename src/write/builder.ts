@@ -1,50 +1,43 @@
 import { KEY_START, MAX_SIZE } from '../format/bucket.js';
-import { BucketWriter } from '../format/bucketwords.js';
 import { equalBytes } from '../format/bytes.js';
-import { directorySizeFor, slotOf } from '../format/directory.js';
 import type { HashChar } from '../format/hash.js';
-import { digestOn, FREE_HASH, HASH_BITS, HASH_RANGE, hashKey, keyDigest, KeyLook } from '../format/hash.js';
+import { digestOn, HASH_BITS, HASH_RANGE, hashKey, keyDigest, KeyLook } from '../format/hash.js';
 import { viewOf } from '../format/struct.js';
 import { readChunks } from '../source/source.js';
-import { Frame } from './frame.js';
-import type { HashOrder } from './hashorder.js';
-import type { Partition } from './partition.js';
+import type { BuildSpec, FreshBucket } from './frame.js';
+import { BucketFiller, BuildError, deepestSplit, Frame } from './frame.js';
+import type { Division } from './partition.js';
 import { partitionHashes } from './partition.js';
-import type { RecordIndex } from './recordindex.js';
-import type { Appender, Sink } from './sink.js';
-import { SpillingIndex } from './spilling.js';
-import type { BuildSpec } from './spec.js';
-import { BuildError, deepestSplit, requireSizes } from './spec.js';
-
-export type { BuildSpec } from './spec.js';
-export { BuildError } from './spec.js';
+import type { HashOrder, RecordIndex } from './recordindex.js';
+import { SpillingIndex } from './recordindex.js';
+import type { Sink } from './sink.js';
 
 /** A record to be stored. */
 export interface BuildRecord {
-  /** The key's hash, in the flavour that the database is to have. */
+  /** The key's hash, of the flavour that the database has. */
   readonly hash: number;
   /** Bytes. */
   readonly keySize: number;
-  /** Bytes of the value; undefined where only the end of the pieces tells. */
+  /** Bytes of the value; undefined where it goes on to the end of the pieces. */
   readonly dataSize: number | undefined;
   /** The key and the value directly after it: `keySize + dataSize` bytes, whole or in pieces. */
   readonly bytes: Uint8Array | AsyncIterable<Uint8Array>;
 }
 
-/** Keys up to so many bytes are looked at as a whole for their second hash; larger ones as they come. */
+/** Keys up to so many bytes are held whole for their second hash; larger ones are hashed piece by piece. */
 const LARGE_KEY = 1 << 16;
-/** More records of one hash are told apart by a table of their second one. */
-const FEW = 64;
-/** Records remembered in memory: 28 bytes each, and 16 more while they are sorted. */
+/** With more records of one hash, a table of their second hashes tells them apart. */
+const FEW_ALIKE = 64;
+/** Records indexed in memory: 28 bytes each, and 16 more while they are sorted. */
 const HELD = 1 << 20;
 
-/** What was built. */
+/** The outcome of a build. */
 export interface BuildResult {
   /** Records in the database. */
   readonly records: number;
   /** Records left out because an earlier one has the same key. */
   readonly duplicates: number;
-  /** Records left out because more than a bucket holds share every bit that the directory may tell apart. */
+  /** Records left out because more than a bucket holds share every hash bit that the directory can use. */
   readonly crowded: number;
   /** Bytes of the file. */
   readonly size: number;
@@ -63,32 +56,27 @@ export interface BuildBatch {
  * sink holds no valid database, so nothing half-done can be taken for one.
  */
 export class DatabaseBuilder {
-  readonly #spec: BuildSpec;
   readonly #sink: Sink;
   readonly #frame: Frame;
-  readonly #out: Appender;
   readonly #records: SpillingIndex;
-  readonly #elements: number;
   readonly #key = new KeyLook();
-  readonly #bucket: BucketWriter;
+  readonly #bucket: BucketFiller;
+  readonly #division: Division;
 
   /**
-   * @param held records remembered in memory, where fewer are wanted; where the sink has room for them, others are there
+   * @param held records indexed in memory; a sink that can spill has the others
    * @throws BuildError if no database can have these sizes
    */
   constructor(sink: Sink, spec: BuildSpec, held = HELD) {
-    requireSizes(spec);
-    this.#spec = spec;
     this.#sink = sink;
-    this.#records = new SpillingIndex(sink.spill?.bind(sink), held);
     this.#frame = new Frame(sink, spec);
-    this.#out = this.#frame.out;
-    this.#bucket = new BucketWriter(spec.format, spec.bucketSize);
-    this.#elements = this.#bucket.elements;
+    this.#records = new SpillingIndex(sink.spill?.bind(sink), held);
+    this.#bucket = new BucketFiller(spec);
+    this.#division = { capacity: this.#bucket.writer.elements, maxBits: deepestSplit(spec) };
   }
 
   /**
-   * Appends a record's bytes. Its hash is believed: one that is not the key's makes a database that does not find it.
+   * Appends a record's bytes. The hash is not checked: the database does not find a key with another hash than its own.
    *
    * @returns bytes of the value
    * @throws BuildError if it is no record of the format, or there is no room for it
@@ -104,14 +92,14 @@ export class DatabaseBuilder {
     }
     const most = keySize + (stated ?? MAX_SIZE);
     await this.#records.makeRoom();
-    const offset = this.#out.position;
+    const offset = this.#frame.out.position;
     if (stated !== undefined) this.#frame.requireOffset(offset + most);
-    // Of a larger key only its beginning.
+    // The whole key, or the beginning of a large one.
     const key = new Uint8Array(keySize > LARGE_KEY ? KEY_START : keySize);
     let done = 0;
     let digest = keyDigest(keySize);
     const append = async (piece: Uint8Array) => {
-      // Not taken to its end: it may have none.
+      // An endless stream must not be read to its end.
       if (done + piece.length > most) {
         throw new BuildError(
           `expected a record of ${keySize} + ${most - keySize} bytes, found ${done + piece.length} or more`,
@@ -122,7 +110,7 @@ export class DatabaseBuilder {
       if (done < keySize && keySize > LARGE_KEY)
         digest = digestOn(digest, piece, Math.min(piece.length, keySize - done));
       done += piece.length;
-      await this.#out.append(piece);
+      await this.#frame.out.append(piece);
     };
     if (bytes instanceof Uint8Array) await append(bytes);
     else for await (const piece of bytes) await append(piece);
@@ -139,11 +127,10 @@ export class DatabaseBuilder {
   }
 
   /**
-   * Appends the bytes of many records at once, as {@link add} does of one.
+   * Appends the records of a batch from number `from` to before `to`, as {@link add} does one.
    *
-   * @param from the first of them in the batch, and `to` the one behind the last
-   * @param start where in `bytes` the first begins
-   * @returns where in `bytes` the last ends
+   * @param start index in `bytes` at which the first begins
+   * @returns index in `bytes` at which the last ends
    */
   async addRun(
     { bytes, keySizes, dataSizes }: BuildBatch,
@@ -156,81 +143,64 @@ export class DatabaseBuilder {
     const index = this.#records.current;
     const key = this.#key;
     const view = viewOf(bytes);
-    const base = this.#out.position - start;
+    const base = this.#frame.out.position - start;
     let at = start;
     for (let i = from; i < to; i++) {
       const keySize = keySizes[i];
       const dataSize = dataSizes[i];
       key.take(view, at, keySize);
-      const isTold = key.portable || hashChar === 'unsigned';
-      const hash = isTold ? key.unsigned : hashKey(bytes.subarray(at, at + keySize), hashChar);
+      const isUnsigned = key.portable || hashChar === 'unsigned';
+      const hash = isUnsigned ? key.unsigned : hashKey(bytes.subarray(at, at + keySize), hashChar);
       const digest =
         keySize <= LARGE_KEY ? key.digest : digestOn(keyDigest(keySize), bytes.subarray(at), keySize);
       index.add(hash, base + at, keySize, dataSize, bytes, at, digest);
       at += keySize + dataSize;
     }
     this.#frame.requireOffset(base + at);
-    await this.#out.append(bytes.subarray(start, at));
+    await this.#frame.out.append(bytes.subarray(start, at));
     return at;
   }
 
   /**
    * Writes buckets, directory and, last, the header.
    *
-   * @param onKept is told the number of each record in the database, in the order in which they were added
    * @throws BuildError if the records do not fit the format
    */
-  async finish(onKept?: (number: number) => void): Promise<BuildResult> {
+  async finish(): Promise<BuildResult> {
+    const counts = { records: 0, duplicates: 0, crowded: 0 };
     try {
-      return await this.#finish(onKept);
+      await this.#frame.endRecords();
+      const size = await this.#frame.finish(this.#buckets(counts));
+      return { ...counts, size };
     } finally {
       await this.#records.close();
     }
   }
 
-  async #finish(onKept?: (number: number) => void): Promise<BuildResult> {
-    const { bucketSize } = this.#spec;
-    await this.#out.flush();
-    await this.#frame.fillBlock(0);
-    const buckets = this.#out.position;
-    const ranges: Pick<Partition, 'first' | 'bits'>[] = [];
-    const counts = { records: 0, duplicates: 0, crowded: 0 };
-    const division = { capacity: this.#elements, maxBits: deepestSplit(this.#spec) };
-    for await (const { index, begin, limit, numbers } of this.#records.parts(division)) {
+  async *#buckets(counts: {
+    records: number;
+    duplicates: number;
+    crowded: number;
+  }): AsyncGenerator<FreshBucket> {
+    for await (const { index, begin, limit } of this.#records.parts(this.#division)) {
       const order = index.orderByHash();
       counts.duplicates += await this.#dropDuplicates(index, order);
       counts.crowded += this.#dropCrowded(order);
       counts.records += order.length;
-      for (let n = 0; onKept !== undefined && n < order.length; n++) {
-        const i = order.number(n);
-        onKept(numbers?.[i] ?? i);
-      }
-      for (const partition of this.#partition(order, begin, limit)) {
-        ranges.push({ first: partition.first, bits: partition.bits });
-        this.#frame.requireOffset(this.#out.position + bucketSize);
-        await this.#out.append(this.#bucketOf(index, partition, order));
+      const partitions = partitionHashes(order.hashes(), this.#division, begin, limit);
+      if (partitions === undefined) throw new BuildError('expected no crowded bucket to be left, found one');
+      for (const { first, bits, from, to } of partitions) {
+        this.#bucket.begin(bits, to - from);
+        for (let n = from; n < to; n++) index.putElement(order.number(n), this.#bucket);
+        yield { first, bits, bytes: this.#bucket.end() };
       }
     }
-    const size = await this.#frame.close(this.#directory(ranges, buckets));
-    return { ...counts, size };
   }
 
-  /** The directory that leads to buckets that lie one behind the other. */
-  #directory(ranges: readonly Pick<Partition, 'first' | 'bits'>[], buckets: number): Float64Array {
-    const { format, blockSize, bucketSize } = this.#spec;
-    const least = directorySizeFor(format.layout, blockSize).bits;
-    const directoryBits = ranges.reduce((most, { bits }) => Math.max(most, bits), least);
-    const directory = new Float64Array(2 ** directoryBits);
-    for (const [n, { first, bits }] of ranges.entries()) {
-      const slot = slotOf(first, directoryBits);
-      directory.fill(buckets + n * bucketSize, slot, slot + 2 ** (directoryBits - bits));
-    }
-    return directory;
-  }
-
-  /** Keeps of records that no split could part only as many as a bucket holds; gives how many are left out. */
+  /** Drops all but as many as a bucket holds of records that no split could part; returns the number of dropped ones. */
   #dropCrowded(order: HashOrder): number {
-    const shift = HASH_BITS - deepestSplit(this.#spec);
+    const { capacity, maxBits } = this.#division;
+    const shift = HASH_BITS - maxBits;
     let kept = 0;
     let prefix = -1;
     let together = 0;
@@ -238,23 +208,16 @@ export class DatabaseBuilder {
       const own = order.hash(n) >>> shift;
       together = own === prefix ? together + 1 : 1;
       prefix = own;
-      if (together <= this.#elements) order.move(n, kept++);
+      if (together <= capacity) order.move(n, kept++);
     }
     const crowded = order.length - kept;
     order.length = kept;
     return crowded;
   }
 
-  #partition(order: HashOrder, begin: number, limit: number): Partition[] {
-    const deepest = deepestSplit(this.#spec);
-    const partitions = partitionHashes(order.hashes(), this.#elements, deepest, begin, limit);
-    if (partitions === undefined) throw new BuildError('expected no crowded bucket to be left, found one');
-    return partitions;
-  }
-
   /**
-   * Of records with the same key only the first is kept; they have the same hash, so they are neighbours. Gives how many are
-   * left out.
+   * Drops all but the first of the records with one key; having one hash, they are neighbours. Returns the number of dropped
+   * ones.
    */
   async #dropDuplicates(index: RecordIndex, order: HashOrder): Promise<number> {
     let kept = 0;
@@ -262,7 +225,7 @@ export class DatabaseBuilder {
     for (let n = 0; n < order.length; n++) {
       const hash = order.hash(n);
       if (kept > 0 && order.hash(kept - 1) !== hash) group = kept;
-      if (kept - group === FEW) {
+      if (kept - group === FEW_ALIKE) {
         const end = endOfHash(order, n);
         kept = await this.#keepDistinct(index, order, { group, kept, from: n, to: end });
         n = end - 1;
@@ -281,7 +244,7 @@ export class DatabaseBuilder {
     return duplicates;
   }
 
-  /** Keeps of many records with one hash those with another key; gives how many records are kept then. */
+  /** Drops the same from many records with one hash, those from `from` to before `to`; returns the number of records kept. */
   async #keepDistinct(
     index: RecordIndex,
     order: HashOrder,
@@ -316,22 +279,6 @@ export class DatabaseBuilder {
       if (other.done || !equalBytes(piece, other.value)) return false;
     }
     return true;
-  }
-
-  #bucketOf(index: RecordIndex, { bits, from, to }: Partition, order: HashOrder): Uint8Array {
-    const bucket = this.#bucket;
-    bucket.begin(bits, to - from);
-    let at = 0;
-    let before = FREE_HASH;
-    for (let n = from; n < to; n++) {
-      const hash = order.hash(n);
-      // What has the hash of the one before it finds no place before that one's.
-      if (hash !== before) at = hash % this.#elements;
-      before = hash;
-      while (!bucket.isFree(at)) at = at + 1 === this.#elements ? 0 : at + 1;
-      index.putElement(order.number(n), bucket, at);
-    }
-    return bucket.end();
   }
 }
 

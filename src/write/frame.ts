@@ -1,39 +1,85 @@
 import type { AvailElement } from '../format/avail.js';
-import { encodeAvailBlock, headerAvailSize } from '../format/avail.js';
+import { availBlockStruct, encodeAvailBlock, headerAvailSize } from '../format/avail.js';
 import { bucketElementCount } from '../format/bucket.js';
-import { encodeDirectory } from '../format/directory.js';
+import { BucketWriter } from '../format/bucketwords.js';
+import { directorySizeFor, encodeDirectory, MAX_DIRECTORY_BITS, slotOf } from '../format/directory.js';
+import type { Format } from '../format/format.js';
+import { FREE_HASH } from '../format/hash.js';
 import {
   encodeExtendedHeader,
   encodeHeader,
   extendedHeaderOffset,
   headerAvailOffset,
 } from '../format/header.js';
-import { maxOffset, offsetSize, magicOf } from '../format/format.js';
-import type { BuildSpec } from './spec.js';
-import { BuildError } from './spec.js';
+import { magicOf, maxOffset, offsetSize } from '../format/format.js';
 import type { Sink } from './sink.js';
 import { Appender } from './sink.js';
+
+/** The kind of a fresh database. libgdbm makes block and bucket of one size, a power of two from 512 on. */
+export interface BuildSpec {
+  readonly format: Format;
+  /** Bytes of the header block. */
+  readonly blockSize: number;
+  /** Bytes of a bucket. */
+  readonly bucketSize: number;
+  /** The extended header's counter, for numsync. */
+  readonly numsync?: number;
+  /** The directory gets at most 2^this entries; by default as many as the format allows. */
+  readonly maxDirectoryBits?: number;
+}
+
+/** A database of this kind cannot hold what it was given. */
+export class BuildError extends Error {
+  override readonly name = 'BuildError';
+}
+
+/** Sizes in a header are signed 32-bit numbers. */
+const MAX_HEADER_SIZE = 0x7fffffff;
 
 /** libgdbm does not list free space of so few bytes. */
 const IGNORED_SIZE = 4;
 
+/** The deepest split that the directory can show; the directory's size in bytes is a signed 32-bit number. */
+export function deepestSplit({
+  format,
+  blockSize,
+  maxDirectoryBits = MAX_DIRECTORY_BITS,
+}: BuildSpec): number {
+  const least = directorySizeFor(format.layout, blockSize).bits;
+  const most = Math.min(MAX_DIRECTORY_BITS, 30 - Math.log2(offsetSize(format.layout)));
+  return Math.min(most, Math.max(least, maxDirectoryBits));
+}
+
+/** A bucket to be written. */
+export interface FreshBucket {
+  /** The lowest hash of its range. */
+  readonly first: number;
+  /** Leading bits that all its hashes share. */
+  readonly bits: number;
+  /** Valid until the next bucket is asked for. */
+  readonly bytes: Uint8Array;
+}
+
 /**
- * What is around the records and buckets of a fresh database: blocks filled up, the directory, and at last the header.
- * Until {@link close} the sink holds no valid database, so nothing half-done can be taken for one.
+ * The structures around the records of a fresh database: blocks filled up, buckets, directory and, last, the header. Until
+ * {@link finish} has ended the sink holds no valid database, so that nothing half-done can be taken for one.
  */
 export class Frame {
+  /** Takes the records; the first begins directly behind the header block. */
   readonly out: Appender;
   readonly #sink: Sink;
   readonly #spec: BuildSpec;
   readonly #free: AvailElement[] = [];
 
+  /** @throws BuildError if no database can have these sizes */
   constructor(sink: Sink, spec: BuildSpec) {
+    requireSizes(spec);
     this.#sink = sink;
     this.#spec = spec;
     this.out = new Appender(sink, spec.blockSize);
   }
 
-  /** @throws BuildError if offsets of the format do not reach so far */
+  /** @throws BuildError if an offset of the format cannot be so large */
   requireOffset(end: number): void {
     const { layout } = this.#spec.format;
     const limit = maxOffset(layout);
@@ -45,31 +91,53 @@ export class Frame {
     }
   }
 
-  /** Fills the last block, with at least so many bytes, and lists what was filled as free. */
-  async fillBlock(atLeast: number): Promise<void> {
-    const av_adr = this.out.position;
-    await this.out.append(new Uint8Array(atLeast));
-    const av_size = atLeast + (await this.out.align(this.#spec.blockSize));
-    // libgdbm believes no free space before the first bucket could be.
-    if (av_size > IGNORED_SIZE && av_adr >= this.#spec.bucketSize) this.#free.push({ av_size, av_adr });
+  /** Waits until all records are written, so that they can be read back, and fills their last block. */
+  async endRecords(): Promise<void> {
+    await this.#fillBlock(0);
+    await this.out.flush();
   }
 
   /**
-   * Writes the directory and, last, the header.
+   * Writes the buckets, the directory that leads to them and, last, the header.
    *
+   * @param buckets ranges that together cover every hash once
    * @returns bytes of the file
    */
-  async close(directory: Float64Array): Promise<number> {
-    const { format, blockSize } = this.#spec;
+  async finish(buckets: AsyncIterable<FreshBucket>): Promise<number> {
+    const { format, blockSize, bucketSize } = this.#spec;
+    const { layout, byteOrder } = format;
+    const begin = this.out.position;
+    const ranges: Omit<FreshBucket, 'bytes'>[] = [];
+    let directoryBits = directorySizeFor(layout, blockSize).bits;
+    for await (const { first, bits, bytes } of buckets) {
+      this.requireOffset(this.out.position + bucketSize);
+      await this.out.append(bytes);
+      ranges.push({ first, bits });
+      directoryBits = Math.max(directoryBits, bits);
+    }
+    const directory = new Float64Array(2 ** directoryBits);
+    for (const [n, { first, bits }] of ranges.entries()) {
+      const slot = slotOf(first, directoryBits);
+      directory.fill(begin + n * bucketSize, slot, slot + 2 ** (directoryBits - bits));
+    }
     const offset = this.out.position;
-    this.requireOffset(offset + directory.length * offsetSize(format.layout) + 2 * blockSize);
-    await this.out.append(encodeDirectory(directory, format.layout, format.byteOrder));
+    this.requireOffset(offset + directory.length * offsetSize(layout) + 2 * blockSize);
+    await this.out.append(encodeDirectory(directory, layout, byteOrder));
     // libgdbm refuses a file that ends with its directory.
-    await this.fillBlock(1);
+    await this.#fillBlock(1);
     await this.out.flush();
     const size = this.out.position;
-    await this.#sink.write(0, this.#headerBlock(offset, Math.log2(directory.length), size));
+    await this.#sink.write(0, this.#headerBlock(offset, directoryBits, size));
     return size;
+  }
+
+  /** Fills the last block, with at least so many bytes, and lists the filling as free. */
+  async #fillBlock(atLeast: number): Promise<void> {
+    const av_adr = this.out.position;
+    await this.out.append(new Uint8Array(atLeast));
+    const av_size = atLeast + (await this.out.align(this.#spec.blockSize));
+    // libgdbm refuses free space before the place of the first bucket.
+    if (av_size > IGNORED_SIZE && av_adr >= this.#spec.bucketSize) this.#free.push({ av_size, av_adr });
   }
 
   #headerBlock(dir: number, dirBits: number, size: number): Uint8Array {
@@ -99,5 +167,56 @@ export class Frame {
     };
     encodeAvailBlock(avail, layout, byteOrder, block, headerAvailOffset(format));
     return block;
+  }
+}
+
+/** Fills one bucket after the other in the same memory; each element goes where libgdbm's probing finds it. */
+export class BucketFiller {
+  readonly writer: BucketWriter;
+  #place = 0;
+  #lastHash = FREE_HASH;
+
+  constructor({ format, bucketSize }: BuildSpec) {
+    this.writer = new BucketWriter(format, bucketSize);
+  }
+
+  begin(bits: number, count: number): void {
+    this.writer.begin(bits, count);
+    this.#lastHash = FREE_HASH;
+  }
+
+  /** The first free place from a hash's home on; to be filled before the next one is asked for. */
+  placeFor(hash: number): number {
+    const { writer } = this;
+    // An element with the hash of the one before it finds no place before that one's.
+    let place = hash === this.#lastHash ? this.#place : hash % writer.elements;
+    while (!writer.isFree(place)) place = place + 1 === writer.elements ? 0 : place + 1;
+    this.#place = place;
+    this.#lastHash = hash;
+    return place;
+  }
+
+  /** The bucket's bytes, until the next one is begun. To be called once for each. */
+  end(): Uint8Array {
+    return this.writer.end();
+  }
+}
+
+/**
+ * Refuses sizes that have room for no header or no element, or that a header cannot state. Those of a damaged file, which
+ * its copy keeps, may be others than libgdbm makes.
+ */
+function requireSizes({ format, blockSize, bucketSize }: BuildSpec): void {
+  const least = headerAvailOffset(format) + availBlockStruct(format.layout).size;
+  if (!(Number.isInteger(blockSize) && blockSize >= least && blockSize <= MAX_HEADER_SIZE)) {
+    throw new BuildError(
+      `expected a block of ${least} to ${MAX_HEADER_SIZE} bytes for the header, found ${blockSize}`,
+    );
+  }
+  const hasRoom = Number.isInteger(bucketSize) && bucketElementCount(format.layout, bucketSize) > 0;
+  if (!(hasRoom && bucketSize <= MAX_HEADER_SIZE)) {
+    throw new BuildError(
+      `expected a bucket with room for an element, of at most ${MAX_HEADER_SIZE} bytes, found one of ${bucketSize} bytes`,
+    );
   }
 }

@@ -1,32 +1,36 @@
 import { HASH_BITS, HASH_RANGE } from '../format/hash.js';
 
-/** One bucket to be: all hashes from `first` that share its first `bits` bits. */
+/** The range of hashes of one bucket, and its records: those from number `from` to before `to` in order of hashes. */
 export interface Partition {
-  /** The lowest hash of its range. */
+  /** The lowest hash of the range. */
   readonly first: number;
   /** Leading bits that its hashes share. */
   readonly bits: number;
-  /** Its records are those from here … */
   readonly from: number;
-  /** … to before here, in order of their hashes. */
   readonly to: number;
 }
 
+/** The limits by which records are divided into buckets. */
+export interface Division {
+  /** Elements of a bucket. */
+  readonly capacity: number;
+  /** The deepest split that the directory can show. */
+  readonly maxBits: number;
+}
+
+/** Spilled records are counted by so many leading bits of their hashes. */
+export const BIN_BITS = 11;
+
 /**
- * Divides all hashes into the ranges of buckets, each the largest aligned range that holds no more records than
- * a bucket has elements: the buckets that splitting would lead to.
+ * Divides the hashes from `begin` to before `limit` into the ranges of buckets, each the largest aligned range that holds no
+ * more records than a bucket has elements: the buckets that splitting would lead to.
  *
- * @param hashes in ascending order, all of them from `begin` to before `limit`
- * @param capacity elements of a bucket
- * @param maxBits the deepest split that the directory can show
- * @param begin of all hashes those from here
- * @param limit to before here are divided
+ * @param hashes in ascending order
  * @returns undefined where more records than a bucket holds share `maxBits` bits
  */
 export function partitionHashes(
   hashes: ArrayLike<number>,
-  capacity: number,
-  maxBits: number,
+  { capacity, maxBits }: Division,
   begin = 0,
   limit = HASH_RANGE,
 ): Partition[] | undefined {
@@ -40,7 +44,7 @@ export function partitionHashes(
       bits++;
       end = first + 2 ** (HASH_BITS - bits);
     }
-    // Too many if the record past the bucket's last element is still in the range.
+    // Split while the record past the bucket's last element is still in the range.
     while (from + capacity < hashes.length && hashes[from + capacity] < end) {
       bits++;
       end = first + 2 ** (HASH_BITS - bits);
@@ -57,4 +61,37 @@ export function partitionHashes(
 
 function trailingZeros(value: number): number {
   return HASH_BITS - Math.clz32(value & -value);
+}
+
+/**
+ * Divides bins of hashes into parts of at most so many records that end where a bucket ends: between two halves of a range
+ * that has more records than a bucket holds. Where hashes are far from even, parts are larger.
+ *
+ * @param counts records of each bin
+ * @returns the bin past the last of each part
+ */
+export function divideBins(counts: Uint32Array, most: number, { capacity, maxBits }: Division): number[] {
+  const bins = counts.length;
+  const bits = Math.log2(bins);
+  const before = new Float64Array(bins + 1);
+  for (let bin = 0; bin < bins; bin++) before[bin + 1] = before[bin] + counts[bin];
+  const isSplitAt = (bin: number) => {
+    const alignment = bin & -bin;
+    return (
+      bits - Math.log2(alignment) <= maxBits && before[bin + alignment] - before[bin - alignment] > capacity
+    );
+  };
+  const ends: number[] = [];
+  let begin = 0;
+  let last = 0;
+  for (let bin = 1; bin < bins; bin++) {
+    if (!isSplitAt(bin)) continue;
+    if (before[bin] - before[begin] > most && last > begin) {
+      ends.push(last);
+      begin = last;
+    }
+    last = bin;
+  }
+  if (before[bins] - before[begin] > most && last > begin) ends.push(last);
+  return [...ends, bins];
 }

@@ -1,14 +1,17 @@
 import { KEY_START } from '../format/bucket.js';
-import type { BucketWriter } from '../format/bucketwords.js';
-import { HASH_BITS } from '../format/hash.js';
-import { HashOrder } from './hashorder.js';
+import { HASH_BITS, HASH_RANGE } from '../format/hash.js';
+import { passChunks } from '../source/source.js';
+import type { BucketFiller } from './frame.js';
+import type { Division } from './partition.js';
+import { BIN_BITS, divideBins } from './partition.js';
+import type { Spill } from './sink.js';
 
-/** Records of a chunk, and words of a record. */
+/** Records of a chunk, as a power of two. */
 const CHUNK_BITS = 16;
 const IN_CHUNK = (1 << CHUNK_BITS) - 1;
-export const WORDS = 7;
 /* The words of a record: its hash, sizes, file offset in two, the key's first bytes and a second hash of the key. */
-export const HASH = 0;
+const WORDS = 7;
+const HASH = 0;
 const KEY_SIZE = 1;
 const DATA_SIZE = 2;
 const OFFSET_LOW = 3;
@@ -16,14 +19,18 @@ const OFFSET_HIGH = 4;
 const START = 5;
 const DIGEST = 6;
 
-/** Bits of a hash that a sort takes together, and what divides records into bins before it. */
+/** Lower bits of a hash; records are put into bins by the upper ones before each bin is sorted. */
 const REST_BITS = 20;
 const REST = (1 << REST_BITS) - 1;
-const BINS = 1 << (HASH_BITS - REST_BITS);
+const SORT_BINS = 1 << (HASH_BITS - REST_BITS);
+
+/** Bytes of a spilled index that are read together: whole records. */
+const PIECE = 4 * WORDS * (1 << 14);
+const BIN_SHIFT = HASH_BITS - BIN_BITS;
 
 /**
- * What a builder remembers of each record until the buckets are written: 28 bytes, no object. They are in chunks, as one
- * piece of memory would have to be made anew, and be there twice for a while, each time it is full.
+ * The data that a builder keeps of each record until the buckets are written: 28 bytes, no object. They are in chunks, because
+ * one list would be copied, and be in memory twice for a while, each time it is full.
  */
 export class RecordIndex {
   #count = 0;
@@ -34,8 +41,8 @@ export class RecordIndex {
   }
 
   /**
-   * @param bytes hold the key's first bytes at `at`
-   * @param digest a second hash of the key, to tell most keys of one hash apart without reading them
+   * @param bytes has the key's first bytes at `at`
+   * @param digest a second hash of the key, which tells most keys of one hash apart without reading them
    */
   add(
     hash: number,
@@ -60,22 +67,22 @@ export class RecordIndex {
     chunk[base + DIGEST] = digest;
   }
 
-  /** Takes a record as another index has it: {@link WORDS} numbers from `from` on. */
-  take(words: Int32Array, from: number): void {
+  /** Adds a record as {@link pieces} gives it: {@link WORDS} numbers from `from` on. */
+  addWords(words: Int32Array, from: number): void {
     const i = this.#count++;
     const chunk = this.#chunkOf(i);
     const base = (i & IN_CHUNK) * WORDS;
     for (let n = 0; n < WORDS; n++) chunk[base + n] = words[from + n];
   }
 
-  /** Forgets all records; the memory of so many is used again. */
+  /** Removes all records; keeps memory for about `room` others. */
   clear(room: number): void {
     this.#count = 0;
-    // And of some more, as many come at once.
+    // Some more, because many records come at once.
     this.#chunks.length = Math.min(this.#chunks.length, Math.ceil((1.5 * room) / (IN_CHUNK + 1)));
   }
 
-  /** All records as {@link take} takes them, in pieces. */
+  /** The words of all records, in pieces. */
   *pieces(): Generator<Int32Array<ArrayBuffer>> {
     for (let from = 0; from < this.#count; from += IN_CHUNK + 1) {
       const records = Math.min(IN_CHUNK + 1, this.#count - from);
@@ -116,12 +123,12 @@ export class RecordIndex {
     return this.#word(a, DIGEST) === this.#word(b, DIGEST) && this.keySize(a) === this.keySize(b);
   }
 
-  /** Puts a record down as an element of a bucket in the making. */
-  putElement(i: number, bucket: BucketWriter, element: number): void {
+  /** Puts a record into a bucket as an element. */
+  putElement(i: number, bucket: BucketFiller): void {
     const chunk = this.#chunks[i >>> CHUNK_BITS];
     const at = (i & IN_CHUNK) * WORDS;
-    bucket.put(
-      element,
+    bucket.writer.put(
+      bucket.placeFor(chunk[at + HASH]),
       chunk[at + HASH],
       chunk[at + START],
       chunk[at + OFFSET_LOW],
@@ -137,20 +144,20 @@ export class RecordIndex {
 
   /** Records in order of their hashes; of equal hashes the earlier record first. */
   orderByHash(): HashOrder {
-    // First into bins by the hash's upper bits; then each bin is sorted, of each record the rest of the hash and its
-    // number as one number of 52 bits, for which the engine has a sort of its own.
+    // Records are put into bins by the upper bits of their hashes. Then each bin is sorted: the lower bits and the record's
+    // number are one number of 52 bits, for which the engine has a fast sort.
     const count = this.#count;
-    const ends = new Uint32Array(BINS + 1);
+    const ends = new Uint32Array(SORT_BINS + 1);
     for (let i = 0; i < count; i++) ends[(this.hash(i) >>> REST_BITS) + 1]++;
-    for (let bin = 0; bin < BINS; bin++) ends[bin + 1] += ends[bin];
+    for (let bin = 0; bin < SORT_BINS; bin++) ends[bin + 1] += ends[bin];
     const packed = new Float64Array(count);
     for (let i = 0; i < count; i++) {
       const hash = this.hash(i);
       packed[ends[hash >>> REST_BITS]++] = (hash & REST) * 2 ** 32 + i;
     }
-    // What is sorted goes into the memory that it was sorted in: a number of 64 bits is as large as two of 32.
+    // The result goes into the same memory: a number of 64 bits is as large as two of 32.
     const pairs = new Uint32Array(packed.buffer, packed.byteOffset, 2 * count);
-    for (let bin = 0, from = 0; bin < BINS; from = ends[bin++]) {
+    for (let bin = 0, from = 0; bin < SORT_BINS; from = ends[bin++]) {
       if (ends[bin] - from > 1) packed.subarray(from, ends[bin]).sort();
       for (let n = from; n < ends[bin]; n++) {
         const both = packed[n];
@@ -160,5 +167,125 @@ export class RecordIndex {
       }
     }
     return new HashOrder(pairs);
+  }
+}
+
+/** Records in order of their hashes: the number and the hash of each, 8 bytes. */
+export class HashOrder {
+  length: number;
+  readonly #pairs: Uint32Array;
+
+  /** @param pairs the number and the hash of each record, in order */
+  constructor(pairs: Uint32Array) {
+    this.#pairs = pairs;
+    this.length = pairs.length / 2;
+  }
+
+  /** The number of the record at a place of the order. */
+  number(n: number): number {
+    return this.#pairs[2 * n];
+  }
+
+  hash(n: number): number {
+    return this.#pairs[2 * n + 1];
+  }
+
+  /** Copies the record at place `from` over the one at place `to`. */
+  move(from: number, to: number): void {
+    this.#pairs[2 * to] = this.#pairs[2 * from];
+    this.#pairs[2 * to + 1] = this.#pairs[2 * from + 1];
+  }
+
+  numbers(): Uint32Array {
+    return Uint32Array.from({ length: this.length }, (_, n) => this.number(n));
+  }
+
+  hashes(): Int32Array {
+    const hashes = new Int32Array(this.length);
+    for (let n = 0; n < hashes.length; n++) hashes[n] = this.hash(n);
+    return hashes;
+  }
+}
+
+/** All records whose hashes are from `begin` to before `limit`. */
+export interface IndexPart {
+  readonly index: RecordIndex;
+  readonly begin: number;
+  readonly limit: number;
+}
+
+/**
+ * An index of records with a bound on its memory: the others are in a file beside the one that is being made, 28 bytes each,
+ * and are read back by their hashes, a part at a time.
+ */
+export class SpillingIndex {
+  /** Takes the next records. */
+  readonly current = new RecordIndex();
+  readonly #makeSpill: (() => Promise<Spill>) | undefined;
+  #held: number;
+  #spill: Spill | undefined;
+  /** Spilled records by the leading bits of their hashes. */
+  readonly #counts = new Uint32Array(1 << BIN_BITS);
+
+  /**
+   * @param makeSpill makes the file; without it all records stay in memory
+   * @param held records in memory at most, apart from those that come at once; half as many after the first spill
+   */
+  constructor(makeSpill: (() => Promise<Spill>) | undefined, held: number) {
+    this.#makeSpill = makeSpill;
+    this.#held = held;
+  }
+
+  /** Spills the records in memory if there are too many; to be called before others are added. */
+  async makeRoom(): Promise<void> {
+    if (this.current.count < this.#held || this.#makeSpill === undefined) return;
+    if (this.#spill === undefined) {
+      this.#spill = await this.#makeSpill();
+      // With so many records, other structures need more memory, too.
+      this.#held = Math.ceil(this.#held / 2);
+    }
+    await this.#moveTo(this.#spill);
+  }
+
+  /** All records, the lowest hashes first. A part is valid until the next one is asked for. */
+  async *parts(division: Division): AsyncGenerator<IndexPart> {
+    const spill = this.#spill;
+    if (spill === undefined) {
+      yield { index: this.current, begin: 0, limit: HASH_RANGE };
+      return;
+    }
+    await this.#moveTo(spill);
+    let begin = 0;
+    for (const end of divideBins(this.#counts, this.#held, division)) {
+      await this.#readBack(spill, begin, end);
+      yield { index: this.current, begin: begin << BIN_SHIFT, limit: end * 2 ** BIN_SHIFT };
+      begin = end;
+    }
+  }
+
+  /** Gives the file's room back. */
+  async close(): Promise<void> {
+    await this.#spill?.close();
+  }
+
+  async #moveTo(spill: Spill): Promise<void> {
+    for (const words of this.current.pieces()) {
+      for (let at = HASH; at < words.length; at += WORDS) this.#counts[words[at] >>> BIN_SHIFT]++;
+      await spill.write(spill.size, new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
+    }
+    this.current.clear(this.#held);
+  }
+
+  /** Reads the records of some bins back into the index, in the order in which they were added. */
+  async #readBack(spill: Spill, begin: number, end: number): Promise<void> {
+    const index = this.current;
+    index.clear(this.#held);
+    for await (const { buffer, byteOffset, byteLength } of passChunks(spill, 0, spill.size, PIECE)) {
+      const words = new Int32Array(buffer, byteOffset, byteLength / 4);
+      for (let at = 0; at < words.length; at += WORDS) {
+        const bin = words[at + HASH] >>> BIN_SHIFT;
+        if (bin >= begin && bin < end) index.addWords(words, at);
+      }
+    }
   }
 }

@@ -1,17 +1,17 @@
 import type { Source } from '../source/source.js';
 import { requireRange } from '../source/source.js';
 
-/** Where a fresh database goes: a file, or memory. What was written can be read back. */
+/** The place of a fresh database: a file, or memory. Written bytes can be read back. */
 export interface Sink extends Source {
   /** Writes all bytes at file offset `offset`; the size grows to hold them. */
   write(offset: number, bytes: Uint8Array): Promise<void>;
-  /** Makes room on the disk for what memory has none for. Without it everything stays in memory. */
+  /** Makes a temporary file for data that does not fit in memory. Without it everything stays in memory. */
   spill?(): Promise<Spill>;
 }
 
-/** A nameless file that is there while another one is made. */
+/** A nameless file that exists while another one is made. */
 export interface Spill extends Sink {
-  /** Gives the room back; a second time does nothing. */
+  /** Gives the room back; a second call does nothing. */
   close(): Promise<void>;
 }
 
@@ -52,7 +52,7 @@ export class Appender {
   #other = new Uint8Array(BUFFER);
   #filled = 0;
   #position: number;
-  /** Ends when the last bytes that were sent are written. */
+  /** Settles when the bytes that were sent last are written. */
   #written: Promise<void> = Promise.resolve();
 
   constructor(sink: Sink, position: number) {
@@ -65,7 +65,7 @@ export class Appender {
     return this.#position + this.#filled;
   }
 
-  /** Takes bytes, which may change afterwards. */
+  /** Copies bytes; the caller may change them afterwards. */
   async append(bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.length;) {
       if (this.#filled === BUFFER) await this.#send();
@@ -76,7 +76,7 @@ export class Appender {
     }
   }
 
-  /** Appends zeroes up to the next multiple of `alignment`; gives their number. */
+  /** Appends zeroes up to the next multiple of `alignment`; returns their number. */
   async align(alignment: number): Promise<number> {
     const padding = (alignment - (this.position % alignment)) % alignment;
     for (let left = padding; left > 0; left -= BUFFER) {
@@ -91,12 +91,12 @@ export class Appender {
     await this.#written;
   }
 
-  /** Sends what was gathered, as soon as what was sent before is written. */
+  /** Sends the gathered bytes as soon as those sent before are written. */
   async #send(): Promise<void> {
     await this.#written;
     if (this.#filled === 0) return;
     this.#written = this.#sink.write(this.#position, this.#buffer.subarray(0, this.#filled));
-    // Told to who sends or flushes next; if nobody does, there is another error already.
+    // The next send or flush throws this error; if none follows, another error ended the work already.
     this.#written.catch(() => {});
     this.#position += this.#filled;
     this.#filled = 0;

@@ -1,185 +1,297 @@
 import type { CheckResult } from '../check/check.js';
 import { checkCopied } from '../check/proved.js';
+import { BucketWords } from '../format/bucketwords.js';
 import type { Database } from '../database/database.js';
 import { openDatabase } from '../database/database.js';
-import { check, checkSearched } from '../examine.js';
+import { check } from '../examine.js';
 import { equalBytes } from '../format/bytes.js';
-import type { SearchedSurvey } from '../orphans/adopt.js';
-import type { RecordFilter } from '../profile/leaveout.js';
-import { Lookup } from '../read/lookup.js';
-import { copiedFrom, firstOtherBytes } from './compare.js';
-import { copiedFromKept, firstKeptDifference } from './comparekept.js';
-import type { KeptRecords } from './kept.js';
+import { slotOf } from '../format/directory.js';
+import { FREE_HASH } from '../format/hash.js';
 import { readSalvaged } from '../salvage/read.js';
-import type { SalvagedRecord } from '../salvage/salvage.js';
-import { cached } from '../source/cached.js';
+import type { Addition } from '../salvage/salvage.js';
+import { ADDITIONS } from '../salvage/salvage.js';
 import type { Source } from '../source/source.js';
-import { readChunks } from '../source/source.js';
-import type { CheckedDatabase, ProvedDatabase } from './checked.js';
-import type { RebuildResult } from './rebuild.js';
-import { keptOf } from './rebuild.js';
-import type { Added } from './records.js';
-import { NOTHING_ADDED, filtered, keepable } from './records.js';
+import { readChunks, readInto } from '../source/source.js';
+import type { Contents } from './contents.js';
+import type { Original } from './copy.js';
+import { CopiedPlaces, recordBytes, startMask } from './copy.js';
+import type { WriteResult } from './write.js';
+import { hashOf } from './write.js';
 
 /** The fresh database does not hold what was meant to be in it. */
 export class VerifyError extends Error {
   override readonly name = 'VerifyError';
 }
 
-/**
- * Compares a fresh database with what was meant to be in it: its own check finds nothing, and a lookup of each
- * record of the source finds the same bytes.
- *
- * @throws VerifyError with the first difference
- */
-export async function verify(
-  db: Database,
-  survey: SearchedSurvey,
-  checked: CheckedDatabase,
-  built: RebuildResult,
-  fresh: Source,
-  added: Added = NOTHING_ADDED,
-  keep?: RecordFilter,
-): Promise<CheckResult> {
-  const kept = built.relocated ? keptOf(db, survey, checked, added, keep) : undefined;
-  if (kept !== undefined) return verifyKept(kept, fresh);
-  const result = await check(fresh);
-  const trouble = result.findings.find((one) => one.severity !== 'note');
-  if (trouble !== undefined) {
-    throw new VerifyError(
-      `expected a sound fresh database, found ${trouble.code} at offset ${trouble.offset}: ${trouble.found}`,
-    );
-  }
-  // Records were appended in the order in which they are compared, so a few windows are enough.
-  const near = cached(fresh);
-  const freshDb = await openDatabase(near);
-  if (freshDb === undefined || result.records.count !== built.records) {
-    throw new VerifyError(
-      `expected ${built.records} records in the fresh database, found ${result.records.count}`,
-    );
-  }
-  const lookup = new Lookup({ db: freshDb });
-  // With no record left out each stored one is found once; otherwise the ones found are told apart.
-  const leftOut = built.duplicates + built.crowded;
-  const seen = new Set<number>();
-  let same = 0;
-  let different = 0;
-  const wanted = filtered(keepable(db, survey, checked, added), { leftOut: 0 }, keep);
-  for await (const { record, bytes } of readSalvaged(db.source, wanted, 'whole')) {
-    const at = await whereStored(db.source, record, bytes, lookup, near);
-    // The empty key's value may begin where the empty value of the record before it does.
-    const name = at === undefined ? Number.NaN : 2 * at + (record.keySize === 0 ? 1 : 0);
-    if (at === undefined || seen.has(name)) different++;
-    else {
-      same++;
-      if (leftOut > 0) seen.add(name);
-    }
-  }
-  // Only a record that another one with the same key stands before may differ from what is found.
-  if (same !== built.records || different !== leftOut) {
-    throw new VerifyError(
-      `expected lookups of ${built.records} records to find the same bytes, found ${same} the same and ` +
-        `${different} not (${built.duplicates} have a key that comes twice, ${built.crowded} had no room)`,
-    );
-  }
-  return result;
+/** A fresh database that holds what was meant to be in it. */
+export interface Verified {
+  /** Its check. */
+  readonly checked: CheckResult;
+  /** Its records that were added to those in force. */
+  readonly added: Readonly<Record<Addition, number>>;
 }
 
 /**
- * Compares a fresh copy with the database that it is of: header, directory, tables and buckets are in order themselves,
- * each bucket holds the same elements, and they lead to the same bytes. Reads both.
+ * Reads a fresh database back and compares it with its source:
+ *
+ * 1. Its own examination finds nothing wrong, and as many records as were written.
+ * 2. The bytes behind its header block are those of the records, in the order in which they were written.
+ * 3. A lookup by the hash of each record comes to an element that leads to just that record.
  *
  * @throws VerifyError with the first difference
  */
-export async function verifyProved({ db, proof }: ProvedDatabase, fresh: Source): Promise<CheckResult> {
-  let different: string | undefined;
-  const copy = await openDatabase(fresh);
-  const { blockSize, bucketSize } = db.geometry;
-  if (copy?.geometry.blockSize !== blockSize || copy.geometry.bucketSize !== bucketSize)
+export async function verifyFresh(
+  contents: Contents,
+  written: WriteResult,
+  fresh: Source,
+): Promise<Verified> {
+  const { blockSize, bucketSize } = contents.spec;
+  const original = written.copied ? contents.original : undefined;
+  const db = await openDatabase(fresh);
+  if (db?.geometry.blockSize !== blockSize || db.geometry.bucketSize !== bucketSize) {
     throw new VerifyError(
       `expected blocks of ${blockSize} and buckets of ${bucketSize} bytes in the fresh database`,
     );
-  const from = copiedFrom(db, proof, (what) => (different ??= what));
-  const checked = (await checkCopied(copy, from))?.checked;
-  if (checked?.verdict !== 'healthy') {
-    const worst = checked?.findings.find(({ severity }) => severity === 'error');
-    const found = worst && `${worst.code} at offset ${worst.offset}: ${worst.found}`;
-    throw new VerifyError(
-      `expected a sound fresh database, found ${found ?? different ?? 'one that is not'}`,
-    );
   }
-  different = await firstOtherBytes(db.source, proof.runs, copy);
-  if (different !== undefined)
-    throw new VerifyError(`expected the same records in the fresh database, found ${different}`);
-  return checked;
+  const places = original && new CopiedPlaces(original.runs, blockSize);
+  const checked = (original && places && (await checkCopy(db, original, places))) ?? (await check(fresh));
+  requireSound(checked, written.records);
+  const next = new RecordBytes(fresh, blockSize);
+  const elements = new FreshElements(db);
+  if (original === undefined || places === undefined) {
+    return { checked, added: await compareRecords(contents, written, next, elements) };
+  }
+  await compareCopy(original, places, next, elements);
+  return { checked, added: { stale: 0, deleted: 0, carved: 0 } };
+}
+
+function requireSound({ verdict, findings, records }: CheckResult, expected: number): void {
+  const trouble = findings.find(({ severity }) => severity !== 'note');
+  if (trouble !== undefined || verdict !== 'healthy') {
+    const found = trouble && `${trouble.code} at offset ${trouble.offset}: ${trouble.found}`;
+    throw new VerifyError(`expected a sound fresh database, found ${found ?? 'one that is not'}`);
+  }
+  if (records.count !== expected) {
+    throw new VerifyError(`expected ${expected} records in the fresh database, found ${records.count}`);
+  }
 }
 
 /**
- * Compares a fresh copy with the damaged database that it is of. Where the copy is in order itself and has just the elements that
- * proved a record there, its keys need not be looked at once more.
+ * The check of a copy without reading its keys: they were proved in the original, and their bytes are compared.
+ *
+ * @returns undefined where the copy is not in order
  */
-async function verifyKept(kept: KeptRecords, fresh: Source): Promise<CheckResult> {
-  const db = await openDatabase(fresh);
-  const { blockSize, bucketSize } = kept.db.geometry;
-  const isAlike = db?.geometry.blockSize === blockSize && db.geometry.bucketSize === bucketSize;
-  const proved = isAlike ? (await checkCopied(db, copiedFromKept(kept, db)))?.checked : undefined;
-  // Keys of both kinds of machine, or something that is not as it should be.
-  const checked = proved ?? (await checkSearched(fresh));
-  if (db === undefined || checked.verdict !== 'healthy') {
-    const worst = checked.findings.find(({ severity }) => severity === 'error');
-    const found =
-      worst === undefined ? 'one that is not' : `${worst.code} at offset ${worst.offset}: ${worst.found}`;
-    throw new VerifyError(`expected a sound fresh database, found ${found}`);
-  }
-  const { records } = kept.examination;
-  const { count } = checked.records;
-  const different =
-    count === records ? await firstKeptDifference(kept, db) : `${count} of ${records} records`;
-  if (different !== undefined)
-    throw new VerifyError(`expected the same records in the fresh database, found ${different}`);
-  return checked;
+async function checkCopy(
+  db: Database,
+  { records, flavours }: Original,
+  places: CopiedPlaces,
+): Promise<CheckResult | undefined> {
+  let elements = 0;
+  const proved = await checkCopied(db, {
+    records,
+    bytes: places.bytes,
+    flavours,
+    base: db.geometry.blockSize,
+    isBucket({ availCount, usedCount }, run, { length }) {
+      elements += usedCount;
+      const isLast = run === length - 1;
+      return Promise.resolve(availCount === 0 && (isLast ? elements === records : elements <= records));
+    },
+  });
+  return proved?.checked;
 }
 
-/** Bytes compared for each byte of the source: elements that all point at one large record must not multiply it. */
-const COMPARED = 2;
-
-/** Tells of records whether a database holds the same key with the same value; what costs too much to compare is not held. */
-export async function heldIn(
-  source: Source,
-  fresh: Source,
-): Promise<(record: SalvagedRecord) => Promise<boolean>> {
-  const near = cached(fresh);
-  const freshDb = await openDatabase(near);
-  if (freshDb === undefined) return () => Promise.resolve(false);
-  const lookup = new Lookup({ db: freshDb });
-  let budget = COMPARED * source.size;
-  return async (record) => {
-    budget -= record.keySize + record.dataSize;
-    return budget >= 0 && (await whereStored(source, record, undefined, lookup, near)) !== undefined;
-  };
+async function compareCopy(
+  { db, runs, buckets }: Original,
+  places: CopiedPlaces,
+  next: RecordBytes,
+  fresh: FreshElements,
+): Promise<void> {
+  for await (const bytes of recordBytes(db.source, runs)) {
+    if (!(await next.are(bytes))) throw otherBytes(next);
+  }
+  for await (const { elements } of buckets()) {
+    const { used, usedCount, hashes, pointers, keySizes, dataSizes, starts } = elements;
+    for (let n = 0; n < usedCount; n++) {
+      const i = used[n];
+      const [hash, keySize, dataSize] = [hashes[i], keySizes[i], dataSizes[i]];
+      if (!fresh.isLoaded(hash)) await fresh.load(hash);
+      const offset = places.of(pointers[i], keySize + dataSize);
+      const start = starts[i] & startMask(keySize);
+      if (!fresh.has(hash, offset, keySize, dataSize, start)) {
+        throw new VerifyError(
+          `expected the same records in the fresh database, found no element for the record at offset ${pointers[i]}`,
+        );
+      }
+    }
+  }
 }
 
-/** The offset of the same value in the fresh file, where a lookup finds it. */
-async function whereStored(
-  source: Source,
-  record: SalvagedRecord,
-  bytes: Uint8Array | undefined,
-  lookup: Lookup,
-  fresh: Source,
-): Promise<number | undefined> {
-  const { offset, keySize, dataSize } = record;
-  const key = bytes?.subarray(0, keySize) ?? (await source.read(offset, keySize));
-  const found = await lookup.find(key);
-  if (found === undefined || found.valueSize !== dataSize) return undefined;
-  const { valueOffset } = found;
-  if (bytes !== undefined) {
-    const same = equalBytes(bytes.subarray(keySize), await fresh.read(valueOffset, dataSize));
-    return same ? valueOffset : undefined;
+/** Compares records that were written one by one; returns how many of each addition the fresh database has. */
+async function compareRecords(
+  { source, hashChar, records }: Contents,
+  written: WriteResult,
+  next: RecordBytes,
+  fresh: FreshElements,
+): Promise<Record<Addition, number>> {
+  const added = { stale: 0, deleted: 0, carved: 0 };
+  let found = 0;
+  let missing = 0;
+  let hasEmpty = false;
+  for await (const { record, bytes } of readSalvaged(source, records(), 'whole')) {
+    const { offset, keySize, dataSize, provenance } = record;
+    const place = next.offset;
+    const pieces = bytes === undefined ? readChunks(source, offset, keySize + dataSize) : [bytes];
+    for await (const piece of pieces) if (!(await next.are(piece))) throw otherBytes(next);
+    const hash = await hashOf(source, record, hashChar);
+    if (!fresh.isLoaded(hash)) await fresh.load(hash);
+    // Records without a byte may be at one place, and have one key.
+    const isEmpty = keySize + dataSize === 0;
+    if (!fresh.has(hash, place, keySize, dataSize) || (isEmpty && hasEmpty)) {
+      missing++;
+      continue;
+    }
+    hasEmpty ||= isEmpty;
+    found++;
+    const addition = ADDITIONS.find((one) => one === provenance);
+    if (addition !== undefined) added[addition]++;
   }
-  const stored = readChunks(fresh, valueOffset, dataSize);
-  for await (const piece of readChunks(source, offset + keySize, dataSize)) {
-    const other = await stored.next();
-    if (other.done || !equalBytes(piece, other.value)) return undefined;
+  const { duplicates, crowded } = written;
+  if (found !== written.records || missing !== duplicates + crowded) {
+    throw new VerifyError(
+      `expected lookups of ${written.records} records to find the same bytes, found ${found} the same and ` +
+        `${missing} not (${duplicates} have a key that comes twice, ${crowded} had no room)`,
+    );
   }
-  return valueOffset;
+  return added;
+}
+
+function otherBytes({ offset }: RecordBytes): VerifyError {
+  return new VerifyError(
+    `expected the same records in the fresh database, found other bytes behind offset ${offset}`,
+  );
+}
+
+/** Bytes of one read. */
+const WINDOW = 1 << 19;
+
+/** Compares the records' bytes of a fresh database, from the first to the last. */
+class RecordBytes {
+  /** File offset of the next bytes. */
+  offset: number;
+  readonly #fresh: Source;
+  readonly #buffer = new Uint8Array(WINDOW);
+  /** Bytes of the buffer that were read and not compared yet. */
+  #ahead = this.#buffer.subarray(0, 0);
+
+  constructor(fresh: Source, offset: number) {
+    this.#fresh = fresh;
+    this.offset = offset;
+  }
+
+  /** Whether these are the next bytes; if so, goes on behind them. */
+  async are(bytes: Uint8Array): Promise<boolean> {
+    for (let at = 0; at < bytes.length;) {
+      if (this.#ahead.length === 0) {
+        const length = Math.min(WINDOW, this.#fresh.size - this.offset);
+        if (length <= 0) return false;
+        this.#ahead = this.#buffer.subarray(0, length);
+        await readInto(this.#fresh, this.offset, this.#ahead);
+      }
+      const length = Math.min(bytes.length - at, this.#ahead.length);
+      if (!equalBytes(bytes.subarray(at, at + length), this.#ahead.subarray(0, length))) return false;
+      this.#ahead = this.#ahead.subarray(length);
+      this.offset += length;
+      at += length;
+    }
+    return true;
+  }
+}
+
+/** Bytes of buckets that are read together where they are asked for one after the other. */
+const TOGETHER = 1 << 18;
+
+/** Finds elements of a sound database by their hashes. Holds one bucket. */
+class FreshElements {
+  readonly #db: Database;
+  readonly #directoryBits: number;
+  readonly #bucket: BucketWords;
+  readonly #buffer: Uint8Array;
+  /** The bytes of the buffer are those from file offset {@link #from} to before {@link #to}. */
+  #from = 0;
+  #to = 0;
+  #loaded = -1;
+  #last = { hash: FREE_HASH, place: 0 };
+
+  constructor(db: Database) {
+    const { bucketSize, bucketElements } = db.geometry;
+    this.#db = db;
+    this.#directoryBits = Math.log2(db.directory.length);
+    this.#bucket = new BucketWords(db.format, bucketSize, bucketElements);
+    this.#buffer = new Uint8Array(Math.max(TOGETHER, bucketSize));
+  }
+
+  /** Whether the bucket of a hash is the one that is held. */
+  isLoaded(hash: number): boolean {
+    return this.#offsetFor(hash) === this.#loaded;
+  }
+
+  async load(hash: number): Promise<void> {
+    const { source, geometry } = this.#db;
+    const { bucketSize } = geometry;
+    const offset = this.#offsetFor(hash);
+    if (offset < this.#from || offset + bucketSize > this.#to) {
+      // Buckets that follow each other are read together, twice as many each time.
+      const wanted = offset === this.#to ? 2 * (this.#to - this.#from) : bucketSize;
+      const length = Math.min(Math.max(wanted, bucketSize), this.#buffer.length, source.size - offset);
+      await readInto(source, offset, this.#buffer.subarray(0, length));
+      this.#from = offset;
+      this.#to = offset + length;
+    }
+    const at = offset - this.#from;
+    this.#bucket.load(this.#buffer.subarray(at, at + bucketSize));
+    this.#loaded = offset;
+    this.#last.hash = FREE_HASH;
+  }
+
+  /** Whether a lookup in the bucket of the hash, which is held, comes to just this element. */
+  has(hash: number, pointer: number, keySize: number, dataSize: number, start?: number): boolean {
+    // Elements with the hash of the last one found mostly stand behind it.
+    const { elements } = this.#bucket;
+    const next = this.#last.place + 1 === elements ? 0 : this.#last.place + 1;
+    let place =
+      hash === this.#last.hash ? this.#find(next, hash, pointer, keySize, dataSize, start) : undefined;
+    place ??= this.#find(hash % elements, hash, pointer, keySize, dataSize, start);
+    if (place === undefined) return false;
+    this.#last.hash = hash;
+    this.#last.place = place;
+    return true;
+  }
+
+  #find(
+    from: number,
+    hash: number,
+    pointer: number,
+    keySize: number,
+    dataSize: number,
+    start?: number,
+  ): number | undefined {
+    const { elements, hashes, pointers, keySizes, dataSizes, starts } = this.#bucket;
+    const mask = startMask(keySize);
+    for (let n = 0, i = from; n < elements; n++, i = i + 1 === elements ? 0 : i + 1) {
+      if (hashes[i] === FREE_HASH) return undefined;
+      const isSame =
+        hashes[i] === hash &&
+        pointers[i] === pointer &&
+        keySizes[i] === keySize &&
+        dataSizes[i] === dataSize &&
+        (start === undefined || (starts[i] & mask) === start);
+      if (isSame) return i;
+    }
+    return undefined;
+  }
+
+  #offsetFor(hash: number): number {
+    return this.#db.directory[slotOf(hash, this.#directoryBits)];
+  }
 }

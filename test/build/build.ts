@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import type { BuildResult, BuildSpec } from '../../src/write/builder.js';
+import type { BuildResult } from '../../src/write/builder.js';
 import { DatabaseBuilder } from '../../src/write/builder.js';
+import type { BuildSpec } from '../../src/write/frame.js';
 import { memorySink } from '../../src/write/sink.js';
 import type { Format } from '../../src/format/format.js';
 import type { HashChar } from '../../src/format/hash.js';

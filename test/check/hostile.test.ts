@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 import fc from 'fast-check';
-import { BuildError } from '../../src/write/builder.js';
+import { BuildError } from '../../src/write/frame.js';
 import { memorySink } from '../../src/write/sink.js';
 import type { CheckResult } from '../../src/check/check.js';
 import { accountFor } from '../../src/check/account.js';
@@ -12,10 +12,10 @@ import { check, openSearched } from '../../src/examine.js';
 import { elementStruct } from '../../src/format/bucket.js';
 import { FREE_HASH, hashKey } from '../../src/format/hash.js';
 import type { Header } from '../../src/format/header.js';
-import type { RebuildResult } from '../../src/write/rebuild.js';
+import type { WriteResult } from '../../src/write/write.js';
 import { member } from '../../src/format/struct.js';
-import { foundDatabase } from '../../src/write/checked.js';
-import { rebuild } from '../../src/write/rebuild.js';
+import { foundDatabase, salvagedContents } from '../../src/write/contents.js';
+import { writeFresh } from '../../src/write/write.js';
 import { InForce } from '../../src/salvage/inforce.js';
 import { findOld } from '../../src/salvage/old.js';
 import { memorySource, SourceError } from '../../src/source/source.js';
@@ -377,7 +377,7 @@ async function survives(bytes: Uint8Array, what: string): Promise<void> {
 
 async function checkAndRebuild(
   bytes: Uint8Array,
-): Promise<{ checked: CheckResult | undefined; built: RebuildResult | undefined }> {
+): Promise<{ checked: CheckResult | undefined; built: WriteResult | undefined }> {
   const source = memorySource(bytes);
   const found = bytes.length === 0 ? undefined : await openSearched(source);
   if (found === undefined) return { checked: await check(source), built: undefined };
@@ -387,7 +387,7 @@ async function checkAndRebuild(
   // A repair refuses these: there is nothing to rebuild.
   if (!foundDatabase(checked) || (records.uncovered === 1 && records.count === 0))
     return { checked, built: undefined };
-  return { checked, built: await rebuild(db, surveyed, checked, memorySink()) };
+  return { checked, built: await writeFresh(salvagedContents(found, checked), memorySink()) };
 }
 
 async function quickly<T>(run: () => Promise<T>): Promise<T> {

@@ -8,7 +8,7 @@ import { identifySource } from '../../src/database/identify.js';
 import { check } from '../../src/examine.js';
 import type { ByteOrder } from '../../src/format/format.js';
 import { LAYOUTS } from '../../src/format/format.js';
-import { repair } from '../../src/repair/repair.js';
+import { repair } from '../../src/repair.js';
 import { memorySource } from '../../src/source/source.js';
 import type { Source } from '../../src/source/source.js';
 import { build, specFor } from '../build/build.js';

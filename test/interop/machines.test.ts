@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { check } from '../../src/examine.js';
 import { MACHINE_NAMES, MACHINES } from '../../src/format/machines.js';
-import { repair } from '../../src/repair/repair.js';
+import { repair } from '../../src/repair.js';
 import { memorySource } from '../../src/source/source.js';
 import { cli } from '../tools/cli.js';
 import { fixture, fixtureRecords } from '../tools/fixtures.js';

@@ -3,7 +3,7 @@ import { copyFile, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { check } from '../../src/examine.js';
-import { repair } from '../../src/repair/repair.js';
+import { repair } from '../../src/repair.js';
 import { openFileSource } from '../../src/source/file.js';
 import { cli, run } from '../tools/cli.js';
 import { DAMAGES, damageFile } from '../tools/damage.js';

@@ -13,7 +13,7 @@ import type { HashChar } from '../../src/format/hash.js';
 import { hashKey } from '../../src/format/hash.js';
 import { check, openSearched } from '../../src/examine.js';
 import { readRecords } from '../../src/read/records.js';
-import { repair } from '../../src/repair/repair.js';
+import { repair } from '../../src/repair.js';
 import { memorySource } from '../../src/source/source.js';
 import { formats } from '../torture/databases.js';
 import { latin1 } from '../torture/life.js';

@@ -5,8 +5,8 @@ import { checkDatabase } from '../../src/check/check.js';
 import { openSearched } from '../../src/examine.js';
 import { openForReading } from '../../src/read/open.js';
 import { keptRecords } from '../../src/read/records.js';
-import { foundDatabase } from '../../src/write/checked.js';
-import { rebuild } from '../../src/write/rebuild.js';
+import { foundDatabase, salvagedContents } from '../../src/write/contents.js';
+import { writeFresh } from '../../src/write/write.js';
 import { memorySource } from '../../src/source/source.js';
 import { text } from '../build/build.js';
 import { Random } from '../tools/random.js';
@@ -42,7 +42,7 @@ async function repaired(bytes: Uint8Array): Promise<[string, string][] | undefin
   const checked = await checkDatabase(db, survey);
   if (!foundDatabase(checked)) return undefined;
   const sink = memorySink();
-  await rebuild(db, survey, checked, sink);
+  await writeFresh(salvagedContents(searched, checked), sink);
   return (await walkedOf(sink.bytes()))!.found;
 }
 

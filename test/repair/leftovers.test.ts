@@ -3,7 +3,7 @@ import { chown, copyFile, mkdir, readdir, symlink, utimes, writeFile } from 'nod
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
-import { repair } from '../../src/repair/repair.js';
+import { repair } from '../../src/repair.js';
 import { restoreSnapshot } from '../../src/store/restore.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { check } from '../../src/examine.js';
-import { repair } from '../../src/repair/repair.js';
+import { repair } from '../../src/repair.js';
 import type { RepairOptions, RepairResult } from '../../src/repair/result.js';
 import { checkText } from '../../src/report/text.js';
 import { memorySource } from '../../src/source/source.js';

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openDatabase } from '../../src/database/database.js';
 import { readRecords } from '../../src/read/records.js';
 import type { RepairResult } from '../../src/repair/result.js';
-import { repair } from '../../src/repair/repair.js';
+import { repair } from '../../src/repair.js';
 import { recordsText } from '../../src/report/text.js';
 import { memorySource } from '../../src/source/source.js';
 import { BIN, cli, run } from '../tools/cli.js';

@@ -6,7 +6,7 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Verdict } from '../../src/check/check.js';
 import { checkContents, withProfile } from '../../src/contents.js';
-import { repair } from '../../src/repair/repair.js';
+import { repair } from '../../src/repair.js';
 import type { RepairOptions } from '../../src/repair/result.js';
 import { RefusedError } from '../../src/store/errors.js';
 import { memorySource } from '../../src/source/source.js';

@@ -6,7 +6,7 @@ import test from 'node:test';
 import { openDatabase } from '../../src/database/database.js';
 import { encodeAvailBlock, headerAvailSize } from '../../src/format/avail.js';
 import { decodeHeader, encodeHeader, headerAvailOffset } from '../../src/format/header.js';
-import { repair } from '../../src/repair/repair.js';
+import { repair } from '../../src/repair.js';
 import { cli } from '../tools/cli.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { contentsOf } from '../torture/recover.js';

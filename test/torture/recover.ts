@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { check } from '../../src/examine.js';
 import { openDatabase } from '../../src/database/database.js';
 import { readRecords } from '../../src/read/records.js';
-import { repair } from '../../src/repair/repair.js';
+import { repair } from '../../src/repair.js';
 import { memorySource } from '../../src/source/source.js';
 import { latin1 } from './life.js';
 

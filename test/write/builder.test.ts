@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { BuildError, DatabaseBuilder } from '../../src/write/builder.js';
+import { DatabaseBuilder } from '../../src/write/builder.js';
+import { BuildError } from '../../src/write/frame.js';
 import type { Sink } from '../../src/write/sink.js';
 import { memorySink } from '../../src/write/sink.js';
 import { check } from '../../src/examine.js';

@@ -41,7 +41,7 @@ function forPartitions(
   let divided = 0;
   fc.assert(
     fc.property(anyHashes, anyCapacity, (hashes, capacity) => {
-      const partitions = partitionHashes(hashes, capacity, ALL_BITS);
+      const partitions = partitionHashes(hashes, { capacity, maxBits: ALL_BITS });
       // More of one hash than a bucket holds: no depth of splitting parts them.
       if (partitions === undefined) return;
       divided++;
@@ -99,7 +99,7 @@ test('records that no allowed depth parts are refused, and only those', () => {
       anyCapacity,
       fc.integer({ min: 0, max: ALL_BITS }),
       (hashes, capacity, maxBits) => {
-        const partitions = partitionHashes(hashes, capacity, maxBits);
+        const partitions = partitionHashes(hashes, { capacity, maxBits });
         assert.equal(partitions === undefined, isCrowded(hashes, capacity, maxBits));
         if (partitions === undefined) refused++;
         else assert.ok(partitions.every(({ bits }) => bits <= maxBits));
@@ -111,5 +111,7 @@ test('records that no allowed depth parts are refused, and only those', () => {
 });
 
 test('an empty database is one bucket for all hashes', () => {
-  assert.deepEqual(partitionHashes([], 16, 0), [{ first: 0, bits: 0, from: 0, to: 0 }]);
+  assert.deepEqual(partitionHashes([], { capacity: 16, maxBits: 0 }), [
+    { first: 0, bits: 0, from: 0, to: 0 },
+  ]);
 });

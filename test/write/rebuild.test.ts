@@ -5,17 +5,17 @@ import fc from 'fast-check';
 import { memorySink } from '../../src/write/sink.js';
 import type { CheckResult } from '../../src/check/check.js';
 import { checkDatabase } from '../../src/check/check.js';
-import { check, openSearched, search } from '../../src/examine.js';
+import { check, openSearched } from '../../src/examine.js';
 import type { Database } from '../../src/database/database.js';
 import { openDatabase } from '../../src/database/database.js';
 import { Lookup } from '../../src/read/lookup.js';
 import { bucketElementCount, elementStruct } from '../../src/format/bucket.js';
 import { hashKey } from '../../src/format/hash.js';
 import { offsetSize } from '../../src/format/format.js';
-import type { RebuildResult } from '../../src/write/rebuild.js';
-import { foundDatabase } from '../../src/write/checked.js';
-import { rebuild } from '../../src/write/rebuild.js';
-import { verify, VerifyError } from '../../src/write/verify.js';
+import { foundDatabase, salvagedContents } from '../../src/write/contents.js';
+import { verifyFresh, VerifyError } from '../../src/write/verify.js';
+import type { WriteResult } from '../../src/write/write.js';
+import { writeFresh } from '../../src/write/write.js';
 import { memorySource } from '../../src/source/source.js';
 import type { KeyValue } from '../build/build.js';
 import { build, specFor, text } from '../build/build.js';
@@ -31,7 +31,7 @@ const SEED = 20261208;
 interface Rebuilt {
   readonly db: Database;
   readonly checked: CheckResult;
-  readonly built: RebuildResult;
+  readonly built: WriteResult;
   /** Of the fresh database, by the verification. */
   readonly after: CheckResult;
   readonly fresh: Uint8Array;
@@ -47,9 +47,10 @@ async function rebuildBytes(bytes: Uint8Array): Promise<Rebuilt | undefined> {
   const { records } = checked;
   if (!foundDatabase(checked) || (records.uncovered === 1 && records.count === 0)) return undefined;
   const sink = memorySink();
-  const built = await rebuild(db, surveyed, checked, sink);
+  const contents = salvagedContents(found, checked);
+  const built = await writeFresh(contents, sink);
   const fresh = sink.bytes();
-  const after = await verify(db, surveyed, checked, built, memorySource(fresh));
+  const { checked: after } = await verifyFresh(contents, built, memorySource(fresh));
   return { db, checked, built, after, fresh };
 }
 
@@ -299,26 +300,35 @@ test('a fresh file that does not hold what was meant to be in it is not taken', 
     key: Buffer.from(`key ${n}`),
     value: Buffer.from(`value ${n}`),
   }));
-  const source = memorySource((await build(records, specFor(FORMATS[0]))).bytes);
-  const db = await openDatabase(source);
-  assert.ok(db);
-  const { survey: surveyed } = await search(db);
-  const checked = await checkDatabase(db, surveyed);
-  assert.ok(foundDatabase(checked));
-  const built = await rebuild(db, surveyed, checked, memorySink());
-  const judge = async (fresh: readonly KeyValue[]) =>
-    verify(db, surveyed, checked, built, memorySource((await build(fresh, specFor(FORMATS[0]))).bytes));
+  // Both with a copy of what lies in order, and record by record.
+  for (const isExamined of [true, false]) {
+    const writtenOf = async (stored: readonly KeyValue[]) => {
+      const found = await openSearched(memorySource((await build(stored, specFor(FORMATS[0]))).bytes));
+      assert.ok(found);
+      const checked = await checkDatabase(found.db, found.survey);
+      assert.ok(foundDatabase(checked));
+      const survey = isExamined ? found.survey : { ...found.survey, examination: undefined };
+      const contents = salvagedContents({ db: found.db, survey }, checked);
+      const sink = memorySink();
+      const written = await writeFresh(contents, sink);
+      assert.equal(written.copied, isExamined);
+      return { contents, written, bytes: sink.bytes() };
+    };
+    const { contents, written, bytes } = await writtenOf(records);
+    const judge = async (stored: readonly KeyValue[]) =>
+      (await verifyFresh(contents, written, memorySource((await writtenOf(stored)).bytes))).checked;
 
-  assert.equal((await judge(records)).verdict, 'healthy');
-  const changed = records.with(7, { key: records[7].key, value: Buffer.from('valuf 7') });
-  const shortened = records.with(7, { key: records[7].key, value: Buffer.from('value ') });
-  const renamed = records.with(7, { key: Buffer.from('kez 7'), value: records[7].value });
-  const lacking = records.slice(1);
-  const added = [...records, { key: Buffer.from('new'), value: Buffer.of(1) }];
-  for (const wrong of [changed, shortened, renamed, lacking, added])
-    await assert.rejects(judge(wrong), VerifyError);
+    assert.equal((await judge(records)).verdict, 'healthy');
+    const changed = records.with(7, { key: records[7].key, value: Buffer.from('valuf 7') });
+    const shortened = records.with(7, { key: records[7].key, value: Buffer.from('value ') });
+    const renamed = records.with(7, { key: Buffer.from('kez 7'), value: records[7].value });
+    const lacking = records.slice(1);
+    const added = [...records, { key: Buffer.from('new'), value: Buffer.of(1) }];
+    for (const wrong of [changed, shortened, renamed, lacking, added])
+      await assert.rejects(judge(wrong), VerifyError);
 
-  const unsound = (await build(records, specFor(FORMATS[0]))).bytes;
-  unsound[4] = 77;
-  await assert.rejects(verify(db, surveyed, checked, built, memorySource(unsound)), VerifyError);
+    const unsound = Uint8Array.from(bytes);
+    unsound[4] = 77;
+    await assert.rejects(verifyFresh(contents, written, memorySource(unsound)), VerifyError);
+  }
 });

@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import type { CheckResult } from '../../src/check/check.js';
 import { memorySink } from '../../src/write/sink.js';
 import { check, openProved } from '../../src/examine.js';
-import { foundDatabase } from '../../src/write/checked.js';
-import { rebuildProved } from '../../src/write/rebuild.js';
-import { verifyProved, VerifyError } from '../../src/write/verify.js';
+import { foundDatabase, provedContents } from '../../src/write/contents.js';
+import { verifyFresh, VerifyError } from '../../src/write/verify.js';
+import { writeFresh } from '../../src/write/write.js';
 import { memorySource } from '../../src/source/source.js';
 import { contentsOf } from '../torture/recover.js';
 import { formats, miniDatabase } from '../torture/databases.js';
@@ -21,13 +21,16 @@ const databases = [...formats('standard'), ...formats('numsync'), ...formats('ol
   miniDatabase(format, { blockSize: 512, seed: SEED, records: 120, maxValue: 200 }),
 );
 
-async function relocated(bytes: Uint8Array) {
+async function copied(bytes: Uint8Array) {
   const opened = await openProved(memorySource(bytes));
   assert.ok(opened && foundDatabase(opened.checked));
-  const proved = { db: opened.db, proof: opened.proof, checked: opened.checked };
+  const contents = provedContents(opened.db, opened.checked, opened.proof);
   const sink = memorySink();
-  await rebuildProved(proved, sink);
-  return { proved, fresh: sink.bytes() };
+  const written = await writeFresh(contents, sink);
+  assert.ok(written.copied);
+  const verify = async (bytes: Uint8Array) =>
+    (await verifyFresh(contents, written, memorySource(bytes))).checked;
+  return { verify, fresh: sink.bytes() };
 }
 
 /** Without functions, which are never the same. */
@@ -38,8 +41,8 @@ function comparable({ space, ...rest }: CheckResult) {
 
 test('the copy is sound, has every record and no byte of what was deleted', async () => {
   for (const { bytes, name, history, records } of databases) {
-    const { proved, fresh } = await relocated(bytes);
-    const verified = await verifyProved(proved, memorySource(fresh));
+    const { verify, fresh } = await copied(bytes);
+    const verified = await verify(fresh);
     const { verdict, records: counts } = verified;
     // What is said of it by comparing is what a check of it by itself says.
     assert.deepEqual(comparable(verified), comparable(await check(memorySource(fresh))), name);
@@ -57,7 +60,7 @@ test('the copy is sound, has every record and no byte of what was deleted', asyn
 });
 
 test('whatever byte of the copy is changed, the comparison sees it or it says nothing', async () => {
-  const copies = await Promise.all(databases.map(({ bytes }) => relocated(bytes)));
+  const copies = await Promise.all(databases.map(({ bytes }) => copied(bytes)));
   const contents = await Promise.all(copies.map(({ fresh }) => contentsOf(fresh)));
   let seen = 0;
   const place = fc.oneof(fc.nat(2000), fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }));
@@ -67,12 +70,12 @@ test('whatever byte of the copy is changed, the comparison sees it or it says no
       place,
       fc.integer({ min: 1, max: 255 }),
       async (n, where, change) => {
-        const { proved, fresh } = copies[n];
+        const { verify, fresh } = copies[n];
         const held = contents[n];
         const at = where < 1 ? Math.floor(where * fresh.length) : where;
         const changed = Uint8Array.from(fresh);
         changed[at] ^= change;
-        const verified = await verifyProved(proved, memorySource(changed)).then(
+        const verified = await verify(changed).then(
           () => true,
           (error: unknown) => {
             assert.ok(error instanceof VerifyError, String(error));

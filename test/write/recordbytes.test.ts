@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { RecordRuns } from '../../src/check/space.js';
-import { stretches } from '../../src/write/stretches.js';
+import { recordBytes } from '../../src/write/copy.js';
 import { memorySource } from '../../src/source/source.js';
 import { runs } from '../tools/effort.js';
 
@@ -27,7 +27,7 @@ test('runs are given whole and in order, whatever lies between them and wherever
         at += gap + length;
       }
       const found: Uint8Array[] = [];
-      for await (const piece of stretches(memorySource(bytes), runs)) found.push(Uint8Array.from(piece));
+      for await (const piece of recordBytes(memorySource(bytes), runs)) found.push(Uint8Array.from(piece));
       assert.ok(Buffer.concat(found).equals(Buffer.concat(expected)));
     }),
     { numRuns: runs(60) },

@@ -2,16 +2,16 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { memorySink } from '../../src/write/sink.js';
-import type { CheckedDatabase } from '../../src/write/checked.js';
 import { checkDatabase } from '../../src/check/check.js';
 import type { Searched } from '../../src/examine.js';
 import { check, openSearched } from '../../src/examine.js';
 import { bucketStruct, elementStruct } from '../../src/format/bucket.js';
 import { FREE_HASH } from '../../src/format/hash.js';
 import { member } from '../../src/format/struct.js';
-import { foundDatabase } from '../../src/write/checked.js';
-import { rebuild } from '../../src/write/rebuild.js';
-import { verify, VerifyError } from '../../src/write/verify.js';
+import type { CheckedDatabase } from '../../src/write/contents.js';
+import { foundDatabase, salvagedContents } from '../../src/write/contents.js';
+import { verifyFresh, VerifyError } from '../../src/write/verify.js';
+import { writeFresh } from '../../src/write/write.js';
 import { memorySource } from '../../src/source/source.js';
 import { contentsOf } from '../torture/recover.js';
 import { Damaged } from '../torture/damaged.js';
@@ -43,11 +43,12 @@ async function opened(bytes: Uint8Array): Promise<Opened | undefined> {
   return found && checked && foundDatabase(checked) ? { ...found, checked } : undefined;
 }
 
-async function rebuilt({ db, survey, checked }: Opened) {
+async function rebuilt(found: Opened) {
   const sink = memorySink();
-  const built = await rebuild(db, survey, checked, sink);
-  await verify(db, survey, checked, built, memorySource(sink.bytes()));
-  return { built, bytes: sink.bytes() };
+  const contents = salvagedContents(found, found.checked);
+  const built = await writeFresh(contents, sink);
+  await verifyFresh(contents, built, memorySource(sink.bytes()));
+  return { contents, built, bytes: sink.bytes() };
 }
 
 test('whatever a file suffered, a copy as it lies holds what a rebuild record by record holds', async () => {
@@ -65,11 +66,11 @@ test('whatever a file suffered, a copy as it lies holds what a rebuild record by
       const fast = await rebuilt(found);
       const survey = { ...found.survey, examination: undefined };
       const slow = await rebuilt({ ...found, survey });
-      assert.equal(slow.built.relocated, false);
+      assert.equal(slow.built.copied, false);
       assert.deepEqual(await contentsOf(fast.bytes), await contentsOf(slow.bytes), what);
       assert.equal(fast.built.records, slow.built.records, what);
       assert.equal((await check(memorySource(fast.bytes))).verdict, 'healthy', what);
-      if (!fast.built.relocated) continue;
+      if (!fast.built.copied) continue;
       relocated++;
       models.add(model.name);
     }
@@ -88,16 +89,15 @@ test('whatever byte of such a copy is changed, the comparison sees it or it says
   bytes[other.element.at] ^= 1;
   const found = await opened(bytes);
   assert.ok(found);
-  const { db, survey, checked } = found;
-  const { built, bytes: fresh } = await rebuilt(found);
-  assert.ok(built.relocated && checked.verdict === 'damaged');
+  const { contents, built, bytes: fresh } = await rebuilt(found);
+  assert.ok(built.copied && found.checked.verdict === 'damaged');
   const held = await contentsOf(fresh);
   let seen = 0;
   await fc.assert(
     fc.asyncProperty(fc.nat(fresh.length - 1), fc.integer({ min: 1, max: 255 }), async (at, change) => {
       const changed = Uint8Array.from(fresh);
       changed[at] ^= change;
-      const error = await verify(db, survey, checked, built, memorySource(changed)).then(
+      const error = await verifyFresh(contents, built, memorySource(changed)).then(
         () => undefined,
         (thrown: unknown) => thrown,
       );
@@ -175,7 +175,7 @@ test('a right copy is believed whose keys were made to be alike', async () => {
   const found = await opened(s.bytes);
   assert.ok(found);
   const { built, bytes: fresh } = await rebuilt(found);
-  assert.deepEqual([built.records, built.relocated], [records.length - 1, true]);
+  assert.deepEqual([built.records, built.copied], [records.length - 1, true]);
   const checked = await check(memorySource(fresh));
   assert.deepEqual([checked.verdict, checked.records.count], ['healthy', records.length - 1]);
 });
@@ -192,7 +192,7 @@ test('of a damaged bucket an element with a wrong beginning of its key is put ri
     assert.ok(found);
     assert.ok(found.survey.sites.some(({ state }) => state === 'malformed'));
     const { built, bytes: fresh } = await rebuilt(found);
-    assert.ok(built.relocated);
+    assert.ok(built.copied);
     assert.equal((await contentsOf(fresh)).size, records.size);
   }
 });

@@ -1,60 +1,51 @@
-import type { Partition } from './partition.js';
-import { partitionHashes } from './partition.js';
-import { RecordIndex } from './recordindex.js';
-import type { Examination } from '../check/examination.js';
-import { sameKey, SMALL_KEY } from '../check/key.js';
 import { eachKept } from '../check/marks.js';
+import type { Examination } from '../check/examination.js';
+import { sameKey, SMALL_KEY, startOf } from '../check/key.js';
+import type { BucketWords } from '../format/bucketwords.js';
 import { rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
+import { KEY_START } from '../format/bucket.js';
 import { HASH_BITS, HASH_RANGE } from '../format/hash.js';
 import { firstAfter } from '../numbers.js';
-import type { BucketWords } from '../format/bucketwords.js';
+import type { Elements } from './copy.js';
+import { partitionHashes } from './partition.js';
+import { RecordIndex } from './recordindex.js';
 
-/** A bucket of the copy: one of the database's for the same hashes, or a new one of records from elsewhere. */
-export interface KeptRange {
+interface HashRangeOfBucket {
   /** The lowest hash of its range. */
   readonly first: number;
   /** Leading bits that its hashes share. */
   readonly bits: number;
-  /** The number of the site whose elements go into it; undefined for a new one. */
-  readonly site: number | undefined;
-  /** Of a new one its records in {@link KeptPlan.loose}, from here to before `to`. */
-  readonly from: number;
-  readonly to: number;
 }
 
-/** Which buckets a copy has, in order of their hashes. */
-export interface KeptPlan {
-  readonly ranges: readonly KeptRange[];
-  /** The records of new buckets, where they are in the database, and their numbers in order of their hashes. */
-  readonly loose: RecordIndex;
-  readonly order: Uint32Array;
-}
+/** A bucket of a copy: one of the database's, by its number in the survey, or a new one with records of several. */
+export type PlannedBucket = HashRangeOfBucket &
+  ({ readonly site: number } | { readonly elements: () => Promise<Elements> });
 
-/** Records of new buckets, at most: they are few, or the copy is made record by record. */
+/** Records of new buckets at most; with more, the copy is made record by record. */
 const MAX_LOOSE = 1 << 18;
-/** Keys of new buckets held against each other, at most: a builder tells more of one hash apart in less time. */
+/** Keys of new buckets that are compared at most; the builder compares many of one hash in less time. */
 const MAX_COMPARED = 1 << 16;
 const NO_START = new Uint8Array(0);
 
 /**
- * Plans the buckets of a copy: a bucket whose elements all belong to one range of hashes, in which no other has any, keeps
- * it; the records of all others, and hashes of which no bucket is left, get new ones.
+ * Plans the buckets of a copy, in order of their hashes. A bucket whose elements all belong to one range of hashes, in which
+ * no other bucket has any, keeps it; the records of all others, and hashes that no bucket covers, get new ones.
  *
  * @param maxBits the deepest split
- * @returns undefined where a key is or may be there twice, too many records are in the wrong place, or the buckets would
- *   be larger than the file, so that records must be looked at one by one
+ * @returns undefined where records must be looked at one by one: a key is or may be there twice, too many records are in the
+ *   wrong place, or the buckets would be larger than the file
  */
-export async function planKept(
+export async function planBuckets(
   db: Database,
   survey: Survey,
   { marks }: Examination,
   maxBits: number,
-): Promise<KeptPlan | undefined> {
+): Promise<readonly PlannedBucket[] | undefined> {
   const own = await ownRanges(db, survey, marks);
   if (own === undefined) return undefined;
-  // 1. Ranges that lie in each other are nobody's.
+  // 1. Buckets whose ranges overlap give them up.
   const order = [...own.keys()].filter((s) => own[s] !== undefined).sort((a, b) => own[a]! - own[b]!);
   const end = (s: number) => own[s]! + 2 ** (HASH_BITS - survey.sites[s].bits);
   const shared = new Set<number>();
@@ -63,7 +54,7 @@ export async function planKept(
     if (end(order[n]) >= end(order[last])) last = n;
   }
   for (const s of order) if (survey.sites[s].bits > maxBits) shared.add(s);
-  // 2. Neither is one in which another bucket has records.
+  // 2. So does a bucket in whose range another one has records.
   const firsts = Float64Array.from(order, (s) => own[s]!);
   const guests = await guestsOf(db, survey, marks, own, shared, (hash) => {
     const s = order[firstAfter(firsts, hash) - 1] as number | undefined;
@@ -71,48 +62,67 @@ export async function planKept(
   });
   for (const s of guests) shared.add(s);
 
-  // 3. New buckets for all that is not in one that stays.
+  // 3. All other records go into new buckets.
   const loose = new RecordIndex();
-  let few = true;
+  let areFew = true;
   await eachKept(db, survey, marks, (words, i, s) => {
     if (own[s] !== undefined && !shared.has(s)) return;
-    few &&= loose.count < MAX_LOOSE;
-    if (!few) return;
+    areFew &&= loose.count < MAX_LOOSE;
+    if (!areFew) return;
     loose.add(words.hash(i), words.pointer(i), words.keySize(i), words.dataSize(i), NO_START, 0, 0);
   });
-  if (!few) return undefined;
+  if (!areFew) return undefined;
   const byHash = loose.orderByHash();
-  const looseOrder = byHash.numbers();
-  if (await hasTwins(db, loose, looseOrder)) return undefined;
+  const numbers = byHash.numbers();
+  if (await hasTwins(db, loose, numbers)) return undefined;
   const hashes = byHash.hashes();
-  const ranges: KeptRange[] = [];
+  const planned: PlannedBucket[] = [];
+  const division = { capacity: marks.elements, maxBits };
   let at = 0;
   let done = 0;
-  const fill = (to: number): boolean => {
+  const addNewUpTo = (limit: number): boolean => {
     let until = done;
-    while (until < hashes.length && hashes[until] < to) until++;
-    const parts: Partition[] | undefined =
-      at < to ? partitionHashes(hashes.subarray(done, until), marks.elements, maxBits, at, to) : [];
+    while (until < hashes.length && hashes[until] < limit) until++;
+    const parts = at < limit ? partitionHashes(hashes.subarray(done, until), division, at, limit) : [];
     if (parts === undefined) return false;
-    for (const { first, bits, from, to: end } of parts)
-      ranges.push({ first, bits, site: undefined, from: done + from, to: done + end });
+    for (const { first, bits, from, to } of parts) {
+      const records = numbers.subarray(done + from, done + to);
+      planned.push({ first, bits, elements: () => elementsOf(db, loose, records) });
+    }
     done = until;
     return true;
   };
   for (const s of order) {
     if (shared.has(s)) continue;
-    if (!fill(own[s]!)) return undefined;
-    ranges.push({ first: own[s]!, bits: survey.sites[s].bits, site: s, from: 0, to: 0 });
+    if (!addNewUpTo(own[s]!)) return undefined;
+    planned.push({ first: own[s]!, bits: survey.sites[s].bits, site: s });
     at = end(s);
   }
-  if (!fill(HASH_RANGE)) return undefined;
-  // Honest buckets have others beside them; those made to be far apart would need many empty ones between.
-  if (ranges.length * db.geometry.bucketSize > db.source.size) return undefined;
-  return { ranges, loose, order: looseOrder };
+  if (!addNewUpTo(HASH_RANGE)) return undefined;
+  // Real buckets have neighbours; those made to be far apart would need many empty ones between them.
+  if (planned.length * db.geometry.bucketSize > db.source.size) return undefined;
+  return planned;
+}
+
+async function elementsOf(db: Database, index: RecordIndex, records: Uint32Array): Promise<Elements> {
+  const column = (value: (i: number) => number) => Int32Array.from(records, value);
+  const starts = new Int32Array(records.length);
+  for (const [n, i] of records.entries()) {
+    starts[n] = startOf(await db.source.read(index.offset(i), Math.min(KEY_START, index.keySize(i))));
+  }
+  return {
+    used: Uint32Array.from(records.keys()),
+    usedCount: records.length,
+    hashes: column((i) => index.hash(i)),
+    pointers: Float64Array.from(records, (i) => index.offset(i)),
+    keySizes: column((i) => index.keySize(i)),
+    dataSizes: column((i) => index.dataSize(i)),
+    starts,
+  };
 }
 
 /**
- * Of each site the lowest hash of its range, where all its elements that prove a record are of that range.
+ * The lowest hash of each site's range, where all its elements that prove a record are of that range.
  *
  * @returns undefined where two keys may be the same that are too large for the examination to have told them apart
  */
@@ -123,7 +133,7 @@ async function ownRanges(
 ): Promise<(number | undefined)[] | undefined> {
   const own = new Array<number | undefined>(survey.sites.length).fill(undefined);
   const mixed = new Uint8Array(survey.sites.length);
-  // They were all read, so there are no more of them than have room in twice the file.
+  // Their keys were all read, so that no more of them exist than fit into twice the file.
   const large = new Set<string>();
   let isLargeTwice = false;
   await eachKept(db, survey, marks, (words: BucketWords, i: number, s: number) => {
@@ -142,7 +152,7 @@ async function ownRanges(
   return isLargeTwice ? undefined : own.map((first, s) => (mixed[s] === 1 ? undefined : first));
 }
 
-/** The sites in whose range others have records. */
+/** The sites in whose range other sites have records. */
 async function guestsOf(
   db: Database,
   survey: Survey,
@@ -161,7 +171,7 @@ async function guestsOf(
   return found;
 }
 
-/** Whether a key of a new bucket is there twice, or there are too many of one hash to tell. */
+/** Whether a key of a new bucket is there twice, or too many keys of one hash would have to be compared. */
 async function hasTwins({ source }: Database, loose: RecordIndex, order: Uint32Array): Promise<boolean> {
   const key = (i: number) => ({
     offset: loose.offset(i),

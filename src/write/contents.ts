@@ -1,0 +1,239 @@
+import type { CheckResult, FileFormat } from '../check/check.js';
+import type { Doubt, DoubtfulRecords } from '../check/doubtful.js';
+import type { Proof } from '../check/prove.js';
+import type { SpaceAccount } from '../check/space.js';
+import type { Database } from '../database/database.js';
+import type { Searched } from '../examine.js';
+import type { HashChar } from '../format/hash.js';
+import { LAYOUT_64, offsetSize } from '../format/format.js';
+import { HOST_IS_LITTLE } from '../format/bytes.js';
+import type { RecordFilter } from '../profile/leaveout.js';
+import { salvageProved } from '../salvage/proved.js';
+import type { Addition, SalvagedBatch, SalvagedRecord } from '../salvage/salvage.js';
+import { salvage } from '../salvage/salvage.js';
+import type { Source } from '../source/source.js';
+import type { Original } from './copy.js';
+import { examinedOriginal, soundOriginal } from './copy.js';
+import type { BuildSpec } from './frame.js';
+
+/** A check that found a database. */
+export type CheckedDatabase = CheckResult & {
+  readonly format: FileFormat;
+  readonly space: SpaceAccount;
+  readonly doubtful: DoubtfulRecords;
+};
+
+/** Whether a check found a database, of whatever state. */
+export function foundDatabase(checked: CheckResult): checked is CheckedDatabase {
+  return checked.format !== undefined && checked.space !== undefined && checked.doubtful !== undefined;
+}
+
+/**
+ * Why a record whose key is proved is not written. `overclaimed`: all records together claim more bytes than the file
+ * has.
+ */
+export type NotKept = Doubt | 'overclaimed';
+
+export const NONE_NOT_KEPT: Readonly<Record<NotKept, number>> = {
+  overreaching: 0,
+  'unproved-place': 0,
+  unreadable: 0,
+  overclaimed: 0,
+};
+
+/** Counts records that are not written. */
+export interface LeftOut extends Record<NotKept, number> {
+  /** Records that a filter left out. */
+  leftOut: number;
+  readonly visit?: (record: SalvagedRecord, reason: NotKept) => void;
+}
+
+/** Records in addition to those in force. They never replace a better record of the same key. */
+export interface Added {
+  readonly include: readonly Addition[];
+  /** Records with the provenances `stale` and `deleted` of which no byte is known to be overwritten, the most likely one of a key first. */
+  readonly old: SalvagedBatch;
+  /** Records with the provenance `carved`, the most likely one of a key first. */
+  readonly carved: SalvagedBatch;
+}
+
+export const NOTHING_ADDED: Added = { include: [], old: [], carved: [] };
+
+/** The contents of a fresh database, before it is written and when it is verified. */
+export interface Contents {
+  /** The source that has the records. */
+  readonly source: Source;
+  readonly spec: BuildSpec;
+  /** The flavour of hash that the fresh database has. */
+  readonly hashChar: HashChar;
+  /** The records in the order in which they are stored: the first of a key is kept. Each call begins anew. */
+  readonly records: (leftOut?: LeftOut) => AsyncIterable<SalvagedBatch>;
+  /** The database that the fresh one may be a copy of; undefined where each record is looked at by itself. */
+  readonly original: Original | undefined;
+}
+
+/**
+ * No real directory is larger than its file, and hashes made to crowd must not make the fresh one so; up to this many
+ * bytes it may be larger.
+ */
+const SMALL_DIRECTORY = 1 << 20;
+
+/** All records of a database that was proved to be in order. */
+export function provedContents(db: Database, checked: CheckedDatabase, proof: Proof): Contents {
+  return {
+    source: db.source,
+    spec: specOf(checked.format, db.source.size),
+    hashChar: targetHash(checked.format),
+    records: () => salvageProved(db, proof),
+    original: soundOriginal(db, proof),
+  };
+}
+
+/** Every record that can be had from a database whose elements were examined, and what is to be added. */
+export function salvagedContents(
+  { db, survey }: Searched,
+  checked: CheckedDatabase,
+  added: Added = NOTHING_ADDED,
+): Contents {
+  const { examination } = survey;
+  const { runs } = checked.space;
+  const canCopy =
+    examination !== undefined &&
+    runs !== undefined &&
+    checked.doubtful.size === 0 &&
+    added.include.length === 0 &&
+    // Keys of another kind of machine get another hash.
+    (examination.signed === 0 || examination.unsigned === 0);
+  return {
+    source: db.source,
+    spec: specOf(checked.format, db.source.size),
+    hashChar: targetHash(checked.format),
+    records: (leftOut) => recordsToKeep({ db, survey }, checked, added, leftOut),
+    original: canCopy ? examinedOriginal(db, survey, examination, runs) : undefined,
+  };
+}
+
+/** Records of a source that is no database, for a database as libgdbm makes it on this machine. */
+export function bareContents(source: Source, records: SalvagedBatch): Contents {
+  const byteOrder = HOST_IS_LITTLE ? 'little' : 'big';
+  return {
+    source,
+    spec: {
+      format: { byteOrder, layout: LAYOUT_64, variant: 'standard' },
+      blockSize: 4096,
+      bucketSize: 4096,
+    },
+    hashChar: 'signed',
+    records: async function* () {
+      yield await Promise.resolve(records);
+    },
+    original: undefined,
+  };
+}
+
+/** The same contents without the records that a filter refuses. */
+export function filteredContents(contents: Contents, keep: RecordFilter): Contents {
+  const records = async function* (leftOut?: LeftOut): AsyncGenerator<SalvagedBatch> {
+    for await (const batch of contents.records(leftOut)) {
+      const kept = batch.filter(keep);
+      if (leftOut !== undefined) leftOut.leftOut += batch.length - kept.length;
+      yield kept;
+    }
+  };
+  return { ...contents, records, original: undefined };
+}
+
+/** Visits the records in force that a fresh database cannot hold, in the order in which they are left out. */
+export async function eachNotKept(
+  searched: Searched,
+  checked: CheckedDatabase,
+  visit: (record: SalvagedRecord, reason: NotKept) => Promise<void> | void,
+): Promise<void> {
+  const out: [SalvagedRecord, NotKept][] = [];
+  const leftOut = {
+    ...NONE_NOT_KEPT,
+    leftOut: 0,
+    visit: (...one: [SalvagedRecord, NotKept]) => out.push(one),
+  };
+  for await (const batch of recordsToKeep(searched, checked, NOTHING_ADDED, leftOut)) {
+    void batch;
+    for (const [record, reason] of out.splice(0)) await visit(record, reason);
+  }
+}
+
+/** The kind of the database that a source of so many bytes has. */
+function specOf(
+  { geometry, extended, byteOrder, layout, variant }: FileFormat,
+  sourceSize: number,
+): BuildSpec {
+  const { blockSize, bucketSize } = geometry;
+  const room = Math.max(sourceSize, SMALL_DIRECTORY);
+  return {
+    format: { byteOrder, layout, variant },
+    blockSize,
+    bucketSize,
+    ...(extended && { numsync: extended.numsync }),
+    maxDirectoryBits: Math.floor(Math.log2(room / offsetSize(layout))),
+  };
+}
+
+/** The flavour that keys show; where none shows it, either one fits every key. */
+function targetHash({ hashChar }: FileFormat): HashChar {
+  return hashChar === 'undetermined' ? 'signed' : hashChar;
+}
+
+/**
+ * The records in the order in which they are stored. Those of the file's own flavour of hash come first: the first of a key
+ * is kept, and only the file's own machines could ever read theirs.
+ */
+async function* recordsToKeep(
+  { db, survey }: Searched,
+  checked: CheckedDatabase,
+  added: Added,
+  leftOut?: LeftOut,
+): AsyncGenerator<SalvagedBatch> {
+  const target = targetHash(checked.format);
+  const { doubtful } = checked;
+  const isNative = (record: SalvagedRecord) => record.hashChar === 'either' || record.hashChar === target;
+  let claimable = db.source.size;
+  let foreign = 0;
+  for (const pass of ['native', 'foreign'] as const) {
+    if (pass === 'foreign' && foreign === 0) break;
+    for await (const batch of salvage(db, survey)) {
+      const wanted = batch.filter((record) => isNative(record) === (pass === 'native'));
+      foreign += batch.length - wanted.length;
+      yield wanted.filter((record) => {
+        const { offset, keySize, dataSize } = record;
+        const size = keySize + dataSize;
+        const reason = doubtful.reasonOf(offset, size) ?? (size > claimable ? 'overclaimed' : undefined);
+        if (reason === undefined) {
+          claimable -= size;
+          return true;
+        }
+        if (leftOut !== undefined) leftOut[reason]++;
+        leftOut?.visit?.(record, reason);
+        return false;
+      });
+    }
+  }
+  for (const batch of additions(checked, added)) {
+    yield batch.filter(({ keySize, dataSize }) => {
+      const fits = keySize + dataSize <= claimable;
+      if (fits) claimable -= keySize + dataSize;
+      return fits;
+    });
+  }
+}
+
+/** The wanted additions that share no byte with anything in force or in doubt. */
+function additions({ space, doubtful }: CheckedDatabase, { include, old, carved }: Added): SalvagedBatch[] {
+  const wanted = new Set<string>(include);
+  return [old, carved].map((batch) =>
+    batch.filter(
+      ({ provenance, offset, keySize, dataSize }) =>
+        wanted.has(provenance) &&
+        !space.isUsed(offset, keySize + dataSize) &&
+        !doubtful.has(offset, keySize + dataSize),
+    ),
+  );
+}
