@@ -1,7 +1,7 @@
 import type { FileFormat } from '../check/check.js';
 import type { BetterCopy } from '../copies.js';
 import { findBetterCopy, findCopyOfMissing } from '../copies.js';
-import { isMendable, needsRepair } from '../profile/mendable.js';
+import { isMendable, needsRepair } from '../profile/leaveout.js';
 import { safeSentence, number, shellPath } from '../report/escape.js';
 import { checkReport, reportText, unreadableReport } from '../report/json.js';
 import { betterCopyText, foreignText } from '../report/text.js';

@@ -1,10 +1,8 @@
-import { isHashable, KINDS, kindNumber } from './kinds.js';
-import { linesEnd, MAX_LINE, wrongLines } from './lines.js';
-import { opcodeName } from './opcodes.js';
-import { BYTES, DECIMAL, FORM, MAKES, NAMES, SINCE, TAKES, TEXT, UNKNOWN, WIDTH } from './tables.js';
-import { Utf8Check } from './utf8.js';
+import { isHashable, KINDS, kindNumber, opcodeName } from './opcodes.js';
+import { BYTES, DECIMAL, FORM, MAKES, NAMES, SINCE, TAKES, TEXT, UNKNOWN, WIDTH } from './opcodes.js';
+import { linesEnd, MAX_LINE, Utf8Check, wrongLines } from './text.js';
 
-/** Why bytes are not a whole pickle. */
+/** The first thing that makes bytes no whole pickle. */
 export interface PickleFault {
   /** File offset of the opcode at fault. */
   readonly at: number;
@@ -14,21 +12,9 @@ export interface PickleFault {
   readonly found: string;
 }
 
-/** Where a piece of text lies in the file. */
-export interface TextPlace {
-  readonly offset: number;
-  readonly size: number;
-}
-
 /** The smallest protocol that begins with PROTO, and the largest there is. */
 export const FIRST_PROTOCOL = 2;
 export const LAST_PROTOCOL = 5;
-
-/** Keys of the dict at the bottom of the stack that are noted, and how long each may be. */
-const MAX_KEYS = 64;
-const MAX_KEY = 256;
-/** Places of the stack in which texts' places are noted: a dict, its mark, its first keys and values. */
-const NOTED = 2 + 2 * MAX_KEYS;
 
 const NOTHING = 0;
 const MARK = kindNumber('mark');
@@ -43,25 +29,23 @@ const GLOBAL = kindNumber('global');
 const ANYTHING = kindNumber('anything');
 
 /**
- * Goes through a pickle's opcodes and keeps of the things on its stack and in its memo only what kind they are. It
- * takes the bytes window by window, so that it works at once on each; nothing is made or called. Memory: a byte for
- * each thing on the stack and in the memo, up to `maxDepth` each. Time: linear in the bytes.
+ * Runs a pickle's opcodes on a stack and a memo that hold only the kinds of things; nothing is made or called. It takes the
+ * bytes window by window. Memory: a byte for each thing on the stack and in the memo, up to `maxDepth` each. Time: linear
+ * in the bytes.
  */
 export class PickleMachine {
-  /** File offset of what is to come next: an opcode, or the rest of an argument. */
+  /** File offset of the next opcode, or of the rest of an argument. */
   next = 0;
-  /** Bytes of an argument that are still to come; of bytes, they need not be read. */
+  /** Bytes of an argument that are still to come. Those of bytes, other than text, need not be read. */
   rest = 0;
   restIsText = false;
-  /** Opcodes that were gone through. */
+  /** Number of opcodes so far. */
   opcodes = 0;
   protocol = 0;
-  /** Whether a FRAME held any of it, so that a length of 8 bytes was right. */
+  /** True after a FRAME, whose length of 8 bytes was right. */
   framed = false;
   done = false;
   fault: PickleFault | undefined;
-  /** Where the first keys of a dict at the bottom of the stack are. */
-  keys: TextPlace[] = [];
 
   readonly #maxDepth: number;
   readonly #utf8 = new Utf8Check();
@@ -75,12 +59,9 @@ export class PickleMachine {
   #stack: Uint8Array<ArrayBuffer>;
   #depth = 0;
   #memo: Uint8Array<ArrayBuffer>;
-  /** Entries in use, and the place after the last of them: a pickler may leave out numbers. */
+  /** Entries in use, and the place after the last of them: a pickler may skip numbers. */
   #memoCount = 0;
   #memoTop = 0;
-  /** Where the text in each of the stack's first places is, −1 where that is not known; and its bytes. */
-  readonly #textAt = new Float64Array(NOTED);
-  readonly #textSize = new Float64Array(NOTED);
 
   constructor(maxDepth: number) {
     this.#maxDepth = maxDepth;
@@ -88,31 +69,30 @@ export class PickleMachine {
     this.#memo = new Uint8Array(Math.min(256, maxDepth));
   }
 
-  /** Begins a pickle at a file offset, which must end before `end`. */
+  /** Begins a pickle at a file offset; it must end before `end`. */
   begin(offset: number, end: number): void {
     this.next = this.#start = offset;
     this.#end = end;
     this.rest = this.opcodes = this.protocol = 0;
     this.restIsText = this.framed = this.done = false;
     this.fault = undefined;
-    this.keys = [];
     this.#frameEnd = Infinity;
     this.#depth = this.#memoCount = 0;
     this.#memo.fill(NOTHING, 0, this.#memoTop);
     this.#memoTop = 0;
   }
 
-  /** The kind of what is at the bottom of the stack. */
+  /** Kind of the thing at the bottom of the stack. */
   get top(): number {
     return this.#stack[0];
   }
 
   /**
-   * Goes on through a window whose first byte is at file offset `next`, until it is done, at fault, or needs a window
-   * that begins at `next` again. A window must reach to the end or hold two lines.
+   * Continues through a window whose first byte is at file offset `next`, until it is done, at fault, or needs another
+   * window from the new `next` on. A window must reach to the end or hold two lines.
    *
-   * One long loop that keeps its state in variables of its own: so it is faster than Python's unpickler, which matters
-   * as a scan walks through much of a file.
+   * One long loop with its state in local variables is faster than Python's unpickler, which matters because a scan walks
+   * through much of a file.
    */
   run(bytes: Uint8Array): void {
     const base = this.next;
@@ -131,8 +111,7 @@ export class PickleMachine {
     let depth = this.#depth;
     let count = this.opcodes;
     let { protocol } = this;
-    let expected: string | undefined;
-    let found = '';
+    let wrong: { expected: string; found: string } | undefined;
 
     loop: while (true) {
       const at = base + i;
@@ -142,13 +121,14 @@ export class PickleMachine {
       const form = FORM[code];
       if (form === UNKNOWN || SINCE[code] > protocol) {
         if (count > 0 || code !== 0x80) {
-          expected = count === 0 ? 'PROTO' : `an opcode of protocol ${protocol}`;
-          found = opcodeName(code) ?? `byte ${code}`;
+          wrong = {
+            expected: count === 0 ? 'PROTO' : `an opcode of protocol ${protocol}`,
+            found: opcodeName(code) ?? `byte ${code}`,
+          };
           break;
         }
       } else if (count === 0 && code !== 0x80) {
-        expected = 'PROTO';
-        found = opcodeName(code)!;
+        wrong = { expected: 'PROTO', found: opcodeName(code)! };
         break;
       }
       const width = WIDTH[code];
@@ -168,29 +148,31 @@ export class PickleMachine {
       if (form === BYTES || form === TEXT) {
         after += value;
         if (base + after > this.#end) {
-          expected = `an argument that ends at ${this.#end} or before`;
-          found = `one of ${value} bytes`;
+          wrong = {
+            expected: `an argument that ends at ${this.#end} or before`,
+            found: `one of ${value} bytes`,
+          };
           break;
         }
       } else if (form >= DECIMAL) {
         after = linesEnd(bytes, i + 1, length, form === NAMES ? 2 : 1);
         if (after === 0) {
-          // As far as it is there, it is too long or has no end.
+          // Either it is too long, or it ends in the next window.
           if (!last && length - i < 3 + 2 * MAX_LINE) break;
-          expected = `lines of up to ${MAX_LINE} bytes`;
-          found = 'no end of a line';
+          wrong = { expected: `lines of up to ${MAX_LINE} bytes`, found: 'no end of a line' };
           break;
         }
-        const wrong = wrongLines(bytes, i + 1, after, form, protocol);
-        if (wrong !== undefined) {
-          expected = wrong;
-          found = 'other bytes';
+        const lines = wrongLines(bytes, i + 1, after, form, protocol);
+        if (lines !== undefined) {
+          wrong = { expected: lines, found: 'other bytes' };
           break;
         }
       }
       if (base + after > this.#frameEnd) {
-        expected = `an opcode inside the frame that ends at ${this.#frameEnd}`;
-        found = `one that ends at ${base + after}`;
+        wrong = {
+          expected: `an opcode inside the frame that ends at ${this.#frameEnd}`,
+          found: `one that ends at ${base + after}`,
+        };
         break;
       }
       count++;
@@ -200,8 +182,7 @@ export class PickleMachine {
         const takes = TAKES[code];
         if (takes > 0) {
           if (!hasThings(stack, depth, takes)) {
-            expected = `${takes} things on the stack`;
-            found = describeTop(stack, depth);
+            wrong = { expected: `${takes} things on the stack`, found: describeTop(stack, depth) };
             break;
           }
           depth -= takes;
@@ -209,14 +190,9 @@ export class PickleMachine {
         if (depth === stack.length) {
           stack = this.#growStack(depth);
           if (depth === stack.length) {
-            expected = `a stack of up to ${this.#maxDepth} things`;
-            found = 'more';
+            wrong = { expected: `a stack of up to ${this.#maxDepth} things`, found: 'more' };
             break;
           }
-        }
-        if (depth < NOTED && makes === STR) {
-          this.#textAt[depth] = base + after - value;
-          this.#textSize[depth] = value;
         }
         stack[depth++] = makes;
         if (form === TEXT || (form === BYTES && after > length)) {
@@ -224,8 +200,7 @@ export class PickleMachine {
             this.#utf8.restart();
             const to = Math.min(after, length);
             if (!this.#utf8.feed(bytes, after - value, to) || (to === after && !this.#utf8.complete)) {
-              expected = 'UTF-8 text';
-              found = 'other bytes';
+              wrong = { expected: 'UTF-8 text', found: 'other bytes' };
               break;
             }
           }
@@ -242,7 +217,7 @@ export class PickleMachine {
         continue;
       }
 
-      // The codes are literal numbers so that the engine makes a table of jumps of them.
+      // Literal numbers, so that the engine makes a jump table of them.
       switch (code) {
         case 0x28: // MARK
         case 0x32: // DUP
@@ -255,22 +230,19 @@ export class PickleMachine {
           let kind = MARK;
           if (code === 0x32) {
             if (!hasThings(stack, depth, 1)) {
-              expected = 'a thing on the stack';
-              found = describeTop(stack, depth);
+              wrong = { expected: 'a thing on the stack', found: describeTop(stack, depth) };
               break loop;
             }
             kind = stack[depth - 1];
           } else if (code === 0x68 || code === 0x6a) {
             kind = value < this.#memoTop ? this.#memo[value] : NOTHING;
             if (kind === NOTHING) {
-              expected = 'an entry of the memo';
-              found = `${value}, which nothing was stored into`;
+              wrong = { expected: 'an entry of the memo', found: `${value}, which nothing was stored into` };
               break loop;
             }
           } else if (code !== 0x28) {
             if (value === 0 || value > 0x7fffffff) {
-              expected = 'a number of an extension, 1 or more';
-              found = String(value | 0);
+              wrong = { expected: 'a number of an extension, 1 or more', found: String(value | 0) };
               break loop;
             }
             kind = GLOBAL;
@@ -278,12 +250,10 @@ export class PickleMachine {
           if (depth === stack.length) {
             stack = this.#growStack(depth);
             if (depth === stack.length) {
-              expected = `a stack of up to ${this.#maxDepth} things`;
-              found = 'more';
+              wrong = { expected: `a stack of up to ${this.#maxDepth} things`, found: 'more' };
               break loop;
             }
           }
-          if (depth < NOTED) this.#textAt[depth] = -1;
           stack[depth++] = kind;
           break;
         }
@@ -293,19 +263,16 @@ export class PickleMachine {
           // MEMOIZE
           const index = code === 0x94 ? this.#memoCount : value;
           if (!hasThings(stack, depth, 1)) {
-            expected = 'a thing on the stack';
-            found = describeTop(stack, depth);
+            wrong = { expected: 'a thing on the stack', found: describeTop(stack, depth) };
             break loop;
           }
-          // Picklers count up; a number larger than all that was done would only ask for memory.
+          // Picklers count up; a number larger than the count of opcodes would only ask for memory.
           if (index >= count || index >= this.#maxDepth) {
-            expected = 'the next number of the memo';
-            found = String(index);
+            wrong = { expected: 'the next number of the memo', found: String(index) };
             break loop;
           }
           if (index < this.#memoTop && this.#memo[index] !== NOTHING) {
-            expected = 'a new number of the memo';
-            found = `${index}, which is in use`;
+            wrong = { expected: 'a new number of the memo', found: `${index}, which is in use` };
             break loop;
           }
           if (index >= this.#memo.length) this.#memo = grown(this.#memo, index + 1, this.#maxDepth);
@@ -314,10 +281,9 @@ export class PickleMachine {
           if (index >= this.#memoTop) this.#memoTop = index + 1;
           break;
         }
-        case 0x30: // POP, which may also take a mark
+        case 0x30: // POP, also of a mark
           if (depth === 0) {
-            expected = 'something on the stack';
-            found = describeTop(stack, depth);
+            wrong = { expected: 'something on the stack', found: describeTop(stack, depth) };
             break loop;
           }
           depth--;
@@ -328,23 +294,22 @@ export class PickleMachine {
           const things = code === 0x61 ? 1 : 2;
           const wanted = code === 0x61 ? LIST : DICT;
           if (!hasThings(stack, depth, things + 1)) {
-            expected = `a ${KINDS[wanted]} and ${things} more on the stack`;
-            found = describeTop(stack, depth);
+            wrong = {
+              expected: `a ${KINDS[wanted]} and ${things} more on the stack`,
+              found: describeTop(stack, depth),
+            };
             break loop;
           }
           const target = stack[depth - things - 1];
           if (target !== wanted && target !== ANYTHING) {
-            expected = `a ${KINDS[wanted]}`;
-            found = KINDS[target];
+            wrong = { expected: `a ${KINDS[wanted]}`, found: KINDS[target] };
             break loop;
           }
-          if (code === 0x73) {
-            if (target === DICT && !isHashable(stack[depth - 2])) {
-              expected = 'a key that can be hashed';
-              found = KINDS[stack[depth - 2]];
+          if (code === 0x73 && target === DICT) {
+            if (!isHashable(stack[depth - 2])) {
+              wrong = { expected: 'a key that can be hashed', found: KINDS[stack[depth - 2]] };
               break loop;
             }
-            if (depth === 3) this.#noteKeys(1, depth);
           }
           depth -= things;
           break;
@@ -362,31 +327,27 @@ export class PickleMachine {
           let mark = depth - 1;
           while (mark >= 0 && stack[mark] !== MARK) mark--;
           if (mark < 0) {
-            expected = 'a mark on the stack';
-            found = 'none';
+            wrong = { expected: 'a mark on the stack', found: 'none' };
             break loop;
           }
           const isDict = code === 0x64 || code === 0x75;
           if (isDict && (depth - mark - 1) % 2 !== 0) {
-            expected = 'keys and values in pairs';
-            found = `${depth - mark - 1} things`;
+            wrong = { expected: 'keys and values in pairs', found: `${depth - mark - 1} things` };
             break loop;
           }
           const target = mark > 0 ? stack[mark - 1] : NOTHING;
           const fills = code === 0x65 ? LIST : code === 0x75 ? DICT : code === 0x90 ? SET : NOTHING;
           if (fills !== NOTHING && target !== fills && target !== ANYTHING) {
-            expected = `a ${KINDS[fills]} before the mark`;
-            found = KINDS[target];
+            wrong = { expected: `a ${KINDS[fills]} before the mark`, found: KINDS[target] };
             break loop;
           }
-          // An object that is filled like a dict or a set may take what it likes.
+          // An object that is filled like a dict or a set may take anything.
           if (isDict || code === 0x90 || code === 0x91) {
             const step = isDict ? 2 : 1;
             if (fills === NOTHING || target !== ANYTHING) {
               for (let k = mark + 1; k < depth; k += step) {
                 if (isHashable(stack[k])) continue;
-                expected = 'a thing that can be hashed';
-                found = KINDS[stack[k]];
+                wrong = { expected: 'a thing that can be hashed', found: KINDS[stack[k]] };
                 break loop;
               }
             }
@@ -394,12 +355,10 @@ export class PickleMachine {
           if (code === 0x6f) {
             const callee = mark + 1 < depth ? stack[mark + 1] : NOTHING;
             if (callee !== GLOBAL && callee !== ANYTHING) {
-              expected = 'a class after the mark';
-              found = KINDS[callee];
+              wrong = { expected: 'a class after the mark', found: KINDS[callee] };
               break loop;
             }
           }
-          if (code === 0x75 && mark === 1) this.#noteKeys(2, depth);
           depth = mark;
           if (code === 0x74) stack[depth++] = TUPLE;
           else if (code === 0x6c) stack[depth++] = LIST;
@@ -410,8 +369,7 @@ export class PickleMachine {
         }
         case 0x93: // STACK_GLOBAL
           if (!hasThings(stack, depth, 2) || stack[depth - 1] !== STR || stack[depth - 2] !== STR) {
-            expected = 'two strings on the stack';
-            found = describeTop(stack, depth);
+            wrong = { expected: 'two strings on the stack', found: describeTop(stack, depth) };
             break loop;
           }
           stack[--depth - 1] = GLOBAL;
@@ -422,8 +380,7 @@ export class PickleMachine {
           // NEWOBJ_EX
           const things = code === 0x92 ? 3 : 2;
           if (!hasThings(stack, depth, things)) {
-            expected = `${things} things on the stack`;
-            found = describeTop(stack, depth);
+            wrong = { expected: `${things} things on the stack`, found: describeTop(stack, depth) };
             break loop;
           }
           const callee = stack[depth - things];
@@ -434,8 +391,10 @@ export class PickleMachine {
             (given !== TUPLE && given !== ANYTHING) ||
             (things === 3 && named !== DICT && named !== ANYTHING)
           ) {
-            expected = 'what can be called, and a tuple of arguments';
-            found = `${KINDS[callee]} and ${KINDS[given]}`;
+            wrong = {
+              expected: 'what can be called, and a tuple of arguments',
+              found: `${KINDS[callee]} and ${KINDS[given]}`,
+            };
             break loop;
           }
           depth -= things - 1;
@@ -444,36 +403,40 @@ export class PickleMachine {
         }
         case 0x62: // BUILD
           if (!hasThings(stack, depth, 2) || !isObject(stack[depth - 2])) {
-            expected = 'an object and its state on the stack';
-            found = describeTop(stack, depth - 1);
+            wrong = {
+              expected: 'an object and its state on the stack',
+              found: describeTop(stack, depth - 1),
+            };
             break loop;
           }
           depth--;
           break;
         case 0x98: // READONLY_BUFFER
           if (depth === 0 || stack[depth - 1] !== BUFFER) {
-            expected = 'a buffer on the stack';
-            found = describeTop(stack, depth);
+            wrong = { expected: 'a buffer on the stack', found: describeTop(stack, depth) };
             break loop;
           }
           break;
         case 0x80: // PROTO
           if (count > 1) {
-            expected = 'PROTO only at the start';
-            found = 'another';
+            wrong = { expected: 'PROTO only at the start', found: 'another' };
             break loop;
           }
           if (value < FIRST_PROTOCOL || value > LAST_PROTOCOL) {
-            expected = `a protocol from ${FIRST_PROTOCOL} to ${LAST_PROTOCOL}`;
-            found = String(value);
+            wrong = {
+              expected: `a protocol from ${FIRST_PROTOCOL} to ${LAST_PROTOCOL}`,
+              found: String(value),
+            };
             break loop;
           }
           protocol = value;
           break;
         case 0x95: // FRAME
           if (this.#frameEnd !== Infinity || value === 0 || base + after + value > this.#end) {
-            expected = `a frame that ends at ${this.#end} or before, outside of another one`;
-            found = `one of ${value} bytes`;
+            wrong = {
+              expected: `a frame that ends at ${this.#end} or before, outside of another one`,
+              found: `one of ${value} bytes`,
+            };
             break loop;
           }
           this.#frameEnd = base + after + value;
@@ -483,8 +446,10 @@ export class PickleMachine {
           // STOP
           const frameLeft = this.#frameEnd === Infinity ? 0 : this.#frameEnd - base - after;
           if (depth !== 1 || stack[0] === MARK || frameLeft > 0) {
-            expected = 'one thing on the stack, at the end of the frame';
-            found = `${depth}, and ${frameLeft} bytes left of the frame`;
+            wrong = {
+              expected: 'one thing on the stack, at the end of the frame',
+              found: `${depth}, and ${frameLeft} bytes left of the frame`,
+            };
             break loop;
           }
           this.done = true;
@@ -499,12 +464,12 @@ export class PickleMachine {
     this.opcodes = count;
     this.protocol = protocol;
     this.next = base + i;
-    if (expected !== undefined) {
-      this.fault = { at: base + i, opcode: i < length ? opcodeName(bytes[i]) : undefined, expected, found };
+    if (wrong !== undefined) {
+      this.fault = { at: base + i, opcode: i < length ? opcodeName(bytes[i]) : undefined, ...wrong };
     } else if (!this.done && last) this.#truncated();
   }
 
-  /** Passes over the rest of an argument of bytes without reading it. */
+  /** Skips the rest of an argument of bytes without reading it. */
   skip(): void {
     this.next += this.rest;
     this.rest = 0;
@@ -519,7 +484,7 @@ export class PickleMachine {
     };
   }
 
-  /** A fault in the argument of an opcode of an earlier window. */
+  /** Reports a fault in the argument of an opcode of an earlier window. */
   #failAt(expected: string, found: string): void {
     this.fault = { at: this.#opcodeAt, opcode: opcodeName(this.#opcode), expected, found };
   }
@@ -528,26 +493,16 @@ export class PickleMachine {
     this.#stack = grown(this.#stack, depth + 1, this.#maxDepth);
     return this.#stack;
   }
-
-  /** Notes the keys among the stack's places from `from` on that a dict at its bottom is given. */
-  #noteKeys(from: number, depth: number): void {
-    const to = Math.min(depth, NOTED);
-    if (this.#stack[0] !== DICT) return;
-    for (let k = from; k < to && this.keys.length < MAX_KEYS; k += 2) {
-      const known = this.#stack[k] === STR && this.#textAt[k] >= 0 && this.#textSize[k] <= MAX_KEY;
-      if (known) this.keys.push({ offset: this.#textAt[k], size: this.#textSize[k] });
-    }
-  }
 }
 
-/** Whether the last things on the stack are no marks, and so many. */
+/** Returns true if the last `count` entries of the stack are there and none is a mark. */
 function hasThings(stack: Uint8Array, depth: number, count: number): boolean {
   if (depth < count) return false;
   for (let k = depth - count; k < depth; k++) if (stack[k] === MARK) return false;
   return true;
 }
 
-/** Whether a thing may be given a state: what a call made, or a class. */
+/** Returns true if a thing may be given a state: the result of a call, or a class. */
 function isObject(kind: number): boolean {
   return kind === ANYTHING || kind === GLOBAL;
 }
@@ -556,7 +511,7 @@ function describeTop(stack: Uint8Array, depth: number): string {
   return depth <= 0 ? 'nothing' : `${depth} of which the last is ${KINDS[stack[depth - 1]]}`;
 }
 
-/** A larger copy, of at most `limit` bytes: the same size where it is at its limit. */
+/** A larger copy of at most `limit` bytes; of the same size if it is at the limit. */
 function grown(bytes: Uint8Array, least: number, limit: number): Uint8Array<ArrayBuffer> {
   const larger = new Uint8Array(Math.min(limit, Math.max(least, 2 * bytes.length)));
   larger.set(bytes.subarray(0, larger.length));

@@ -1,8 +1,45 @@
-import type { Kind } from './kinds.js';
+/**
+ * Kinds of the things on a pickle's stack, as far as the opcodes tell. Their numbers make a stack of one byte an entry; 0,
+ * `nothing`, is an empty entry of the memo. `anything` is the result of a call: it may behave as any kind.
+ */
+export const KINDS = [
+  'nothing',
+  'mark',
+  'none',
+  'bool',
+  'int',
+  'float',
+  'str',
+  'bytes',
+  'bytearray',
+  'buffer',
+  'list',
+  'tuple',
+  'dict',
+  'set',
+  'frozenset',
+  'global',
+  'anything',
+] as const;
+
+export type Kind = (typeof KINDS)[number];
+
+/** The number of a kind. */
+export function kindNumber(kind: Kind): number {
+  return KINDS.indexOf(kind);
+}
+
+const MUTABLE: readonly Kind[] = ['bytearray', 'list', 'dict', 'set'];
+const hashable = Uint8Array.from(KINDS, (kind) => (MUTABLE.includes(kind) ? 0 : 1));
+
+/** Returns true if Python takes a thing of this kind as a dict's key or a set's element. */
+export function isHashable(kind: number): boolean {
+  return hashable[kind] === 1;
+}
 
 /**
- * What follows an opcode's byte. `0`, `1`, `2`, `4`, `8`: so many bytes of a number (little-endian; a float
- * big-endian). `bytes1`, `bytes4`, `bytes8`: so many bytes of a length, then as many bytes; `text` the same in UTF-8.
+ * The bytes behind an opcode's byte. `0`, `1`, `2`, `4`, `8`: a number of so many bytes (little-endian; a float
+ * big-endian). `bytes1`, `bytes4`, `bytes8`: a length of so many bytes, then as many bytes; `text` the same in UTF-8.
  * `decimal`, `real`: a number as a line of ASCII. `names`: two lines, a module and a name in it.
  */
 export type Argument =
@@ -26,15 +63,15 @@ export interface Opcode {
   readonly name: string;
   readonly code: number;
   readonly argument: Argument;
-  /** The protocol that brought it; a pickle of an older one cannot hold it. */
+  /** The protocol that introduced it; a pickle of an older one cannot have it. */
   readonly since: number;
-  /** For an opcode that does nothing else: how many things it takes off the stack, and what it puts there. */
+  /** The only effect of most opcodes: they take `from` things off the stack and put one of `kind` there. */
   readonly makes?: { readonly from: number; readonly kind: Kind };
 }
 
 /**
  * The opcodes of protocols 2 to 5, and those older ones that picklers of these protocols still write, Python 2 and
- * other languages' among them. What only protocol 0 writes (STRING, UNICODE, GET, PUT, INST, PERSID) is not there.
+ * other languages' among them. Those that only protocol 0 writes (STRING, UNICODE, GET, PUT, INST, PERSID) are left out.
  * The facts are those of Python's pickletools.
  */
 export const OPCODES: readonly Opcode[] = [
@@ -55,7 +92,7 @@ export const OPCODES: readonly Opcode[] = [
   { name: 'FLOAT', code: 0x46, argument: 'real', since: 0, makes: { from: 0, kind: 'float' } },
   { name: 'BINFLOAT', code: 0x47, argument: 8, since: 1, makes: { from: 0, kind: 'float' } },
 
-  // A str of Python 2, which is bytes but is used as text.
+  // A str of Python 2: bytes that are used as text.
   { name: 'BINSTRING', code: 0x54, argument: 'bytes4', since: 1, makes: { from: 0, kind: 'str' } },
   { name: 'SHORT_BINSTRING', code: 0x55, argument: 'bytes1', since: 1, makes: { from: 0, kind: 'str' } },
   { name: 'BINUNICODE', code: 0x58, argument: 'text4', since: 1, makes: { from: 0, kind: 'str' } },
@@ -110,7 +147,42 @@ export const OPCODES: readonly Opcode[] = [
 
 const names = new Map(OPCODES.map(({ code, name }) => [code, name]));
 
-/** The name of the opcode with this byte; undefined where there is none. */
+/** The name of the opcode with this byte; undefined if there is none. */
 export function opcodeName(code: number): string | undefined {
   return names.get(code);
+}
+
+/* The same as arrays, indexed by an opcode's byte: a walk looks up each opcode. */
+
+/** Form of the argument; UNKNOWN is no opcode, and a FIXED one has only a number. */
+export const FORM = new Uint8Array(256);
+export const UNKNOWN = 0;
+const FIXED = 1;
+export const BYTES = 2;
+export const TEXT = 3;
+export const DECIMAL = 4;
+export const REAL = 5;
+export const NAMES = 6;
+/** Bytes of the number or of the length directly behind the opcode. */
+export const WIDTH = new Uint8Array(256);
+/** The protocol that introduced it. */
+export const SINCE = new Uint8Array(256);
+/** Kind of the thing that it makes of the last `TAKES` things; 0, `nothing`, for opcodes with another effect. */
+export const MAKES = new Uint8Array(256);
+export const TAKES = new Uint8Array(256);
+for (const { code, argument, since, makes } of OPCODES) {
+  [FORM[code], WIDTH[code]] = formOf(argument);
+  SINCE[code] = since;
+  if (makes !== undefined) {
+    MAKES[code] = kindNumber(makes.kind);
+    TAKES[code] = makes.from;
+  }
+}
+
+function formOf(argument: Argument): [form: number, width: number] {
+  if (typeof argument === 'number') return [FIXED, argument];
+  if (argument === 'decimal') return [DECIMAL, 0];
+  if (argument === 'real') return [REAL, 0];
+  if (argument === 'names') return [NAMES, 0];
+  return [argument.startsWith('text') ? TEXT : BYTES, Number(argument.at(-1))];
 }

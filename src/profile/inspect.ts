@@ -14,15 +14,15 @@ import { profileOf } from './profiles.js';
 import type { ValueState } from './value.js';
 import { examineValue } from './value.js';
 
-/** What is inside a database, as far as one program's needs go. */
+/** The contents of a database, judged by the needs of one program. */
 export interface ProfileResult {
   readonly name: ProfileName;
-  /** How it was found out. */
+  /** The evidence for the profile; `asked` if the user named it. */
   readonly found: 'asked' | FoundBy;
   readonly values: ValueCounts;
   /** The program's own keys that are there, in the order in which its profile has them. */
   readonly keys: readonly FoundKey[];
-  /** Places of the records that the program cannot load, by the code of what is wrong with each. */
+  /** Places of the records that the program cannot load, by the code of their finding. */
   readonly unloadable: ReadonlyMap<FindingCode, PlaceSet>;
   /** The required keys that are not there. */
   readonly missing: readonly string[];
@@ -30,7 +30,7 @@ export interface ProfileResult {
   readonly findings: readonly Finding[];
   readonly findingCounts: Partial<Record<FindingCode, number>>;
   /**
-   * Whether the program loads it, as far as the structure tells: a class that cannot be imported is not seen. An empty
+   * True if the program loads it, as far as the structure tells: a class that cannot be imported is not noticed. An empty
    * database is usable.
    */
   readonly usable: boolean;
@@ -39,7 +39,7 @@ export interface ProfileResult {
 export interface ValueCounts {
   readonly whole: number;
   readonly damaged: number;
-  /** Perhaps of protocol 0 or 1; not looked into. */
+  /** Perhaps of protocol 0 or 1; not examined. */
   readonly old: number;
   readonly notPickle: number;
 }
@@ -52,11 +52,11 @@ export interface FoundKey {
   /** Bytes of the value. */
   readonly size: number;
   readonly state: ValueState['state'];
-  /** Of a whole pickle. */
+  /** Protocol of a whole pickle. */
   readonly protocol: number | undefined;
 }
 
-/** Whether a value has no pickle that Python loads. */
+/** Returns true for a value that is no pickle that Python loads. */
 export function isBroken(state: ValueState['state']): boolean {
   return state === 'damaged' || state === 'not-pickle';
 }
@@ -65,14 +65,13 @@ export function isBroken(state: ValueState['state']): boolean {
 const SHOWN_KEY = 40;
 
 /**
- * Looks at every value of a database: whether it is one whole pickle, and whether what a program needs is there.
- * Reads every value once; together at most as many bytes as the source has, because elements made to point at one
- * large record must not take for ever. Memory: a few MiB.
+ * Examines every value of a database: is it one whole pickle, and are the keys there that a program needs? Reads every
+ * value once; together at most as many bytes as the source has, because elements made to point at one large record must
+ * not take for ever. Memory: a few MiB.
  *
- * @param records the records, from the beginning each time it is called; of several with one key the first whole one
- *   counts
- * @param wanted the profile; found by the keys where it is left out
- * @param lost elements in use whose records are lost, which help to find the profile
+ * @param records returns the records, from the beginning at each call; of several with one key the first whole one counts
+ * @param wanted the profile; detected if it is left out
+ * @param lost elements in use whose records are lost, which help to detect the profile
  * @throws SourceError if the source cannot be read
  */
 export async function checkProfile(
@@ -102,13 +101,13 @@ export async function checkProfile(
   return inspection.result(detected?.by ?? 'asked');
 }
 
-/** What was read already, at its place; nothing else of the file is asked for. */
+/** A source of bytes that were read already, at their place; no others can be read. */
 function heldSource(bytes: Uint8Array, start: number, size: number): Source {
   const held = memorySource(bytes);
   return { size, read: (offset, length) => held.read(offset - start, length) };
 }
 
-/** What is found of a profile as records go by. */
+/** The inspection of one record after another. */
 class Inspection {
   readonly #name: ProfileName;
   readonly #own: readonly ProfileKey[];
@@ -166,8 +165,8 @@ class Inspection {
       state: value.state,
       protocol: pickle?.protocol,
     });
-    if (pickle === undefined || own.kind === undefined || pickle.top.kind === own.kind) return;
-    const [expected, found] = [own.kind, pickle.top.kind].map((kind) =>
+    if (pickle === undefined || own.kind === undefined || pickle.kind === own.kind) return;
+    const [expected, found] = [own.kind, pickle.kind].map((kind) =>
       kind === 'anything' ? 'an object of a class' : `a pickle of ${kind}`,
     );
     this.#findings.add([finding('value-kind', offset + keySize, `${found} as ${own.key}`, expected)]);
@@ -201,7 +200,7 @@ class Inspection {
   #usable(missing: readonly string[]): boolean {
     if (this.#records === 0 || this.#name === 'none') return true;
     if ([...this.#found.values()].some(({ state }) => isBroken(state))) return false;
-    // Beat starts without its keys, with nothing in its schedule; but clearing it loads every value.
+    // Beat starts without its keys, with an empty schedule; but clearing the old one loads every value.
     const all = this.#counts.damaged + this.#counts.notPickle === 0 && this.#keysAreText;
     if (this.#name === 'flower') return missing.length === 0;
     return this.#name === 'celerybeat' && missing.length === 0 ? true : all;

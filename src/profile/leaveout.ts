@@ -1,43 +1,44 @@
+import type { CheckResult } from '../check/check.js';
 import type { FindingCode } from '../check/finding.js';
 import type { SalvagedRecord } from '../salvage/salvage.js';
 import type { ProfileResult } from './inspect.js';
 import { isBroken } from './inspect.js';
 import { profileOf } from './profiles.js';
 
-/** Whether a record goes into a fresh database. */
+/** Returns true for a record that goes into a fresh database. */
 export type RecordFilter = (record: SalvagedRecord) => boolean;
 
 /**
- * Which records a fresh database is to be without. `unloadable`: those that the program cannot load. `fatal`: only those
- * that keep it from starting. `nothing`: none.
+ * Records that a fresh database leaves out. `unloadable`: those that the program cannot load. `fatal`: only those that
+ * keep it from starting. `nothing`: none.
  */
 export const LEAVE_OUT = ['unloadable', 'fatal', 'nothing'] as const;
 export type LeaveOut = (typeof LEAVE_OUT)[number];
 
-/** Why a record is left out: the code of what is wrong with it, or that the program takes an empty database only. */
+/** Reason to leave a record out: the code of its finding; `useless-alone` if the program needs an empty database. */
 export type LeftOutReason = FindingCode | 'useless-alone';
 
-/** The reason for which a record is left out; undefined for one that stays. */
+/** Returns the reason to leave a record out; undefined for one that stays. */
 export type LeaveOutRule = (record: SalvagedRecord) => LeftOutReason | undefined;
 
-/** Findings whose records are left out only if they are few, where the values alone told the profile. */
+/** Findings whose records are left out only if they are few, if only the values identified the profile. */
 const PERHAPS_INTENDED: readonly FindingCode[] = ['value-not-pickle', 'key-not-text'];
 
 /**
- * Where the values alone told the profile, one record or one in so many may be unlike a shelve's and still count as damage;
- * more are taken for what the program means to store. A judgement: a key and its value lie side by side, so that a damaged
+ * If only the values identified the profile, one record, or one in so many, may be unlike a shelve's and still count as
+ * damage; more are taken as intended by the program. A judgement: a key and its value lie side by side, so that a damaged
  * range takes all of a value but not its key only at its beginning, once.
  */
 const FEW = 16;
 
 /**
- * Tells which records a fresh database must be without so that the program loads it: those that it cannot load and would
- * come upon and, where a required key is missing or goes, all of them, if the program takes an empty database but not the
- * rest. Of a key that is no text or a value that is no pickle the program may be the author, where only its other values
- * told that it uses a shelve: many such records stay.
+ * The rule by which a fresh database leaves records out so that the program loads it: those that it cannot load and would
+ * read and, if a required key is missing or left out, all of them, if the program starts with an empty database but not
+ * with the rest. Many keys that are no text, or values that are no pickle, stay if only the other values identified a
+ * shelve: the program itself may have stored them.
  *
- * @param profile of the very records that are asked for
- * @returns undefined where all may stay
+ * @param profile of the same records
+ * @returns undefined if all stay
  */
 export function leaveOutRule(
   profile: ProfileResult,
@@ -51,7 +52,7 @@ export function leaveOutRule(
   const codes = [...profile.unloadable.keys()].filter(
     (code) =>
       isEmptied ||
-      isOwn(code) ||
+      isOfOwnKey(code) ||
       (leaveOut === 'unloadable' && readsOthers && !isPerhapsIntended(profile, code)),
   );
   if (codes.length === 0 && !isEmptied) return undefined;
@@ -60,7 +61,7 @@ export function leaveOutRule(
     (isEmptied ? 'useless-alone' : undefined);
 }
 
-/** Whether records with this fault are so many that the program may mean them to be so. */
+/** Returns true if so many records have this fault that the program may intend it. */
 export function isPerhapsIntended({ found, values, unloadable }: ProfileResult, code: FindingCode): boolean {
   if (found !== 'by its values' || !PERHAPS_INTENDED.includes(code)) return false;
   const { whole, damaged, old, notPickle } = values;
@@ -68,7 +69,27 @@ export function isPerhapsIntended({ found, values, unloadable }: ProfileResult, 
   return (unloadable.get(code)?.size ?? 0) > Math.max(1, all / FEW);
 }
 
-/** Whether it is a fault of a key that the program uses itself. */
-function isOwn(code: FindingCode): boolean {
+/** Returns true for a fault of one of the program's own keys. */
+function isOfOwnKey(code: FindingCode): boolean {
   return code.startsWith('flower-') || code.startsWith('celerybeat-');
+}
+
+/**
+ * Returns true if a repair would change more of a damaged file than set aside values that the program stored in it.
+ *
+ * @param checked with the profile's findings among its own
+ */
+export function needsRepair({ findings }: CheckResult, profile: ProfileResult | undefined): boolean {
+  const inside = profile?.findings ?? [];
+  const isStructural = findings.some((one) => one.severity === 'error' && !inside.includes(one));
+  return isStructural || (profile !== undefined && leaveOutRule(profile, 'fatal') !== undefined);
+}
+
+/**
+ * Returns true if a repair mends a damaged file: it would change something, and enough is left for it not to refuse.
+ *
+ * @param checked with the profile's findings among its own
+ */
+export function isMendable(checked: CheckResult, profile: ProfileResult | undefined): boolean {
+  return checked.unrepairable === undefined && needsRepair(checked, profile);
 }

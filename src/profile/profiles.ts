@@ -1,4 +1,4 @@
-import type { Kind } from '../pickle/kinds.js';
+import type { Kind } from '../pickle/opcodes.js';
 
 /** Programs whose databases are known; `shelve` is any program that uses Python's shelve, `none` is no such program. */
 export const PROFILE_NAMES = ['flower', 'celerybeat', 'shelve', 'none'] as const;
@@ -7,24 +7,24 @@ export type ProfileName = (typeof PROFILE_NAMES)[number];
 /** A key that a program uses itself. */
 export interface ProfileKey {
   readonly key: string;
-  /** Whether a database with records must have it. */
+  /** True if a database with records must have it. */
   readonly required: boolean;
-  /** What its value is a pickle of; another one that is whole is only warned of. */
+  /** Kind of its value; a whole pickle of another kind is only a warning. */
   readonly kind: Kind | undefined;
 }
 
-/** What a program needs of its database. */
+/** The needs of a program. */
 export interface Profile {
   readonly name: ProfileName;
-  /** Everything the program stores; a database with another key is not known by its keys. */
+  /** All keys that the program stores; a database with another key is not recognised by its keys. */
   readonly keys: readonly ProfileKey[];
-  /** Any of these together, and no key but the program's own, tells the profile. */
-  readonly toldBy: readonly (readonly string[])[];
-  /** A key that tells the profile by itself if its value names this class near its beginning. */
-  readonly toldByClass?: { readonly key: string; readonly className: string };
-  /** Whether the program, where it cannot use the rest without a required key, takes an empty database instead. */
+  /** The keys of any of these sets, without keys of others, identify the program. */
+  readonly keySets: readonly (readonly string[])[];
+  /** A key that identifies the program by itself if its value names this class near its start. */
+  readonly keyWithClass?: { readonly key: string; readonly className: string };
+  /** True if the program cannot start without a required key, but with an empty database. */
   readonly startsEmpty: boolean;
-  /** Whether it also goes through keys and values that are not its own, so that one it cannot load ends it. */
+  /** True if it also reads keys and values that are not its own, so that one it cannot load ends it. */
   readonly readsOthers: boolean;
 }
 
@@ -37,8 +37,8 @@ export interface Profile {
  * - 2.2.0, `load_state`: the same, then `events.counter.update(state.get('counter', {}))`. What is raised by either is
  *   logged, the file is moved to `NAME.corrupt` and Flower starts with nothing; so a damaged `counter` costs `events`.
  *
- * `events` is an object of the class EventsState, `counter` a dict. An empty shelf is taken by all of them. No other key is
- * read, and each save makes the shelf anew (`flag='n'`).
+ * `events` is an object of the class EventsState, `counter` a dict. All of them accept an empty shelf. No other key is read,
+ * and each save makes the shelf anew (`flag='n'`).
  */
 const flower: Profile = {
   name: 'flower',
@@ -46,9 +46,9 @@ const flower: Profile = {
     { key: 'events', required: true, kind: 'anything' },
     { key: 'counter', required: false, kind: 'dict' },
   ],
-  toldBy: [['events']],
+  keySets: [['events']],
   // 2.2.0 saves `dict(state.counter)`, of a collections.Counter for each worker.
-  toldByClass: { key: 'counter', className: 'Counter' },
+  keyWithClass: { key: 'counter', className: 'Counter' },
   startsEmpty: true,
   readsOthers: false,
 };
@@ -57,7 +57,7 @@ const flower: Profile = {
  * celery beat with its PersistentScheduler. From the sources of celery/beat.py, `setup_schedule` and
  * `_create_schedule`:
  *
- * - What `shelve.open` and `keys()` raise is logged, and the file is removed and made anew.
+ * - Errors of `shelve.open` and `keys()` are logged, and the file is removed and made anew.
  * - `entries` missing: set to `{}`. `entries` damaged: only KeyError is caught up to 5.3.6, also UnicodeDecodeError and
  *   TypeError in 5.4.0, UnpicklingError from 5.6.0 and ValueError in 5.7.0; all else that a damaged pickle raises, such as
  *   EOFError, ImportError and AttributeError, ends beat in each version.
@@ -65,7 +65,7 @@ const flower: Profile = {
  *   Clearing loads each value (`MutableMapping.popitem`), so that any damaged one ends beat then.
  * - `tz` and `utc_enabled` are loaded outside of any `try`: a damaged one ends beat.
  *
- * So without one of the four beat starts, but with nothing; it keeps its schedule only where all are there and whole. A key
+ * Beat starts without one of the four, but with nothing; it keeps its schedule only if all are there and whole. A key
  * that is not UTF-8 ends `keys()`, so that the file is removed, and any other value is loaded when the store is cleared.
  */
 const celerybeat: Profile = {
@@ -76,7 +76,7 @@ const celerybeat: Profile = {
     { key: 'tz', required: true, kind: undefined },
     { key: 'utc_enabled', required: true, kind: undefined },
   ],
-  toldBy: [['utc_enabled'], ['entries', '__version__'], ['entries', 'tz'], ['tz', '__version__']],
+  keySets: [['utc_enabled'], ['entries', '__version__'], ['entries', 'tz'], ['tz', '__version__']],
   startsEmpty: true,
   readsOthers: true,
 };
@@ -84,14 +84,14 @@ const celerybeat: Profile = {
 /**
  * Any use of Python's shelve: keys are text in UTF-8, and each value is one pickle (Lib/shelve.py, 3.11).
  *
- * - `shelf[key]` of a broken pickle, `values()` and `items()` raise what pickle raises.
+ * - `shelf[key]`, `values()` and `items()` raise the errors of pickle.
  * - A key that is not UTF-8 ends each walk over the keys with UnicodeDecodeError, and no `shelf[key]` can name it.
  */
-const shelve: Profile = { name: 'shelve', keys: [], toldBy: [], startsEmpty: false, readsOthers: true };
+const shelve: Profile = { name: 'shelve', keys: [], keySets: [], startsEmpty: false, readsOthers: true };
 
-const none: Profile = { name: 'none', keys: [], toldBy: [], startsEmpty: false, readsOthers: false };
+const none: Profile = { name: 'none', keys: [], keySets: [], startsEmpty: false, readsOthers: false };
 
-/** The profiles that keys tell, then those that they do not. */
+/** The profiles that keys identify, then the others. */
 export const PROFILES: readonly Profile[] = [flower, celerybeat, shelve, none];
 
 /** The profile of this name. */

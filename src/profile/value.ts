@@ -5,8 +5,8 @@ import { walkPickle } from '../pickle/walk.js';
 import type { Source } from '../source/source.js';
 
 /**
- * What a value is. `whole`: one pickle and nothing else. `damaged`: it has the marks of a pickle and is none. `old`: it
- * may be one of protocol 0 or 1, which are not looked into. `not-pickle`: nothing speaks for one.
+ * State of a value. `whole`: one pickle and nothing else. `damaged`: it looks like a pickle and is none. `old`: it may be
+ * one of protocol 0 or 1, which are not examined. `not-pickle`: it does not look like one.
  */
 export type ValueState =
   | { readonly state: 'whole'; readonly pickle: WholePickle }
@@ -20,8 +20,8 @@ const STOP = 0x2e;
 const OLD_STARTS = new Set([...'(]}ISVFNKJMLGTUXc)'].map((character) => character.charCodeAt(0)));
 
 /**
- * Looks at a value's structure; nothing is made or called. Python itself stops at STOP and never sees what follows; a
- * shelf's value has nothing there, so that bytes after it say that the STOP is wrong.
+ * Examines a value's structure; nothing is made or called. Python itself stops at STOP and never sees the bytes behind it;
+ * a shelf's value has none, so bytes there show that the STOP is wrong.
  *
  * @param offset file offset of its first byte
  * @param size bytes
@@ -37,9 +37,9 @@ export async function examineValue(source: Source, offset: number, size: number)
 }
 
 /**
- * Whether a value has the marks of a pickle of protocols 2 to 5: of its first byte, its second and its last at least two
- * are right, so that one byte that is wrong does not hide it. What a crash left unwritten, only zeroes, may have been
- * one.
+ * Returns true if a value looks like a pickle of protocols 2 to 5: of its first byte, its second and its last at least two
+ * are right, so that one wrong byte does not hide it. Zeros, which a crash leaves of bytes that were not written, may have
+ * been one.
  */
 export async function looksLikePickle(source: Source, offset: number, size: number): Promise<boolean> {
   if (size < 3) return false;

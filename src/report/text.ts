@@ -11,8 +11,7 @@ import type { MachineName } from '../format/machines.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { LostDetail, RepairResult } from '../repair/result.js';
 import type { DeleteResult } from '../repair/delete.js';
-import { leaveOutRule } from '../profile/leaveout.js';
-import { isMendable } from '../profile/mendable.js';
+import { isMendable, leaveOutRule } from '../profile/leaveout.js';
 import { insideText, libgdbmText, isLoss, isUndoubted, lossText, setAsideFields } from './sentences.js';
 import { ageInWords } from './snapshots.js';
 

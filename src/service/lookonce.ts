@@ -7,7 +7,7 @@ import type { WantedProfile } from '../contents.js';
 import { checkContents, withProfile } from '../contents.js';
 import { isDeclared } from '../database/identify.js';
 import { MACHINES } from '../format/machines.js';
-import { needsRepair } from '../profile/mendable.js';
+import { needsRepair } from '../profile/leaveout.js';
 import type { ProfileName } from '../profile/profiles.js';
 import { shellPath } from '../report/escape.js';
 import { foreignText } from '../report/text.js';

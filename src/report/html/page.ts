@@ -7,7 +7,7 @@ import type { ProfileResult } from '../../profile/inspect.js';
 import { escapeText, number, shellPath } from '../escape.js';
 import { insideText, isLoss, lossText, libgdbmText } from '../sentences.js';
 import type { Statement } from '../statement.js';
-import { isMendable } from '../../profile/mendable.js';
+import { isMendable } from '../../profile/leaveout.js';
 import type { MachineName } from '../../format/machines.js';
 import { foreignText, formatText, recordsText } from '../text.js';
 
