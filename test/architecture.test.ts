@@ -6,7 +6,7 @@ import { fixture } from './tools/fixtures.js';
 
 const src = fixture('../src');
 
-/** Which rooms each room may use besides itself; the arrows point one way. */
+/** The rooms that each room may use besides itself; the arrows point one way. */
 const MAY_USE: Record<string, string[]> = {
   format: [],
   source: ['numbers.ts'],
@@ -36,7 +36,7 @@ const MAY_USE: Record<string, string[]> = {
   page: ['report'],
   exchange: ['numbers.ts', 'format', 'source', 'database', 'check', 'read', 'write', 'examine.ts'],
 };
-/** What may know of the file system, the process and the terminal. */
+/** Files that may use the file system, the process and the terminal. */
 const AT_THE_EDGE = [
   'source/file.ts',
   'store/',
@@ -102,13 +102,13 @@ test('nothing that the core needs at run time comes from the edge', () => {
   }
 });
 
-test('all output goes one way, which tells of a write that failed', () => {
+test('only one file writes to stdout, so that each failed write is noticed', () => {
   const writes = /stdout\.(write|end)|console\.|\.pipe\(process\.stdout|writeSync\(1\b/;
   const found = files.filter((file) => writes.test(readFileSync(join(src, file), 'utf8')));
   assert.deepEqual(found, ['cli/terminal.ts']);
 });
 
-test('guard and watch, which stay, do not hold what their looks need', () => {
+test('guard and watch, which keep running, do not load the rooms that only their looks need', () => {
   const held = new Set<string>();
   const visit = (file: string) => {
     if (held.has(file)) return;

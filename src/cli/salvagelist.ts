@@ -13,12 +13,12 @@ import { readUpTo } from '../source/source.js';
 import { sha256OfRange } from './statement.js';
 import { Output } from './terminal.js';
 
-/** A key longer than this is shown by its beginning; one that only tells who overwrote something, by less. */
+/** Bytes of a longer key that are shown, and of the key of a record that overwrote another one. */
 const SHOWN_KEY = 1024;
 const SHOWN_OTHER = 48;
-/** Bytes before a value without a key that are shown: where records are packed, they end with its key. */
+/** Bytes before a value without a key that are shown: they may end with its key. */
 const SHOWN_BEFORE = 256;
-/** Longer keys of those that overwrote something are given by their beginning. */
+/** Bytes of a key of a record that overwrote another one, as JSON has it. */
 const OTHER_KEY = 4096;
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -29,13 +29,13 @@ const REASONS: Readonly<Record<string, string>> = {
   unchecked: 'its key would cost too much to read',
 };
 
-/** Bytes of values that are hashed, for each of the file: those of a damaged one may lie on each other. */
-const HASHED = 8;
+/** Bytes of values that are hashed, for each byte of the file: the values of a damaged file may overlap. */
+const HASHED_PER_BYTE = 8;
 
-/** The file that things are found in. */
+/** The file whose records are listed. */
 export type ListedFile = MovedBytes & { readonly source: Source };
 
-/** The list that `salvage` prints: a line for each thing found, as text or as JSON, and what it adds up to. */
+/** The list that `salvage` prints: a line for each find, as text or as JSON, and the sums. */
 export class SalvageList {
   readonly #db: ListedFile;
   readonly #json: boolean;
@@ -49,7 +49,7 @@ export class SalvageList {
     this.#db = db;
     this.#json = json;
     this.#hash = hash;
-    this.#hashable = HASHED * db.source.size;
+    this.#hashable = HASHED_PER_BYTE * db.source.size;
   }
 
   /** A record in force. */
@@ -70,7 +70,7 @@ export class SalvageList {
     await this.#object({ kind: 'record', ...proof, ...this.#place(record), ...(await this.#sum(record)) });
   }
 
-  /** A record that is not in force any more, with what is known to be written over it. */
+  /** A record that is no longer in force, with the bytes known to be overwritten. */
   async old(one: OldRecord): Promise<void> {
     const { provenance, confidence, dataSize, keySize, offset, overwritten, shape, shared, replaced, freed } =
       one;
@@ -123,7 +123,7 @@ export class SalvageList {
     await this.#object({ kind: 'element', key: null, provenance: 'unproved', ...said, ...this.#place(one) });
   }
 
-  /** A value that no element knows. */
+  /** A value that no element refers to. */
   async carved({ shape, offset, size, key, freed, before }: CarvedFind): Promise<void> {
     this.#count(key === undefined ? 'carved without a key' : 'carved');
     const { source } = this.#db;
@@ -157,7 +157,11 @@ export class SalvageList {
     });
   }
 
-  /** What it adds up to, for a person; of old records how many were too many to be remembered. */
+  /**
+   * Ends the list with the sums.
+   *
+   * @param dropped old records that were too many to be held
+   */
   async end(dropped: number): Promise<void> {
     if (!this.#json) {
       const classes = [...this.#counts].map(([name, n]) => `${n.toLocaleString('en-US')} ${name}`);
@@ -170,7 +174,7 @@ export class SalvageList {
     await this.#out.flush();
   }
 
-  /** What is known of an old record besides its place. */
+  /** The facts about an old record besides its place. */
   async #noteOf(one: OldRecord): Promise<string> {
     const { confidence, overwritten, keySize, dataSize, shape, shared, replaced, freed, provenance } = one;
     const notes = [confidence === 'trace' ? 'trace: the key is overwritten' : `confidence ${confidence}`];
@@ -209,7 +213,7 @@ export class SalvageList {
     return this.#db.source.read(offset, Math.min(keySize, OTHER_KEY));
   }
 
-  /** Where the file lost its beginning or blocks changed places, offsets are told as they are now. */
+  /** The place of a record. Offsets are those of the file as it is now, if its beginning is lost or blocks were moved. */
   #place(one: Pick<SalvagedRecord, 'offset' | 'keySize' | 'dataSize' | 'bucket' | 'element'>) {
     const { offset, keySize, dataSize, bucket, element } = one;
     const now = placeNow(this.#db, offset);

@@ -10,7 +10,7 @@ export interface Area {
   readonly kind: number;
   readonly offset: number;
   readonly length: number;
-  /** Whether it is one range of the file; or a cell that stands for many. */
+  /** True for one range of the file; false for a cell that stands for many. */
   readonly exact: boolean;
 }
 
@@ -42,7 +42,7 @@ function windowAt(offset: number): Window | undefined {
   return windows.find((one) => one.offset <= offset && offset < one.end);
 }
 
-/** Whether each range between two offsets is known by itself. */
+/** Returns true if each range between two offsets is known by itself. */
 export function isExact(from: number, to: number): boolean {
   return data.size === 0 || windows.some((one) => one.offset <= from && to <= one.end);
 }

@@ -154,7 +154,7 @@ export class FileMap {
       let y = top;
       for (let kind = 0; kind < mix.length; kind++) {
         if (mix[kind] === 0) continue;
-        // What is wrong can be seen, however small it is.
+        // Damage is visible, however small it is.
         const least = kind >= 8 ? 3 : 0;
         const h = Math.max(least, (mix[kind] / (end - start)) * height);
         ctx.globalAlpha = this.only === undefined || this.only === kind ? 1 : 0.15;

@@ -1,6 +1,6 @@
 import { byId } from './dom.js';
 
-/** What people call each kind, what it means, its colours on light and dark, and its pattern. */
+/** The name of a kind, its meaning, its colours on light and dark, and its pattern. */
 export interface KindStyle {
   readonly name: string;
   readonly about: string;

@@ -56,7 +56,7 @@ export function text(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('latin1');
 }
 
-/** What a database of these records holds: of records with one key the first. */
+/** The contents of a database of these records: of records with one key the first. */
 export function heldBy(records: readonly KeyValue[]): Map<string, string> {
   const held = new Map<string, string>();
   for (const { key, value } of records) if (!held.has(text(key))) held.set(text(key), text(value));

@@ -41,7 +41,7 @@ async function soundFile(t: TestContext): Promise<string> {
   return path;
 }
 
-test('what reads a file that a program writes to says so, whatever it found', async (t) => {
+test('a command warns that a program wrote to the file while it was read', async (t) => {
   const path = await soundFile(t);
   const codes: [string[], number][] = [
     [['dump', path], 2],
@@ -62,19 +62,19 @@ test('what reads a file that a program writes to says so, whatever it found', as
   }
 });
 
-test('a check says that a program wrote to the file', async (t) => {
+test('a check reports that a program wrote to the file', async (t) => {
   const path = await soundFile(t);
   const { code, stdout } = await whileWritten(path, () => cli(['check', path]));
   assert.equal(code, 0, stdout);
   assert.match(stdout, /changed-while-read/);
 });
 
-test('a file that looks damaged while a program writes to it is checked again, until it is at rest', async (t) => {
+test('a file that looks damaged while a program writes to it is checked again until it is at rest', async (t) => {
   const sound = await readFile(await soundFile(t));
   const path = join(await temporaryFolder(t), 'busy.db');
   await writeFile(path, damagedDatabase(3000));
   const checking = await whileWritten(path, async () => {
-    // Sooner than a check gives up, which pauses four times.
+    // Before the check gives up, which pauses four times.
     const checking = cli(['check', path]);
     await setTimeout(300);
     await writeFile(path, sound);

@@ -13,9 +13,7 @@ import { runMeasured } from '../tools/measured.js';
 import { testWith } from '../tools/needs.js';
 import { until } from '../tools/until.js';
 
-/*
- * What a file or a dump claims takes no memory before its bytes are seen to be there, and no wait for bytes is endless.
- */
+/* Sizes that a file or a dump claims take no memory before the bytes are seen to be there; no wait for bytes is endless. */
 
 /** MiB of the resident set at most, of which the engine itself takes some 40. */
 const MOST = 192;
@@ -23,7 +21,7 @@ const MOST = 192;
 test('a directory that is a hole in a sparse file takes no memory', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'sparse.db');
-  // 2^24 entries take 128 MiB as numbers, and as much again for what is told of each.
+  // 2^24 entries take 128 MiB as numbers, and as much again for the finding of each.
   const bits = 24;
   const bytes = await readFile(fixture('amd64.db'));
   const end = bytes.length + 8 * 2 ** bits;
@@ -97,7 +95,7 @@ test('a line of any length in a dump is loaded, or refused, in bounded memory', 
     return ran;
   };
   const size = async () => /^ *(\d+) {2}key\n$/.exec((await cli(['list', path])).stdout)?.[1];
-  // Of today's readers each took several times as much memory as the line has bytes.
+  // A reader that holds a line in memory takes several times its bytes.
   const most = 96;
   const json = await load('JSON', longLine('{"key":"a2V5","value":"', most, 'A', '"}\n'));
   assert.deepEqual([json.code, await size()], [0, `${(most << 20) * 0.75}`], json.stderr);

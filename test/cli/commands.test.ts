@@ -53,7 +53,7 @@ async function databaseOf(records: [string | Uint8Array, string][]): Promise<Uin
   return sink.bytes();
 }
 
-test('the exit code says healthy, damaged, or that it could not do its job', async (t) => {
+test('the exit code is 0 for healthy, 1 for damaged, 2 for a command that could not do its job', async (t) => {
   const folder = await temporaryFolder(t);
   await writeFile(join(folder, 'text'), 'hello');
   const ends = async (...args: string[]) => (await cli(args)).code;
@@ -67,7 +67,7 @@ test('the exit code says healthy, damaged, or that it could not do its job', asy
   assert.equal(await ends('get', fixture('amd64.db'), 'no such key'), 1);
 });
 
-test('words behind -- are files and keys, whatever they begin with', async (t) => {
+test('words behind -- are files and keys even if they begin with a dash', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, '-odd.db');
   await writeFile(path, await databaseOf([['-key', 'its value']]));
@@ -80,7 +80,7 @@ test('words behind -- are files and keys, whatever they begin with', async (t) =
   assert.match(stdout, /^\{"key":/);
 });
 
-test('of an option that is given twice the last one counts, and of lists all do', async (t) => {
+test('the last value of a repeated option counts; lists keep all values', async (t) => {
   const folder = await temporaryFolder(t);
   const [a, b] = [join(folder, 'a.db'), join(folder, 'b.db')];
   const twice = ['--profile', 'none', '--profile', 'shelve', '--include', 'stale', '--include', 'deleted'];
@@ -103,7 +103,7 @@ test('of an option that is given twice the last one counts, and of lists all do'
   assert.equal(lines.length, 21);
 });
 
-test('an error names what it is about: the second file of two, or the output', async (t) => {
+test('an error names the file that it is about: the second of two, or the output', async (t) => {
   const folder = await temporaryFolder(t);
   const none = join(folder, 'none.db');
   const { code, stderr } = await cli(['diff', fixture('amd64.db'), none]);
@@ -114,7 +114,7 @@ test('an error names what it is about: the second file of two, or the output', a
   assert.match(full.stderr, /^gdbm-doctor: standard output: no space left to write to it/);
 });
 
-test('of a key that two damaged buckets have one record is kept, also by a dry run and in a dump', async (t) => {
+test('one record is kept of a key that two damaged buckets have, also by a dry run and in a dump', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'a.db');
   const whole = await readFile(fixture('amd64.db'));
@@ -138,7 +138,7 @@ test('of a key that two damaged buckets have one record is kept, also by a dry r
   assert.equal((await cli(['dump', path])).stdout.trim().split('\n').length, 102);
 });
 
-test('what is to be done can be pasted, whatever the name of the file', async (t) => {
+test('a command in a message can be pasted, whatever the name of the file', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'a\tb.db');
   await copyFile(fixture('killed-shelve.db'), path);
@@ -221,7 +221,7 @@ test('a - names a standard stream, or is refused where a database would be writt
   await assert.rejects(readFile(same));
 });
 
-test('a wrong command line ends with 2, says what was wrong and does nothing', async () => {
+test('a wrong command line ends with 2 and a message, and does nothing', async () => {
   for (const args of [
     [],
     ['mend', 'x.db'],
@@ -272,7 +272,7 @@ test('list has each key with the size of its value', async () => {
   assert.match((await cli(['list', fixture('s390x.db')])).stdout, /^ {9}9 {2}schlüssel-1-é$/m);
 });
 
-test('get gives no value that bytes are missing from, or were put into, and those behind it', async (t) => {
+test('get refuses a value that lost or gained bytes, and gives the values behind it', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'x.db');
   const valueOf = (n: number) => `value ${n} `.repeat(20);
@@ -294,7 +294,7 @@ test('get gives no value that bytes are missing from, or were put into, and thos
   }
 });
 
-test('get writes the value and nothing else, whatever its bytes', async () => {
+test('get writes the bytes of the value and nothing else', async () => {
   for (const [key, value] of (await fixtureRecords()).slice(0, 10)) {
     const { raw, code } = await cli(['get', '--key-encoding', 'base64', fixture('i386.db'), key]);
     assert.equal(code, 0);
@@ -324,7 +324,7 @@ test('a key that looks like a number is taken as text', async (t) => {
   assert.equal((await cli(['get', '--key-encoding', 'hex', path, '2d78'])).stdout, 'dash');
 });
 
-test('a dump that is interrupted leaves nothing beside where it was to be', async (t) => {
+test('an interrupted dump leaves no file', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'large.db');
   const records = Array.from({ length: 100_000 }, (_, n): [string, string] => [`key ${n}`, 'v'.repeat(200)]);
@@ -405,10 +405,10 @@ test('a reader that goes away early ends the command quietly', async (t) => {
   child.stdout.destroy();
   const code = await new Promise((resolve) => child.once('close', resolve));
   assert.equal(stderr, '');
-  assert.equal(code, 141, 'as a shell tells of SIGPIPE: what was read is not all');
+  assert.equal(code, 141, 'as a shell reports SIGPIPE: the reader did not get all');
 });
 
-test('a report that cannot be written does not hide what was found or done', async (t) => {
+test('a report that cannot be written leaves the exit code and the work as they are', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'state.db');
   await copyFile(fixture('killed-shelve.db'), path);
@@ -425,7 +425,7 @@ test('a report that cannot be written does not hide what was found or done', asy
   assert.equal((await cli(['check', path])).code, 0);
 });
 
-test('files that are no GDBM database are named for what they are', async (t) => {
+test('check and list name the format of a file that is no GDBM database', async (t) => {
   const folder = await temporaryFolder(t);
   const berkeley = Buffer.alloc(512);
   berkeley.writeUInt32LE(0x00061561, 12);
@@ -456,7 +456,7 @@ test('files that are no GDBM database are named for what they are', async (t) =>
   }
 });
 
-testWith('flock', 'a repair of what is no GDBM database changes nothing', async (t) => {
+testWith('flock', 'a repair of a file that is no GDBM database changes nothing', async (t) => {
   const path = join(await temporaryFolder(t), 'state.sqlite');
   await writeFile(path, 'SQLite format 3\0 and more');
   const { code, stdout } = await cli(['repair', path]);
@@ -465,17 +465,21 @@ testWith('flock', 'a repair of what is no GDBM database changes nothing', async 
   assert.equal(await readFile(path, 'utf8'), 'SQLite format 3\0 and more');
 });
 
-testWith('flock', 'a file of which nothing can be reached is not replaced by an empty one', async (t) => {
-  const path = join(await temporaryFolder(t), 'lost.db');
-  await copyFile(fixture('amd64.db'), path);
-  const bytes = await readFile(path);
-  bytes.fill(0, 512);
-  await writeFile(path, bytes);
-  const { code, stdout } = await cli(['repair', path]);
-  assert.equal(code, 2);
-  assert.match(stdout, /No record can be reached/);
-  assert.ok((await readFile(path)).equals(bytes));
-});
+testWith(
+  'flock',
+  'a file without any record that can be reached is not replaced by an empty one',
+  async (t) => {
+    const path = join(await temporaryFolder(t), 'lost.db');
+    await copyFile(fixture('amd64.db'), path);
+    const bytes = await readFile(path);
+    bytes.fill(0, 512);
+    await writeFile(path, bytes);
+    const { code, stdout } = await cli(['repair', path]);
+    assert.equal(code, 2);
+    assert.match(stdout, /No record can be reached/);
+    assert.ok((await readFile(path)).equals(bytes));
+  },
+);
 
 test('inspect shows each field where it is', async () => {
   const header = await cli(['inspect', '--json', fixture('s390x-numsync.db')]);

@@ -28,7 +28,7 @@ test('delete removes the one record, and the file as it was stays', async (t) =>
   }
 });
 
-test('delete says by its exit code that there is no such key, and changes nothing', async (t) => {
+test('delete ends with 1 and changes nothing if there is no such key', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'state.db');
   await copyFile(fixture('amd64.db'), path);
@@ -54,7 +54,7 @@ test('delete says by its exit code that there is no such key, and changes nothin
   assert.equal((await cli(['diff', out, path])).code, 0);
 });
 
-test('delete refuses a damaged database and what is none', async (t) => {
+test('delete refuses a damaged database, and a file that is none', async (t) => {
   const folder = await temporaryFolder(t);
   const [damaged, text] = [join(folder, 'damaged.db'), join(folder, 'text')];
   await copyFile(fixture('killed-shelve.db'), damaged);
@@ -71,7 +71,7 @@ test('delete refuses a damaged database and what is none', async (t) => {
   }
 });
 
-test('delete tells records at one place apart', async (t) => {
+test('delete distinguishes records at the same place', async (t) => {
   const path = join(await temporaryFolder(t), 'state.db');
   const none = new Uint8Array(0);
   const records = [
@@ -86,21 +86,17 @@ test('delete tells records at one place apart', async (t) => {
   assert.equal((await cli(['check', path])).code, 0);
 });
 
-testWith(
-  ['gdbmtool', 'flock'],
-  'what delete leaves is what libgdbm leaves that deletes the same key',
-  async (t) => {
-    const folder = await temporaryFolder(t);
-    const [ours, theirs] = [join(folder, 'ours.db'), join(folder, 'theirs.db')];
-    for (const path of [ours, theirs]) await copyFile(fixture('amd64.db'), path);
-    const { stdout } = await cli(['list', '--json', ours]);
-    const { files } = JSON.parse(stdout) as { files: { keys: { key: string }[] }[] };
-    const key = files[0].keys
-      .map((one) => Buffer.from(one.key, 'base64').toString())
-      .find((one) => /^[a-z]+$/.test(one))!;
-    assert.equal((await cli(['delete', ours, key])).code, 0);
-    assert.equal((await run('gdbmtool', [theirs, 'delete', key])).code, 0);
-    assert.equal((await cli(['diff', ours, theirs])).code, 0);
-    assert.equal((await run('gdbmtool', ['-r', ours, 'count'])).code, 0);
-  },
-);
+testWith(['gdbmtool', 'flock'], 'delete leaves the same records as a delete by libgdbm', async (t) => {
+  const folder = await temporaryFolder(t);
+  const [ours, theirs] = [join(folder, 'ours.db'), join(folder, 'theirs.db')];
+  for (const path of [ours, theirs]) await copyFile(fixture('amd64.db'), path);
+  const { stdout } = await cli(['list', '--json', ours]);
+  const { files } = JSON.parse(stdout) as { files: { keys: { key: string }[] }[] };
+  const key = files[0].keys
+    .map((one) => Buffer.from(one.key, 'base64').toString())
+    .find((one) => /^[a-z]+$/.test(one))!;
+  assert.equal((await cli(['delete', ours, key])).code, 0);
+  assert.equal((await run('gdbmtool', [theirs, 'delete', key])).code, 0);
+  assert.equal((await cli(['diff', ours, theirs])).code, 0);
+  assert.equal((await run('gdbmtool', ['-r', ours, 'count'])).code, 0);
+});

@@ -19,7 +19,7 @@ interface Stated {
   evidence?: { path: string; before: string; after: string }[];
 }
 
-test('values that lie on each other are hashed only so far as a file can hold', async (t) => {
+test('the hashes of overlapping values are limited by the size of the file', async (t) => {
   const file = join(await temporaryFolder(t), 'case.db');
   const s = oneBucket(1 << 16, 1 << 14);
   const place = anyBucket(s) + s.bucketSize;
@@ -47,7 +47,7 @@ test('values that lie on each other are hashed only so far as a file can hold', 
   assert.ok(left.values > 0);
 });
 
-test('--hash tells the evidence before and after, and how to make the report again', async (t) => {
+test('--hash has the hashes before and after, and the command that makes the report again', async (t) => {
   const folder = await temporaryFolder(t);
   const file = join(folder, 'case.db');
   await copyFile(fixture('killed-shelve.db'), file);
@@ -95,7 +95,7 @@ test('salvage --json --hash gives each record its place, length, provenance and 
 });
 
 test(
-  'looking does not change the time at which a file of ours was last read',
+  'reading a file of our own does not change its time of access',
   { skip: process.platform !== 'linux' && 'needs O_NOATIME of Linux' },
   async (t) => {
     const folder = await temporaryFolder(t);

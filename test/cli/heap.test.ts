@@ -4,8 +4,8 @@ import { run } from '../tools/cli.js';
 
 const HEAP = new URL('../../src/cli/heap.ts', import.meta.url).href;
 
-test('what a step of long work held in large arrays is given back after it', async () => {
-  // In a process of its own: it changes the engine's settings, and nothing else may make it collect.
+test('large arrays of a step of long work are freed after it', async () => {
+  // In a process of its own, because it changes settings of the engine and nothing else may cause a collection.
   const script = `
     import { collectGarbage } from '${HEAP}';
     const hold = () => new Uint8Array(64 << 20).fill(1).length;

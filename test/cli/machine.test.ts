@@ -12,7 +12,7 @@ import { testWith } from '../tools/needs.js';
 
 const CASE = fixture('../test/cases/arm64-two-non-ascii-keys.db');
 
-test('a database of a machine with the other char is sound, and an error for this one', async () => {
+test('a database of a machine with the other signedness of char is sound, but an error for this machine', async () => {
   const amd64 = await cli(['check', '--for', 'amd64', CASE]);
   assert.equal(amd64.code, 1);
   assert.match(amd64.stdout, /: sound, for arm64 and the like; libgdbm .*cannot use it\n/);
@@ -31,7 +31,7 @@ test('a database of a machine with the other char is sound, and an error for thi
   assert.equal(verdict, 'foreign');
 });
 
-test('doctor and repair agree with check about another machine, and name what to do', async () => {
+test('doctor and repair agree with check about another machine, and name the command to run', async () => {
   for (const name of ['arm64', 'armhf', 'i386', 's390x'] as const) {
     const other = name === 's390x' || name === 'i386' ? 'arm64' : 'amd64';
     const doctor = await cli(['doctor', '--for', other, fixture(`${name}.db`)]);

@@ -13,8 +13,8 @@ import { runMeasured } from '../tools/measured.js';
 import { NATIVE } from '../torture/databases.js';
 
 /*
- * A tool that is run beside a service must not take the memory that the service needs: whatever the size of the file,
- * a command has a fixed amount.
+ * A tool that runs beside a service must not take the memory that the service needs: a command has a fixed amount,
+ * whatever the size of the file.
  */
 
 /**

@@ -5,7 +5,7 @@ import test from 'node:test';
 import { cli } from '../tools/cli.js';
 import { temporaryFolder } from '../tools/folder.js';
 
-test('a name with the end of a line in it says nothing of its own', async (t) => {
+test('a line break in a file name cannot fake a message', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'a\ngdbm-doctor: b.db: REPAIRED');
   await writeFile(path, Buffer.alloc(5000, 0xff));

@@ -15,7 +15,7 @@ const PROGRAM = [process.execPath, fixture('../dist/gdbm-doctor.cjs')];
 /** Commands that write nothing to stdout; `guard` leaves it to its program. */
 const SILENT = ['guard', 'watch'];
 
-/** Lines of a command whose output is what it is there for, and of one that reports work whose exit code is known. */
+/** Command lines whose output is their result, and those whose output reports work that is done. */
 interface Lines {
   readonly result?: readonly string[];
   readonly report?: readonly string[];
@@ -72,12 +72,12 @@ function shell(folder: string, script: string, line: string) {
   return run('sh', ['-c', `cd "$0" && ${script}`, folder, ...words]);
 }
 
-test('each command is in the table of those whose output is tried', () => {
+test('each command is in the table of commands whose output is tested', () => {
   const untried = COMMAND_NAMES.filter((name) => !SILENT.includes(name) && !(name in LINES));
   assert.deepEqual(untried, []);
 });
 
-test('a write to stdout that stops in its midst ends with 2 and says so, whatever the command', async (t) => {
+test('every command ends with 2 and a message if only part of its output can be written', async (t) => {
   const folder = await makeFolder(t);
   // As many blocks of 512 bytes as a file may have.
   const blocks = 2000;
@@ -94,7 +94,7 @@ test('a write to stdout that stops in its midst ends with 2 and says so, whateve
   assert.equal(code, 0, 'the repair is done all the same');
 });
 
-test('a reader that goes away cuts a result off, which is no success, and is no error of a report', async (t) => {
+test('a reader that leaves early makes a result a failure, but not a report', async (t) => {
   const folder = await makeFolder(t);
   const ended = async (line: string) =>
     (await shell(folder, '{ "$@"; echo "code $?" >&2; } | true', line)).stderr;
@@ -112,7 +112,7 @@ testWith('mkfifo', 'a pipe whose reader is slow gets all of the output', async (
   assert.ok(whole.equals(await readFile(join(folder, 'piped'))));
 });
 
-testWith('mounts', 'a full volume on which only the end of the output finds no room is told', async (t) => {
+testWith('mounts', 'a volume that is too full for the end of the output is reported', async (t) => {
   const folder = await temporaryFolder(t);
   await makeMany(folder);
   const volume = join(folder, 'volume');
@@ -126,7 +126,7 @@ testWith('mounts', 'a full volume on which only the end of the output finds no r
   }
 });
 
-testWith('strace', 'an error that shows only when the output is closed is told', async (t) => {
+testWith('strace', 'an error that the system reports only at closing the output is reported', async (t) => {
   const folder = await temporaryFolder(t);
   await copyFile(fixture('amd64.db'), join(folder, 'a.db'));
   for (const line of ['list a.db', 'check a.db', '--version']) {

@@ -65,7 +65,7 @@ test('each reason for which a record is lost is in the schema', () => {
   assert.deepEqual($defs.records.properties.rejected.propertyNames.enum, [...LOSS_REASONS]);
 });
 
-test('doctor --json keeps to the schema, whatever it finds', async (t) => {
+test('doctor --json keeps to the schema for a sound, damaged or missing file', async (t) => {
   const folder = await temporaryFolder(t);
   await writeFile(join(folder, 'text'), 'words');
   for (const path of [
@@ -77,7 +77,7 @@ test('doctor --json keeps to the schema, whatever it finds', async (t) => {
   }
 });
 
-testWith('flock', 'repair --json keeps to the schema whatever it does', async (t) => {
+testWith('flock', 'repair --json keeps to the schema for each action', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'state.db');
   await copyFile(fixture('killed-shelve.db'), path);

@@ -28,7 +28,7 @@ test('of a bucket that lost a sector its head and its elements are doubted where
     const first = elementsStart(format);
     const { size } = elementStruct(format.layout);
     const bucket = buckets[buckets.length >> 1];
-    // Where the last elements are free the last sector may as well be the one behind it.
+    // If the last elements are free, the last sector may as well be the one behind it.
     for (let at = bucket; at < bucket + BLOCK - SECTOR; at += SECTOR) {
       const model: Model = { name: '', damage: (file) => file.drop(at, SECTOR) };
       const { bytes } = damagedCopy(intact, [model], 0);
@@ -55,7 +55,7 @@ test('where the place of a fault is vague, records of a whole bucket between its
     const between = buckets[buckets.length >> 1];
     const [first, last] = [between - 100, between + BLOCK + 100];
     const whole = Buffer.from(bytes);
-    // As it lies there without bytes in front of the bucket.
+    // The file as it is with bytes missing before the bucket.
     const damaged = Buffer.concat([whole.subarray(0, first), whole.subarray(first + 10)]);
     const fault = new Fault(memorySource(damaged), 10, first, last);
     const db = { ...(await openDatabase(fault.source))!, fault };

@@ -1,5 +1,5 @@
 /**
- * What a command line gives to gdbm-doctor: all behind its name, or the name of its bundle. Undefined where the line
+ * The arguments that a command line has for gdbm-doctor, behind its name or that of its bundle; undefined where the line
  * runs another program.
  */
 export function argumentsOf(words: readonly string[]): string[] | undefined {

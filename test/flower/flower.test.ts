@@ -23,7 +23,7 @@ const ROUNDS = SWEEP ? 30 : 4;
 
 interface GoodState {
   readonly stage: Stage;
-  /** Where the database is, and its snapshots. */
+  /** The folder of the database and its snapshots. */
   readonly folder: string;
   readonly path: string;
   readonly tasks: readonly string[];
@@ -202,7 +202,7 @@ testWith(
     const random = new Random(SEED);
     const snapshots = join(folder, '.flower.snapshots');
     const seen = { repaired: 0, restored: 0, sound: 0 };
-    /** What the kills left. */
+    /** Databases that the kills left, by state. */
     const left = { whole: 0, empty: 0, damaged: 0 };
     for (let round = 0; round < ROUNDS; round++) {
       const before = await newestTasks(stage, snapshots);

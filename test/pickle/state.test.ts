@@ -19,11 +19,11 @@ async function python(args: readonly string[], input = ''): Promise<string[]> {
 
 const base64 = (bytes: Uint8Array) => `${Buffer.from(bytes).toString('base64')}\n`;
 
-/** What only the code of the classes can tell, which is not run: a name that leads elsewhere, what a class is given. */
+/** Errors that only the code of the classes finds, which is not run: a wrong name, or wrong arguments. */
 const BEYOND_STRUCTURE = /^(class$|AttributeError|TypeError)/;
-/** What Python lets pass, but no pickler writes: numbers of the memo out of order, things left below the last one. */
+/** Opcodes at which Python accepts faults that no pickler makes: memo numbers out of order, things left on the stack. */
 const NEVER_WRITTEN = ['BINPUT', 'LONG_BINPUT', 'MEMOIZE', 'FRAME', 'STOP'];
-/** And frames that end elsewhere than between two opcodes, of which its unpickler in C takes no notice. */
+/** A frame that ends inside an opcode, which Python's unpickler in C does not notice. */
 const FRAME = /^an opcode inside the frame/;
 
 testWith('flower', 'each byte of a state of Flower changed: a walk says what Python says', async (t) => {

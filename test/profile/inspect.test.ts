@@ -6,11 +6,9 @@ import { memorySource } from '../../src/source/source.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
 
-/*
- * What is inside for a program, by pickles that are written out here: nothing else than Node is needed.
- */
+/* The contents of a database for a program, with pickles that are written out here, so that only Node is needed. */
 
-/** Of protocol 2: PROTO, what is given, STOP. */
+/** A pickle of protocol 2: PROTO, the opcodes, STOP. */
 const pickle = (...opcodes: number[]) => Uint8Array.of(0x80, 2, ...opcodes, 0x2e);
 const DICT = pickle(0x7d);
 const LIST = pickle(0x5d);
