@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.js';
-import { digestOn, HASH_BITS, keyDigest } from '../format/hash.js';
+import { digestOf, HASH_BITS } from '../format/hash.js';
 import { inLookupOrder } from '../format/bucket.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
@@ -295,7 +295,7 @@ export class RepeatFinder {
     const suspects = inLookupOrder(found, (i) => words.hash(i), elements);
     for (const i of suspects) {
       const key = await this.#source.read(words.pointer(i), words.keySize(i));
-      this.#digests[i] = digestOn(keyDigest(key.length), key, key.length);
+      this.#digests[i] = digestOf(key);
     }
     const last = this.#last.fill(0);
     const before = this.#before;

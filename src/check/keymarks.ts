@@ -1,5 +1,5 @@
 import { KEY_START } from '../format/bucket.js';
-import { DIGEST_FACTOR, hashKey, keyDigest, digestOn, KeyHasher, KeyLook } from '../format/hash.js';
+import { KeyHasher } from '../format/hash.js';
 import { numbersBelow } from '../numbers.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
@@ -72,7 +72,7 @@ class PartedKeys implements WaitingKeys {
   readonly #parts: RecordParts;
   readonly #ordinals: Uint32Array | Float64Array;
   readonly #keys: PartKeys;
-  readonly #look = new KeyLook();
+  readonly #look = new KeyHasher();
   readonly #starts = new RecordStarts();
 
   constructor(source: Source, capacity: number, ordinals: number, spread: number) {
@@ -124,7 +124,7 @@ class PartedKeys implements WaitingKeys {
   /** Looks at rows; those of large keys are told. */
   #takeRows(from: number, end: number, take: TakeKey, large: number[]): void {
     const { rows } = this.#parts;
-    const { bytes, view } = this.#keys;
+    const { view } = this.#keys;
     const look = this.#look;
     for (let row = from; row < end; row += ROW) {
       const place = placeOf(rows[row]);
@@ -137,7 +137,7 @@ class PartedKeys implements WaitingKeys {
       const hash = rows[row + 1] & ~SHARED;
       let flags = isStart(view, place, size, rows[row + 2]) ? 0 : START;
       if (look.unsigned === hash) flags |= look.portable ? SIGNED | UNSIGNED : UNSIGNED;
-      if (!look.portable && hashKey(bytes.subarray(place, place + size), 'signed') === hash) flags |= SIGNED;
+      if (!look.portable && look.signed === hash) flags |= SIGNED;
       this.#take(row, flags, look.digest, place, size + rows[row + 3], take);
     }
   }
@@ -184,16 +184,15 @@ class OrderedKeys implements WaitingKeys {
     const columns = this.#columns;
     const { offsets, hashes, keySizes, starts } = columns;
     const order = columns.orderByOffset(0, this.#source.size + 1);
+    const look = new KeyHasher();
     const visit = (n: number, bytes: Uint8Array, at: number): boolean => {
       const size = keySizes[n];
-      const key = bytes.subarray(at, at + size);
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      let digest = keyDigest(size);
-      for (let i = 0; i < size; i++) digest = Math.imul(digest ^ key[i], DIGEST_FACTOR);
+      look.take(view, at, size);
       let flags = isStart(view, at, size, starts[n]) ? 0 : START;
-      if (hashKey(key, 'signed') === hashes[n]) flags |= SIGNED;
-      if (hashKey(key, 'unsigned') === hashes[n]) flags |= UNSIGNED;
-      take(this.#ordinals[n], flags, hashes[n] | SHARED, digest);
+      if (look.signed === hashes[n]) flags |= SIGNED;
+      if (look.unsigned === hashes[n]) flags |= UNSIGNED;
+      take(this.#ordinals[n], flags, hashes[n] | SHARED, look.digest);
       return true;
     };
     await eachKey(this.#source, columns, order, visit, async (n) => {
@@ -223,14 +222,10 @@ async function lookAtLarge(
   start: number,
 ): Promise<{ flags: number; digest: number }> {
   const hasher = new KeyHasher(size);
-  let digest = keyDigest(size);
-  for await (const bytes of passChunks(source, offset, size)) {
-    digest = digestOn(digest, bytes, bytes.length);
-    hasher.update(bytes);
-  }
+  for await (const bytes of passChunks(source, offset, size)) hasher.update(bytes);
   const { buffer, byteOffset } = await source.read(offset, KEY_START);
   let flags = isStart(new DataView(buffer, byteOffset), 0, KEY_START, start) ? 0 : START;
   if (hasher.signed === hash) flags |= SIGNED;
   if (hasher.unsigned === hash) flags |= UNSIGNED;
-  return { flags, digest };
+  return { flags, digest: hasher.digest };
 }

@@ -178,7 +178,7 @@ class KeyFits {
       const hasher = new KeyHasher(bucket.keySize(i));
       for await (const piece of passChunks(this.#source, bucket.dataPointer(i), bucket.keySize(i)))
         hasher.update(piece);
-      if (hasher.digest(hashChar) === bucket.hash(i)) fits[i] = 1;
+      if (hasher.hash(hashChar) === bucket.hash(i)) fits[i] = 1;
     }
   }
 }

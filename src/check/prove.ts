@@ -1,6 +1,6 @@
 import type { Database } from '../database/database.js';
 import { KEY_START } from '../format/bucket.js';
-import { digestOn, hashKey, keyDigest, KeyHasher, KeyLook } from '../format/hash.js';
+import { KeyHasher } from '../format/hash.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
 import { AccountSweep } from './account.js';
@@ -178,7 +178,7 @@ export class KeyProver {
   readonly #twins: TwinFilter;
   readonly #starts = new RecordStarts();
   readonly #keys: PartKeys;
-  readonly #look = new KeyLook();
+  readonly #look = new KeyHasher();
 
   constructor(source: Source, parts: RecordParts, sweep: AccountSweep, twins: TwinFilter) {
     this.#source = source;
@@ -205,7 +205,7 @@ export class KeyProver {
   /** Looks at rows; those of large keys are told. */
   #areKeys(from: number, end: number, large: number[]): boolean {
     const { rows } = this.#parts;
-    const { bytes, view } = this.#keys;
+    const { view } = this.#keys;
     const twins = this.#twins;
     const starts = this.#starts;
     const look = this.#look;
@@ -230,8 +230,7 @@ export class KeyProver {
       if (look.portable) {
         if (!unsigned) return false;
         either++;
-      } else if (!this.#count(hashKey(bytes.subarray(place, place + size), 'signed') === hash, unsigned))
-        return false;
+      } else if (!this.#count(look.signed === hash, unsigned)) return false;
     }
     this.flavours.either += either;
     return true;
@@ -245,12 +244,8 @@ export class KeyProver {
     const hasher = new KeyHasher(size);
     const { buffer, byteOffset } = await this.#source.read(offset, KEY_START);
     if (!isStart(new DataView(buffer, byteOffset), 0, KEY_START, rows[row + 2])) return false;
-    let digest = keyDigest(size);
-    for await (const bytes of passChunks(this.#source, offset, size)) {
-      digest = digestOn(digest, bytes, bytes.length);
-      hasher.update(bytes);
-    }
-    if (rows[row + 1] < 0 && !this.#twins.add(hash, digest)) return false;
+    for await (const bytes of passChunks(this.#source, offset, size)) hasher.update(bytes);
+    if (rows[row + 1] < 0 && !this.#twins.add(hash, hasher.digest)) return false;
     return this.#count(hasher.signed === hash, hasher.unsigned === hash);
   }
 

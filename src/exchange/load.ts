@@ -109,7 +109,7 @@ class SeenBuild {
         const hasher = new KeyHasher(keySize);
         for await (const piece of passChunks(source, offset, keySize)) hasher.update(piece);
         const whole = passChunks(source, offset, keySize + dataSize);
-        await this.addLarge(hasher.digest(this.hashChar), keySize, dataSize, whole);
+        await this.addLarge(hasher.hash(this.hashChar), keySize, dataSize, whole);
         end++;
       }
     }

@@ -16,22 +16,15 @@ export type HashChar = 'signed' | 'unsigned';
 
 /** The hash of a key. */
 export function hashKey(key: Uint8Array, hashChar: HashChar): number {
-  const ignored = hashChar === 'signed' ? 24 : 0;
-  let sum = hashStart(key.length);
-  let shift = 0;
-  for (let i = 0; i < key.length; i++) {
-    sum = (sum + (((key[i] << ignored) >> ignored) << shift)) | 0;
-    shift = shift >= 19 ? shift - 19 : shift + 5;
-  }
-  return hashFinish(sum);
+  return hashed(key).hash(hashChar);
 }
 
-/** What the sum of a key's bytes is multiplied with. */
+/** The factor of the last step: the sum of a key's bytes is multiplied by it. */
 const HASH_FACTOR = 1103515243;
-/** Its inverse: the product of both is 1, of 31 bits. */
+/** Its inverse modulo 2³¹. */
 const HASH_INVERSE = inverse(HASH_FACTOR);
 
-/** The number whose product with an odd one is 1, of 32 bits. */
+/** The inverse of an odd number modulo 2³². */
 function inverse(odd: number): number {
   let found = odd;
   // Each step doubles the bits that are right, of which there are three at first.
@@ -67,210 +60,164 @@ export function isByteChange(
   return false;
 }
 
-/** What the sum of a key of so many bytes begins with. */
-export function hashStart(length: number): number {
+/** The sum that a key of so many bytes begins with. */
+function hashStart(length: number): number {
   return Math.imul(0x238f13af, length);
 }
 
-/** The hash that a sum of 31 bits gives; of a larger one only its low 31 bits count. */
-export function hashFinish(value: number): number {
-  return (Math.imul(HASH_FACTOR, value) + 12345) & 0x7fffffff;
+/** The hash that a sum gives, of which only the low 31 bits count. */
+function hashFinish(sum: number): number {
+  return (Math.imul(HASH_FACTOR, sum) + 12345) & 0x7fffffff;
 }
 
 /**
- * What second hashes of keys are made with: odd, and another number in each process. Keys that a file was made of so that
- * two hashes of theirs are the same would have to be compared each with each.
+ * Factors of the digest: odd, and others in each process. Otherwise a file could be made of keys that have the same hash and the
+ * same digest, which would have to be compared each with each. With one factor alone, two changes could undo each other.
  */
-export const DIGEST_FACTOR = Math.floor(Math.random() * 2 ** 32) | 1;
-
-/** Another one for hashes that take four bytes at once: with one alone two changes could be made that undo each other. */
-export const DIGEST_SECOND = Math.floor(Math.random() * 2 ** 32) | 1;
-
-/** What a second hash of a key of so many bytes begins with: of another kind, to tell most keys of one hash apart. */
-export function keyDigest(length: number): number {
-  return length;
-}
-
-/** The second hash with the next `count` bytes of the key. */
-export function digestOn(digest: number, bytes: Uint8Array, count: number): number {
-  for (let i = 0; i < count; i++) digest = Math.imul(digest ^ bytes[i], DIGEST_FACTOR);
-  return digest;
-}
-
-/** The second hash of a whole key. */
-export function digestOf(key: Uint8Array): number {
-  return digestOn(keyDigest(key.length), key, key.length);
-}
-
-/** What one look at a key's bytes tells, for loops over millions of keys: nothing is made for any of them. */
-export class KeyScan {
-  /** As {@link hashKey} gives it. */
-  hash = 0;
-  /** As {@link keyDigest} and {@link digestOn} give it. */
-  digest = 0;
-  /** Whether the hash is the same on every machine. */
-  portable = true;
-
-  /** Looks at the key at `from` to before `to`. */
-  take(bytes: Uint8Array, from: number, to: number, hashChar: HashChar): void {
-    const ignored = hashChar === 'signed' ? 24 : 0;
-    let sum = hashStart(to - from);
-    let digest = keyDigest(to - from);
-    let all = 0;
-    let shift = 0;
-    for (let i = from; i < to; i++) {
-      const byte = bytes[i];
-      all |= byte;
-      digest = Math.imul(digest ^ byte, DIGEST_FACTOR);
-      sum = (sum + (((byte << ignored) >> ignored) << shift)) | 0;
-      shift = shift >= 19 ? shift - 19 : shift + 5;
-    }
-    this.hash = hashFinish(sum & 0x7fffffff);
-    this.digest = digest;
-    this.portable = all < 0x80;
-  }
-}
-
-/** Whether a key hashes the same on every machine: none of its bytes is 0x80 or more. */
-export function isPortableKey(key: Uint8Array): boolean {
-  let all = 0;
-  for (let i = 0; i < key.length; i++) all |= key[i];
-  return all < 0x80;
-}
-
-/** A byte's shift depends on its index in groups of so many. */
-const GROUP = 24;
-/** Groups after which the sums in 16 and counts in 8 bits of a number are taken out of it. */
-const GROUPS = 255;
-
-const shiftOf = (index: number) => (index * 5) % GROUP;
+const DIGEST_FACTOR = Math.floor(Math.random() * 2 ** 32) | 1;
+const DIGEST_SECOND = Math.floor(Math.random() * 2 ** 32) | 1;
 
 /**
- * The hashes of a key that comes in pieces, so that a key of any size needs no memory of its size. Bytes are added up by
- * their index in their group, four at a time and two sums in one number, and shifted once at the end: a thirtieth of the
- * time that a loop over each byte takes for both flavours (measured with 100 MB, Node 20).
+ * Both hashes of a key, and a digest of another kind that tells keys of one hash apart. One hasher serves for many keys: nothing is
+ * allocated for each.
  */
 export class KeyHasher {
-  readonly #start: number;
-  #index = 0;
-  /** Of each index in a group the sum of its bytes, of which the low 32 bits count. */
-  readonly #sums = new Int32Array(GROUP);
-  /** And how many of them are 0x80 or more. */
-  readonly #high = new Int32Array(GROUP);
+  /** Whether the hash is the same on every machine: no byte is 0x80 or more. */
+  portable = true;
+  /** Equal for equal keys of one process; keys in pieces have the same one if every piece but the last has a multiple of four bytes. */
+  digest = 0;
+  #sum = 0;
+  /** The part of the sum that comes from the highest bits of bytes. */
+  #highBits = 0;
+  /** The shift of the next byte. */
+  #shift = 0;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view = viewOf(this.#bytes);
 
-  /** @param length bytes of the whole key, which the hash starts from */
-  constructor(length: number) {
-    this.#start = hashStart(length);
+  /** @param length bytes of a key that comes in pieces, see {@link update} */
+  constructor(length = 0) {
+    this.#begin(length);
+  }
+
+  /** Hashes the key of `size` bytes at `place`. */
+  take(view: DataView, place: number, size: number): void {
+    this.#begin(size);
+    this.#add(view, place, place + size);
+  }
+
+  /** Hashes the key at `from` to before `to`. */
+  takeBytes(bytes: Uint8Array, from: number, to: number): this {
+    // To make a view takes longer than to hash a short key.
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#view = viewOf(bytes);
+    }
+    this.take(this.#view, from, to - from);
+    return this;
   }
 
   /** Takes the next bytes of the key. */
   update(bytes: Uint8Array): this {
-    const view = viewOf(bytes);
-    const { length } = bytes;
-    let at = 0;
-    for (; at < length && this.#index % GROUP !== 0; at++) this.#take(bytes[at]);
-    while (length - at >= GROUP) {
-      const groups = Math.min(GROUPS, Math.floor((length - at) / GROUP));
-      this.#takeGroups(view, at, groups);
-      at += groups * GROUP;
-    }
-    for (; at < length; at++) this.#take(bytes[at]);
+    this.#add(viewOf(bytes), 0, bytes.length);
     return this;
   }
 
   /** The hash where a char is unsigned. */
   get unsigned(): number {
-    let sum = this.#start;
-    for (let i = 0; i < GROUP; i++) sum = (sum + (this.#sums[i] << shiftOf(i))) | 0;
-    return hashFinish(sum);
+    return hashFinish(this.#sum);
   }
 
-  /** The hash where a char is signed: a byte of 0x80 or more is 256 less. */
+  /** The hash where a char is signed: there a byte of 0x80 or more is 256 less. */
   get signed(): number {
-    let sum = this.#start;
-    for (let i = 0; i < GROUP; i++) sum = (sum + ((this.#sums[i] - (this.#high[i] << 8)) << shiftOf(i))) | 0;
-    return hashFinish(sum);
+    return hashFinish((this.#sum - (this.#highBits << 1)) | 0);
   }
 
-  digest(hashChar: HashChar): number {
+  hash(hashChar: HashChar): number {
     return hashChar === 'signed' ? this.signed : this.unsigned;
   }
 
-  #take(byte: number): void {
-    const i = this.#index++ % GROUP;
-    this.#sums[i] += byte;
-    if (byte >= 0x80) this.#high[i]++;
+  #begin(length: number): void {
+    this.portable = true;
+    this.digest = length;
+    this.#sum = hashStart(length);
+    this.#highBits = 0;
+    this.#shift = 0;
   }
 
-  /** Takes whole groups, at most {@link GROUPS}, so that no sum of them runs over. */
-  #takeGroups(view: DataView, from: number, groups: number): void {
-    const words = GROUP / 4;
-    for (let word = 0; word < words; word++) {
-      let even = 0;
-      let odd = 0;
-      let high = 0;
-      const end = from + groups * GROUP;
-      for (let at = from + word * 4; at < end; at += GROUP) {
-        const four = view.getInt32(at, true);
-        even = (even + (four & 0xff00ff)) | 0;
-        odd = (odd + ((four >>> 8) & 0xff00ff)) | 0;
-        high = (high + ((four >>> 7) & 0x1010101)) | 0;
-      }
-      const i = word * 4;
-      this.#sums[i] += even & 0xffff;
-      this.#sums[i + 1] += odd & 0xffff;
-      this.#sums[i + 2] += even >>> 16;
-      this.#sums[i + 3] += odd >>> 16;
-      for (let n = 0; n < 4; n++) this.#high[i + n] += (high >>> (8 * n)) & 0xff;
-    }
-    // What is before it is whole groups, too.
-    this.#index += groups * GROUP;
-  }
-}
-
-/** What one look at a key's bytes tells, four at a time: that takes half as long as one at a time. */
-export class KeyLook {
-  /** Its hash where a char is unsigned. */
-  unsigned = 0;
-  /** Whether its hash is the same where a char is signed. */
-  portable = true;
-  /** A second hash of another kind, to tell keys of one hash apart. */
-  digest = 0;
-
-  /** Looks at `size` bytes from `place` on. */
-  take(view: DataView, place: number, size: number): void {
+  /** Four bytes at a time, which takes half as long as one at a time. */
+  #add(view: DataView, from: number, to: number): void {
     // A variable of this function is a register; one of the module is looked up each time.
     const factor = DIGEST_FACTOR;
     const other = DIGEST_SECOND;
-    const end = place + size;
+    let { digest } = this;
+    let sum = this.#sum;
+    let shift = this.#shift;
     let all = 0;
-    let digest = keyDigest(size);
-    let sum = hashStart(size);
-    let shift = 0;
-    let i = place;
-    for (; i + 4 <= end; i += 4) {
-      const word = view.getInt32(i, true);
+    let at = from;
+    for (; at + 4 <= to; at += 4) {
+      const word = view.getInt32(at, true);
       all |= word;
       digest = Math.imul(digest ^ word, factor);
       digest = Math.imul(digest ^ (digest >>> 15), other);
-      const second = shift >= 19 ? shift - 19 : shift + 5;
-      const third = second >= 19 ? second - 19 : second + 5;
-      const fourth = third >= 19 ? third - 19 : third + 5;
+      const second = nextShift(shift);
+      const third = nextShift(second);
+      const fourth = nextShift(third);
       sum = (sum + ((word & 0xff) << shift)) | 0;
       sum = (sum + (((word >>> 8) & 0xff) << second)) | 0;
       sum = (sum + (((word >>> 16) & 0xff) << third)) | 0;
       sum = (sum + ((word >>> 24) << fourth)) | 0;
-      shift = fourth >= 19 ? fourth - 19 : fourth + 5;
+      shift = nextShift(fourth);
     }
-    for (; i < end; i++) {
-      const byte = view.getUint8(i);
+    for (; at < to; at++) {
+      const byte = view.getUint8(at);
       all |= byte;
       digest = Math.imul(digest ^ byte, factor);
       sum = (sum + (byte << shift)) | 0;
-      shift = shift >= 19 ? shift - 19 : shift + 5;
+      shift = nextShift(shift);
     }
-    this.unsigned = hashFinish(sum);
-    this.portable = (all & 0x80808080) === 0;
+    if ((all & 0x80808080) !== 0) {
+      this.portable = false;
+      this.#addHighBits(view, from, to);
+    }
     this.digest = digest;
+    this.#sum = sum;
+    this.#shift = shift;
   }
+
+  #addHighBits(view: DataView, from: number, to: number): void {
+    let sum = this.#highBits;
+    let shift = this.#shift;
+    for (let at = from; at < to; at++) {
+      sum = (sum + ((view.getUint8(at) & 0x80) << shift)) | 0;
+      shift = nextShift(shift);
+    }
+    this.#highBits = sum;
+  }
+}
+
+/** The shift of the byte behind one with this shift: a byte at index i is shifted by 5 i modulo 24. */
+function nextShift(shift: number): number {
+  return shift >= 19 ? shift - 19 : shift + 5;
+}
+
+const HASHER = new KeyHasher();
+/** Keys up to its size are copied there, because to make a view of each takes longer than to hash it. */
+const SCRATCH = new DataView(new ArrayBuffer(256));
+const SCRATCH_BYTES = new Uint8Array(SCRATCH.buffer);
+
+function hashed(key: Uint8Array): KeyHasher {
+  if (key.length > SCRATCH_BYTES.length) return new KeyHasher(key.length).update(key);
+  SCRATCH_BYTES.set(key);
+  HASHER.take(SCRATCH, 0, key.length);
+  return HASHER;
+}
+
+/** The digest of a whole key, see {@link KeyHasher.digest}. */
+export function digestOf(key: Uint8Array): number {
+  return hashed(key).digest;
+}
+
+/** Whether a key hashes the same on every machine: none of its bytes is 0x80 or more. */
+export function isPortableKey(key: Uint8Array): boolean {
+  return hashed(key).portable;
 }

@@ -1,4 +1,4 @@
-import { hashFinish, hashStart, KeyHasher } from '../format/hash.js';
+import { KeyHasher } from '../format/hash.js';
 import type { RangeList } from '../source/ranges.js';
 import { firstEndingAfter, orderBySteps, readInOrder } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
@@ -60,20 +60,11 @@ export async function hashRanges(
   const { offsets, sizes, length, starts } = ranges;
   const signed = new Int32Array(length).fill(-1);
   const unsigned = new Int32Array(length).fill(-1);
+  const hasher = new KeyHasher();
   const hash = (n: number, bytes: Uint8Array, at: number) => {
-    // Both flavours in one loop; only the low 31 bits of the sums count.
-    const end = at + sizes[n];
-    let one = hashStart(sizes[n]);
-    let other = one;
-    let shift = 0;
-    for (let i = at; i < end; i++) {
-      const byte = bytes[i];
-      one = (one + ((byte << 24) >> (24 - shift))) | 0;
-      other = (other + (byte << shift)) | 0;
-      shift = shift >= 19 ? shift - 19 : shift + 5;
-    }
-    signed[n] = hashFinish(one);
-    unsigned[n] = hashFinish(other);
+    hasher.takeBytes(bytes, at, at + sizes[n]);
+    signed[n] = hasher.signed;
+    unsigned[n] = hasher.unsigned;
   };
   const offsetOf = (n: number) => offsets[n];
   const order = orderBySteps(length, offsetOf, source.size);

@@ -1,5 +1,5 @@
 import { KEY_START } from '../format/bucket.js';
-import { KeyLook, hashKey } from '../format/hash.js';
+import { KeyHasher } from '../format/hash.js';
 import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sweep } from '../source/sweep.js';
@@ -71,7 +71,7 @@ export async function locateKeys(
     starts[key.start >>> 16] = 1;
     longest = Math.max(longest, key.size);
   }
-  const look = new KeyLook();
+  const look = new KeyHasher();
   const budgets = HASHED_PER_BYTE.map(({ bytes }) => bytes * source.size);
   const classOf = (size: number) => HASHED_PER_BYTE.findIndex((one) => size <= one.longest);
   // Many places in a row have the same first bytes.
@@ -95,8 +95,7 @@ export async function locateKeys(
         budgets[budget] -= 2 * size;
         look.take(view, at, size);
         let found = group.keys[n].get(look.unsigned);
-        if (found === undefined && !look.portable)
-          found = group.keys[n].get(hashKey(bytes.subarray(at, at + size), 'signed'));
+        if (found === undefined && !look.portable) found = group.keys[n].get(look.signed);
         for (const one of found ?? NONE) visit(one, base + at);
       }
     }

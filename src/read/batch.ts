@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.js';
-import { HASH_RANGE, KeyScan } from '../format/hash.js';
+import { HASH_RANGE, KeyHasher } from '../format/hash.js';
 import type { RecordPart } from '../salvage/read.js';
 import { orderBySteps, readInOrder } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
@@ -131,7 +131,7 @@ export class BatchReader {
   readonly #db: Database;
   readonly #limits: BatchLimits;
   readonly #batch: RecordBatch;
-  readonly #key = new KeyScan();
+  readonly #key = new KeyHasher();
   #count = 0;
   /** Bytes of the records that were added since the last batch. */
   #bytes = 0;
@@ -247,13 +247,9 @@ export class BatchReader {
   /** Whether the bytes are a key that gives the record's hash; notes its digest. */
   #isKeyOf(words: Int32Array, at: number, bytes: Uint8Array, from: number): boolean {
     const key = this.#key;
-    const end = from + words[at + KEY_SIZE];
-    key.take(bytes, from, end, 'unsigned');
+    key.takeBytes(bytes, from, from + words[at + KEY_SIZE]);
     words[at + DIGEST] = key.digest;
-    if (key.hash === words[at + HASH]) return true;
-    if (key.portable) return false;
-    key.take(bytes, from, end, 'signed');
-    return key.hash === words[at + HASH];
+    return key.unsigned === words[at + HASH] || (!key.portable && key.signed === words[at + HASH]);
   }
 }
 

@@ -11,7 +11,7 @@ import type { Searched } from '../examine.js';
 import { searchExamined } from '../examine.js';
 import type { BucketView } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
-import { digestOf, digestOn, FREE_HASH, hashKey, keyDigest } from '../format/hash.js';
+import { digestOf, FREE_HASH, hashKey, KeyHasher } from '../format/hash.js';
 import type { RecordPlace } from '../salvage/read.js';
 import { readChunks, readInto } from '../source/source.js';
 import type { Opened } from './open.js';
@@ -181,11 +181,11 @@ export class Lookup {
   async #byDigest(name: string, places: readonly RecordPlace[]): Promise<PlaceIndex> {
     const index = new PlaceIndex();
     for (const place of places) {
-      let digest = keyDigest(place.keySize);
+      const hasher = new KeyHasher(place.keySize);
       for await (const piece of readChunks(this.#db.source, place.offset, place.keySize)) {
-        digest = digestOn(digest, piece, piece.length);
+        hasher.update(piece);
       }
-      index.add(digest, place);
+      index.add(hasher.digest, place);
     }
     if (this.#digests.size >= KEPT_GROUPS) this.#digests.clear();
     this.#digests.set(name, index);

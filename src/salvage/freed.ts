@@ -5,7 +5,7 @@ import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import { isPlaced, isReadable, roomForBucket } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
-import { FREE_HASH, HASH_RANGE, KeyScan } from '../format/hash.js';
+import { FREE_HASH, HASH_RANGE, KeyHasher } from '../format/hash.js';
 import { orderBySteps, readInOrder } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
@@ -225,7 +225,7 @@ class Judge {
   #hash = FREE_HASH;
   #hashChar: SalvagedRecord['hashChar'] = 'either';
   readonly #waiting: WaitingElements;
-  readonly #key = new KeyScan();
+  readonly #key = new KeyHasher();
 
   constructor(waiting: WaitingElements) {
     this.#waiting = waiting;
@@ -238,16 +238,17 @@ class Judge {
     const end = at + keySizes[n];
     this.keyFits = keyStarts[n] === startOf(bytes.subarray(at, Math.min(end, at + KEY_START)));
     let most = -1;
+    key.takeBytes(bytes, at, end);
     for (const flavour of BOTH) {
-      key.take(bytes, at, end, flavour);
+      const hash = key.hash(flavour);
       // Deleting moves later elements of a run towards their home, never away from it.
-      const distance = fromHome(numbers[n], key.hash, elements);
+      const distance = fromHome(numbers[n], hash, elements);
       const homeBits = Math.log2(elements / (distance + 1));
-      const belongs = owns[n] < 0 ? undefined : rangeOf(key.hash, bits[n]).first === owns[n];
+      const belongs = owns[n] < 0 ? undefined : rangeOf(hash, bits[n]).first === owns[n];
       const worth = homeBits + (belongs === true ? bits[n] : 0);
       if (worth > most) {
         most = worth;
-        this.#hash = key.hash;
+        this.#hash = hash;
         this.#hashChar = key.portable ? 'either' : flavour;
         this.belongs = belongs;
         this.homeBits = homeBits;

@@ -1,7 +1,7 @@
 import { KEY_START, MAX_SIZE } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import type { HashChar } from '../format/hash.js';
-import { digestOn, HASH_BITS, HASH_RANGE, hashKey, keyDigest, KeyLook } from '../format/hash.js';
+import { HASH_BITS, HASH_RANGE, KeyHasher } from '../format/hash.js';
 import { viewOf } from '../format/struct.js';
 import { readChunks } from '../source/source.js';
 import type { BuildSpec, FreshBucket } from './frame.js';
@@ -52,6 +52,17 @@ export interface BuildBatch {
 }
 
 /**
+ * Goes on with the digest of a large key: byte by byte, as one may come in pieces of any size. It begins with the key's size.
+ */
+function digestOn(digest: number, bytes: Uint8Array, from: number, to: number): number {
+  for (let i = from; i < to; i++) digest = Math.imul(digest ^ bytes[i], LARGE_FACTOR);
+  return digest;
+}
+
+/** Another one in each process, so that no keys can be made that have the same digest. */
+const LARGE_FACTOR = Math.floor(Math.random() * 2 ** 32) | 1;
+
+/**
  * Builds a database in one pass: records as they come, then buckets, directory and header. Until `finish` the
  * sink holds no valid database, so nothing half-done can be taken for one.
  */
@@ -59,7 +70,7 @@ export class DatabaseBuilder {
   readonly #sink: Sink;
   readonly #frame: Frame;
   readonly #records: SpillingIndex;
-  readonly #key = new KeyLook();
+  readonly #key = new KeyHasher();
   readonly #bucket: BucketFiller;
   readonly #division: Division;
 
@@ -97,7 +108,7 @@ export class DatabaseBuilder {
     // The whole key, or the beginning of a large one.
     const key = new Uint8Array(keySize > LARGE_KEY ? KEY_START : keySize);
     let done = 0;
-    let digest = keyDigest(keySize);
+    let digest = keySize;
     const append = async (piece: Uint8Array) => {
       // An endless stream must not be read to its end.
       if (done + piece.length > most) {
@@ -108,7 +119,7 @@ export class DatabaseBuilder {
       if (stated === undefined) this.#frame.requireOffset(offset + done + piece.length);
       if (done < key.length) key.set(piece.subarray(0, key.length - done), done);
       if (done < keySize && keySize > LARGE_KEY)
-        digest = digestOn(digest, piece, Math.min(piece.length, keySize - done));
+        digest = digestOn(digest, piece, 0, Math.min(piece.length, keySize - done));
       done += piece.length;
       await this.#frame.out.append(piece);
     };
@@ -119,8 +130,7 @@ export class DatabaseBuilder {
       throw new BuildError(`expected a record of ${keySize} + ${dataSize} bytes, found ${done}`);
     }
     if (keySize <= LARGE_KEY) {
-      this.#key.take(viewOf(key), 0, keySize);
-      ({ digest } = this.#key);
+      ({ digest } = this.#key.takeBytes(key, 0, keySize));
     }
     this.#records.current.add(hash, offset, keySize, dataSize, key, 0, digest);
     return dataSize;
@@ -149,11 +159,8 @@ export class DatabaseBuilder {
       const keySize = keySizes[i];
       const dataSize = dataSizes[i];
       key.take(view, at, keySize);
-      const isUnsigned = key.portable || hashChar === 'unsigned';
-      const hash = isUnsigned ? key.unsigned : hashKey(bytes.subarray(at, at + keySize), hashChar);
-      const digest =
-        keySize <= LARGE_KEY ? key.digest : digestOn(keyDigest(keySize), bytes.subarray(at), keySize);
-      index.add(hash, base + at, keySize, dataSize, bytes, at, digest);
+      const digest = keySize <= LARGE_KEY ? key.digest : digestOn(keySize, bytes, at, at + keySize);
+      index.add(key.hash(hashChar), base + at, keySize, dataSize, bytes, at, digest);
       at += keySize + dataSize;
     }
     this.#frame.requireOffset(base + at);

@@ -48,5 +48,5 @@ export async function hashOf(source: Source, record: SalvagedRecord, wanted: Has
   if (record.hashChar === 'either' || record.hashChar === wanted) return record.hash;
   const hasher = new KeyHasher(record.keySize);
   for await (const piece of readChunks(source, record.offset, record.keySize)) hasher.update(piece);
-  return hasher.digest(wanted);
+  return hasher.hash(wanted);
 }
