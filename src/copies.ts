@@ -22,22 +22,22 @@ export interface BetterCopy {
   readonly records: number;
   /** Bytes of its records, keys and values. */
   readonly bytes: number;
-  /** The line that brings it back, for a shell. */
+  /** The shell command that brings it back. */
   readonly command: string;
 }
 
-/** What a database holds, or would hold after a repair. */
+/** The contents of a database, or of the one that a repair would write. */
 export type Contents = Pick<BetterCopy, 'records' | 'bytes'>;
 
-/** Backups that are read, the newest ones: each costs as much as a check of the database itself. */
+/** The newest backups are read, at most so many: each costs as much as a check of the database. */
 const MAX_BACKUPS = 2;
 
 /**
  * Finds a copy beside a database that has more than is left of it: the newest good snapshot, or a backup (`NAME.~1~`).
- * More records alone are no reason, as a queue shrinks: the database must have lost some, or hold nothing that its
+ * More records alone are no reason, because a queue shrinks: the database must have lost some, or have nothing that its
  * program can use.
  *
- * @param contents what a repair would keep; what the check counts where it is left out
+ * @param contents the records that a repair would keep; by default those that the check counts
  */
 export async function findBetterCopy(
   path: string,
@@ -45,7 +45,7 @@ export async function findBetterCopy(
   profile: ProfileResult | undefined,
   contents: Contents = contentsOf(checked),
 ): Promise<BetterCopy | undefined> {
-  // The few records of such a program are one state, which has more bytes the more there is in it.
+  // The few records of such a program are one state: more bytes mean more contents.
   const isOneState = profile !== undefined && profileOf(profile.name).startsEmpty;
   if (contents.records === 0 || (isOneState && !profile.usable)) return bestCopy(path, NOTHING, isOneState);
   const damaged = profile === undefined ? 0 : profile.values.damaged + profile.values.notPickle;
@@ -54,7 +54,7 @@ export async function findBetterCopy(
   return bestCopy(path, { ...contents, records }, isOneState);
 }
 
-/** Finds a copy of a database that is not there any more. */
+/** Finds a copy of a database that is gone. */
 export function findCopyOfMissing(path: string): Promise<BetterCopy | undefined> {
   return bestCopy(path, NOTHING, false);
 }
@@ -74,7 +74,7 @@ async function bestCopy(path: string, held: Contents, isOneState: boolean): Prom
   return best;
 }
 
-/** The copies beside a database that may be read, the snapshot first. What cannot be read is as good as none. */
+/** The copies beside a database that may be read, the snapshot first; unreadable ones are skipped. */
 async function* copiesOf(path: string): AsyncGenerator<BetterCopy> {
   const realPath = await realPathOf(path).catch(() => undefined);
   if (realPath === undefined) return;
@@ -102,7 +102,7 @@ async function* copiesOf(path: string): AsyncGenerator<BetterCopy> {
   }
 }
 
-/** What a copy holds; undefined where it cannot be read, or others than the database's writers can have written it. */
+/** The contents of a copy; undefined where it cannot be read, or others than the database's writers can have written it. */
 async function readContents(
   from: string,
   dbPath: string,

@@ -46,10 +46,10 @@ export type { Addition, Provenance, SalvagedBatch, SalvagedRecord } from './salv
 export { salvage } from './salvage/salvage.js';
 export type { CarvedFind, CarveSubject } from './salvage/carved.js';
 export { carveValues } from './salvage/carved.js';
-export type { CarvedValue, CarveOptions } from './carve/carve.js';
-export { carve } from './carve/carve.js';
-export { KnownKeys } from './carve/knownkeys.js';
-export type { Measured, Shape } from './carve/shape.js';
+export type { CarvedValue, CarveOptions } from './salvage/carve.js';
+export { carve } from './salvage/carve.js';
+export { KnownKeys } from './salvage/knownkeys.js';
+export type { Measured, Shape } from './salvage/shape.js';
 export type { Kind as PickleKind } from './pickle/opcodes.js';
 export type { PickleFault } from './pickle/machine.js';
 export type { PickleWalk, WholePickle } from './pickle/walk.js';

@@ -13,9 +13,8 @@ const MAY_USE: Record<string, string[]> = {
   database: ['numbers.ts', 'format', 'source'],
   check: ['numbers.ts', 'format', 'source', 'database'],
   orphans: ['numbers.ts', 'format', 'source', 'database', 'check'],
-  salvage: ['numbers.ts', 'format', 'source', 'database', 'check', 'orphans', 'carve'],
+  salvage: ['numbers.ts', 'format', 'source', 'database', 'check', 'orphans', 'pickle'],
   pickle: ['format', 'source'],
-  carve: ['numbers.ts', 'format', 'source', 'pickle'],
   profile: ['format', 'source', 'database', 'check', 'pickle', 'salvage', 'report'],
   read: ['numbers.ts', 'format', 'source', 'database', 'check', 'salvage', 'examine.ts'],
   write: [
@@ -121,6 +120,6 @@ test('guard and watch, which keep running, do not load the rooms that only their
   assert.ok(held.size > 30);
   // Tables without imports, which the command line needs.
   for (const table of ['format/format.ts', 'format/machines.ts']) held.delete(table);
-  const rooms = ['format', 'database', 'check', 'orphans', 'salvage', 'write', 'pickle', 'carve'];
+  const rooms = ['format', 'database', 'check', 'orphans', 'salvage', 'write', 'pickle'];
   for (const file of held) assert.ok(!rooms.includes(file.split('/')[0]), `they hold ${file}`);
 });

@@ -71,7 +71,6 @@ export class BucketWords {
   usedCount = 0;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
-  #moved: Int32Array | undefined;
   readonly #places: BucketPlaces;
 
   /** @param bucketSize bytes */
@@ -142,34 +141,6 @@ export class BucketWords {
   #set(bytes: Uint8Array): void {
     this.#bytes.set(bytes);
     if (this.#places.swap) swapAll(this.#words);
-  }
-
-  /**
-   * Writes the bucket without its avail table and what its free elements held.
-   *
-   * @param into gets the bucket's bytes
-   * @param pointers of each element in use where its record is
-   */
-  writeMoved(into: Uint8Array, pointers: Float64Array): void {
-    const words = this.#words;
-    const moved = (this.#moved ??= new Int32Array(words.length));
-    moved.fill(0);
-    const { hashes, elements } = this;
-    const { swap, bits, count, first, stride, wide, low, high } = this.#places;
-    moved[bits] = words[bits];
-    moved[count] = words[count];
-    for (let i = 0, at = first; i < elements; i++, at += stride) {
-      if (hashes[i] === FREE_HASH) {
-        moved[at] = FREE_HASH;
-        continue;
-      }
-      for (let n = at; n < at + stride; n++) moved[n] = words[n];
-      const pointer = pointers[i];
-      moved[at + low] = pointer;
-      if (wide) moved[at + high] = Math.floor(pointer / 2 ** 32);
-    }
-    if (swap) swapAll(moved);
-    into.set(new Uint8Array(moved.buffer, 0, into.length));
   }
 
   get availCount(): number {

@@ -1,7 +1,7 @@
 import type { SpaceAccount } from '../check/space.js';
-import type { CarvedValue, CarveOptions } from '../carve/carve.js';
-import { carve } from '../carve/carve.js';
-import { KnownKeys } from '../carve/knownkeys.js';
+import type { CarvedValue, CarveOptions } from './carve.js';
+import { carve } from './carve.js';
+import { KnownKeys } from './knownkeys.js';
 import type { Database } from '../database/database.js';
 import { settledSites } from '../database/survey.js';
 import { hashKey, isPortableKey } from '../format/hash.js';

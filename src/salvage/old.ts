@@ -1,5 +1,5 @@
-import { SHAPES } from '../carve/shapes.js';
-import { GLANCE } from '../carve/shape.js';
+import { SHAPES } from './shape.js';
+import { GLANCE } from './shape.js';
 import { examineBuckets } from '../check/judge.js';
 import { startOf } from '../check/key.js';
 import type { RejectedElement } from '../check/record.js';

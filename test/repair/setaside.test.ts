@@ -12,7 +12,7 @@ import { RefusedError } from '../../src/store/errors.js';
 import { memorySource } from '../../src/source/source.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
-import { cli, run } from '../tools/cli.js';
+import { cli, cliProcess, run } from '../tools/cli.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { PYTHON, testWith } from '../tools/needs.js';
 
@@ -267,7 +267,7 @@ testWith('flock', 'watch mends the structure of a shelve and leaves each of its 
   // The directory's offset.
   bytes.writeBigInt64LE(7n, 8);
   await writeFile(path, bytes);
-  const { stderr } = await cli(['watch', '--once', '--interval', '0.01', path]);
+  const { stderr } = await cliProcess(['watch', '--once', '--interval', '0.01', path]);
   assert.match(stderr, /repaired; 21 records kept, 0 lost/);
   assert.deepEqual((await cli(['get', path, 'broken'])).raw, Buffer.from(BROKEN));
   assert.ok(!(await readdir(join(path, '..'))).some((name) => name.includes('quarantine')));

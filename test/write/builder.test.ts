@@ -15,7 +15,7 @@ import { memorySource } from '../../src/source/source.js';
 import type { Source } from '../../src/source/source.js';
 import { anyFormat, FORMATS } from '../format/formats.js';
 import { anyRecords, build, heldBy, specFor, text } from '../build/build.js';
-import { runs, sweepTest } from '../tools/effort.js';
+import { runs, sweepTest, SWEEP } from '../tools/effort.js';
 
 const SEED = 20261205;
 const GIB = 2 ** 30;
@@ -73,7 +73,7 @@ test('any records build into a healthy database of any format that holds exactly
     }),
     { seed: SEED, numRuns: runs(90) },
   );
-  assert.ok(split > 20, `${split} databases of several buckets`);
+  assert.ok(split > (SWEEP ? 20 : 1), `${split} databases of several buckets`);
 });
 
 test('of many keys with one hash each is held once, with the value that came first', async () => {
@@ -239,7 +239,7 @@ test('records that are added many at once are stored as if each were added by it
     ),
     { seed: SEED, numRuns: runs(60) },
   );
-  assert.ok(duplicates > 50, `${duplicates} keys that came again`);
+  assert.ok(duplicates > (SWEEP ? 50 : 5), `${duplicates} keys that came again`);
 });
 
 test('a record whose bytes are not as many as it says is refused', async () => {

@@ -3,7 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import type { Partition } from '../../src/write/partition.js';
 import { partitionHashes } from '../../src/write/partition.js';
-import { runs } from '../tools/effort.js';
+import { runs, SWEEP } from '../tools/effort.js';
 
 const SEED = 20261204;
 const HASHES = 2 ** 31;
@@ -49,7 +49,7 @@ function forPartitions(
     }),
     { seed: SEED, numRuns: runs(300) },
   );
-  assert.ok(divided > 100, `${divided} times there was something to judge`);
+  assert.ok(divided > (SWEEP ? 100 : 10), `${divided} times there was something to judge`);
 }
 
 test('buckets cover every hash exactly once, in order, each an aligned range', () => {
@@ -107,7 +107,7 @@ test('records that no allowed depth parts are refused, and only those', () => {
     ),
     { seed: SEED, numRuns: runs(300) },
   );
-  assert.ok(refused > 50 && refused < 250, `${refused} of 300 refused`);
+  assert.ok(refused > runs(300) / 6 && refused < (5 * runs(300)) / 6, `${refused} refused`);
 });
 
 test('an empty database is one bucket for all hashes', () => {

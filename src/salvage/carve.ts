@@ -3,11 +3,9 @@ import type { RangeList } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';
 import { coveredPlaces, joinRanges, sweep } from '../source/sweep.js';
-import { Budget } from './budget.js';
 import type { KnownKeys } from './knownkeys.js';
 import type { Shape } from './shape.js';
-import { GLANCE } from './shape.js';
-import { SHAPES } from './shapes.js';
+import { GLANCE, SHAPES } from './shape.js';
 
 /** A value that was found by its own bytes. */
 export interface CarvedValue {
@@ -22,25 +20,24 @@ export interface CarvedValue {
 }
 
 export interface CarveOptions {
-  /** Where values and their keys are looked for: what nothing else accounts for. */
+  /** The parts of the file that are searched for values and their keys: those that nothing else uses. */
   readonly ranges: RangeList;
-  /** Gives the keys that may be before a value; asked only once a value is found, as gathering them takes long. */
+  /** Returns the keys that may stand before a value; called only once a value is found, because gathering them takes long. */
   readonly keys: () => Promise<KnownKeys>;
   readonly progress?: Progress;
   readonly shapes?: readonly Shape[];
 }
 
-/** Bits that a key before a value must tell, beyond what one of so many keys tells by chance, to prove a small one. */
-const TELLING_BITS = 16;
+/** Bits by which a key before a small value must exceed chance: a match of 16 bits more than one of all known keys gives. */
+const MIN_KEY_BITS = 16;
 
 /**
- * Looks at every byte of the ranges for values that have a shape of their own, in order of their offsets; each lies
- * in one range (those that touch are one), and what is inside of a value is not looked at. GDBM writes a record's key
- * and directly behind it the value, so that a known key there tells whose it is; but the key may be a longer one that
- * is not known and only ends so. A value that is small enough to be chance is given only with a key that is not.
- * Nothing is proved of a value's age: it may be a deleted or a superseded one.
+ * Searches every byte of the ranges for values that have a shape of their own, in order of their offsets. Each lies in one
+ * range (those that touch are one); the inside of a value is not searched. GDBM writes a value directly behind its key, so
+ * that a known key there names the value; but an unknown longer key may end with the same bytes. A value small enough to be
+ * chance counts only with a key that is not chance. Nothing proves a value's age: it may be deleted or superseded.
  *
- * Time: linear in the bytes, see `Budget`. Memory: that of `sweep` and of the shapes, and the known keys.
+ * Time: linear in the bytes, see {@link Budget}. Memory: that of `sweep`, of the shapes and of the known keys.
  *
  * @throws SourceError if the source cannot be read
  */
@@ -54,7 +51,7 @@ export async function* carve(
   for (const { length } of within) all += length;
   const budget = new Budget(all);
   let searched = 0;
-  /** End of the last value: neither a value nor its key begins before it. */
+  /** The end of the last value: no other value or key begins before it. */
   let free = 0;
   for await (const window of sweep(source, GLANCE, progress, within)) {
     const { view, base } = window;
@@ -90,7 +87,7 @@ function firstStart(shapes: readonly Shape[], bytes: Uint8Array, from: number, t
   return to;
 }
 
-/** The value at an offset with its key, if it is more than chance that it is there; both between `least` and `end`. */
+/** The value at an offset with its key, both between `least` and `end`; undefined where it may be chance. */
 async function measureAt(
   source: Source,
   shape: Shape,
@@ -104,12 +101,68 @@ async function measureAt(
   const before = Math.min(keys.longest, offset - least);
   const found =
     before === 0 ? undefined : keys.longestEndingAt(await source.read(offset - before, before), before);
-  if (!sure && !(found !== undefined && tells(found, keys))) return undefined;
+  if (!sure && !(found !== undefined && exceedsChance(found, keys))) return undefined;
   const value = { shape: shape.name, offset, size };
   return found === undefined ? value : { ...value, key: { offset: offset - found, size: found } };
 }
 
-/** Whether it is more than chance that one of the known keys, of so many bytes, is before a place. */
-function tells(size: number, keys: KnownKeys): boolean {
-  return 8 * size - Math.log2(keys.count) >= TELLING_BITS;
+/** Whether a known key of so many bytes before a place is more than chance. */
+function exceedsChance(size: number, keys: KnownKeys): boolean {
+  return 8 * size - Math.log2(keys.count) >= MIN_KEY_BITS;
 }
+
+/** Bytes that may be read in vain for each byte that is searched, and in all. */
+const VAIN_PER_BYTE = 16;
+const VAIN_AT_LEAST = 16 << 20;
+/** With less of the budget left no measurement begins: its first reads would use it up. */
+const MIN_LEFT = 64 << 10;
+
+/**
+ * A bound on the bytes that are read at places where a value seems to start and none is whole: 16 times the searched bytes,
+ * and 16 MiB. Half of it is available from the start, the rest as the search goes on, so that a hostile part of a file does
+ * not end the search in the other parts.
+ */
+class Budget {
+  #left: number;
+  #seen = 0;
+
+  /** @param bytes that are searched in all */
+  constructor(bytes: number) {
+    this.#left = VAIN_AT_LEAST + (VAIN_PER_BYTE / 2) * bytes;
+  }
+
+  /** Adds to the budget as the search goes on; `bytes` were searched so far. */
+  searched(bytes: number): void {
+    this.#left += (VAIN_PER_BYTE / 2) * Math.max(0, bytes - this.#seen);
+    this.#seen = Math.max(this.#seen, bytes);
+  }
+
+  /** Measures with a source whose reads are counted; reads in vain use up the budget. Undefined also if it is used up. */
+  async spend<T>(
+    source: Source,
+    measure: (metered: Source) => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    if (this.#left < MIN_LEFT) return undefined;
+    let spent = 0;
+    const metered: Source = {
+      size: source.size,
+      read: (offset, length) => {
+        spent += length;
+        if (spent > this.#left) throw new Spent();
+        return source.read(offset, length);
+      },
+    };
+    try {
+      const result = await measure(metered);
+      if (result !== undefined) spent = 0;
+      return result;
+    } catch (error) {
+      if (error instanceof Spent) return undefined;
+      throw error;
+    } finally {
+      this.#left -= spent;
+    }
+  }
+}
+
+class Spent extends Error {}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { KnownKeys } from '../../src/carve/knownkeys.js';
+import { KnownKeys } from '../../src/salvage/knownkeys.js';
 import { cpuTime } from '../tools/cpu.js';
 import { runs } from '../tools/effort.js';
 

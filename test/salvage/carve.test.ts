@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { CarvedValue } from '../../src/carve/carve.js';
-import { carve } from '../../src/carve/carve.js';
-import { KnownKeys } from '../../src/carve/knownkeys.js';
-import type { Shape } from '../../src/carve/shape.js';
-import { SHAPES } from '../../src/carve/shapes.js';
+import type { CarvedValue } from '../../src/salvage/carve.js';
+import { carve } from '../../src/salvage/carve.js';
+import { KnownKeys } from '../../src/salvage/knownkeys.js';
+import type { Shape } from '../../src/salvage/shape.js';
+import { SHAPES } from '../../src/salvage/shape.js';
 import { memorySource } from '../../src/source/source.js';
 import type { Source } from '../../src/source/source.js';
 import { cpuTime } from '../tools/cpu.js';

@@ -1,33 +1,33 @@
-/** Keys' bytes that are held if no other bound is told. */
+/** Bytes of keys that are held by default. */
 const MAX_BYTES = 256 << 20;
-/** With more bytes eight times the room is taken at once, or all that there may be: what is not used of it is no memory. */
+/** With more bytes four times the room is taken at once, or the bound: pages that are not written take no memory. */
 const MANY_BYTES = 8 << 20;
-/** Bytes before a key that tell its size: one, or if that is not enough four more. */
+/** Bytes before a key that hold its size: one, or with four more for a long key. */
 const SIZE_BYTES = 1;
 const LONG_SIZE_BYTES = 5;
 const LONG = 255;
 
 /**
- * Keys that are known from elsewhere, to be recognised directly before a value. Found by a hash that grows by one byte
- * at a time backwards from the value, so that a search costs no more than the bytes that it goes over, whatever the
- * keys. Memory: the keys' bytes, up to a bound, and 6 to 12 bytes for each.
+ * Known keys, to be recognised directly before a value. Their hash grows by one byte at a time backwards from the value, so
+ * that a search costs no more than the bytes it goes over, whatever the keys. Memory: the keys' bytes, up to a bound, and 6
+ * to 12 bytes for each.
  */
 export class KnownKeys {
   /** Keys that are held, each once. */
   count = 0;
-  /** Keys that were too much for the bound. */
+  /** Keys that the bound left no room for. */
   dropped = 0;
   /** Bytes of the longest key. */
   longest = 0;
 
-  // From random, so that nobody can write keys into a file that all have the same hash.
+  // Random, so that nobody can write keys into a file that all have the same hash.
   readonly #multiplier = Math.floor(Math.random() * 2 ** 31) | 1;
   /** The keys one behind the other, each behind its size. */
   #bytes = new Uint8Array(1024);
   #used = 0;
   /** Bytes of the keys alone. */
   #held = 0;
-  /** Where a key begins and 1, by its hash: open addressing; a power of two. */
+  /** The index of a key and 1, by its hash: open addressing; a power of two. */
   #slots = new Int32Array(512);
   #lengths = new Uint8Array(64);
 
@@ -40,7 +40,7 @@ export class KnownKeys {
 
   /** Adds a key; its bytes are copied. */
   add(key: Uint8Array): void {
-    // An empty key is before every value.
+    // An empty key stands before every value.
     if (key.length === 0) return;
     if (this.#held + key.length > this.#maxBytes) this.dropped++;
     else if (!this.#has(key)) this.#add(key);
@@ -54,7 +54,7 @@ export class KnownKeys {
       hash = this.#step(hash, bytes[at - length]);
       if (this.#lengths[length] === 1 && this.#slots[this.#slotOf(hash, length)] !== 0) found.push(length);
     }
-    // Whether the bytes are the same is asked of the longest first: each step down is one that a hash was wrong in.
+    // The bytes of the longest are compared first; a shorter one follows only where hashes collide.
     for (let length = found.pop(); length !== undefined; length = found.pop()) {
       if (this.#has(bytes.subarray(at - length, at))) return length;
     }
@@ -63,7 +63,7 @@ export class KnownKeys {
 
   #add(key: Uint8Array): void {
     const { length } = key;
-    // Three in four are used at most.
+    // At most three slots in four are used.
     if (4 * (this.count + 1) > 3 * this.#slots.length) this.#rehash(2 * this.#slots.length);
     const start = this.#used;
     this.#used += sizeBytes(length) + length;
@@ -154,7 +154,7 @@ export class KnownKeys {
   }
 }
 
-/** Bytes that tell a key's size, before it. */
+/** Bytes before a key that hold its size. */
 function sizeBytes(length: number): number {
   return length < LONG ? SIZE_BYTES : LONG_SIZE_BYTES;
 }

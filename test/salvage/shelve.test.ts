@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { carve } from '../../src/carve/carve.js';
-import { KnownKeys } from '../../src/carve/knownkeys.js';
+import { carve } from '../../src/salvage/carve.js';
+import { KnownKeys } from '../../src/salvage/knownkeys.js';
 import { openSearched } from '../../src/examine.js';
 import { offsetSize } from '../../src/format/format.js';
 import { memorySource } from '../../src/source/source.js';
