@@ -1,7 +1,7 @@
 import type { Database } from '../database/database.js';
 import { HASH_RANGE, KeyHasher } from '../format/hash.js';
 import type { RecordPart } from '../salvage/read.js';
-import { orderBySteps, readInOrder } from '../source/ranges.js';
+import { WindowReader } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 
 /*
@@ -32,7 +32,7 @@ export interface BatchLimits {
   readonly records: number;
 }
 /** For a sound database: nearly all the memory that a command may use. */
-export const WHOLE_BATCH: BatchLimits = { bytes: 36 << 20, records: 1 << 18 };
+export const WHOLE_BATCH: BatchLimits = { bytes: 32 << 20, records: 1 << 18 };
 /** For use beside something that needs as much, such as a second database or the search of a damaged one. */
 export const PART_BATCH: BatchLimits = { bytes: 14 << 20, records: 1 << 17 };
 
@@ -45,14 +45,14 @@ const SHORT = 48;
 export class RecordBatch {
   count = 0;
   /** The held records, each directly behind the one before it: key and value, or only the key if no more was wanted. */
-  bytes: Uint8Array;
+  readonly bytes: Uint8Array;
   /** The place of each record in `bytes`; −1 for a large one, which is at `offsets` in the source. */
-  starts = new Int32Array(1024);
-  offsets = new Float64Array(1024);
-  keySizes = new Int32Array(1024);
-  dataSizes = new Int32Array(1024);
+  readonly starts: Int32Array;
+  readonly offsets: Float64Array;
+  readonly keySizes: Int32Array;
+  readonly dataSizes: Int32Array;
   /** {@link WORDS} numbers of each record. */
-  words = new Int32Array(WORDS * 1024);
+  readonly words: Int32Array;
   /** All hashes are from `hashFrom` to before `hashTo`. */
   hashFrom = HASH_RANGE;
   hashTo = 0;
@@ -64,9 +64,14 @@ export class RecordBatch {
   constructor(
     readonly source: Source,
     readonly part: RecordPart,
-    capacity: number,
+    { bytes, records }: BatchLimits,
   ) {
-    this.bytes = new Uint8Array(capacity);
+    this.bytes = new Uint8Array(bytes);
+    this.starts = new Int32Array(records);
+    this.offsets = new Float64Array(records);
+    this.keySizes = new Int32Array(records);
+    this.dataSizes = new Int32Array(records);
+    this.words = new Int32Array(WORDS * records);
   }
 
   hash(i: number): number {
@@ -109,18 +114,6 @@ export class RecordBatch {
     }
     this.count = count;
   }
-
-  /** Makes room for twice as many records. Before their bytes are read only the words say anything. */
-  grow(): void {
-    const size = 2 * this.starts.length;
-    const words = new Int32Array(WORDS * size);
-    words.set(this.words);
-    this.words = words;
-    this.offsets = new Float64Array(size);
-    this.keySizes = new Int32Array(size);
-    this.dataSizes = new Int32Array(size);
-    this.starts = new Int32Array(size);
-  }
 }
 
 /**
@@ -131,17 +124,29 @@ export class BatchReader {
   readonly #db: Database;
   readonly #limits: BatchLimits;
   readonly #batch: RecordBatch;
+  readonly #windows: WindowReader;
   readonly #key = new KeyHasher();
+  /** Bytes to read of each record; −1 for a large one. */
+  readonly #sizes: Int32Array;
   #count = 0;
   /** Bytes of the records that were added since the last batch. */
   #bytes = 0;
   #whole: [from: number, to: number][] = [];
   #hashesDone = 0;
 
-  constructor(db: Database, limits: BatchLimits, part: RecordPart) {
+  /** @param buckets that there are at most; their records need no more memory than those of a batch */
+  constructor(db: Database, limits: BatchLimits, part: RecordPart, buckets: number) {
+    const { source, geometry } = db;
+    const elements = geometry.bucketElements;
     this.#db = db;
     this.#limits = limits;
-    this.#batch = new RecordBatch(db.source, part, Math.min(limits.bytes, db.source.size) + SMALL);
+    this.#batch = new RecordBatch(source, part, {
+      bytes: Math.min(limits.bytes, source.size) + SMALL,
+      // A bucket may have more elements than a batch should.
+      records: Math.min(Math.max(limits.records, elements), buckets * elements),
+    });
+    this.#sizes = new Int32Array(this.#batch.starts.length);
+    this.#windows = new WindowReader(source);
   }
 
   /** Whether the elements of one more bucket may be too many. */
@@ -155,7 +160,6 @@ export class BatchReader {
   add(hash: number, offset: number, keySize: number, dataSize: number, site: number, flags: number): void {
     const batch = this.#batch;
     const n = this.#count++;
-    if (n === batch.starts.length) batch.grow();
     const { words } = batch;
     const at = n * WORDS;
     words[at + HASH] = hash;
@@ -200,6 +204,7 @@ export class BatchReader {
   /** Gives each small record its place in memory. */
   #plan(batch: RecordBatch): void {
     const { count, words, starts, offsets, keySizes, dataSizes, part } = batch;
+    const sizes = this.#sizes;
     let [from, to] = [HASH_RANGE, 0];
     let end = 0;
     for (let i = 0, at = 0; i < count; i++, at += WORDS) {
@@ -212,6 +217,7 @@ export class BatchReader {
       const isHeld = size <= SMALL && end + size <= batch.bytes.length;
       offsets[i] = offsetOf(words, at);
       starts[i] = words[at + START] = isHeld ? end : -1;
+      sizes[i] = isHeld ? size : -1;
       if (isHeld) end += size;
     }
     batch.hashFrom = from;
@@ -219,21 +225,14 @@ export class BatchReader {
   }
 
   async #readBytes(batch: RecordBatch): Promise<number> {
-    const { source } = this.#db;
-    const { count, words, starts, offsets, bytes, part } = batch;
-    const all = orderBySteps(count, (i) => offsets[i], source.size);
-    const order = all.filter((i) => starts[i] >= 0);
+    const { count, words, offsets, bytes, part } = batch;
     let kept: Uint8Array | undefined;
     let changed = 0;
-    const ranges = {
-      order,
-      offsetOf: (i: number) => offsetOf(words, i * WORDS),
-      sizeOf: (i: number) =>
-        words[i * WORDS + KEY_SIZE] + (part === 'key' ? 0 : words[i * WORDS + DATA_SIZE]),
-    };
-    await readInOrder(source, ranges, (i, window, from) => {
-      if (this.#isKeyOf(words, i * WORDS, window, from)) {
-        copyBytes(window, from, from + ranges.sizeOf(i), bytes, words[i * WORDS + START]);
+    await this.#windows.read(offsets.subarray(0, count), this.#sizes, (i, window, from) => {
+      const at = i * WORDS;
+      if (this.#isKeyOf(words, at, window, from)) {
+        const size = words[at + KEY_SIZE] + (part === 'key' ? 0 : words[at + DATA_SIZE]);
+        copyBytes(window, from, from + size, bytes, words[at + START]);
       } else {
         kept ??= new Uint8Array(count).fill(1);
         kept[i] = 0;

@@ -52,9 +52,13 @@ const CLAIMABLE = 4;
  */
 export async function* allRecords(
   { db, survey }: Opened,
-  { loss = { records: 0, incomplete: false }, limits, part = 'whole', doubtful }: ReadOptions = {},
+  {
+    loss = { records: 0, incomplete: false },
+    limits = survey === undefined ? WHOLE_BATCH : PART_BATCH,
+    part = 'whole',
+    doubtful,
+  }: ReadOptions = {},
 ): AsyncGenerator<RecordBatch> {
-  const reader = new BatchReader(db, limits ?? (survey === undefined ? WHOLE_BATCH : PART_BATCH), part);
   let claimable = CLAIMABLE * db.source.size;
   const take: Take = (hash, offset, keySize, dataSize, site, flags) => {
     const size = keySize + dataSize;
@@ -67,6 +71,7 @@ export async function* allRecords(
   };
   const buckets =
     survey === undefined ? new ProvedBuckets(db, take, loss) : new ExaminedBuckets(db, survey, take, loss);
+  const reader = new BatchReader(db, limits, part, buckets.length);
   for (let n = 0; n <= buckets.length; n++) {
     if (reader.isFull || n === buckets.length) {
       const { batch, changed } = await reader.read();
