@@ -29,22 +29,17 @@ const plainComments = {
 const COMMENTS_TO_REWRITE = [
   'src/carve/**',
   'src/check/**',
-  'src/{contents,copies,examine,numbers,put,quarantine}.ts',
+  'src/{contents,copies,examine,put,quarantine}.ts',
   'src/database/**',
   'src/exchange/**',
-  'src/format/**',
-  'src/inspect/**',
   'src/orphans/**',
-  'src/picture/**',
   'src/read/**',
   'src/repair/**',
-  'src/report/**',
   'src/salvage/**',
   'src/service/**',
-  'src/source/**',
   'src/store/**',
   'src/write/**',
-  'test/{bench,carve,check,exchange,guard,interop,judges,orphans,picture,read,repair,replace,salvage,snapshots,source,tools,torture,watch,write}/**',
+  'test/{bench,carve,check,exchange,guard,interop,judges,orphans,read,repair,replace,salvage,snapshots,tools,torture,watch,write}/**',
 ];
 
 export default tseslint.config(

@@ -28,7 +28,7 @@ export function firstIndex(low: number, high: number, isPast: (index: number) =>
 
 /** The index of the first of the sorted numbers that is larger. */
 export function firstAfter(sorted: Float64Array | Int32Array, value: number): number {
-  // Not by `firstIndex`: this is asked for each record, and a call of a function for each step takes twice as long.
+  // Not by `firstIndex`, because it is called for each record.
   let low = 0;
   let high = sorted.length;
   while (low < high) {
@@ -288,7 +288,7 @@ export function addRoom<P extends Piece<P>>(pieces: P[], most: number, make: (le
  */
 const LEAST_BITS = 13;
 const MOST_PARTS_BITS = 21;
-/** Of a file for which 16 bits do not do it. */
+/** Bits of an offset within its part where 16 are not enough. */
 const LARGE_BITS = 32;
 /** Offsets of a piece of memory, as a power of two; only the first one is ever copied to make room. */
 const PIECE_BITS = 19;
@@ -303,12 +303,12 @@ export class OrderedOffsets {
   length = 0;
   /** Bytes of a part of the file. */
   readonly #partBytes: number;
-  /** What of an offset tells its place in its part; all of the 32 bits that can be asked for at once in a large file. */
+  /** The bits of an offset that give its place in its part; all 32 in a large file. */
   readonly #mask: number;
   readonly #isLarge: boolean;
-  /** Of each offset its place in its part. */
+  /** The place of each offset in its part. */
   readonly #pieces: (Uint16Array | Uint32Array)[];
-  /** Of each part the number of its first offset or, where it has none, of the next one. */
+  /** The index of the first offset in each part or, if it has none, of the next one. */
   #firsts = new Int32Array(256);
   #parts = 0;
   /** The part that was asked for at last. */

@@ -185,7 +185,7 @@ export function elementsStart(format: Format): number {
   return new BucketView(new Uint8Array(0), format, 0).elementOffset(0);
 }
 
-/** How many elements an element stands behind its home, `hash % elements`, around the end of the bucket. */
+/** The distance of an element from its home, `hash % elements`, around the end of the bucket. */
 export function fromHome(i: number, hash: number, elements: number): number {
   return (i - (hash % elements) + elements) % elements;
 }

@@ -6,13 +6,13 @@ import { HOST_IS_LITTLE, swapAll, swapped } from './bytes.js';
 import { FREE_HASH } from './hash.js';
 
 /**
- * Where a bucket's members are among its numbers of 32 bits, those of an element from its first on: every member of every layout
+ * The places of a bucket's members among its numbers of 32 bits, those of an element from its first on: every member of every layout
  * begins at a multiple of four bytes.
  */
-export interface BucketPlaces {
-  /** Whether numbers of this machine have their bytes in another order than the file's. */
+interface BucketPlaces {
+  /** True if this machine's byte order is not the file's. */
   readonly swap: boolean;
-  /** Whether `key_start`, whose bytes stand in their own order, is another number in the file's order than with its first byte lowest. */
+  /** True if `key_start`, read as a number in the file's order, has its first byte highest. */
   readonly reversed: boolean;
   readonly bits: number;
   readonly count: number;
@@ -20,16 +20,16 @@ export interface BucketPlaces {
   readonly first: number;
   readonly stride: number;
   readonly start: number;
-  /** Whether offsets have two words. */
+  /** True if offsets have two words. */
   readonly wide: boolean;
   readonly low: number;
-  /** Where `low` is if offsets have one word. */
+  /** The same as `low` if offsets have one word. */
   readonly high: number;
   readonly keySize: number;
   readonly dataSize: number;
 }
 
-export function bucketPlaces({ layout, byteOrder }: Format): BucketPlaces {
+function bucketPlaces({ layout, byteOrder }: Format): BucketPlaces {
   const bucket = bucketStruct(layout);
   const element = elementStruct(layout);
   const word = (struct: typeof bucket, name: string) => member(struct, name).offset / 4;
@@ -57,7 +57,7 @@ export function bucketPlaces({ layout, byteOrder }: Format): BucketPlaces {
  */
 export class BucketWords {
   readonly elements: number;
-  /** Of each element its hash, {@link FREE_HASH} for a free one, of which the other columns say nothing. */
+  /** The hash of each element; if it is {@link FREE_HASH}, the other columns are undefined. */
   readonly hashes: Int32Array;
   /** File offsets of the keys as they stand: they may be negative. */
   readonly pointers: Float64Array;

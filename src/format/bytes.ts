@@ -3,7 +3,7 @@ const native = (globalThis as { Buffer?: { compare(a: Uint8Array, b: Uint8Array)
 /** Shorter runs are compared here. */
 const LONG = 64;
 
-/** Whether two runs of bytes are the same. */
+/** True if two runs of bytes are the same. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   if (a.length >= LONG && native !== undefined) return native.compare(a, b) === 0;
@@ -11,7 +11,7 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-/** Whether this machine has the lowest byte of a number first. */
+/** True if this machine has the lowest byte of a number first. */
 export const HOST_IS_LITTLE = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
 /** A number of 32 bits with its bytes in the other order. */

@@ -2,7 +2,7 @@
 export type ByteOrder = 'little' | 'big';
 
 /**
- * How the C compiler of the writing machine laid out the structures. A GDBM file is an image of C structs, so
+ * The layout of structures by the C compiler of the writing machine. A GDBM file is an image of C structs, so
  * the width of `off_t` and the alignment of 64-bit integers are part of the format.
  */
 export interface Layout {
@@ -49,7 +49,7 @@ export function maxOffset(layout: Layout): number {
 }
 
 /**
- * Which members the header has: `standard`; `numsync`, with the extended header after it; `old`, standard with
+ * Variants of the header: `standard`; `numsync`, with the extended header after it; `old`, standard with
  * the magic from before the width of offsets was told by the magic.
  */
 export type Variant = 'standard' | 'numsync' | 'old';
@@ -99,7 +99,7 @@ export function magicOf(format: Format): number {
   return found!.magic;
 }
 
-/** What a magic says, or undefined for a number that is no GDBM magic. */
+/** The meaning of a magic, or undefined for a number that is no GDBM magic. */
 export function magicMeaning(magic: number): (typeof MAGICS)[number] | undefined {
   return MAGICS.find((m) => m.magic === magic);
 }

@@ -8,7 +8,7 @@ export const HASH_RANGE = 2 ** HASH_BITS;
 export const FREE_HASH = -1;
 
 /**
- * How the writing machine's C compiler reads a `char`: `signed` on x86, `unsigned` on ARM, POWER and s390x.
+ * The sign of a `char` of the writing machine's C compiler: `signed` on x86, `unsigned` on ARM, POWER and s390x.
  * Keys with a byte of 0x80 or more hash differently (measured: a file written on arm64 opens on amd64, and
  * lookups of such keys answer "Item not found").
  */
@@ -33,7 +33,7 @@ function inverse(odd: number): number {
 }
 
 /**
- * Whether a key that differs from one in a single byte, at index `from` or behind it, has another hash.
+ * True if changing a single byte of a key, at index `from` or behind it, can give the hash `other`.
  *
  * @param hash the key's own
  */
@@ -82,7 +82,7 @@ const DIGEST_SECOND = Math.floor(Math.random() * 2 ** 32) | 1;
  * allocated for each.
  */
 export class KeyHasher {
-  /** Whether the hash is the same on every machine: no byte is 0x80 or more. */
+  /** True if the hash is the same on every machine: no byte is 0x80 or more. */
   portable = true;
   /** Equal for equal keys of one process; keys in pieces have the same one if every piece but the last has a multiple of four bytes. */
   digest = 0;
@@ -217,7 +217,7 @@ export function digestOf(key: Uint8Array): number {
   return hashed(key).digest;
 }
 
-/** Whether a key hashes the same on every machine: none of its bytes is 0x80 or more. */
+/** True if a key hashes the same on every machine: no byte is 0x80 or more. */
 export function isPortableKey(key: Uint8Array): boolean {
   return hashed(key).portable;
 }

@@ -22,7 +22,7 @@ export interface Header {
   next_block: number;
 }
 
-/** What a numsync file has after its header. */
+/** The structure after the header of a numsync file. */
 export interface ExtendedHeader {
   version: number;
   /** Counts the synchronizations, unsigned 32 bits. */
@@ -111,7 +111,7 @@ export interface Geometry {
   readonly bucketSize: number;
   /** Elements of a bucket. */
   readonly bucketElements: number;
-  /** Where the directory is; undefined where none was found. */
+  /** The place of the directory; undefined if none was found. */
   readonly directory: DirectoryPlace | undefined;
 }
 

@@ -102,8 +102,8 @@ function declareParser(struct: Struct, byteOrder: ByteOrder): Parser {
   return struct.size > at ? parser.seek(struct.size - at) : parser;
 }
 
-/** What a member may be encoded from. */
-export type MemberValue = number | Uint8Array | readonly Record<string, unknown>[];
+/** Values that a member may be encoded from. */
+type MemberValue = number | Uint8Array | readonly Record<string, unknown>[];
 
 /**
  * Writes a struct's members into `view` at `at`; padding is left as it is.

@@ -2,7 +2,7 @@ import { data, areaAt } from './data.js';
 import { hex, number, byId, decode64, el, parseOffset } from './dom.js';
 
 /** A field of a structure where it stands. */
-export interface Field {
+interface Field {
   readonly name: string;
   readonly offset: number;
   readonly size: number;
@@ -12,7 +12,7 @@ export interface Field {
 }
 
 /** The fields that begin or go on between two offsets, of every structure that the page knows. */
-export function fieldsIn(from: number, to: number, bytesAt: (offset: number) => Uint8Array): Field[] {
+function fieldsIn(from: number, to: number, bytesAt: (offset: number) => Uint8Array): Field[] {
   const found: Field[] = [];
   const add = (name: string, offset: number, size: number) => {
     if (offset >= to || offset + size <= from) return;

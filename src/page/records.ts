@@ -5,7 +5,7 @@ const codes = new Map(data.opcodes.map(([code, name, argument]) => [code, { name
 const MOST = 40;
 
 /** The first opcodes of a pickle, one a line; nothing is made of them. Empty where the bytes do not begin as one. */
-export function opcodesOf(bytes: Uint8Array): string[] {
+function opcodesOf(bytes: Uint8Array): string[] {
   if (bytes.length < 2 || bytes[0] !== 0x80 || bytes[1] < 2 || bytes[1] > 5) return [];
   const lines: string[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

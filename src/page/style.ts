@@ -1,7 +1,7 @@
 import { byId } from './dom.js';
 
 /** The name of a kind, its meaning, its colours on light and dark, and its pattern. */
-export interface KindStyle {
+interface KindStyle {
   readonly name: string;
   readonly about: string;
   readonly light: string;

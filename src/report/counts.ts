@@ -11,7 +11,7 @@ import { derived } from './structures.js';
 /** Collisions that are listed. */
 const MAX_ROWS = 200;
 
-/** How many records the buckets say that they have, as libgdbm counts them, and how many elements are in use. */
+/** The number of records as libgdbm counts them, by the heads of buckets, and of elements in use. */
 export function inspectCount({ sites }: Survey): StructureView[] {
   const led = sites.filter(({ origin, state }) => origin === 'directory' && state === 'sound');
   const others = sites.filter((site) => !led.includes(site) && isReadable(site));
@@ -83,7 +83,7 @@ export async function inspectCollisions(db: Database, { sites }: Survey): Promis
   ];
 }
 
-/** How the file is read, in a few lines. */
+/** A summary of the format and the state of a file. */
 export function inspectStatus(db: Database, { sites, claims }: Survey): StructureView[] {
   const { format, geometry, header, headerLost, confidence, extended, source } = db;
   let open = 0;

@@ -195,7 +195,7 @@ export function inspectHash(db: Database, key: Uint8Array): StructureView[] {
 }
 
 /**
- * How a lookup goes: the hash, the slot, the bucket, each element that is probed and why it is passed, and where key and value
+ * The steps of a lookup: the hash, the slot, the bucket, each element that is probed and why it is passed, and where key and value
  * are. A key that hashes differently on other machines is looked up both ways.
  */
 export async function inspectRecord(db: Database, key: Uint8Array): Promise<StructureView[]> {

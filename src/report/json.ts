@@ -14,7 +14,7 @@ export const REPORT_VERSION = 1;
 export interface ReportDocument {
   readonly version: typeof REPORT_VERSION;
   readonly files: readonly object[];
-  /** How it was made, where that is told. */
+  /** The command that made the document, if it is known. */
   readonly statement?: Statement;
 }
 
@@ -52,7 +52,7 @@ export function checkReport(
   };
 }
 
-/** What is inside; its findings are among those of the file. */
+/** The profile of the contents; its findings are among those of the file. */
 function profileReport({ name, found, usable, values, keys, missing }: ProfileResult) {
   return {
     name,
@@ -131,7 +131,7 @@ export function failedRepairReport(path: string, code: string, message: string):
   return { ...unreadableReport(path, code, message), action: 'refused', ...nothing };
 }
 
-/** What removing a record did, as programs read it. */
+/** The result of removing a record, for programs. */
 export function deletedReport(result: DeleteResult, key: Uint8Array): object {
   const { path, action, valueSize, kept, output, backup, notes } = result;
   return {

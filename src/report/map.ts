@@ -4,7 +4,7 @@ import type { RowView, StructureView } from './structures.js';
 import { derived } from './structures.js';
 
 /**
- * What each byte of a file is, for a map of it. `record`: in force. `deleted`: the bytes of a record that was deleted or
+ * The kinds of bytes in the map of a file. `record`: in force. `deleted`: the bytes of a record that was deleted or
  * replaced, in space that nothing in force has. `damaged`: what should be a structure or a record and is none.
  * `overlapping`: claimed more than once.
  */
@@ -44,7 +44,7 @@ export class AreaTotals {
   };
 }
 
-/** What may claim bytes; `unaccounted` and `overlapping` follow from the claims. */
+/** Kinds of claims; `unaccounted` and `overlapping` follow from the claims. */
 export type ClaimKind = Exclude<AreaKind, 'unaccounted' | 'overlapping'>;
 
 /** Claims of a range; parts outside of the file, and empty ones, count for nothing. */
@@ -77,7 +77,7 @@ const KINDS = 8;
 /** Borders of claims held at a time: 8 bytes each. */
 const HELD = 1 << 20;
 
-export interface PaintOptions {
+interface PaintOptions {
   /** Borders remembered at a time, where fewer are wanted; each claim has two. */
   readonly held?: number;
   /** Waited for when a part of the file was seen, so that what was made of it need not be kept. */
@@ -134,7 +134,7 @@ export async function paint(
 /** Is told where a claim of a kind begins, or ends. */
 type TakeBorder = (at: number, kind: number, begins: boolean) => void;
 
-/** Where claims begin and end. */
+/** The beginnings and ends of claims. */
 class Borders {
   readonly #list = new OffsetList();
   readonly #most: number;
@@ -209,7 +209,7 @@ class Painter {
   }
 }
 
-/** What a byte is that has so many claims of each kind. */
+/** The kind of a byte by the number of its claims of each kind. */
 function judge(open: Int32Array): number {
   let claims = open[FREE];
   for (let kind = 0; kind < FREE; kind++) claims += open[kind];
@@ -226,7 +226,7 @@ const SHOWN_RANGES = 100;
 /** Bytes of each kind, and the ranges of a file in order. */
 export interface MapView {
   readonly view: StructureView;
-  /** Whether each range is wanted and they are too many to be held: then the view has none. */
+  /** True if all ranges are wanted and are too many to hold: then the view has none. */
   readonly isLong: boolean;
   /** The largest numbers of any row, as wide as its columns are. */
   readonly widest: RowView;
@@ -278,7 +278,7 @@ export async function eachMapRow(
   take: (row: RowView) => Promise<void> | undefined,
   options: Pick<PaintOptions, 'held'> = {},
 ): Promise<void> {
-  // Of one part of the file, as numbers: as lines that wait to be written they would be ten times as large.
+  // Numbers, because lines that wait to be written would be ten times as large.
   const kinds = new NumberList();
   const ends = new OffsetList();
   let from = 0;

@@ -21,7 +21,7 @@ const SHOWN = 64;
 const PER_ROW = 16;
 
 /**
- * What is at a file offset and why: every structure, record and list of free space that claims it, and its bytes.
+ * The answer to `inspect at`: every structure, record and list of free space that claims it, and its bytes.
  *
  * @param file the file as it lies there, whose offset is meant
  */

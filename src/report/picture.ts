@@ -1,12 +1,14 @@
 import { checkAvailChain } from '../check/avail.js';
+import { takeOthers } from '../check/account.js';
 import type { BucketExamination } from '../check/bucket.js';
+import { examineHead } from '../check/bucket.js';
 import { examine } from '../check/examination.js';
 import { examineBuckets } from '../check/judge.js';
 import type { CheckResult } from '../check/check.js';
 import { checkDatabase } from '../check/check.js';
 import type { RejectedElement } from '../check/record.js';
 import type { Database } from '../database/database.js';
-import { OffsetList, Bits } from '../numbers.js';
+import { Bits, OffsetList } from '../numbers.js';
 import { HASH_RANGE } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { findOld } from '../salvage/old.js';
@@ -14,8 +16,7 @@ import type { OldRecord } from '../salvage/oldrecord.js';
 import type { SalvagedRecord } from '../salvage/salvage.js';
 import { provenanceOf, withProvenance } from '../salvage/salvage.js';
 import type { Report } from '../source/sweep.js';
-import type { Claims, Claim, ClaimKind } from './map.js';
-import { examineHead } from '../check/bucket.js';
+import type { Claim, ClaimKind, Claims } from './map.js';
 import type { Examination } from '../check/examination.js';
 import { KEPT } from '../check/marks.js';
 import { SiteReader } from '../check/bucketreader.js';
@@ -23,11 +24,10 @@ import { placeNow, placesNow } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import { isReadable, provesItself } from '../database/survey.js';
 import { elementStruct } from '../format/bucket.js';
-import { offsetSize } from '../format/format.js';
 import { SiteIndex } from '../database/siteindex.js';
 
 /** A bucket as far as a picture shows it. */
-export interface BucketMark {
+interface BucketMark {
   /** File offset. */
   readonly offset: number;
   readonly firstSlot: number;
@@ -41,18 +41,18 @@ export interface BucketMark {
 /** A file as it is drawn: what every byte is, and how buckets, records and hashes are spread. */
 export interface Picture {
   readonly checked: CheckResult;
-  /** What claims bytes, by which every byte is painted. */
+  /** The claims by which every byte is painted. */
   readonly claims: Claims;
   /** Offsets as the database has them; see `placeNow`. */
   readonly records: {
     readonly shown: readonly SalvagedRecord[];
     readonly all: number;
-    /** How many were found in each way. */
+    /** Records by the way in which they were found. */
     readonly counts: ReadonlyMap<string, number>;
   };
   readonly old: {
     readonly shown: readonly OldRecord[];
-    /** How many there are of each {@link oldClass}. */
+    /** Records of each {@link oldClass}. */
     readonly counts: ReadonlyMap<string, number>;
     /** Elements that were too many to be remembered. */
     readonly dropped: number;
@@ -61,7 +61,7 @@ export interface Picture {
   /** Elements that prove no record, the first of them. */
   readonly rejected: readonly RejectedElement[];
   readonly availBlocks: readonly { readonly offset: number; readonly bytes: number }[];
-  /** How many buckets have so many elements in use, by their number. */
+  /** The number of buckets by their elements in use. */
   readonly fill: readonly number[];
   /** By magnitude: 0, 1, 2 to 3, 4 to 7 and so on. */
   readonly keySizes: readonly number[];
@@ -72,7 +72,7 @@ export interface Picture {
   readonly open: readonly { readonly first: number; readonly end: number }[];
 }
 
-/** How an old record was found and how sure it is, as `salvage --deleted` counts them. */
+/** The class of an old record, provenance and confidence, as `salvage --deleted` counts them. */
 export function oldClass({ provenance, confidence }: OldRecord): string {
   return `${provenance}, ${confidence}`;
 }
@@ -196,7 +196,7 @@ class PictureTaker implements OtherElements {
 }
 
 /** Elements that claim bytes although they prove no record in force. */
-export interface OtherElements {
+interface OtherElements {
   /** In use, and damaged. */
   readonly damaged: ElementSet;
   /** Free, and still leading to the key that they had. */
@@ -215,12 +215,12 @@ export function claimsOf(
   { marks }: Examination,
   { damaged, deleted, stale }: OtherElements,
 ): Claims {
-  const { geometry, directory, format, headerLost } = db;
+  const { geometry, format, headerLost } = db;
   const { sites } = survey;
   const elementSize = elementStruct(format.layout).size;
 
   return async (tell) => {
-    // Where nothing was moved there is no need of an iterator for each of millions of records.
+    // If nothing was moved, millions of records need no iterator each.
     const claim: Claim =
       db.rearrangement === undefined && db.fault === undefined
         ? (kind, offset, length) => tell(kind, placeNow(db, offset), length)
@@ -229,15 +229,10 @@ export function claimsOf(
           };
 
     // 1. The header, the directory and the chain of avail blocks.
-    claim(headerLost ? 'damaged' : 'header', 0, geometry.blockSize);
-    if (geometry.directory !== undefined) {
-      const leads = sites.some(({ origin }) => origin === 'directory');
-      const size = directory.length * offsetSize(format.layout);
-      claim(leads ? 'directory' : 'damaged', geometry.directory.offset, size);
-    }
-    const free = ({ av_adr, av_size }: { av_adr: number; av_size: number }) => claim('free', av_adr, av_size);
-    const { blocks } = await checkAvailChain(db, free);
-    for (const { offset, bytes } of blocks.slice(1)) claim('avail', offset, bytes);
+    const hasDirectory = sites.some(({ origin }) => origin === 'directory');
+    const isLost = (kind: ClaimKind) =>
+      kind === 'header' ? headerLost : kind === 'directory' && !hasDirectory;
+    await takeOthers(db, (kind, offset, length) => claim(isLost(kind) ? 'damaged' : kind, offset, length));
 
     // 2. Buckets, their free space, and what their elements lead to.
     const reader = new SiteReader(db);
@@ -249,7 +244,8 @@ export function claimsOf(
       }
       if (!isReadable(site)) continue;
       const words = await reader.read(site);
-      examineHead(db, site, reader.view).free.forEach(free);
+      for (const { av_adr, av_size } of examineHead(db, site, reader.view).free)
+        claim('free', av_adr, av_size);
       const others = damaged.hasAny(s) || deleted.hasAny(s);
       if (marks.kept[s] === 0 && !others) continue;
       for (let i = 0, at = s * marks.elements; i < marks.elements; i++, at++) {
@@ -269,18 +265,18 @@ export function claimsOf(
   };
 }
 
-/** What a bucket's own bytes are; undefined where nothing says that they are its. */
+/** The kind of a bucket's own bytes; undefined if nothing proves that they are a bucket. */
 export function kindOf(site: BucketSite, kept: number): ClaimKind | undefined {
   const { state } = site;
   if (state === 'sound') return kept > 0 || provesItself(site) ? 'bucket' : undefined;
   return state === 'malformed' || state === 'wiped' ? 'damaged' : undefined;
 }
 
-/** Which elements of buckets are something: a bit for each. */
-export class ElementSet {
+/** A set of elements of buckets: a bit for each. */
+class ElementSet {
   readonly #bits: Bits;
   readonly #elements: number;
-  /** Of each bucket whether any of its elements is there. */
+  /** The buckets that have an element in the set. */
   readonly #some: Bits;
   readonly #sites: readonly BucketSite[];
   /** Numbers of buckets by their file offsets, as soon as they are asked for. */
@@ -323,13 +319,13 @@ export class ElementSet {
 
 function numbersOf(sites: readonly BucketSite[]): SiteIndex {
   const numbers = new SiteIndex(sites);
-  // Of a bucket without its head there may be two parts at one offset, and one of them old.
+  // A bucket without its head can have two parts at one offset, of which one is old.
   for (const [s, { state }] of sites.entries()) if (state === 'sound') numbers.add(s);
   return numbers;
 }
 
-/** So many records at most are shown one by one. */
-export class Sample<T> {
+/** An evenly spread sample of things that come one by one. */
+class Sample<T> {
   readonly #most: number;
   #stride = 1;
   #seen = 0;
@@ -359,7 +355,7 @@ export class Sample<T> {
 }
 
 /** Counts sizes by their magnitude: 0, 1, 2 to 3, 4 to 7 and so on. */
-export class Magnitudes {
+class Magnitudes {
   readonly counts: number[] = [];
 
   add(size: number): void {

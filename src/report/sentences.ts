@@ -5,7 +5,7 @@ import type { FoundKey, ProfileResult } from '../profile/inspect.js';
 import type { LeftOutReason } from '../profile/leaveout.js';
 import type { RepairResult } from '../repair/result.js';
 
-/** What libgdbm says of a file, and how far a program gets that goes through all of it. */
+/** The answer of libgdbm to opening a file, and how far a walk through it gets. */
 export function libgdbmText(result: CheckResult): string {
   const { libgdbm } = result;
   return (libgdbm === null ? 'opens it' : `"${libgdbm}"`) + useText(result);
@@ -25,7 +25,7 @@ function useText({ use, records }: CheckResult): string {
 }
 
 /**
- * How many records a repair cannot bring back, in one sentence without an end.
+ * The number of records that a repair cannot bring back, as a sentence without a full stop.
  *
  * @param kept records of the damaged file that are kept
  */
@@ -45,7 +45,7 @@ export function lossText(lost: LostRecords, kept: number): string {
   return parts.join('; ');
 }
 
-/** Whether anything is lost, or probably damaged. */
+/** True if anything is lost, or probably damaged. */
 export function isLoss({ records, estimated, likelyDamaged }: LostRecords): boolean {
   return records > 0 || estimated !== 0 || likelyDamaged > 0;
 }
@@ -53,7 +53,7 @@ export function isLoss({ records, estimated, likelyDamaged }: LostRecords): bool
 /** Reasons that say nothing of the bytes of other records. */
 const HARMLESS = ['leftOut', 'crowded'];
 
-/** Whether nothing speaks against it that each kept record has the bytes that were stored. */
+/** True if nothing suggests that a kept record has other bytes than those stored. */
 export function isUndoubted(
   { reasons, uncovered, likelyDamaged }: LostRecords,
   { findingCounts }: CheckResult,
@@ -63,7 +63,7 @@ export function isUndoubted(
   return !isLost && uncovered === 0 && likelyDamaged === 0 && !isMoved;
 }
 
-/** What is inside a database, on one line. Keys are the profile's own, so there is nothing to escape. */
+/** The contents of a database on one line. Keys are the profile's own, so there is nothing to escape. */
 export function insideText({ name, keys, missing, values }: ProfileResult): string {
   const { whole, damaged, old, notPickle } = values;
   const all = whole + damaged + old + notPickle;
@@ -94,7 +94,7 @@ const STATES: Readonly<Record<FoundKey['state'], string>> = {
   'not-pickle': 'no pickle',
 };
 
-/** What was set aside, why, where it is and how it comes back, each a named line. */
+/** Named lines on the records that were set aside: why, where they are, and the command that brings them back. */
 export function setAsideFields({
   setAside,
   profile,

@@ -50,7 +50,7 @@ export function snapshotsJson(
   };
 }
 
-/** What a restore did, for a person. */
+/** The result of a restore, for a person. */
 export function restoreText(restored: Restored, style: ChalkInstance = PLAIN): string {
   const { path, action, reason, snapshot, output, backup, notes } = restored;
   const done = action === 'restored' ? style.green('RESTORED') : 'nothing written';
@@ -94,7 +94,7 @@ export function failedSnapshotsJson(path: string, code: string, message: string)
 }
 
 /**
- * How long ago something was, in the largest unit that fits.
+ * An age in the largest unit that fits.
  *
  * @param age in milliseconds; negative for what is to come, as after a clock was set back
  */

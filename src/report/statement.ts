@@ -1,6 +1,6 @@
 import { escapeText, shellWord } from './escape.js';
 
-/** How a report was made, so that it can be made again and compared. */
+/** The tool, options and time of a report, so that it can be made again and compared. */
 export interface Statement {
   readonly tool: 'gdbm-doctor';
   readonly version: string;

@@ -11,7 +11,7 @@ export interface FieldView {
   /** Bytes. */
   readonly size: number;
   readonly value: number | string;
-  /** What the value says, where it is not plain. */
+  /** An explanation of the value. */
   readonly meaning?: string;
 }
 
@@ -67,7 +67,7 @@ export function structureText(view: StructureView, style: ChalkInstance): string
   return `${lines}${table.head(style)}${rows.map((row) => table.line(row)).join('')}`;
 }
 
-/** What a structure is and its fields, a line each. */
+/** The title of a structure and its fields, a line each. */
 export function fieldLines({ structure, offset, size, fields }: StructureView, style: ChalkInstance): string {
   const place = offset === null ? '' : `: ${size} bytes at offset ${offset} (0x${offset.toString(16)})`;
   const lines = [style.bold(`${structure}${place}`)];

@@ -21,9 +21,9 @@ const SHOWN_PER_CODE = 3;
 export interface TextOptions {
   /** Colours, or none. */
   readonly style: ChalkInstance;
-  /** Whether to show every finding that was kept. */
+  /** Shows every finding that was kept. */
   readonly all: boolean;
-  /** What is inside, if that was looked for; its findings are among those of the file. */
+  /** The profile of the contents, if it was checked; its findings are among those of the file. */
   readonly profile?: ProfileResult | undefined;
   /** The machine that is to use the file, where it was judged for one. */
   readonly machine?: MachineName | undefined;
@@ -74,7 +74,7 @@ export function checkText(path: string, result: CheckResult, options: TextOption
   return join(lines);
 }
 
-/** What a repair did, for a person. */
+/** The result of a repair, for a person. */
 export function repairText(result: RepairResult, options: TextOptions): string {
   const { path, action, before, reason, output, backup, notes, kept } = result;
   const { style } = options;
@@ -189,14 +189,14 @@ export function recordsText({ records, doubtful }: CheckResult): string {
   return `${base}; not proved: ${rejected.map(([reason, n]) => `${number(n)} (${reason})`).join(', ')}`;
 }
 
-/** How many of the records that were kept are not what was in force. */
+/** The number of kept records that were not in force. */
 function addedText({ added }: RepairResult): string {
   const parts = Object.entries(added ?? {}).filter(([, n]) => n > 0);
   if (parts.length === 0) return '';
   return `; ${parts.map(([provenance, n]) => `${number(n)} ${provenance}`).join(', ')} among them, as asked for`;
 }
 
-/** How the records were found, where it was not simply by the directory. */
+/** The ways in which records were found, unless the directory leads to all of them. */
 function foundLines({ found, carvedWithKey }: RepairResult): string[] {
   const { live, orphaned, loose, stale, deleted, carved } = found;
   const lines: string[] = [];
@@ -241,7 +241,7 @@ function keptOf({ records, doubtful }: CheckResult): number {
   return records.count - (doubtful?.size ?? 0);
 }
 
-/** How to get lost records that are still there; undefined where there are none, or nothing has them any more. */
+/** The command that recovers lost records; undefined if none can be recovered. */
 function recoverText(result: RepairResult): string | undefined {
   const { path, action, output, backup, recoverable } = result;
   const { records, include } = recoverable;
@@ -294,7 +294,7 @@ const OLD = ', of older buckets: values may be outdated, and deleted records amo
 
 const SHOWN_LOST = 5;
 
-/** What the element of a lost record still says. */
+/** The facts that the element of a lost record still has. */
 function lostText({ reason, keyStart, keySize, dataSize, offset, bucket, element }: LostDetail): string {
   const begins = keyStart.length === 0 ? '' : ` that begins "${escapeBytes(keyStart)}"`;
   const place = `at ${offset}, element ${element} of the bucket at ${bucket}`;
@@ -396,7 +396,7 @@ function join(lines: readonly string[]): string {
 /** Bytes of a key that a person is shown. */
 const SHOWN_KEY = 200;
 
-/** What removing a record did, for a person. */
+/** The result of removing a record, for a person. */
 export function deletedText(result: DeleteResult, key: Uint8Array, style: ChalkInstance): string {
   const { path, action, valueSize = 0, kept, output, backup, notes } = result;
   const head = action === 'deleted' ? style.green('DELETED') : 'Dry run: nothing was written';

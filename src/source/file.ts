@@ -9,24 +9,24 @@ import { requireRange, SourceError } from './source.js';
 
 /** Handling of pages that the disk cannot read. */
 export interface ReadErrorOptions {
-  /** Whether they become zeros, which `unreadable` lists; else a read throws. */
+  /** They become zeros, which `unreadable` lists; else a read throws. */
   readonly aroundErrors?: boolean;
-  /** Whether the whole file is searched for them first; see `orSearched`. */
+  /** The whole file is searched for them first; see `orSearched`. */
   readonly isSearched?: boolean;
 }
 
 /** A source over an open file. */
 export interface FileSource extends Source {
   /**
-   * Whether a program wrote to the file since it was opened, or put another in its place. What one writes through memory that
-   * it maps shows only when the system comes to it.
+   * True if a program wrote to the file since it was opened, or put another in its place. Writes through memory that
+   * it maps show only when the system flushes them.
    */
   changed(): Promise<boolean>;
   /** Closes the file; what is read afterwards, also by a record's `readValue`, throws a SourceError. */
   close(): Promise<void>;
 }
 
-/** Where the system has it and the file is ours, reading leaves even the time of the last reading as it was. */
+/** With O_NOATIME, which only some systems have and only owners may use, reading keeps the time of the last access. */
 const { O_RDONLY, O_NOATIME = 0 } = constants as { O_RDONLY: number; O_NOATIME?: number };
 
 async function openQuietly(path: string): Promise<FileHandle> {
@@ -62,7 +62,7 @@ export async function openFileSource(path: string, isSearched = false): Promise<
   }
 }
 
-/** Whether an open file has still the size and the time of its last change that it had, and its name leads to it. */
+/** True if an open file has the size and modification time that it had, and its name still leads to it. */
 export async function isUnchanged(handle: FileHandle, before: BigIntStats, path: string): Promise<boolean> {
   const now = await handle.stat({ bigint: true });
   const named = await stat(path, { bigint: true }).catch(() => undefined);

@@ -174,7 +174,7 @@ export async function gather(
   );
 }
 
-/** So few are compared with each other: to go through all steps takes some milliseconds at a start. */
+/** Up to so many offsets are sorted by comparison: a counting sort takes milliseconds for its empty steps. */
 const FEW = 1 << 10;
 
 /** The indexes in order of the steps that their offsets are in, by a counting sort; within a step as they come. */

@@ -1,5 +1,5 @@
 /**
- * Where a file's bytes come from. The only thing that the readers know of the outside world, so that a file, a
+ * The origin of a file's bytes. The only thing that the readers know of the outside world, so that a file, a
  * piece of memory or a browser's Blob are all the same to them.
  */
 export interface Source {
@@ -46,7 +46,7 @@ export function requireRange(source: Source, offset: number, length: number): vo
  *
  * @throws SourceError
  */
-export function requireAnswer(bytes: unknown, offset: number, length: number): Uint8Array {
+function requireAnswer(bytes: unknown, offset: number, length: number): Uint8Array {
   if (bytes instanceof Uint8Array && bytes.length === length) return bytes;
   const found = bytes instanceof Uint8Array ? `${bytes.length}` : 'something that is no Uint8Array';
   throw new SourceError(
@@ -141,7 +141,7 @@ export function blobSource(blob: BlobLike): Source {
   return source;
 }
 
-/** What was made of each source, so that none is looked at twice. */
+/** The checked source of each source, so that none is checked twice. */
 const made = new WeakMap<Source, Source>();
 
 /**
@@ -153,7 +153,7 @@ const made = new WeakMap<Source, Source>();
 export function exact(source: Source): Source {
   const { size } = source;
   const before = made.get(source);
-  // What is written to grows.
+  // A source that is written to grows.
   if (before !== undefined && before.size === size) return before;
   if (!(Number.isSafeInteger(size) && size >= 0)) {
     throw new SourceError(`expected the size of the source as a whole number of bytes, found ${size}`);

@@ -64,7 +64,7 @@ export class Differences {
     }
   }
 
-  /** Whether a byte from `offset` to before `end` differs; of what is outside of the range none does. */
+  /** True if a byte from `offset` to before `end` differs; outside of the range none does. */
   touches(offset: number, end: number): boolean {
     const [first, last] = [this.#within(offset), this.#within(end)];
     return first < last && this.#next[first] < last;
@@ -113,24 +113,24 @@ export class Fault {
     return shifted(this.original, this.missing, this.first);
   }
 
-  /** Where a byte is now; negative where it is gone. */
+  /** The present offset of a byte; negative if it is gone. */
   whereIs(offset: number): number {
     if (offset < this.first) return offset;
     return offset < this.first + this.missing ? -1 : offset - this.missing;
   }
 
-  /** Whether what lies from `offset` to before `end` may have lost a byte, or have others in its middle. */
+  /** True if the range from `offset` to before `end` may have lost a byte, or have others in its middle. */
   mayHit(offset: number, end: number): boolean {
     const { first, last, missing, differences } = this;
     if (offset >= last + Math.max(0, missing) || end <= first) return false;
     if (differences === undefined) return true;
-    // What has the one place in its middle may depend on what else was thought to be one.
+    // A range around the only place may depend on the places that were also thought possible.
     const [from, to] = first === last ? [offset, end] : [Math.max(offset, first), Math.min(end, last)];
     return differences.touches(from, to);
   }
 
   /**
-   * Whether bytes of what lies from `offset` to before `end` are gone as the file is read, or that is where this reading, or the
+   * True if bytes of the range from `offset` to before `end` are gone as the file is read, or that is where this reading, or the
    * one with the last place, goes on elsewhere.
    */
   cuts(offset: number, end: number): boolean {
@@ -140,7 +140,7 @@ export class Fault {
     return [last, last + gone].some((place) => offset < place && place < end);
   }
 
-  /** Where a range is now, in pieces; what is gone is left out. */
+  /** The present places of a range, in pieces; missing bytes are left out. */
   *pieces(offset: number, length: number): Generator<Range> {
     const end = offset + length;
     const behind = this.first + Math.max(0, this.missing);
@@ -180,7 +180,7 @@ export class BlockGrid {
   }
 }
 
-/** Where bytes are in a file some of whose blocks stand at other places; offsets are those at which they belong. */
+/** The mapping of a file whose blocks were moved: from offsets where bytes belong to where they are. */
 export class Rearrangement {
   readonly blocks: BlockGrid;
   readonly moved: readonly MovedBlock[];
@@ -195,13 +195,13 @@ export class Rearrangement {
     this.#homes = Float64Array.from(moved, ({ home }) => home).sort();
   }
 
-  /** Where the byte that belongs at `offset` is now. */
+  /** The present offset of the byte that belongs at `offset`. */
   whereIs(offset: number): number {
     const home = this.blocks.startOf(this.blocks.blockOf(offset));
     return (this.#places.get(home) ?? home) + (offset - home);
   }
 
-  /** Where a range is now, in order; in pieces, as blocks may be anywhere: what lies beside each other is one. */
+  /** The present places of a range, in order; pieces that lie beside each other are joined. */
   *pieces(offset: number, length: number): Generator<Range> {
     const { size } = this.blocks;
     const end = offset + length;
@@ -242,7 +242,7 @@ export class Rearrangement {
         for (const home of sorted) {
           if (home >= offset + length) break;
           if (home + size <= offset) continue;
-          // What a source gives may be its own memory, of which a Buffer's slice is a part.
+          // A source may give its own memory, of which a Buffer's slice is a part.
           if (!own) bytes = Uint8Array.from(bytes);
           own = true;
           const from = Math.max(home, offset);
@@ -268,7 +268,7 @@ export class Rearrangement {
 }
 
 /** Bytes that a source is read with in place of its own. */
-export interface Patch {
+interface Patch {
   /** File offset. */
   readonly offset: number;
   readonly bytes: Uint8Array;
@@ -294,7 +294,7 @@ export function patched(source: Source, patches: readonly Patch[]): Source {
   return {
     size: source.size,
     async read(offset, length) {
-      // What a source gives may be its own memory, which nobody may change.
+      // A source may give its own memory, which nobody may change.
       const bytes = (await source.read(offset, length)).slice();
       apply(offset, bytes);
       return bytes;

@@ -55,7 +55,7 @@ async function slowly({ db, survey }: Searched): Promise<string[]> {
   return claims.sort();
 }
 
-/** What a picture says that claims bytes; asked twice, for it is read from the buckets each time. */
+/** The claims of a picture, read twice, because they are read from the buckets each time. */
 async function told({ db, survey, checked }: Searched): Promise<string[]> {
   const { claims } = await takePicture(db, survey, checked);
   const lists: string[][] = [];

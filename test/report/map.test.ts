@@ -52,7 +52,7 @@ async function areasOf(claims: Claims, size: number, held = 1 << 20): Promise<Ar
   return areas;
 }
 
-/** What a byte is, asked of each claim by itself. */
+/** The kind of a byte, found from each claim by itself. */
 function slowly(list: readonly Claimed[], at: number): AreaKind {
   const here = list
     .filter(({ offset, length }) => offset <= at && at < offset + length)

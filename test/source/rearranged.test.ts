@@ -42,7 +42,7 @@ test('blocks that changed places read as where they belong, and each byte is tol
         Buffer.concat(pieces.map(({ offset, length }) => mixed.subarray(offset, offset + length))),
         Buffer.from(bytes.subarray(from, end)),
       );
-      // What lies beside each other is one piece, so that a fault between two blocks is seen to be in its middle.
+      // Ranges beside each other are one piece, so that a fault between two blocks is seen to be in its middle.
       pieces
         .slice(1)
         .forEach(({ offset }, n) => assert.notEqual(offset, pieces[n].offset + pieces[n].length));

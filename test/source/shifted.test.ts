@@ -81,7 +81,7 @@ test('where bytes were put in that are there already, what is not in doubt is th
           first: Math.max(0, place - before),
           last: Math.min(whole.length, place + behind),
         };
-        // What is found of it: all that may be the place, or a part of that.
+        // The part that is found: all that may be the place, or a part of that.
         for (const found of [between, { first: place, last: between.last }]) {
           const fault = await faultAt(memorySource(bytes), -length, found, between);
           for (let offset = 0; offset < whole.length; offset++) {

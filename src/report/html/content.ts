@@ -40,7 +40,7 @@ const SHOWN_TEXT = 300;
 const SAMPLED_PLACES = 24;
 
 /**
- * What a page shows of a database: samples and summaries, so that a file of any size makes a page of at most a few MB.
+ * The data of a page about a database: samples and summaries, so that a file of any size makes a page of at most a few MB.
  *
  * @param file the file as it lies there
  */
@@ -185,7 +185,7 @@ function marksOf(groups: readonly FindingGroup[]): number[] {
   return [...own, ...told.flatMap(({ consequences }) => marksOf(consequences))];
 }
 
-/** How many records there are of each class: in force by how they were found, and old ones by how sure they are, too. */
+/** The number of records of each class; old ones are also divided by confidence. */
 function classesOf({ records, old }: Picture): [string, number][] {
   return [...records.counts, ...old.counts];
 }
@@ -225,7 +225,7 @@ async function recordsOf(
   return data;
 }
 
-/** What is known of an old record besides how sure it is. */
+/** Further facts about an old record. */
 function noteOf({ confidence, overwritten, keySize, dataSize, replaced }: OldRecord): string {
   const { key, value } = overwritten;
   return [
@@ -235,7 +235,7 @@ function noteOf({ confidence, overwritten, keySize, dataSize, replaced }: OldRec
   ].join(' ');
 }
 
-/** What is worth having in hex, the most important first. */
+/** Ranges to show in hex, the most important first. */
 function* hexWanted(
   checked: CheckResult,
   structures: readonly StructureData[],
@@ -260,7 +260,7 @@ function* hexWanted(
     const { offset, keySize, dataSize } = records[i];
     yield { offset: placeNow(db, offset), length: Math.min(keySize + dataSize, 256) };
   }
-  // What is left goes to the beginning.
+  // The rest of the budget goes to the beginning.
   yield { offset: 0, length: size };
 }
 
@@ -292,7 +292,7 @@ function summaries(size: number, picture: Picture, { cell, exact, ranges }: MapD
 }
 
 /** The structs of a format, as a page needs them to name the fields of any bytes that it shows. */
-export function structData({ layout }: Format): Record<string, StructData> {
+function structData({ layout }: Format): Record<string, StructData> {
   const element = elementStruct(layout);
   const avail = availElementStruct(layout);
   const bucket = bucketStruct(layout);
@@ -334,13 +334,13 @@ function fieldsOf({ members }: Struct): (readonly [string, number, number])[] {
 }
 
 /** Bytes of the file that a page has at most. */
-export const HEX_BUDGET = 768 * 1024;
+const HEX_BUDGET = 768 * 1024;
 
 /**
  * The file's bytes that a page has: all of a small file, of a large one the wanted ranges in their order of importance,
  * as far as the budget goes.
  */
-export async function hexData(
+async function hexData(
   source: Source,
   wanted: Iterable<Range>,
   budget = HEX_BUDGET,

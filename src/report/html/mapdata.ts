@@ -2,13 +2,13 @@ import type { AreaVisitor } from '../map.js';
 import { AREA_KINDS, AreaTotals } from '../map.js';
 import type { MapData, ExactData } from './pagedata.js';
 
-/** So many ranges are given one by one; a file with more is summarised. */
+/** Ranges given one by one at most; a file with more is summarised. */
 const MAX_EXACT = 40_000;
 const MAX_CELLS = 4096;
 const LEAST_CELL = 512;
 
 /**
- * What bytes are, for a page: every range where there are not too many, and otherwise cells of equal size, with every
+ * The map of a page: every range where there are not too many, and otherwise cells of equal size, with every
  * range around the places of interest. Memory: some bytes for each range and each cell that is given.
  */
 export class MapMaker {
@@ -84,7 +84,7 @@ interface Window {
 }
 
 /** Keeps the ranges around places of interest, so many at most: what is too much costs the least interesting places. */
-export class AroundPlaces {
+class AroundPlaces {
   readonly #most: number;
   /** In the order of the file. */
   #waiting: Window[];

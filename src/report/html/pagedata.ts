@@ -6,25 +6,25 @@ export interface Page extends PageWords {
   readonly size: number;
   /** The worst first; offsets are those in the file as it lies there. */
   readonly findings: readonly FindingGroup[];
-  /** Where the page does not show all that there is. */
+  /** Sentences on what the page does not show in full. */
   readonly summarised: readonly string[];
   readonly data: PageData;
 }
 
-/** What a page has that the bytes do not tell. */
+/** The sentences of a page. */
 export interface PageWords {
   readonly statement: Statement;
   readonly path: string;
   readonly verdict: string;
   /** One sentence: how bad it is. */
   readonly headline: string;
-  /** What to do first, if anything: a sentence, and a command where there is one. */
+  /** The first thing to do: a sentence, and a command if there is one. */
   readonly advice: { readonly text: string; readonly command: string | null };
   /** Names and values, in order of their importance. */
   readonly facts: readonly (readonly [name: string, value: string])[];
 }
 
-/** What the script of a page draws. Offsets are those in the file as it lies there; texts are escaped for people. */
+/** The data that the script of a page draws. Offsets are those in the file as it lies there; texts are escaped for people. */
 export interface PageData {
   /** Bytes. */
   readonly size: number;
@@ -41,7 +41,7 @@ export interface PageData {
   readonly marks: readonly number[];
   readonly records: {
     readonly shown: readonly RecordData[];
-    /** How many of each class there are, listed or not. */
+    /** Records of each class, listed or not. */
     readonly classes: readonly (readonly [name: string, count: number])[];
   };
   readonly spread: {
@@ -55,11 +55,11 @@ export interface PageData {
     readonly uncovered: number;
     readonly buckets: number;
   };
-  /** Of each opcode of a pickle: byte, name, and how its argument is read. */
+  /** Opcodes of pickles: byte, name, and the kind of argument. */
   readonly opcodes: readonly (readonly [number, string, number | string])[];
 }
 
-/** How a report was made, so that it can be made again. */
+/** The tool, options and time of a report, so that it can be made again. */
 export interface Statement {
   readonly tool: string;
   readonly version: string;
@@ -70,7 +70,7 @@ export interface Statement {
   readonly evidence?: { readonly before: string; readonly after: string };
 }
 
-/** What bytes are: exactly in `exact`, and elsewhere in cells of `cell` bytes, each with the bytes of each kind. */
+/** Kinds of bytes: exactly in `exact`, and elsewhere in cells of `cell` bytes, each with the bytes of each kind. */
 export interface MapData {
   readonly exact: readonly ExactData[];
   /** Bytes of a cell; 0 where all is exact. */
@@ -101,9 +101,9 @@ export type StructureData = readonly [struct: string, offset: number, size: numb
 
 export interface RecordData {
   readonly key: string;
-  /** How it was found and, if it is not in force, how sure it is. */
+  /** The way it was found and, if it is not in force, the confidence. */
   readonly class: string;
-  /** What else is known of an old one. */
+  /** Further facts about an old record. */
   readonly note: string;
   readonly offset: number;
   readonly keySize: number;
