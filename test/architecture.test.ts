@@ -44,7 +44,6 @@ const AT_THE_EDGE = [
   'repair.ts',
   'repair/',
   'copies.ts',
-  'put.ts',
   'index.ts',
 ];
 

@@ -14,8 +14,8 @@ import { copyAndLoad, load, requireSound, whyTooLarge, readDump, targetFor } fro
 import type { DumpHeader, DumpReader } from '../exchange/input.js';
 import { allRecords } from '../read/records.js';
 import { MACHINES } from '../format/machines.js';
-import type { Dress } from '../put.js';
-import { putFile, readBack } from '../put.js';
+import type { WantedRights } from '../store/put.js';
+import { putFile, readBack } from '../store/put.js';
 import { safeSentence, shellPath } from '../report/escape.js';
 import { thisMachine } from '../service/machine.js';
 import { fileSource } from '../source/file.js';
@@ -174,7 +174,7 @@ function nameIn({ file }: DumpHeader, dump: string): string {
   );
 }
 
-async function ownerAndMode(header: DumpHeader | undefined, mode: number | undefined): Promise<Dress> {
+async function ownerAndMode(header: DumpHeader | undefined, mode: number | undefined): Promise<WantedRights> {
   const uid = (header?.user !== undefined ? await idOf('passwd', header.user) : undefined) ?? header?.uid;
   const gid = (header?.group !== undefined ? await idOf('group', header.group) : undefined) ?? header?.gid;
   const bits = mode ?? header?.mode;

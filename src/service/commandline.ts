@@ -1,5 +1,5 @@
 /** A command to guard, as far as its command line is understood. */
-export interface GuardedCommand {
+interface GuardedCommand {
   readonly program: 'flower' | 'beat' | 'other';
   /** Its database, from the command or the environment; undefined if it keeps none, or none is known. */
   readonly database: string | undefined;
@@ -54,7 +54,7 @@ export function withDatabase(
 ): { command: string[]; env: Environment } | undefined {
   const program = programOf(command);
   if (program === 'other') return undefined;
-  // Of several values the last one counts, for tornado and for celery.
+  // The last of several values counts, for tornado and for celery.
   if (program === 'beat') return { command: [...command, '-s', path], env };
   return { command: [...command, `--db=${path}`], env };
 }

@@ -91,7 +91,7 @@ export interface DiagnoseOptions {
 
 /** The problems of the place of a database. */
 export interface VolumeDiagnosis {
-  /** As given. */
+  /** The path as given. */
   readonly path: string;
   /** The worst first. */
   readonly problems: readonly VolumeProblem[];

@@ -9,7 +9,7 @@ import type { Mount } from './procfs.js';
  * why.
  */
 export interface VolumeFacts {
-  /** As given. */
+  /** The path as given. */
   readonly path: string;
   /** Absolute, with symbolic links followed as far as they lead. */
   readonly realPath: string;
@@ -34,10 +34,10 @@ export interface VolumeFacts {
   readonly mount: MountFacts | undefined;
   /** Answer of mmap(2) to a shared, writable mapping of the file; undefined if nobody asked. */
   readonly mapping: MappingAnswer | undefined;
-  /** Whether a program is installed that takes a flock, which Node cannot. */
+  /** True if a program is installed that takes a flock, which Node cannot. */
   readonly hasLockProgram: boolean;
   readonly space: SpaceFacts | undefined;
-  /** Whether this process runs in a container, by the usual signs. */
+  /** True if this process runs in a container, by the usual signs. */
   readonly inContainer: boolean;
   readonly contents: ContentFacts | undefined;
   /** Other processes that have the file open or locked, as far as they can be seen. */
@@ -81,7 +81,7 @@ export interface MountFacts {
   readonly line: Mount | undefined;
   /** Type of the file system, such as `ext4`; undefined if not even statfs's number is known. */
   readonly fsType: string | undefined;
-  /** Whether the file itself is a mount point. */
+  /** True if the file itself is a mount point. */
   readonly isFile: boolean | undefined;
 }
 
@@ -98,7 +98,7 @@ export interface SpaceFacts {
 export interface ContentFacts {
   /** Bytes. */
   readonly size: number;
-  /** Whether the file begins like a GDBM file. */
+  /** True if the file begins like a GDBM file. */
   readonly hasMagic: boolean;
   /** The likely kind of file, by its first bytes and its name, if it is not GDBM. */
   readonly other: OtherFile;
@@ -132,7 +132,7 @@ export interface MachineFacts {
 export interface DatabaseFacts {
   readonly byteOrder: ByteOrder;
   readonly offsetBits: 32 | 64;
-  /** Of 64-bit offsets, in bytes; left out if unknown. */
+  /** Alignment of 64-bit offsets in bytes; left out if unknown. */
   readonly alignment?: 4 | 8;
   readonly hashChar: HashChar | 'undetermined';
   /** Size in bytes by the file's own header. */
@@ -141,7 +141,7 @@ export interface DatabaseFacts {
   readonly blockSize?: number;
   /** Bytes. */
   readonly size: number;
-  /** Whether the check found no error; left out if unknown. */
+  /** True if the check found no error; left out if unknown. */
   readonly healthy?: boolean;
 }
 

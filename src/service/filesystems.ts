@@ -2,12 +2,12 @@ import { execFile } from 'node:child_process';
 import type { MappingAnswer } from './facts.js';
 
 /** Consequences of a kind of file system for a database on it. */
-export interface FileSystemKind {
+interface FileSystemKind {
   /** Its name in a sentence. */
   readonly what: string;
   /** Why a database is not safe there. */
   readonly unsafe: string;
-  /** Whether statfs reports an invented number of inodes, such as rclone's 10⁹ with none free. */
+  /** True if statfs reports an invented number of inodes, such as rclone's 10⁹ with none free. */
   readonly inventsInodes?: boolean;
   /** A remedy besides a local disk if it refuses to map a file. */
   readonly mapping?: string;
@@ -84,12 +84,12 @@ export function networkKind(type: string): FileSystemKind | undefined {
   return NETWORK[subtype] ?? FUSE;
 }
 
-/** Whether the file system holds a container's changes to its image. */
+/** Recognises a file system that holds a container's changes to its image. */
 export function isOverlay(type: string): boolean {
   return ['overlay', 'overlayfs', 'aufs', 'fuse.fuse-overlayfs'].includes(type);
 }
 
-/** Whether its contents are gone when the machine or the container stops. */
+/** Recognises a file system whose contents are gone when the machine or the container stops. */
 export function isMemory(type: string): boolean {
   return type === 'tmpfs' || type === 'ramfs';
 }

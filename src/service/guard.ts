@@ -15,7 +15,7 @@ class StartError extends Error {
 
   constructor(
     message: string,
-    /** As of a shell: 127 not found, 126 not executable. */
+    /** The codes of a shell: 127 not found, 126 not executable. */
     readonly exitCode: 126 | 127,
   ) {
     super(message);

@@ -25,7 +25,7 @@ export interface Look {
   readonly profile: string;
   readonly usable: boolean;
   /**
-   * Whether its program loads the file although it is damaged: the structure is sound, and a repair would leave every value
+   * True if its program loads the file although it is damaged: the structure is sound, and a repair would leave every value
    * as it is. A snapshot would cost more than it brings.
    */
   readonly loads: boolean;
@@ -33,7 +33,7 @@ export interface Look {
   readonly state: string;
   /** Identifies the damage: the file's state and its findings. */
   readonly digest: string;
-  /** Whether another process has the file locked or, if it is damaged, open; null if that cannot be seen. */
+  /** True if another process has the file locked or, if it is damaged, open; null if that cannot be seen. */
   readonly held: boolean | null;
   /** The snapshot that was just taken. */
   readonly snapshot: { readonly id: string; readonly taken: boolean; readonly poor: string | null } | null;

@@ -23,12 +23,12 @@ import { bareLook, withoutPath } from './look.js';
 import { thisMachine } from './machine.js';
 import { findHolders } from './procfs.js';
 
-export interface LookOptions {
+interface LookOptions {
   readonly path: string;
   readonly profile: WantedProfile;
-  /** Whether to take a snapshot of a clean file. */
+  /** Takes a snapshot of a clean file. */
   readonly snapshot: boolean;
-  /** Whether to look for locks on a clean file, too; `held` of a damaged one is always set. */
+  /** Looks for locks on a clean file, too; `held` of a damaged one is always set. */
   readonly holders?: boolean;
   readonly snapshots: string | undefined;
   readonly keep: number;
@@ -125,7 +125,7 @@ async function lookInto(
   };
 }
 
-/** Whether another process holds the file in a way that counts; null if that cannot be seen. */
+/** Looks for another process that holds the file in a way that counts; null if that cannot be seen. */
 async function isHeld(
   { dev, ino }: BigIntStats,
   counts: (holder: Holder) => boolean,

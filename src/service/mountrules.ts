@@ -179,7 +179,7 @@ export function judgeSpace({ space, file, folder, folderPath, mount }: VolumeFac
   }
 }
 
-/** Whether the number of free inodes is meaningless. */
+/** Recognises a meaningless number of free inodes. */
 function inventsInodes(mount: MountFacts | undefined): boolean {
   return mount?.fsType !== undefined && networkKind(mount.fsType)?.inventsInodes === true;
 }

@@ -65,7 +65,7 @@ export function newStatus(path: string): Status {
   };
 }
 
-/** Whether the last look saw a database that its program can use, or one that is being written. */
+/** Checks that the last look saw a database that its program can use, or one that is being written. */
 export function isHealthy({ look }: Status): boolean {
   return look !== undefined && ['clean', 'changing', 'foreign'].includes(look.verdict);
 }
@@ -153,7 +153,7 @@ export function healthText(statuses: readonly Status[]): string {
 }
 
 /** Destinations of the log, the metrics and the health; each may be left out. */
-export interface OutletOptions {
+interface OutletOptions {
   readonly logFormat: LogFormat;
   readonly logFile: string | undefined;
   readonly metricsFile: string | undefined;

@@ -130,7 +130,7 @@ export function judgeAccess(facts: VolumeFacts): VolumeProblem[] {
   return [...refused.map((one) => problem(one.code, one.found, advice)), ...found];
 }
 
-/** Whether permissions explain a refusal; other refusals come from the volume. */
+/** Checks that permissions explain a refusal; other refusals come from the volume. */
 function isForbidden(access: string): boolean {
   return access === 'EACCES';
 }

@@ -160,7 +160,7 @@ async function outcomeOf(look: Look, mending: Mending): Promise<Ready['outcome']
   return outcome === 'unmended' && look.held === true ? 'busy' : outcome;
 }
 
-/** Whether a snapshot is better than an undamaged database, such as one that its program emptied. */
+/** Checks for a snapshot that is better than an undamaged database, such as one that its program emptied. */
 async function isOutdone(look: Look, mending: Mending): Promise<boolean> {
   // Finding the best snapshot means reading it, and most databases need none.
   if (!isGain({ id: '', records: Infinity }, look, undefined)) return false;

@@ -86,13 +86,13 @@ export function mountOf(mounts: readonly Mount[], path: string): Mount | undefin
   return undefined;
 }
 
-/** Whether a path is the folder or lies in it; both absolute. */
+/** Checks that a path is the folder or lies in it; both are absolute. */
 function isWithin(path: string, folder: string): boolean {
   return folder === '/' || path === folder || path.startsWith(`${folder}/`);
 }
 
 /** A held lock of /proc/locks or of a `lock:` line of /proc/PID/fdinfo/N; see proc_locks(5). */
-export interface FileLock {
+interface FileLock {
   readonly kind: 'flock' | 'posix' | 'ofd' | 'lease' | 'other';
   readonly mode: 'exclusive' | 'shared';
   /** The process that took it; undefined for an OFD lock, which belongs to no process. */
@@ -133,13 +133,13 @@ export function deviceName(dev: bigint): string {
 }
 
 /** The kernel's identity of a file. */
-export interface FileIdentity {
+interface FileIdentity {
   readonly dev: bigint;
   readonly ino: bigint;
 }
 
 /** The processes that were seen to hold a file. */
-export interface HoldersSeen {
+interface HoldersSeen {
   /** Undefined if there is no /proc. */
   readonly holders: Holder[] | undefined;
   /** Processes whose open files may not be looked at. */
@@ -187,7 +187,7 @@ export async function findHolders(
   return { holders: holders.sort((a, b) => a.pid - b.pid), hidden };
 }
 
-/** How a process holds the file: by a lock, only open, or not at all (undefined). */
+/** Finds out if a process has the file locked, only open, or not at all (undefined). */
 async function holdOf(
   processFolder: string,
   file: FileIdentity,

@@ -19,7 +19,7 @@ export function endInAnyCase(code: number): void {
 }
 
 /** Ends this process with an exit code, once pending operations are done or must be stuck. */
-export function endSoon(code: number): void {
+function endSoon(code: number): void {
   if (isBusy()) setTimeout(() => end(code), GRACE);
   else process.exit(code);
 }
@@ -79,7 +79,7 @@ class Witness {
     return (terminal()?.has ?? process.stdin.isTTY) ? new Witness() : undefined;
   }
 
-  /** Whether the witness got a signal that came just now, too; undefined if there is no witness. */
+  /** Returns true if the witness got a signal that came just now, too; undefined if there is no witness. */
   async saw(signal: NodeJS.Signals): Promise<boolean | undefined> {
     const pid = this.#process?.pid;
     const seen = terminal();
@@ -95,7 +95,7 @@ class Witness {
     return saw;
   }
 
-  /** Whether the witness ended by a signal before this process got it: the order of the two is not defined. */
+  /** Returns true if the witness ended by a signal before this process got it: the order of the two is not defined. */
   #endedBy(signal: NodeJS.Signals): boolean {
     const end = this.#end;
     if (end?.signal !== signal || performance.now() - end.time > TOGETHER) return false;
@@ -128,7 +128,7 @@ class Witness {
   }
 }
 
-/** Whether this process has a terminal, and is in its foreground; undefined if that cannot be seen. */
+/** Looks for the terminal of this process, and its foreground group; undefined if that cannot be seen. */
 function terminal(): { has: boolean; isForeground: boolean } | undefined {
   try {
     const text = readFileSync('/proc/self/stat', 'latin1');
@@ -140,7 +140,7 @@ function terminal(): { has: boolean; isForeground: boolean } | undefined {
   }
 }
 
-/** Whether a process has a pending signal, or was stopped or ended by one. */
+/** Returns true if a process has a pending signal, or was stopped or ended by one. */
 function gotSignal(pid: number): boolean | undefined {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'latin1');

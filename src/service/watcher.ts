@@ -7,7 +7,7 @@ import { mend } from './mend.js';
 import type { Outlets, Status } from './outlets.js';
 import { newStatus } from './outlets.js';
 
-/** What follows a look. */
+/** The step after a look. */
 export type Step = 'rest' | 'look-again' | 'repair';
 
 /** Memory of a database between looks. */

@@ -139,7 +139,7 @@ const DEFAULT_FOLDER = /^\.(.+)\.snapshots$/s;
 /** The database whose snapshots are in a folder. */
 export interface Owner {
   readonly name: string;
-  /** Where the database was when the last snapshot was taken; undefined if only its name was recorded. */
+  /** Its path when the last snapshot was taken; undefined if only its name was recorded. */
   readonly path: string | undefined;
 }
 

@@ -12,7 +12,7 @@ export interface HeldFile {
   readonly path: string;
   /** The path with all symbolic links followed. */
   readonly realPath: string;
-  /** Whether the path itself is a symbolic link. */
+  /** True if the path itself is a symbolic link. */
   readonly isLink: boolean;
   readonly handle: FileHandle;
   readonly stats: Stats;
@@ -20,7 +20,7 @@ export interface HeldFile {
   release(): Promise<void>;
 }
 
-export interface HoldOptions {
+interface HoldOptions {
   /** `exclusive` opens for writing, to replace the file itself; `shared` opens for reading. */
   readonly lock: LockKind;
   /** Seconds to wait for another holder. */

@@ -59,7 +59,7 @@ export async function isIntact(snapshot: Snapshot, writers: Writers, signal?: Ab
 
 /** A snapshot in a list. */
 export interface ListedSnapshot extends Snapshot {
-  /** Whether its bytes are unchanged since it was taken; only where that was asked for. */
+  /** True if its bytes are unchanged since it was taken; left out unless that was asked for. */
   readonly intact?: boolean;
 }
 
@@ -76,7 +76,7 @@ export interface Listed extends FolderContents {
 export interface ListOptions {
   /** The folder of the snapshots; `.NAME.snapshots` beside the database by default. */
   readonly dir?: string | undefined;
-  /** Whether to read each one and compare its hash. */
+  /** Reads each one and compares its hash. */
   readonly verify?: boolean;
 }
 
@@ -107,7 +107,7 @@ export async function listSnapshots(
 }
 
 /** The snapshot to restore, and the other contents of the folder. */
-export interface NewestGood extends Listed {
+interface NewestGood extends Listed {
   /** The newest good one that is intact and holds a record; undefined if there is none, or they are another database's. */
   readonly newest: Snapshot | undefined;
   /** Newer ones that are damaged. */

@@ -12,7 +12,7 @@ import { isStillNamed, requireUnchanged } from './held.js';
 import { giveRights } from './rights.js';
 
 /** Result of replacing a file. */
-export interface Replaced {
+interface Replaced {
   /** Path of the old file; undefined where no backup was wanted. */
   readonly backup: string | undefined;
   /** Notes for the operator. */

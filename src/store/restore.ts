@@ -24,7 +24,7 @@ export interface RestoreOptions {
   readonly otherDatabase?: boolean | undefined;
   /** Seconds to wait for another process that holds the database; 0 by default. */
   readonly wait?: number;
-  /** Whether to lock the database as libgdbm does; done by default. */
+  /** Locks the database as libgdbm does; done by default. */
   readonly lock?: boolean;
   /** Verifies the snapshot and writes nothing. */
   readonly dryRun?: boolean;

@@ -5,13 +5,13 @@ import { RefusedError } from './errors.js';
  * `20261124T050312Z-3f2a9c01d2e4-r150.db`, or `….poor.db`.
  */
 export interface SnapshotName {
-  /** When it was taken, to the second. */
+  /** The time when it was taken, to the second. */
   readonly time: Date;
   /** The first {@link HASH_DIGITS} hexadecimal digits of the SHA-256 of its bytes. */
   readonly hash: string;
   /** Number of records. */
   readonly records: number;
-  /** Whether it was worse than the one before it; such a snapshot never pushes out a good one. */
+  /** True if it was worse than the one before it. A poor snapshot never pushes out a good one. */
   readonly poor: boolean;
 }
 

@@ -15,7 +15,7 @@ export interface Writers {
   readonly owners: readonly number[];
   /** Group IDs whose members can write the database, or put another file in its place. */
   readonly groups: readonly number[];
-  /** Whether all users can write the database, or make one if there is none. */
+  /** True if all users can write the database, or make one if there is none. */
   readonly everybody: boolean;
 }
 

@@ -1,17 +1,17 @@
-import type { Stats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
-import { giveRights } from './store/rights.js';
-import { RefusedError } from './store/errors.js';
-import { FreshFile } from './store/fresh.js';
-import { placeFile, replaceFile } from './store/replace.js';
-import { abortable } from './source/source.js';
-import { fileSource } from './source/file.js';
-import type { Source } from './source/source.js';
-import type { HeldFile } from './store/held.js';
-import { holdFile } from './store/held.js';
+import { fileSource } from '../source/file.js';
+import type { Source } from '../source/source.js';
+import { abortable } from '../source/source.js';
+import { RefusedError } from './errors.js';
+import { FreshFile } from './fresh.js';
+import type { HeldFile } from './held.js';
+import { holdFile } from './held.js';
+import { placeFile, replaceFile } from './replace.js';
+import type { Rights } from './rights.js';
+import { giveRights } from './rights.js';
 
 export interface PutOptions {
-  /** Whether a file that is there may be replaced; it stays as `NAME.~1~`. */
+  /** Allows to replace an existing file, which stays as `NAME.~1~`. */
   readonly replace: boolean;
   /** Seconds to wait for another process that holds it. */
   readonly wait: number;
@@ -19,26 +19,27 @@ export interface PutOptions {
   readonly signal: AbortSignal;
 }
 
-/** Owner and mode that a new file is to have; what is left out is the process's own, and private. */
-export type Dress = Partial<Pick<Stats, 'uid' | 'gid' | 'mode'>>;
+/** Owner and mode for a new file; by default it belongs to this user and is private. */
+export type WantedRights = Partial<Rights>;
 
-/** Where a file was put. */
-export interface Put {
+/** Result of {@link putFile}. */
+interface Put {
   readonly backup: string | undefined;
   readonly notes: readonly string[];
 }
 
 /**
- * Makes a file: written beside the place under another name, filled and verified by `fill`, synced, and only then named. One
- * that is there is replaced only if that is wanted, under libgdbm's lock, and has its owner and mode handed on.
+ * Makes a file: it is written beside its place under another name, filled and verified by `fill`, synced, and only then
+ * named. An existing file is replaced only on request, under libgdbm's lock, and its owner and mode are handed on.
  *
- * @param fill writes it and reads it back, given the file that it will replace, if any; gives what a new file is to look like
- * @throws RefusedError or what `fill` throws; nothing was changed
+ * @param fill writes the file and reads it back; it gets the file that will be replaced, if any, and returns the rights for a
+ *   new one
+ * @throws RefusedError or the error of `fill`; nothing was changed
  */
 export async function putFile(
   path: string,
   { replace, wait, lock, signal }: PutOptions,
-  fill: (fresh: FreshFile, held?: HeldFile) => Promise<Dress>,
+  fill: (fresh: FreshFile, held?: HeldFile) => Promise<WantedRights>,
 ): Promise<Put> {
   const there = await lstat(path).then(
     () => true,
@@ -65,14 +66,14 @@ export async function putFile(
   }
 }
 
-/** A fresh file to be read back: as a file is that is only read, whose small reads are quick. */
+/** A source that reads a fresh file back; small reads are faster than those of the fresh file itself. */
 export async function readBack({ handle }: FreshFile, signal: AbortSignal): Promise<Source> {
   return abortable(await fileSource(handle), signal);
 }
 
 async function putNew(
   path: string,
-  fill: (fresh: FreshFile) => Promise<Dress>,
+  fill: (fresh: FreshFile) => Promise<WantedRights>,
   signal: AbortSignal,
 ): Promise<Put> {
   const fresh = await FreshFile.createBeside(path, signal);
