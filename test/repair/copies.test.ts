@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import type { BetterCopy } from '../../src/copies.js';
-import { soundFile, take } from '../snapshots/snap.js';
+import { soundFile, take } from '../store/snap.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
 import { BIN, cli, run } from '../tools/cli.js';

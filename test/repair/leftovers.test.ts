@@ -8,7 +8,7 @@ import { restoreSnapshot } from '../../src/store/restore.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
-import { take } from '../snapshots/snap.js';
+import { take } from '../store/snap.js';
 
 /*
  * What a killed repair left beside a database goes with the next one, and nothing else does.

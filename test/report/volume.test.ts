@@ -3,7 +3,7 @@ import test from 'node:test';
 import { volumeJson, volumeReport } from '../../src/report/volume.js';
 import { judge } from '../../src/service/diagnose.js';
 import type { VolumeFacts } from '../../src/service/facts.js';
-import { FOLDER, place } from '../volume/facts.js';
+import { FOLDER, place } from '../service/facts.js';
 
 function diagnosis(changes: Partial<VolumeFacts> = {}) {
   const facts = place(changes);

@@ -1,10 +1,12 @@
+import fc from 'fast-check';
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
-import type { Memory, Step } from '../../src/service/watcher.js';
-import { decide, giveUp, NOTHING_SEEN } from '../../src/service/watcher.js';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Look } from '../../src/service/look.js';
 import { parseLook } from '../../src/service/look.js';
+import { Outlets, newStatus } from '../../src/service/outlets.js';
+import type { Memory, Step, Watcher } from '../../src/service/watcher.js';
+import { decide, giveUp, NOTHING_SEEN, watchLoop } from '../../src/service/watcher.js';
 
 function look(verdict: Look['verdict'], digest = '', held: boolean | null = false): Look {
   const nothing = {
@@ -90,4 +92,21 @@ test('other text is not parsed as a look', () => {
   assert.deepEqual(parseLook(JSON.stringify(one)), one);
   for (const text of ['', 'null', '1', '{}', '{"verdict":1}', 'Killed'])
     assert.equal(parseLook(text), undefined);
+});
+
+test('an interval beyond the limit of a timer is waited for, and the signal ends it at once', async () => {
+  let looks = 0;
+  const watcher = { status: newStatus('x'), look: async () => void looks++ } as unknown as Watcher;
+  const nowhere = {
+    logFormat: 'text',
+    logFile: undefined,
+    metricsFile: undefined,
+    healthFile: undefined,
+  } as const;
+  const stop = new AbortController();
+  const watching = watchLoop([watcher], new Outlets(nowhere), 5e12, stop.signal);
+  await sleep(200);
+  stop.abort();
+  await watching;
+  assert.equal(looks, 1);
 });
