@@ -15,12 +15,15 @@ export interface Ran {
 
 const commands = new HostedCommands(fileURLToPath(new URL('../..', import.meta.url)));
 
+/** Commands that start the program again, for each look, and end their process themselves. */
+const ALONE = ['guard', 'watch'];
+
 /**
  * Runs the real command: without an environment of its own in a process that stays, which saves the start of Node; else
  * as {@link cliProcess} does.
  */
 export async function cli(args: readonly string[], env?: Record<string, string>): Promise<Ran> {
-  if (env !== undefined) return cliProcess(args, env);
+  if (env !== undefined || ALONE.includes(args[0])) return cliProcess(args, env);
   const { code, stdout, stderr } = await commands.run(args);
   return { code, raw: stdout, stdout: stdout.toString(), stderr: stderr.toString() };
 }
