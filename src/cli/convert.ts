@@ -12,7 +12,6 @@ import { putFile, readBack } from '../store/put.js';
 import { safeSentence, shellPath } from '../report/escape.js';
 import { RefusedError } from '../store/errors.js';
 import { openDatabaseFile } from './file.js';
-import { collectGarbage } from './heap.js';
 import { defineCommand, file, locking, notStream } from './options.js';
 import type { ExitCode } from './terminal.js';
 import { EXIT, printReport, tell } from './terminal.js';
@@ -84,7 +83,6 @@ export async function convert(
     const found = proved === undefined ? await openSearched(source) : undefined;
     const opened = proved ?? found;
     if (opened === undefined) return await source.refuse();
-    collectGarbage();
     const { db } = opened;
     const checked = proved?.checked ?? (await checkDatabase(db, found!.survey));
     if (checked.verdict !== 'healthy') {
@@ -110,7 +108,6 @@ export async function convert(
         fresh,
         target,
       );
-      collectGarbage();
       await fresh.whileSyncing(async () => requireSound(await readBack(fresh, signal), built));
       const after = await stat(file);
       if (

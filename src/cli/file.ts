@@ -10,7 +10,6 @@ import { number, shellPath } from '../report/escape.js';
 import type { FileSource } from '../source/file.js';
 import { openFileSource } from '../source/file.js';
 import { RefusedError, requireRegularFile } from '../store/errors.js';
-import { collectGarbage, sparing } from './heap.js';
 import { tell } from './terminal.js';
 
 /**
@@ -84,16 +83,13 @@ export async function withDatabase<T>(path: string, use: (open: OpenDatabase) =>
 }
 
 async function openDatabase(file: DatabaseFile): Promise<OpenDatabase> {
-  const spare = sparing();
-  const proved = await openProved(file, spare);
-  collectGarbage();
+  const proved = await openProved(file);
   if (proved !== undefined) {
     const { db } = proved;
     const examined = () => searchedProved(proved);
     return { db, isProved: true, file, searched: () => search(db), examined };
   }
-  const found = (await openSearched(file, spare)) ?? (await file.refuse());
-  collectGarbage();
+  const found = (await openSearched(file)) ?? (await file.refuse());
   const again = () => Promise.resolve(found);
   return { db: found.db, isProved: false, file, searched: again, examined: again };
 }
@@ -104,9 +100,7 @@ async function openDatabase(file: DatabaseFile): Promise<OpenDatabase> {
  * @throws RefusedError if it is none
  */
 export async function openFileForReading(source: DatabaseFile): Promise<Opened> {
-  const database = (await openForReading(source, sparing())) ?? (await source.refuse());
-  collectGarbage();
-  return database;
+  return (await openForReading(source)) ?? (await source.refuse());
 }
 
 /** The records of a damaged database that could not be given, in words; undefined if all could. */

@@ -24,7 +24,6 @@ import { refusal, RefusedError } from '../store/errors.js';
 import type { FreshFile } from '../store/fresh.js';
 import type { HeldFile } from '../store/held.js';
 import { formatIsPossible, formatOptions, putOptions } from './convert.js';
-import { collectGarbage } from './heap.js';
 import { defineCommand, notStream } from './options.js';
 import { idOf } from './owner.js';
 import { EXIT, printReport, tell } from './terminal.js';
@@ -92,7 +91,6 @@ export const command = defineCommand(
             existing = added.existing;
             built = added;
           } else built = await load(reader, fresh, target, duplicates);
-          collectGarbage();
           await fresh.whileSyncing(async () => requireSound(await readBack(fresh, signal), built));
           records = built.records;
           return ownerAndMode(meta ? header : undefined, mode === undefined ? undefined : parseInt(mode, 8));

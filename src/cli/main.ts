@@ -1,6 +1,6 @@
+import { setFlagsFromString } from 'node:v8';
 import type { Argv } from 'yargs';
 import yargs from 'yargs';
-import { keepYoungHeapSmall } from './heap.js';
 import type { Command } from './options.js';
 import { endOutput, EXIT, OutputError, print, tell } from './terminal.js';
 import { packageVersion } from './version.js';
@@ -122,8 +122,21 @@ function nameOf({ usage }: ListedCommand): string {
  * @returns the exit code of the process
  */
 export async function main(args: readonly string[]): Promise<number> {
-  keepYoungHeapSmall();
+  keepHeapSmall();
   return endOutput(await runCommandLine(args));
+}
+
+/** The last major version of Node with which the flags were tried; a later one might warn of them. */
+const TRIED_NODE = 24;
+
+/**
+ * Lets the heap grow by little at a time: the large things are arrays outside of it, so that a larger heap gains nothing.
+ * Measured for a check and a repair of 100 MB, 1.4 million records of which one is damaged, Node 20: 97 and 98 MiB instead
+ * of 115 and 124.
+ */
+function keepHeapSmall(): void {
+  if (Number.parseInt(process.versions.node) > TRIED_NODE) return;
+  for (const flag of ['--semi-space-growth-factor=1', '--optimize-for-size']) setFlagsFromString(flag);
 }
 
 async function runCommandLine(args: readonly string[]): Promise<number> {

@@ -1,5 +1,4 @@
 import type { Report } from '../source/sweep.js';
-import { sparing } from './heap.js';
 
 /** Milliseconds between two updates of the line; shorter work shows none. */
 const UPDATE_EVERY = 200;
@@ -7,8 +6,7 @@ const UPDATE_EVERY = 200;
 const COLUMNS = 80;
 
 /**
- * Shows the progress of long work on one line of the terminal, which `end` wipes; nothing if stderr is no terminal. At
- * each new step it frees the memory of the last one.
+ * Shows the progress of long work on one line of the terminal, which `end` wipes; nothing if stderr is no terminal.
  */
 export function progressLine(): { report: Report; end: () => void } {
   let updated = Date.now();
@@ -16,12 +14,10 @@ export function progressLine(): { report: Report; end: () => void } {
   let current: string | undefined;
   let before = 0;
   let isShown = false;
-  const spare = sparing();
   const isTerminal = process.stderr.isTTY === true && process.env['TERM'] !== 'dumb';
   return {
     report(step, done, all) {
       const now = Date.now();
-      spare(step);
       // The same step may begin again, on another part of the work.
       if (step !== current || done < before) [current, began] = [step, now];
       before = done;

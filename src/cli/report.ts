@@ -21,7 +21,6 @@ import { readUpTo } from '../source/source.js';
 import type { Report } from '../source/sweep.js';
 import { folderRefusal, refusal, RefusedError } from '../store/errors.js';
 import { openRegularFile, tellIfChanged } from './file.js';
-import { collectGarbage } from './heap.js';
 import { judgeFor, machineFor } from './machine.js';
 import { defineCommand, file, hash, profile } from './options.js';
 import { progressLine } from './progress.js';
@@ -91,9 +90,7 @@ async function pageOf(
     return { page: await pageOfOther(source, result, pageWords(path, result, undefined, statement)), result };
   }
   const { db, survey } = found;
-  collectGarbage();
   const picture = await takePicture(db, survey, undefined, report);
-  collectGarbage();
   const lost: LostElement[] = [];
   collectLost(lost, picture.rejected);
   const name = wanted === 'auto' ? undefined : wanted;

@@ -19,7 +19,6 @@ import type { FileSource } from '../source/file.js';
 import { RefusedError } from '../store/errors.js';
 import { foundDatabase } from '../write/contents.js';
 import { openRegularFile, tellIfChanged } from './file.js';
-import { collectGarbage } from './heap.js';
 import { decodeKey, defineCommand, expectKey, file, hash, json } from './options.js';
 import { progressLine } from './progress.js';
 import { SalvageList } from './salvagelist.js';
@@ -102,7 +101,6 @@ async function salvageSource(
   const proved = deleted ? undefined : await openProved(source, report);
   if (proved !== undefined && !proved.db.headerLost) {
     progress.end();
-    collectGarbage();
     const { db, proof, checked } = proved;
     tellImage(file, checked);
     return listAll(options, progress, { db, space: proof.account, records: salvageProved(db, proof) });
@@ -117,7 +115,6 @@ async function salvageSource(
       `${file}: expected a GDBM database, found ${what}. See: gdbm-doctor check ${shellPath(file)}`,
     );
   }
-  collectGarbage();
   const { db, survey } = found;
   const unproved: RejectedElement[] = [];
   const checked = await checkDatabase(db, survey, ({ rejected }) => {
@@ -127,13 +124,11 @@ async function salvageSource(
     }
   });
   if (!foundDatabase(checked)) return EXIT.failed;
-  collectGarbage();
   const isOldWanted = deleted || survey.stale.length > 0 || checked.verdict !== 'healthy';
   const end = checked.image?.end;
   const old = isOldWanted ? await findOld(db, survey, { report, end }) : undefined;
   progress.end();
   tellImage(file, checked);
-  collectGarbage();
   const records = salvage(db, survey);
   return listAll(options, progress, { db, space: checked.space, survey, records, unproved, old });
 }
