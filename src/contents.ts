@@ -13,7 +13,7 @@ import { salvageProved } from './salvage/proved.js';
 import { salvage } from './salvage/salvage.js';
 import type { Source } from './source/source.js';
 
-/** Which profile is wanted; `auto` finds it by the keys. */
+/** The wanted profile; `auto` finds it by the keys. */
 export type WantedProfile = ProfileName | 'auto';
 
 /** @throws RangeError where it is none */
@@ -26,7 +26,7 @@ export function requireProfile(wanted: WantedProfile): void {
 
 /** A check of the file's structure, and of what is inside for the program it belongs to. */
 export interface CheckedContents {
-  /** Of the structure, as `check` gives it. */
+  /** The check of the structure. */
   readonly checked: CheckResult;
   /** Undefined where it was not asked for, or there is no database. */
   readonly profile: ProfileResult | undefined;

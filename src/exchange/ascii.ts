@@ -11,7 +11,7 @@ const RETURN = 0x0d;
 /** Bytes of a line of base64, and its characters. */
 const LINE = 57;
 const LINE_LENGTH = base64Length(LINE);
-/** Comments and fields are short. */
+/** Bytes of a line of comments or fields at most. */
 const LONGEST_LINE = 64 * 1024;
 /** Room for a key is made in steps of so many bytes: a length alone must not take memory. */
 const STEP = 1 << 20;
@@ -61,15 +61,15 @@ class AsciiRecords {
   }
 
   /**
-   * Reads records that are written in the usual way and are there as a whole. At anything else it stops before the
-   * record, which then is read with care, byte by byte, and refused with its place where it is wrong.
+   * Reads records in the usual form that are in memory as a whole, and stops before any other. That one is then read byte by
+   * byte, and refused with its place if it is wrong.
    */
   #quickRecords(): void {
     const { input } = this;
     const arena = this.#arena;
     this.#from = viewOf(input.bytes);
     this.#into = viewOf(arena.bytes);
-    // The decoder may write over a byte behind.
+    // The decoder may overwrite the byte behind.
     const room = arena.bytes.length - 1;
     while (!arena.isFull) {
       this.#pos = input.pos;
@@ -93,7 +93,7 @@ class AsciiRecords {
   #from = viewOf(new Uint8Array(0));
   #into = viewOf(new Uint8Array(0));
 
-  /** The usual line with a length at `#pos`; −1 where it is anything else. */
+  /** The length in the usual line at `#pos`; −1 for any other line. */
   #quickLength(): number {
     const { bytes, end } = this.input;
     const pos = this.#pos;
@@ -112,7 +112,7 @@ class AsciiRecords {
     return size;
   }
 
-  /** Lines of base64 of the usual length at `#pos`; false where they are anything else. */
+  /** Decodes lines of base64 of the usual length at `#pos`; false for any other. */
   #quickDatum(size: number, at: number): boolean {
     const { bytes, end } = this.input;
     const from = this.#from;
@@ -141,7 +141,7 @@ class AsciiRecords {
   }
 
   /**
-   * Reads `#:len=N`, past comments; undefined at the end of the data, which a dump that is whole says.
+   * Reads `#:len=N`, past comments; undefined at the end of the data, which a complete dump marks.
    */
   async #length(what: string): Promise<number | undefined> {
     const { input } = this;
@@ -161,7 +161,7 @@ class AsciiRecords {
           if (input.bytes[input.pos - 1] === NEWLINE) input.newline();
           continue;
         }
-        input.fail(`"#:len=N" of ${what}`, input.whatIsHere());
+        input.fail(`"#:len=N" of ${what}`, input.describeNext());
       }
       const line = text.decode(await input.takeLine(LONGEST_LINE));
       if (line.startsWith('#:count=')) {
@@ -190,7 +190,7 @@ class AsciiRecords {
     }
   }
 
-  /** Decodes what comes next behind what the arena holds. */
+  /** Decodes the next bytes to the end of the arena. */
   async #hold(size: number): Promise<void> {
     const arena = this.#arena;
     for (let left = size; left > 0;) {
@@ -232,18 +232,18 @@ class AsciiRecords {
   #lineEnd(expected: string): void {
     const { input } = this;
     const byte = input.bytes[input.pos];
-    if (byte !== NEWLINE && byte !== RETURN) input.fail(expected, input.whatIsHere());
+    if (byte !== NEWLINE && byte !== RETURN) input.fail(expected, input.describeNext());
     input.pos++;
     if (byte === NEWLINE) input.newline();
   }
 
-  /** What fills up the last group of four, and the end of the line. */
+  /** Reads the padding of the last group of four, and the end of the line. */
   async #endOfDatum(size: number): Promise<void> {
     const { input } = this;
     if (size === 0) return;
     for (let pads = (3 - (size % 3)) % 3; pads > 0; pads--) {
       if (!(await input.need(1)) || !isPad(input.bytes[input.pos])) {
-        input.fail(`"=" after ${size} bytes`, input.whatIsHere());
+        input.fail(`"=" after ${size} bytes`, input.describeNext());
       }
       input.pos++;
     }
@@ -254,7 +254,7 @@ class AsciiRecords {
       if (!(await input.need(1))) return;
     }
     if (input.bytes[input.pos] !== NEWLINE) {
-      input.fail(`the end of the line after ${size} bytes, as "#:len" says`, input.whatIsHere());
+      input.fail(`the end of the line after ${size} bytes, as "#:len" says`, input.describeNext());
     }
     input.pos++;
     input.newline();
@@ -273,7 +273,7 @@ async function readHeader(input: Input): Promise<DumpHeader> {
   const fields = new Map<string, string>();
   for (;;) {
     if (!(await input.need(1)) || input.bytes[input.pos] !== HASH) {
-      input.fail('a line that begins with "#", and "# End of header" before the data', input.whatIsHere());
+      input.fail('a line that begins with "#", and "# End of header" before the data', input.describeNext());
     }
     const line = text.decode(await input.takeLine(LONGEST_LINE));
     if (/^#\s*End of header\s*$/.test(line)) break;
@@ -306,11 +306,11 @@ async function readHeader(input: Input): Promise<DumpHeader> {
 function addField(fields: Map<string, string>, part: string): void {
   const equals = part.indexOf('=');
   const name = part.slice(0, Math.max(0, equals)).trim();
-  // Not all: a header can have lines without end.
+  // Others are dropped: a header can have lines without end.
   if (FIELDS.includes(name)) fields.set(name, part.slice(equals + 1).trim());
 }
 
-/** A number that was written badly says nothing: the data do not depend on it. */
+/** A malformed number is ignored: the data do not depend on it. */
 function numberOf(written: string | undefined, radix: 8 | 10): number | undefined {
   const digits = radix === 8 ? /^[0-7]{1,5}$/ : /^\d{1,10}$/;
   return written !== undefined && digits.test(written) ? Number.parseInt(written, radix) : undefined;
@@ -322,7 +322,7 @@ const LENGTH_END = 0x3d6e;
 /** Bytes of the longest line with a length. */
 const LENGTH_LINE = 24;
 
-/** What the head of a dump says besides what the database is. */
+/** The fields of the head of a dump. */
 export interface AsciiHead extends Omit<DumpHeader, 'kind'> {
   /** The program that writes it, with its version. */
   readonly by: string;
@@ -336,7 +336,7 @@ export function asciiWriter(head: AsciiHead): DumpWriter {
     head(out) {
       const { by, date, file, uid, user, gid, group, mode, variant } = head;
       out.text(`# GDBM dump file created by ${by} on ${date}\n#:version=1.1\n`);
-      // A line's end in a name would be a line of its own.
+      // A newline in a name would begin a line of its own.
       // eslint-disable-next-line no-control-regex
       if (file !== undefined) out.text(`#:file=${file.replace(/[\u0000-\u001f\u007f]/g, '?')}\n`);
       const owner = [

@@ -5,7 +5,7 @@ const PAD = 0x3d;
 
 /** The two characters of each 12 bits, the first in the lower byte. */
 const PAIR = new Uint16Array(4096);
-/** What stands for no digit, and the bit that tells it. */
+/** The value of a character that is no digit, and the bit that only it has. */
 const NONE = 0xff;
 const NO_DIGIT = 0x80;
 /** The six bits of a character. */
@@ -24,8 +24,8 @@ export function base64Length(bytes: number): number {
 }
 
 /**
- * Writes bytes as base64, padded. By hand, because it goes from one buffer into another at any place, for which no
- * string and no object has to be made: a dump has millions of short pieces.
+ * Writes bytes as padded base64, from one buffer into another. `Buffer` would make a string or an object for each of a dump's
+ * millions of short pieces.
  *
  * @param bytes what is to be written, with anything before and behind it
  * @param into has room for it
@@ -56,11 +56,11 @@ export function encodeBase64(bytes: DataView, from: number, to: number, into: Da
 }
 
 /**
- * Decodes base64 that is there as a whole, padded.
+ * Decodes padded base64 that is in memory as a whole.
  *
  * @param size bytes that it stands for, {@link base64Length} characters
- * @param into has room for one byte more than it stands for, which is good for nothing then
- * @returns false where it is not so; what was written then is good for nothing
+ * @param into has room for one byte more, which is overwritten
+ * @returns false if it is no base64 of that size; then `into` holds nothing of use
  */
 export function decodeWhole(
   from: DataView,
@@ -90,11 +90,11 @@ export function decodeWhole(
   return (wrong | high) >= 0 && pad && third !== NONE;
 }
 
-/** Base64 that comes in pieces. What is no digit stops it: who reads knows what may stand there. */
+/** Decodes base64 that comes in pieces. It stops at a character that is no digit: its caller knows which are allowed there. */
 export class Base64Decoder {
   #bits = 0;
   #digits = 0;
-  /** Where it stopped reading. */
+  /** The place in `from` at which decoding stopped. */
   read = 0;
 
   /** Digits of the last group of four that came so far, 0 to 3. */
@@ -144,12 +144,12 @@ export class Base64Decoder {
   }
 }
 
-/** Whether a byte is the sign that fills up the last group of four. */
+/** True for `=`, which fills up the last group of four. */
 export function isPad(byte: number): boolean {
   return byte === PAD;
 }
 
-/** A view of the memory that was asked for last: many records in a row lie in the same one, for which one view is enough. */
+/** A view of the memory that was asked for last: many records in a row lie in the same memory. */
 export class RecentView {
   #bytes: Uint8Array = new Uint8Array(0);
   #view = viewOf(this.#bytes);

@@ -87,7 +87,7 @@ function hexDigit(byte: number): number {
 
 /** Decodes a part of a line. */
 interface Decoder {
-  /** What stands there, for people. */
+  /** The expected text, for an error message. */
   readonly expected: string;
   /** The most characters that stand for one byte. */
   readonly width: number;

@@ -6,12 +6,12 @@ import type { DumpBatch, DumpReader, Input, LargeRecord } from './input.js';
 import { Arena, HELD_VALUE, LONGEST_KEY, PIECE } from './input.js';
 
 /**
- * How a length is written: always an `unsigned long` of the writing machine that holds the length as 32 bits in network
+ * The form of a length: always an `unsigned long` of the writing machine that holds the length as 32 bits in network
  * order. `le64`: four bytes and four zeroes. `be64`: four zeroes and four bytes. `long32`: four bytes.
  */
 export type LengthForm = 'le64' | 'be64' | 'long32';
 
-/** How a binary dump of a machine writes a length. */
+/** The form of the lengths in a binary dump of a machine. */
 export function lengthFormOf(machine: MachineName): LengthForm {
   const { longBits, byteOrder } = MACHINES[machine];
   if (longBits === 32) return 'long32';
@@ -27,8 +27,8 @@ const SHAPE: Readonly<Record<LengthForm, { size: number; at: number }>> = {
   long32: { size: 4, at: 0 },
 };
 
-/** Bytes from whose lengths the form is told. */
-const TELLING = 1 << 16;
+/** Bytes from which the form of the lengths is inferred. */
+const SAMPLE = 1 << 16;
 const LONGEST_LINE = 4096;
 const STEP = 1 << 20;
 const MARK = 0x21;
@@ -55,20 +55,20 @@ function decodeLength(form: LengthForm, bytes: Uint8Array, at: number): number |
 
 /**
  * Reads a dump as `gdbm_dump -H binary` writes it: lines that begin with `!`, the first and the last of them with
- * nothing else, then lengths and bytes to the end. Which machine wrote the lengths is told from the first of them.
+ * nothing else, then lengths and bytes to the end. The form of the lengths is inferred from the first of them.
  */
 export async function readBinaryDump(input: Input): Promise<DumpReader> {
   for (let n = 0; ; n++) {
     if (!(await input.need(1)) || input.bytes[input.pos] !== MARK) {
       input.fail(
         'a line that begins with "!", and one with nothing else before the data',
-        input.whatIsHere(),
+        input.describeNext(),
       );
     }
     const line = (await input.takeLine(LONGEST_LINE))!;
     if (n > 0 && line.length === 1) break;
   }
-  await input.need(TELLING);
+  await input.need(SAMPLE);
   const form = lengthForm(input.bytes.subarray(input.pos, input.end));
   return { header: { kind: 'binary' }, batches: records(input, form) };
 }
@@ -87,7 +87,7 @@ function lengthForm(bytes: Uint8Array): LengthForm {
   return best;
 }
 
-/** How many bytes are lengths of this form and what they count; one more where that ends with the bytes. */
+/** The number of bytes that are lengths of this form with their data; one more if these end with the bytes. */
 function agreement(form: LengthForm, bytes: Uint8Array): number {
   const { size } = SHAPE[form];
   let at = 0;
@@ -97,7 +97,7 @@ function agreement(form: LengthForm, bytes: Uint8Array): number {
     if (length === undefined) return at;
     if (at + size + length > bytes.length) {
       // The data go on behind what is looked at, or end where they should not.
-      return bytes.length >= TELLING && length < 1 << 28 ? bytes.length : at;
+      return bytes.length >= SAMPLE && length < 1 << 28 ? bytes.length : at;
     }
     at += size + length;
     data++;
@@ -185,7 +185,7 @@ async function* records(input: Input, form: LengthForm): AsyncGenerator<DumpBatc
   if (arena.count > 0) yield arena;
 }
 
-/** Takes records that are there as a whole; it stops before one that is not, is large, or has a length that is none. */
+/** Takes records that are in memory as a whole; stops before a large one, and before a length that is none. */
 function takeWhole(input: Input, form: LengthForm, arena: Arena): void {
   const { bytes, end } = input;
   const { size } = SHAPE[form];

@@ -3,7 +3,7 @@ import { openDatabase } from '../database/database.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
 
-/** What records were, to be told again from a file that has them directly behind each other. */
+/** A fingerprint of records, which can be computed again from a file that has them directly behind each other. */
 export interface Contents {
   /** Bytes of all keys and values. */
   readonly bytes: number;

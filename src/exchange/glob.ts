@@ -1,4 +1,4 @@
-/** Whether a key is meant. */
+/** True for a key that a pattern selects. */
 export type Glob = (key: Uint8Array) => boolean;
 
 const STAR = 0x2a;

@@ -1,4 +1,4 @@
-/** A dump is not what it should be. The message says where, what was expected and what was found. */
+/** A malformed dump. The message has the place, the expected text and the found one. */
 export class DumpError extends Error {
   override readonly name = 'DumpError';
 }
@@ -7,7 +7,7 @@ const NEWLINE = 0x0a;
 
 /**
  * The bytes of a dump, as they come: a piece is held, and more is fetched when it is asked for. Knows line and column.
- * What is before `pos` has been dealt with.
+ * Bytes before `pos` have been used.
  */
 export class Input {
   /** Bytes `pos` to before `end` of it are there. */
@@ -73,19 +73,19 @@ export class Input {
   }
   #own: Uint8Array | undefined;
 
-  /** Sees to it that so many bytes are there; false where the input ends before. */
+  /** Fetches until so many bytes are there; false if the input ends before. */
   async need(count: number): Promise<boolean> {
     while (this.end - this.pos < count) if (!(await this.more())) return false;
     return true;
   }
 
-  /** Says that `pos` is now behind a newline. */
+  /** Notes that `pos` is now behind a newline. */
   newline(): void {
     this.line++;
     this.#lineStart = this.#base + this.pos;
   }
 
-  /** Says that all up to `pos` has been dealt with, so many lines that end there. */
+  /** Notes that all bytes before `pos` have been used, and so many lines with them. */
   takeLines(pos: number, lines: number): void {
     this.pos = pos;
     this.line += lines;
@@ -145,8 +145,8 @@ export class Input {
     throw new DumpError(`offset ${offset} (0x${offset.toString(16)}): expected ${expected}, found ${found}.`);
   }
 
-  /** What stands at `pos`, for people. */
-  whatIsHere(): string {
+  /** The byte at `pos`, for an error message. */
+  describeNext(): string {
     if (this.pos >= this.end) return 'the end of the input';
     const byte = this.bytes[this.pos];
     if (byte === NEWLINE) return 'the end of the line';
@@ -176,7 +176,7 @@ export interface LargeRecord {
   readonly pieces: AsyncIterable<Uint8Array>;
 }
 
-/** What a dump says of the database that it is of. */
+/** The facts that a dump has about its database. */
 export interface DumpHeader {
   readonly kind: DumpKind;
   /** The name of the database. */
@@ -222,7 +222,7 @@ export class Arena implements DumpBatch {
   readonly keySizes = new Int32Array(BATCH_RECORDS);
   readonly dataSizes = new Int32Array(BATCH_RECORDS);
 
-  /** Sees to it that so many bytes are free from `used` on; what is there may move to larger memory. */
+  /** Makes room for so many bytes from `used` on; `bytes` may become other memory. */
   reserve(count: number): void {
     if (this.used + count <= this.bytes.length) return;
     const least = this.used + count;
@@ -231,13 +231,13 @@ export class Arena implements DumpBatch {
     this.bytes = bigger;
   }
 
-  /** Says that the last bytes are a record. */
+  /** Notes that the last bytes are a record. */
   add(keySize: number, dataSize: number): void {
     this.keySizes[this.count] = keySize;
     this.dataSizes[this.count++] = dataSize;
   }
 
-  /** Adds a record that is there as a whole. */
+  /** Adds a whole record. */
   append(key: Uint8Array, value: Uint8Array): void {
     this.reserve(key.length + value.length);
     this.bytes.set(key, this.used);
@@ -246,7 +246,7 @@ export class Arena implements DumpBatch {
     this.add(key.length, value.length);
   }
 
-  /** Whether a batch should end, so that memory stays as it is. */
+  /** True if the batch should end, so that its memory does not grow. */
   get isFull(): boolean {
     return this.used > ARENA / 2 || this.count === BATCH_RECORDS;
   }

@@ -1,4 +1,4 @@
-/** What is to be known of one of the two snapshots that a crash-tolerant program keeps. */
+/** The facts about one of the two snapshots that a crash-tolerant program keeps. */
 export interface SnapshotFacts {
   /** Permission bits. */
   readonly mode: number;
@@ -26,7 +26,7 @@ const WRITABLE = 0o200;
 const OWNER = 0o700;
 
 /**
- * Which of two snapshots to recover from, as libgdbm's `gdbm_latest_snapshot` chooses. A snapshot has the mode 0200 while it
+ * Chooses the one of two snapshots to recover from, as libgdbm's `gdbm_latest_snapshot` does. A snapshot has the mode 0200 while it
  * is written, and 0400 when it is complete and synced; only the owner's bits count. A missing file is no snapshot.
  */
 export function latestSnapshot(even: SnapshotFacts | undefined, odd: SnapshotFacts | undefined): Latest {

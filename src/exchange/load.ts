@@ -21,7 +21,7 @@ import type { DumpReader } from './input.js';
 import { DumpError, Input } from './input.js';
 import { readNdjson } from './ndjson.js';
 
-/** What was built, and of what. */
+/** A built database, with the fingerprint of its records. */
 export interface Loaded extends BuildResult {
   /** The fingerprint of all that was stored; undefined where some of it was left out. */
   readonly contents: Contents | undefined;
@@ -39,40 +39,40 @@ export async function load(
   { spec, hashChar }: Target,
   duplicates: 'refuse' | 'first' = 'refuse',
 ): Promise<Loaded> {
-  const building = new SeenBuild(sink, spec, hashChar);
+  const building = new DigestedBuild(sink, spec, hashChar);
   await building.read(batches);
   return building.finish(duplicates);
 }
 
-/** Copies what a walk gives into a fresh database of another kind. */
+/** Copies the records of a database into a fresh one of another kind. */
 export async function copyInto(
   batches: AsyncIterable<RecordBatch>,
   sink: Sink,
   { spec, hashChar }: Target,
 ): Promise<Loaded> {
-  const building = new SeenBuild(sink, spec, hashChar);
+  const building = new DigestedBuild(sink, spec, hashChar);
   await building.copy(batches);
   return building.finish('refuse');
 }
 
 /**
- * Builds a database of what a walk gives and what a dump holds besides.
+ * Builds a database of the records of another one and those of a dump.
  *
- * @param has tells whether the walked database has a key
+ * @param has finds out if the other database has a key
  * @param duplicates what is done with a key of the dump that it has, or that comes again: as of `load`
- * @returns `existing` of the dump's keys were in the walked database, whose records stay
+ * @returns `existing` of the dump's keys were in the other database, whose records stay
  * @throws DumpError where the dump is not what it should be; what was written so far is no database
  */
 export async function copyAndLoad(
-  walked: AsyncIterable<RecordBatch>,
+  records: AsyncIterable<RecordBatch>,
   has: (key: Uint8Array) => Promise<boolean>,
   { batches }: DumpReader,
   sink: Sink,
   { spec, hashChar }: Target,
   duplicates: 'refuse' | 'first',
 ): Promise<Loaded & { existing: number }> {
-  const building = new SeenBuild(sink, spec, hashChar);
-  await building.copy(walked);
+  const building = new DigestedBuild(sink, spec, hashChar);
+  await building.copy(records);
   const existing = await building.read(batches, has);
   if (existing > 0 && duplicates === 'refuse') {
     throw new DumpError(
@@ -83,8 +83,8 @@ export async function copyAndLoad(
   return { ...(await building.finish(duplicates)), existing };
 }
 
-/** A build whose records are all seen by a digest on their way. */
-class SeenBuild {
+/** A build with a digest of all its records. */
+class DigestedBuild {
   readonly builder: DatabaseBuilder;
   readonly digest = new ContentsDigest();
 
@@ -96,7 +96,7 @@ class SeenBuild {
     this.builder = new DatabaseBuilder(sink, spec);
   }
 
-  /** Adds what a walk gives. */
+  /** Adds the records of a database. */
   async copy(batches: AsyncIterable<RecordBatch>): Promise<void> {
     for await (const batch of batches) {
       const { source, count, starts, offsets, keySizes, dataSizes } = batch;
@@ -156,7 +156,7 @@ class SeenBuild {
     return { ...built, contents: built.duplicates > 0 ? undefined : this.digest.value };
   }
 
-  /** As the builder's. */
+  /** Adds records as the builder does. */
   async addRun(batch: BuildBatch, from: number, to: number, start: number): Promise<number> {
     const { bytes, keySizes, dataSizes } = batch;
     let end = start;
@@ -178,7 +178,7 @@ class SeenBuild {
     this.digest.takeSizes(keySize, size);
   }
 
-  /** The same pieces, each seen by the digest. */
+  /** Passes the pieces on, and adds each to the digest. */
   async *#passing(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const piece of pieces) {
       this.digest.takeBytes(piece);
@@ -245,7 +245,7 @@ export async function readDump(pieces: AsyncIterable<Uint8Array>): Promise<DumpR
   if (start.trimStart().startsWith('{')) return readNdjson(input);
   return input.fail(
     'a dump: "#" or "!" as gdbm_dump begins, "VERSION=3" as db_dump does, or "{" of a line of JSON',
-    input.whatIsHere(),
+    input.describeNext(),
   );
 }
 
@@ -256,7 +256,7 @@ export interface Target {
 }
 
 const DEFAULT_BLOCK = 4096;
-/** What the database is to be: as wished, else as the machine has it, else as it was. */
+/** The database to be made: as wished, else as the machine has it, else as it was. */
 export function targetFor(
   wanted: WantedFormat,
   was: {
@@ -285,7 +285,7 @@ export function targetFor(
   };
 }
 
-/** What a person says of a database that is to be made; what is left out stays as it is. */
+/** The wishes for a database to be made; anything left out stays as it is. */
 export interface WantedFormat {
   readonly machine?: MachineName | undefined;
   readonly byteOrder?: ByteOrder | undefined;

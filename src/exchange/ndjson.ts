@@ -18,7 +18,7 @@ const BEFORE_VALUE = utf8.encode('","value":"');
 const BEHIND_VALUE = utf8.encode('"}\n');
 
 /**
- * Reads lines of JSON, `{"key": base64, "value": base64}`. What else an object has is passed over, so that a quarantine
+ * Reads lines of JSON, `{"key": base64, "value": base64}`. Other fields are ignored, so that a quarantine
  * can be loaded too.
  */
 export function readNdjson(input: Input): DumpReader {
@@ -85,7 +85,7 @@ class JsonRecords {
 
     const arena = this.#arena;
     const at = arena.used;
-    // The decoder may write over a byte behind.
+    // The decoder may overwrite the byte behind.
     arena.reserve(keySize + dataSize + 1);
     const view = this.#from.of(bytes);
     const into = this.#into.of(arena.bytes);
@@ -144,7 +144,7 @@ class JsonRecords {
         (input.end - input.pos >= 2 || (await input.need(2))) &&
         input.bytes[input.pos + 1] === SLASH[0]
       ) {
-        // As some writers of JSON have it.
+        // Some writers of JSON escape the slash.
         filled = decoder.decode(SLASH, 0, 1, piece, filled, PIECE);
         input.pos += 2;
       } else break;
@@ -152,11 +152,11 @@ class JsonRecords {
     yield piece.subarray(0, filled);
     for (let pads = (4 - decoder.pending) % 4; pads > 0; pads--) {
       const isRight = pads < 3 && (await input.need(1)) && isPad(input.bytes[input.pos]);
-      if (!isRight) input.fail('"value" in base64, of groups of four', input.whatIsHere());
+      if (!isRight) input.fail('"value" in base64, of groups of four', input.describeNext());
       input.pos++;
     }
     if (!(await input.need(1)) || input.bytes[input.pos] !== QUOTE) {
-      input.fail('"value" in base64 and a quote behind it', input.whatIsHere());
+      input.fail('"value" in base64 and a quote behind it', input.describeNext());
     }
     const rest = await input.takeLine(HELD_LINE);
     parse(`{"value":"${text.decode(rest)}`, (...what) => input.failLine(...what));
@@ -200,7 +200,7 @@ function field(line: Uint8Array, written: unknown, name: string, fail: Fail): Ui
   return into.subarray(0, size);
 }
 
-/** Of a long line the beginning: it is only to say where something is. */
+/** The beginning of a line as text, for the place in an error message. */
 function latin1(line: Uint8Array): string {
   return new TextDecoder('latin1').decode(line.subarray(0, LONGEST_FIELD));
 }

@@ -149,7 +149,7 @@ export class BatchReader {
     this.#windows = new WindowReader(source);
   }
 
-  /** Whether the elements of one more bucket may be too many. */
+  /** True if one more bucket may have too many elements. */
   get isFull(): boolean {
     const { bytes, records } = this.#limits;
     if (this.#count === 0) return false;
@@ -243,7 +243,7 @@ export class BatchReader {
     return changed;
   }
 
-  /** Whether the bytes are a key that gives the record's hash; notes its digest. */
+  /** Tests that the bytes are a key which gives the record's hash, and notes its digest. */
   #isKeyOf(words: Int32Array, at: number, bytes: Uint8Array, from: number): boolean {
     const key = this.#key;
     key.takeBytes(bytes, from, from + words[at + KEY_SIZE]);

@@ -46,7 +46,7 @@ const KEPT_GROUPS = 64;
 export class Lookup {
   #db: Database;
   #survey: ExaminedSurvey | undefined;
-  /** Whether a key that is not found where libgdbm looks may be elsewhere. */
+  /** True while a key that is not found where libgdbm looks may be elsewhere. */
   #isUnproved: boolean;
   #searching: Promise<Searched> | undefined;
   readonly #buckets = new Map<number, BucketView>();
@@ -240,7 +240,7 @@ function sitesOf(survey: ExaminedSurvey, hash: number): Set<number> {
   return new Set(sites.filter((site) => survey.sites[site]?.state === 'sound'));
 }
 
-/** Whether a record of a bucket is elsewhere than in the sound bucket that rules over its hash. */
+/** True for a record that is not in the sound bucket which rules over its hash. */
 export function isLoose(survey: ExaminedSurvey, site: BucketSite, hash: number): boolean {
   if (site.state !== 'sound') return true;
   const ruler = rulerOf(survey, hash);

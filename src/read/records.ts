@@ -24,7 +24,7 @@ import type { Opened } from './open.js';
 export interface RecordLoss {
   /** Elements in use whose record is not proved, is in doubt, or claims more bytes than the file can hold. */
   records: number;
-  /** Whether some buckets are gone. */
+  /** True if some buckets are gone. */
   incomplete: boolean;
 }
 
