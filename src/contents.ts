@@ -1,6 +1,6 @@
 import type { CheckResult } from './check/check.js';
 import { checkDatabase, checkEmpty, checkOther } from './check/check.js';
-import type { SiteVerdict } from './check/judge.js';
+import type { SiteVerdict } from './check/bucket.js';
 import type { Judge } from './check/libgdbm.js';
 import type { Report } from './source/sweep.js';
 import { openProved, openSearched } from './examine.js';

@@ -30,7 +30,7 @@ export { survey } from './database/survey.js';
 export type { CheckResult, FileFormat, RecordCounts, Verdict } from './check/check.js';
 export { checkDatabase } from './check/check.js';
 export type { ExaminedSurvey } from './check/examination.js';
-export type { SiteVerdict } from './check/judge.js';
+export type { SiteVerdict } from './check/bucket.js';
 export type { Searched, SearchOptions } from './examine.js';
 export type { Progress, Report } from './source/sweep.js';
 export { check, openSearched, searchExamined as search } from './examine.js';

@@ -1,12 +1,11 @@
 import type { CheckResult } from './check/check.js';
 import { checkDatabase, checkEmpty, checkOther } from './check/check.js';
-import type { Examination } from './check/examination.js';
-import { examine } from './check/examination.js';
+import type { ExaminedSurvey, Examination, OrderedExamination } from './check/examination.js';
+import { examine, examineInOrder } from './check/examination.js';
 import type { Judge } from './check/libgdbm.js';
 import type { ProvedCheck } from './check/proved.js';
-import { checkProved } from './check/proved.js';
+import { checkExamined } from './check/proved.js';
 import { correctHashes } from './check/wronghash.js';
-import { examinationOf } from './check/proved.js';
 import type { Database, MovedBytes } from './database/database.js';
 import { openDatabase, withDirectory, withoutDirectory } from './database/database.js';
 import { identifyOther, isDeclared } from './database/identify.js';
@@ -80,7 +79,7 @@ async function withTrueHashes(
   const progress = progressTo(report);
   // A wrong hash may have told of a bucket with few elements that it is for other hashes than it is.
   const again = survey.sites.every(isPlaced)
-    ? { db, survey }
+    ? { db, survey: { ...survey, examination: undefined } }
     : await search(db, progress('looking for buckets'), old);
   return examined(again, progress, report);
 }
@@ -92,7 +91,7 @@ async function openArrangedBest(
 ): Promise<Searched | undefined> {
   const progress = progressTo(report);
   report?.('looking at the buckets', 0, source.size);
-  const found = await openRead(exact(source), progress, report);
+  const found = await openRead(exact(source), progress, report, takeExamined(source));
   if (found === undefined) return undefined;
   // How the file is read must not depend on what is asked for.
   return old ? scannedWhole(found, progress) : found;
@@ -103,8 +102,9 @@ async function openRead(
   source: Source,
   progress: (step: string) => Progress,
   report?: Report,
+  earlier?: FirstExamination,
 ): Promise<Searched | undefined> {
-  const first = await openExamined(source, progress, report);
+  const first = await openExamined(source, progress, report, undefined, earlier);
   if (first === undefined) return undefined;
   const found = await openMoved(first, progress, report);
   // Whole buckets that the directory leads to, without an element, are an empty database.
@@ -235,8 +235,9 @@ async function openExamined(
   progress: (step: string) => Progress,
   report?: Report,
   moved?: MovedBytes,
+  first?: FirstExamination,
 ): Promise<Searched | undefined> {
-  const opened = await openAsItIs(source, progress, moved);
+  const opened = await openAsItIs(source, progress, moved, first);
   return opened && examined(opened, progress, report);
 }
 
@@ -249,9 +250,10 @@ async function examined(
   // No more claims follow.
   survey.claims.release();
   report?.('examining elements', 0, db.source.size);
-  const examination = await examine(db, survey);
+  const examination = survey.examination ?? (await examine(db, survey));
   if (examination.hasMisfit && isInOrder(survey) && hasOldBucket(survey, examination)) {
-    const again = await searchAll(db, survey, progress('looking for buckets'));
+    const { sites, siteOfSlot, claims } = survey;
+    const again = await searchAll(db, { sites, siteOfSlot, claims }, progress('looking for buckets'));
     if (again.survey.sites.some(({ state }) => state === 'outdated')) {
       return { ...again, survey: { ...again.survey, examination: await examine(db, again.survey) } };
     }
@@ -273,16 +275,19 @@ function hasOldBucket({ sites }: SearchedSurvey, { marks }: Examination): boolea
  * @param moved what was found to be elsewhere, of a source that is put right
  * @returns undefined if nothing speaks for the format; nor where what is put right would have to be read in another way than
  *   before, by which it was told what is elsewhere
+ * @param first its examination, if each of its buckets is in its place
  */
 async function openAsItIs(
   source: Source,
   progress: (step: string) => Progress,
   moved?: MovedBytes,
+  first?: FirstExamination,
 ): Promise<Searched | undefined> {
-  const opened = (await openDatabase(source)) ?? (await openLost(source, progress('looking for the format')));
+  const opened =
+    first?.db ?? (await openDatabase(source)) ?? (await openLost(source, progress('looking for the format')));
   if (opened === undefined || (moved !== undefined && opened.missing !== 0)) return undefined;
   const db = { ...opened, ...moved };
-  const found = await search(db, progress('looking for buckets'));
+  const found = await search(db, progress('looking for buckets'), false, first?.ordered);
   if (db.headerLost || !isDoubtful(found)) return found;
   // A header that leads to nothing may itself be what is wrong.
   const other = await inferByScan(source, progress('looking for the format'));
@@ -324,15 +329,25 @@ export async function searchExamined(db: Database, report?: Report): Promise<Sea
   );
 }
 
-/** Finds the buckets of a database that is open, and its directory if it is lost; nothing is known of their elements yet. */
-export async function search(db: Database, progress?: Progress, old = false): Promise<Searched> {
-  const first = await survey(db);
+/**
+ * Finds the buckets of a database that is open, and its directory if it is lost.
+ *
+ * @param known its survey, where that is known: with its examination, if no other buckets are found
+ */
+export async function search(
+  db: Database,
+  progress?: Progress,
+  old = false,
+  known?: ExaminedSurvey,
+): Promise<Searched> {
+  const first = known ?? (await survey(db));
   if (isInOrder(first) && !(await listsBucket(db, first.sites))) {
     return old
       ? { db, survey: await withOld(db, first, progress), scanned: true }
       : { db, survey: { ...first, stale: [] } };
   }
-  return searchAll(db, first, progress);
+  const { sites, siteOfSlot, claims } = first;
+  return searchAll(db, { sites, siteOfSlot, claims }, progress);
 }
 
 /** Finds the buckets by a scan of the whole file. */
@@ -386,6 +401,7 @@ async function openLost(source: Source, progress: Progress): Promise<Database | 
 /** A database whose buckets and records are all in order. */
 export interface Proved extends ProvedCheck {
   readonly db: Database;
+  readonly ordered: OrderedExamination;
 }
 
 /**
@@ -402,22 +418,40 @@ export async function openProved(
   held?: number,
   judge?: Judge,
 ): Promise<Proved | undefined> {
+  examinations.delete(source);
   const db = (await openDatabase(source)) ?? (await openWithout(exact(source), report));
-  const proved = db === undefined ? undefined : await checkProved(db, held, judge);
-  if (db === undefined || proved === undefined) return undefined;
+  const ordered = db === undefined ? undefined : await examineInOrder(db, held);
+  if (db === undefined || ordered === undefined) return undefined;
+  const proved = await checkExamined(db, ordered, judge);
+  if (proved === undefined) {
+    if (!db.headerLost) examinations.set(source, { db, ordered });
+    return undefined;
+  }
   const { buckets, account } = proved.proof;
   // A proof reads no values, and zeros instead of one do not show.
   if ((db.source.unreadable?.() ?? []).length > 0) return undefined;
   // Without its header nothing says that an older state, which may be whole, is not the one in force.
   if (db.headerLost && (await mayBeNewer(db, buckets, account.unused()))) return undefined;
-  return { db, ...proved };
+  return { db, ordered, ...proved };
+}
+
+/** Examinations that proved nothing, for the search that follows: it need not begin anew. */
+const examinations = new WeakMap<Source, FirstExamination>();
+
+type FirstExamination = Pick<Proved, 'db' | 'ordered'>;
+
+function takeExamined(source: Source): FirstExamination | undefined {
+  const first = examinations.get(source);
+  examinations.delete(source);
+  return first;
 }
 
 /** A database that was proved to be in order, as a search and an examination of it give it. */
-export async function searchedProved({ db, proof, checked }: Proved): Promise<Searched> {
+export async function searchedProved({ db, ordered, checked }: Proved): Promise<Searched> {
   // Without its header the whole file is scanned, as it is where nothing is proved.
-  const { survey } = await search(db, undefined, db.headerLost);
-  return { db, survey: { ...survey, examination: await examinationOf(db, survey, proof) }, checked };
+  const { survey } = await search(db, undefined, db.headerLost, ordered);
+  const examination = survey.sites === ordered.sites ? ordered.examination : await examine(db, survey);
+  return { db, survey: { ...survey, examination }, checked };
 }
 
 /** A database without its header, with the directory that leads to its buckets. */

@@ -1,96 +1,159 @@
-import type { AvailElement } from '../format/avail.js';
-import type { BucketView } from '../format/bucket.js';
-import { BUCKET_AVAIL, bucketStruct } from '../format/bucket.js';
-import { HASH_BITS } from '../format/hash.js';
-import { member } from '../format/struct.js';
 import { cutElementsOf } from '../database/cutelements.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
-import { isReadable, readSite } from '../database/survey.js';
+import { isReadable } from '../database/survey.js';
+import type { AvailElement } from '../format/avail.js';
+import type { BucketView } from '../format/bucket.js';
+import { BUCKET_AVAIL, bucketStruct, KEY_START } from '../format/bucket.js';
+import { HASH_BITS } from '../format/hash.js';
+import { member } from '../format/struct.js';
+import type { Source } from '../source/source.js';
+import { readUpTo } from '../source/source.js';
 import { checkAvailTable } from './avail.js';
+import { SiteReader } from './bucketreader.js';
 import { ElementExam } from './element.js';
+import type { ExaminedSurvey, Examination } from './examination.js';
+import { examine } from './examination.js';
 import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
-import type { KeyEvidence, WantedKey } from './key.js';
-import { KeyBudget, readKeys, sameKey } from './key.js';
-import type { Source } from '../source/source.js';
+import type { KeyEvidence } from './key.js';
+import { startOf } from './key.js';
+import type { ElementMarks } from './marks.js';
+import { KEPT, MARKED, READ, REPEATS, SIGNED, START, UNSIGNED } from './marks.js';
 import type { RejectedElement, StoredRecord } from './record.js';
 
-/** What looking at one bucket and the keys of its elements gave. */
-export interface BucketExamination {
+/** The result of the examination of one bucket. */
+export interface SiteVerdict {
   readonly site: BucketSite;
+  /** Number of its elements that prove a record. */
+  readonly kept: number;
   readonly findings: readonly Finding[];
+  /** Elements in use that prove no record. */
+  readonly rejected: readonly RejectedElement[];
+  /** Number of elements in use that are gone with their bytes. */
+  readonly missing: number;
+}
+
+/** The same with the records of the bucket. */
+export interface BucketExamination extends Omit<SiteVerdict, 'kept'> {
   /** Records whose key gives the element's hash, in the order of their elements. */
   readonly records: readonly StoredRecord[];
-  readonly rejected: readonly RejectedElement[];
-  /** Elements in use that are gone with their bytes. */
-  readonly missing: number;
   /** Free space that the bucket's own avail table lists. */
   readonly free: readonly AvailElement[];
 }
 
 /**
- * An honest file's keys do not overlap, so together they are no larger than the file. Elements made to point at
- * one huge key would cost the key times as much; past this factor keys are not read.
+ * Explains, in the order of the survey, the exceptions that an examination marked. Reads only buckets that have any; of their keys
+ * none is read again.
  */
-export const KEY_BUDGET = 2;
-/** Keys of so many elements are read together, in order of their offsets: buckets lie in no order of their keys. */
-const BATCH_ELEMENTS = 1 << 16;
-/** Bytes of buckets that wait for their keys at most; nearly empty ones fill this first. */
-const BATCH_BYTES = 8 << 20;
-
-/**
- * Examines every bucket that the directory leads to, in order of their slots: the bucket's head, each element's
- * fields, and each key against its element. For what is damaged: an `examine` is as good and much faster for all else.
- *
- * @param sites those of the survey's buckets that are to be examined; all where it is left out
- */
-export async function* examineByElement(
+export async function* judgeSites(
   db: Database,
   survey: Survey,
+  { marks }: Examination,
+): AsyncGenerator<SiteVerdict> {
+  const reader = new SiteReader(db);
+  for (let s = 0; s < survey.sites.length; s++) {
+    const site = survey.sites[s];
+    const isUsual = marks.sites[s] === 0 && isReadable(site);
+    const { findings, rejected, missing } = isUsual ? NOTHING : await explain(db, survey, marks, s, reader);
+    yield { site, kept: marks.kept[s], findings, rejected, missing };
+  }
+}
+
+/**
+ * Gives buckets with their records, in the order of the survey or of `sites`. Of a survey that was examined no key is read again.
+ *
+ * @param sites those of the survey's buckets that are wanted; all where it is left out
+ */
+export async function* examineBuckets(
+  db: Database,
+  survey: ExaminedSurvey,
   sites: readonly BucketSite[] = survey.sites,
 ): AsyncGenerator<BucketExamination> {
-  // What stands in damaged buckets may be anything, and must not use up what the sound ones need.
-  const budgets = {
-    sound: new KeyBudget(KEY_BUDGET * db.source.size),
-    damaged: new KeyBudget(KEY_BUDGET * db.source.size),
+  const { marks } = survey.examination ?? (await examine(db, survey));
+  // Of all of them their numbers need no map.
+  const numbers = sites === survey.sites ? undefined : new Map(survey.sites.map((site, s) => [site, s]));
+  const reader = new SiteReader(db);
+  for (const [n, site] of sites.entries()) {
+    const s = numbers === undefined ? n : numbers.get(site)!;
+    const explained = await explain(db, survey, marks, s, reader);
+    if (!isReadable(site)) {
+      yield { site, free: [], records: [], ...explained };
+      continue;
+    }
+    const words = await reader.read(site);
+    const { free } = examineHead(db, site, reader.view);
+    const records: StoredRecord[] = [];
+    for (let i = 0, at = s * marks.elements; i < marks.elements; i++, at++) {
+      if ((marks.flags[at] & KEPT) === 0) continue;
+      records.push({
+        hash: words.hash(i),
+        hashChar: marks.hashChar(at),
+        offset: words.pointer(i),
+        keySize: words.keySize(i),
+        dataSize: words.dataSize(i),
+        bucket: site.offset,
+        element: i,
+      });
+    }
+    yield { site, free, records, ...explained };
+  }
+}
+
+const NOTHING = { findings: [], rejected: [], missing: 0 };
+
+/** Explains the exceptions of a bucket. */
+async function explain(
+  db: Database,
+  survey: Survey,
+  { flags, sites, elements }: ElementMarks,
+  s: number,
+  reader: SiteReader,
+): Promise<Omit<SiteVerdict, 'site' | 'kept'>> {
+  const site = survey.sites[s];
+  // Of an outdated one the directory's findings tell.
+  if (!isReadable(site))
+    return site.state === 'outdated' ? NOTHING : { ...NOTHING, findings: [whyNotRead(site)] };
+  if (sites[s] === 0) return NOTHING;
+  await reader.read(site);
+  const bucket = reader.view;
+  const first = s * elements;
+  const exam = new ElementExam(db, survey, site, bucket, (i) => (flags[first + i] & MARKED) !== 0);
+  const evidence: (KeyEvidence | undefined)[] = [];
+  for (const i of exam.candidates) evidence.push(await evidenceOf(db.source, bucket, i, flags[first + i]));
+  const { findings, rejected, missing } = exam.judge(evidence);
+  return {
+    findings: bucketFindings(examineHead(db, site, bucket).findings, findings),
+    rejected,
+    missing,
   };
-  let batch: PendingBucket[] = [];
-  let elements = 0;
-  for (const site of sites) {
-    batch.push(await openBucket(db, survey, site));
-    elements += site.used;
-    const bytes = batch.length * db.geometry.bucketSize;
-    if (elements < BATCH_ELEMENTS && bytes < BATCH_BYTES) continue;
-    yield* examineBatch(db, batch, budgets);
-    batch = [];
-    elements = 0;
-  }
-  yield* examineBatch(db, batch, budgets);
 }
 
-/** A bucket that waits for its keys to be read. */
-interface PendingBucket {
-  readonly site: BucketSite;
-  readonly findings: readonly Finding[];
-  readonly free: readonly AvailElement[];
-  /** Undefined where the bucket itself is not read. */
-  readonly exam: ElementExam | undefined;
+/** Returns what the key of an element says of it, from the element's marks. */
+async function evidenceOf(
+  source: Source,
+  bucket: BucketView,
+  i: number,
+  flags: number,
+): Promise<KeyEvidence | undefined> {
+  if ((flags & READ) === 0) return undefined;
+  const flavours = flags & (SIGNED | UNSIGNED);
+  const known = Math.min(KEY_START, bucket.keySize(i));
+  const start =
+    (flags & START) === 0
+      ? bucket.keyStart(i).subarray(0, known)
+      : await readUpTo(source, bucket.dataPointer(i), known);
+  const one = flavours === SIGNED ? 'signed' : 'unsigned';
+  return {
+    fits: flavours === 0 ? undefined : flavours === (SIGNED | UNSIGNED) ? 'either' : one,
+    start: startOf(start),
+    repeats: (flags & REPEATS) !== 0,
+  };
 }
 
-async function openBucket(db: Database, survey: Survey, site: BucketSite): Promise<PendingBucket> {
-  if (!isReadable(site)) {
-    // Of those the directory tells.
-    const findings = site.state === 'outdated' ? [] : [whyNotRead(site)];
-    return { site, findings, free: [], exam: undefined };
-  }
-  const bucket = await readSite(db, site);
-  const { free, findings } = examineHead(db, site, bucket);
-  return { site, findings, free, exam: new ElementExam(db, survey, site, bucket) };
-}
-
-function whyNotRead({ state, offset, bits }: BucketSite): Finding {
+/** The finding of a bucket that is not read. */
+export function whyNotRead({ state, offset, bits }: BucketSite): Finding {
   if (state === 'wiped') {
     const byte = (bits & 0xff).toString(16).padStart(2, '0');
     return finding('bucket-header', offset, `a bucket all of whose bytes are 0x${byte}`, 'a bucket');
@@ -98,37 +161,6 @@ function whyNotRead({ state, offset, bits }: BucketSite): Finding {
   return state === 'overlapping'
     ? finding('bucket-overlap', offset, `a bucket at ${offset}`, 'bytes of its own')
     : finding('bucket-unread', offset, `a bucket at ${offset}`, 'buckets that fit the file');
-}
-
-async function* examineBatch(
-  db: Database,
-  batch: readonly PendingBucket[],
-  budgets: Readonly<Record<'sound' | 'damaged', KeyBudget>>,
-): AsyncGenerator<BucketExamination> {
-  const wanted = batch.map(({ exam }) => exam?.wantedKeys() ?? []);
-  const isSound = ({ site }: PendingBucket) => site.state === 'sound';
-  const ofSound = wanted.filter((_, n) => isSound(batch[n])).flat();
-  const ofDamaged = wanted.filter((_, n) => !isSound(batch[n])).flat();
-  const affordable = [
-    ...ofSound.filter((key) => budgets.sound.allows(key.length)),
-    // The shortest first: sizes that are none are mostly huge.
-    ...ofDamaged.sort((a, b) => a.length - b.length).filter((key) => budgets.damaged.allows(key.length)),
-  ];
-  const evidence = await readKeys(db.source, affordable);
-  const evidenceOf = new Map(affordable.map((key, n) => [key, evidence[n]]));
-  for (const [n, { site, findings, free, exam }] of batch.entries()) {
-    const found = wanted[n].map((key) => evidenceOf.get(key));
-    await markRepeated(db.source, wanted[n], found, exam?.lookupOrder() ?? []);
-    const judged = exam?.judge(found);
-    yield {
-      site,
-      free,
-      findings: bucketFindings(findings, judged?.findings ?? []),
-      records: judged?.records ?? [],
-      rejected: judged?.rejected ?? [],
-      missing: judged?.missing ?? 0,
-    };
-  }
 }
 
 /** Codes of elements in use that are none, which make the bucket's count wrong. */
@@ -149,44 +181,7 @@ export function bucketFindings(ofHead: readonly Finding[], ofElements: readonly 
   return [...ofHead, ...ofElements].map((one) => ({ ...one, ...causeOf(one) }));
 }
 
-/**
- * Marks in a bucket the keys that an element has, too, which is earlier in an order of their numbers: those of one digest are
- * compared byte for byte.
- */
-async function markRepeated(
-  source: Source,
-  wanted: readonly WantedKey[],
-  evidence: readonly (KeyEvidence | undefined)[],
-  order: readonly number[],
-): Promise<void> {
-  const seen = new Map<number, WantedKey[]>();
-  for (const n of order) {
-    const found = evidence[n];
-    if (found?.digest === undefined || found.fits === undefined) continue;
-    // Two numbers of 32 bits in one that is exact, but for a few bits of which the comparison knows nothing.
-    const name = (found.digest >>> 0) * 2 ** 20 + (wanted[n].hash & 0xfffff);
-    const others = seen.get(name);
-    if (others === undefined) {
-      seen.set(name, [wanted[n]]);
-      continue;
-    }
-    for (const other of others) {
-      if (other.hash !== wanted[n].hash || other.length !== wanted[n].length) continue;
-      if (!(await sameKey(source, other, wanted[n]))) continue;
-      found.repeats = true;
-      break;
-    }
-    if (!found.repeats) others.push(wanted[n]);
-  }
-}
-
-/** Whether there is anything to tell of a whole bucket's head; most have an empty table, which need not be looked at. */
-export function isHeadTold(db: Database, site: BucketSite, bucket: BucketView): boolean {
-  const { availCount } = bucket;
-  return availCount > 0 && availCount <= BUCKET_AVAIL && examineHead(db, site, bucket).findings.length > 0;
-}
-
-/** What the head of a bucket says, and the free space that its own table lists. */
+/** Checks the head of a bucket, and lists the free space of its own table. */
 export function examineHead(
   db: Database,
   site: BucketSite,

@@ -1,21 +1,17 @@
-import { OffsetSorter } from '../numbers.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import { readSite } from '../database/survey.js';
-import { decodeAvailTable } from '../format/avail.js';
-import { BUCKET_AVAIL, bucketStruct, BucketView } from '../format/bucket.js';
-import { endOfRun, MAX_DIRECTORY_BITS } from '../format/directory.js';
-import { HASH_BITS } from '../format/hash.js';
-import { member } from '../format/struct.js';
-import { readInto } from '../source/source.js';
-import { checkAvailTable } from './avail.js';
+import { BucketView } from '../format/bucket.js';
 import { BucketWords } from '../format/bucketwords.js';
-import type { Structures } from './extents.js';
-import type { FindingList } from './finding.js';
-import { isTableValid } from './libgdbm.js';
+import { endOfRun, MAX_DIRECTORY_BITS } from '../format/directory.js';
+import { OffsetSorter } from '../numbers.js';
+import { readInto } from '../source/source.js';
 
 /** Bytes that are read together at most. */
 const TOGETHER = 1 << 18;
+
+/** The place of a bucket, or of the elements that are left of one. */
+type Place = Pick<BucketSite, 'offset' | 'elements'>;
 
 /** Reads one bucket after the other into the same memory: what it gives is valid until the next one is read. */
 export class SiteReader {
@@ -29,7 +25,7 @@ export class SiteReader {
   #ahead: Uint8Array | undefined;
   #from = 0;
   #to = 0;
-  /** Where the last bucket was, and how many were directly behind each other. */
+  /** Offset of the last bucket, and how many were read that lie directly behind each other. */
   #last = Number.NaN;
   #run = 0;
 
@@ -42,219 +38,113 @@ export class SiteReader {
     this.#view = new BucketView(this.#bytes, db.format, bucketElements);
   }
 
-  async read(site: Pick<BucketSite, 'offset' | 'elements'>): Promise<BucketWords> {
-    await this.#take(site);
+  /**
+   * Reads a bucket.
+   *
+   * @param behind number of the buckets read next that lie directly behind it; where it is left out, as many are read as were
+   *   directly before it
+   */
+  async read(site: Place, behind?: number): Promise<BucketWords> {
+    const reading = this.#take(site, behind);
+    if (reading !== undefined) await reading;
     this.#words.load(this.#bytes);
     return this.#words;
   }
 
   /** Reads a bucket, but only the elements whose records begin from one file offset to before another. */
-  async readBetween(site: BucketSite, from: number, to: number): Promise<BucketWords> {
-    await this.#take(site);
+  async readBetween(site: Place, from: number, to: number, behind?: number): Promise<BucketWords> {
+    const reading = this.#take(site, behind);
+    if (reading !== undefined) await reading;
     this.#words.loadBetween(this.#bytes, from, to);
     return this.#words;
   }
 
-  async #take(site: Pick<BucketSite, 'offset' | 'elements'>): Promise<void> {
-    if (site.elements === undefined) await this.#fill(site.offset);
-    else await readSite(this.#db, site, this.#view);
-  }
-
-  /**
-   * Reads a bucket; where others were directly before it, as many behind it as well. Two halves of a split often lie side by
-   * side, and are no reason to read more.
-   */
-  async #fill(offset: number): Promise<void> {
-    const { source } = this.#db;
+  /** Reads a bucket; returns undefined where its bytes are here already. */
+  #take(site: Place, behind: number | undefined): Promise<unknown> | undefined {
+    if (site.elements !== undefined) return readSite(this.#db, site, this.#view);
+    const { offset } = site;
     const { length } = this.#bytes;
     this.#run = offset === this.#last + length ? this.#run + 1 : 0;
-    if (this.#run > 1 && length < TOGETHER) {
-      const inside = offset >= this.#from && offset + length <= this.#to;
-      if (!inside) {
-        this.#to = this.#from = offset;
-        const ahead = (this.#ahead ??= new Uint8Array(TOGETHER)).subarray(
-          0,
-          Math.min(TOGETHER, this.#run * length, source.size - offset),
-        );
-        await readInto(source, offset, ahead);
-        this.#to = offset + ahead.length;
-      }
-      this.#bytes.set(this.#ahead!.subarray(offset - this.#from, offset - this.#from + length));
-    } else await readInto(source, offset, this.#bytes);
     this.#last = offset;
+    if (offset >= this.#from && offset + length <= this.#to) {
+      this.#copy(offset);
+      return undefined;
+    }
+    // Two halves of a split often lie side by side, and are no reason to read more.
+    const together = behind === undefined ? (this.#run > 1 ? this.#run : 1) : behind + 1;
+    if (together === 1 || 2 * length > TOGETHER) return readInto(this.#db.source, offset, this.#bytes);
+    return this.#readAhead(offset, Math.min(TOGETHER - (TOGETHER % length), together * length));
   }
 
-  /** The same bucket by its fields. */
+  async #readAhead(offset: number, wanted: number): Promise<void> {
+    const { source } = this.#db;
+    const ahead = (this.#ahead ??= new Uint8Array(TOGETHER));
+    const bytes = ahead.subarray(0, Math.min(wanted, source.size - offset));
+    this.#to = this.#from = offset;
+    await readInto(source, offset, bytes);
+    this.#to = offset + bytes.length;
+    this.#copy(offset);
+  }
+
+  #copy(offset: number): void {
+    const at = offset - this.#from;
+    this.#bytes.set(this.#ahead!.subarray(at, at + this.#bytes.length));
+  }
+
+  /** The last bucket by its fields. */
   get view(): BucketView {
     return this.#view;
   }
+
+  /** The bytes of the last bucket. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+}
+
+/** Returns for each place of an ordered list how many of the next ones lie directly behind it. */
+export function neighbours(
+  length: number,
+  offsetOf: (n: number) => number,
+  bucketSize: number,
+): (n: number) => number {
+  let end = 0;
+  return (n) => {
+    if (n >= end || n === 0) {
+      end = n + 1;
+      while (end < length && offsetOf(end) === offsetOf(end - 1) + bucketSize) end++;
+    }
+    return end - 1 - n;
+  };
 }
 
 /** Passes through the buckets that a directory leads to, in order of their file offsets. */
 export class BucketPass {
-  readonly #db: Database;
+  readonly #reader: SiteReader;
   readonly #runs: DirectoryRuns;
-  readonly #words: BucketWords;
-  readonly #bytes: Uint8Array;
-  /** The runs whose buckets are in memory. */
-  #first = 0;
-  #end = 0;
-  /** Whether libgdbm takes the avail tables of all buckets that were judged. */
-  tablesValid = true;
+  readonly #behind: (n: number) => number;
 
   constructor(db: Database, runs: DirectoryRuns) {
-    const { bucketSize, bucketElements } = db.geometry;
-    this.#db = db;
+    this.#reader = new SiteReader(db);
     this.#runs = runs;
-    this.#words = new BucketWords(db.format, bucketSize, bucketElements);
-    const most = Math.max(1, Math.min(Math.floor(TOGETHER / bucketSize), runs.length));
-    this.#bytes = new Uint8Array(most * bucketSize);
+    this.#behind = neighbours(runs.length, (n) => runs.offsets[n], db.geometry.bucketSize);
   }
 
   /** Reads each bucket; `visit` gets its words and bytes, valid during the call, and says whether to go on. */
   async each(
     visit: (words: BucketWords, bytes: Uint8Array, run: number) => boolean | Promise<boolean>,
   ): Promise<boolean> {
-    this.#end = 0;
     for (let run = 0; run < this.#runs.length; run++) {
-      if (run >= this.#end) await this.#read(run);
-      const bytes = this.#bytesOf(run);
-      this.#words.load(bytes);
-      const goesOn = visit(this.#words, bytes, run);
+      const words = await this.at(run);
+      const goesOn = visit(words, this.#reader.bytes, run);
       if (!(typeof goesOn === 'boolean' ? goesOn : await goesOn)) return false;
     }
     return true;
   }
 
-  /**
-   * Reads each bucket, but only the elements whose records begin from one file offset to before another.
-   *
-   * @param visit gets the words, valid during the call
-   */
-  async eachBetween(
-    from: number,
-    to: number,
-    visit: (words: BucketWords, run: number) => void,
-  ): Promise<void> {
-    this.#end = 0;
-    for (let run = 0; run < this.#runs.length; run++) {
-      if (run >= this.#end) await this.#read(run);
-      this.#words.loadBetween(this.#bytesOf(run), from, to);
-      if (this.#words.usedCount > 0) visit(this.#words, run);
-    }
-  }
-
-  /** Reads one bucket, of which neighbours are read as well; its words are valid until the next is asked for. */
-  async at(run: number): Promise<BucketWords> {
-    if (run < this.#first || run >= this.#end) await this.#read(run);
-    this.#words.load(this.#bytesOf(run));
-    return this.#words;
-  }
-
-  /** Of a bucket that is in memory. */
-  #bytesOf(run: number): Uint8Array {
-    const { bucketSize } = this.#db.geometry;
-    return this.#bytes.subarray((run - this.#first) * bucketSize, (run - this.#first + 1) * bucketSize);
-  }
-
-  /** Reads a bucket and those that lie directly behind it. */
-  async #read(run: number): Promise<void> {
-    const { bucketSize } = this.#db.geometry;
-    const { offsets, length } = this.#runs;
-    let end = run + 1;
-    let size = bucketSize;
-    while (end < length && size < this.#bytes.length && offsets[end] === offsets[run] + size) {
-      size += bucketSize;
-      end++;
-    }
-    this.#end = 0;
-    await readInto(this.#db.source, offsets[run], this.#bytes.subarray(0, size));
-    this.#first = run;
-    this.#end = end;
-  }
-
-  /**
-   * Holds each bucket against what an intact file has: its head, its avail table, and of each element in use the fields,
-   * the hash's range and that a lookup reaches it. What an intact file may also have, such as an unsorted avail table,
-   * goes into `findings`.
-   *
-   * @param take gets each bucket whose elements are as they should be; it says whether to go on
-   * @returns whether all is as it should be
-   */
-  async judge(
-    structures: Structures,
-    findings: FindingList,
-    take: (words: BucketWords, run: number) => boolean | Promise<boolean>,
-  ): Promise<boolean> {
-    const { bucketSize } = this.#db.geometry;
-    return this.each((words, bytes, run) => {
-      const offset = this.#runs.offsets[run];
-      structures.add('bucket', offset, bucketSize);
-      return (
-        this.#isHeadSound(words, run) &&
-        this.#takeAvail(words.availCount, bytes, offset, structures, findings) &&
-        this.#areElementsSound(words, run) &&
-        take(words, run)
-      );
-    });
-  }
-
-  #isHeadSound({ bits, count, availCount, elements }: BucketWords, run: number): boolean {
-    const possible = availCount >= 0 && availCount <= BUCKET_AVAIL && count >= 0 && count <= elements;
-    return possible && bits === this.#runs.bits[run];
-  }
-
-  #takeAvail(
-    count: number,
-    bytes: Uint8Array,
-    offset: number,
-    structures: Structures,
-    findings: FindingList,
-  ): boolean {
-    if (count === 0) return true;
-    const { layout, byteOrder } = this.#db.format;
-    const at = member(bucketStruct(layout), 'bucket_avail').offset;
-    const table = decodeAvailTable(bytes, at, count, layout, byteOrder);
-    const checked = checkAvailTable(this.#db, table, offset + at, 'bucket-avail');
-    findings.add(checked.findings);
-    this.tablesValid &&= isTableValid(this.#db.header, table);
-    for (const { av_adr, av_size } of checked.free) structures.add('free', av_adr, av_size);
-    return true;
-  }
-
-  #areElementsSound(words: BucketWords, run: number): boolean {
-    const { elements, used, usedCount, hashes, pointers, keySizes, dataSizes } = words;
-    if (usedCount !== words.count) return false;
-    const end = this.#fileEnd;
-    const bits = this.#runs.bits[run];
-    const shift = HASH_BITS - bits;
-    const prefix = this.#runs.firstSlots[run] >>> (Math.log2(this.#db.directory.length) - bits);
-    // How many elements in use stand directly before one: for the first those around the end.
-    let before = 0;
-    while (before < usedCount && used[usedCount - 1 - before] === elements - 1 - before) before++;
-    let next = 0;
-    for (let n = 0; n < usedCount; n++) {
-      const i = used[n];
-      if (i !== next) before = 0;
-      next = i + 1;
-      const hash = hashes[i];
-      const pointer = pointers[i];
-      const keySize = keySizes[i];
-      const dataSize = dataSizes[i];
-      if (hash < 0 || keySize < 0 || dataSize < 0 || pointer < 0) return false;
-      if (pointer + keySize + dataSize > end || (bits > 0 && hash >>> shift !== prefix)) return false;
-      const home = hash % elements;
-      const distance = i >= home ? i - home : i - home + elements;
-      if (distance > before) return false;
-      if (before < elements) before++;
-    }
-    return true;
-  }
-
-  /** No record ends later: the file's end, and the end that the header tells. */
-  get #fileEnd(): number {
-    const { source, header, headerLost } = this.#db;
-    return headerLost ? source.size : Math.min(source.size, header.next_block);
+  /** Reads one bucket, and its neighbours; its words are valid until the next is asked for. */
+  at(run: number): Promise<BucketWords> {
+    return this.#reader.read({ offset: this.#runs.offsets[run] }, this.#behind(run));
   }
 }
 

@@ -9,9 +9,9 @@ import type { OtherFile } from '../database/identify.js';
 import { identifySource } from '../database/identify.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
+import { isInOrder } from '../database/survey.js';
 import type { Source } from '../source/source.js';
 import { accountFor } from './account.js';
-import { checkAvailChain } from './avail.js';
 import { checkDirectory } from './directory.js';
 import type { DoubtfulRecords } from './doubtful.js';
 import { findDoubtful } from './doubtful.js';
@@ -27,10 +27,10 @@ import type { DamagedKey } from './hiddendamage.js';
 import { estimateHiddenDamage, MAX_DAMAGED_KEYS } from './hiddendamage.js';
 import type { Image } from './image.js';
 import { checkImage } from './image.js';
-import type { SiteVerdict } from './judge.js';
-import { judgeSites } from './judge.js';
+import type { SiteVerdict } from './bucket.js';
+import { judgeSites } from './bucket.js';
 import type { Judge, LibgdbmMessage } from './libgdbm.js';
-import { predictLibgdbm } from './libgdbm.js';
+import { isOfJudge, predictLibgdbm } from './libgdbm.js';
 import type { LibgdbmUse } from './libgdbmuse.js';
 import { predictUse } from './libgdbmuse.js';
 import { judgeSpace } from './space.js';
@@ -119,12 +119,14 @@ export async function checkDatabase(
   judge?: Judge,
 ): Promise<CheckResult> {
   const examination = surveyed.examination ?? (await examine(db, surveyed));
+  const { marks } = examination;
+  const { account, buckets, chain } = await accountFor(db, surveyed, examination);
   const { source, format, geometry } = db;
   const findings = new FindingList();
 
   // 1. Header and directory.
   const isNew = await isCreationInterrupted(db);
-  const hasLostBuckets = !isNew && (await hasLostAllBuckets(db, surveyed, examination.marks));
+  const hasLostBuckets = !isNew && (await hasLostAllBuckets(db, surveyed, marks));
   if (isNew) findings.add([creationInterrupted(db)]);
   else {
     findings.add(checkHeader(db));
@@ -132,7 +134,7 @@ export async function checkDatabase(
   }
 
   // 2. Free space in the header's chain.
-  findings.add((await checkAvailChain(db)).findings);
+  findings.add(chain.findings);
 
   // 3. Buckets, their elements and keys.
   const tally = new Tally();
@@ -155,10 +157,8 @@ export async function checkDatabase(
   }
 
   // 4. An account of every byte.
-  const { account, buckets } = await accountFor(db, surveyed, examination);
   findings.add(judgeSpace(account, findings));
   const doubtful = await findDoubtful(db, surveyed, examination, account.overreaching);
-  const { marks } = examination;
   const records = {
     ...tally.counts(db, surveyed),
     count: examination.records,
@@ -184,7 +184,9 @@ export async function checkDatabase(
       : undefined;
   const machine = judge ?? ownMachine(format, hashChar);
   const raw = asItIs(db);
-  const libgdbm = await predictLibgdbm(raw, machine);
+  // Then libgdbm comes to the same buckets.
+  const isOrdered = verdict !== 'damaged' && examination.tablesValid && isInOrder(surveyed);
+  const libgdbm = await predictLibgdbm(raw, machine, isOrdered && isOfJudge(format, machine));
   const use =
     verdict === 'healthy'
       ? undefined
@@ -283,7 +285,8 @@ class Tally {
   ): Pick<RecordCounts, 'rejected' | 'noElements' | 'uncovered' | 'cutOff'> {
     const slots = surveyed.siteOfSlot.length;
     let uncovered = 0;
-    for (const { first, end } of surveyed.claims.open()) uncovered += (end - first) / HASH_RANGE;
+    const open = isInOrder(surveyed) ? [] : surveyed.claims.open();
+    for (const { first, end } of open) uncovered += (end - first) / HASH_RANGE;
     for (const { firstSlot, slots: own } of this.#malformed) {
       for (let slot = firstSlot; slot < firstSlot + own; slot++) {
         if (surveyed.claims.ownerOf(slot * (HASH_RANGE / slots)) === undefined) uncovered -= 1 / slots;

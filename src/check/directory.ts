@@ -56,7 +56,6 @@ export function* checkDirectory(db: Database, survey: Survey): Generator<Finding
       );
       continue;
     }
-    const slots = slotsText(slot, end);
     const site = survey.sites[survey.siteOfSlot[slot]];
     if (site.state === 'outdated') {
       const ruler = rulerOf(survey, slot * (HASH_RANGE / directory.length));
@@ -64,13 +63,13 @@ export function* checkDirectory(db: Database, survey: Survey): Generator<Finding
       yield finding(
         'directory-entry-wrong',
         at,
-        `${slots} lead to ${site.offset}`,
+        `${slotsText(slot, end)} lead to ${site.offset}`,
         own === undefined
           ? 'other buckets have these hashes'
           : `the bucket at ${own.offset} (bucket_bits ${own.bits}) has the first of these hashes`,
       );
     } else if (site.state === 'sound') {
-      yield* checkRun(survey, site, slots, slot, end, at);
+      yield* checkRun(survey, site, slot, end, at);
     }
   }
 }
@@ -91,7 +90,6 @@ function slotsText(slot: number, end: number): string {
 function* checkRun(
   survey: Survey,
   site: BucketSite,
-  slots: string,
   slot: number,
   end: number,
   at: number,
@@ -99,6 +97,7 @@ function* checkRun(
   const { ownFirst, ownSlots } = site;
   const ownEnd = ownFirst + ownSlots;
   if (slot === ownFirst && end === ownEnd) return;
+  const slots = slotsText(slot, end);
   const own = `slots ${ownFirst} to ${ownEnd - 1}`;
   const place = `the bucket at ${site.offset} (bucket_bits ${site.bits})`;
   if (!owns(site, slot) || !owns(site, end - 1)) {

@@ -1,9 +1,7 @@
-import type { Database } from '../database/database.js';
-import { digestOf, HASH_BITS } from '../format/hash.js';
 import { inLookupOrder } from '../format/bucket.js';
+import type { BucketWords } from '../format/bucketwords.js';
+import { digestOf } from '../format/hash.js';
 import type { Source } from '../source/source.js';
-import { readInto } from '../source/source.js';
-import { BucketWords } from '../format/bucketwords.js';
 import { sameKey, SMALL_KEY } from './key.js';
 import type { ElementMarks } from './marks.js';
 import { MARKED, READ, REPEATS, SIGNED, UNSIGNED } from './marks.js';
@@ -21,9 +19,6 @@ const BLOCK_WORDS = 16;
 const WAITING = 256;
 /** More keys that may be there twice are no chance. */
 const MAX_SUSPECTS = 1 << 16;
-/** Bytes of the suspected keys of one bucket, and how many pairs of keys are compared in all. */
-const MAX_HELD = 16 << 20;
-const MAX_COMPARED = 1 << 26;
 
 /**
  * Finds keys that may be there twice, in a fixed amount of memory: a Bloom filter of the keys so far, by their hash and
@@ -99,98 +94,6 @@ export class TwinFilter {
   /** The hashes of which keys may be there twice; undefined where there are too many to tell. */
   suspects(): ReadonlySet<number> | undefined {
     return this.#addWaiting() ? this.#suspects : undefined;
-  }
-
-  /**
-   * Whether no key with the hash of a suspect is there twice.
-   *
-   * @param db one whose buckets were found to be in order
-   * @returns also false where there are too many to tell
-   */
-  async areDistinct({ source, format, geometry, directory }: Database): Promise<boolean> {
-    const suspects = this.suspects();
-    if (suspects === undefined) return false;
-    if (suspects.size === 0) return true;
-    const { bucketSize, bucketElements } = geometry;
-    const shift = HASH_BITS - Math.log2(directory.length);
-    const offsets = new Set(Array.from(suspects, (hash) => directory[hash >>> shift]));
-    const bytes = new Uint8Array(bucketSize);
-    const words = new BucketWords(format, bucketSize, bucketElements);
-    const keys = new HeldKeys(source);
-    for (const bucket of [...offsets].sort((a, b) => a - b)) {
-      await readInto(source, bucket, bytes);
-      words.load(bytes);
-      keys.clear();
-      for (let n = 0; n < words.usedCount; n++) {
-        const i = words.used[n];
-        if (!suspects.has(words.hashes[i])) continue;
-        if (!(await keys.add(words.hashes[i], words.pointers[i], words.keySizes[i]))) return false;
-      }
-      // Two of the same key are in one bucket.
-      if (!keys.areDistinct()) return false;
-    }
-    return true;
-  }
-}
-
-/** Keys of one bucket in memory, which is used again for the next. */
-class HeldKeys {
-  readonly #source: Source;
-  #bytes = new Uint8Array(4096);
-  #used = 0;
-  #hashes: number[] = [];
-  #starts: number[] = [];
-  #sizes: number[] = [];
-  #compared = 0;
-
-  constructor(source: Source) {
-    this.#source = source;
-  }
-
-  clear(): void {
-    this.#used = 0;
-    this.#hashes.length = 0;
-    this.#starts.length = 0;
-    this.#sizes.length = 0;
-  }
-
-  /** Reads a key; false where there is no room for it. */
-  async add(hash: number, offset: number, size: number): Promise<boolean> {
-    const end = this.#used + size;
-    if (end > MAX_HELD) return false;
-    if (end > this.#bytes.length) {
-      const bigger = new Uint8Array(Math.min(MAX_HELD, 2 * end));
-      bigger.set(this.#bytes.subarray(0, this.#used));
-      this.#bytes = bigger;
-    }
-    await readInto(this.#source, offset, this.#bytes.subarray(this.#used, end));
-    this.#hashes.push(hash);
-    this.#starts.push(this.#used);
-    this.#sizes.push(size);
-    this.#used = end;
-    return true;
-  }
-
-  /** Whether no two are the same; false also where too many pairs would have to be compared to tell. */
-  areDistinct(): boolean {
-    const count = this.#hashes.length;
-    this.#compared += (count * (count - 1)) / 2;
-    if (this.#compared > MAX_COMPARED) return false;
-    for (let a = 0; a < count; a++) {
-      for (let b = 0; b < a; b++)
-        if (this.#hashes[a] === this.#hashes[b] && this.#areSame(a, b)) return false;
-    }
-    return true;
-  }
-
-  #areSame(a: number, b: number): boolean {
-    const bytes = this.#bytes;
-    const [atA, atB] = [this.#starts[a], this.#starts[b]];
-    const size = this.#sizes[a];
-    if (this.#sizes[b] !== size) return false;
-    let i = 0;
-    while (i < size && bytes[atA + i] === bytes[atB + i]) i++;
-    return i === size;
   }
 }
 

@@ -1,7 +1,3 @@
-import type { BucketView } from '../format/bucket.js';
-import { KEY_START, fromHome, inLookupOrder, usedBefore } from '../format/bucket.js';
-import { slotOf } from '../format/directory.js';
-import { FREE_HASH } from '../format/hash.js';
 import type { CutElements } from '../database/cutelements.js';
 import { cutElementsOf } from '../database/cutelements.js';
 import type { Database } from '../database/database.js';
@@ -9,11 +5,15 @@ import { mayBeCut } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
 import { isOutdated, rulerOf } from '../database/survey.js';
+import type { BucketView } from '../format/bucket.js';
+import { fromHome, KEY_START, usedBefore } from '../format/bucket.js';
+import { slotOf } from '../format/directory.js';
+import { FREE_HASH } from '../format/hash.js';
 import { faultOfSlot } from './directory.js';
 import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
 import { explainedByNextBlock } from './header.js';
-import type { KeyEvidence, WantedKey } from './key.js';
+import type { KeyEvidence } from './key.js';
 import { startOf } from './key.js';
 import type { RejectedElement, RejectReason, StoredRecord } from './record.js';
 
@@ -55,32 +55,12 @@ export class ElementExam {
     }
   }
 
-  /** The elements whose keys {@link wantedKeys} names. */
+  /** Elements in use whose fields are possible: {@link judge} needs to know what their keys say. */
   get candidates(): readonly number[] {
     return this.#candidates;
   }
 
-  /** The keys that {@link judge} needs, one for each candidate. */
-  wantedKeys(): WantedKey[] {
-    const { bucket } = this;
-    const twins = this.#hashesSeenTwice();
-    return this.#candidates.map((i) => ({
-      offset: bucket.dataPointer(i),
-      length: bucket.keySize(i),
-      hash: bucket.hash(i),
-      whole: twins.has(bucket.hash(i)),
-    }));
-  }
-
-  /** Numbers of the wanted keys, in the order in which a lookup comes to those with one hash. */
-  lookupOrder(): readonly number[] {
-    const { bucket } = this;
-    const numbers = new Map(this.#candidates.map((i, n) => [i, n]));
-    const order = inLookupOrder(this.#candidates, (i) => bucket.hash(i), bucket.elements);
-    return order.map((i) => numbers.get(i)!);
-  }
-
-  /** @param evidence for each wanted key, in their order; undefined where it was too costly to read */
+  /** @param evidence for each candidate, in their order; undefined where its key was too costly to read */
   judge(evidence: readonly (KeyEvidence | undefined)[]): ElementVerdicts {
     for (const [n, i] of this.#candidates.entries()) {
       const found = evidence[n];
@@ -252,17 +232,6 @@ export class ElementExam {
     if (startOf(stored.subarray(0, known)) === start) return;
     const begins = Uint8Array.of(start, start >>> 8, start >>> 16, start >>> 24).subarray(0, known);
     this.#report('element-key-start', i, `key_start ${hex(stored)}`, `${hex(begins)} as the key begins`);
-  }
-
-  #hashesSeenTwice(): Set<number> {
-    const seen = new Set<number>();
-    const twice = new Set<number>();
-    for (const i of this.#candidates) {
-      const hash = this.bucket.hash(i);
-      if (seen.has(hash)) twice.add(hash);
-      seen.add(hash);
-    }
-    return twice;
   }
 
   #report(code: FindingCode, i: number, found: string, expected: string, cause?: FindingCode): void {

@@ -1,29 +1,63 @@
+import type { HashClaims } from '../database/claims.js';
+import type { CutElements } from '../database/cutelements.js';
 import { cutElementsOf } from '../database/cutelements.js';
 import type { Database } from '../database/database.js';
 import { mayBeCut } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
+import { AlikeSites } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
-import { isOutdated, rulerOf } from '../database/survey.js';
-import { HASH_BITS } from '../format/hash.js';
-import { examineByElement, isHeadTold, KEY_BUDGET } from './bucket.js';
-import { KeyBudget } from './key.js';
-import type { WaitingKeys } from './keymarks.js';
-import { waitingKeys } from './keymarks.js';
-import { APART, ElementMarks, KEPT, MARKED, READ, REPEATS, SIGNED, START, UNSIGNED } from './marks.js';
-import { SiteReader } from './bucketreader.js';
+import { claimSettled, isOutdated, isPlaced, isReadable, rulerOf } from '../database/survey.js';
+import type { BucketView } from '../format/bucket.js';
+import { BUCKET_AVAIL, bucketStruct, KEY_START } from '../format/bucket.js';
 import type { BucketWords } from '../format/bucketwords.js';
-import { SHARED } from './parts.js';
-import type { RecordRuns } from './space.js';
-import { planRegions, RecordHistogram } from './regions.js';
-import { SharedHashes, TwinFilter, RepeatFinder } from './duplicates.js';
+import { MAX_DIRECTORY_BITS } from '../format/directory.js';
+import { offsetSize } from '../format/format.js';
+import { FREE_HASH, HASH_BITS, KeyHasher } from '../format/hash.js';
+import { member } from '../format/struct.js';
+import { OffsetSorter } from '../numbers.js';
+import type { Source } from '../source/source.js';
+import { passChunks } from '../source/source.js';
+import { checkAvailTable } from './avail.js';
+import type { DirectoryRuns } from './bucketreader.js';
+import { directoryRuns, neighbours, SiteReader } from './bucketreader.js';
+import { RepeatFinder, SharedHashes, TwinFilter } from './duplicates.js';
+import { Structures } from './extents.js';
+import { KEY_BUDGET, KeyBudget, SMALL_KEY } from './key.js';
+import { isTableValid } from './libgdbm.js';
+import { APART, ElementMarks, KEPT, MARKED, READ, REPEATS, SIGNED, START, UNSIGNED } from './marks.js';
+import type { PartRange } from './parts.js';
+import {
+  isApart,
+  keySizeOf,
+  LARGE_KEY,
+  PART,
+  PartKeys,
+  placeOf,
+  RecordParts,
+  RecordStarts,
+  ROW,
+  SHARED,
+} from './parts.js';
+import { RecordSpace } from './space.js';
 
-/** Elements whose keys are read in one pass: 20 bytes each. */
-const HELD = 1 << 19;
+/*
+ * The examination of a database: every bucket, the fields of every element and every key.
+ *
+ * 1. The buckets are read in order of their places. Each element whose fields are possible waits for its key.
+ * 2. The keys are read, a part of the file after the other, so that memory does not grow with the file. An element whose key
+ *    gives its hash proves a record.
+ * 3. Keys that may be in a bucket twice are compared.
+ *
+ * Whatever is not as it should be is marked, and the examination goes on; `judgeSites` explains the marks.
+ */
 
-/** What looking at every bucket and the key of every element gave. */
+/** Elements that wait for their keys at a time: 20 bytes each. */
+const HELD = 1 << 20;
+
+/** The result of looking at every bucket and the key of every element. */
 export interface Examination {
   readonly marks: ElementMarks;
-  /** Elements that prove a record. */
+  /** Number of elements that prove a record. */
   readonly records: number;
   /** Bytes of their keys and values. */
   readonly bytes: number;
@@ -32,222 +66,680 @@ export interface Examination {
   readonly unsigned: number;
   /** Whether a key that was read does not give its element's hash. */
   readonly hasMisfit: boolean;
-  /** Where the records are; undefined where two share a byte, or that was not found out. */
-  readonly runs: RecordRuns | undefined;
+  /** Bytes of the records. */
+  readonly space: RecordSpace;
+  /** Free space that the buckets' own tables list. */
+  readonly free: Structures;
+  /** Whether libgdbm takes the avail tables of all buckets. */
+  readonly tablesValid: boolean;
 }
 
-/** A survey, with what was found out of its elements if they were examined. */
+/** A survey with the examination of its elements, if they were examined. */
 export interface ExaminedSurvey extends Survey {
   readonly examination?: Examination | undefined;
 }
 
-/** Whether a site is examined by lists of numbers; what is damaged is examined element by element. */
-export function isPlain({ state }: BucketSite): boolean {
-  return state === 'sound' || state === 'headless';
-}
-
 /**
- * Examines every bucket of a survey and each key against its element, and says of each element whether it proves a
- * record and whether there is anything to tell about it; {@link judgeSites} then tells it. The buckets are read in their
- * order, the keys in order of their offsets, and nothing is made for an element that is in order: a damaged file takes
- * little more time than a sound one. Memory: a byte and a bit
- * for each element of a bucket, 20 bytes for each of {@link HELD} elements, two for each that shares its hash.
+ * Examines every bucket of a survey.
  *
  * @param held elements remembered at a time, where fewer are wanted
  * @throws SourceError if the source cannot be read
  */
 export async function examine(db: Database, survey: Survey, held = HELD): Promise<Examination> {
   const { sites } = survey;
-  // One for all passes: its memory, for each part of a large file, would be garbage of some MiB.
-  const reader = new SiteReader(db);
-  const { elements } = reader;
-  const marks = new ElementMarks(sites.length, elements);
-  const plain = sites.reduce((sum, site) => sum + (isPlain(site) ? site.used : 0), 0);
-  const ordinals = sites.length * elements;
-  // More than are held at a time are taken by parts of the file.
-  const waiting = plain <= held ? waitingKeys(db.source, plain, ordinals) : undefined;
-  const histogram = new RecordHistogram(db.source.size);
-  const shared = new SharedHashes(sites.length, elements);
-
-  // 1. What the buckets say themselves.
-  await readFields(db, survey, reader, { marks, keys: waiting, shared, histogram });
-
-  // 2. The keys, a part of the file at a time.
-  const twins = new TwinFilter(shared.count);
-  let hasMisfit = false;
-  const take = (at: number, flags: number, hash: number, digest: number): boolean => {
-    const fits = (flags & (SIGNED | UNSIGNED)) !== 0;
-    if (!fits) hasMisfit = true;
-    marks.flags[at] |= !fits || (flags & START) !== 0 ? flags | MARKED : flags;
-    if (fits && hash < 0) twins.add(hash & ~SHARED, digest);
-    return fits && (marks.flags[at] & APART) === 0;
-  };
-  // Where more elements point at one place than are held there are no parts, and they are taken as they come.
-  const regions = planRegions(histogram, Math.min(held, plain));
-  const keys = waiting ?? waitingKeys(db.source, held, ordinals, regions && histogram.widest(regions));
-  if (regions?.length === 1 && waiting?.length === histogram.records) await keys.read(take, true);
-  else {
-    keys.clear();
-    for (const { from, to } of regions ?? [{ from: 0, to: db.source.size + 1 }]) {
-      for (const [s, site] of sites.entries()) {
-        if (!isPlain(site)) continue;
-        const words = await reader.readBetween(site, from, to);
-        for (let n = 0; n < words.usedCount; n++) {
-          const i = words.used[n];
-          const at = s * elements + i;
-          if ((marks.flags[at] & READ) === 0) continue;
-          if (keys.add(words, i, shared.has(s, i), at)) continue;
-          await keys.read(take, false);
-          keys.add(words, i, shared.has(s, i), at);
-        }
-      }
-      await keys.read(take, regions !== undefined);
-    }
-  }
-
-  // 3. Keys that are there twice, and what that makes of each element.
-  const counted = { records: 0, bytes: 0, signed: 0, unsigned: 0 };
-  const count = (flags: number, size: number) => {
-    counted.records++;
-    counted.bytes += size;
-    if ((flags & (SIGNED | UNSIGNED)) === SIGNED) counted.signed++;
-    if ((flags & (SIGNED | UNSIGNED)) === UNSIGNED) counted.unsigned++;
-  };
-  let { runs } = keys;
-  const suspects = twins.suspects();
-  const repeats = new RepeatFinder(db.source, marks, (hash) => suspects?.has(hash) ?? true);
-  for (const [s, site] of sites.entries()) {
-    if (!isPlain(site)) continue;
-    const words = await reader.read(site);
-    if (suspects?.size !== 0) await repeats.mark(s, words);
-    for (let n = 0; n < words.usedCount; n++) {
-      const i = words.used[n];
-      const at = s * elements + i;
-      const flags = marks.flags[at];
-      if ((flags & READ) === 0 || (flags & (SIGNED | UNSIGNED)) === 0) continue;
-      if ((flags & REPEATS) !== 0) runs = undefined;
-      if ((flags & (REPEATS | APART)) !== 0) continue;
-      marks.flags[at] |= KEPT;
-      marks.kept[s]++;
-      count(flags, words.keySizes[i] + words.dataSizes[i]);
-    }
-    markSite(marks, s);
-  }
-
-  // 4. Damaged buckets, element by element.
-  const damaged = [...sites.keys()].filter((s) => !isPlain(sites[s]));
-  let next = 0;
-  for await (const { records, rejected } of examineByElement(
-    db,
-    survey,
-    damaged.map((s) => sites[s]),
-  )) {
-    const s = damaged[next++];
-    marks.sites[s] = 1;
-    marks.kept[s] = records.length;
-    if (records.length > 0) runs = undefined;
-    if (rejected.some(({ reason }) => reason === 'key')) hasMisfit = true;
-    for (const { element, hashChar, keySize, dataSize } of records) {
-      const flavours = hashChar === 'either' ? SIGNED | UNSIGNED : hashChar === 'signed' ? SIGNED : UNSIGNED;
-      marks.flags[s * elements + element] |= KEPT | flavours;
-      count(flavours, keySize + dataSize);
-    }
-  }
-  return { marks, ...counted, hasMisfit, runs };
+  const used = sites.reduce((sum, site) => sum + (isReadable(site) ? site.used : 0), 0);
+  const examiner = new Examiner(db, sites.length, used, held);
+  const buckets = new Buckets(db, sites);
+  await buckets.each(async (s, site, reader, behind) => {
+    const words = await reader.read(site, behind);
+    examiner.takeBucket(s, site, words, reader.view, survey);
+  });
+  return examiner.finish(buckets, survey);
 }
 
-/** What the fields of elements go into. */
-interface Taken {
-  readonly marks: ElementMarks;
-  readonly keys: WaitingKeys | undefined;
-  readonly shared: SharedHashes;
-  readonly histogram: RecordHistogram;
+/** Numbers of keys by the flavours of hash that fit their elements. */
+export interface Flavours {
+  either: number;
+  signed: number;
+  unsigned: number;
 }
 
-/** Looks at the head and the fields of every sound bucket, and takes the elements whose keys are to be read. */
-async function readFields(
+/** A fresh copy of a database whose records were proved before. */
+export interface CopiedFrom {
+  readonly records: number;
+  /** Bytes of keys and values. */
+  readonly bytes: number;
+  readonly flavours: Readonly<Flavours>;
+  /** File offset in the copy from which on the records lie behind each other. */
+  readonly base: number;
+  /**
+   * Tells whether a bucket of the copy has the elements of the one that it is of, with pointers into the bytes from
+   * {@link base} on, to no two records that share any.
+   */
+  readonly isBucket: (words: BucketWords, run: number, buckets: DirectoryRuns) => Promise<boolean>;
+}
+
+/** A database each of whose buckets is in its place, as it is surveyed and examined in one pass. */
+export interface OrderedExamination extends Survey {
+  readonly examination: Examination;
+  /** Its buckets in order of their places. */
+  readonly runs: DirectoryRuns;
+}
+
+/**
+ * Surveys and examines a database whose directory leads to whole buckets only, each of them in its place. Their elements and keys
+ * may have exceptions.
+ *
+ * @param held elements remembered at a time, where fewer are wanted
+ * @param copied the database that this one is a fresh copy of: then no key is read
+ * @returns undefined where a bucket is not in its place, so that `survey` and a search have to find what there is
+ * @throws SourceError if the source cannot be read
+ */
+export async function examineInOrder(
   db: Database,
-  survey: Survey,
-  reader: SiteReader,
-  { marks, keys, shared, histogram }: Taken,
-): Promise<void> {
-  const { source, directory } = db;
-  const { flags, elements } = marks;
-  // Nearly always nothing is gone, and nobody needs to be asked for each element.
-  const isShifted = db.missing !== 0 || db.fault !== undefined;
-  const end = db.headerLost ? Number.POSITIVE_INFINITY : db.header.next_block;
-  const shift = HASH_BITS - Math.log2(Math.max(1, directory.length));
-  // Elements that stand alone may be many that lead to the same keys, and must not use up what buckets need.
-  const budgets = {
-    sound: new KeyBudget(KEY_BUDGET * source.size),
-    loose: new KeyBudget(KEY_BUDGET * source.size),
+  held = HELD,
+  copied?: CopiedFrom,
+): Promise<OrderedExamination | undefined> {
+  if (db.missing !== 0 || db.fault !== undefined || db.rearrangement !== undefined) return undefined;
+  const runs = directoryRuns(db);
+  if (runs === undefined || isInDirectory(db, runs)) return undefined;
+  // Sites are numbered in order of their slots.
+  const bySlot = new OffsetSorter().orderOf(
+    Float64Array.from(runs.firstSlots),
+    runs.length,
+    0,
+    2 ** MAX_DIRECTORY_BITS,
+  );
+  const numbers = new Uint32Array(runs.length);
+  for (let s = 0; s < runs.length; s++) numbers[bySlot[s]] = s;
+  const used = copied === undefined ? runs.length * db.geometry.bucketElements : 0;
+  const examiner = new Examiner(db, runs.length, used, held);
+  const sites = new Array<BucketSite>(runs.length);
+  const alike = new AlikeSites();
+  const reader = new SiteReader(db);
+  const behind = neighbours(runs.length, (n) => runs.offsets[n], db.geometry.bucketSize);
+  for (let run = 0; run < runs.length; run++) {
+    const words = await reader.read({ offset: runs.offsets[run] }, behind(run));
+    const site = placedSite(db, runs, run, words);
+    if (site === undefined) return undefined;
+    const s = numbers[run];
+    sites[s] = alike.slim(site);
+    if (copied === undefined) examiner.takeBucket(s, site, words, reader.view);
+    else {
+      const isOrdered = examiner.takeCopied(s, site, words, reader.view);
+      if (!isOrdered || !(await copied.isBucket(words, run, runs))) return undefined;
+    }
+  }
+  const survey = { sites, siteOfSlot: siteOfSlot(db, sites) };
+  const examination =
+    copied === undefined
+      ? await examiner.finish(new Buckets(db, sites), survey)
+      : examiner.finishCopied(copied);
+  let claims: HashClaims | undefined;
+  return {
+    ...survey,
+    // Where everything is in order nobody asks for them.
+    get claims() {
+      return (claims ??= claimSettled(survey));
+    },
+    examination,
+    runs,
   };
-  for (const [s, site] of survey.sites.entries()) {
-    if (!isPlain(site)) continue;
-    const words = await reader.read(site);
-    if (isHeadTold(db, site, reader.view)) marks.sites[s] = 1;
-    shared.mark(words, s);
-    const budget = site.state === 'sound' ? budgets.sound : budgets.loose;
+}
+
+/** Tells whether a bucket has any byte of the directory. */
+function isInDirectory({ geometry, directory, format }: Database, { offsets }: DirectoryRuns): boolean {
+  if (geometry.directory === undefined) return true;
+  const from = geometry.directory.offset;
+  const to = from + directory.length * offsetSize(format.layout);
+  return offsets.some((offset) => offset + geometry.bucketSize > from && offset < to);
+}
+
+/** The bucket of a directory run, if it is whole and most of its elements belong to its slots. */
+function placedSite(
+  { directory }: Database,
+  { offsets, firstSlots, bits }: DirectoryRuns,
+  run: number,
+  words: BucketWords,
+): BucketSite | undefined {
+  const { usedCount: used, used: elements, hashes, availCount } = words;
+  const isWhole = words.count === used && words.bits === bits[run];
+  if (!isWhole || !(availCount >= 0 && availCount <= BUCKET_AVAIL)) return undefined;
+  const directoryBits = Math.log2(directory.length);
+  const shift = HASH_BITS - bits[run];
+  const firstSlot = firstSlots[run];
+  const prefix = firstSlot >>> (directoryBits - bits[run]);
+  let own = 0;
+  for (let n = 0; n < used; n++) {
+    const hash = hashes[elements[n]];
+    if (hash >= 0 && hash >>> shift === prefix) own++;
+  }
+  if (used > 0 && own * 2 <= used) return undefined;
+  const slots = 2 ** (directoryBits - bits[run]);
+  return {
+    origin: 'directory',
+    offset: offsets[run],
+    firstSlot,
+    slots,
+    bits: bits[run],
+    count: used,
+    availCount,
+    used,
+    ownFirst: firstSlot,
+    ownSlots: slots,
+    state: 'sound',
+  };
+}
+
+function siteOfSlot({ directory }: Database, sites: readonly BucketSite[]): Int32Array {
+  const numbers = new Int32Array(directory.length);
+  sites.forEach(({ firstSlot, slots }, s) => numbers.fill(s, firstSlot, firstSlot + slots));
+  return numbers;
+}
+
+/** The readable buckets of a survey, to be read in order of their places. */
+class Buckets {
+  readonly #sites: readonly BucketSite[];
+  readonly #reader: SiteReader;
+  readonly #order: Uint32Array;
+  readonly #behind: (n: number) => number;
+
+  constructor(db: Database, sites: readonly BucketSite[]) {
+    this.#sites = sites;
+    this.#reader = new SiteReader(db);
+    this.#order = new Uint32Array(sites.length).map((_, s) => s).filter((s) => isReadable(sites[s]));
+    this.#order.sort((a, b) => sites[a].offset - sites[b].offset);
+    // Of what is left of a bucket each element is read by itself.
+    const placeOf = (n: number) => {
+      const { offset, elements } = sites[this.#order[n]];
+      return elements === undefined ? offset : Number.NaN;
+    };
+    this.#behind = neighbours(this.#order.length, placeOf, db.geometry.bucketSize);
+  }
+
+  /**
+   * Visits buckets with their numbers, to be read, and the number of the next ones that lie directly behind each.
+   *
+   * @param isWanted which of them are visited; all where it is left out
+   */
+  async each(
+    visit: (s: number, site: BucketSite, reader: SiteReader, behind: number) => Promise<void>,
+    isWanted: (s: number) => boolean = () => true,
+  ): Promise<void> {
+    for (let n = 0; n < this.#order.length; n++) {
+      const s = this.#order[n];
+      if (isWanted(s)) await visit(s, this.#sites[s], this.#reader, this.#behind(n));
+    }
+  }
+}
+
+/** Takes one bucket after the other, then reads the keys of their elements. */
+class Examiner {
+  readonly #db: Database;
+  readonly #marks: ElementMarks;
+  readonly #free: Structures;
+  readonly #shared: SharedHashes;
+  readonly #parts: RecordParts;
+  /** Elements that stand alone may be many that lead to the same keys, and must not use up the budget of whole buckets. */
+  readonly #budgets: Partial<Record<BucketSite['state'], KeyBudget>>;
+  /** Whether bytes of a record may be gone; nearly always none are, and nobody needs to be asked for each element. */
+  readonly #isShifted: boolean;
+  /** The end of the last record, as the header says. */
+  readonly #end: number;
+  readonly #directoryBits: number;
+  /** Whether all elements so far had room. */
+  #areAllHeld = true;
+  #tablesValid = true;
+
+  /**
+   * @param sites number of buckets
+   * @param used number of elements in use at most
+   * @param held elements remembered at a time
+   */
+  constructor(db: Database, sites: number, used: number, held: number) {
+    const { source, geometry, header, directory } = db;
+    const { size } = source;
+    const { bucketElements } = geometry;
+    this.#db = db;
+    this.#marks = new ElementMarks(sites, bucketElements);
+    this.#free = new Structures(size);
+    this.#shared = new SharedHashes(sites, bucketElements);
+    // Buckets are half full or more as a rule: where there are more than are held, a part of the file after the other is taken
+    // that has room.
+    const spread = used > 2 * held ? 0 : size;
+    this.#parts = new RecordParts(size, Math.max(1, Math.min(held, used)), sites * bucketElements, spread);
+    const budget = () => new KeyBudget(KEY_BUDGET * size);
+    this.#budgets = { sound: budget(), headless: budget(), malformed: budget() };
+    this.#isShifted = db.missing !== 0 || db.fault !== undefined;
+    this.#end = db.headerLost ? Number.POSITIVE_INFINITY : header.next_block;
+    this.#directoryBits = Math.log2(Math.max(1, directory.length));
+  }
+
+  /**
+   * Looks at the head and the fields of a bucket, and takes the elements whose keys are to be read.
+   *
+   * @param survey left out where each bucket is in its place
+   */
+  takeBucket(s: number, site: BucketSite, words: BucketWords, view: BucketView, survey?: Survey): void {
+    const cut = this.#isShifted ? cutElementsOf(this.#db, site) : undefined;
+    if (site.state === 'malformed' || cut !== undefined) this.#marks.sites[s] = 1;
+    this.#takeHead(s, site, view, cut);
+    this.#shared.mark(words, s);
+    // Of a bucket in its place the first bits of a hash tell whether the directory leads to it.
+    const isInPlace = survey === undefined || (survey.siteOfSlot[site.firstSlot] === s && isPlaced(site));
+    const prefix = isInPlace ? site.ownFirst >>> (this.#directoryBits - site.bits) : -1;
+    if (isInPlace && this.#isUsual(site, words, prefix)) this.#takeUsual(s, words);
+    else this.#takeEach(s, site, words, prefix, cut, survey);
+  }
+
+  /** Tells whether nothing is to be marked at any element of a bucket, but for its key. */
+  #isUsual({ state, bits }: BucketSite, words: BucketWords, prefix: number): boolean {
+    const { elements, used, usedCount, hashes, pointers, keySizes, dataSizes } = words;
+    if (this.#isShifted) return false;
+    const end = Math.min(this.#db.source.size, this.#end);
+    const shift = HASH_BITS - bits;
     let before = usedBeforeFirst(words);
-    const cut = cutElementsOf(db, site);
-    if (cut !== undefined) marks.sites[s] = 1;
+    let next = 0;
+    let bytes = 0;
+    for (let n = 0; n < usedCount; n++) {
+      const i = used[n];
+      if (i !== next) before = 0;
+      next = i + 1;
+      const hash = hashes[i];
+      const pointer = pointers[i];
+      const keySize = keySizes[i];
+      const dataSize = dataSizes[i];
+      if (hash < 0 || keySize < 0 || dataSize < 0 || pointer < 0) return false;
+      if (pointer + keySize + dataSize > end || hash >>> shift !== prefix) return false;
+      // A lookup walks from the home position over used elements.
+      const home = hash % elements;
+      if ((i >= home ? i - home : i - home + elements) > before) return false;
+      if (before < elements) before++;
+      if (keySize > SMALL_KEY) return false;
+      bytes += keySize;
+    }
+    return this.#budgets[state]!.allowsAll(bytes);
+  }
+
+  #takeUsual(s: number, words: BucketWords): void {
+    const { used, usedCount } = words;
+    const { flags, elements, kept } = this.#marks;
+    const first = s * elements;
+    // Until its key was read an element counts as a record.
+    for (let n = 0; n < usedCount; n++) flags[first + used[n]] = READ | KEPT | SIGNED | UNSIGNED;
+    kept[s] = usedCount;
+    this.#areAllHeld = this.#parts.take(words, first, this.#shared, s, this.#areAllHeld);
+  }
+
+  /** Marks each element of a bucket by its fields. */
+  #takeEach(
+    s: number,
+    site: BucketSite,
+    words: BucketWords,
+    prefix: number,
+    cut: CutElements | undefined,
+    survey: Survey | undefined,
+  ): void {
+    const db = this.#db;
+    const { size } = db.source;
+    const { flags, elements } = this.#marks;
+    const { hashes, pointers, keySizes, dataSizes, starts } = words;
+    const parts = this.#parts;
+    const budget = this.#budgets[site.state]!;
+    const shift = HASH_BITS - site.bits;
+    let kept = 0;
+    let marked = 0;
+    let before = usedBeforeFirst(words);
     for (let i = 0, at = s * elements; i < elements; i++, at++) {
+      const hash = hashes[i];
       if (cut?.has(i) === true) {
         flags[at] = MARKED;
+        marked++;
         // Nobody knows whether it was free.
         before = Math.min(before + 1, elements);
         continue;
       }
-      if (words.isFree(i)) {
+      if (hash === FREE_HASH) {
         before = 0;
         continue;
       }
-      const run = before;
+      const reach = before;
       if (before < elements) before++;
-      const hash = words.hash(i);
-      const pointer = words.pointer(i);
-      const keySize = words.keySize(i);
-      const dataSize = words.dataSize(i);
-      const recordEnd = pointer + keySize + dataSize;
-      if (hash < 0 || !(pointer >= 0 && keySize >= 0 && dataSize >= 0 && recordEnd <= source.size)) {
+      const pointer = pointers[i];
+      const keySize = keySizes[i];
+      const dataSize = dataSizes[i];
+      const end = pointer + keySize + dataSize;
+      const isPossible = hash >= 0 && pointer >= 0 && keySize >= 0 && dataSize >= 0 && end <= size;
+      if (!isPossible || (this.#isShifted && mayBeCut(db, pointer, end))) {
         flags[at] = MARKED;
+        marked++;
         continue;
       }
-      if (isShifted && mayBeCut(db, pointer, recordEnd)) {
-        flags[at] = MARKED;
-        continue;
-      }
-      if (recordEnd > end) flags[at] = MARKED;
-      const isLed = directory.length > 0 && directory[hash >>> shift] === site.offset;
-      if (isLed && (site.origin === 'directory' || !isOutdated(survey, hash >>> shift))) {
-        const home = hash % elements;
-        if ((i >= home ? i - home : i - home + elements) > run) flags[at] |= MARKED;
-      } else {
-        const ruler = rulerOf(survey, hash);
-        if (ruler !== undefined && survey.sites[ruler] !== site) flags[at] |= MARKED | APART;
-        else if (site.origin === 'directory') flags[at] |= MARKED;
-      }
+      let found = end > this.#end ? MARKED : 0;
+      if (hash >>> shift === prefix) {
+        if (!isReached(i, hash, elements, reach)) found |= MARKED;
+      } else found |= survey === undefined ? MARKED | APART : this.#placeMarks(site, hash, i, reach, survey);
       if (!budget.allows(keySize)) {
-        flags[at] |= MARKED;
+        flags[at] = found | MARKED;
+        marked++;
         continue;
       }
-      flags[at] |= READ;
-      histogram.add(pointer);
-      keys?.add(words, i, shared.has(s, i), at);
+      if (found !== 0) marked++;
+      const apart = (found & APART) !== 0;
+      if (!apart) kept++;
+      flags[at] = apart ? found | READ : found | READ | KEPT | SIGNED | UNSIGNED;
+      parts.count(pointer);
+      const hashRow = this.#shared.has(s, i) ? hash | SHARED : hash;
+      this.#areAllHeld &&= parts.push(pointer, hashRow, keySize, dataSize, starts[i], at, apart);
     }
+    this.#marks.addSite(s, kept, marked);
+  }
+
+  /** Looks at the head of a bucket and the table of its free space. */
+  #takeHead(s: number, site: BucketSite, view: BucketView, cut?: CutElements): void {
+    const { state, bits, count, used, availCount, offset } = site;
+    if (state === 'headless' || cut?.head === true) return;
+    const db = this.#db;
+    const isWhole = bits <= (db.directory.length === 0 ? HASH_BITS : this.#directoryBits) && count === used;
+    if (!isWhole) this.#marks.sites[s] = 1;
+    if (!(availCount > 0 && availCount <= BUCKET_AVAIL)) return;
+    const table = view.avail(availCount);
+    const at = offset + member(bucketStruct(db.format.layout), 'bucket_avail').offset;
+    const { free, findings } = checkAvailTable(db, table, at, 'bucket-avail');
+    if (findings.length > 0) this.#marks.sites[s] = 1;
+    this.#tablesValid &&= isTableValid(db.header, table);
+    for (const { av_adr, av_size } of free) this.#free.add('free', av_adr, av_size);
+  }
+
+  /** The marks of an element that its bucket's place does not explain: it may belong to another bucket. */
+  #placeMarks(site: BucketSite, hash: number, i: number, reach: number, survey: Survey): number {
+    const { offset, origin } = site;
+    const { directory } = this.#db;
+    const slot = hash >>> (HASH_BITS - this.#directoryBits);
+    const isLed = directory.length > 0 && directory[slot] === offset;
+    if (isLed && (origin === 'directory' || !isOutdated(survey, slot))) {
+      return isReached(i, hash, this.#marks.elements, reach) ? 0 : MARKED;
+    }
+    const ruler = rulerOf(survey, hash);
+    if (ruler !== undefined && survey.sites[ruler] !== site) return MARKED | APART;
+    return origin === 'directory' ? MARKED : 0;
+  }
+
+  /**
+   * Takes a bucket of a fresh copy, whose keys were proved before.
+   *
+   * @returns false where anything is not as it should be
+   */
+  takeCopied(s: number, site: BucketSite, words: BucketWords, view: BucketView): boolean {
+    this.takeBucket(s, site, words, view);
+    return this.#marks.sites[s] === 0;
+  }
+
+  /** Ends the examination of a fresh copy, none of whose elements is marked. */
+  finishCopied({ records, bytes, flavours, base }: CopiedFrom): Examination {
+    const space = new RecordSpace(this.#db.source.size);
+    if (bytes > 0) space.add(base, base + bytes);
+    return this.#result(space, { records, bytes, ...flavours, hasMisfit: false });
+  }
+
+  /** Reads the keys, when all buckets have been taken. */
+  async finish(buckets: Buckets, survey: Omit<Survey, 'claims'>): Promise<Examination> {
+    const { source } = this.#db;
+    const starts = new RecordStarts();
+    const twins = new TwinFilter(this.#shared.count);
+    const keys = new KeyPass(source, this.#parts, this.#marks, starts, twins);
+    let space = await this.#eachPart(buckets, READ, starts, (part) => keys.read(part));
+    const suspects = twins.suspects();
+    if (suspects?.size !== 0) {
+      const repeated = await this.#findRepeats(buckets, survey, suspects);
+      for (const { flags, bytes } of repeated) keys.count(flags, -bytes, -1);
+      if (repeated.length > 0) {
+        space = await this.#eachPart(buckets, KEPT, starts, (part) => keys.addKept(part));
+      }
+    }
+    return this.#result(space, keys);
+  }
+
+  /**
+   * Visits the parts of the file with the elements whose records begin there.
+   *
+   * @param wanted a mark that the elements have
+   * @param starts gets the records of a part from `visit`
+   */
+  async #eachPart(
+    buckets: Buckets,
+    wanted: number,
+    starts: RecordStarts,
+    visit: (part: number) => void | Promise<void>,
+  ): Promise<RecordSpace> {
+    const parts = this.#parts;
+    const { size } = this.#db.source;
+    const { flags, elements } = this.#marks;
+    const space = new RecordSpace(size);
+    const visitRange = async ({ first, end }: PartRange, isWhole: boolean) => {
+      for (let part = first; part < end; part++) {
+        if (!parts.has(part)) continue;
+        await visit(part);
+        if (isWhole) starts.moveTo(space, part * PART);
+      }
+    };
+    if (this.#areAllHeld && wanted === READ) {
+      await visitRange({ first: 0, end: Math.floor(size / PART) + 1 }, true);
+      return space;
+    }
+    for (const range of parts.ranges()) {
+      parts.begin(range.first);
+      await buckets.each(async (s, site, reader, behind) => {
+        const words = await reader.readBetween(site, range.first * PART, range.end * PART, behind);
+        const { used, usedCount, pointers, hashes, keySizes, dataSizes, starts: keyStarts } = words;
+        for (let n = 0; n < usedCount; n++) {
+          const i = used[n];
+          const at = s * elements + i;
+          if ((flags[at] & wanted) === 0) continue;
+          const [keySize, dataSize] = [keySizes[i], dataSizes[i]];
+          // The file may have changed since its fields were looked at.
+          if (!(keySize >= 0 && dataSize >= 0 && pointers[i] + keySize + dataSize <= size)) continue;
+          const hash = this.#shared.has(s, i) ? hashes[i] | SHARED : hashes[i];
+          const apart = (flags[at] & APART) !== 0;
+          while (!parts.push(pointers[i], hash, keySize, dataSize, keyStarts[i], at, apart)) {
+            // Only of a single part not all elements have room.
+            await visitRange(range, false);
+            parts.begin(range.first);
+          }
+        }
+      });
+      await visitRange(range, true);
+    }
+    return space;
+  }
+
+  /** Finds records whose key an earlier element of their bucket has, and takes their mark from them. */
+  async #findRepeats(
+    buckets: Buckets,
+    { siteOfSlot, sites }: Omit<Survey, 'claims'>,
+    suspects: ReadonlySet<number> | undefined,
+  ): Promise<{ flags: number; bytes: number }[]> {
+    const marks = this.#marks;
+    const { flags, elements } = marks;
+    const repeats = new RepeatFinder(this.#db.source, marks, (hash) => suspects?.has(hash) ?? true);
+    const shift = HASH_BITS - this.#directoryBits;
+    const suspected = new Set(Array.from(suspects ?? [], (hash) => siteOfSlot[hash >>> shift]));
+    const repeated: { flags: number; bytes: number }[] = [];
+    const isWanted = (s: number) =>
+      suspects === undefined || suspected.has(s) || marks.sites[s] === 1 || !isPlaced(sites[s]);
+    await buckets.each(async (s, site, reader) => {
+      const words = await reader.read(site);
+      await repeats.mark(s, words);
+      for (let i = 0, at = s * elements; i < elements; i++, at++) {
+        if ((flags[at] & (REPEATS | KEPT)) !== (REPEATS | KEPT)) continue;
+        repeated.push({ flags: flags[at], bytes: words.keySizes[i] + words.dataSizes[i] });
+        marks.reject(at);
+      }
+    }, isWanted);
+    return repeated;
+  }
+
+  #result(space: RecordSpace, counts: KeyCounts): Examination {
+    const { records, bytes, signed, unsigned, hasMisfit } = counts;
+    const [marks, free, tablesValid] = [this.#marks, this.#free, this.#tablesValid];
+    return { marks, records, bytes, signed, unsigned, hasMisfit, space, free, tablesValid };
   }
 }
 
-/** How many elements in use stand directly before the first, around the end. */
-function usedBeforeFirst(words: BucketWords): number {
-  const { elements } = words;
+/** Tells whether a lookup, which walks from the home position over used elements, comes to an element with so many before it. */
+function isReached(i: number, hash: number, elements: number, before: number): boolean {
+  const home = hash % elements;
+  return (i >= home ? i - home : i - home + elements) <= before;
+}
+
+/** Number of elements in use directly before the first, around the end. */
+function usedBeforeFirst({ elements, hashes }: BucketWords): number {
   let before = 0;
-  while (before < elements && !words.isFree(elements - 1 - before)) before++;
+  while (before < elements && hashes[elements - 1 - before] !== FREE_HASH) before++;
   return before;
 }
 
-function markSite({ flags, sites, elements }: ElementMarks, s: number): void {
-  for (let at = s * elements; at < (s + 1) * elements && sites[s] === 0; at++) {
-    if ((flags[at] & MARKED) !== 0) sites[s] = 1;
+/** Counts of elements that prove a record, and whether any key does not give its element's hash. */
+type KeyCounts = Pick<Examination, 'records' | 'bytes' | 'signed' | 'unsigned' | 'hasMisfit'>;
+
+/** Holds the keys of a part of the file at a time against their elements. */
+class KeyPass implements KeyCounts {
+  records = 0;
+  bytes = 0;
+  signed = 0;
+  unsigned = 0;
+  hasMisfit = false;
+  readonly #source: Source;
+  readonly #parts: RecordParts;
+  readonly #marks: ElementMarks;
+  readonly #starts: RecordStarts;
+  readonly #twins: TwinFilter;
+  readonly #keys: PartKeys;
+  readonly #look = new KeyHasher();
+
+  constructor(
+    source: Source,
+    parts: RecordParts,
+    marks: ElementMarks,
+    starts: RecordStarts,
+    twins: TwinFilter,
+  ) {
+    this.#source = source;
+    this.#parts = parts;
+    this.#marks = marks;
+    this.#starts = starts;
+    this.#twins = twins;
+    this.#keys = new PartKeys(source, parts);
   }
+
+  /** Counts a record by the flavours of hash that its key fits. */
+  count(flags: number, bytes: number, records = 1): void {
+    this.records += records;
+    this.bytes += bytes;
+    const flavours = flags & (SIGNED | UNSIGNED);
+    if (flavours === SIGNED) this.signed += records;
+    else if (flavours === UNSIGNED) this.unsigned += records;
+  }
+
+  /** Reads the keys of a part, marks their elements and adds the records that they prove. */
+  async read(part: number): Promise<void> {
+    await this.#keys.read(part);
+    const large: number[] = [];
+    this.#parts.each(part, (from, end) => this.#takeRows(from, end, large));
+    for (const row of large) await this.#takeLarge(part, row);
+  }
+
+  /** Adds the records of a part, whose keys were read before. */
+  addKept(part: number): void {
+    const { rows } = this.#parts;
+    this.#parts.each(part, (from, end) => {
+      for (let row = from; row < end; row += ROW) {
+        const length = this.#keySize(row) + rows[row + 3];
+        if (length > 0) this.#starts.add(placeOf(rows[row]), length);
+      }
+    });
+  }
+
+  #keySize(row: number): number {
+    const size = keySizeOf(this.#parts.rows[row]);
+    return size === LARGE_KEY ? this.#parts.largeKeySize(row) : size;
+  }
+
+  /** Looks at the keys of rows, but for large ones, whose rows go into `large`. */
+  #takeRows(from: number, end: number, large: number[]): void {
+    const { rows } = this.#parts;
+    const { view } = this.#keys;
+    const [look, twins, starts] = [this.#look, this.#twins, this.#starts];
+    const [step, largeSize] = [ROW, LARGE_KEY];
+    let records = 0;
+    let length = 0;
+    for (let row = from; row < end; row += step) {
+      const place = placeOf(rows[row]);
+      const size = keySizeOf(rows[row]);
+      if (size === largeSize) {
+        large.push(row);
+        continue;
+      }
+      look.take(view, place, size);
+      const sharedHash = rows[row + 1];
+      const dataSize = rows[row + 3];
+      const hash = sharedHash & 0x7fffffff;
+      const begins = isStart(view, place, size, rows[row + 2]);
+      if (begins && !isApart(dataSize) && look.unsigned === hash && look.portable) {
+        // Nearly every key: the marks of its element are right already, and far apart in memory.
+        if (sharedHash < 0) twins.add(hash, look.digest);
+        records++;
+        length += size + dataSize;
+        if (size + dataSize > 0) starts.add(place, size + dataSize);
+        continue;
+      }
+      let found = begins ? 0 : START;
+      if (look.unsigned === hash) found |= look.portable ? SIGNED | UNSIGNED : UNSIGNED;
+      if (!look.portable && look.signed === hash) found |= SIGNED;
+      this.#take(row, found, look.digest, size);
+    }
+    this.records += records;
+    this.bytes += length;
+  }
+
+  async #takeLarge(part: number, row: number): Promise<void> {
+    const { rows } = this.#parts;
+    const size = this.#parts.largeKeySize(row);
+    const offset = part * PART + placeOf(rows[row]);
+    const hash = rows[row + 1] & 0x7fffffff;
+    const hasher = new KeyHasher(size);
+    for await (const bytes of passChunks(this.#source, offset, size)) hasher.update(bytes);
+    const { buffer, byteOffset } = await this.#source.read(offset, KEY_START);
+    let found = isStart(new DataView(buffer, byteOffset), 0, KEY_START, rows[row + 2]) ? 0 : START;
+    if (hasher.signed === hash) found |= SIGNED;
+    if (hasher.unsigned === hash) found |= UNSIGNED;
+    this.#take(row, found, hasher.digest, size);
+  }
+
+  /** Marks the element of a row by its key. */
+  #take(row: number, found: number, digest: number, keySize: number): void {
+    const { rows, ordinals } = this.#parts;
+    const marks = this.#marks;
+    const at = ordinals[row / ROW];
+    const sharedHash = rows[row + 1];
+    marks.flags[at] = (marks.flags[at] & ~(SIGNED | UNSIGNED)) | found;
+    if ((found & (SIGNED | UNSIGNED)) === 0) {
+      this.hasMisfit = true;
+      marks.reject(at);
+      return;
+    }
+    if ((found & START) !== 0) marks.mark(at);
+    if (sharedHash < 0) this.#twins.add(sharedHash & 0x7fffffff, digest);
+    if (isApart(rows[row + 3])) return;
+    const length = keySize + rows[row + 3];
+    this.count(found, length);
+    if (length > 0) this.#starts.add(placeOf(rows[row]), length);
+  }
+}
+
+/** Tells whether a key begins as `key_start` says, the first byte in its lowest place. */
+function isStart(view: DataView, place: number, size: number, start: number): boolean {
+  if (size >= KEY_START) return view.getInt32(place, true) === start;
+  for (let i = 0; i < size; i++) if (((start >>> (8 * i)) & 0xff) !== view.getUint8(place + i)) return false;
+  return true;
 }

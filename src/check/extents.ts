@@ -13,14 +13,9 @@ interface Chunk {
   readonly offsets: Uint32Array | Float64Array;
   readonly lengths: Uint32Array | Float64Array;
   readonly kinds: Uint8Array;
-  /** Undefined where all of them are 0. */
-  ranks: Float64Array | undefined;
 }
 
-/**
- * Ranges of a file and what they are, as columns in typed arrays: 13 bytes each, 21 in a file of more than 4 GiB, and 8 more
- * where they have ranks. In a file that was much changed there are half as many free ones as records.
- */
+/** Ranges of a file and their kinds, as columns in typed arrays: 13 bytes each, 21 in a file of more than 4 GiB. */
 export class Extents {
   length = 0;
   readonly #size: number;
@@ -33,21 +28,20 @@ export class Extents {
     this.#size = size;
   }
 
-  /** Adds a range; an empty one is none, nor is one that begins outside of the file. Of several that claim the same bytes those of a lower rank are told first. */
-  add(kind: SpaceKind, offset: number, length: number, rank = 0): void {
+  /** Adds a range; an empty one is none, nor is one that begins outside of the file. */
+  add(kind: SpaceKind, offset: number, length: number): void {
     if (!(length > 0 && offset >= 0 && offset < this.#size)) return;
     const at = this.length & (CHUNK - 1);
     if (at === 0) {
       const numbers = () => numbersBelow(this.#size + 1, CHUNK);
       const kinds = new Uint8Array(CHUNK);
-      this.#chunks.push({ offsets: numbers(), lengths: numbers(), kinds, ranks: undefined });
+      this.#chunks.push({ offsets: numbers(), lengths: numbers(), kinds });
     }
     const chunk = this.#chunks[this.length++ >>> CHUNK_BITS];
     chunk.offsets[at] = offset;
     // One may reach beyond the file's end, but no number may be more than there is room for.
     chunk.lengths[at] = Math.min(length, Math.max(this.#size, 2 ** 32 - 1));
     chunk.kinds[at] = SPACE_KINDS.indexOf(kind);
-    if (rank !== 0) (chunk.ranks ??= new Float64Array(CHUNK))[at] = rank;
   }
 
   offset(i: number): number {
@@ -65,11 +59,6 @@ export class Extents {
   kind(i: number): number {
     const n = this.#numberOf(i);
     return this.#chunks[n >>> CHUNK_BITS].kinds[n & (CHUNK - 1)];
-  }
-
-  rank(i: number): number {
-    const n = this.#numberOf(i);
-    return this.#chunks[n >>> CHUNK_BITS].ranks?.[n & (CHUNK - 1)] ?? 0;
   }
 
   /** Puts them in order of their offsets, those with the same one in that in which they were added. */
@@ -211,13 +200,16 @@ export class FreeParts {
   }
 }
 
-/** Ranges that are no record, of which none has a rank. */
+const FREE = SPACE_KINDS.indexOf('free');
+
+/** Ranges that are no record, to be visited in order of their offsets. */
 export class Structures {
   /** All but short ranges of free space. */
   readonly extents: Extents;
   /** Short ranges of free space, of which there may be as many as half of the records. */
   readonly free: FreeParts;
   readonly #isParted: boolean;
+  #next = 0;
 
   /** @param size of the file in bytes */
   constructor(size: number) {
@@ -227,9 +219,41 @@ export class Structures {
     this.free = new FreeParts(this.#isParted ? size : 0);
   }
 
-  /** Adds a range inside the file; an empty one is none. */
+  /** Adds a range; an empty one is none, nor is one that begins outside of the file. */
   add(kind: SpaceKind, offset: number, length: number): void {
     if (this.#isParted && kind === 'free' && length > 0 && length <= LONGEST) this.free.add(offset, length);
     else this.extents.add(kind, offset, length);
+  }
+
+  /** Goes to the first range, when all have been added. */
+  begin(): void {
+    this.extents.sort();
+    this.free.begin();
+    this.#next = 0;
+  }
+
+  /** File offset of the current range; infinite behind the last one. */
+  get offset(): number {
+    return Math.min(this.#offset, this.free.offset);
+  }
+
+  /** Bytes of the current range. */
+  get length(): number {
+    return this.#offset <= this.free.offset ? this.extents.size(this.#next) : this.free.length;
+  }
+
+  /** Kind of the current range, an index of SPACE_KINDS. */
+  get kind(): number {
+    return this.#offset <= this.free.offset ? this.extents.kind(this.#next) : FREE;
+  }
+
+  /** Goes to the next range. */
+  advance(): void {
+    if (this.#offset <= this.free.offset) this.#next++;
+    else this.free.advance();
+  }
+
+  get #offset(): number {
+    return this.#next < this.extents.length ? this.extents.offset(this.#next) : Number.POSITIVE_INFINITY;
   }
 }

@@ -1,22 +1,8 @@
 import { KEY_START } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
 import type { HashChar } from '../format/hash.js';
-import { digestOf, hashKey, isPortableKey, KeyHasher } from '../format/hash.js';
-import { gather } from '../source/ranges.js';
+import type { Range } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
-import { passChunks } from '../source/source.js';
-
-/** A key somebody wants to hold against an element's hash. */
-export interface WantedKey {
-  /** File offset. */
-  readonly offset: number;
-  /** Bytes; the range lies inside the source. */
-  readonly length: number;
-  /** The hash that the element has. */
-  readonly hash: number;
-  /** Whether the whole key is wanted, to compare it with another of the same hash. */
-  readonly whole: boolean;
-}
 
 /** What a key's bytes say of its element. */
 export interface KeyEvidence {
@@ -24,12 +10,15 @@ export interface KeyEvidence {
   readonly fits: HashChar | 'either' | undefined;
   /** The key's first bytes as a number, the first one in the lowest place. */
   readonly start: number;
-  /** Another hash of the key; only where it was wanted whole and is small. */
-  readonly digest: number | undefined;
-  /** Whether an element before it has the same key, as somebody found out who compared those of one digest. */
-  repeats: boolean;
+  /** Whether an element before it has the same key. */
+  readonly repeats: boolean;
 }
 
+/**
+ * An honest file's keys do not overlap, so together they are no larger than the file. Elements made to point at
+ * one huge key would cost the key times as much; past this factor keys are not read.
+ */
+export const KEY_BUDGET = 2;
 /** Keys up to so many bytes are read together; longer ones by themselves, in pieces. */
 export const SMALL_KEY = 64 * 1024;
 
@@ -47,6 +36,13 @@ export class KeyBudget {
     this.#large = bytes;
   }
 
+  /** Takes the bytes of several small keys from the budget if they all fit. */
+  allowsAll(bytes: number): boolean {
+    if (bytes > this.#small) return false;
+    this.#small -= bytes;
+    return true;
+  }
+
   /** Takes a key's bytes from the budget if they fit. */
   allows(length: number): boolean {
     if (length <= SMALL_KEY) {
@@ -60,39 +56,6 @@ export class KeyBudget {
   }
 }
 
-/** Reads keys, near ones together, and hashes them. The result is in the order of `wanted`. */
-export async function readKeys(source: Source, wanted: readonly WantedKey[]): Promise<KeyEvidence[]> {
-  const evidence = new Array<KeyEvidence>(wanted.length);
-  const small: number[] = [];
-  for (const [n, one] of wanted.entries()) {
-    if (one.length <= SMALL_KEY) small.push(n);
-    else evidence[n] = await readLargeKey(source, one);
-  }
-  await gather(
-    source,
-    small.map((n) => wanted[n]),
-    (i, key) => {
-      const { hash, whole } = wanted[small[i]];
-      evidence[small[i]] = {
-        fits: flavourOf(key, hash),
-        start: startOf(key),
-        digest: whole ? digestOf(key) : undefined,
-        repeats: false,
-      };
-    },
-  );
-  return evidence;
-}
-
-async function readLargeKey(source: Source, { offset, length, hash }: WantedKey): Promise<KeyEvidence> {
-  const hasher = new KeyHasher(length);
-  for await (const bytes of passChunks(source, offset, length)) hasher.update(bytes);
-  const start = await source.read(offset, KEY_START);
-  // Two large keys with one hash are told apart by the builder, which compares whole keys.
-  const fits = flavour(hash, hasher.signed, hasher.unsigned);
-  return { fits, start: startOf(start), digest: undefined, repeats: false };
-}
-
 /** The first bytes of a key as a number, the first one in the lowest place; zeroes past its end. */
 export function startOf(key: Uint8Array): number {
   let start = 0;
@@ -101,16 +64,6 @@ export function startOf(key: Uint8Array): number {
 }
 
 /** Whether two keys of one size are the same. */
-export async function sameKey(source: Source, a: WantedKey, b: WantedKey): Promise<boolean> {
+export async function sameKey(source: Source, a: Range, b: Range): Promise<boolean> {
   return equalBytes(await source.read(a.offset, a.length), await source.read(b.offset, b.length));
-}
-
-function flavourOf(key: Uint8Array, hash: number): HashChar | 'either' | undefined {
-  const signed = hashKey(key, 'signed');
-  return flavour(hash, signed, isPortableKey(key) ? signed : hashKey(key, 'unsigned'));
-}
-
-function flavour(hash: number, signed: number, unsigned: number): HashChar | 'either' | undefined {
-  if (hash === signed) return hash === unsigned ? 'either' : 'signed';
-  return hash === unsigned ? 'unsigned' : undefined;
 }

@@ -30,12 +30,36 @@ export class ElementMarks {
   readonly kept: Uint32Array;
   /** Sites about whose head or elements there is something to tell. */
   readonly sites: Uint8Array;
+  /** Whether any element is marked. */
+  hasMarked = false;
 
   constructor(sites: number, elements: number) {
     this.elements = elements;
     this.flags = new Uint8Array(sites * elements);
     this.kept = new Uint32Array(sites);
     this.sites = new Uint8Array(sites);
+  }
+
+  /** Adds the counts of a site's elements: those that seem to prove a record, and those with an exception. */
+  addSite(s: number, kept: number, marked: number): void {
+    this.kept[s] = kept;
+    if (marked === 0) return;
+    this.hasMarked = true;
+    this.sites[s] = 1;
+  }
+
+  /** Marks an element that has an exception. */
+  mark(ordinal: number): void {
+    this.hasMarked = true;
+    this.flags[ordinal] |= MARKED;
+    this.sites[Math.floor(ordinal / this.elements)] = 1;
+  }
+
+  /** Marks an element that proves no record. */
+  reject(ordinal: number): void {
+    if ((this.flags[ordinal] & KEPT) !== 0) this.kept[Math.floor(ordinal / this.elements)]--;
+    this.flags[ordinal] &= ~KEPT;
+    this.mark(ordinal);
   }
 
   /** By which flavours of hash the key of an element that proves a record gives its hash. */

@@ -1,7 +1,9 @@
+import type { BucketWords } from '../format/bucketwords.js';
+import { numbersBelow } from '../numbers.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
-import type { BucketWords } from '../format/bucketwords.js';
 import type { SharedHashes } from './duplicates.js';
+import type { RecordSpace } from './space.js';
 
 /** Bytes of a part as a power of two: its keys are looked at in a processor's cache. */
 const PART_BITS = 16;
@@ -9,7 +11,7 @@ export const PART = 1 << PART_BITS;
 const PARTS_EACH = 1 / PART;
 /** Bytes of the shortest key that is read by itself: shorter ones have their size beside their place in one number. */
 export const LARGE_KEY = 2 ** (32 - PART_BITS) - 1;
-/** A larger file, 256 GiB, would have more parts than there is room for. */
+/** Parts held at a time: a file of 256 GiB. */
 export const MAX_PARTS = 1 << 22;
 
 /** Rows that lie beside each other, as a power of two. */
@@ -24,105 +26,157 @@ const CHUNK = CHUNK_ROWS * ROW;
 /** Set in the number of a row's hash, the highest bit, where another element of its bucket may have the same hash. */
 export const SHARED = 1 << 31;
 
+/** Set in the number of a row's data size where another bucket rules over its element. */
+const APART_ROW = 1 << 31;
+
+/** A range of parts of a file, from `first` to before `end`. */
+export interface PartRange {
+  readonly first: number;
+  readonly end: number;
+}
+
 /**
- * Elements of many buckets by the part of the file that their records begin in, in no order within it: 16 bytes for each,
+ * Elements of many buckets by the part of the file that their records begin in, in no order within it: 20 bytes for each,
  * none an object, and all of a part's beside each other but for pieces of {@link CHUNK_ROWS}. To sort them would take
- * longer than all else that is done with them.
+ * longer than all else that is done with them. Of a file with more parts than {@link MAX_PARTS} so many are held at a time.
  */
 export class RecordParts {
-  /** How many records begin in each part, of all that were counted. */
-  readonly counts: Uint32Array;
-  readonly #rows: Int32Array;
+  /** {@link ROW} numbers for each element; {@link placeOf} and {@link keySizeOf} read the first. */
+  readonly rows: Int32Array;
+  /** The number of the element of each row. */
+  readonly ordinals: Uint32Array | Float64Array;
+  /** Number of records that begin in each slice of the file: a part, or several of a file with very many. */
+  readonly #counts: Uint32Array;
+  readonly #partsOfSlice: number;
+  readonly #slicesEach: number;
+  /** Number of the first part that may have rows. */
+  #first = 0;
   /** Of each chunk the one before it of the same part; −1 for none. */
   readonly #before: Int32Array;
-  /** Of each part where its next row goes; a multiple of a chunk's length where none has room. */
+  /** Of each part the place of its next row; a multiple of a chunk's length where none has room. */
   readonly #next: Int32Array;
   #chunks = 0;
   /** Of rows with a large key its bytes. */
   readonly #large = new Map<number, number>();
-  /** Elements that had no room. */
-  missed = 0;
 
   /**
    * @param size of the file in bytes
    * @param capacity elements held at least, unless they are very far apart
+   * @param ordinals more than the number of any element
    * @param spread bytes of the parts of the file that all that are held at a time begin in, where that is known
    */
-  constructor(size: number, capacity: number, spread = size) {
+  constructor(size: number, capacity: number, ordinals: number, spread: number) {
     const parts = Math.floor(size / PART) + 1;
-    this.counts = new Uint32Array(parts);
-    this.#next = new Int32Array(parts);
-    // A part may have one chunk that is not full; where records are so far apart that very many are, not all have room.
+    // A power of two, so that multiplication by its inverse is exact.
+    this.#partsOfSlice = 2 ** Math.ceil(Math.log2(Math.max(1, parts / MAX_PARTS)));
+    this.#slicesEach = PARTS_EACH / this.#partsOfSlice;
+    this.#counts = new Uint32Array(Math.ceil(parts / this.#partsOfSlice));
+    this.#next = new Int32Array(Math.min(parts, MAX_PARTS));
+    // A part may have one chunk that is not full; where records are so far apart that very many are not, not all have room.
     const spare = Math.min(Math.floor(spread / PART) + 2, parts, capacity, MAX_SPARE);
     const chunks = Math.ceil(capacity / CHUNK_ROWS) + spare;
     this.#before = new Int32Array(chunks);
-    this.#rows = new Int32Array(chunks * CHUNK);
+    this.rows = new Int32Array(chunks * CHUNK);
+    this.ordinals = numbersBelow(ordinals, chunks * CHUNK_ROWS);
   }
 
-  get length(): number {
-    return this.counts.length;
-  }
-
-  /** Numbers that all rows together may have. */
-  get room(): number {
-    return this.#rows.length;
-  }
-
-  /** Of each part the rows that its elements need room for. */
-  needed(): Uint32Array {
-    return this.counts.map((count) => Math.ceil(count / CHUNK_ROWS) * CHUNK_ROWS);
-  }
-
-  /** Whether a part has rows. */
-  has(part: number): boolean {
-    return this.#next[part] > 0;
-  }
-
-  /** Forgets the elements, but not how many there were. */
-  clear(): void {
-    this.#next.fill(0);
-    this.#chunks = 0;
-    this.#large.clear();
-    this.missed = 0;
-  }
-
-  /** Counts the elements in use of a bucket. */
-  count(words: BucketWords): void {
-    const { used, usedCount, pointers } = words;
-    for (let n = 0; n < usedCount; n++) this.counts[Math.floor(pointers[used[n]] * PARTS_EACH)]++;
+  /** Counts an element. */
+  count(pointer: number): void {
+    this.#counts[Math.floor(pointer * this.#slicesEach)]++;
   }
 
   /**
-   * Takes the elements in use of a bucket, as far as there is room.
-   *
-   * @param bucket its number in `shared`
+   * Divides the file into ranges of parts whose elements all have room at a time. Only a range of a single part may have more
+   * elements, where a file was made so that very many begin there.
    */
-  take(words: BucketWords, bucket: number, shared: SharedHashes): void {
-    const { bits } = shared;
-    const first = bucket * shared.wordsEach;
+  ranges(): PartRange[] {
+    const each = this.#partsOfSlice;
+    const room = this.#before.length;
+    const ranges: PartRange[] = [];
+    let first = 0;
+    let chunks = 0;
+    const endRange = (end: number) => {
+      if (chunks > 0) ranges.push({ first, end });
+      first = end;
+      chunks = 0;
+    };
+    for (const [slice, count] of this.#counts.entries()) {
+      const from = slice * each;
+      // Each part of the slice may have one chunk that is not full.
+      const needed = Math.ceil(count / CHUNK_ROWS) + Math.min(count, each - 1);
+      if (chunks + needed > room || from + each - first > MAX_PARTS) endRange(from);
+      chunks += needed;
+      if (chunks <= room) continue;
+      for (let part = from; part < from + each; part++) ranges.push({ first: part, end: part + 1 });
+      first = from + each;
+      chunks = 0;
+    }
+    endRange(this.#counts.length * each);
+    return ranges;
+  }
+
+  /** Forgets the elements and takes those of a range of parts from then on. */
+  begin(first: number): void {
+    this.#first = first;
+    this.#next.fill(0);
+    this.#chunks = 0;
+    this.#large.clear();
+  }
+
+  /** Tells whether a part has rows. */
+  has(part: number): boolean {
+    return this.#next[part - this.#first] > 0;
+  }
+
+  /**
+   * Counts the elements in use of a bucket, and takes them.
+   *
+   * @param first number of its first element
+   * @param bucket its number in `shared`
+   * @param held whether they are taken; else they are only counted
+   * @returns false where not all of them are held
+   */
+  take(words: BucketWords, first: number, shared: SharedHashes, bucket: number, held: boolean): boolean {
     const { used, usedCount, pointers, hashes, keySizes, dataSizes, starts } = words;
+    const { bits, wordsEach } = shared;
+    const firstWord = bucket * wordsEach;
+    let areHeld = held;
     for (let n = 0; n < usedCount; n++) {
       const i = used[n];
-      const hash = hashes[i] | (((bits[first + (i >>> 5)] >>> (i & 31)) & 1) << 31);
-      if (this.push(pointers[i], hash, keySizes[i], dataSizes[i], starts[i]) < 0) this.missed++;
+      const pointer = pointers[i];
+      this.count(pointer);
+      if (!areHeld) continue;
+      const hash = hashes[i] | (((bits[firstWord + (i >>> 5)] >>> (i & 31)) & 1) << 31);
+      areHeld = this.push(pointer, hash, keySizes[i], dataSizes[i], starts[i], first + i, false);
     }
+    return areHeld;
   }
 
   /**
    * Takes an element.
    *
    * @param hash with {@link SHARED} where it may be another element's, too
-   * @returns where its row begins; −1 where there is no room
+   * @param apart whether another bucket rules over it, so that it proves no record in force
+   * @returns false where there is no room
    */
-  push(pointer: number, hash: number, keySize: number, dataSize: number, start: number): number {
-    const rows = this.#rows;
+  push(
+    pointer: number,
+    hash: number,
+    keySize: number,
+    dataSize: number,
+    start: number,
+    ordinal: number,
+    apart: boolean,
+  ): boolean {
+    const rows = this.rows;
     const part = Math.floor(pointer * PARTS_EACH);
-    let at = this.#next[part];
+    const slot = part - this.#first;
+    let at = this.#next[slot];
     if ((at & (CHUNK - 1)) === 0) {
       const chunk = this.#chunks;
-      if (chunk === this.#before.length) return -1;
+      if (chunk === this.#before.length || slot >= this.#next.length) return false;
       this.#chunks++;
-      // Where the last one ends; of the first one of all nothing could end at 0.
+      // The end of the last one; of the first one of all nothing could end at 0.
       this.#before[chunk] = at / CHUNK - 1;
       at = chunk * CHUNK;
     }
@@ -130,30 +184,21 @@ export class RecordParts {
     rows[at] = (pointer - part * PART) | ((isLarge ? LARGE_KEY : keySize) << PART_BITS);
     rows[at + 1] = hash;
     rows[at + 2] = start;
-    rows[at + 3] = dataSize;
-    this.#next[part] = at + ROW;
+    rows[at + 3] = apart ? dataSize | APART_ROW : dataSize;
+    this.ordinals[at / ROW] = ordinal;
+    this.#next[slot] = at + ROW;
     if (isLarge) this.#large.set(at, keySize);
-    return at;
-  }
-
-  /**
-   * Visits the rows of a part, some at a time.
-   *
-   * @param visit gets where they begin and end in {@link rows}; false ends it
-   */
-  each(part: number, visit: (from: number, end: number) => boolean): boolean {
-    let end = this.#next[part];
-    while (end > 0) {
-      const chunk = ((end - 1) / CHUNK) | 0;
-      if (!visit(chunk * CHUNK, end)) return false;
-      end = (this.#before[chunk] + 1) * CHUNK;
-    }
     return true;
   }
 
-  /** {@link ROW} numbers for each element; {@link placeOf} and {@link keySizeOf} read the first. */
-  get rows(): Int32Array {
-    return this.#rows;
+  /** Visits the rows of a part, some at a time; `visit` gets their beginning and end in {@link rows}. */
+  each(part: number, visit: (from: number, end: number) => void): void {
+    let end = this.#next[part - this.#first];
+    while (end > 0) {
+      const chunk = ((end - 1) / CHUNK) | 0;
+      visit(chunk * CHUNK, end);
+      end = (this.#before[chunk] + 1) * CHUNK;
+    }
   }
 
   /** Bytes of the large key of a row. */
@@ -162,12 +207,17 @@ export class RecordParts {
   }
 }
 
-/** Where in its part a record begins, of the first number of its row. */
+/** The place of a record in its part, from the first number of its row. */
 export function placeOf(first: number): number {
   return first & (PART - 1);
 }
 
-/** Bytes of a key, of the first number of its row; {@link LARGE_KEY} for one that is as large or larger. */
+/** Tells from the data size of a row whether another bucket rules over its element. */
+export function isApart(dataSize: number): boolean {
+  return dataSize < 0;
+}
+
+/** Bytes of a key, from the first number of its row; {@link LARGE_KEY} for one that is as large or larger. */
 export function keySizeOf(first: number): number {
   return first >>> PART_BITS;
 }
@@ -206,7 +256,6 @@ export class PartKeys {
         if (place + length > last) last = place + length;
         count++;
       }
-      return true;
     });
     if (count * FAR >= last - first) {
       if (last > first) await readInto(this.#source, base + first, this.bytes.subarray(first, last));
@@ -215,7 +264,6 @@ export class PartKeys {
     const few: number[] = [];
     this.#parts.each(part, (from, end) => {
       for (let row = from; row < end; row += ROW) if (keySizeOf(rows[row]) !== LARGE_KEY) few.push(row);
-      return true;
     });
     for (const row of few) {
       const place = placeOf(rows[row]);
@@ -225,50 +273,86 @@ export class PartKeys {
   }
 }
 
-/** Where the records of one part of a file begin, and how long they are: to walk through them in their order. */
+/** Beginnings and ends of stretches of records that are remembered. */
+const MAX_STRETCHES = 1 << 12;
+
+/** The beginnings of the records of one part of a file and their lengths, to walk through them in their order. */
 export class RecordStarts {
   /** A bit for each byte of the part. */
   readonly #bits = new Int32Array(PART / 32);
   readonly #lengths = new Uint32Array(PART);
+  /** Beginnings and ends of stretches by turns. */
+  readonly #stretches = new Uint32Array(MAX_STRETCHES);
+  /** Of places at which several records begin, the length of the second longest. */
+  readonly #seconds = new Map<number, number>();
   #count = 0;
 
-  /**
-   * Adds a record.
-   *
-   * @param length bytes, at least one
-   * @returns false where another one begins there
-   */
-  add(place: number, length: number): boolean {
+  /** Adds a record of a byte or more. */
+  add(place: number, length: number): void {
     const bit = 1 << (place & 31);
     const bits = this.#bits[place >>> 5];
-    if ((bits & bit) !== 0) return false;
+    if ((bits & bit) !== 0) {
+      this.#addSecond(place, length);
+      return;
+    }
     this.#bits[place >>> 5] = bits | bit;
     this.#lengths[place] = length;
     this.#count++;
-    return true;
+  }
+
+  #addSecond(place: number, length: number): void {
+    const longest = this.#lengths[place];
+    const second = Math.min(longest, length);
+    if (second > (this.#seconds.get(place) ?? 0)) this.#seconds.set(place, second);
+    if (length > longest) this.#lengths[place] = length;
   }
 
   /**
-   * Walks from record to record, and forgets them.
+   * Forgets the records, and adds them to the space of all.
    *
    * @param base file offset of the part
-   * @param take gets each stretch of records without a byte between them; false ends it
-   * @returns whether no record begins in another one and every call said so
    */
-  walk(base: number, take: (offset: number, length: number) => boolean): boolean {
-    let left = this.#count;
-    for (let start = this.#nextFrom(0); start >= 0;) {
-      let end = start;
-      do {
-        end += this.#lengths[end];
-        left--;
-      } while (end < PART && (this.#bits[end >>> 5] & (1 << (end & 31))) !== 0);
-      if (!take(base + start, end - start)) return false;
-      start = end < PART ? this.#nextFrom(end) : -1;
+  moveTo(space: RecordSpace, base: number): void {
+    const stretches = this.#findStretches();
+    if (stretches !== undefined) {
+      for (let n = 0; n < stretches; n += 2)
+        space.add(base + this.#stretches[n], base + this.#stretches[n + 1]);
+    } else {
+      for (let start = this.#nextFrom(0); start >= 0; start = this.#nextFrom(start + 1)) {
+        space.add(base + start, base + start + this.#lengths[start]);
+        // Of several only the two longest decide which bytes more than one has.
+        const second = this.#seconds.get(start);
+        if (second !== undefined) space.add(base + start, base + start + second);
+        if (start === PART - 1) break;
+      }
     }
     this.#bits.fill(0);
+    this.#seconds.clear();
     this.#count = 0;
-    return left === 0;
+  }
+
+  /**
+   * Finds the stretches of records that follow each other without a byte between.
+   *
+   * @returns the number of their beginnings and ends; undefined where there are many, or a record begins inside of another one
+   */
+  #findStretches(): number | undefined {
+    if (this.#seconds.size > 0) return undefined;
+    const [bits, lengths, stretches] = [this.#bits, this.#lengths, this.#stretches];
+    let found = 0;
+    let left = this.#count;
+    for (let start = this.#nextFrom(0); start >= 0;) {
+      if (found === MAX_STRETCHES) return undefined;
+      let end = start;
+      do {
+        end += lengths[end];
+        left--;
+      } while (end < PART && (bits[end >>> 5] & (1 << (end & 31))) !== 0);
+      stretches[found++] = start;
+      stretches[found++] = end;
+      start = end < PART ? this.#nextFrom(end) : -1;
+    }
+    return left === 0 ? found : undefined;
   }
 
   /** The first place from one on at which a record begins; −1 for none. */

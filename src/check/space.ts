@@ -7,7 +7,7 @@ import { finding } from './finding.js';
 export const SPACE_KINDS = ['header', 'directory', 'bucket', 'avail', 'record', 'free'] as const;
 export type SpaceKind = (typeof SPACE_KINDS)[number];
 
-/** Of each kind whether it proves what it is; lists of free space may be wrong themselves. */
+/** Of each kind whether it is in force; lists of free space may be wrong themselves. */
 export const IN_FORCE: readonly boolean[] = SPACE_KINDS.map((kind) => kind !== 'free' && kind !== 'avail');
 
 /** A range that a structure or a record claims. */
@@ -24,14 +24,14 @@ export interface SpaceAccount {
   readonly bytes: Record<SpaceKind | 'overlapping' | 'unaccounted', number>;
   /** Ranges that more than one extent claims, in order, at most {@link MAX_OVERLAPS}. */
   readonly overlaps: readonly Overlap[];
-  /** Ranges that are claimed more than once, all of them. */
+  /** Number of ranges that are claimed more than once. */
   readonly overlapCount: number;
   readonly overreaching: OverreachingRecords;
-  /** Where records follow each other without a byte between; undefined where two share a byte, or nobody asked. */
+  /** Records that follow each other without a byte between, as runs; undefined where two records share a byte. */
   readonly runs?: RecordRuns | undefined;
-  /** Whether a structure or a record in force has any byte of a range. */
+  /** Tells whether a structure or a record in force has any byte of a range. */
   readonly isUsed: (offset: number, length: number) => boolean;
-  /** Ranges that no structure or record in force has any byte of, in order. */
+  /** Returns the ranges that no structure or record in force has any byte of, in order. */
   readonly unused: () => RangeList;
   /** The largest ranges that nothing claims, in order of offset. */
   readonly gaps: readonly { offset: number; length: number }[];
@@ -42,9 +42,9 @@ export interface SpaceAccount {
  * over the other's beginning has a wrong size.
  */
 export interface OverreachingRecords {
-  /** How many there are. */
+  /** Number of such records. */
   readonly size: number;
-  /** Whether a record of so many bytes, key and value, at a file offset is one. */
+  /** Tells whether a record of so many bytes, key and value, at a file offset is one. */
   readonly has: (offset: number, length: number) => boolean;
 }
 
@@ -54,16 +54,117 @@ export interface Overlap {
   readonly length: number;
   /** At most {@link MAX_CLAIMS}, the longest among them. */
   readonly claims: readonly Extent[];
-  /** What kinds all of its claims are. */
+  /** The kinds of all its claims. */
   readonly kinds: ReadonlySet<SpaceKind>;
 }
 
 export const MAX_OVERLAPS = 1000;
 export const MAX_CLAIMS = 8;
 
-export const NONE_OVERREACHING: OverreachingRecords = { size: 0, has: () => false };
+/**
+ * Ranges in order of their file offsets, those that touch or overlap joined to one run: 4 bytes for each run, and 4 for each
+ * 8 KiB of the file, see {@link OrderedOffsets}.
+ */
+export class RecordRuns {
+  length = 0;
+  /** Beginnings and ends of runs by turns, but for the end of the last one. */
+  readonly #borders: OrderedOffsets;
+  #lastEnd = -1;
 
-/** The space between runs of bytes in use, in order: there may be millions of them, and no object is kept of any. */
+  /** @param size of the file in bytes, in which all runs end */
+  constructor(size: number) {
+    this.#borders = new OrderedOffsets(size);
+  }
+
+  start(run: number): number {
+    return this.#borders.at(2 * run);
+  }
+
+  end(run: number): number {
+    return run === this.length - 1 ? this.#lastEnd : this.#borders.at(2 * run + 1);
+  }
+
+  /** Adds a range of a byte or more that does not begin before the last one began, and may overlap it. */
+  cover(offset: number, end: number): void {
+    if (offset > this.#lastEnd) {
+      if (this.length++ > 0) this.#borders.push(this.#lastEnd);
+      this.#borders.push(offset);
+    }
+    if (end > this.#lastEnd) this.#lastEnd = end;
+  }
+
+  /** The last run that begins at or before an offset; −1 where none does. */
+  runAt(offset: number): number {
+    // Half of the borders up to there are ends, or one less than half.
+    return ((this.#borders.firstAfter(offset) + 1) >>> 1) - 1;
+  }
+
+  /** Tells whether a run has any byte of a range. */
+  touches(offset: number, length: number): boolean {
+    if (length <= 0) return false;
+    const run = this.runAt(offset + length - 1);
+    return run >= 0 && this.end(run) > offset;
+  }
+}
+
+/** More beginnings inside of records are in no honest file: 8 MiB of memory. Beyond these, no record is known to reach too far. */
+const MAX_BEGINNINGS = 1 << 22;
+
+/** Offsets inside of records at which something else begins, in order. */
+export class Beginnings {
+  readonly #offsets: OrderedOffsets;
+
+  /** @param size of the file in bytes */
+  constructor(size: number) {
+    this.#offsets = new OrderedOffsets(size);
+  }
+
+  get isEmpty(): boolean {
+    return this.#offsets.length === 0;
+  }
+
+  add(offset: number): void {
+    if (this.#offsets.length < MAX_BEGINNINGS) this.#offsets.push(offset);
+  }
+
+  /** Tells whether one of them is inside a record. */
+  areIn(offset: number, length: number): boolean {
+    const next = this.#offsets.firstAfter(offset);
+    return next < this.#offsets.length && this.#offsets.at(next) < offset + length;
+  }
+}
+
+/** The bytes of all records: added in order of their offsets, whether they overlap or not. */
+export class RecordSpace {
+  /** Bytes that any record has. */
+  readonly runs: RecordRuns;
+  /** Bytes that more than one record has. */
+  readonly shared: RecordRuns;
+  /** Offsets at which a record begins inside of another one. */
+  readonly beginnings: Beginnings;
+  #start = -1;
+  #end = -1;
+
+  /** @param size of the file in bytes */
+  constructor(size: number) {
+    this.runs = new RecordRuns(size);
+    this.shared = new RecordRuns(size);
+    this.beginnings = new Beginnings(size);
+  }
+
+  /** Adds a record, or several that follow each other without a byte between. */
+  add(offset: number, end: number): void {
+    if (offset < this.#end) {
+      this.shared.cover(offset, Math.min(end, this.#end));
+      if (offset > this.#start) this.beginnings.add(offset);
+    }
+    this.runs.cover(offset, end);
+    this.#start = offset;
+    if (end > this.#end) this.#end = end;
+  }
+}
+
+/** The space between runs of bytes in use, in order: there may be millions of ranges, and no object is kept of any. */
 export class UnusedSpace implements RangeList {
   readonly #runs: RecordRuns;
   readonly #size: number;
@@ -94,13 +195,13 @@ export class UnusedSpace implements RangeList {
   }
 }
 
-/** What is wrong with a list of free space, so that libgdbm does not know all that it lists. */
+/** Faults of a list of free space for which libgdbm does not know all that it lists. */
 const UNREAD_FREE = ['avail-count', 'avail-chain', 'avail-loop', 'avail-entry', 'bucket-avail'] as const;
 
 /**
- * Findings from the account of a file's bytes: what is claimed twice, and what nothing claims.
+ * Findings from the account of a file's bytes: ranges that are claimed twice, and bytes that nothing claims.
  *
- * @param earlier what was found in the structures
+ * @param earlier findings of the structures
  */
 export function* judgeSpace(account: SpaceAccount, earlier: FindingList): Generator<Finding> {
   for (const overlap of account.overlaps) yield judgeOverlap(overlap);
@@ -125,62 +226,4 @@ function judgeOverlap({ offset, length, claims, kinds }: Overlap): Finding {
 
 function describe({ kind, offset, length }: Extent): string {
   return `${kind === 'free' ? 'free space' : kind} ${offset}-${offset + length}`;
-}
-
-/** More runs than this are another kind of file: 32 MiB of memory. */
-const MAX_RUNS = 1 << 23;
-
-/**
- * Where records follow each other without a byte between them, as runs in order of their file offsets: 4 bytes for each, and
- * 4 for each 8 KiB of the file, see {@link OrderedOffsets}.
- */
-export class RecordRuns {
-  length = 0;
-  /** Where runs begin and end by turns, but for the end of the last one. */
-  readonly #borders: OrderedOffsets;
-  #lastEnd = -1;
-
-  /** @param size of the file in bytes, in which all runs end */
-  constructor(size: number) {
-    this.#borders = new OrderedOffsets(size);
-  }
-
-  start(run: number): number {
-    return this.#borders.at(2 * run);
-  }
-
-  end(run: number): number {
-    return run === this.length - 1 ? this.#lastEnd : this.#borders.at(2 * run + 1);
-  }
-
-  /**
-   * Adds a range of a byte or more that is not before the last one.
-   *
-   * @returns false where it begins before the last one ends, or there are too many runs to remember
-   */
-  add(offset: number, end: number): boolean {
-    if (offset > this.#lastEnd) {
-      if (this.length === MAX_RUNS) return false;
-      this.#begin(offset);
-    } else if (offset < this.#lastEnd) return false;
-    this.#lastEnd = end;
-    return true;
-  }
-
-  /** Adds a range of a byte or more that does not begin before the last one began, and may overlap it. */
-  cover(offset: number, end: number): void {
-    if (offset > this.#lastEnd) this.#begin(offset);
-    if (end > this.#lastEnd) this.#lastEnd = end;
-  }
-
-  /** The last run that begins at or before an offset; −1 where none does. */
-  runAt(offset: number): number {
-    // Half of the borders up to there are ends, or one less than half.
-    return ((this.#borders.firstAfter(offset) + 1) >>> 1) - 1;
-  }
-
-  #begin(offset: number): void {
-    if (this.length++ > 0) this.#borders.push(this.#lastEnd);
-    this.#borders.push(offset);
-  }
 }

@@ -14,11 +14,10 @@ import { patched } from '../source/views.js';
 import { firstAfter } from '../numbers.js';
 import { gather } from '../source/ranges.js';
 import { accountFor, freeRanges } from './account.js';
-import { KEY_BUDGET } from './bucket.js';
 import type { Examination } from './examination.js';
 import type { Finding } from './finding.js';
 import { finding } from './finding.js';
-import { KeyBudget, SMALL_KEY } from './key.js';
+import { KEY_BUDGET, KeyBudget, SMALL_KEY } from './key.js';
 import { KEPT } from './marks.js';
 
 /** Number of hashes corrected at most, so that a file that was made for it cannot fill the memory. */
@@ -201,7 +200,7 @@ async function withPlaceOfTheirOwn(
   candidates: Candidate[],
 ): Promise<WrongHash[]> {
   const { account } = await accountFor(db, survey, examination);
-  const free = await freeRanges(db, survey, examination.marks);
+  const free = await freeRanges(db, examination);
   free.sort((a, b) => a.offset - b.offset);
   const freeStarts = Float64Array.from(free, ({ offset }) => offset);
   /** Of each free range the last end of it and those before it. */

@@ -64,8 +64,7 @@ export async function survey(db: Database): Promise<Survey> {
     siteOfSlot[slot] = index;
   }
   placeEmpty(sites, siteOfSlot);
-  const settled = { sites: settleOverlaps(sites, siteOfSlot, bucketSize), siteOfSlot };
-  return { ...settled, claims: claimSettled(settled) };
+  return surveyOf(settleOverlaps(sites, siteOfSlot, bucketSize), siteOfSlot);
 }
 
 /** The same survey, with some of its sites known to be outdated: what the directory says of them counts no more. */
@@ -75,12 +74,17 @@ export function withOutdated(survey: Survey, outdated: ReadonlySet<number>): Sur
   const sites = survey.sites.map((site, i): BucketSite =>
     outdated.has(i) ? changedSite(site, { state: 'outdated' }) : site,
   );
+  return surveyOf(sites, siteOfSlot);
+}
+
+/** A survey of buckets whose states are known. */
+function surveyOf(sites: readonly BucketSite[], siteOfSlot: Int32Array): Survey {
   const settled = { sites, siteOfSlot };
   return { ...settled, claims: claimSettled(settled) };
 }
 
 /** What settled buckets say of their own range holds for slots of it whose entries are damaged. */
-function claimSettled(survey: Omit<Survey, 'claims'>): HashClaims {
+export function claimSettled(survey: Omit<Survey, 'claims'>): HashClaims {
   const claims = new HashClaims();
   const slots = survey.siteOfSlot.length;
   const deepestFirst = settledSites(survey).sort((a, b) => survey.sites[b].bits - survey.sites[a].bits);

@@ -1,6 +1,6 @@
 import { eachKept } from '../check/marks.js';
 import { examine } from '../check/examination.js';
-import { judgeSites } from '../check/judge.js';
+import { judgeSites } from '../check/bucket.js';
 import type { Database } from '../database/database.js';
 import { blocksNow } from '../database/database.js';
 import { KEY_START } from '../format/bucket.js';

@@ -1,7 +1,6 @@
+import { examineBuckets } from '../check/bucket.js';
 import type { ExaminedSurvey } from '../check/examination.js';
-import { examineBuckets } from '../check/judge.js';
 import { KEPT } from '../check/marks.js';
-import { NumberList, OffsetList, firstAfter } from '../numbers.js';
 import { cutElements } from '../database/cutelements.js';
 import type { Database } from '../database/database.js';
 import { equalAt } from '../database/equalat.js';
@@ -12,6 +11,7 @@ import { searchExamined } from '../examine.js';
 import type { BucketView } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
 import { digestOf, FREE_HASH, hashKey, KeyHasher } from '../format/hash.js';
+import { firstAfter, NumberList, OffsetList } from '../numbers.js';
 import type { RecordPlace } from '../salvage/read.js';
 import { readChunks, readInto } from '../source/source.js';
 import type { Opened } from './open.js';

@@ -1,14 +1,13 @@
 import type { BucketExamination } from '../check/bucket.js';
+import { examineBuckets } from '../check/bucket.js';
+import { bySlots, directoryRuns, SiteReader } from '../check/bucketreader.js';
 import type { DoubtfulRecords } from '../check/doubtful.js';
 import { doubtfulIn } from '../check/doubtful.js';
 import type { ExaminedSurvey } from '../check/examination.js';
-import { isPlain } from '../check/examination.js';
-import { examineBuckets } from '../check/judge.js';
 import { KEPT } from '../check/marks.js';
-import { SiteReader, bySlots, directoryRuns } from '../check/bucketreader.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
-import { isPlaced } from '../database/survey.js';
+import { isPlaced, isReadable } from '../database/survey.js';
 import { searchExamined } from '../examine.js';
 import { HASH_BITS, HASH_RANGE, isPortableKey } from '../format/hash.js';
 import { PlaceSet } from '../salvage/placeset.js';
@@ -152,7 +151,7 @@ class ExaminedBuckets {
 
   #isInOrder(s: number): boolean {
     const { sites, examination } = this.survey;
-    return isPlain(sites[s]) && examination?.marks.sites[s] === 0;
+    return isReadable(sites[s]) && examination?.marks.sites[s] === 0;
   }
 
   async read(s: number, reader: BatchReader): Promise<void> {

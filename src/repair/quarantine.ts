@@ -1,13 +1,10 @@
-import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
-import { open, unlink } from 'node:fs/promises';
-import { examineBuckets } from '../check/judge.js';
+import { examineBuckets } from '../check/bucket.js';
 import { openDatabase } from '../database/database.js';
-import { Lookup } from '../read/lookup.js';
 import type { Searched } from '../examine.js';
 import { equalBytes } from '../format/bytes.js';
 import { FREE_HASH } from '../format/hash.js';
 import type { LeaveOutRule } from '../profile/leaveout.js';
+import { Lookup } from '../read/lookup.js';
 import { base64, jsonText } from '../report/escape.js';
 import type { CarvedFind } from '../salvage/carved.js';
 import type { Confidence } from '../salvage/confidence.js';
@@ -17,7 +14,7 @@ import { cached } from '../source/cached.js';
 import { fileSource } from '../source/file.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
-import { RefusedError, refusal } from '../store/errors.js';
+import { refusal, RefusedError } from '../store/errors.js';
 import type { FreshFile } from '../store/fresh.js';
 import type { HeldFile } from '../store/held.js';
 import { giveRights } from '../store/rights.js';
@@ -25,6 +22,9 @@ import type { CheckedDatabase, Contents, NotKept } from '../write/contents.js';
 import { eachNotKept } from '../write/contents.js';
 import type { Subject } from './examine.js';
 import type { RepairOptions } from './result.js';
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { open, unlink } from 'node:fs/promises';
 
 /** A quarantine that was written. If the repair fails after it, nothing was replaced and it is removed. */
 export interface WrittenQuarantine {

@@ -1,5 +1,5 @@
 import { checkAvailChain } from '../check/avail.js';
-import { examineBuckets } from '../check/judge.js';
+import { examineBuckets } from '../check/bucket.js';
 import type { Database } from '../database/database.js';
 import { bucketStruct, elementStruct } from '../format/bucket.js';
 import { extendedHeaderOffset, extendedHeaderStruct, headerStruct } from '../format/header.js';

@@ -3,7 +3,7 @@ import { takeOthers } from '../check/account.js';
 import type { BucketExamination } from '../check/bucket.js';
 import { examineHead } from '../check/bucket.js';
 import { examine } from '../check/examination.js';
-import { examineBuckets } from '../check/judge.js';
+import { examineBuckets } from '../check/bucket.js';
 import type { CheckResult } from '../check/check.js';
 import { checkDatabase } from '../check/check.js';
 import type { RejectedElement } from '../check/record.js';

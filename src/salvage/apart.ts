@@ -1,7 +1,7 @@
 import type { BucketExamination } from '../check/bucket.js';
 import type { ExaminedSurvey } from '../check/examination.js';
 import { examine } from '../check/examination.js';
-import { examineBuckets } from '../check/judge.js';
+import { examineBuckets } from '../check/bucket.js';
 import { HashClaims } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';

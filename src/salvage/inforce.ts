@@ -1,7 +1,7 @@
 import { eachKept } from '../check/marks.js';
 import { checkAvailChain } from '../check/avail.js';
 import { examine } from '../check/examination.js';
-import { judgeSites } from '../check/judge.js';
+import { judgeSites } from '../check/bucket.js';
 import type { ElementMarks } from '../check/marks.js';
 import type { RejectedElement } from '../check/record.js';
 import type { FilePart } from '../check/regions.js';

@@ -1,6 +1,6 @@
 import { SHAPES } from './shape.js';
 import { GLANCE } from './shape.js';
-import { examineBuckets } from '../check/judge.js';
+import { examineBuckets } from '../check/bucket.js';
 import { startOf } from '../check/key.js';
 import type { RejectedElement } from '../check/record.js';
 import type { Database } from '../database/database.js';

@@ -1,5 +1,5 @@
 import type { StoredRecord } from '../check/record.js';
-import { examineBuckets } from '../check/judge.js';
+import { examineBuckets } from '../check/bucket.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';

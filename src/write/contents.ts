@@ -1,12 +1,12 @@
 import type { CheckResult, FileFormat } from '../check/check.js';
 import type { Doubt, DoubtfulRecords } from '../check/doubtful.js';
-import type { Proof } from '../check/prove.js';
+import type { Proof } from '../check/proved.js';
 import type { SpaceAccount } from '../check/space.js';
 import type { Database } from '../database/database.js';
 import type { Searched } from '../examine.js';
-import type { HashChar } from '../format/hash.js';
-import { LAYOUT_64, offsetSize } from '../format/format.js';
 import { HOST_IS_LITTLE } from '../format/bytes.js';
+import { LAYOUT_64, offsetSize } from '../format/format.js';
+import type { HashChar } from '../format/hash.js';
 import type { RecordFilter } from '../profile/leaveout.js';
 import { salvageProved } from '../salvage/proved.js';
 import type { Addition, SalvagedBatch, SalvagedRecord } from '../salvage/salvage.js';

@@ -1,15 +1,15 @@
+import { BucketPass, SiteReader } from '../check/bucketreader.js';
 import type { Examination } from '../check/examination.js';
-import { isPlain } from '../check/examination.js';
 import { startOf } from '../check/key.js';
 import { KEPT, START } from '../check/marks.js';
-import { BucketPass, SiteReader } from '../check/bucketreader.js';
-import type { Flavours, Proof } from '../check/prove.js';
+import type { Flavours } from '../check/examination.js';
+import type { Proof } from '../check/proved.js';
 import type { RecordRuns } from '../check/space.js';
-import { numbersBelow } from '../numbers.js';
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
 import { KEY_START } from '../format/bucket.js';
 import { HASH_BITS } from '../format/hash.js';
+import { numbersBelow } from '../numbers.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
 import type { BuildResult } from './builder.js';
@@ -126,8 +126,7 @@ class ProvedElements {
       const mark = flags[siteNumber * elements + i];
       if ((mark & KEPT) === 0) continue;
       used[kept++] = i;
-      // The examination of a damaged bucket does not mark elements whose own copy of the key's beginning is wrong.
-      if (!isPlain(site) || (mark & START) !== 0) {
+      if ((mark & START) !== 0) {
         starts[i] = startOf(await this.#db.source.read(pointers[i], Math.min(KEY_START, keySizes[i])));
       }
     }

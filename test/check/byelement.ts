@@ -1,18 +1,28 @@
 import { checkAvailChain } from '../../src/check/avail.js';
-import { examineByElement } from '../../src/check/bucket.js';
+import type { BucketExamination } from '../../src/check/bucket.js';
+import { bucketFindings, examineHead, whyNotRead } from '../../src/check/bucket.js';
 import type { CheckResult } from '../../src/check/check.js';
 import { checkDirectory } from '../../src/check/directory.js';
+import { ElementExam } from '../../src/check/element.js';
+import type { Finding } from '../../src/check/finding.js';
 import { finding, FindingList } from '../../src/check/finding.js';
 import { checkHeader } from '../../src/check/header.js';
-import { judgeSpace } from '../../src/check/space.js';
+import type { KeyEvidence } from '../../src/check/key.js';
+import { KEY_BUDGET, KeyBudget, sameKey, SMALL_KEY, startOf } from '../../src/check/key.js';
 import type { RejectedElement, StoredRecord } from '../../src/check/record.js';
 import type { SpaceAccount } from '../../src/check/space.js';
+import { judgeSpace } from '../../src/check/space.js';
 import { wrongHashFindings } from '../../src/check/wronghash.js';
 import type { Database } from '../../src/database/database.js';
+import type { BucketSite } from '../../src/database/site.js';
 import type { Survey } from '../../src/database/survey.js';
-import { owns } from '../../src/database/survey.js';
-import { elementStruct } from '../../src/format/bucket.js';
+import { isReadable, owns, readSite } from '../../src/database/survey.js';
+import type { AvailElement } from '../../src/format/avail.js';
+import type { BucketView } from '../../src/format/bucket.js';
+import { elementStruct, inLookupOrder } from '../../src/format/bucket.js';
 import { offsetSize } from '../../src/format/format.js';
+import type { HashChar } from '../../src/format/hash.js';
+import { hashKey } from '../../src/format/hash.js';
 import { SpaceMap } from './spacemap.js';
 
 /** What a check finds when it looks at one element after the other and keeps everything. */
@@ -83,4 +93,67 @@ export async function checkByElement(db: Database, survey: Survey): Promise<ByEl
     kept,
     rejected,
   };
+}
+
+/** Examines each bucket by itself: its head, the fields of each element, and each key against its element. */
+export async function* examineByElement(db: Database, survey: Survey): AsyncGenerator<BucketExamination> {
+  const budgets: Partial<Record<BucketSite['state'], KeyBudget>> = {};
+  const evidence = new Map<BucketSite, (KeyEvidence | undefined)[]>();
+  // Where keys claim more bytes than they may, those of the first buckets of the file are read.
+  for (const site of [...survey.sites].sort((a, b) => a.offset - b.offset)) {
+    if (!isReadable(site)) continue;
+    const bucket = await readSite(db, site);
+    const budget = (budgets[site.state] ??= new KeyBudget(KEY_BUDGET * db.source.size));
+    const found: (KeyEvidence | undefined)[] = [];
+    for (const i of new ElementExam(db, survey, site, bucket).candidates) {
+      found.push(budget.allows(bucket.keySize(i)) ? await readKey(db, bucket, i) : undefined);
+    }
+    evidence.set(site, found);
+  }
+  for (const site of survey.sites) {
+    let free: readonly AvailElement[] = [];
+    let findings: readonly Finding[] = site.state === 'outdated' ? [] : [whyNotRead(site)];
+    let judged = { records: [] as StoredRecord[], rejected: [] as RejectedElement[], missing: 0 };
+    if (isReadable(site)) {
+      const bucket = await readSite(db, site);
+      const exam = new ElementExam(db, survey, site, bucket);
+      const head = examineHead(db, site, bucket);
+      const elements = exam.judge(await withRepeats(db, bucket, exam.candidates, evidence.get(site)!));
+      free = head.free;
+      findings = bucketFindings(head.findings, elements.findings);
+      judged = elements;
+    }
+    const { records, rejected, missing } = judged;
+    yield { site, free, findings, records, rejected, missing };
+  }
+}
+
+async function readKey({ source }: Database, bucket: BucketView, i: number): Promise<KeyEvidence> {
+  const key = await source.read(bucket.dataPointer(i), bucket.keySize(i));
+  const fits = (['signed', 'unsigned'] as HashChar[]).filter((one) => hashKey(key, one) === bucket.hash(i));
+  return { fits: fits.length === 2 ? 'either' : fits[0], start: startOf(key), repeats: false };
+}
+
+/** Marks keys that an element has, too, to which a lookup comes earlier. */
+async function withRepeats(
+  { source }: Database,
+  bucket: BucketView,
+  candidates: readonly number[],
+  evidence: readonly (KeyEvidence | undefined)[],
+): Promise<(KeyEvidence | undefined)[]> {
+  const found = new Map(candidates.map((i, n) => [i, evidence[n]]));
+  const keyOf = (i: number) => ({ offset: bucket.dataPointer(i), length: bucket.keySize(i) });
+  const first: number[] = [];
+  for (const i of inLookupOrder(candidates, (i) => bucket.hash(i), bucket.elements)) {
+    const one = found.get(i);
+    if (one?.fits === undefined || bucket.keySize(i) > SMALL_KEY) continue;
+    let repeats = false;
+    for (const other of first) {
+      if (bucket.hash(other) !== bucket.hash(i) || bucket.keySize(other) !== bucket.keySize(i)) continue;
+      repeats ||= await sameKey(source, keyOf(other), keyOf(i));
+    }
+    if (repeats) found.set(i, { ...one, repeats });
+    else first.push(i);
+  }
+  return candidates.map((i) => found.get(i));
 }

@@ -4,9 +4,8 @@ import fc from 'fast-check';
 import { accountFor } from '../../src/check/account.js';
 import { checkDatabase } from '../../src/check/check.js';
 import type { BucketExamination } from '../../src/check/bucket.js';
-import { examineByElement } from '../../src/check/bucket.js';
 import { examine } from '../../src/check/examination.js';
-import { examineBuckets } from '../../src/check/judge.js';
+import { examineBuckets } from '../../src/check/bucket.js';
 import type { RejectedElement, StoredRecord } from '../../src/check/record.js';
 import type { SpaceAccount } from '../../src/check/space.js';
 import { HashClaims } from '../../src/database/claims.js';
@@ -19,7 +18,7 @@ import { Damaged } from '../torture/damaged.js';
 import { MODELS } from '../torture/models.js';
 import { runs } from '../tools/effort.js';
 import { Random } from '../tools/random.js';
-import { checkByElement } from './byelement.js';
+import { checkByElement, examineByElement } from './byelement.js';
 
 /*
  * A damaged file is examined by lists of numbers, which must say what looking at one element after the other says.
@@ -123,7 +122,7 @@ test('elements and keys changed in many ways at once are told one by one', async
     ),
     { seed: SEED, numRuns: runs(400) },
   );
-  assert.ok(told > 300);
+  assert.ok(told > 0.75 * runs(400), `${told} files were compared`);
 });
 
 test('however few elements are held at a time, the examination and the account are the same', async () => {
@@ -135,19 +134,12 @@ test('however few elements are held at a time, the examination and the account a
     if (found === undefined) continue;
     const { db, survey } = found;
     const whole = await examine(db, survey);
-    const account = await accountFor(db, survey, whole);
-    const slow = await accountFor(db, survey, { ...whole, runs: undefined });
-    assert.deepEqual(comparable(slow.account), comparable(account.account), intact.name);
+    const { account } = await accountFor(db, survey, whole);
     for (const held of [1, 7, 60]) {
       const parts = await examine(db, survey, held);
-      // Where so few are held nobody knows where all records are; who does says the same as who looks at each.
-      assert.deepEqual(
-        { ...parts, runs: undefined },
-        { ...whole, runs: undefined },
-        `${intact.name}, ${held}`,
-      );
-      const other = await accountFor(db, survey, parts, held);
-      assert.deepEqual(comparable(other.account), comparable(account.account), `${intact.name}, ${held}`);
+      assert.deepEqual(parts, whole, `${intact.name}, ${held}`);
+      const other = await accountFor(db, survey, parts);
+      assert.deepEqual(comparable(other.account), comparable(account), `${intact.name}, ${held}`);
     }
   }
 });

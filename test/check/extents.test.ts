@@ -17,21 +17,19 @@ test('ranges come in order of their offsets, those with the same one as they wer
       offset: anyOffset,
       length: fc.integer({ min: -1, max: 9000 }),
       kind: fc.constantFrom(...SPACE_KINDS),
-      rank: fc.oneof(fc.constant(0), fc.integer({ min: -(2 ** 40), max: 2 ** 40 })),
     },
     { noNullPrototype: true },
   );
   fc.assert(
     fc.property(anySize, fc.array(anyRange, { maxLength: 200 }), (size, ranges) => {
       const extents = new Extents(size);
-      for (const { kind, offset, length, rank } of ranges) extents.add(kind, offset, length, rank);
+      for (const { kind, offset, length } of ranges) extents.add(kind, offset, length);
       const sorted = extents.sort();
       const found = Array.from({ length: sorted.length }, (_, i) => {
         return {
           offset: sorted.offset(i),
           length: sorted.size(i),
           kind: SPACE_KINDS[sorted.kind(i)],
-          rank: sorted.rank(i),
         };
       });
       const inside = ranges.filter(({ offset, length }) => length > 0 && offset >= 0 && offset < size);

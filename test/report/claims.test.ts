@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { checkAvailChain } from '../../src/check/avail.js';
-import { examineBuckets } from '../../src/check/judge.js';
+import { examineBuckets } from '../../src/check/bucket.js';
 import { owns } from '../../src/database/survey.js';
 import { openProved, openSearched, searchedProved } from '../../src/examine.js';
 import type { Searched } from '../../src/examine.js';
