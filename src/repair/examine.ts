@@ -39,7 +39,7 @@ export interface Subject {
   readonly searched: { readonly found: Searched; readonly checked: CheckedDatabase } | undefined;
   /** The contents of a fresh database; undefined where there is nothing to write. */
   readonly contents: Contents | undefined;
-  /** Whether records are among them that are in force no more, as the user asked. */
+  /** True if they include records that are no longer in force, as the user asked. */
   readonly hasAdditions: boolean;
   readonly found: Record<Provenance, number>;
   /** Old records, where they are wanted: to be added, or for the quarantine. */

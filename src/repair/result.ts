@@ -34,7 +34,7 @@ export interface RepairOptions {
    * cannot load. Where it is left out, or `none`, no record is left out.
    */
   readonly profile?: WantedProfile;
-  /** Which of these records are left out; `unloadable` by default. */
+  /** The records among these that are left out; `unloadable` by default. */
   readonly leaveOut?: LeaveOut;
   /**
    * Writes all findings that are not in the fresh database to this file, a line of JSON each; the name must be free. Without

@@ -106,7 +106,7 @@ async function measureAt(
   return found === undefined ? value : { ...value, key: { offset: offset - found, size: found } };
 }
 
-/** Whether a known key of so many bytes before a place is more than chance. */
+/** True if a known key of so many bytes before a place is more than chance. */
 function exceedsChance(size: number, keys: KnownKeys): boolean {
   return 8 * size - Math.log2(keys.count) >= MIN_KEY_BITS;
 }

@@ -23,7 +23,7 @@ export type CheckedDatabase = CheckResult & {
   readonly doubtful: DoubtfulRecords;
 };
 
-/** Whether a check found a database, of whatever state. */
+/** True if a check found a database, of whatever state. */
 export function foundDatabase(checked: CheckResult): checked is CheckedDatabase {
   return checked.format !== undefined && checked.space !== undefined && checked.doubtful !== undefined;
 }

@@ -171,7 +171,9 @@ async function* movedBuckets(
     bucket.begin(bits, usedCount);
     for (let n = 0; n < usedCount; n++) {
       const i = used[n];
-      const [hash, keySize, dataSize] = [hashes[i], keySizes[i], dataSizes[i]];
+      const hash = hashes[i];
+      const keySize = keySizes[i];
+      const dataSize = dataSizes[i];
       const offset = places.of(pointers[i], keySize + dataSize);
       const start = starts[i] & startMask(keySize);
       const high = Math.floor(offset / 2 ** 32);

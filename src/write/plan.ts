@@ -171,7 +171,7 @@ async function guestsOf(
   return found;
 }
 
-/** Whether a key of a new bucket is there twice, or too many keys of one hash would have to be compared. */
+/** True if a key of a new bucket is there twice, or too many keys of one hash would have to be compared. */
 async function hasTwins({ source }: Database, loose: RecordIndex, order: Uint32Array): Promise<boolean> {
   const key = (i: number) => ({
     offset: loose.offset(i),

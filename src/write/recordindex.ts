@@ -118,7 +118,7 @@ export class RecordIndex {
     return this.#word(i, DIGEST);
   }
 
-  /** Whether two keys may be the same. */
+  /** True unless two keys are known to differ. */
   maySameKey(a: number, b: number): boolean {
     return this.#word(a, DIGEST) === this.#word(b, DIGEST) && this.keySize(a) === this.keySize(b);
   }

@@ -114,7 +114,9 @@ async function compareCopy(
     const { used, usedCount, hashes, pointers, keySizes, dataSizes, starts } = elements;
     for (let n = 0; n < usedCount; n++) {
       const i = used[n];
-      const [hash, keySize, dataSize] = [hashes[i], keySizes[i], dataSizes[i]];
+      const hash = hashes[i];
+      const keySize = keySizes[i];
+      const dataSize = dataSizes[i];
       if (!fresh.isLoaded(hash)) await fresh.load(hash);
       const offset = places.of(pointers[i], keySize + dataSize);
       const start = starts[i] & startMask(keySize);
@@ -189,7 +191,7 @@ class RecordBytes {
     this.offset = offset;
   }
 
-  /** Whether these are the next bytes; if so, goes on behind them. */
+  /** Compares the next bytes with these; if they are the same, goes on behind them. */
   async are(bytes: Uint8Array): Promise<boolean> {
     for (let at = 0; at < bytes.length;) {
       if (this.#ahead.length === 0) {
@@ -231,7 +233,7 @@ class FreshElements {
     this.#buffer = new Uint8Array(Math.max(TOGETHER, bucketSize));
   }
 
-  /** Whether the bucket of a hash is the one that is held. */
+  /** True if the bucket of a hash is the one that is held. */
   isLoaded(hash: number): boolean {
     return this.#offsetFor(hash) === this.#loaded;
   }
@@ -254,7 +256,7 @@ class FreshElements {
     this.#last.hash = FREE_HASH;
   }
 
-  /** Whether a lookup in the bucket of the hash, which is held, comes to just this element. */
+  /** True if a lookup in the bucket of the hash, which is held, comes to just this element. */
   has(hash: number, pointer: number, keySize: number, dataSize: number, start?: number): boolean {
     // Elements with the hash of the last one found mostly stand behind it.
     const { elements } = this.#bucket;

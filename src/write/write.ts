@@ -15,7 +15,7 @@ import type { Sink } from './sink.js';
 export interface WriteResult extends BuildResult, Readonly<Record<NotKept, number>> {
   /** Records left out because the program that the database belongs to could not load it with them. */
   readonly leftOut: number;
-  /** Whether records and buckets were copied as they lay, and not record by record. */
+  /** True if records and buckets were copied as they lay, and not record by record. */
   readonly copied: boolean;
 }
 
