@@ -115,7 +115,7 @@ export interface RecordCounts {
 export async function checkDatabase(
   db: Database,
   surveyed: ExaminedSurvey,
-  visit: (verdict: SiteVerdict) => void = () => {},
+  visit?: (verdict: SiteVerdict) => void,
   judge?: Judge,
 ): Promise<CheckResult> {
   const examination = surveyed.examination ?? (await examine(db, surveyed));
@@ -138,8 +138,11 @@ export async function checkDatabase(
 
   // 3. Buckets, their elements and keys.
   const tally = new Tally();
-  for await (const verdict of judgeSites(db, surveyed, examination)) {
-    visit(verdict);
+  const isOrdered = isInOrder(surveyed);
+  const isSilent = visit === undefined && isOrdered && !marks.sites.includes(1);
+  // Of a database in order there is nothing to explain.
+  for await (const verdict of isSilent ? [] : judgeSites(db, surveyed, examination)) {
+    visit?.(verdict);
     findings.add(verdict.findings);
     tally.take(verdict);
   }
@@ -185,8 +188,8 @@ export async function checkDatabase(
   const machine = judge ?? ownMachine(format, hashChar);
   const raw = asItIs(db);
   // Then libgdbm comes to the same buckets.
-  const isOrdered = verdict !== 'damaged' && examination.tablesValid && isInOrder(surveyed);
-  const libgdbm = await predictLibgdbm(raw, machine, isOrdered && isOfJudge(format, machine));
+  const areSame = verdict !== 'damaged' && examination.tablesValid && isOrdered && isOfJudge(format, machine);
+  const libgdbm = await predictLibgdbm(raw, machine, areSame);
   const use =
     verdict === 'healthy'
       ? undefined

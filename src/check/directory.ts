@@ -68,7 +68,7 @@ export function* checkDirectory(db: Database, survey: Survey): Generator<Finding
           ? 'other buckets have these hashes'
           : `the bucket at ${own.offset} (bucket_bits ${own.bits}) has the first of these hashes`,
       );
-    } else if (site.state === 'sound') {
+    } else if (site.state === 'sound' && (slot !== site.ownFirst || end !== slot + site.ownSlots)) {
       yield* checkRun(survey, site, slot, end, at);
     }
   }
@@ -96,7 +96,6 @@ function* checkRun(
 ): Generator<Finding> {
   const { ownFirst, ownSlots } = site;
   const ownEnd = ownFirst + ownSlots;
-  if (slot === ownFirst && end === ownEnd) return;
   const slots = slotsText(slot, end);
   const own = `slots ${ownFirst} to ${ownEnd - 1}`;
   const place = `the bucket at ${site.offset} (bucket_bits ${site.bits})`;
