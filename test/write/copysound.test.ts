@@ -34,9 +34,9 @@ async function copied(bytes: Uint8Array) {
 }
 
 /** Without functions, which are never the same. */
-function comparable({ space, ...rest }: CheckResult) {
+function comparable({ space, doubtful, ...rest }: CheckResult) {
   const { bytes, gaps, overlaps } = space!;
-  return { ...rest, bytes, gaps, overlaps, unused: [...space!.unused()] };
+  return { ...rest, doubtful: doubtful!.counts, bytes, gaps, overlaps, unused: [...space!.unused()] };
 }
 
 test('the copy is sound, has every record and no byte of what was deleted', async () => {
