@@ -2,8 +2,8 @@
  * Runs the test files and closes with what passed, failed and was skipped, each skip with its reason. Arguments are
  * parts of file names; without any, all files run.
  *
- * The files of a folder run in few processes, as many at a time as there are cores: the start of one for each file takes
- * longer than most files do. A process that hangs is ended and fails.
+ * The files of a folder run in few processes, one more at a time than there are cores, since some wait: the start of a
+ * process for each file takes longer than most files do. A process that hangs is ended and fails.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -57,7 +57,7 @@ let failed = 0;
 const skipped: string[] = [];
 /** Each failure and its reason, repeated at the end, where a log that is cut still has it. */
 const failures: string[] = [];
-const stream = run({ files: grouped(), concurrency: availableParallelism(), timeout });
+const stream = run({ files: grouped(), concurrency: availableParallelism() + 1, timeout });
 stream.on('test:pass', ({ name, skip }) => {
   if (skip === undefined) passed++;
   else skipped.push(`${name}: ${skip === true ? 'no reason given' : skip}`);

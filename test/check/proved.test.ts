@@ -313,9 +313,10 @@ test('a database in several parts is proved as one in a single part', async () =
   const { bytes } = await build(records, specFor(FORMATS[0]));
   const { db } = (await openProved(memorySource(bytes)))!;
   const whole = await checkProved(db);
-  const parts = await checkProved(db, 400);
-  assert.ok(whole && parts);
-  assert.deepEqual(comparable(parts.checked), comparable(whole.checked));
-  assert.equal(parts.proof.runs.length, whole.proof.runs.length);
-  assert.equal(await checkProved(db, 10), undefined, 'more begin in one slice than are held');
+  for (const held of [400, 10]) {
+    const parts = await checkProved(db, held);
+    assert.ok(whole && parts);
+    assert.deepEqual(comparable(parts.checked), comparable(whole.checked));
+    assert.equal(parts.proof.runs.length, whole.proof.runs.length);
+  }
 });

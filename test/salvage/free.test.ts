@@ -62,7 +62,7 @@ test('space is free where more than half of its bytes are listed, each counted o
         }
       },
     ),
-    { numRuns: runs(200) },
+    { numRuns: runs(2000) },
   );
   assert.ok(free > 50 && listed > 0, `${free}`);
 });

@@ -7,6 +7,7 @@ import test from 'node:test';
 import { LAYOUT_64 } from '../../src/format/format.js';
 import { build, specFor } from '../build/build.js';
 import { BIN } from '../tools/cli.js';
+import { sample } from '../tools/effort.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { until } from '../tools/until.js';
@@ -35,7 +36,7 @@ async function database(t: TestContext): Promise<string> {
   return path;
 }
 
-for (const [which, program] of Object.entries(PROGRAMS)) {
+for (const [which, program] of sample(Object.entries(PROGRAMS), 1)) {
   for (const command of ['watch', 'guard'] as const) {
     test(
       `${command} of ${which} holds at most ${IDLE_LIMIT} MiB, however often it has looked`,

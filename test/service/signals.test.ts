@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BIN, run } from '../tools/cli.js';
+import { SWEEP } from '../tools/effort.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { PYTHON, testWith } from '../tools/needs.js';
@@ -23,7 +24,7 @@ async function database(t: TestContext): Promise<string> {
 
 test('SIGTERM at any moment of the start ends both, and the exit code names the signal', async (t) => {
   const path = await database(t);
-  for (let n = 0; n < 8; n++) {
+  for (let n = 0; n < (SWEEP ? 8 : 3); n++) {
     const mark = `${path}.${n}`;
     const script =
       'require("fs").writeFileSync(process.argv[1], `${process.pid}`); setInterval(() => {}, 1000)';

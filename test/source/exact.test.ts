@@ -59,7 +59,7 @@ test('a source that gives something else than it is asked for is told so, whiche
         told++;
       }
     }),
-    { numRuns: runs(200) },
+    { numRuns: runs(2000) },
   );
   assert.ok(told > 50, `${told} were told`);
 });

