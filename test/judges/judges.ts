@@ -9,7 +9,7 @@
  *     --also DIR    further files of the name *.db; may be repeated
  */
 import { readFile, stat, writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { inputs } from './inputs.js';
 import type { Outcome, Recorded } from './record.js';
 import { Recorder } from './record.js';
@@ -74,7 +74,7 @@ function compare(a: ReadonlyMap<string, Recorded>, b: ReadonlyMap<string, Record
           sums.set(fact, [sum[0] + Number(before.facts[fact] ?? 0), sum[1] + Number(after.facts[fact] ?? 0)]);
         }
       }
-      if (before.digest === after.digest && before.exit === after.exit) continue;
+      if (isDeepStrictEqual(before, after)) continue;
       changed.set(command, [...(changed.get(command) ?? []), `  ${name}: ${differences(before, after)}`]);
     }
   }
