@@ -28,18 +28,19 @@ import { readElements } from './prove.js';
 
 /** A survey with the buckets that a scan found. */
 export interface SearchedSurvey extends ExaminedSurvey {
-  /** Buckets that another one supersedes: what they know may have been changed or deleted since. */
+  /** Superseded buckets: records that they describe may have been changed or deleted since. */
   readonly stale: readonly BucketSite[];
 }
 
-/** With fewer elements the bits that they share are chance. */
+/** With fewer elements, shared leading hash bits may be chance. */
 const FEW = 3;
 
 /**
- * Decides which of the buckets and elements that nothing leads to are in force: for each range of hashes that no intact slot and bucket settle, the bucket that is not in free space, whose keys are
- * there and whose split is deepest, and for what is then still open the elements that stand alone.
+ * Decides which of the buckets and elements that nothing leads to are in force. Each range of hashes that no intact
+ * slot and bucket settle gets the bucket that is outside of free space, has its keys in the file and is split
+ * deepest. Ranges that are still open then get elements that stand alone.
  *
- * @param judged the buckets that were found, where they were judged already: the directory has no part in that
+ * @param judged the found buckets if they were judged already: the directory does not affect that judgement
  */
 export async function adoptOrphans(
   db: Database,
@@ -82,7 +83,7 @@ export async function adoptOrphans(
 
   const sites: BucketSite[] = [...survey.sites];
   const stale: BucketSite[] = [];
-  // One that a wrong entry leads to is known already, but may be in force for its own range.
+  // A bucket that a wrong entry leads to is known already, but may be in force for its own range.
   const known = new SiteIndex(survey.sites);
   const scattered: BucketSite[] = [];
   for (const [index, { state }] of survey.sites.entries()) if (state !== 'outdated') known.add(index);
@@ -97,7 +98,8 @@ export async function adoptOrphans(
     else if (site.state === 'headless' && range === undefined) scattered.push(site);
     else stale.push(site);
   }
-  // A whole bucket in force knows all records of its hashes: any other element for them is an old one, wherever it is.
+  // A whole bucket in force knows all records of its hashes. Any other element for them is an old one, wherever it
+  // is.
   const searched = { ...survey, sites, stale };
   const isRuled = (hash: number) => {
     const ruler = rulerOf(searched, hash);
@@ -111,7 +113,7 @@ export async function adoptOrphans(
   return searched;
 }
 
-/** The hashes of the buckets that the directory leads to. */
+/** Ranges of hashes of the buckets that the directory leads to. */
 function* settledRanges(survey: Survey): Generator<HashRange> {
   const share = HASH_RANGE / survey.siteOfSlot.length;
   for (const index of settledSites(survey)) {
@@ -120,7 +122,7 @@ function* settledRanges(survey: Survey): Generator<HashRange> {
   }
 }
 
-/** Where the whole ones of outdated buckets are, as far as no scan found them: their records are old ones. */
+/** File offsets of sound outdated buckets that no scan found: their records are old ones. */
 function splitBuckets(
   { sites }: Survey,
   outdated: ReadonlySet<number>,
@@ -136,20 +138,23 @@ function splitBuckets(
 }
 
 /**
- * Whether most of the sound buckets that the directory leads to say that they belong to other slots: then it is another
- * directory than the one in force, or it is read from a wrong place.
+ * Returns true if most of the sound buckets that the directory leads to say that they belong to other slots. Then
+ * this directory is not the one in force, or it is read from a wrong place.
  */
 export function isMisled(survey: Survey): boolean {
   const sound = survey.sites.filter(({ state }) => state === 'sound').length;
   return 2 * atHome(survey) < sound;
 }
 
-/** How many buckets have a slot that leads to them and is their own. */
+/** Number of buckets that at least one slot of their own leads to. */
 export function atHome(survey: Survey): number {
   return settledSites(survey).length;
 }
 
-/** How many damaged buckets that the directory leads to have elements whose keys give their hash. */
+/**
+ * Number of damaged buckets that the directory leads to and that have at least {@link FEW} elements whose keys give
+ * their hash.
+ */
 export function damagedWithElements(
   { format, geometry }: Database,
   survey: Survey,
@@ -170,7 +175,7 @@ export function damagedWithElements(
   return buckets;
 }
 
-/** Where what the directory leads to is, so that nothing is looked for there. */
+/** Ranges of the known buckets and directory entries, in which a scan looks for nothing. */
 export function knownRanges({ geometry, format }: Database, survey: Survey): Range[] {
   const { bucketSize } = geometry;
   const ranges = Array.from(settledSites(survey), (index) => ({
@@ -178,7 +183,7 @@ export function knownRanges({ geometry, format }: Database, survey: Survey): Ran
     length: bucketSize,
   }));
   if (geometry.directory !== undefined && ranges.length > 0) {
-    // Where the entries lead to no bucket, something else may stand there.
+    // Entries that lead to no bucket may be something else, so the scan includes their range.
     const length = offsetSize(format.layout);
     for (let slot = 0; slot < survey.siteOfSlot.length; slot++) {
       const first = slot;
@@ -191,10 +196,10 @@ export function knownRanges({ geometry, format }: Database, survey: Survey): Ran
 }
 
 /**
- * Damaged buckets that the directory leads to keep their elements and, where those belong there, their slots; but a
- * sound one that lies over such a bucket says that the entry is wrong.
+ * Keeps the elements of damaged buckets that the directory leads to and, if elements belong there, the slots of those
+ * buckets. A sound bucket that overlaps a damaged one shows that the entry is wrong.
  *
- * @returns for each loose element whether it is one of theirs
+ * @returns for each loose element, 1 if it belongs to such a bucket
  */
 function holdDamaged(
   db: Database,
@@ -224,7 +229,7 @@ function holdDamaged(
       if (place >= geometry.bucketElements) break;
       if (!Number.isInteger(place)) continue;
       held[i] = 1;
-      // What may have the end of another one proves nothing.
+      // An element that may end with bytes of another one proves nothing.
       if (cut?.has(place) === true) continue;
       if (survey.siteOfSlot[slotOf(loose.hash(i), bits)] === index) atHome++;
     }
@@ -239,9 +244,10 @@ function holdDamaged(
 }
 
 /**
- * Whether directory entries that may be right lead elsewhere: they know a bucket that is lost, and this one is an old
- * one. A whole bucket with just the range of its entries may itself have been moved, which its head says. So is one with a
- * part of their range what a split made of the lost one; but one whose split was not finished has no space of its own.
+ * Returns true if directory entries that may be right lead elsewhere: they know a bucket that is lost, and this one
+ * is an old one. There are two exceptions. A whole bucket with exactly the range of its entries may itself have been
+ * moved; its head shows that. A whole bucket with a part of their range may come from a split of the lost one; but if
+ * that split was not finished, the bucket has no space of its own.
  */
 function isElsewhere(
   db: Database,
@@ -265,8 +271,9 @@ function isElsewhere(
 }
 
 /**
- * Which elements of a fragment may be in force: not in free space or another file's block, not for hashes of which a whole bucket
- * knows better, and not where the directory leads elsewhere.
+ * Splits the elements of a fragment into open ones, which may be in force, and old ones. An element is old if it is
+ * in free space or in another file's block, if a whole bucket is in force for its hash, or if the directory leads
+ * elsewhere.
  */
 async function partFragment(
   db: Database,

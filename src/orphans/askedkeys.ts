@@ -2,7 +2,7 @@ import { hashKey } from '../format/hash.js';
 import type { Source } from '../source/source.js';
 import { MAX_LOCATED } from './locate.js';
 
-/** What an element says of its key. */
+/** A key as an element describes it, with the answer. */
 interface Asked {
   readonly size: number;
   readonly hash: number;
@@ -10,10 +10,10 @@ interface Asked {
 }
 
 /**
- * Whether a range of a source is a key of a hash, by either flavour.
+ * Returns true if a range of a source is a key with this hash, in either flavour.
  *
  * @param offset file offset
- * @param size bytes; a longer key than {@link MAX_LOCATED} is never read, and is none
+ * @param size bytes; a key longer than {@link MAX_LOCATED} is not read and counts as absent
  */
 export async function isKeyAt(source: Source, offset: number, size: number, hash: number): Promise<boolean> {
   const isInside = offset >= 0 && size >= 0 && size <= MAX_LOCATED && offset + size <= source.size;
@@ -22,7 +22,7 @@ export async function isKeyAt(source: Source, offset: number, size: number, hash
   return hashKey(key, 'signed') === hash || hashKey(key, 'unsigned') === hash;
 }
 
-/** Keys of a source that are asked for again and again: each is read once. */
+/** Cache for keys of a source that are asked for repeatedly: each is read once. */
 export class AskedKeys {
   readonly #source: Source;
   readonly #known = new Map<number, Asked[]>();
@@ -31,7 +31,7 @@ export class AskedKeys {
     this.#source = source;
   }
 
-  /** As {@link isKeyAt}. */
+  /** Cached {@link isKeyAt}. */
   async isThere(offset: number, size: number, hash: number): Promise<boolean> {
     let asked = this.#known.get(offset);
     if (asked === undefined) this.#known.set(offset, (asked = []));

@@ -1,6 +1,6 @@
 import type { LooseElements } from './prove.js';
 
-/** A growing list of places at which an element may stand, with what it would say: 28 bytes for each. */
+/** Growing list of places at which an element may stand, with the fields it would have: 28 bytes for each. */
 export class CandidateList implements LooseElements {
   length = 0;
   at = new Float64Array(256);
@@ -9,7 +9,7 @@ export class CandidateList implements LooseElements {
   sizes = new Int32Array(256);
   starts = new Uint32Array(256);
 
-  /** @param start the first four bytes of the key, the first in the highest place */
+  /** @param start the first four bytes of the key, the first one in the most significant byte */
   push(at: number, hash: number, offset: number, size: number, start: number): void {
     const n = this.length++;
     if (n === this.at.length) this.#grow();
@@ -20,7 +20,7 @@ export class CandidateList implements LooseElements {
     this.starts[n] = start;
   }
 
-  /** A part of the list, not a copy. */
+  /** Returns a part of the list as a view, not a copy. */
   part(from: number, to: number): LooseElements {
     const end = Math.min(to, this.length);
     return {

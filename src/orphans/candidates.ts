@@ -16,23 +16,23 @@ import { hashRanges } from './keyhashes.js';
 /** A bucket that may be the one in force for its range of hashes. */
 export interface Candidate {
   readonly site: BucketSite;
-  /** Undefined where too little is left to tell. */
+  /** Undefined if too little is left to tell. */
   readonly range: HashRange | undefined;
-  /** The share of the keys looked at that give their element's hash, 0 to 1; 1 for a bucket without elements. */
+  /** Share of the sampled keys that give their element's hash, 0 to 1; 1 for a bucket without elements. */
   readonly proved: number;
 }
 
-/** The share of a bucket none of whose keys is in the file: they were cut off, so nothing speaks against it. */
+/** Share of proved keys assumed for a bucket with no key to sample, as after a cut: nothing speaks against it. */
 export const UNSEEN = 0.6;
-/** Keys looked at to judge a bucket. */
+/** Keys sampled to judge a bucket. */
 const SAMPLE = 8;
-/** Deleted keys whose first bytes are looked at, at most, of the buckets judged together. */
+/** Maximum number of deleted keys whose first bytes are compared, for the buckets of one batch. */
 const MAX_LOOKS = 1 << 16;
 /** Buckets judged together, in one pass through their keys. */
 const BATCH = 1 << 14;
-/** Bits that hashes do not share by chance, all together. */
+/** Total number of shared bits, over all hashes of a bucket, above which they are not shared by chance. */
 const NO_CHANCE = 40;
-/** By chance so many hashes share no further bit: fewer say little of the bits of their bucket. */
+/** Number of hashes that share no further bit by chance; fewer say little about the bits of their bucket. */
 const TELLING = 8;
 
 /** Judges the buckets that a scan found, by their heads and a sample of their keys. */
@@ -47,11 +47,11 @@ export async function judgeBuckets(db: Database, offsets: Float64Array): Promise
 
 interface Sampled {
   readonly site: BucketSite;
-  /** Any hash of an element in use. */
+  /** Hash of any element in use. */
   readonly hash: number | undefined;
-  /** How many leading bits all hashes share. */
+  /** Number of leading bits that all hashes share. */
   readonly sharedBits: number;
-  /** Where its sample is among all samples. */
+  /** First index of the bucket's keys in the list of all samples, and the index after its last one. */
   readonly from: number;
   readonly to: number;
 }
@@ -59,7 +59,7 @@ interface Sampled {
 async function judgeBatch(db: Database, offsets: Float64Array, alike: AlikeSites): Promise<Candidate[]> {
   const { source } = db;
   const buckets: Sampled[] = [];
-  // A list for each field of the keys: objects for them would be larger than the buckets.
+  // One list per field of the keys: an object per key would take more memory than the buckets.
   const pointers = new Float64Array(offsets.length * SAMPLE);
   const sizes = new Int32Array(pointers.length);
   const own = new Int32Array(pointers.length);
@@ -77,14 +77,14 @@ async function judgeBatch(db: Database, offsets: Float64Array, alike: AlikeSites
       const one = bucket.hash(i);
       if (one !== FREE_HASH) different |= one ^ (hash ??= one);
       if (length - from >= SAMPLE) continue;
-      // A bucket in which all were deleted is known by the keys of its free elements.
+      // A bucket whose records were all deleted is judged by the keys of its free elements.
       if ((one === FREE_HASH) !== (count === 0)) continue;
       const size = bucket.keySize(i);
       const pointer = bucket.dataPointer(i);
-      // Of what was cut off nobody can say whether it was a key.
+      // The bytes at a pointer into a part that was cut off are unknown.
       if (isGone(db, pointer)) continue;
       if (!(pointer > 0 && size >= 0 && size <= 0xffff && pointer + size <= source.size)) continue;
-      // What was deleted may be overwritten since.
+      // A deleted key may have been overwritten since.
       if (one === FREE_HASH && looks-- > 0) {
         const start = bucket.keyStart(i).subarray(0, size);
         if (!(await equalAt(source, pointer, start, room))) continue;
@@ -109,7 +109,7 @@ async function judgeBatch(db: Database, offsets: Float64Array, alike: AlikeSites
     for (let n = from; n < to; n++) {
       if (own[n] === hashes.signed[n] || own[n] === hashes.unsigned[n]) proved++;
     }
-    // Hashes that share many more bits than the head says are those of a bucket whose head is wrong.
+    // Hashes that share many more bits than the head says belong to a bucket whose head is wrong.
     const isHeadWrong = (sharedBits - bits) * (site.used - 1) > NO_CHANCE;
     return {
       site,
@@ -121,7 +121,7 @@ async function judgeBatch(db: Database, offsets: Float64Array, alike: AlikeSites
 
 function orphanSite(offset: number, bucket: BucketView): BucketSite {
   const { bits, count, availCount } = bucket;
-  // All fields at once, which takes half the memory.
+  // One literal with all fields takes half the memory.
   return {
     origin: 'scan',
     offset,
@@ -137,7 +137,7 @@ function orphanSite(offset: number, bucket: BucketView): BucketSite {
   };
 }
 
-/** By which flavour of hash the keys of elements in use are found: both where none of them says. */
+/** Hash flavours that match the keys of elements in use: both if no key distinguishes them. */
 function flavoursOf(own: Int32Array, { signed, unsigned }: Record<HashChar, Int32Array>): HashChar[] {
   let more = 0;
   for (const [n, hash] of own.entries()) {
@@ -147,19 +147,19 @@ function flavoursOf(own: Int32Array, { signed, unsigned }: Record<HashChar, Int3
   return more > 0 ? ['signed'] : ['unsigned'];
 }
 
-/** The range that most keys speak for, the first of several. */
+/** The range with the most keys, the first one of equals. */
 function agreed(told: readonly (Told | undefined)[]): HashRange | undefined {
   const [best] = told.filter((one) => one !== undefined).sort((a, b) => b.keys - a.keys);
   return best?.range;
 }
 
-/** A range and how many keys say so. */
+/** A range and the number of keys whose hash lies in it. */
 interface Told {
   readonly range: HashRange;
   readonly keys: number;
 }
 
-/** The range that more than half of the hashes lie in, and at least two. */
+/** The range that more than half of the hashes lie in, and at least two of them. */
 function mostCommonRange(hashes: Int32Array, bits: number): Told | undefined {
   const votes = new Map<number, number>();
   for (const hash of hashes) {
@@ -171,7 +171,7 @@ function mostCommonRange(hashes: Int32Array, bits: number): Told | undefined {
   return undefined;
 }
 
-/** A fragment as a bucket, with the range that its head, if that is left, or else its hashes tell. */
+/** A fragment as a bucket. Its range comes from its head or, if that is gone, from its hashes. */
 export function judgeFragment(
   { base, elements, sharedBits, hash }: Fragment,
   headBits: number | undefined,
@@ -194,7 +194,10 @@ export function judgeFragment(
   return { site, range: isTold ? rangeOf(hash, bits) : undefined, proved: 1 };
 }
 
-/** The bits in a fragment's head, if that may be one: of a bucket some of whose elements are gone, or cut off. */
+/**
+ * Returns the bits in a fragment's head, if it can be the head of a bucket some of whose elements are gone or cut
+ * off.
+ */
 export async function bitsOfHead(
   { source, format, geometry }: Database,
   { base, elements, sharedBits }: Fragment,
@@ -206,7 +209,7 @@ export async function bitsOfHead(
   const bytes = await source.read(base, isWhole ? bucketSize : size);
   const bucket = new BucketView(bytes, format, isWhole ? bucketElements : 0);
   const { bits, count, availCount } = bucket;
-  // Where as many are in use as it counts none is gone: they contradict each other.
+  // If all elements that the head counts are in use, none is gone. That contradicts the fragment.
   let used = 0;
   for (let i = 0; i < bucket.elements; i++) if (bucket.hash(i) !== FREE_HASH) used++;
   if (isWhole && used === count) return undefined;

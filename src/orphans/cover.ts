@@ -3,18 +3,18 @@ import { rangeOf } from '../database/claims.js';
 import { HASH_BITS } from '../format/hash.js';
 import { firstAfter } from '../numbers.js';
 
-/** More than a range has bits. */
+/** Factor that leaves room for a number of bits: greater than any range's. */
 const DEPTHS = 64;
 
-/** Which hashes some buckets have together: 8 bytes for each bucket. */
+/** Hashes that a set of buckets has together: 8 bytes for each bucket. */
 export class Cover {
   /**
-   * In order of their first hashes, those with more hashes first: `first * DEPTHS + bits` of each. Each once: a directory may be
-   * made to lead to very many buckets that all claim the same hashes. Then each is inside of as many others as a hash has bits,
-   * and no more.
+   * Ranges as `first * DEPTHS + bits`, in order of their first hash, larger ranges first, without duplicates. Damage
+   * or an attack may make a directory lead to very many buckets that claim the same hashes; without duplicates, each
+   * range is inside of at most as many others as a hash has bits.
    */
   readonly #ranges: Float64Array;
-  /** What was asked before: a directory may be made to ask the same again and again. */
+  /** Cached answers: a manipulated directory may ask the same again and again. */
   readonly #known = new Map<number, boolean>();
 
   constructor(...ranges: readonly Iterable<HashRange>[]) {
@@ -22,7 +22,7 @@ export class Cover {
     this.#ranges = sorted.filter((place, n) => n === 0 || place !== sorted[n - 1]);
   }
 
-  /** Whether deeper buckets have every hash of a range. */
+  /** Returns true if deeper buckets have every hash of a range. */
   splits(range: HashRange): boolean {
     const place = placeOf(range);
     let splits = this.#known.get(place);
@@ -33,12 +33,12 @@ export class Cover {
     return splits;
   }
 
-  /** Whether a deeper bucket has hashes of a range. */
+  /** Returns true if a deeper bucket has hashes of a range. */
   reachesInto(range: HashRange): boolean {
     return !this.inside(range).next().done;
   }
 
-  /** Whether buckets of at least so many bits have every hash of a range. */
+  /** Returns true if buckets of at least `leastBits` bits have every hash of a range. */
   covers(range: HashRange, leastBits: number): boolean {
     for (let bits = range.bits; bits >= leastBits; bits--) {
       const place = placeOf(rangeOf(range.first, bits));
@@ -47,7 +47,7 @@ export class Cover {
     return this.splits(range);
   }
 
-  /** The ranges of deeper buckets that have hashes of a range, in order. */
+  /** Ranges of deeper buckets that have hashes of a range, in order. */
   *inside(range: HashRange): Generator<HashRange> {
     const end = endOf(range);
     for (let n = firstAfter(this.#ranges, range.first * DEPTHS - 1); n < this.#ranges.length; n++) {

@@ -7,50 +7,50 @@ import type { Between } from './faultplace.js';
 import { AskedKeys } from './askedkeys.js';
 import { eachPlace } from './inplace.js';
 
-/** Buckets that are looked at, at most: of many one alone can be cut. */
+/** Maximum number of buckets that are looked at: only one of them can be cut by the fault. */
 const MAX_BUCKETS = 256;
 
-/** Places of a fault that are as good as each other. */
+/** Places of a fault with equal scores. */
 export interface InPlace {
   readonly places: readonly number[];
-  /** How well elements are in place, up to {@link MOST_IN_PLACE} for each. */
+  /** Score of the elements that are in place, up to {@link MOST_IN_PLACE} for each. */
   readonly inPlace: number;
 }
 
-/** What an element counts that is in place, and how much more at its home: whole numbers, whose sums are exact. */
+/** Score of an element in place, and the bonus of one at its home position: integers, whose sums are exact. */
 const IN_PLACE = 128;
 const AT_HOME = 64;
-/** What an element counts at most. */
+/** Maximum score of an element. */
 export const MOST_IN_PLACE = IN_PLACE + AT_HOME;
 
-/** Looks at elements for which each place is asked: a bucket of a megabyte has tens of thousands of both. */
+/** Maximum number of element reads for one search: a bucket of 1 MiB has tens of thousands of elements and places. */
 const MAX_LOOKS = 1 << 21;
 /**
- * Of so large a share of all hashes is a bucket to which what is read from within two elements seems to belong: the key must be
- * there, too.
+ * Share of all hashes from which on a bucket's elements must have their key in the file. In so large a range, bytes
+ * read across two elements often seem to belong to the bucket.
  */
 const LARGE_SHARE = 1 / 8;
-/** So near to its home an element is hardly by chance. */
+/** Distance from home, in elements, up to which an element is hardly there by chance. */
 const NEAR_HOME = 8;
 
-/** Buckets that lie where a fault may be, by the directory's entries, and which hashes they are for. */
+/** Buckets that the directory's entries place where a fault may be, with the hashes that each is for. */
 export class CutBuckets {
-  /** Bytes. */
+  /** Bytes of an element. */
   readonly elementSize: number;
   readonly #db: Database;
   readonly #missing: number;
   readonly #bits: number;
   readonly #keys: AskedKeys;
-  /** By the offset at which each belongs its first slot and the one behind its last. */
+  /** First slot of each bucket and the one after its last, by the offset at which the bucket belongs. */
   readonly #slots: ReadonlyMap<number, readonly [number, number]>;
-  /** How well elements are in place in buckets that are wholly before the fault, and behind it. */
+  /** Cached scores of buckets that lie wholly before the fault, and of those wholly after it. */
   readonly #before = new Map<number, number>();
   readonly #behind = new Map<number, number>();
 
   /**
-   * @param entries the directory as it was
-   * @param between where the fault is
-   * @param missing bytes; negative where so many were put in
+   * @param entries the directory as it was before the fault
+   * @param between range in which the fault lies
+   * @param missing number of missing bytes; negative if bytes were inserted
    */
   constructor(db: Database, entries: Float64Array, { first, last }: Between, missing: number) {
     const { bucketSize, blockSize } = db.geometry;
@@ -71,7 +71,7 @@ export class CutBuckets {
     this.#keys = new AskedKeys(db.source);
   }
 
-  /** Where elements of those buckets begin, in a range; in order. */
+  /** Start offsets of those buckets' elements within a range, in order. */
   elementsBetween(from: number, to: number): number[] {
     const { format, geometry } = this.#db;
     const found: number[] = [];
@@ -85,13 +85,14 @@ export class CutBuckets {
   }
 
   /**
-   * The places with which the elements of the buckets are best in place, and how well they are; of places in order, of which
-   * there is one at least. Of very many some are asked, and then those around the best ones: each element by which a place is
-   * farther from the right one makes it worse.
+   * Finds the places with the highest score, and that score. With very many places, it samples them first and then
+   * searches around the best samples: each element by which a place is farther from the right one lowers the score.
+   *
+   * @param places in order, at least one
    */
   async mostInPlace(places: readonly number[]): Promise<InPlace> {
     const { bucketElements } = this.#db.geometry;
-    // For each place the elements of the bucket that it cuts, and of the one behind it; the others are looked at once.
+    // Each place needs the elements of the bucket that it cuts and of the one after it; other buckets are read once.
     const looks = 2 * bucketElements + this.#slots.size;
     const step = Math.ceil((places.length * looks) / MAX_LOOKS);
     if (step <= 1) return this.#best(places);
@@ -102,8 +103,9 @@ export class CutBuckets {
   }
 
   /**
-   * How many elements would come into place, near to their homes, where none is as it is now, if all bytes from a place on
-   * were missing so many before them. Quick: to tell whether it is worth to ask for the place.
+   * Counts the elements that would come into place near their homes if the bytes were missing at this place, at
+   * positions where no element is in place now. This is a quick test that tells whether a search for the place is
+   * worthwhile.
    */
   async broughtInto(place: number): Promise<number> {
     let brought = 0;
@@ -148,10 +150,10 @@ export class CutBuckets {
   }
 
   /**
-   * How well the elements of a bucket are in place if the fault is here: each counts whose hash is of its bucket and to which
-   * a lookup comes, and the more the nearer it is to its home. Of a bucket whose elements are shifted by whole ones all have
-   * hashes of theirs, but are far from home; and of no record there are two elements. What the fault cuts itself does not
-   * count.
+   * Scores the elements of a bucket for a fault at this place. An element counts if its hash is of the bucket and a
+   * lookup reaches it, and counts more the nearer it is to its home. In a bucket shifted by whole elements, all
+   * hashes belong to the bucket, but the elements are far from home. A second element of the same record lowers the
+   * score. Elements that the fault itself cuts do not count.
    */
   async #inPlaceOf(offset: number, place: number): Promise<number> {
     const cuts = [place, place + Math.max(0, this.#missing)];
@@ -166,8 +168,8 @@ export class CutBuckets {
   }
 
   /**
-   * Visits the elements of a bucket, as it was if the fault is here, that have hashes of its own; see {@link eachPlace}. Where
-   * nearly any hash is, what has no key is none.
+   * Visits the elements in use of a bucket as it would be with a fault at this place; see {@link eachPlace}. If
+   * nearly any hash belongs to the bucket, an element without its key counts as out of place.
    */
   async #each(offset: number, place: number, visit: (i: number, behind: number) => void): Promise<void> {
     const { source, format, geometry } = this.#db;
@@ -193,7 +195,7 @@ export class CutBuckets {
     for (let i = 0; i < bucket.elements; i++) {
       const hash = bucket.hash(i);
       const at = base + i * this.elementSize;
-      // What is missing reads as zeroes.
+      // Missing bytes read as zeroes.
       if (hash === FREE_HASH || (at < gone && at + this.elementSize > place)) continue;
       if (isOwn(i, hash) && (await this.#hasKey(bucket, i, place))) own[i] = 1;
       else visit(i, -1);
@@ -201,7 +203,10 @@ export class CutBuckets {
     eachPlace(bucket, (i) => own[i] === 1, visit);
   }
 
-  /** Whether the key of an element is there if the fault is here; one that it cuts is not. */
+  /**
+   * Returns true if the key of an element is in the file, for a fault at `place`; false for a key that the fault
+   * cuts.
+   */
   async #hasKey(bucket: BucketView, i: number, place: number): Promise<boolean> {
     const [at, size] = [bucket.dataPointer(i), bucket.keySize(i)];
     if (at + size <= place) return this.#keys.isThere(at, size, bucket.hash(i));
@@ -210,7 +215,10 @@ export class CutBuckets {
   }
 }
 
-/** Read from within another one, an element mostly leads out of the file. */
+/**
+ * Returns true if an element's record lies inside the file; bytes read across two elements mostly point outside of
+ * it.
+ */
 function canBeRecord(bucket: BucketView, i: number, fileSize: number): boolean {
   const [at, keySize, dataSize] = [bucket.dataPointer(i), bucket.keySize(i), bucket.dataSize(i)];
   return at > 0 && keySize >= 0 && dataSize >= 0 && at + keySize + dataSize <= fileSize;

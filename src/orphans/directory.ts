@@ -11,22 +11,25 @@ import type { Progress } from '../source/sweep.js';
 import { lastPlace, sweep } from '../source/sweep.js';
 import { endOfZeros, nextThreeZeros } from './zeros.js';
 
-/** Runs of entries that agree on a place, at least: fewer are numbers that chance to be a bucket's offset. */
+/**
+ * Minimum number of runs of entries that agree on a place: fewer may be numbers that equal a bucket's offset by
+ * chance.
+ */
 const MIN_VOTES = 2;
-/** Places that are looked at, at most. */
+/** Maximum number of places that are examined. */
 const MAX_PLACES = 8;
-/** A bucket with fewer of its keys, as a share of those looked at, may be none. */
+/** Share of a bucket's sampled keys that must be proved; with fewer it may be no bucket. */
 const PROVED = 0.5;
-/** Buckets are told apart by so many bits of their offset before they are looked up. */
+/** Bits of a bucket's offset that a filter compares before the lookup. */
 const FILTER_BITS = 16;
 
 /**
- * Finds the directory that nothing leads to by the buckets that it leads to: each run of entries with a bucket's offset
- * says, by its length and the bucket's own range of hashes, where the directory begins and how large it is. So it is
- * found even if half of it is lost. A doubling leaves the old one behind, half as large: one that is too small for the
- * deepest bucket is such; and what stands in a value is none at all.
+ * Finds a directory that nothing leads to by the buckets that it leads to. The length of a run of entries with a
+ * bucket's offset, and the bucket's own range of hashes, give the start and size of the directory. This works even if
+ * half of the directory is lost. A doubling leaves the old directory behind, half as large: a directory that is too
+ * small for the deepest bucket is an old one. A directory inside of a record's value is ignored.
  *
- * @returns undefined where fewer than two buckets' entries agree
+ * @returns undefined if fewer than two buckets' entries agree
  */
 export async function findDirectoryOf(
   db: Database,
@@ -57,7 +60,7 @@ export async function findDirectoryOf(
       if (at >= end) break;
       const value = readOffset(view, at, format.layout, little);
       if (value === 0) {
-        // Wherever an entry lies among the same zero bytes, it is zero too.
+        // An entry that lies anywhere within the same zero bytes is zero too.
         at = endOfZeros(bytes, at + width) - width;
         continue;
       }
@@ -89,7 +92,7 @@ function filterIndex(offset: number): number {
   return (offset / 2 ** 9) & ((1 << FILTER_BITS) - 1);
 }
 
-/** Places at which the directory may be, by how many runs of entries say so. */
+/** Places at which the directory may be, with the number of runs of entries that vote for each. */
 export class DirectoryVotes {
   readonly #counts = new Map<string, { place: DirectoryPlace; runs: number }>();
 
@@ -111,13 +114,16 @@ export class DirectoryVotes {
     count.runs++;
   }
 
-  /** The place with the most entries of those that enough runs agree on. */
+  /** The largest directory among the places that enough runs agree on. */
   largest(): DirectoryPlace | undefined {
     const agreed = [...this.#counts.values()].filter(({ runs }) => runs >= MIN_VOTES);
     return agreed.sort((a, b) => b.place.bits - a.place.bits || b.runs - a.runs)[0]?.place;
   }
 
-  /** Those with most runs first; of places with as many, the larger one: an older directory was half as large. */
+  /**
+   * Places in descending order of runs. With equal runs the larger directory comes first: an older one was half as
+   * large.
+   */
   best(leastBits: number): DirectoryPlace[] {
     const agreed = [...this.#counts.values()].filter(
       ({ place, runs }) => place.bits >= leastBits && runs >= MIN_VOTES,

@@ -7,14 +7,14 @@ import { offsetSize } from '../format/format.js';
 import type { Source } from '../source/source.js';
 import type { Between, FaultEvidence } from './faultplace.js';
 
-/** The directory that the header names, as it lies in front of a fault, and as it does behind it. */
+/** The directory that the header names, read as if it lay before the fault, and as if it lay after it. */
 export interface TwoDirectories {
   readonly offset: number;
   readonly asIs: Float64Array;
   readonly shifted: Float64Array;
 }
 
-/** @returns undefined where the header does not tell where it is */
+/** @returns undefined if the header does not give the directory's place */
 export async function readTwice(db: Database, missing: number): Promise<TwoDirectories | undefined> {
   const { source, format, header, headerLost } = db;
   const { dir: offset, dir_size: size, dir_bits: bits } = header;
@@ -24,7 +24,7 @@ export async function readTwice(db: Database, missing: number): Promise<TwoDirec
   return { offset, asIs, shifted: await entriesAt(source, offset - missing, size, db) };
 }
 
-/** The directory as it was, of which entries between two places may be in front of the fault or behind it. */
+/** The directory as it was before the fault. Entries in the range of the fault may be from either side. */
 export function entriesAround(
   { format }: Database,
   { offset, asIs, shifted }: TwoDirectories,
@@ -35,9 +35,9 @@ export function entriesAround(
 }
 
 /**
- * Asks the entries of the directory whether they are in front of a fault or behind it: an entry leads to a bucket of its
- * slot's hashes, which may itself be behind the fault. Where no bucket is whole, as where the only one is cut, all that tells
- * is that an entry leads into the file.
+ * Finds out from the entries of the directory whether they lie before a fault or after it. An entry leads to a bucket
+ * of its slot's hashes, which may itself lie after the fault. If no bucket is whole, for example because the only one
+ * is cut, the only test is that an entry leads into the file.
  */
 export async function askDirectory(
   db: Database,
@@ -59,14 +59,15 @@ export async function askDirectory(
     const [here, there] = [isRight(slot, asIs[slot]), isRight(slot, shifted[slot])];
     if (here === there) continue;
     const at = offset + slot * width;
-    // What stands there may be the entry of another slot in front of it that leads to the same bucket, and this one be gone.
+    // This value may be the entry of an earlier slot that leads to the same bucket, and this slot's own entry may be
+    // gone.
     const other = slot - missing / width;
     if (here) evidence.before(at + width);
     else if (asIs[other] !== shifted[slot] || !isRight(other, asIs[other])) evidence.behind(at, missing);
   }
 }
 
-/** Whether a bucket that an entry leads to is not there, but so many bytes before that. */
+/** Returns true if an entry's bucket is not at its offset, but `missing` bytes before it. */
 export async function isBucketBefore(
   db: Database,
   sites: readonly BucketSite[],
@@ -78,7 +79,7 @@ export async function isBucketBefore(
   return db.directory.some((entry, slot) => !isOwn(slot, entry) && isOwn(slot, entry - missing));
 }
 
-/** Entries as they stand at a place; those outside of the file lead nowhere. */
+/** Entries as they stand at a place; entries outside of the file are zero. */
 async function entriesAt(
   source: Source,
   offset: number,
@@ -92,20 +93,20 @@ async function entriesAt(
   return decodeDirectory(bytes, format.layout, format.byteOrder);
 }
 
-/** What a bucket that is not empty says of itself. */
+/** Depth and hash of a bucket that is not empty. */
 interface Own {
   readonly bits: number;
-  /** Of any of its elements. */
+  /** Hash of any of its elements. */
   readonly hash: number;
 }
 
-/** Whether a slot of a directory of so many bits leads to a bucket's hashes. */
+/** Returns true if a slot of a directory with `bits` bits belongs to a bucket's hashes. */
 function owns(bucket: Own | undefined, slot: number, bits: number): boolean {
   if (bucket === undefined || bucket.bits > bits) return false;
   return slotOf(bucket.hash, bucket.bits) === slot >>> (bits - bucket.bits);
 }
 
-/** What each whole bucket that is not empty says of itself, by where it is now. */
+/** Depth and hash of each whole bucket that is not empty, by its present offset. */
 async function hashesOf(db: Database, sites: readonly BucketSite[]): Promise<Map<number, Own>> {
   const found = new Map<number, Own>();
   const room = roomForBucket(db);

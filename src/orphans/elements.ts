@@ -6,19 +6,19 @@ import { member } from '../format/struct.js';
 import type { CandidateList } from './candidatelist.js';
 import { endOfZeros, nextThreeZeros, nextTwoZeros, zeroBytes } from './zeros.js';
 
-/** Keys so long are only believed of elements whose pointer has 64 bits, most of which must be zero. */
+/** Keys of this size are believed only of elements with 64-bit pointers, most of whose bytes must be zero. */
 const LONG_KEY_32 = 64 * 1024;
 /**
- * Places with a hash that tells little, which are believed without an element beside them. Of honest elements one in
- * 10,000 has such a hash, so that only files full of numbers and zeroes have so many.
+ * Number of places with an ambiguous hash that are believed without an element next to them. One in 10,000 honest
+ * elements has such a hash, so only files full of numbers and zeroes have this many.
  */
 const UNTELLING = 1 << 22;
-/** The hash of the key of no bytes, whichever the flavour. */
+/** Hash of the empty key, the same in both flavours. */
 const EMPTY_HASH = hashKey(new Uint8Array(0), 'signed');
 
 /**
- * Tells at which bytes an element may stand whose record lies inside the file. What passes is not proved: its key
- * must still give its hash.
+ * Finds places at which an element may stand whose record lies inside the file. The result is not proved: the key
+ * must still give the hash.
  */
 export class ElementFilter {
   /** Bytes of an element. */
@@ -27,23 +27,23 @@ export class ElementFilter {
   readonly #lowest: number;
   readonly #little: boolean;
   readonly #wide: boolean;
-  /** The half of the pointer that counts 4 GiB, and the other one. */
+  /** Offsets in an element of the pointer's high half (multiples of 4 GiB) and of its low half. */
   readonly #high: number;
   readonly #low: number;
   readonly #keyStart: number;
   readonly #keySize: number;
   readonly #dataSize: number;
-  /** Where bytes of every element are zero: three in a row if its pointer has 64 bits, else two. */
+  /** Offset of bytes that are zero in every element: three in a row if its pointer has 64 bits, else two. */
   readonly #zeros: number;
 
-  /** How many more places with a hash that tells little are believed. */
+  /** Number of places with an ambiguous hash that may still be believed. */
   #untelling: number;
 
   /**
    * @param fileSize bytes of the file that the elements point into
-   * @param untelling how many places are believed whose hash has two bytes of zero or more and that have no element
-   *   beside them: small numbers among zeroes look like such elements
-   * @param leastKey bytes of a key, at least
+   * @param untelling number of places to believe whose hash has two or more zero bytes and that have no element next
+   *   to them: small numbers among zeroes look like such elements
+   * @param leastKey minimum key size in bytes
    */
   constructor(
     layout: Layout,
@@ -66,7 +66,7 @@ export class ElementFilter {
     this.#keyStart = member(struct, 'key_start').offset;
     this.#keySize = member(struct, 'key_size').offset;
     this.#dataSize = member(struct, 'data_size').offset;
-    // The first bytes of the pointer's high half or, where it has none, those of the key's size.
+    // The first bytes of the pointer's high half or, in a 32-bit layout, of the key's size.
     const number = this.#wide ? this.#high : this.#keySize;
     this.#zeros = this.#little ? number + (this.#wide ? 1 : 2) : number;
   }
@@ -74,11 +74,11 @@ export class ElementFilter {
   /**
    * Finds the places in a window of a file.
    *
-   * @param view the window, which has an element's size of bytes from each place that is looked at
+   * @param view the window, with the size of an element available from each place
    * @param from the first place, in bytes from the window's start
    * @param to the place after the last
    * @param base file offset of the window
-   * @param found gets what stands there
+   * @param found receives the elements
    */
   find(view: DataView, from: number, to: number, base: number, found: CandidateList): void {
     const little = this.#little;
@@ -91,14 +91,14 @@ export class ElementFilter {
     const next = wide ? nextThreeZeros : nextTwoZeros;
     const pointerEnd = Math.max(this.#low, highAt) + 4;
     for (let at = from; ; at++) {
-      // Text and most other data fail here, with one look at each third byte.
+      // Text and most other data fail here, after a look at every third byte.
       at = next(bytes, at + zeros, to + zeros) - zeros;
       if (at >= to) return;
       const high = wide ? view.getUint32(at + highAt, little) : 0;
       if (high > maxHigh) continue;
       const pointer = high * 2 ** 32 + view.getUint32(at + this.#low, little);
       if (pointer === 0) {
-        // Wherever the pointer lies among the same zero bytes, it is zero too.
+        // A pointer that lies anywhere within the same zero bytes is zero too.
         at = endOfZeros(bytes, at + pointerEnd) - pointerEnd;
         continue;
       }
@@ -118,7 +118,7 @@ export class ElementFilter {
     }
   }
 
-  /** Whether a free element stands at a place, or one with a hash that tells and a record inside the file. */
+  /** Returns true for a free element, and for one with an unambiguous hash and a record inside the file. */
   #isElement(view: DataView, at: number): boolean {
     if (at < 0 || at + this.size > view.byteLength) return false;
     const little = this.#little;
@@ -133,7 +133,7 @@ export class ElementFilter {
   }
 }
 
-/** Whether at most one of a hash's four bytes is zero, as of nearly every hash. */
+/** Returns true if at most one of a hash's four bytes is zero, as in nearly every hash. */
 function isTelling(hash: number): boolean {
   return zeroBytes(hash) < 2;
 }

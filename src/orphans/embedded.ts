@@ -7,14 +7,15 @@ import type { Candidate } from './candidates.js';
 import { hashRanges } from './keyhashes.js';
 import { MAX_LOCATED } from './locate.js';
 
-/** A bucket with fewer of its keys, as a share of those looked at, may be none. */
+/** Share of a bucket's sampled keys that must be proved; with fewer it may be no bucket. */
 const PROVED = 0.5;
-/** Elements whose keys are read, at most. */
+/** Maximum number of elements whose keys are read. */
 const MAX_READ = 1 << 16;
 
 /**
- * Whether a range lies in the value of a record: what stands there, be it a copy of this very database, is no structure of
- * it. The record's key must be there, and no other record in it: else its size is wrong.
+ * Returns true if a range lies in the value of a record. Data inside of a value, even a copy of this very database,
+ * is no structure of this database. The record's key must be in the file, and no other record may begin inside the
+ * record: else its size is wrong.
  */
 export async function isInValue(
   db: Database,
@@ -32,7 +33,7 @@ export async function isInValue(
   return inside.length === 0;
 }
 
-/** Those records of buckets that are wanted, if their key gives the hash of their element. */
+/** Records of the buckets that are wanted and whose key gives the hash of their element. */
 async function provedRecords(
   db: Database,
   buckets: readonly Candidate[],

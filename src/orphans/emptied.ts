@@ -7,9 +7,10 @@ import { Cover } from './cover.js';
 import { holdsAny } from './free.js';
 
 /**
- * Takes their hashes from emptied buckets that cannot be for them. What tells them are free elements, and libgdbm leaves in a new
- * bucket what stood in its memory: elements of others. Two buckets come of a split, so that beside a bucket there is another one,
- * or deeper ones; and none has hashes of its own.
+ * Removes the ranges of hashes from emptied buckets that cannot be right. Such a range is derived from free elements,
+ * and libgdbm leaves uninitialized memory in a new bucket, which may hold elements of other buckets. A split makes
+ * two buckets, so next to a bucket there is its sibling, or deeper ones. An emptied bucket also cannot share hashes
+ * with a bucket in use.
  *
  * @param settled hashes of the buckets that the directory leads to
  */
@@ -22,7 +23,7 @@ export function withoutMisplaced(
   const rangesOf = (some: readonly Candidate[]) => some.flatMap(({ range }) => range ?? []);
   const used = new Cover(settled(), rangesOf(candidates.filter((one) => !isEmptied(one))));
   const all = new Cover(settled(), rangesOf(candidates));
-  // Of which hashes another one is may not be known.
+  // The range of the other bucket may be unknown.
   const [, depthOfOther = -1] = emptied.map(({ site }) => site.bits).sort((a, b) => b - a);
   const isIn = (cover: Cover, range: HashRange) =>
     cover.covers(range, range.bits) || cover.reachesInto(range);
@@ -34,17 +35,17 @@ export function withoutMisplaced(
   });
 }
 
-/** A bucket with fewer of its keys, as a share of those looked at, may be none. */
+/** Share of a bucket's sampled keys that must be proved; with fewer it may be no bucket. */
 const PROVED = 0.5;
 
 /**
- * Leaves out what looks like the emptied only bucket of a database where evidence contradicts it. Free elements and zero bytes
- * look like that, so it explains nothing. The only bucket keeps its place from the beginning, and no other one was ever there:
- * an element anywhere else that is proved by its key, or the directory leading to a place less than a bucket away, says that
- * this is none.
+ * Drops candidates that look like the emptied only bucket of a database, if evidence contradicts them. Free elements
+ * and zero bytes look the same, so such a candidate explains nothing. The only bucket never moves, and no other
+ * bucket ever existed. An element elsewhere that is proved by its key refutes the candidate, and so does a directory
+ * entry that leads to an offset less than a bucket away.
  *
  * @param led places that the directory leads to
- * @param hasElements whether elements were found that are in none of the candidates
+ * @param hasElements true if elements were found outside of all candidates
  */
 export function withoutContradicted(
   candidates: readonly Candidate[],
@@ -62,12 +63,12 @@ export function withoutContradicted(
   return candidates.filter((one) => !isOnly(one) || !(isContradicted || isWithin(one)));
 }
 
-/** Whether all records of a bucket were deleted. */
+/** Returns true if all records of a bucket were deleted. */
 function isEmptied({ site }: Candidate): boolean {
   return site.state === 'sound' && site.used === 0;
 }
 
-/** The other half of what was split. */
+/** The other half of the split range. */
 function siblingOf({ first, bits }: HashRange): HashRange {
   const size = 2 ** (HASH_BITS - bits);
   const parent = rangeOf(first, bits - 1).first;

@@ -19,28 +19,28 @@ import { reachesOver } from './reachover.js';
 import { wholeBuckets } from './wholebuckets.js';
 import { Votes } from './votes.js';
 
-/** Keys that are looked at to see whether there is a fault at all. */
+/** Keys that are sampled to tell whether there is a fault. */
 const SAMPLE = 1 << 12;
-/** Keys by which its place is found: 50 bytes each while they are held against their hashes. */
+/** Keys that locate the fault: 50 bytes each while they are compared with their hashes. */
 const MOST = 1 << 18;
-/** Keys that are looked for to find out how much is missing. */
+/** Maximum number of keys that are searched for to find the number of missing bytes. */
 const MAX_WANTED = 2000;
-/** Keys that say the same, at least: one or two may be old copies. */
+/** Minimum number of keys that agree: one or two may be old copies. */
 const FEW = 3;
-/** Behind a fault no key is where it should be, but for one of so many that chances to be there. */
+/** After a fault no key is where it should be, except for one in this many, by chance. */
 const CHANCE = 8;
-/** Bytes around the place that some of the keys tell, in which all are asked. */
+/** Bytes before and after the range given by the sampled keys, in which all keys are tested. */
 const AROUND = 1 << 16;
-/** Distances that are tried, the most common ones. */
+/** Number of distances that are tried, the most common ones. */
 const TRIED = 3;
 
 /**
- * Finds out whether bytes are missing from the middle of a file, or were put into it: from some place on no key is where
- * its element leads, to the file's end, but as many bytes from there as others are. The keys of all buckets are asked,
- * also of those that a scan found and that were not believed because of their keys.
+ * Finds out whether bytes are missing from the middle of a file or were inserted. From the fault to the end of the
+ * file no key is where its element leads, but all are shifted by the same number of bytes. The keys of all buckets
+ * count, including buckets that a scan found and rejected because of their keys.
  *
- * @param most keys looked at to find its place, where fewer are wanted
- * @returns undefined if nothing says so
+ * @param most maximum number of keys that are read to find the place
+ * @returns undefined if there is no evidence of a fault
  */
 export async function findFault(
   db: Database,
@@ -59,13 +59,15 @@ export async function findFault(
   const possible = readable.filter(({ state }) => state !== 'malformed');
   const found = await findAmong(db, possible, most, progress);
   if (found !== undefined) return found;
-  // What is behind it may belong to the bucket that it cuts, and to no other.
+  // The records after the fault may belong only to the bucket that it cuts, so damaged buckets are included.
   const byDamaged =
     possible.length < readable.length ? await findAmong(db, readable, most, progress) : undefined;
   return byDamaged ?? (await findByShifted(db, readable, most)) ?? findLastBucketFault(db, sites);
 }
 
-/** Finds a fault in front of all elements that lead behind it: they are themselves as many bytes before where they belong. */
+/**
+ * Finds a fault that lies before all elements that lead past it: those elements are themselves shifted by the fault.
+ */
 async function findByShifted(
   db: Database,
   sites: readonly BucketSite[],
@@ -84,7 +86,7 @@ async function findByShifted(
 /**
  * Finds a fault by the keys of some buckets.
  *
- * @param buckets the database as these buckets are read
+ * @param buckets the database that these buckets are read from
  */
 async function findAmong(
   db: Database,
@@ -95,15 +97,15 @@ async function findAmong(
 ): Promise<Fault | undefined> {
   const sample = await readLedKeys(buckets, sites, SAMPLE);
   const lost = lostFromSomewhereOn(sample, await keysThere(db, sample, 0));
-  // Of a file that was cut off, those behind its end are lost and no others.
+  // In a file that was only cut off, just the keys after its end are lost.
   const isInside = lost.some((n) => sample.offsets[n] + sample.sizes[n] <= db.source.size);
   const told = missingByHeader(db);
   if (lost.length === 0 || (told === 0 && (!isInside || lost.length < FEW))) return undefined;
-  // Buckets that are read as if so many bytes were missing as the header tells say nothing of other distances.
+  // Buckets read with the shift that the header gives say nothing about other distances.
   const isSearched = buckets === db && isInside && lost.length >= FEW;
   let best: { missing: number; found: number } | undefined;
   const searched = isSearched ? await distances(db, sample, lost, progress) : [];
-  // Keys may be too short to be looked for, but not to be asked for at one place.
+  // Keys may be too short for a search, but can be tested at one place.
   for (const missing of new Set([...searched, differenceOfHeader(db)])) {
     if (missing === 0) continue;
     const isThere = await keysThere(db, sample, missing);
@@ -122,9 +124,10 @@ async function findAmong(
 }
 
 /**
- * Whether a few keys that are before where they should be are no old copies just before records that were never written. Those
- * records would be behind the end of the file or where there are zeroes, and two keys are hardly ever stored anew as far from
- * each other as before: a value of the same size takes the place of the old one.
+ * Returns true if a few keys that were found before their place are not old copies of records that were never
+ * written. The places of unwritten records would be after the end of the file or filled with zeroes. Two keys are
+ * hardly ever stored anew at the same distance from each other: a value of the same size replaces the old one in
+ * place.
  */
 async function areNoCopies(
   { source }: Database,
@@ -144,32 +147,37 @@ function firstOf({ offsets }: LedKeys, numbers: readonly number[]): number {
   return numbers.reduce((first, n) => Math.min(first, offsets[n]), Infinity);
 }
 
-/** A header that says that a larger share of the file is missing, or was put in, tells nothing: another file may follow it. */
+/**
+ * Maximum share of the file that the header may say is missing or inserted. Beyond it the header is not evidence, as
+ * another file may follow this one.
+ */
 const MOST_TOLD = 1 / 3;
 
-/** Bytes that the file is smaller than its header says; negative where it is larger, 0 where nothing tells. */
+/**
+ * Number of bytes by which the file is smaller than its header says; negative if it is larger, 0 without evidence.
+ */
 function missingByHeader(db: Database): number {
   const missing = differenceOfHeader(db);
   return Math.abs(missing) <= db.source.size * MOST_TOLD ? missing : 0;
 }
 
-/** The same, also where it alone tells nothing. */
+/** Difference between the header's size and the file's, even if it is no evidence by itself. */
 function differenceOfHeader({ source, header, headerLost }: Database): number {
   const missing = headerLost ? 0 : header.next_block - source.size;
   return Math.abs(missing) < source.size ? missing : 0;
 }
 
-/** Whether the header says, too, that so many bytes are missing. */
+/** Returns true if the header also says that this number of bytes is missing. */
 export function isToldByHeader(db: Database, missing: number): boolean {
   return missing === missingByHeader(db);
 }
 
-/** Keys that say the same, at least: where the header says it, too, one is enough. */
+/** Minimum number of keys that agree: one is enough if the header agrees too. */
 function fewFor(db: Database, missing: number): number {
   return isToldByHeader(db, missing) ? 1 : FEW;
 }
 
-/** Numbers of the keys that are not where they should be, from the place on behind which hardly any is. */
+/** Indexes of the keys that are not in place, from the point on after which hardly any key is in place. */
 function lostFromSomewhereOn({ length, offsets }: LedKeys, there: Uint8Array): number[] {
   const order = Uint32Array.from({ length }, (_, n) => n).sort((a, b) => offsets[b] - offsets[a]);
   const lost: number[] = [];
@@ -185,7 +193,7 @@ function lostFromSomewhereOn({ length, offsets }: LedKeys, there: Uint8Array): n
   return lost.slice(0, last);
 }
 
-/** By how many bytes most of the lost keys are before where they should be, the most common ones first. */
+/** Distances of the lost keys from their place, the most common ones first. */
 async function distances(
   { source }: Database,
   { offsets, sizes, hashes, starts }: LedKeys,
@@ -196,7 +204,7 @@ async function distances(
   const step = Math.max(1, Math.ceil(lost.length / MAX_WANTED));
   for (let i = 0; i < lost.length; i += step) {
     const n = lost[i];
-    // Shorter ones stand by chance at many a place, but can be asked for at one.
+    // Shorter keys occur at many places by chance, but can be tested at one place.
     if (sizes[n] < MIN_LOCATED) continue;
     wanted.push({ hash: hashes[n], size: sizes[n], pointer: offsets[n], start: starts[n] });
   }
@@ -207,7 +215,7 @@ async function distances(
   return (
     votes
       .all()
-      // No more was lost than is left: who reads the file as it was reads what is missing, too.
+      // No more was lost than is left: a reader that restores the original layout reads the missing bytes too.
       .filter(([missing]) => missing !== 0 && Math.abs(missing) < source.size)
       .sort(([, a], [, b]) => b - a)
       .slice(0, TRIED)
@@ -215,7 +223,7 @@ async function distances(
   );
 }
 
-/** Where it is that so many bytes are missing; undefined where that explains nothing. */
+/** Finds the place at which the bytes are missing; undefined if no place explains the evidence. */
 async function placeFault(
   db: Database,
   sites: readonly BucketSite[],
@@ -238,7 +246,7 @@ async function placeFault(
   };
   await askKeys(await readLedKeys(buckets, sites, most));
   if (sites.reduce((sum, { used }) => sum + used, 0) > most) {
-    // Of very many keys some tell about where it is, and all that are there where.
+    // With very many keys, a sample gives a rough range, and all keys in that range then give the place.
     const { first, last } = evidence.best();
     const around = { first: first - AROUND, last: last + Math.max(0, missing) + AROUND };
     await askKeys(await readLedKeysWithin(buckets, sites, around, MOST));
@@ -246,14 +254,14 @@ async function placeFault(
   const directory = await readTwice(db, missing);
   if (directory !== undefined) await askDirectory(db, directory, sites, missing, evidence);
   const { gain, against, ...between } = evidence.best();
-  // What is at its own place behind it says that it is no fault, but another database that follows this one.
+  // Keys that are in place after the fault show that another database follows this one, and that there is no fault.
   if (gain < fewFor(db, missing) || against * CHANCE > 1) return undefined;
   const whole = await wholeBuckets(db, sites, between);
   const { bucketSize } = geometry;
   const entries = directory === undefined ? new Float64Array(0) : entriesAround(db, directory, between);
   const cut = new CutBuckets(db, entries, between, missing);
   const place = await narrow(between, missing, whole, bucketSize, cut);
-  // Without its beginning it is another kind of damage.
+  // A lost beginning is another kind of damage.
   if (place.first <= 0 || place.first > source.size) return undefined;
   return faultAt(source, missing, place, against === 0 ? between : undefined);
 }

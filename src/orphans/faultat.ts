@@ -2,14 +2,14 @@ import { Differences, Fault } from '../source/views.js';
 import type { Source } from '../source/source.js';
 import type { Between } from './faultplace.js';
 
-/** Bytes that are compared, at most. */
+/** Maximum number of bytes that are compared. */
 const MAX_TWICE = 1 << 20;
 
 /**
- * A fault at one of some places. Where bytes were put in that are there already, as of a block that was written twice, it
- * is the same bytes that were there, whichever of many places it is: only those that differ are in doubt.
+ * Creates a fault at one of several places. If bytes were inserted that repeat their neighbours, such as a block that
+ * was written twice, the original bytes are the same for many of the places: only bytes that differ are in doubt.
  *
- * @param between where else it may be, by what is proved, and may not
+ * @param between wider range, given by proved structures, in which the fault may lie
  */
 export async function faultAt(
   source: Source,
@@ -28,7 +28,8 @@ export async function faultAt(
   const other = await source.read(compared.first - missing, length);
   const differences = new Differences(compared.first, one, other);
   const doubtful = differences.within(place);
-  // Of what has the one place in its middle only that tells which was compared wherever it may be.
+  // If a single place is left, the differences count only if the comparison covers every place at which the fault may
+  // be.
   const isKnown = doubtful.first < doubtful.last || compared === all;
   return new Fault(source, missing, doubtful.first, doubtful.last, isKnown ? differences : undefined);
 }

@@ -1,42 +1,42 @@
 import type { CutBuckets } from './cutbuckets.js';
 import { MOST_IN_PLACE } from './cutbuckets.js';
 
-/** Offsets between which a place lies, the last one included. */
+/** Range of offsets in which a place lies, the last one included. */
 export interface Between {
   readonly first: number;
   readonly last: number;
 }
 
-/** What is lost or doubled by a drive or a copy goes by sectors of so many bytes. */
+/** Unit in bytes in which a drive or a copy loses or repeats data. */
 export const SECTOR = 512;
-/** Sectors that are looked at, at most. */
+/** Maximum number of sectors that are examined. */
 const MOST = 1 << 12;
 
 /**
- * What says where a fault is: structures in front of it are where they belong, and those behind it are not. Old copies may
- * say something else, so that the place is the one of which most is true.
+ * Evidence for the place of a fault: structures before it are in place, and those after it are shifted. Old copies
+ * may contradict this, so the best place is the one that agrees with most of the evidence.
  */
 export class FaultEvidence {
-  /** Where what is at its own place ends. */
+  /** End offsets of structures that are in place. */
   readonly #before: number[] = [];
-  /** Where what was shifted begins: the lower of where it is and where it was. */
+  /** Start offsets of shifted structures: the lower one of the present offset and the original one. */
   readonly #behind: number[] = [];
 
-  /** Something that ends here is at its own place. */
+  /** Adds a structure that is in place and ends at this offset. */
   before(end: number): void {
     this.#before.push(end);
   }
 
-  /** Something that was here is not at its own place, but as many bytes before it as are missing. */
+  /** Adds a structure that belongs at this offset, but stands `missing` bytes before it. */
   behind(offset: number, missing: number): void {
     this.#behind.push(Math.min(offset, offset - missing));
   }
 
   /**
-   * The places of which most is true.
+   * Finds the places that agree with most of the evidence.
    *
-   * @returns how much more of it is true than if there were no fault, where that is, and what share of what is at its own
-   *   place, or of what is not, says that it is elsewhere
+   * @returns the places, with the gain in evidence over there being no fault, and with the share of the structures in
+   *   place, or of the shifted ones, that contradict them; the larger share of the two
    */
   best(): Between & { gain: number; against: number } {
     const before = Float64Array.from(this.#before).sort();
@@ -45,7 +45,7 @@ export class FaultEvidence {
     let passed = 0;
     for (const [n, first] of before.entries()) {
       while (passed < behind.length && behind[passed] < first) passed++;
-      // Of those at one place the last counts all.
+      // With several structures that end at one offset, the last one counts them all.
       const gain = n + 1 + (behind.length - passed) - before.length;
       const against = Math.max((before.length - n - 1) / before.length, passed / Math.max(1, behind.length));
       if (gain > best.gain) best = { first, last: behind[passed] ?? first, gain, against };
@@ -55,10 +55,10 @@ export class FaultEvidence {
 }
 
 /**
- * Narrows down where a fault is: no whole bucket has it in its middle, what goes by whole sectors begins with one, and of a
- * bucket that it cuts as many elements as possible are in place.
+ * Narrows down the place of a fault. No whole bucket contains it, a fault of whole sectors begins at a sector
+ * boundary, and as many elements as possible of a bucket that it cuts are in place.
  *
- * @param buckets file offsets of whole buckets as they lie there, in order
+ * @param buckets present file offsets of whole buckets, in order
  */
 export async function narrow(
   { first, last }: Between,
@@ -84,7 +84,7 @@ export async function narrow(
     const likely = await cut.mostInPlace(sectors);
     const bySectors = endsOf(likely.places);
     if (byElements === undefined || byElements.inPlace <= likely.inPlace) return bySectors;
-    // So much may be one element that has the end of another one.
+    // One element that ends with bytes of another one can make this difference.
     if (byElements.inPlace <= likely.inPlace + MOST_IN_PLACE) {
       const isCut = byElements.first + cut.elementSize > bySectors.first;
       return {
@@ -96,7 +96,7 @@ export async function narrow(
   return byElements ?? { first, last };
 }
 
-/** The places between elements with which most of them are in place, and how well they are. */
+/** The places between elements with which the score is highest, and that score. */
 async function narrowByElements(
   { first, last }: Between,
   cut: CutBuckets,
@@ -104,7 +104,7 @@ async function narrowByElements(
   const elements = cut.elementsBetween(first, last);
   const { places, inPlace } = await cut.mostInPlace([first, ...elements, last]);
   const place = endsOf(places);
-  // Within the element before it, it would leave that one as if it were in place, with the end of another one.
+  // A fault inside the preceding element would leave that one apparently in place, with the end of another one.
   const isElement = elements.includes(place.first);
   return { inPlace, first: isElement ? place.first - cut.elementSize : place.first, last: place.last };
 }
@@ -113,7 +113,7 @@ function endsOf(places: readonly number[]): Between {
   return { first: places[0], last: places[places.length - 1] };
 }
 
-/** The index of the last of the sorted offsets that is lower; −1 where there is none. */
+/** Index of the last sorted offset that is lower; −1 if there is none. */
 function lastBefore(sorted: Float64Array, offset: number): number {
   let low = 0;
   let high = sorted.length;

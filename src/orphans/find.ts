@@ -9,7 +9,7 @@ import { OffsetList } from '../numbers.js';
 import type { Progress } from '../source/sweep.js';
 import { coveredPlaces, joinRanges, lastPlace, sweep, uncoveredPlaces } from '../source/sweep.js';
 
-/** What a file holds that nothing leads to. */
+/** Structures in a file that nothing leads to. */
 export interface FoundOrphans {
   /** File offsets of buckets whose head and elements agree with each other, in order. */
   readonly buckets: Float64Array;
@@ -18,12 +18,12 @@ export interface FoundOrphans {
 }
 
 /**
- * Looks through a whole file, at every byte offset, for buckets and for single elements. One pass, and one more
- * through the keys for each 2^19 places at which an element may stand alone. Memory, whatever the file's size: the
- * windows, 40 MiB at most for the places that wait and the reading of their keys, 16 bytes for each of at most 2^23
- * elements; and 8 bytes for each bucket.
+ * Searches a whole file, at every byte offset, for buckets and for single elements. It makes one pass, and one more
+ * through the keys for each 2^19 places at which an element may stand alone. Memory for a file of any size: the
+ * windows, at most 40 MiB for the waiting places and the reading of their keys, 16 bytes for each of at most 2^23
+ * elements, and 8 bytes for each bucket.
  *
- * @param known ranges in which nothing is looked for, because their structures are known; no bucket overlaps one
+ * @param known ranges with known structures: the search skips them, and no bucket overlaps one
  * @param header bytes at the file's beginning that are known to be its header, so that no bucket is there
  */
 export async function findOrphans(
@@ -51,7 +51,7 @@ export async function findOrphans(
       const end = Math.min(to, lastPlace(window, bucketSize));
       behind = Math.max(behind, base + heads.find(view, start, end, base, buckets, 0, empty));
     }
-    // A bucket from the window before may reach into this one. Elements inside one that has none are not its own.
+    // A bucket from the window before may reach into this one. Elements inside a found bucket are not loose.
     const own = Array.from(buckets.values().subarray(Math.max(0, seen - 1)), (offset) => ({
       offset,
       length: bucketSize,

@@ -4,27 +4,30 @@ import type { Format } from '../format/format.js';
 import { HASH_BITS } from '../format/hash.js';
 import type { LooseList } from './loose.js';
 
-/** Elements that were in one bucket whose head is gone. */
+/** Elements of one bucket whose head is gone. */
 export interface Fragment {
-  /** File offset at which the bucket began; perhaps before the file's start, and its end perhaps after the file's. */
+  /**
+   * File offset at which the bucket began. The bucket may begin before the file's start or end after the file's end.
+   */
   readonly base: number;
   /** File offsets of its elements, ascending. */
   readonly elements: readonly number[];
-  /** How many leading bits their hashes share: the bucket's bits or more. */
+  /** Number of leading bits that their hashes share: the bucket's bits or more. */
   readonly sharedBits: number;
   /** One of their hashes. */
   readonly hash: number;
 }
 
-/** An entry says more than a home position, which an element may stand behind. */
+/** Votes of a directory entry. A home position has one vote, because an element may stand after its home. */
 const ENTRY_WEIGHT = 2;
 
 /**
- * Puts loose elements together that were in one bucket. Most elements stand at their home position, hash mod the
- * bucket's elements, so each says where its bucket began, and those that say the same belong together. So does the
- * directory, where its entry for an element's hash leads to a bucket in which the element has a place.
+ * Groups loose elements that were in one bucket. Most elements stand at their home position, which is the hash modulo
+ * the number of elements in a bucket. So each element gives the start of its bucket, and elements that give the same
+ * start belong together. The directory votes too, if its entry for an element's hash leads to a bucket in which the
+ * element has a place.
  *
- * @param held which of the elements are known to be of another bucket
+ * @param held 1 for each element that is known to belong to another bucket
  * @param entryOf file offset of the bucket that the directory has for a hash, if it has one
  */
 export function* joinFragments(
@@ -47,7 +50,7 @@ export function* joinFragments(
     const place = (loose.at(i) - first - entry) / stride;
     if (Number.isInteger(place) && place >= 0 && place < bucketElements) vote(entry, ENTRY_WEIGHT);
   }
-  // The bases with most votes first; an element belongs to one bucket.
+  // Bases are taken in descending order of votes; an element belongs to one bucket.
   const taken = held.slice();
   const bases = [...votes].sort(([a, n], [b, m]) => m - n || a - b);
   for (const [base] of bases) {
@@ -73,8 +76,8 @@ export function* joinFragments(
 }
 
 /**
- * Gives those fragments whose head is left the elements that others were given for want of it: with few elements left,
- * chance has a say in where a bucket is thought to begin.
+ * Moves elements from fragments without a head to the fragments with a head that they belong to. If few elements are
+ * left, the start that they give for their bucket may be wrong by chance.
  *
  * @param headBits for each fragment the bits in its head, if it has one
  */

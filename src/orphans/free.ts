@@ -8,16 +8,16 @@ import { readSite, roomForBucket } from '../database/survey.js';
 import { BUCKET_AVAIL } from '../format/bucket.js';
 import { firstAfter } from '../numbers.js';
 
-/** Parts of the file whose ranges are kept in order. */
+/** Number of file parts whose sorted ranges are cached. */
 const KEPT = 16;
 
 /**
- * Space that the file lists as free, without lists that contradict what is known to be in use. There may be half as many
- * ranges as records: 4 bytes for each short one, and no object of any.
+ * Space that the file lists as free, without lists that contradict structures known to be in use. There may be half
+ * as many ranges as records, so a short range takes 4 bytes and none takes an object.
  */
 export class FreeSpace {
   readonly #short: FreeParts;
-  /** The others, in order and joined. */
+  /** Long ranges, in order and joined. */
   readonly #long: RecordRuns;
   readonly #kept = new Map<number, Float64Array>();
 
@@ -32,7 +32,7 @@ export class FreeSpace {
   static async read(db: Database, inUse: readonly BucketSite[]): Promise<FreeSpace> {
     const { source, geometry } = db;
     const buckets = Float64Array.from(inUse, ({ offset }) => offset).sort();
-    // There may be as many as half of the records: no object is kept of any.
+    // There may be half as many ranges as records, so no object is kept for one.
     const listed = new Structures(source.size);
     const add = ({ av_adr, av_size }: { av_adr: number; av_size: number }) => {
       if (!(av_size > 0 && av_adr > 0 && av_adr + av_size <= source.size)) return;
@@ -49,7 +49,7 @@ export class FreeSpace {
     return new FreeSpace(listed, source.size);
   }
 
-  /** Whether most of a range is listed as free. */
+  /** Returns true if more than half of a range is listed as free. */
   covers(offset: number, length: number): boolean {
     const end = offset + length;
     const long = this.#long;
@@ -67,7 +67,7 @@ export class FreeSpace {
     const [first, last] = this.#short.partsOver(offset, end);
     for (let part = first; part < last; part++) {
       const borders = this.#bordersOf(part);
-      // The first range that ends after the offset: one of even number begins, the next one is its end.
+      // Even indexes begin a range, odd ones end it: this is the first range that ends after the offset.
       for (let i = firstAfter(borders, offset) & ~1; i < borders.length && borders[i] < end; i += 2) {
         takeLongBefore(borders[i]);
         take(borders[i], borders[i + 1]);
@@ -81,14 +81,17 @@ export class FreeSpace {
     const kept = this.#kept.get(part);
     if (kept !== undefined) return kept;
     const borders = this.#short.joined(part);
-    // Mostly one place is asked for after the other.
+    // Lookups mostly come in ascending order of offsets.
     if (this.#kept.size === KEPT) this.#kept.clear();
     this.#kept.set(part, borders);
     return borders;
   }
 }
 
-/** Whether the header's list of free space has a whole bucket of these: then it was split, or the list is wrong. */
+/**
+ * Returns true if the header's list of free space contains one of these buckets as a whole. Then the bucket was
+ * split, or the list is wrong.
+ */
 export async function listsBucket(db: Database, buckets: readonly BucketSite[]): Promise<boolean> {
   if (db.headerLost) return false;
   const { bucketSize } = db.geometry;
@@ -100,7 +103,7 @@ export async function listsBucket(db: Database, buckets: readonly BucketSite[]):
   return lists;
 }
 
-/** Whether a sorted list holds a number that is greater than `low` and less than `high`. */
+/** Returns true if a sorted list holds a number that is greater than `low` and less than `high`. */
 export function holdsAny(sorted: Float64Array, low: number, high: number): boolean {
   let from = 0;
   let to = sorted.length;

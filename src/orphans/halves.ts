@@ -7,27 +7,28 @@ import type { BlockGrid } from '../source/views.js';
 import type { SearchedSurvey } from './adopt.js';
 import type { Move } from './witnesses.js';
 
-/** Elements in the second half of a bucket, at least: fewer are by chance what a head counts. */
+/** Minimum number of elements in the second half of a bucket: fewer may match the count in a head by chance. */
 const FEW = 2;
-/** Bits that the second half's hashes share with the first one's by chance at most, all together. */
+/** Minimum total number of bits that the second half's hashes share with the first half's; fewer may be chance. */
 const NO_CHANCE = 12;
-/** Buckets that lie in two blocks and are not whole, at most: each is held against each. */
+/** Maximum number of damaged buckets across two blocks: each is compared with each. */
 const MAX_HALVES = 1 << 10;
 
-/** A bucket's bytes as they lie there, of which one half may be another bucket's. */
+/** A bucket's bytes as they lie in the file; one half may be another bucket's. */
 interface Halves {
   readonly block: number;
-  /** Where the second block begins, in bytes from the bucket's start. */
+  /** Start of the second block, in bytes from the bucket's start. */
   readonly seam: number;
-  /** What the head says of the second half; undefined where there is no possible one. */
+  /** Range and number of elements that the head gives for the second half; undefined if no head is possible. */
   readonly wanted: { readonly range: HashRange; readonly elements: number } | undefined;
-  /** Hashes of the elements in use that lie whole in the second half. */
+  /** Hashes of the elements in use that lie wholly in the second half. */
   readonly second: readonly number[];
 }
 
 /**
- * Buckets whose halves lie in two blocks that are not neighbours: the head of one counts just as many elements more
- * than its half has as stand in another's second half, all with its hashes. Either half may be the one that moved.
+ * Finds buckets whose halves lie in two blocks that are not neighbours. The number of elements that the head of one
+ * bucket counts beyond its own half equals the number in another bucket's second half, all with hashes of the first
+ * one's range. Either half may be the one that moved.
  */
 export async function findHalves(db: Database, survey: SearchedSurvey, blocks: BlockGrid): Promise<Move[]> {
   const { bucketSize } = db.geometry;

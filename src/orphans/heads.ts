@@ -5,16 +5,16 @@ import { member, readOffset } from '../format/struct.js';
 import type { OffsetList } from '../numbers.js';
 import { endOfZeros, nextThreeZeros } from './zeros.js';
 
-/** Elements looked at in buckets that turned out to be none, for each byte of the file, before the search gives up. */
+/** Maximum number of elements read in rejected buckets, for each byte of the file, before the search gives up. */
 const WASTE_PER_BYTE = 4;
-/** Of so many elements one may point nowhere: damage that leaves a bucket one. */
+/** One in this many elements of a bucket may point nowhere: a bucket with so little damage is still one. */
 const MAX_UNLIKELY = 4;
-/** A file that lost its beginning was at most so many times as large. */
+/** Maximum factor by which a file that lost its beginning was larger. */
 const LOST_AT_MOST = 64;
 
 /**
- * Tells at which bytes a bucket stands, without its keys: a head that is possible, as many elements in use as it
- * counts, and hashes that share as many bits as it says.
+ * Finds places at which a bucket stands, without its keys. The head is possible, it counts the elements that are in
+ * use, and their hashes share as many bits as it says.
  */
 export class BucketFilter {
   readonly bucketSize: number;
@@ -30,7 +30,7 @@ export class BucketFilter {
   readonly #dataSize: number;
   readonly #farthest: number;
   #waste: number;
-  /** End, in bytes of the file, of the last bucket without elements that was found. */
+  /** End offset in the file of the last bucket without elements that was found. */
   #emptyEnd = 0;
 
   constructor(format: Format, bucketSize: number, fileSize: number) {
@@ -51,29 +51,29 @@ export class BucketFilter {
     this.#waste = WASTE_PER_BYTE * fileSize + (1 << 20);
   }
 
-  /** Whether files of this format can have buckets of this size at all. */
+  /** True if files of this format can have buckets of this size. */
   get isPossible(): boolean {
     return this.elements >= 1;
   }
 
-  /** Whether a file was made to waste time, so that the search stopped. */
+  /** True if the search stopped because the file causes excessive work. */
   get isExhausted(): boolean {
     return this.#waste <= 0;
   }
 
   /**
-   * Finds the buckets in a window of a file. Buckets do not overlap: after one the search goes on behind it. A bucket without
-   * elements may be chance, as where free elements, erased flash or zero bytes are: one with elements that overlaps it
-   * takes its place.
+   * Finds the buckets in a window of a file. Buckets do not overlap: after one, the search continues at its end. A
+   * bucket without elements may be chance, for example in free elements, erased flash or zero bytes. A bucket with
+   * elements that overlaps it replaces it.
    *
    * @param view the window, with a bucket's size of bytes from each place
    * @param from the first place, in bytes from the window's start
    * @param to the place after the last
    * @param base file offset of the window
-   * @param found gets file offsets
-   * @param least the fewest elements in use that a bucket is believed with
-   * @param empty gets the file offsets of buckets without elements
-   * @returns the place at which to go on
+   * @param found receives file offsets
+   * @param least minimum number of elements in use
+   * @param empty receives the file offsets of buckets without elements
+   * @returns the place at which to continue
    */
   find(
     view: DataView,
@@ -88,7 +88,7 @@ export class BucketFilter {
     const bits = this.#bits;
     const count = this.#count;
     const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-    // The first three bytes of a number that is at most 6.
+    // The first three bytes of a number that is at most 6 are zero.
     const zeros = little ? 1 : 0;
     const first = this.#first;
     let at = from;
@@ -96,7 +96,7 @@ export class BucketFilter {
       at = nextThreeZeros(bytes, at + zeros, to + zeros) - zeros;
       if (at >= to) break;
       if (view.getInt32(at + count, little) === 0 && view.getInt32(at + first, little) === 0) {
-        // A count of none and an element in use contradict each other, wherever they lie among the same zero bytes.
+        // A count of zero and an element in use contradict each other at every place within the same zero bytes.
         at = endOfZeros(bytes, at + first + 4) - first - 3;
         continue;
       }
@@ -119,7 +119,7 @@ export class BucketFilter {
     return at;
   }
 
-  /** Whether an element's record may lie in the file, or in a file of which this one has lost a part. */
+  /** Returns true if an element's record may lie in the file, or in a file of which this one has lost a part. */
   #mayPoint(view: DataView, place: number): boolean {
     const little = this.#little;
     const keySize = view.getInt32(place + this.#keySize, little);
@@ -134,11 +134,11 @@ export class BucketFilter {
     );
   }
 
-  /** Whether the elements are those of a bucket with this head. */
+  /** Returns true if the elements are those of a bucket with this head. */
   #holdsTogether(view: DataView, at: number): boolean {
     const little = this.#little;
     const count = view.getInt32(at + this.#count, little);
-    // Shifting by 31 leaves a hash's sign, which is none: no bits are shared.
+    // A shift by 31 leaves the sign of a hash, which is always 0: a bucket of 0 bits shares no bits.
     const shift = HASH_BITS - view.getInt32(at + this.#bits, little);
     let used = 0;
     let unlikely = 0;
@@ -155,7 +155,7 @@ export class BucketFilter {
       }
       if (!this.#mayPoint(view, place)) unlikely++;
     }
-    // A full bucket of no bits says nothing by its hashes; what its elements point at must be possible too.
+    // The hashes of a full bucket of 0 bits prove nothing, so its elements must also point at possible records.
     if (used === count && unlikely * MAX_UNLIKELY <= used) return true;
     this.#waste -= this.elements;
     return false;

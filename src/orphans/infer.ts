@@ -13,38 +13,38 @@ import { OffsetList } from '../numbers.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sampleSweep } from '../source/sweep.js';
 
-/** Elements that are proved are enough to tell the format by. */
+/** Number of proved elements that is enough to determine the format. */
 const ENOUGH = 2000;
-/** Places at which a bucket is looked for to tell its size by. */
+/** Maximum number of places at which a bucket is read to determine the bucket size. */
 const LOOKED_AT = 64;
-/** Bytes of a key that tells a format, at least: the hash of the empty key is a number that stands in many a file. */
+/** Minimum key size of an element that determines the format: the hash of the empty key is a common number. */
 const LEAST_KEY = 1;
 /**
- * By so much another layout must be ahead of that of nearly all machines, this one among them. The records are read alike in both, and of
- * few elements some agree by chance: up to 3 of 12 at one of 17 places.
+ * Minimum lead in score before another layout is preferred to the one that nearly all machines have. Records read the
+ * same in both layouts, and with few elements some agree by chance: up to 3 of 12 at one of 17 places.
  */
 const CLEARLY_AHEAD = 3;
-/** The sizes of buckets that libgdbm makes by itself and with any sensible setting. */
+/** Bucket sizes that libgdbm uses by default and with any sensible setting. */
 const BUCKET_SIZES = Array.from({ length: 12 }, (_, i) => 512 << i);
 
-/** How a file is read whose header is lost. */
+/** Format and geometry of a file whose header is lost. */
 export interface Inferred {
   readonly db: Database;
-  /** File offsets of some of its buckets that are whole. */
+  /** File offsets of some of its whole buckets. */
   readonly buckets: readonly number[];
 }
 
-/** What was found out of sources that are in use: it is asked for once more where nothing could be proved. */
+/** Cached results by source: a caller asks a second time if nothing could be proved. */
 const known = new WeakMap<Source, Promise<Inferred | undefined>>();
 
-/** As {@link inferWithBuckets} finds it. */
+/** Returns the database of {@link inferWithBuckets}. */
 export async function inferByKeys(source: Source, progress?: Progress): Promise<Database | undefined> {
   return (await inferWithBuckets(source, progress))?.db;
 }
 
 /**
- * Finds how to read a file whose header is lost: first, in one pass, the byte order and width of offsets by which
- * elements point at keys that give their hash, then the bucket size by which those elements stand in buckets.
+ * Finds how to read a file whose header is lost. One pass finds the byte order and offset width with which elements
+ * point at keys that give their hash. The bucket size is then the one with which those elements stand in buckets.
  *
  * @returns undefined if no element is proved
  */
@@ -57,7 +57,7 @@ export function inferWithBuckets(source: Source, progress?: Progress): Promise<I
 }
 
 async function infer(source: Source, progress?: Progress): Promise<Inferred | undefined> {
-  // Nearly all elements have a hash that tells, and the rest would be looked for in vain in a file full of zeroes.
+  // Nearly all elements have an unambiguous hash. A search for the rest takes long in a file full of zeroes.
   const elements = (await proveSome(source, 0, progress)) ?? (await proveSome(source, undefined, progress));
   if (elements === undefined) return undefined;
   const { byteOrder, loose } = elements;
@@ -78,7 +78,7 @@ async function infer(source: Source, progress?: Progress): Promise<Inferred | un
   const head = new Uint8Array(headerStruct(format.layout).size);
   head.set(await readUpTo(source, 0, head.length));
   const header = decodeHeader(head, format.layout, byteOrder);
-  // libgdbm makes both the same; where the header still says so, it is right.
+  // libgdbm makes both sizes equal; a header that still has a valid block size is right.
   const blockSize =
     isBlockSize(header.block_size) && header.block_size <= bucketSize ? header.block_size : bucketSize;
   const db: Database = {
@@ -104,12 +104,12 @@ async function infer(source: Source, progress?: Progress): Promise<Inferred | un
 
 interface ProvedSome {
   readonly byteOrder: ByteOrder;
-  /** Which of the layouts have such elements: two differ only in what is before them. */
+  /** Layouts that have such elements: two layouts differ only in the bytes before the elements. */
   readonly layouts: readonly Layout[];
   readonly loose: LooseList;
 }
 
-/** Elements of each kind that there is, until one kind has enough. */
+/** Collects elements of each byte order and width, until one kind has enough. */
 async function proveSome(
   source: Source,
   untelling: number | undefined,
@@ -127,7 +127,7 @@ async function proveSome(
   let windows = 0;
   for await (const window of sampleSweep(source, size, progress)) {
     windows++;
-    // Their keys are anywhere in the file: proved after 1, 2, 4, 8... windows, so that it is not read once for each.
+    // The keys are anywhere in the file. To prove them takes a pass, so it is done after 1, 2, 4, 8... windows.
     const isTime = (windows & (windows - 1)) === 0;
     for (const { filter, loose } of kinds) {
       filter.find(window.view, 0, lastPlace(window, filter.size), window.base, loose.waiting);
@@ -140,7 +140,10 @@ async function proveSome(
   return best.loose.length > 0 ? best : undefined;
 }
 
-/** How many elements stand, by this format and size, in one bucket with others, or in one that is whole, and where those are. */
+/**
+ * Scores a format and bucket size by the elements that stand in one bucket with others or in a whole bucket. Returns
+ * the offsets of the whole buckets too.
+ */
 async function agreement(
   source: Source,
   format: Format,
@@ -158,7 +161,7 @@ async function agreement(
     votes.set(base, (votes.get(base) ?? 0) + 1);
   }
   const filter = new BucketFilter(format, bucketSize, source.size);
-  // Hundreds of places are read, of what may be buckets of 1 MiB each.
+  // Hundreds of reads share this buffer: a bucket may have 1 MiB.
   const room = new Uint8Array(source.readInto === undefined ? 0 : bucketSize);
   let score = 0;
   for (const n of votes.values()) score += n - 1;

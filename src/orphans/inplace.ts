@@ -3,11 +3,11 @@ import { FREE_HASH } from '../format/hash.js';
 import { fromHome, usedBefore } from '../format/bucket.js';
 
 /**
- * Visits elements in use of a bucket that may have lost bytes, or got others, and tells whether they are where they belong.
+ * Visits elements in use of a bucket that may have lost bytes or gained some, with their distance from home.
  *
- * @param isAsked which elements
- * @param visit is told how many elements one stands behind its home; −1 where no lookup comes to it, or its record has another
- *   element
+ * @param isAsked selects elements
+ * @param visit receives the number of elements from an element's home to its place; −1 if no lookup reaches it, or if
+ *   another element has the same record
  */
 export function eachPlace(
   bucket: BucketView,

@@ -3,20 +3,20 @@ import type { BucketWords } from '../format/bucketwords.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 
-/** Granules that are told apart, at most: a bit for each, 32 MiB in all. */
+/** Maximum number of granules: one bit for each, 32 MiB in total. */
 const MAX_GRANULES = 2 ** 28;
 const LEAST_GRANULE = 8;
-/** Of a longer record only so many bytes count, so that a wrong size does little. */
+/** Maximum number of bytes of a record that count, so that a wrong size does little harm. */
 const LOOKED_AT = 4096;
 
-/** Records of a bucket that lie on others', at least, and of how many one at least. */
+/** A bucket is contradicted if at least FEW of its records, and more than one in MOST, overlap those of others. */
 const FEW = 2;
 const MOST = 8;
 
 /**
- * Where the records of buckets in force are. No two such buckets share a byte, so a bucket with several records on
- * theirs is an old one, or one of another file. Memory: a bit for each 8 bytes of the file, in larger files for more, so
- * that it is never over 32 MiB.
+ * Bitmap of the bytes that hold records of buckets in force. No two such buckets share a byte, so a bucket with
+ * several records that overlap theirs is an old one, or one of another file. Memory: one bit for each 8 bytes of the
+ * file, and for more bytes in larger files, so that it never exceeds 32 MiB.
  */
 export class RecordsInUse {
   readonly #granule: number;
@@ -47,7 +47,7 @@ export class RecordsInUse {
     return inUse;
   }
 
-  /** Whether more of a bucket's records lie on those of others than a wrong element or two make. */
+  /** Returns true if more of a bucket's records overlap those of others than one or two wrong elements explain. */
   async isContradicted(site: BucketSite): Promise<boolean> {
     const words = await this.#reader.read(site);
     const bits = this.#bits;
@@ -66,18 +66,18 @@ export class RecordsInUse {
     return taken >= FEW && taken * MOST > looked;
   }
 
-  /** The first granule that lies whole inside a possible record. */
+  /** The first granule that lies wholly inside a possible record. */
   #startOf({ pointers }: BucketWords, i: number): number {
     return Math.ceil(pointers[i] / this.#granule);
   }
 
-  /** The one behind the last of them. */
+  /** The granule after the last one that lies wholly inside the record. */
   #endOf({ pointers, keySizes, dataSizes }: BucketWords, i: number): number {
     const looked = Math.min(keySizes[i] + dataSizes[i], LOOKED_AT);
     return Math.floor((pointers[i] + looked) / this.#granule);
   }
 
-  /** Whether an element leads to a record inside the file: granules of others would be before it, or in no memory. */
+  /** Returns true if an element leads to a record inside the file: any other record has no granule in the bitmap. */
   #isPossible({ pointers, keySizes, dataSizes }: BucketWords, i: number): boolean {
     const offset = pointers[i];
     const isPositive = offset > 0 && keySizes[i] >= 0 && dataSizes[i] >= 0;

@@ -5,7 +5,7 @@ import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
 import { zeroBytes } from './zeros.js';
 
-/** Ranges that may be keys, as lists that go together. */
+/** Ranges that may be keys, as parallel lists. */
 export interface KeyRanges {
   readonly length: number;
   /** File offsets; each range lies inside the source. */
@@ -13,44 +13,44 @@ export interface KeyRanges {
   /** Bytes. */
   readonly sizes: Int32Array;
   /**
-   * What the first four bytes of longer keys must be, the first byte in the highest place: most places that look like an
-   * element are none, and their keys need not be read then.
+   * Expected first four bytes of longer keys, the first byte in the most significant place. Most places that look
+   * like an element are none, and a mismatch saves reading their keys.
    */
   readonly starts?: Uint32Array;
 }
 
-/** The hashes of ranges, by both flavours; −1 where a range does not begin as it must, or was too costly to read. */
+/** Hashes of ranges in both flavours; −1 for a range that does not begin as expected, or was too costly to read. */
 export interface KeyHashes {
   readonly signed: Int32Array;
   readonly unsigned: Int32Array;
 }
 
-/** Bytes of keys over 64 KiB that may be read; what is read is taken off. */
+/** Remaining budget for keys over 64 KiB, in bytes; each read is deducted. */
 export interface LongKeyBudget {
-  /** For all of them. */
+  /** Bytes of all such keys. */
   bytes: number;
-  /** Of that for keys whose first four bytes are zero, two of them or more: what leads into tables looks like that. */
+  /** Bytes of keys with two or more zeroes in their first four bytes, as pointers into tables have. */
   doubtful: number;
-  /** Ranges in order that no record has a byte of: a key that reaches over one is none, and not read. */
+  /** Sorted ranges that contain no byte of a record: a key that overlaps one is not read. */
   readonly taken: RangeList;
 }
 
-/** For who takes only keys up to 64 KiB. */
+/** Budget of callers that accept only keys up to 64 KiB. */
 export const NO_LONG_KEYS: Readonly<LongKeyBudget> = { bytes: 0, doubtful: 0, taken: [] };
 
-/** Keys up to so many bytes are read whole, whatever they begin with. */
+/** Maximum size in bytes of keys that are read whole, whatever their first bytes. */
 const SHORT = 64;
-/** Keys up to so many bytes are read with their neighbours. */
+/** Maximum size in bytes of keys that are read together with their neighbours. */
 const SMALL = 64 * 1024;
-/** Bytes of keys over 64 bytes that are read for each byte of the source; an honest file's do not overlap. */
+/** Bytes of keys over 64 bytes that are read for each byte of the source; keys of an honest file do not overlap. */
 const BUDGET = 4;
-/** And in any source so many. */
+/** Minimum of that budget in bytes, for small sources. */
 const BUDGET_LEAST = 16 << 20;
 
 /**
- * Hashes ranges of a source, whatever their order, in one pass through the source, and one more for long ranges.
+ * Hashes ranges of a source, in any order, in one pass through the source and another one for long ranges.
  *
- * @param budget how much of ranges over 64 KiB may be read
+ * @param budget remaining budget for ranges over 64 KiB
  */
 export async function hashRanges(
   source: Source,
@@ -94,8 +94,9 @@ export async function hashRanges(
 }
 
 /**
- * Whether a long key begins as it must. A very long one must not begin with zero bytes only: all numbers that chance to
- * lead into empty space seem to have such keys, and reading them would take longer than everything else.
+ * Returns true if a long key begins as expected. A very long key must not begin with zero bytes only: all numbers
+ * that happen to lead into empty space seem to have such keys, and to read them would take longer than everything
+ * else.
  */
 function mayBeKey(bytes: Uint8Array, at: number, start: number, size: number): boolean {
   const found = ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0;
@@ -105,7 +106,10 @@ function mayBeKey(bytes: Uint8Array, at: number, start: number, size: number): b
   return false;
 }
 
-/** The largest size so that all up to it together are no more than a budget: places made to share a key must not multiply it. */
+/**
+ * The largest size for which all keys up to it fit the budget together: many places that share one key must not
+ * multiply the work.
+ */
 function affordable(sizes: readonly number[], budget: number): number {
   let left = budget;
   for (const size of Float64Array.from(sizes).sort()) {

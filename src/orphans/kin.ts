@@ -12,31 +12,37 @@ import { UNSEEN } from './candidates.js';
 import { hashRanges } from './keyhashes.js';
 import { MAX_LOCATED } from './locate.js';
 
-/** Buckets for hashes for which there is another one, at least: in one file a bucket for just these is never written twice. */
+/** Minimum number of ranges of hashes with two buckets: one file never has two buckets for the same range. */
 const TWINS = 2;
-/** With fewer of its keys a bucket says nothing of others. */
+/** Minimum share of a bucket's keys that must be proved for it to be evidence. */
 const HALFWAY = 0.25;
-/** How often blocks are asked again, by which what is known of a few comes to all. */
+/** Number of rounds in which what is known of a few blocks spreads to all. */
 const ROUNDS = 24;
-/** So many elements' worth is it that the directory leads to a bucket. */
+/** Weight, in elements, of the directory leading to a bucket. */
 const LED = 4;
-/** So many elements' worth is it that nothing is known. */
+/** Weight, in elements, of the assumption that nothing is known. */
 const DOUBT = 1;
 /**
- * Likeness fades with every step from what the directory leads to, and blocks far from that are told by its sign alone.
- * Below the first of these a block is another file's; below the second one it may be, as a few wrong links can make.
+ * Likeness thresholds. Likeness fades with every step from the buckets that the directory leads to, so that distant
+ * blocks are judged by its sign alone. Below FOREIGN a block is another file's; below DOUBTFUL it may be, because a
+ * few wrong links can have that effect.
  */
 const FOREIGN = -0.02;
 const DOUBTFUL = -0.001;
 
-/** Elements that are looked at, at most: 13 bytes each, and as much again for what they hear. */
+/** Maximum number of elements: 13 bytes each, and as much again for their messages. */
 const MAX_LINKS = 1 << 21;
-/** Blocks that are told apart, at most: 8 bytes each. */
+/** Maximum number of blocks: 8 bytes each. */
 const MAX_BLOCKS = 1 << 22;
-/** Bytes of keys read for each byte of the file, at most: elements that all point at one long key must not multiply it. */
+/**
+ * Maximum number of key bytes read for each byte of the file: elements that share one long key must not multiply it.
+ */
 const READ_BUDGET = 2;
 
-/** What elements say: the block of an element's bucket and that of its key are of one file if the key is there, else of two. */
+/**
+ * Links between the block of an element's bucket and the block of its key. They are of one file if the key is there,
+ * else of two.
+ */
 interface Links {
   readonly length: number;
   /** Blocks of the elements' buckets. */
@@ -45,15 +51,16 @@ interface Links {
   readonly keys: Int32Array;
   /** 1 where the key is there, −1 where it is not. */
   readonly says: Int8Array;
-  /** Which of them are a bucket's: from the first to before the second. */
+  /** First link of each bucket, and the one after its last. */
   readonly of: ReadonlyMap<BucketSite, readonly [from: number, to: number]>;
 }
 
 /**
- * Tells two files apart whose blocks came to lie in one. A bucket's keys are in blocks of its own file and not in those
- * of the other one, so that each element says something of two blocks. What the directory leads to is this file's.
+ * Tells two files apart whose blocks are mixed in one. A bucket's keys are in blocks of its own file and not in those
+ * of the other one, so that each element is evidence about two blocks. Buckets that the directory leads to belong to
+ * this file.
  *
- * Memory: 60 bytes for each of at most 2^21 elements. A file with more is not told apart.
+ * Memory: 60 bytes for each of at most 2^21 elements. A file with more elements is not analysed.
  */
 export class Kin {
   private constructor(
@@ -64,7 +71,7 @@ export class Kin {
 
   /**
    * @param settled buckets that the directory leads to
-   * @returns undefined where nothing says that there are two files
+   * @returns undefined if there is no evidence of two files
    */
   static async read(
     db: Database,
@@ -83,17 +90,20 @@ export class Kin {
     return new Kin(blocks, likenessOf(links, led), links);
   }
 
-  /** Whether the block that a byte is in is another file's. */
+  /** Returns true if the block that contains a byte is another file's. */
   isForeign(offset: number): boolean {
     return this.likeness[this.blocks.blockOf(offset)] < FOREIGN;
   }
 
-  /** A bucket by what is left of this file: another one's is for no hashes, and keys in another one's blocks are overwritten. */
+  /**
+   * Judges a bucket within this file. A bucket of another file has no range, and keys in another file's blocks count
+   * as overwritten.
+   */
   judge(candidate: Candidate): Candidate {
     const { site } = candidate;
     if (this.isForeign(site.offset)) return { ...candidate, range: undefined, proved: 0 };
     if (site.state !== 'sound') return candidate;
-    // One that may be is behind every other, and in force where there is no other.
+    // A bucket that may be another file's ranks last, so it is in force only if there is no other.
     if (this.likeness[this.blocks.blockOf(site.offset)] < DOUBTFUL) return { ...candidate, proved: 0 };
     const [from, to] = this.links.of.get(site) ?? [0, 0];
     let seen = 0;
@@ -107,10 +117,13 @@ export class Kin {
   }
 }
 
-/** How many buckets are for just the hashes that another one is for, both with keys that are there. */
+/**
+ * Counts the buckets with the same range of hashes as another one; candidates count only if enough of their keys are
+ * there.
+ */
 function countTwins(settled: readonly BucketSite[], candidates: readonly Candidate[], slots: number): number {
   const names = new NumberSet();
-  // Where the directory leads most buckets astray, a scan finds those that it leads to once more.
+  // If most directory entries are wrong, the scan also reports the buckets that the directory leads to.
   const led = new NumberSet();
   let twins = 0;
   const add = (range: HashRange) => {
@@ -127,7 +140,7 @@ function countTwins(settled: readonly BucketSite[], candidates: readonly Candida
   return twins;
 }
 
-/** @returns undefined where there are too many elements */
+/** @returns undefined if there are too many elements */
 async function readLinks(
   db: Database,
   blocks: BlockGrid,
@@ -171,9 +184,9 @@ async function readLinks(
 }
 
 /**
- * For each block from 1, this file's, to -1, another one's: the mean of what its links say, each as far as its other end
- * is known by other links than this one. What nothing is known of counts, too, so that a few blocks that know only each
- * other do not talk themselves into anything.
+ * Likeness of each block, from 1 for this file's to -1 for another one's. It is the mean of the block's links, each
+ * weighted by what the other links say about its other end. The assumption that nothing is known has a weight too, so
+ * that a few blocks with links only among each other do not become certain.
  */
 function likenessOf({ length, buckets, keys, says }: Links, led: Float64Array): Float64Array {
   const toKey = new Float64Array(length);

@@ -6,16 +6,16 @@ import { faultAt } from './faultat.js';
 import { narrow, SECTOR } from './faultplace.js';
 import { wholeBuckets } from './wholebuckets.js';
 
-/** Elements that come into place by it, at least. */
+/** Minimum number of elements that the fault brings into place. */
 const LEAST = 3;
-/** Sectors that may be missing, besides as many bytes as the header says. */
+/** Maximum number of missing sectors that are tried, besides the number of bytes that the header gives. */
 const MAX_SECTORS = 16;
 
 /**
- * Finds a fault in the last buckets of a file, behind which no record is that would tell: from some place on their
- * elements are not where their hashes belong, but so many bytes before that.
+ * Finds a fault in the last buckets of a file, after which there is no record that could show it. From some place on,
+ * the elements of these buckets are not where their hashes belong, but a fixed number of bytes before that.
  *
- * @returns undefined if the last bucket that the directory leads to is whole, or nothing says so
+ * @returns undefined if the last bucket that the directory leads to is whole, or there is no evidence of a fault
  */
 export async function findLastBucketFault(
   db: Database,
@@ -26,7 +26,7 @@ export async function findLastBucketFault(
   const led = sites.filter(({ origin }) => origin === 'directory');
   const lastWhole = await findLastWhole(db, led);
   const damaged = new Set(led.filter(({ offset }) => offset > lastWhole).map(({ offset }) => offset));
-  // Where bytes are missing, the last one ends behind what is left of the file.
+  // If bytes are missing, the last bucket ends after the end of the file.
   const end = headerLost ? source.size + MAX_SECTORS * SECTOR : header.next_block;
   for (const offset of db.directory) {
     const isOver = offset < source.size && offset + bucketSize > source.size && offset + bucketSize <= end;
@@ -54,7 +54,7 @@ export async function findLastBucketFault(
   return best?.fault;
 }
 
-/** File offset of the last bucket that has no fault in its middle, by its elements' places, too; 0 where there is none. */
+/** File offset of the last bucket that has no fault inside, also by its elements' places; 0 if there is none. */
 async function findLastWhole(db: Database, led: readonly BucketSite[]): Promise<number> {
   for (const site of [...led].sort((a, b) => b.offset - a.offset)) {
     const { offset } = site;

@@ -7,18 +7,18 @@ import type { KeyRanges } from './keyhashes.js';
 import { hashRanges } from './keyhashes.js';
 import { MAX_LOCATED } from './locate.js';
 
-/** Bytes of a key that is asked for, at least: of one byte a hash says too little. */
+/** Minimum size in bytes of a key that is tested: the hash of one byte is weak evidence. */
 export const LEAST = 2;
 
-/** Keys that elements in use lead to, as lists that go together; the places may be outside of the file. */
+/** Keys that elements in use lead to, as parallel lists; the places may be outside of the file. */
 export interface LedKeys extends KeyRanges {
   readonly hashes: Int32Array;
   readonly starts: Uint32Array;
 }
 
 /**
- * The keys that the elements of buckets lead to; of many buckets those of some, from all of them evenly. Memory: 20 bytes for
- * each.
+ * Reads the keys that the elements of buckets lead to. Of many buckets it reads an evenly spaced sample. Memory: 20
+ * bytes for each key.
  */
 export async function readLedKeys(
   db: Database,
@@ -32,7 +32,7 @@ export async function readLedKeys(
   return readKeys(db, some, room, () => true);
 }
 
-/** Those of the keys of all buckets that begin from a place on to another one, as many as there is room for. */
+/** Reads the keys of all buckets that begin within a range, up to a maximum number. */
 export function readLedKeysWithin(
   db: Database,
   sites: readonly BucketSite[],
@@ -72,7 +72,10 @@ async function readKeys(
   return { length, offsets, sizes, hashes, starts };
 }
 
-/** Which of the keys are `shift` bytes before where their elements lead: 1 where one gives its element's hash. */
+/**
+ * Marks the keys that stand `shift` bytes before the place that their elements give: 1 for a key with its element's
+ * hash.
+ */
 export async function keysThere(
   { source }: Database,
   { length, offsets, sizes, hashes }: LedKeys,

@@ -12,15 +12,15 @@ import { sweep } from '../source/sweep.js';
 import { DirectoryVotes } from './directory.js';
 import type { Inferred } from './infer.js';
 
-/** Buckets whose entries are looked for: as many as are compared in one step. */
+/** Number of buckets whose entries are searched for: as many as one step compares. */
 const SOUGHT = 4;
 
 /**
- * A database whose header is lost with the directory that leads to some of its buckets, for who proves then that it leads
- * to all of them: one look at each aligned number of the file. Where this finds nothing that can be proved, the search
- * by all buckets, which it is no substitute for, may find more.
+ * Adds to a database with a lost header the directory that leads to some of its buckets. The caller then proves that
+ * the directory leads to all of them. The search looks once at each aligned number of the file. If it finds nothing
+ * that can be proved, the search by all buckets may find more.
  *
- * @returns undefined where entries of fewer than two buckets agree
+ * @returns undefined if entries of fewer than two buckets agree
  */
 export async function withDirectoryTo(
   { db, buckets }: Inferred,
@@ -45,12 +45,12 @@ export async function withDirectoryTo(
     run = { start, length: 1, n };
   });
   if (run.length > 0) votes.add(run, sought[run.n].range);
-  // The larger of two is the newer one; whether there is none that is newer still, who proves it finds out.
+  // The larger of two directories is the newer one. The caller's proof finds out if there is a still newer one.
   const place = votes.largest();
   return place && (await withDirectory(db, place));
 }
 
-/** How deep a bucket is, and of which hashes; undefined where it has none, or is none. */
+/** Depth and range of hashes of a bucket; the range is undefined for an empty bucket and for an impossible depth. */
 export async function hashesOf(
   { source, format, geometry }: Database,
   offset: number,
@@ -65,11 +65,11 @@ export async function hashesOf(
   return { bits, range: undefined };
 }
 
-/** Entries as words of this machine. */
+/** Directory entries as words in this machine's byte order. */
 interface EntryWords {
-  /** Words of an entry. */
+  /** Number of words in an entry. */
   readonly step: number;
-  /** Which of them differs from offset to offset. */
+  /** Index of the word that differs from offset to offset. */
   readonly telling: number;
   readonly entries: readonly Int32Array[];
 }
@@ -85,7 +85,7 @@ function entryWords(sought: readonly { offset: number }[], { format }: Database)
   return { step: width / 4, telling: width === 8 && byteOrder === 'big' ? 1 : 0, entries };
 }
 
-/** Visits the aligned entries in a file that are sought, with their number and file offset. */
+/** Visits the aligned entries of a file that are searched for, with their index and file offset. */
 async function eachEntry(
   source: Source,
   { step, telling, entries }: EntryWords,

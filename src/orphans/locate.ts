@@ -4,13 +4,13 @@ import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sweep } from '../source/sweep.js';
 
-/** Shorter keys stand by chance at many places. */
+/** Minimum key size for a search, in bytes: shorter keys occur at many places by chance. */
 export const MIN_LOCATED = KEY_START + 1;
-/** Longer ones are not looked for. */
+/** Maximum key size for a search, in bytes. */
 export const MAX_LOCATED = 0xffff;
 /**
- * Bytes that are hashed for each byte of the file, at most, for keys up to so long: what a damaged element has as its
- * key's size is mostly large, and must not use up what the others need.
+ * Maximum number of bytes that are hashed for each byte of the file, for keys up to a size. The key size in a damaged
+ * element is mostly large, and must not use up the budget of other keys.
  */
 const HASHED_PER_BYTE = [
   { longest: 64, bytes: 16 },
@@ -18,17 +18,17 @@ const HASHED_PER_BYTE = [
   { longest: MAX_LOCATED, bytes: 4 },
 ] as const;
 
-/** Places at which one key should be, at most. */
+/** Maximum number of places at which one key should be. */
 const MAX_SAME = 16;
 
-/** A key by what its element says of it. */
+/** A key as its element describes it. */
 export interface WantedKey {
   readonly hash: number;
   /** Bytes, {@link MIN_LOCATED} to {@link MAX_LOCATED}. */
   readonly size: number;
-  /** File offset at which it should be. */
+  /** File offset at which the key should be. */
   readonly pointer: number;
-  /** The first four bytes as one number, the first byte in the highest place. */
+  /** The first four bytes as one number, the first byte in the most significant place. */
   readonly start: number;
 }
 
@@ -36,16 +36,16 @@ export interface WantedKey {
 interface StartGroup {
   /** Their lengths. */
   readonly sizes: number[];
-  /** Of each length the keys by their hash. */
+  /** For each length, the keys by their hash. */
   readonly keys: Map<number, WantedKey[]>[];
 }
 
 const NONE: readonly WantedKey[] = [];
 
 /**
- * Looks for keys through the whole file by their first bytes, their length and their hash.
+ * Searches the whole file for keys by their first bytes, their length and their hash.
  *
- * @param visit gets each key with each file offset at which such bytes stand, in order of the offsets
+ * @param visit receives each key with each file offset at which such bytes stand, in order of the offsets
  */
 export async function locateKeys(
   source: Source,
@@ -65,7 +65,7 @@ export async function locateKeys(
       group.keys.push(new Map());
     }
     const same = group.keys[n].get(key.hash);
-    // Elements of different times may lead to different places for one key.
+    // Elements of different ages may lead to different places for one key.
     if (same === undefined) group.keys[n].set(key.hash, [key]);
     else if (same.length < MAX_SAME) same.push(key);
     starts[key.start >>> 16] = 1;
@@ -74,7 +74,7 @@ export async function locateKeys(
   const look = new KeyHasher();
   const budgets = HASHED_PER_BYTE.map(({ bytes }) => bytes * source.size);
   const classOf = (size: number) => HASHED_PER_BYTE.findIndex((one) => size <= one.longest);
-  // Many places in a row have the same first bytes.
+  // Consecutive places often have the same first bytes.
   let last: { start: number; group: StartGroup | undefined } = { start: -1, group: undefined };
   for await (const window of sweep(source, longest, progress)) {
     const { view, base } = window;

@@ -5,15 +5,15 @@ import type { LongKeyBudget } from './keyhashes.js';
 import { OffsetList } from '../numbers.js';
 import { proveElements } from './prove.js';
 
-/** Places that wait until their keys are read in one pass through the file: 28 bytes each. */
+/** Number of places that wait until one pass through the file reads their keys: 28 bytes each. */
 const BATCH = 1 << 19;
-/** So many less are enough, as a few more may come at once, and the list grows by doubling. */
+/** Margin below a full batch at which a pass starts: the list grows by doubling, and a window may add a few more. */
 const SLACK = 1 << 14;
-/** Bytes of keys over 64 KiB that are read: in any file so many, in large ones twice the file, whose keys do not overlap. */
+/** Budget in bytes for keys over 64 KiB. Large files have twice their size instead, because keys do not overlap. */
 const LONG_KEYS = 64 << 20;
-/** And so many of those that are doubtful. */
+/** Part of that budget, in bytes, for doubtful keys. */
 const DOUBTFUL_KEYS = 4 << 20;
-/** Proved elements that are remembered at most: 16 bytes each. */
+/** Maximum number of proved elements: 16 bytes each. */
 const MAX_PROVED = 1 << 23;
 
 /** Collects places at which an element may stand and keeps those whose key gives their hash. */
@@ -24,18 +24,18 @@ export class LooseList {
   readonly #hashes = new OffsetList();
   readonly #budget: LongKeyBudget;
 
-  /** @param taken ranges, sorted and apart, that no record has a byte of */
+  /** @param taken sorted, disjoint ranges that contain no byte of a record */
   constructor(source: Source, taken: RangeList = []) {
     this.#source = source;
     this.#budget = { bytes: Math.max(LONG_KEYS, 2 * source.size), doubtful: DOUBTFUL_KEYS, taken };
   }
 
-  /** Places to be looked at; push them here and call {@link settle}. */
+  /** Places to be examined: push them here and call {@link settle}. */
   get waiting(): CandidateList {
     return this.#waiting;
   }
 
-  /** Proved elements so far. */
+  /** Number of elements proved by now. */
   get length(): number {
     return this.#at.length;
   }
@@ -54,7 +54,7 @@ export class LooseList {
     return this.#hashes.at(i);
   }
 
-  /** The first proved element at this file offset or behind it: they are in order. */
+  /** Index of the first proved element at this file offset or after it: they are in order. */
   firstAtOrAfter(offset: number): number {
     let low = 0;
     let high = this.length;
@@ -66,7 +66,7 @@ export class LooseList {
     return low;
   }
 
-  /** Proves what waits, if it is enough to be worth a pass through the file, or if it is the last. */
+  /** Proves the waiting places, if there are enough for a pass through the file, or if they are the last. */
   async settle(last: boolean): Promise<void> {
     if (this.#waiting.length < BATCH - SLACK && !last) return;
     for (let from = 0; from < this.#waiting.length && !this.isFull; from += BATCH) {
@@ -76,7 +76,7 @@ export class LooseList {
         this.#hashes.push(elements.hashes[i]);
       }
     }
-    // No more come: it has a room of some MiB.
+    // No more places follow; free the list's buffers of some MiB.
     if (last) this.#waiting = new CandidateList();
     else this.#waiting.clear();
   }

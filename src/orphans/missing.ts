@@ -20,39 +20,43 @@ import { OffsetList } from '../numbers.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sweep } from '../source/sweep.js';
 
-/** Buckets that are enough to tell a format by, without their keys. */
+/** Number of buckets that is enough to determine a format without keys. */
 const ENOUGH_BUCKETS = 64;
-/** Keys that are looked for to find out by how much a file is shifted. */
+/** Maximum number of keys that are searched for to find the shift of a file. */
 const MAX_KEYS = 2000;
-/** Keys found at one distance from where they should be, at least: one alone may be an old copy. */
+/** Minimum number of keys at one distance from their place: one alone may be an old copy. */
 const MIN_VOTES = 3;
-/** Where all keys of a file say the same, so many are enough: two are hardly ever stored anew as far from each other as before. */
+/**
+ * Minimum number if all keys of a file agree: two keys are hardly ever stored anew at the same distance from each
+ * other.
+ */
 const FEW_VOTES = 2;
-/** Keys that are asked for at some distances, at most: many may be too short to be looked for. */
+/** Maximum number of keys tested at some distances: many may be too short for a search. */
 const MAX_ASKED = 64;
-/** Distances that keys which were found tell, at most. */
+/** Maximum number of distances taken from the keys that were found. */
 const TRIED = 16;
-/** Bytes that may be missing, or were put in, whatever keys tell. */
+/** Numbers of missing or inserted bytes that are tried without evidence from keys. */
 const SECTORS = Array.from({ length: 32 }, (_, n) => (n % 2 === 0 ? 1 : -1) * SECTOR * (1 + (n >> 1)));
 
 /**
  * Finds how to read a file that does not begin with its header:
  *
- * 1. by its elements, where they point at their keys;
+ * 1. by its elements, if they point at their keys;
  * 2. by a header that stands elsewhere: bytes were put before the file, or it is in an image;
- * 3. where the beginning is gone, by its buckets and by where their keys are now.
+ * 3. if the beginning is gone, by its buckets and by the present places of their keys.
  *
- * @returns undefined if nothing speaks for a GDBM file, and for an image of several databases, none of which it is
+ * @returns undefined if there is no evidence of a GDBM file, and for an image of several databases, because the file
+ *   is none of them
  */
 export async function inferByScan(source: Source, progress?: Progress): Promise<Database | undefined> {
   const inPlace = await inferByKeys(source, progress);
-  // The empty key is at every place; a few elements by themselves may be such.
+  // The empty key matches at every place, so a few elements are no proof.
   if (inPlace !== undefined && inPlace.confidence > 0.9) return inPlace;
   const databases = await databasesOf(exact(source), progress);
   const isHeadless = databases.length === 0 || databases[0].offset === 0;
   if (!isHeadless && databases.length > 1) return undefined;
   const [{ offset, size }] = isHeadless ? [{ offset: 0, size: 0 }] : databases;
-  // A header in less than half of the file may be that of a database in a record's value.
+  // A database that fills less than half of the file may be one in a record's value.
   const missing = 2 * size > source.size ? undefined : await findMissing(source, progress);
   if (!isHeadless && (missing === undefined || missing <= 0)) {
     const opened = await openDatabase(shifted(source, -offset));
@@ -63,9 +67,9 @@ export async function inferByScan(source: Source, progress?: Progress): Promise<
   return before === undefined ? inPlace : { ...before, missing };
 }
 
-/** By how many bytes the file is shifted; undefined if nothing tells. */
+/** Finds the number of bytes by which the file is shifted; undefined without evidence. */
 async function findMissing(source: Source, progress?: Progress): Promise<number | undefined> {
-  // What looks like a bucket with one element may be none, but those of a file most of whose records were deleted have no more.
+  // A bucket with one element may be chance, but in a file most of whose records were deleted, buckets have no more.
   for (const [least, lookedAt] of [
     [2, HEADLESS_SEARCHED],
     [1, HEADLESS_SEARCHED_FOR_ONE],
@@ -77,7 +81,7 @@ async function findMissing(source: Source, progress?: Progress): Promise<number 
   return undefined;
 }
 
-/** The format whose whole buckets that are found first have most elements, and the keys of those. */
+/** Keys of the format whose first whole buckets have the most elements. */
 async function findBuckets(
   source: Source,
   least: number,
@@ -124,7 +128,7 @@ async function findBuckets(
   return wanted;
 }
 
-/** How many elements buckets count as in use. */
+/** Sum of the elements in use that buckets count. */
 async function usedIn(source: Source, format: Format, found: OffsetList): Promise<number> {
   let used = 0;
   for (const offset of found.values()) {
@@ -134,7 +138,7 @@ async function usedIn(source: Source, format: Format, found: OffsetList): Promis
   return used;
 }
 
-/** Most keys are at one distance from where they should be. */
+/** Finds the distance from their place at which most keys are. */
 async function findDistance(
   source: Source,
   wanted: readonly WantedKey[],
@@ -155,7 +159,7 @@ async function findDistance(
   return bestOf(source, wanted.slice(0, MAX_ASKED), [0, ...told, ...SECTORS]);
 }
 
-/** The distance at which most of some keys are; undefined where they are where they should be, or too few say the same. */
+/** The distance at which most of some keys are; undefined if they are in place, or if too few agree. */
 async function bestOf(
   source: Source,
   wanted: readonly WantedKey[],

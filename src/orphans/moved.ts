@@ -14,23 +14,23 @@ import type { Progress } from '../source/sweep.js';
 import type { Move } from './witnesses.js';
 import { Witnesses } from './witnesses.js';
 
-/** Keys that are looked for, at most. */
+/** Maximum number of keys that are searched for. */
 const MAX_WANTED = 1 << 16;
-/** Blocks that stand at other places, at most: more than so many is another kind of damage. */
+/** Maximum number of blocks at wrong places: more of them are another kind of damage. */
 export const MAX_MOVED = 1 << 12;
-/** Keys that say the same of a block are enough, whatever else is known. */
+/** Number of keys that must agree about a block, whatever other evidence exists. */
 const ENOUGH = 2;
-/** Moves of which one key speaks and others are asked, at most. */
+/** Maximum number of moves that are checked against other keys. */
 const MAX_ASKED = 1 << 10;
 
 /**
- * Finds blocks that stand at other places than their own, as a volume leaves them that mixed up its sectors: elements
- * lead to places where their key is not, and the key is found whole blocks away. A block is believed to have moved if no
- * key of its own is at its place, none is at its new place that belongs there, and two keys or more say so, old ones
- * among them; or a single one that is nowhere else, where what belongs at the new place is gone from there. An old copy
- * of a lost record is whole blocks away by chance only, and does not drive away what belongs there.
+ * Finds blocks that stand at wrong places, as on a volume that mixed up its sectors: elements lead to places without
+ * their key, and the key is found whole blocks away. A block is believed to have moved if no key of its own is at its
+ * place, and none at its new place belongs there, and one of two conditions holds. Either two or more keys agree, old
+ * ones included; or a single key does that is nowhere else, and what belongs at the new place is gone from there. An
+ * old copy of a lost record is whole blocks away by chance only, and does not displace what belongs there.
  *
- * @param withOld the same survey with superseded buckets too, which a search of the whole file finds; asked for only where
+ * @param withOld the same survey with superseded buckets too, which a search of the whole file finds; called only if
  *   a block may have moved
  * @returns undefined if no block is known to have moved
  */
@@ -41,7 +41,7 @@ export async function findMoved(
   progress?: Progress,
 ): Promise<Rearrangement | undefined> {
   if (survey.examination?.hasMisfit === false && db.missing <= 0) return undefined;
-  // Where the beginning is gone, blocks may have moved before that or after it.
+  // If the beginning is gone, blocks may have moved before that or after it.
   const grids = [new BlockGrid(db.geometry.blockSize)];
   const now = blocksNow(db);
   if (now.first !== 0) grids.push(now);
@@ -54,7 +54,7 @@ export async function findMoved(
   return best.moved.length === 0 ? undefined : new Rearrangement(grid, best.moved);
 }
 
-/** Blocks that have moved if these are the blocks, and how many keys say so. */
+/** Blocks that have moved on this grid of blocks, and the number of keys that show it. */
 async function movedOn(
   blocks: BlockGrid,
   db: Database,
@@ -75,7 +75,7 @@ async function movedOn(
   };
   if (wanted.length > 0) await locateKeys(source, wanted, visit, progress);
 
-  /** Moves by their name, with the keys that say so. */
+  /** Moves by their name, with the number of keys that show each. */
   const moves = new Map<string, Move & { keys: number; certain: boolean }>();
   for (const { home, now, key } of found) {
     const name = `${home} ${now}`;
@@ -117,7 +117,7 @@ async function movedOn(
   return { moved, keys };
 }
 
-/** Keys that are not where their elements lead, and of which blocks something is where it belongs, or is not. */
+/** Lists the keys that are not in place, and the blocks in which something is in place, or is missing. */
 async function findGone(
   db: Database,
   survey: SearchedSurvey,
@@ -130,11 +130,11 @@ async function findGone(
   const gone = new Uint8Array(count);
   const wanted: WantedKey[] = [];
   await eachKept(db, survey, examination.marks, (words, i) => {
-    // A shorter key is by chance at many a place.
+    // A shorter key is at many places by chance.
     if (words.keySize(i) >= MIN_LOCATED) atHome[blockOf(words.pointer(i))] = 1;
   });
   for await (const { site, kept, rejected } of judgeSites(db, survey, examination)) {
-    // A whole bucket in two blocks says that they lie beside each other.
+    // A whole bucket in two blocks shows that they are neighbours.
     if (site.state === 'sound' && site.used > 0) {
       const [first, last] = [blockOf(site.offset), blockOf(site.offset + db.geometry.bucketSize - 1)];
       if (last > first) atHome.fill(1, first, last + 1);
@@ -142,7 +142,7 @@ async function findGone(
     const isLost = site.origin === 'directory' && site.state !== 'outdated' && kept === 0;
     if (isLost) gone[blockOf(site.offset)] = 1;
     for (const { reason, hash, keySize: size, keyStart, offset: pointer } of rejected) {
-      // What belongs to the lost beginning may stand at another place, too.
+      // A key from the lost beginning may stand at another place, too.
       if (reason !== 'key' && !(reason === 'gone' && pointer < db.missing)) continue;
       gone[blockOf(pointer)] = 1;
       if (size < MIN_LOCATED || size > MAX_LOCATED || wanted.length === MAX_WANTED) continue;
@@ -150,11 +150,11 @@ async function findGone(
       wanted.push({ hash, size, pointer, start });
     }
   }
-  // What is at home says that its block is: nobody asks where else such a block's lost keys are.
+  // A key in place shows that its block is in place, so the lost keys of such a block are not searched for.
   return { wanted: wanted.filter(({ pointer }) => atHome[blockOf(pointer)] === 0), atHome, gone };
 }
 
-/** What stood where a moved block is now went where nothing is known of: blocks change places in circles. */
+/** Completes open chains of moves to circles: the block that stood at the end of a chain went to its free start. */
 function closeCircles(places: Map<number, number>, taken: ReadonlySet<number>): void {
   for (const first of [...places.keys()]) {
     if (taken.has(first)) continue;

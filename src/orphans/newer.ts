@@ -7,16 +7,17 @@ import { BucketFilter } from './heads.js';
 import { hashesOf } from './ledto.js';
 import { OffsetList } from '../numbers.js';
 
-/** More whole buckets that nothing leads to are for a search of them all. */
+/** Maximum number of unreferenced buckets that are examined here; more of them need a search of the whole file. */
 const MAX_FOUND = 1 << 14;
 
 /**
- * Whether there may be a newer state of a database than the one that a directory leads to, whose header does not say which
- * directory is in force. A split at full depth doubles the directory and leaves the old one behind with the bucket that was
- * split: together with all others an older state, each byte of it in order. What a split makes is deeper than what it
- * splits, so a whole bucket that nothing leads to tells of a newer state unless it is shallower than the one in force.
+ * Returns true if a database may have a newer state than the one of a directory, when the header does not say which
+ * directory is in force. A split at full depth doubles the directory. It leaves the old directory behind, with the
+ * bucket that was split; together with all other buckets these are an older state that is consistent in every byte.
+ * The results of a split are deeper than their source, so a whole bucket that nothing leads to indicates a newer
+ * state unless it is shallower than the one in force.
  *
- * @param unused ranges that no structure and no record in force has any byte of, in order
+ * @param unused ranges, in order, without a byte of any structure or record in force
  * @throws SourceError if the source cannot be read
  */
 export async function mayBeNewer(
@@ -45,7 +46,7 @@ export async function mayBeNewer(
   const deepest = buckets.bits.reduce((most, bits) => Math.max(most, bits), 0);
   for (const offset of found.values()) {
     const { range, bits } = await hashesOf(db, offset);
-    // An empty one tells only how deep it is.
+    // An empty bucket has only a depth, so it is compared with the deepest one.
     const ruling =
       range === undefined ? deepest + 1 : bitsAt.get(directory[Math.floor(range.first / 2 ** shift)])!;
     if (bits >= ruling) return true;

@@ -16,24 +16,27 @@ import { RecordsInUse } from './inuse.js';
 import { Kin } from './kin.js';
 import { placesInUse } from './overlaps.js';
 
-/** What a directory says that is true no more. */
+/** Parts of a directory that are stale. */
 export interface Outdated {
   /** Indexes of sites at which no bucket is in force. */
   readonly sites: ReadonlySet<number>;
-  /** File offsets of buckets for other hashes than those of the slots that lead there, which were split. */
+  /**
+   * File offsets of buckets whose hashes are not those of the slots that lead there. The place was reused after the
+   * bucket of these slots had been split.
+   */
   readonly reused: ReadonlySet<number>;
 }
 
-/** Of a longer record only so many bytes count as in use: its size may be wrong. */
+/** Maximum number of bytes of a record that count as in use: its size may be wrong. */
 const REACH = 4096;
 
 /**
- * Which places that the directory leads to hold no bucket in force: a page of the directory that was never written
- * leads to what was there before. A bucket keeps its place until it is split and two never become one again, so whole
- * buckets that are deeper are newer ones: where they have all hashes of what the directory leads to, that was split.
- * So it is where they have but some of its hashes and space of their own by the header, which is written last. Without that,
- * what is left of a split that was not finished says nothing, unless the space of the shallower bucket is listed as free; and
- * a place at which there is a record in force is no bucket's.
+ * Finds the places that the directory leads to and that hold no bucket in force. A directory page that was never
+ * written leads to the buckets of an earlier time. A bucket keeps its place until it is split, and two buckets never
+ * merge, so deeper whole buckets are newer. If they have all hashes of a bucket that the directory leads to, that one
+ * was split. It also was split if they have only some of its hashes, but space of their own by the header, which is
+ * written last. Without such space, the result of an unfinished split proves nothing, unless the space of the
+ * shallower bucket is listed as free. A place that holds a record in force has no bucket.
  */
 export async function findOutdated(
   db: Database,
@@ -47,7 +50,7 @@ export async function findOutdated(
   const contested = led.settled.filter((index) => first.reachesInto(led.rangeOf(index)));
   if (contested.length === 0 && led.others.size + led.strays.size === 0) return outdated;
 
-  // What nothing contests tells which of the deeper buckets may be in force.
+  // Uncontested buckets are the evidence for which of the deeper buckets may be in force.
   const isContested = new Set(contested);
   const sitesOf = (indexes: Int32Array) => Array.from(indexes, (index) => survey.sites[index]);
   const inForce = sitesOf(led.settled.filter((index) => !isContested.has(index)));
@@ -57,7 +60,7 @@ export async function findOutdated(
   const free = await FreeSpace.read(db, inForce);
   const newer = await notOverwritten(db, found, free, inForce);
   const cover = new Cover(led.ranges(), rangesOf(newer));
-  // The header is written when all else of a split is: what has space by it is of one that was finished.
+  // A split writes the header last, so a bucket with space by the header comes from a finished split.
   const written = new Cover(led.ranges(), rangesOf(newer.filter(({ site }) => isAllocated(db, site.offset))));
 
   // 1. Buckets that were split.
@@ -78,11 +81,11 @@ export async function findOutdated(
     if (!isSplitByNow) continue;
     const deepest = [...cover.inside(range)].filter((one) => !cover.splits(one));
     const deeper = deepest.flatMap((one) => provedOf.get(rangeName(one)) ?? []);
-    // Buckets of another time of the database, which were put behind this one, have fewer of their keys here.
+    // Buckets of another time of the database, put after this file, have fewer of their keys here.
     if (meanOf(deeper) >= proved) outdated.sites.add(index);
   }
 
-  // 2. What is no bucket, or is no more.
+  // 2. Places that hold no bucket, or no longer hold one.
   const settled = led.settled.filter((index) => !outdated.sites.has(index));
   const ruled = new Cover(led.ranges(settled));
   const sites = sitesOf(settled);
@@ -98,7 +101,7 @@ export async function findOutdated(
     if (isSplit(cover, runs) || (isOverwritten && isRuled())) outdated.sites.add(index);
     else if (isOverwritten) doubtful.push(site.offset);
   }
-  // A key that stands there was written after the bucket was: no size that may be wrong has a say in it.
+  // A key at a place was written after the bucket. This test does not depend on a size that may be wrong.
   const keys = await placesInUse(db, doubtful, believed, 1, 1);
   for (const index of led.others.keys()) if (keys.has(survey.sites[index].offset)) outdated.sites.add(index);
   for (const [index, runs] of led.strays) {
@@ -111,14 +114,14 @@ export async function findOutdated(
   return outdated;
 }
 
-/** Those of the buckets that are neither free space nor overwritten, and on whose records none in force lie. */
+/** Buckets that are not free space, not overwritten, and whose records no record in force overlaps. */
 async function notOverwritten(
   db: Database,
   found: readonly Candidate[],
   free: FreeSpace,
   inForce: readonly BucketSite[],
 ): Promise<Candidate[]> {
-  // To know where all records are takes a look at all buckets.
+  // The map of all records needs a pass through all buckets.
   if (found.length === 0) return [];
   const inUse = await RecordsInUse.read(db, inForce);
   const places = found.map(({ site }) => site.offset);
@@ -132,19 +135,19 @@ async function notOverwritten(
   return newer;
 }
 
-/** Nothing speaks against what the directory itself leads to. */
+/** Mean of the proved shares; 1 without any, as then the directory's own buckets are all the evidence. */
 function meanOf(proved: readonly number[]): number {
   return proved.length === 0 ? 1 : proved.reduce((a, b) => a + b) / proved.length;
 }
 
-/** Whether deeper buckets have all hashes of what so many slots led to. */
+/** Returns true if deeper buckets have all hashes of these slots. */
 function isSplit(cover: Cover, runs: readonly Run[]): boolean {
   return runs.every((run) => everySlot(run, (slot) => cover.covers(slot, run.bits + 1)));
 }
 
 /**
- * Whether a bucket has an element for which deeper ones are: where its head says that it is for more hashes than it was, they are
- * for others than its elements'.
+ * Returns true if a bucket has an element whose hash deeper buckets cover. A head that claims too large a range
+ * covers hashes that its elements do not have.
  */
 async function hasHashIn(
   reader: SiteReader,
@@ -158,12 +161,12 @@ async function hasHashIn(
   return false;
 }
 
-/** Whether the header says of a place that a bucket may be there. */
+/** Returns true if a place lies within the space that the header counts. */
 export function isAllocated({ header, headerLost, geometry }: Database, offset: number): boolean {
   return !headerLost && offset + geometry.bucketSize <= header.next_block;
 }
 
-/** Whether a bucket that a scan found is whole, and most of its keys are there. */
+/** Returns true if a scanned bucket is whole and most of its keys are there. */
 function isBelievable({ site, range, proved }: Candidate): boolean {
   return site.state === 'sound' && range !== undefined && proved > UNSEEN;
 }
@@ -172,30 +175,30 @@ function rangesOf(candidates: readonly Candidate[]): HashRange[] {
   return candidates.flatMap(({ range }) => range ?? []);
 }
 
-/** Slots in a row whose entries are the same. */
+/** Consecutive slots with the same entry. */
 interface Run {
-  /** The first hash of the first slot, and how many hashes a slot has. */
+  /** First hash of the first slot, and the number of hashes of one slot. */
   readonly first: number;
   readonly share: number;
   readonly slots: number;
-  /** How deep a single slot is, and how deep a bucket with so many. */
+  /** Depth of a single slot, and depth of a bucket with this many slots. */
   readonly slotBits: number;
   readonly bits: number;
 }
 
-/** Whether something is so of the hashes of each slot. No object is held for one: a directory may have very many. */
+/** Tests the hashes of each slot without keeping an object for one: a directory may have very many. */
 function everySlot({ first, share, slots, slotBits }: Run, is: (slot: HashRange) => boolean): boolean {
   for (let n = 0; n < slots; n++) if (!is({ first: first + n * share, bits: slotBits })) return false;
   return true;
 }
 
-/** What a directory leads to, by indexes of sites: there may be 100,000 settled ones, and no object is made for any. */
+/** Targets of a directory, by indexes of sites. There may be 100,000 settled ones, so none takes an object. */
 class Led {
-  /** Buckets with a slot that is their own, in order of the first slots that lead there. */
+  /** Buckets that at least one slot of their own leads to, in order of their first slot. */
   readonly settled: Int32Array;
-  /** What is no bucket that can be read as it is, and which slots lead there. */
+  /** Places without a bucket that is readable as it is, with the slots that lead there. */
   readonly others = new Map<number, Run[]>();
-  /** Buckets of which none of the slots that lead there is their own. */
+  /** Buckets that only slots of others lead to, with those slots. */
   readonly strays = new Map<number, Run[]>();
 
   constructor(readonly survey: Survey) {
@@ -219,7 +222,7 @@ class Led {
     }
   }
 
-  /** All hashes that a settled bucket says are its. */
+  /** All hashes that a settled bucket claims. */
   rangeOf(index: number): HashRange {
     const { ownFirst, bits } = this.survey.sites[index];
     return { first: ownFirst * (HASH_RANGE / this.survey.siteOfSlot.length), bits };

@@ -5,17 +5,17 @@ import { firstAfter, NumberList, OffsetList } from '../numbers.js';
 import { hashRanges } from './keyhashes.js';
 import { MAX_LOCATED } from './locate.js';
 
-/** Times that a place is touched, at most, on an average: elements that lie about their size are few. */
+/** Maximum average number of times that a place is touched: few elements have a wrong size. */
 const TOUCHED_PER_PLACE = 256;
 
 /**
- * Of places at which a bucket may be, those at which none is: it would share bytes with a bucket in force, or with a
- * record of one whose key is there.
+ * Finds the places at which no bucket can be, because it would share bytes with a bucket in force, or with a record
+ * of one whose key is there.
  *
  * @param places file offsets
  * @param inForce buckets that are surely in force
- * @param reach so many bytes of a record count, at most: its value's size may be wrong
- * @param leastKey of records with a shorter key nothing counts: an empty one is at every place
+ * @param reach maximum number of bytes of a record that count: the size of its value may be wrong
+ * @param leastKey minimum key size of the records that count: an empty key is at every place
  */
 export async function placesInUse(
   db: Database,
@@ -29,7 +29,7 @@ export async function placesInUse(
   const sorted = inOrder(places);
   if (sorted.length === 0) return inUse;
   let left = TOUCHED_PER_PLACE * sorted.length;
-  // Records as columns, and each place that one touches with its number.
+  // Records as columns, and each touched place with the index of its record.
   const offsets = new OffsetList();
   const sizes = new NumberList();
   const hashes = new NumberList();
@@ -40,7 +40,7 @@ export async function placesInUse(
     const { used, usedCount, pointers, keySizes, dataSizes, hashes: ownHashes } = await reader.read(site);
     const siteEnd = site.offset + bucketSize;
     for (let at = firstAfter(sorted, site.offset - bucketSize); sorted[at] < siteEnd && --left >= 0; at++) {
-      // It does not stand in its own way.
+      // A bucket does not conflict with itself.
       if (sorted[at] !== site.offset) inUse.add(sorted[at]);
     }
     for (let n = 0; n < usedCount; n++) {

@@ -5,16 +5,16 @@ import type { Source } from '../source/source.js';
 import type { KeyRanges, LongKeyBudget } from './keyhashes.js';
 import { hashRanges } from './keyhashes.js';
 
-/** Elements that stand alone, as lists that go together. */
+/** Elements that stand alone, as parallel lists. */
 export interface LooseElements extends KeyRanges {
   /** File offsets of the elements. */
   readonly at: Float64Array;
-  /** The hashes that they have. */
+  /** Hashes stored in the elements. */
   readonly hashes: Int32Array;
   readonly starts: Uint32Array;
 }
 
-/** Reads the elements that stand at places of a file; each must be whole inside it, and the places in order. */
+/** Reads the elements at the given places of a file; each must be whole inside it, and the places in order. */
 export async function readElements(source: Source, format: Format, at: Float64Array): Promise<LooseElements> {
   const { size } = elementStruct(format.layout);
   const length = at.length;
@@ -23,7 +23,7 @@ export async function readElements(source: Source, format: Format, at: Float64Ar
   const sizes = new Int32Array(length);
   const starts = new Uint32Array(length);
   const first = elementsStart(format);
-  // A bucket of one element, so that the fields are read where the bucket's reader has them.
+  // A bucket of one element, so that the bucket's reader decodes the fields.
   const bytes = new Uint8Array(first + size);
   const one = new BucketView(bytes, format, 1);
   const order = Uint32Array.from(at, (_, i) => i);
@@ -37,7 +37,7 @@ export async function readElements(source: Source, format: Format, at: Float64Ar
   return { length, at, hashes, offsets, sizes, starts };
 }
 
-/** Which of the elements point at a key that gives their hash: indexes in ascending order. */
+/** Indexes of the elements that point at a key with their hash, in ascending order. */
 export async function proveElements(
   source: Source,
   elements: LooseElements,
@@ -52,7 +52,7 @@ export async function proveElements(
   return proved;
 }
 
-/** The first bytes of a key as one number, the first byte in the highest place. */
+/** The first four bytes of a key as one number, the first byte in the most significant place. */
 function startNumber(bytes: Uint8Array): number {
   return ((bytes[0] << 24) | (bytes[1] << 16) | (bytes[2] << 8) | bytes[3]) >>> 0;
 }

@@ -9,35 +9,35 @@ import type { FreeSpace } from './free.js';
 import { RecordsInUse } from './inuse.js';
 import { placesInUse } from './overlaps.js';
 
-/** A bucket with fewer of its keys is behind every other one. */
+/** Minimum share of proved keys; a bucket with less ranks after every other one. */
 const ENOUGH_PROVED = 0.25;
 
 /**
- * With fewer it is behind those with more: of two files whose blocks were mixed the one with fewer blocks here has fewer
- * of its buckets' keys, and an old bucket has those that were not moved since.
+ * Share of proved keys from which on a bucket ranks first. Of two files with mixed blocks, the one with fewer blocks
+ * here has fewer of its buckets' keys, and an old bucket has only those that were not moved since.
  */
 const MOSTLY_PROVED = 0.6;
 
-/** With fewer elements the bits that they share are chance. */
+/** With fewer elements, shared leading hash bits may be chance. */
 const FEW = 3;
-/** More than there are different depths: from −32 to 31. */
+/** Factor that leaves room for a depth: depths are from −32 to 31. */
 const DEPTHS = 128;
-/** Of a longer record only so many bytes count as in use. */
+/** Maximum number of bytes of a record that count as in use. */
 const REACH = 4096;
 
 /**
- * The buckets that are in force although nothing leads to them: whole, with most of their keys, and the only candidates
- * for hashes that no other bucket claims. What their records and free lists say tells others apart.
+ * Buckets in force although nothing leads to them: whole, with most of their keys, and the only candidates for hashes
+ * that no other bucket claims. Their records and free lists are evidence about the other candidates.
  */
 export function unrivalled(candidates: readonly Candidate[], claims: HashClaims): BucketSite[] {
-  /** Ranges that a candidate has, that several have, and inside which one has its own. */
+  /** Ranges of one or more candidates, ranges of several, and ranges that contain a candidate's smaller one. */
   const exact = new NumberSet();
   const several = new NumberSet();
   const inside = new NumberSet();
   for (const { range } of candidates) {
     if (range === undefined || claims.overlaps(range)) continue;
     if (!exact.add(rangeName(range))) several.add(rangeName(range));
-    // What is around one that was seen was seen, too.
+    // If a range was seen, all ranges around it were seen too.
     for (let bits = range.bits - 1; bits >= 0; bits--) {
       if (!inside.add(rangeName(rangeOf(range.first, bits)))) break;
     }
@@ -58,9 +58,9 @@ export function unrivalled(candidates: readonly Candidate[], claims: HashClaims)
 }
 
 /**
- * Puts the candidates first that are more likely in force.
+ * Sorts the candidates, the likeliest in force first.
  *
- * @param inForce buckets that surely are
+ * @param inForce buckets that are surely in force
  */
 export async function rank(
   db: Database,
@@ -72,17 +72,18 @@ export async function rank(
   const inUse = await RecordsInUse.read(db, inForce);
   const places = candidates.map(({ site }) => site.offset);
   const overwritten = await placesInUse(db, places, inForce, REACH);
-  // A number for each: of what follows the first that differs decides.
+  // One number per candidate encodes the criteria: the first one that differs decides.
   const worth = new Float64Array(candidates.length);
   for (const [n, { site, range, proved }] of candidates.entries()) {
     let value = proved < ENOUGH_PROVED ? 0 : proved < MOSTLY_PROVED ? 1 : 2;
     const isUsed = !overwritten.has(site.offset) && !free.covers(site.offset, bucketSize);
     value = 2 * value + Number(isUsed);
     value = 2 * value + Number(!(await inUse.isContradicted(site)));
-    // Of few elements the shared bits say little; still the deeper one is more likely the newer one.
+    // Shared bits of few elements are weak evidence, but the deeper bucket is still more likely the newer one.
     const depth = range?.bits ?? (site.used >= FEW ? site.bits - HASH_BITS : -HASH_BITS) - 1;
     value = DEPTHS * value + depth + DEPTHS / 2;
-    // A bucket keeps its place until it is split: elements with its very range are left of one that was split before.
+    // A bucket keeps its place until it is split: elements with exactly its range are left of one that was split
+    // before.
     worth[n] = 2 * value + Number(site.state === 'sound');
   }
   const order = Uint32Array.from(candidates, (_, n) => n).sort(

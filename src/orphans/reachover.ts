@@ -3,7 +3,7 @@ import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import { isKeyAt } from './askedkeys.js';
 
-/** Whether a record of some buckets, whose key is where its element leads, begins before a file offset and ends behind it. */
+/** Returns true if a record of some buckets, with its key in place, begins before a file offset and ends after it. */
 export async function reachesOver(
   db: Database,
   sites: readonly BucketSite[],

@@ -5,28 +5,28 @@ import { isSettled } from '../database/survey.js';
 import { offsetSize } from '../format/format.js';
 import { placesInUse } from './overlaps.js';
 
-/** Entries that are looked into, at most; a directory with more wrong ones is as good as lost. */
+/** Maximum number of entries that are examined; a directory with more wrong ones is as good as lost. */
 const MAX_TARGETS = 1 << 16;
 
-/** Buckets behind the file's end to which entries lead, at least: one is a wrong entry. */
+/** Minimum number of buckets past the file's end that entries lead to: a single one is a wrong entry. */
 const SEVERAL = 2;
-/** A file that lost its end was at most so many times as large. */
+/** Maximum factor by which a file that lost its end was larger. */
 const LOST_AT_MOST = 64;
 
-/** No file offset: entries lead to more than one bucket. */
+/** Result instead of a file offset if entries lead to more than one bucket. */
 export const ELSEWHERE = -1;
 
-/** What is written over a directory is mostly whole sectors. */
+/** Unit in bytes in which other data mostly overwrites a directory. */
 const SECTOR = 512;
 
-/** What a directory's entries say of the slots whose bucket does not say itself that they are its own. */
+/** Evidence in a directory's entries about slots that no bucket claims as its own. */
 export class DoubtfulEntries {
   readonly #settled: ReadonlySet<number>;
-  /** Where the file ended, perhaps before its end was cut off. */
+  /** End of the file, perhaps before its end was cut off. */
   readonly #end: number;
-  /** Sectors of the directory, counted from the file's start, that hold something else. */
+  /** Sectors of the directory, counted from the file's start, that hold other data. */
   readonly #overwritten: ReadonlySet<number>;
-  /** What was asked of ranges of slots. */
+  /** Cached targets of ranges of slots. */
   readonly #targets = new Map<number, number | undefined>();
 
   private constructor(
@@ -57,23 +57,23 @@ export class DoubtfulEntries {
   }
 
   /**
-   * Where a slot's bucket is if its entry is right, be the bucket still in the file or not.
+   * Offset of a slot's bucket if its entry is right, whether or not the bucket is still in the file.
    *
-   * @returns undefined where the entry cannot be right
+   * @returns undefined if the entry cannot be right
    */
   target(slot: number): number | undefined {
     const entry = this.db.directory[slot];
     if (!this.#isPossible(entry) || this.refuted.has(entry)) return undefined;
     if (this.#overwritten.has(this.#sectorOf(slot))) return undefined;
-    // A bucket in force that has its own slots elsewhere has not this one, too.
+    // A bucket in force that has its own slots elsewhere does not have this one, too.
     return this.#settled.has(entry) && !isSettled(this.survey, slot) ? undefined : entry;
   }
 
   /**
-   * Where the bucket of some slots in a row is if their entries are right.
+   * Offset of the bucket of some consecutive slots if their entries are right.
    *
-   * @param name of the range of hashes that the slots are: very many buckets may ask for the same
-   * @returns {@link ELSEWHERE} where they lead to several, undefined where none can be right
+   * @param name of the range of hashes of the slots: the cache key, because very many buckets may ask for the same
+   * @returns {@link ELSEWHERE} if they lead to several, undefined if none can be right
    */
   targetOf(name: number, first: number, end: number): number | undefined {
     if (!this.#targets.has(name)) this.#targets.set(name, this.#oneTarget(first, end));
@@ -101,7 +101,9 @@ export class DoubtfulEntries {
     return Math.floor(((geometry.directory?.offset ?? 0) + slot * offsetSize(format.layout)) / SECTOR);
   }
 
-  /** Of other bytes an entry or two may chance to be possible; no bucket is at home where they lead. */
+  /**
+   * Finds sectors with other data: an entry or two may be possible by chance, but no bucket there claims the slots.
+   */
   #findOverwritten(): Set<number> {
     const overwritten = new Set<number>();
     const { directory } = this.db;
@@ -120,7 +122,9 @@ export class DoubtfulEntries {
   }
 }
 
-/** Without a header only the entries tell of an end that was cut off, if there are several that lead there. */
+/**
+ * End of the original file. Without a header only the entries show that the end was cut off, if several lead there.
+ */
 function endOf({ source, header, headerLost, directory, geometry }: Database): number {
   if (!headerLost) return Math.max(source.size, header.next_block);
   const beyond = new Set<number>();
@@ -132,8 +136,8 @@ function endOf({ source, header, headerLost, directory, geometry }: Database): n
 }
 
 /**
- * Where no bucket can be to which a directory entry leads: it would share bytes with a bucket in force or with a record
- * of one. Any other entry that leads to no bucket may be right, and its bucket lost.
+ * Targets of directory entries at which no bucket can be: it would share bytes with a bucket in force or with a
+ * record of one. Any other entry that leads to no bucket may be right, and its bucket lost.
  *
  * @returns file offsets, as entries have them
  */
@@ -149,7 +153,7 @@ async function refutedTargets(
     if (inside && !isSettled(survey, slot) && doubtful.size < MAX_TARGETS) doubtful.add(entry);
   }
   const refuted = await placesInUse(db, doubtful, settled);
-  // One that leads to a bucket in force is right or wrong for other reasons.
+  // An overlap does not refute an entry that leads to a bucket in force: other facts decide about it.
   for (const { offset } of settled) refuted.delete(offset);
   for (const { state, offset } of survey.sites) if (state === 'outdated') refuted.add(offset);
   return refuted;

@@ -1,10 +1,10 @@
-/** Numbers that are counted at a time. */
+/** Maximum number of distinct numbers that are counted at a time. */
 const MOST = 1 << 12;
 
 /**
- * Counts how often each number comes, of however many: those that come more often than once in {@link MOST} times are there at
- * the end, with counts that are too low by the same for all (Misra and Gries). A file may be made so that a key is at a million
- * places.
+ * Counts the most frequent of any number of numbers (Misra and Gries). Each number with a share of more than one in
+ * {@link MOST} is in the result; all counts are too low by the same amount. A manipulated file may have a key at a
+ * million places.
  */
 export class Votes {
   readonly #counts = new Map<number, number>();
@@ -21,7 +21,7 @@ export class Votes {
     }
   }
 
-  /** The numbers that are left, with their counts. */
+  /** Remaining numbers, with their counts. */
   all(): [number: number, count: number][] {
     return [...this.#counts];
   }

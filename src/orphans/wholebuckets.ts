@@ -6,8 +6,8 @@ import type { Between } from './faultplace.js';
 import { eachPlace } from './inplace.js';
 
 /**
- * File offsets of the buckets that have no fault in their middle, in order. That a bucket counts as many elements as are in
- * use may be chance: of those near the places where a fault may be the elements are looked at, too.
+ * File offsets of the buckets that have no fault inside, in order. A bucket may count as many elements as are in use
+ * by chance, so the elements of buckets near the fault are checked too.
  */
 export async function wholeBuckets(
   db: Database,
@@ -25,7 +25,7 @@ export async function wholeBuckets(
   return Float64Array.from(whole).sort();
 }
 
-/** Whether a lookup comes to each element, and no record has two. */
+/** Returns true if a lookup reaches each element, and no record has two. */
 function isInPlace(bucket: BucketView): boolean {
   let all = true;
   eachPlace(

@@ -12,12 +12,12 @@ import type { Source } from '../source/source.js';
 import type { SearchedSurvey } from './adopt.js';
 import { MAX_LOCATED } from './locate.js';
 
-/** Of a key of one byte a hash says too little. */
+/** Minimum size in bytes of a key: the hash of one byte is weak evidence. */
 const LEAST = 2;
-/** Elements heard for one block, at most. */
+/** Maximum number of elements that are evidence for one block. */
 const MAX_HEARD = 256;
 
-/** A block that may stand at another's place, both by their number. */
+/** A block that may stand at another's place, both as block numbers. */
 export interface Move {
   readonly home: number;
   readonly now: number;
@@ -27,19 +27,19 @@ export interface Move {
 interface Testimony {
   readonly pointer: number;
   readonly size: number;
-  /** All hashes that the key may have: one, or where it was deleted those of its bucket. */
+  /** Possible hashes of the key: one or, for a deleted key, those of its bucket. */
   readonly range: HashRange;
-  /** How the key begins, as far as the element knows it. */
+  /** The first bytes of the key, as far as the element has them. */
   readonly start: Uint8Array;
 }
 
 /**
- * What elements say of moves of which one key alone speaks: also those of old buckets, for old copies move with their
- * block, and those of keys too short to be looked for, which at a given place are as good as any other.
+ * Evidence of elements about moves that only one key supports. It includes elements of old buckets, because old
+ * copies move with their block, and keys too short for a search, which are as good as any other at a given place.
  */
 export class Witnesses {
   readonly #said = new Map<number, Map<string, Testimony>>();
-  /** Buckets that stand in another block than their directory entries say: the names of such moves. */
+  /** Names of the moves of buckets that stand in another block than their directory entries say. */
   readonly #buckets = new Set<string>();
 
   private constructor(
@@ -65,7 +65,7 @@ export class Witnesses {
     return witnesses;
   }
 
-  /** How many keys say that a block has moved so and, if what was there came in exchange, that that did. */
+  /** Counts the keys for and against a move of a block, and of the block at its new place in exchange. */
   async agree({ home, now }: Move): Promise<{ for: number; against: number }> {
     const said = { for: 0, against: 0 };
     for (const [from, to] of [
@@ -104,7 +104,10 @@ export class Witnesses {
     }
   }
 
-  /** A bucket that was found by itself, with the very hashes of entries that lead to none, is theirs. */
+  /**
+   * Matches a scanned bucket to the directory entries that lead to no bucket, if its range of hashes is exactly
+   * theirs.
+   */
   async #askBuckets(db: Database, survey: SearchedSurvey): Promise<void> {
     const homes = new Map<string, number>();
     for (const { origin, state, offset, firstSlot, slots } of survey.sites) {

@@ -1,9 +1,9 @@
 /**
- * Finds where three bytes in a row are zero, which is rare in most data: of three bytes mostly one is looked at.
+ * Finds three consecutive zero bytes. They are rare in most data, so mostly one byte in three is read.
  *
  * @param from the first place looked at
  * @param to the place after the last; three bytes from each place must be inside `bytes`
- * @returns `to` where there is none
+ * @returns `to` if there is none
  */
 export function nextThreeZeros(bytes: Uint8Array, from: number, to: number): number {
   const end = to + 2;
@@ -16,7 +16,7 @@ export function nextThreeZeros(bytes: Uint8Array, from: number, to: number): num
   return to;
 }
 
-/** The same for two bytes in a row. */
+/** Finds two consecutive zero bytes; parameters as for {@link nextThreeZeros}. */
 export function nextTwoZeros(bytes: Uint8Array, from: number, to: number): number {
   const end = to + 1;
   for (let at = from + 1; at < end;) {
@@ -27,14 +27,14 @@ export function nextTwoZeros(bytes: Uint8Array, from: number, to: number): numbe
   return to;
 }
 
-/** Where the zero bytes that begin at `from` end: an index, or the length. */
+/** Index after the zero bytes that begin at `from`. */
 export function endOfZeros(bytes: Uint8Array, from: number): number {
   let at = from;
   while (at < bytes.length && bytes[at] === 0) at++;
   return at;
 }
 
-/** How many of a 32-bit number's four bytes are zero. */
+/** Number of zero bytes in a 32-bit number. */
 export function zeroBytes(number: number): number {
   let zeros = 0;
   for (let shift = 0; shift < 32; shift += 8) if ((number & (0xff << shift)) === 0) zeros++;
