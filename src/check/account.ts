@@ -35,12 +35,12 @@ export interface Accounting {
   readonly chain: AvailChain;
 }
 
-/** Gets a range that something claims. */
+/** Gets a range that a structure or a record claims. */
 type Take = (kind: SpaceKind, offset: number, length: number) => void;
 
 /**
- * Accounts for every byte of a database that was examined: the structures are merged with the bytes of the records. Only where
- * several claim the same bytes the buckets are read once more, to name them.
+ * Accounts for every byte of a database that was examined: merges the structures with the bytes of the records. The
+ * buckets are read again only if several of these claim the same bytes, to name the claims.
  */
 export async function accountFor(
   db: Database,
@@ -66,7 +66,7 @@ export async function accountFor(
  * Accounts for every byte of a file.
  *
  * @param structures ranges that are no record
- * @param eachClaim gives every structure and every record, in any order; asked only where they overlap
+ * @param eachClaim visits every structure and every record, in any order; called only if they overlap
  */
 export async function accountOf(
   size: number,
@@ -124,7 +124,7 @@ export async function freeRanges(db: Database, { free }: Examination): Promise<R
 }
 
 /**
- * Takes what the header, the directory and the chain of avail blocks claim.
+ * Takes the ranges of the header, the directory and the chain of avail blocks.
  *
  * @returns the chain
  */
@@ -143,7 +143,7 @@ export async function takeOthers(db: Database, take: Take): Promise<AvailChain> 
  * Takes the bytes of a bucket itself, if it is one.
  *
  * @param kept number of its elements that prove a record
- * @returns whether it is a whole one
+ * @returns true if it is a whole one
  */
 function takeBucket({ source, geometry, format }: Database, site: BucketSite, kept: number, take: Take) {
   if (site.elements !== undefined) {
@@ -156,7 +156,7 @@ function takeBucket({ source, geometry, format }: Database, site: BucketSite, ke
   return true;
 }
 
-/** Takes everything that claims bytes: header, directory and avail chain, then bucket by bucket with its free space and its records. */
+/** Takes all ranges: header, directory and avail chain, then each bucket with its free space and its records. */
 async function eachExtent(
   db: Database,
   { sites }: Survey,
@@ -224,7 +224,7 @@ class ClaimedRange implements Overlap {
     readonly length: number,
   ) {}
 
-  /** Adds a claim: of many the first ones are kept, and the longest of the others. */
+  /** Adds a claim; if there are many, the first ones are kept, and the longest of the others. */
   add(one: Extent): void {
     const { claims } = this;
     this.kinds.add(one.kind);
@@ -234,9 +234,9 @@ class ClaimedRange implements Overlap {
 }
 
 /**
- * Accounts for every byte of a file in one sweep over extents that come in order of their offsets, whether they overlap
- * or not. Of all that have begun and not ended only two matter: the one that ends last, which has the bytes that no other
- * claims, and the end of the others, up to which bytes are claimed more than once. So memory does not grow with the number of
+ * Accounts for every byte of a file in one sweep over extents in order of their offsets, which may overlap. Only two
+ * of the extents that have begun and not ended matter: the one that ends last has the bytes that no other claims, and
+ * up to the last end of the others, bytes are claimed more than once. Memory does not grow with the number of
  * overlapping extents.
  */
 class ByteSweep {
@@ -253,10 +253,10 @@ class ByteSweep {
   #overlapCount = 0;
   readonly #overlaps: { offset: number; length: number }[] = [];
   readonly #gaps = new Gaps();
-  /** Kind and end of the extent that ends last; it has ended where its end is not behind the bytes accounted for. */
+  /** Kind and end of the extent that ends last; it has ended if its end is not behind the bytes accounted for. */
   #kind = 0;
   #end = 0;
-  /** End of the others. */
+  /** Last end of the other extents. */
   #othersEnd = 0;
   /** Beginning and end of the last run of records. */
   #recordStart = -1;
@@ -300,7 +300,10 @@ class ByteSweep {
     this.#end = end;
   }
 
-  /** Returns the use of every byte, with ranges that are claimed twice but not by whom, and the test for records that reach too far. */
+  /**
+   * Returns the use of every byte: the ranges that are claimed twice, without their claims, and the test for
+   * overreaching records.
+   */
   finish(): Omit<SpaceAccount, 'overlaps' | 'overreaching'> & {
     readonly overlaps: readonly Range[];
     readonly isOverreaching: OverreachingRecords['has'] | undefined;
@@ -353,7 +356,7 @@ class ByteSweep {
   }
 }
 
-/** The bytes of either of two lists of runs. */
+/** Returns the union of two lists of runs. */
 function joined(one: RecordRuns, other: RecordRuns, size: number): RecordRuns {
   const both = new RecordRuns(size);
   for (let i = 0, j = 0; i < one.length || j < other.length;) {
@@ -368,7 +371,7 @@ const MAX_GAPS = 100;
 /** Gaps held before the smallest of them are dropped. */
 const GAPS_HELD = 1024;
 
-/** Bytes that nothing claims: all of them counted, the largest ranges remembered. */
+/** Counts all bytes that nothing claims, and keeps the largest ranges. */
 class Gaps {
   /** Bytes of all gaps. */
   bytes = 0;
@@ -380,7 +383,7 @@ class Gaps {
     if (this.#largest.length > GAPS_HELD) this.#dropSmall();
   }
 
-  /** Returns the largest ones, in order of their offsets. */
+  /** Returns the largest gaps, in order of their offsets. */
   largest(): Range[] {
     this.#dropSmall();
     return this.#largest.sort((a, b) => a.offset - b.offset);

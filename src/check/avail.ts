@@ -14,7 +14,7 @@ import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
 import { explainedByNextBlock } from './header.js';
 
-/** Where an avail block is. */
+/** Place of an avail block. */
 export interface AvailPlace {
   /** File offset of the avail block. */
   readonly offset: number;
@@ -22,7 +22,7 @@ export interface AvailPlace {
   readonly bytes: number;
 }
 
-/** What following the avail chain gave: the header's own block first. */
+/** Result of following the avail chain; the header's own block comes first. */
 export interface AvailChain {
   readonly blocks: readonly AvailPlace[];
   readonly findings: readonly Finding[];
@@ -86,7 +86,8 @@ export async function checkAvailChain(
     const next = head.next_block;
     if (next === 0) break;
     bytes = chainedAvailBytes(format.layout, headerSize);
-    // Blocks that lie on each other are found by their place; so many that they must, by their sum.
+    // A block that comes twice is found by its place. Overlapping blocks are found by their sum, when it exceeds the
+    // file.
     chained += bytes;
     if (seen.has(next) || chained > source.size) {
       findings.push(
@@ -118,9 +119,9 @@ export async function checkAvailChain(
 }
 
 /**
- * Checks the entries of one table of free space as libgdbm does: each at `bucket_size` or later, and its end not after
- * `next_block`. Where that is below the file's size it is wrong itself, and the file's size is what entries are held
- * against; those that libgdbm refuses because of it are its consequence.
+ * Checks the entries of one table of free space as libgdbm does: each begins at `bucket_size` or later, and ends at
+ * `next_block` or before. If `next_block` is below the file's size, it is wrong itself, and entries are checked
+ * against the file's size. Entries that libgdbm refuses because of it are its consequence.
  *
  * @param at file offset of the table
  */

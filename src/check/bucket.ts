@@ -31,11 +31,11 @@ export interface SiteVerdict {
   readonly findings: readonly Finding[];
   /** Elements in use that prove no record. */
   readonly rejected: readonly RejectedElement[];
-  /** Number of elements in use that are gone with their bytes. */
+  /** Number of elements in use whose bytes are gone. */
   readonly missing: number;
 }
 
-/** The same with the records of the bucket. */
+/** Result of the examination of one bucket, with its records. */
 export interface BucketExamination extends Omit<SiteVerdict, 'kept'> {
   /** Records whose key gives the element's hash, in the order of their elements. */
   readonly records: readonly StoredRecord[];
@@ -44,8 +44,8 @@ export interface BucketExamination extends Omit<SiteVerdict, 'kept'> {
 }
 
 /**
- * Explains, in the order of the survey, the exceptions that an examination marked. Reads only buckets that have any; of their keys
- * none is read again.
+ * Explains the exceptions that an examination marked, in the order of the survey. Reads only buckets with exceptions,
+ * and does not read their keys again.
  */
 export async function* judgeSites(
   db: Database,
@@ -62,9 +62,10 @@ export async function* judgeSites(
 }
 
 /**
- * Gives buckets with their records, in the order of the survey or of `sites`. Of a survey that was examined no key is read again.
+ * Yields buckets with their records, in the order of the survey or of `sites`. If the survey was examined, no key is
+ * read again.
  *
- * @param sites those of the survey's buckets that are wanted; all where it is left out
+ * @param sites buckets of the survey that are wanted; all by default
  */
 export async function* examineBuckets(
   db: Database,
@@ -72,7 +73,7 @@ export async function* examineBuckets(
   sites: readonly BucketSite[] = survey.sites,
 ): AsyncGenerator<BucketExamination> {
   const { marks } = survey.examination ?? (await examine(db, survey));
-  // Of all of them their numbers need no map.
+  // The survey's own list has each bucket at its number, so that it needs no map.
   const numbers = sites === survey.sites ? undefined : new Map(survey.sites.map((site, s) => [site, s]));
   const reader = new SiteReader(db);
   for (const [n, site] of sites.entries()) {
@@ -112,7 +113,7 @@ async function explain(
   reader: SiteReader,
 ): Promise<Omit<SiteVerdict, 'site' | 'kept'>> {
   const site = survey.sites[s];
-  // Of an outdated one the directory's findings tell.
+  // The directory's findings report an outdated bucket.
   if (!isReadable(site))
     return site.state === 'outdated' ? NOTHING : { ...NOTHING, findings: [whyNotRead(site)] };
   if (sites[s] === 0) return NOTHING;
@@ -130,7 +131,7 @@ async function explain(
   };
 }
 
-/** Returns what the key of an element says of it, from the element's marks. */
+/** Returns the evidence of an element's key, from the element's marks. */
 async function evidenceOf(
   source: Source,
   bucket: BucketView,
@@ -152,7 +153,7 @@ async function evidenceOf(
   };
 }
 
-/** The finding of a bucket that is not read. */
+/** Returns the finding for a bucket that is not read. */
 export function whyNotRead({ state, offset, bits }: BucketSite): Finding {
   if (state === 'wiped') {
     const byte = (bits & 0xff).toString(16).padStart(2, '0');
@@ -163,12 +164,12 @@ export function whyNotRead({ state, offset, bits }: BucketSite): Finding {
     : finding('bucket-unread', offset, `a bucket at ${offset}`, 'buckets that fit the file');
 }
 
-/** Codes of elements in use that are none, which make the bucket's count wrong. */
+/** Codes of invalid elements that look as if they were in use, which makes the bucket's count wrong. */
 const NO_ELEMENT: readonly FindingCode[] = ['element-hash', 'element-bounds', 'key-hash'];
 
 /**
- * The findings of one bucket: a head that cannot be a bucket's explains elements that cannot be any; and elements that
- * cannot be any explain a wrong count of those in use.
+ * Returns the findings of one bucket with their causes: an impossible head explains impossible elements, and
+ * impossible elements explain a wrong count of elements in use.
  */
 export function bucketFindings(ofHead: readonly Finding[], ofElements: readonly Finding[]): Finding[] {
   const isHeadWrong = ofHead.some(({ code }) => code === 'bucket-header');

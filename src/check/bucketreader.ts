@@ -7,13 +7,13 @@ import { endOfRun, MAX_DIRECTORY_BITS } from '../format/directory.js';
 import { OffsetSorter } from '../numbers.js';
 import { readInto } from '../source/source.js';
 
-/** Bytes that are read together at most. */
+/** Maximum number of bytes in one read. */
 const TOGETHER = 1 << 18;
 
 /** The place of a bucket, or of the elements that are left of one. */
 type Place = Pick<BucketSite, 'offset' | 'elements'>;
 
-/** Reads one bucket after the other into the same memory: what it gives is valid until the next one is read. */
+/** Reads buckets one after the other into the same memory: a result is valid until the next bucket is read. */
 export class SiteReader {
   /** Elements of a bucket. */
   readonly elements: number;
@@ -25,7 +25,7 @@ export class SiteReader {
   #ahead: Uint8Array | undefined;
   #from = 0;
   #to = 0;
-  /** Offset of the last bucket, and how many were read that lie directly behind each other. */
+  /** Offset of the last bucket, and the number of buckets before it that lie directly behind each other. */
   #last = Number.NaN;
   #run = 0;
 
@@ -41,7 +41,7 @@ export class SiteReader {
   /**
    * Reads a bucket.
    *
-   * @param behind number of the buckets read next that lie directly behind it; where it is left out, as many are read as were
+   * @param behind number of the buckets read next that lie directly behind it; by default, as many as were read
    *   directly before it
    */
   async read(site: Place, behind?: number): Promise<BucketWords> {
@@ -59,7 +59,7 @@ export class SiteReader {
     return this.#words;
   }
 
-  /** Reads a bucket; returns undefined where its bytes are here already. */
+  /** Reads a bucket; returns undefined if its bytes are in memory already. */
   #take(site: Place, behind: number | undefined): Promise<unknown> | undefined {
     if (site.elements !== undefined) return readSite(this.#db, site, this.#view);
     const { offset } = site;
@@ -70,7 +70,7 @@ export class SiteReader {
       this.#copy(offset);
       return undefined;
     }
-    // Two halves of a split often lie side by side, and are no reason to read more.
+    // Two adjacent buckets are often the halves of a split, and no sign that more will follow.
     const together = behind === undefined ? (this.#run > 1 ? this.#run : 1) : behind + 1;
     if (together === 1 || 2 * length > TOGETHER) return readInto(this.#db.source, offset, this.#bytes);
     return this.#readAhead(offset, Math.min(TOGETHER - (TOGETHER % length), together * length));
@@ -91,7 +91,7 @@ export class SiteReader {
     this.#bytes.set(this.#ahead!.subarray(at, at + this.#bytes.length));
   }
 
-  /** The last bucket by its fields. */
+  /** View of the last bucket's fields. */
   get view(): BucketView {
     return this.#view;
   }
@@ -102,7 +102,7 @@ export class SiteReader {
   }
 }
 
-/** Returns for each place of an ordered list how many of the next ones lie directly behind it. */
+/** Returns a function that counts, for a place of an ordered list, the next ones that lie directly behind it. */
 export function neighbours(
   length: number,
   offsetOf: (n: number) => number,
@@ -148,22 +148,22 @@ export class BucketPass {
   }
 }
 
-/** The buckets that a directory leads to, in order of their file offsets if nothing else is said. */
+/** Buckets that a directory leads to, in order of their file offsets unless stated otherwise. */
 export interface DirectoryRuns {
   readonly length: number;
   /** File offsets of the buckets. */
   readonly offsets: Float64Array;
   /** The first slot of each. */
   readonly firstSlots: Uint32Array;
-  /** `bucket_bits` as the number of its slots says. */
+  /** `bucket_bits`, derived from the number of each bucket's slots. */
   readonly bits: Uint8Array;
 }
 
 /**
- * The runs of equal entries of a directory, if each can be a bucket's: inside the file, as many slots as a power of two,
- * aligned to it, and no bucket in two runs or on another one.
+ * Returns the runs of equal entries of a directory, if each can be a bucket's: inside the file, with a number of
+ * slots that is a power of two, aligned to it, and no bucket in two runs or overlapping another one.
  *
- * @returns undefined where any run is not so
+ * @returns undefined if any run is invalid
  */
 export function directoryRuns({ directory, geometry, source }: Database): DirectoryRuns | undefined {
   const { blockSize, bucketSize } = geometry;
@@ -203,7 +203,7 @@ function countRuns(directory: Float64Array): number {
   return runs;
 }
 
-/** The same buckets in order of their slots, which is that of their hashes. */
+/** Returns the buckets in order of their slots, which is the order of their hashes. */
 export function bySlots(runs: DirectoryRuns): DirectoryRuns {
   const { length, firstSlots } = runs;
   const slots = Float64Array.from(firstSlots);

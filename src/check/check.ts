@@ -39,52 +39,56 @@ import type { SpaceAccount } from './space.js';
 import { wrongHashFindings } from './wronghash.js';
 
 /**
- * `healthy`: no finding is an error. `foreign`: nothing is wrong, but libgdbm of the machine in question cannot use it, as
- * it is for another kind. `damaged`: at least one finding is an error. `not-gdbm`: nothing speaks for the format.
+ * `healthy`: no finding is an error. `foreign`: nothing is wrong, but libgdbm of the machine in question cannot use
+ * the file, because it is for another kind of machine. `damaged`: at least one finding is an error. `not-gdbm`:
+ * nothing suggests the format.
  */
 export type Verdict = 'healthy' | 'foreign' | 'damaged' | 'not-gdbm';
 
-/** What a check found out about a file. */
+/** Result of a check of a file. */
 export interface CheckResult {
   readonly verdict: Verdict;
   /** Bytes. */
   readonly size: number;
-  /** How the file is read; undefined for an empty file and for what is not GDBM. */
+  /** Format in which the file is read; undefined for an empty file and for one that is not GDBM. */
   readonly format: FileFormat | undefined;
-  /** What it is instead, where it is not GDBM. */
+  /** Kind of a file that is not GDBM. */
   readonly other: OtherFile | undefined;
   readonly records: RecordCounts;
   /** In the order of the file's structures, the first 100 of each code and cause; see `groupFindings`. */
   readonly findings: readonly Finding[];
-  /** How many there are of each code. */
+  /** Number of findings of each code. */
   readonly findingCounts: Partial<Record<FindingCode, number>>;
-  /** Of these, how many each cause explains; left out where none explains any. */
+  /** Number of findings that each cause explains; left out if none explains any. */
   readonly explainedCounts?: ExplainedCounts;
   readonly space: SpaceAccount | undefined;
-  /** Records among those counted whose value may not be what was stored: a repair does not keep them. */
+  /** Counted records whose value may not be the one that was stored; a repair does not keep them. */
   readonly doubtful: DoubtfulRecords | undefined;
-  /** Where the file is an image with this database in it. */
+  /** Present if the file is an image with this database in it. */
   readonly image?: Image | undefined;
   /**
-   * What libgdbm 1.23 would answer to opening and counting, null where it works: on the machine in question, else on one
-   * that writes such a file.
+   * Error with which libgdbm 1.23 would refuse to open the file or count its records; null if both work. The machine
+   * is the one in question, else one that writes such a file.
    */
   readonly libgdbm: LibgdbmMessage | null;
-  /** What a walk and fetching give then; undefined where all is in order, nothing opens, or it was not found out. */
+  /**
+   * Result of a walk and of fetches by libgdbm; undefined if all is in order, if the file does not open, or if it is
+   * unknown.
+   */
   readonly use?: LibgdbmUse | undefined;
-  /** Why a repair makes no database of what was found, a whole sentence; undefined where it does. */
+  /** Reason why a repair makes no database of the file, a whole sentence; undefined if it does. */
   readonly unrepairable?: string;
 }
 
-/** How a file is read. */
+/** Format of a file, and its header. */
 export interface FileFormat extends Format {
-  /** By which flavour of hash its keys were stored; `undetermined` where every key hashes the same in both. */
+  /** Flavour of hash of the stored keys; `undetermined` if every key has the same hash in both. */
   readonly hashChar: HashChar | 'undetermined';
   readonly geometry: Geometry;
-  /** As it stands in the file. */
+  /** Fields of the header as they stand in the file. */
   readonly header: Header;
   readonly extended: ExtendedHeader | undefined;
-  /** How much of the evidence for this reading agrees, 0 to 1. */
+  /** Share of the evidence that supports this reading, 0 to 1. */
   readonly confidence: number;
 }
 
@@ -97,20 +101,22 @@ export interface RecordCounts {
   readonly rejected: Partial<Record<LossReason, number>>;
   /** Buckets that could be read. */
   readonly buckets: number;
-  /** Of those the ones that stand in an overwritten bucket and are no elements: its hashes are uncovered. */
+  /**
+   * Rejected elements of overwritten buckets, which are no elements; the hashes of such a bucket count as uncovered.
+   */
   readonly noElements: Partial<Record<LossReason, number>>;
-  /** The share of all hashes, 0 to 1, whose directory slots lead to no bucket of theirs. */
+  /** Share of all hashes, 0 to 1, whose directory slots do not lead to a bucket for them. */
   readonly uncovered: number;
-  /** An estimate of how many elements the end of the file cut off buckets of which others are left. */
+  /** Estimated number of elements that the end of the file cut off buckets with other elements left. */
   readonly cutOff: number;
-  /** An estimate of how many of the records have a damaged value although nothing shows it, by the keys that are damaged. */
+  /** Estimated number of records with a damaged value that nothing shows, derived from the damaged keys. */
   readonly likelyDamaged: number;
 }
 
 /**
- * Checks a database that is open and surveyed, and lets `visit` see what there is to tell about each bucket.
+ * Checks a database that is open and surveyed, and calls `visit` with the verdict on each bucket.
  *
- * @param judge the machine whose libgdbm is to use it; where it is left out the structure alone is judged
+ * @param judge the machine whose libgdbm is to use it; if it is left out, only the structure is judged
  */
 export async function checkDatabase(
   db: Database,
@@ -140,7 +146,7 @@ export async function checkDatabase(
   const tally = new Tally();
   const isOrdered = isInOrder(surveyed);
   const isSilent = visit === undefined && isOrdered && !marks.sites.includes(1);
-  // Of a database in order there is nothing to explain.
+  // A database in order has no exceptions to explain.
   for await (const verdict of isSilent ? [] : judgeSites(db, surveyed, examination)) {
     visit?.(verdict);
     findings.add(verdict.findings);
@@ -168,26 +174,26 @@ export async function checkDatabase(
     bytes: examination.bytes,
     buckets,
     likelyDamaged: await estimateHiddenDamage(db, surveyed, marks, tally.damagedKeys, account, doubtful),
-    // No hash lost its bucket: there was none yet.
+    // A new database had no buckets yet, so that no hash lost its bucket.
     ...(isNew && { uncovered: 0 }),
-    // Older buckets tell nothing of what the lost ones had.
+    // Older buckets do not show which records the lost ones had.
     ...(hasLostBuckets && { uncovered: 1 }),
   };
 
-  // 5. Other databases, and bytes that are of none.
+  // 5. Other databases in the file, and bytes that belong to none.
   const image = await checkImage(db, account, findings);
 
   // 6. libgdbm, which sees the file as it is now.
   if (judge !== undefined) findings.add(foreignFindings({ ...format, ...examination }, judge));
   const verdict = verdictOf(findings);
-  // What is not of a database in an image has a reason.
+  // An image explains the bytes that are not of this database.
   const unrepairable =
     verdict === 'damaged' && !isNew && image === undefined
       ? await whyUnrepairable(db, surveyed, { records, account, doubtful })
       : undefined;
   const machine = judge ?? ownMachine(format, hashChar);
   const raw = asItIs(db);
-  // Then libgdbm comes to the same buckets.
+  // If so, libgdbm reads the same buckets as the examination did.
   const areSame = verdict !== 'damaged' && examination.tablesValid && isOrdered && isOfJudge(format, machine);
   const libgdbm = await predictLibgdbm(raw, machine, areSame);
   const use =
@@ -219,9 +225,9 @@ export async function checkDatabase(
   };
 }
 
-/** The kind of machine that writes a database as it is. */
+/** Returns the kind of machine that writes a database of this format. */
 export function ownMachine(format: Format, hashChar: FileFormat['hashChar']): Judge {
-  // Where no key tells, all have the same hash on either.
+  // Undetermined keys have the same hash in both flavours.
   return { ...format, hashChar: hashChar === 'undetermined' ? 'signed' : hashChar };
 }
 
@@ -235,16 +241,16 @@ function creationInterrupted({ source, geometry }: Database): Finding {
   );
 }
 
-/** Counts rejected elements as buckets go by, and what share of all hashes is lost. */
+/** Counts rejected elements, bucket by bucket, and the share of all hashes that is lost. */
 class Tally {
-  /** Buckets whose head is damaged and which have records all the same. */
+  /** Buckets with a damaged head that still have records. */
   readonly #malformed: BucketSite[] = [];
   readonly #rejected: Partial<Record<LossReason, number>> = {};
   readonly #noElements: Partial<Record<LossReason, number>> = {};
-  /** Keys that do not give their element's hash, some of them. */
+  /** Keys that do not give their element's hash, at most {@link MAX_DAMAGED_KEYS}. */
   readonly damagedKeys: DamagedKey[] = [];
 
-  /** Of buckets that are whole: their elements in use, and the share of all hashes that they are for. */
+  /** Totals of sound buckets: elements in use, and the share of all hashes that the buckets cover. */
   #whole = { elements: 0, share: 0 };
 
   take({ site, kept, rejected, missing }: SiteVerdict): void {
@@ -252,7 +258,7 @@ class Tally {
       this.#whole.elements += site.used;
       this.#whole.share += 2 ** -site.bits;
     }
-    // Of a bucket that is overwritten nothing tells how many elements it had.
+    // An overwritten bucket does not show how many elements it had.
     const isOverwritten = site.state === 'malformed' && kept === 0;
     if (site.state === 'malformed' && kept > 0) this.#malformed.push(site);
     const counts = isOverwritten ? [this.#rejected, this.#noElements] : [this.#rejected];
@@ -267,9 +273,9 @@ class Tally {
   }
 
   /**
-   * Estimates how many elements the end of the file cut off a bucket whose other elements were found one by one. The part that
-   * is gone was filled as the part that is left, of which elements with a key behind the end are not found; or the bucket was
-   * filled as the whole ones are.
+   * Estimates how many elements the end of the file cut off a bucket whose other elements were found one by one. The
+   * larger of two estimates counts: the lost part was as full as the rest, of which elements with a key beyond the
+   * end are not found; or the bucket was as full as the whole ones.
    */
   #cutOffElements({ source, geometry }: Database, { state, offset, elements, bits }: BucketSite): number {
     if (state !== 'headless' || elements === undefined || !(offset >= geometry.blockSize)) return 0;
@@ -304,7 +310,7 @@ class Tally {
   }
 }
 
-/** The flavour of most keys that tell, and how many keys have the other one. */
+/** Returns the flavour of most keys whose hashes differ, and the number of keys with the other flavour. */
 function flavourOf({ signed, unsigned }: Examination): {
   hashChar: HashChar | 'undetermined';
   foreign: number;
@@ -324,7 +330,7 @@ const NO_RECORDS: RecordCounts = {
   likelyDamaged: 0,
 };
 
-/** The check of a file of no bytes. */
+/** Returns the result of the check of an empty file. */
 export function checkEmpty(): CheckResult {
   const one = finding('empty-file', null, '0 bytes', 'a database; an empty one has four blocks');
   return {
@@ -341,7 +347,7 @@ export function checkEmpty(): CheckResult {
   };
 }
 
-/** The check of a file that nothing speaks for as GDBM. */
+/** Returns the result of the check of a file that is not GDBM. */
 export async function checkOther(source: Source, judge?: Judge): Promise<CheckResult> {
   return {
     verdict: 'not-gdbm',

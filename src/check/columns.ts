@@ -2,8 +2,8 @@ import { OffsetSorter } from '../numbers.js';
 import type { BucketWords } from '../format/bucketwords.js';
 
 /**
- * Elements of many buckets as columns in typed arrays: 24 bytes an element and 8 more while they are sorted, no object
- * for any. It takes no more than it was made for.
+ * Elements of many buckets as columns in typed arrays, none of them an object: 24 bytes an element and 8 more while
+ * they are sorted. The capacity is fixed.
  */
 export class ElementColumns {
   readonly capacity: number;
@@ -14,7 +14,7 @@ export class ElementColumns {
   /** Bytes. */
   readonly keySizes: Int32Array;
   readonly dataSizes: Int32Array;
-  /** What `key_start` holds, the first byte in the lowest place. */
+  /** Contents of `key_start`, as little-endian numbers. */
   readonly starts: Int32Array;
   readonly #sorter = new OffsetSorter();
 
@@ -27,7 +27,7 @@ export class ElementColumns {
     this.starts = new Int32Array(capacity);
   }
 
-  /** Puts an element of a bucket at the end, if there is room. */
+  /** Appends an element of a bucket; returns false if there is no room. */
   push(words: BucketWords, i: number, pointer: number): boolean {
     const n = this.length;
     if (n === this.capacity) return false;
@@ -40,7 +40,10 @@ export class ElementColumns {
     return true;
   }
 
-  /** The elements' numbers in order of their offsets, all of them from `base` to before `end`; valid until it is asked again. */
+  /**
+   * Returns the elements' numbers in order of their offsets, all of which are from `base` to before `end`; valid
+   * until the next call.
+   */
   orderByOffset(base: number, end: number): Uint32Array {
     return this.#sorter.orderOf(this.offsets, this.length, base, end);
   }

@@ -13,7 +13,7 @@ import { finding } from './finding.js';
 import { explainedByNextBlock } from './header.js';
 import type { ElementMarks } from './marks.js';
 
-/** The directory's place, and each entry against the bucket that it leads to. */
+/** Checks the directory's place, and each entry against the bucket that it leads to. */
 export function* checkDirectory(db: Database, survey: Survey): Generator<Finding> {
   const { source, format, geometry, directory, header } = db;
   const width = offsetSize(format.layout);
@@ -74,7 +74,7 @@ export function* checkDirectory(db: Database, survey: Survey): Generator<Finding
   }
 }
 
-/** What is wrong with a slot of the directory; undefined where nothing is, or where there is no such slot. */
+/** Returns the fault of a slot of the directory; undefined if it has none, or if there is no such slot. */
 export function faultOfSlot({ sites, siteOfSlot }: Survey, slot: number): FindingCode | undefined {
   if (!(slot >= 0 && slot < siteOfSlot.length)) return undefined;
   const site = sites[siteOfSlot[slot]];
@@ -102,7 +102,7 @@ function* checkRun(
   if (!owns(site, slot) || !owns(site, end - 1)) {
     yield finding('directory-entry-wrong', at, `${slots} lead to ${place}`, `${place} belongs to ${own}`);
   } else {
-    // The slot before the run or the one behind it is the bucket's, too: what is wrong with that one explains the run.
+    // The slot before or after the run belongs to the bucket, too: the fault of that slot explains the run.
     const cause =
       (slot > ownFirst ? faultOfSlot(survey, slot - 1) : undefined) ??
       (end < ownEnd ? faultOfSlot(survey, end) : undefined);
@@ -110,7 +110,7 @@ function* checkRun(
   }
 }
 
-/** Whether the directory ends where libgdbm takes it: it refuses a file that ends with it. */
+/** Checks that the directory ends before the file does: libgdbm refuses a file that ends with it. */
 export function* checkDirectoryPlace({ source, format, geometry, directory }: Database): Generator<Finding> {
   if (geometry.directory === undefined) return;
   const { offset } = geometry.directory;
@@ -125,14 +125,14 @@ export function* checkDirectoryPlace({ source, format, geometry, directory }: Da
 }
 
 /**
- * Tells whether the directory is whole and nothing is left of any bucket that it names. Records that were found then come from
- * older buckets, which splits left behind: their values may be outdated, deleted ones may be among them, and nothing tells what
- * the lost buckets had.
+ * Tells whether the directory is whole and nothing is left of any bucket that it names. The records that were found
+ * then come from older buckets, which splits left behind. Their values may be outdated, deleted records may be among
+ * them, and the contents of the lost buckets are unknown. All of these conditions must hold:
  *
- * 1. The header is believed, and each entry of the directory that it names is a bucket's place below `next_block`.
+ * 1. The header is trusted, and each entry of the directory that it names is a bucket's place below `next_block`.
  * 2. Records were found, and none of them by an element in one of these places.
- * 3. The directory leads to several places for the hashes of each bucket that they were found in, so that the bucket was split.
- *    One whose hashes the directory leads to a single place may be newer than the directory.
+ * 3. The directory leads to several places for the hashes of each bucket with records, so that the bucket was split.
+ *    A bucket whose hashes the directory leads to a single place may be newer than the directory.
  */
 export async function hasLostAllBuckets(db: Database, survey: Survey, marks: ElementMarks): Promise<boolean> {
   const { source, format, header, geometry, headerLost, missing, fault, rearrangement } = db;
@@ -161,7 +161,7 @@ export async function hasLostAllBuckets(db: Database, survey: Survey, marks: Ele
   return areSplit;
 }
 
-/** The finding that such a file has instead of those about its directory. */
+/** Returns the finding for a file that lost all its buckets; it replaces those about the directory. */
 export function bucketsLost({ header: { dir, dir_bits: bits } }: Database): Finding {
   const found = `a whole directory of ${2 ** bits} entries, and nothing left of the buckets that it names`;
   return finding('buckets-lost', dir, found, 'a bucket at each place that the directory names');

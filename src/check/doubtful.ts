@@ -12,20 +12,21 @@ import type { ElementMarks } from './marks.js';
 import type { OverreachingRecords } from './space.js';
 
 /**
- * Why a record whose key is proved may not have the value that was stored. `overreaching`: another record, a bucket or
- * the directory begins inside it, so that its size is wrong. `unproved-place`: blocks of the file changed places, and
- * nothing proves that one of the blocks that it lies in is its own. `unreadable`: the disk cannot read some of its bytes.
+ * Reason why a record with a proved key may not have the value that was stored. `overreaching`: another record, a
+ * bucket or the directory begins inside it, so that its size is wrong. `unproved-place`: blocks of the file changed
+ * places, and nothing proves the place of one of the blocks that the record lies in. `unreadable`: the disk cannot
+ * read some of its bytes.
  */
 export type Doubt = 'overreaching' | 'unproved-place' | 'unreadable';
 
-/** Records whose key is proved and whose value is not. */
+/** Records with a proved key and an unproved value. */
 export interface DoubtfulRecords {
-  /** How many there are. */
+  /** Number of such records. */
   readonly size: number;
   readonly counts: Readonly<Record<Doubt, number>>;
-  /** Whether a record of so many bytes, key and value, at a file offset is one. */
+  /** Tells whether the record of so many bytes, key and value, at a file offset is doubtful. */
   readonly has: (offset: number, length: number) => boolean;
-  /** Why it is one; undefined where it is none. */
+  /** Returns the reason to doubt a record; undefined if there is none. */
   readonly reasonOf: (offset: number, length: number) => Doubt | undefined;
 }
 
@@ -36,7 +37,7 @@ export const NONE_DOUBTFUL: DoubtfulRecords = {
   reasonOf: () => undefined,
 };
 
-/** Finds the doubtful records of a database, given those of which the account of its bytes tells. */
+/** Finds the doubtful records of a database; the overreaching ones come from the account of its bytes. */
 export async function findDoubtful(
   db: Database,
   survey: Survey,
@@ -67,17 +68,17 @@ export async function findDoubtful(
   return { size, counts, has, reasonOf };
 }
 
-/** Finds the doubtful records of a database of which nothing else is asked. */
+/** Finds the doubtful records of a database, for a caller that needs nothing else of it. */
 export async function doubtfulIn(db: Database, survey: ExaminedSurvey): Promise<DoubtfulRecords> {
   const examination = survey.examination ?? (await examine(db, survey));
   const { account } = await accountFor(db, survey, examination);
   return findDoubtful(db, survey, examination, account.overreaching);
 }
 
-/** Shorter keys stand by chance where an element leads: one byte fits at one place of 256. */
+/** Shortest key, in bytes, that proves its block: a single byte matches by chance at one place of 256. */
 const MIN_KEY = 2;
 
-/** Blocks of which nothing says that they are read where they belong. */
+/** Blocks whose place nothing proves. */
 class UnprovedBlocks {
   readonly #size: number;
   /** File offsets, in order. */
@@ -88,7 +89,7 @@ class UnprovedBlocks {
     this.#size = size;
   }
 
-  /** Whether a byte of a range lies in one of them. */
+  /** Tells whether a byte of a range lies in one of the blocks. */
   touch(offset: number, length: number): boolean {
     const next = firstAfter(this.#starts, offset - this.#size);
     return next < this.#starts.length && this.#starts[next] < offset + length;
@@ -96,14 +97,14 @@ class UnprovedBlocks {
 }
 
 /**
- * Finds the blocks whose place nothing proves, in a file some of whose blocks were moved back. A block without a key
- * that moved together with others is not found by its keys, so that a value seems to go on in another record's block.
+ * Finds the blocks whose place nothing proves, in a file some of whose blocks were moved back. Keys do not locate a
+ * block that has none. If such a block moved together with others, a value seems to go on in another record's block.
  *
- * 1. A block is proved by what is in it: the header, a directory entry that leads to a bucket, a bucket to which the
+ * 1. A block is proved by its contents: the header, a directory entry that leads to a bucket, a bucket to which the
  *    directory leads, or the key of a record.
- * 2. Of blocks that took each other's places one may be known only by that all others are. It is proved if they moved
- *    one by one: then the neighbours of at least one of them are proved to have moved otherwise.
- * 3. Blocks between two proved ones are proved if all of them were moved equally far.
+ * 2. One block of a cycle that exchanged places may be known only because all others are. It is proved if the blocks
+ *    moved one by one: the neighbours of at least one of them are proved to have moved by another distance.
+ * 3. Blocks between two proved ones are proved if all of them moved by the same distance.
  */
 async function findUnprovedBlocks(
   db: Database,
@@ -162,7 +163,7 @@ async function findUnprovedBlocks(
   return new UnprovedBlocks(unproved, blocks.size);
 }
 
-/** Blocks that took each other's places, by their numbers. */
+/** Yields each cycle of blocks that exchanged places, by their numbers. */
 function* circlesOf(rearrangement: Rearrangement): Generator<number[]> {
   const { blocks, moved } = rearrangement;
   const seen = new Set<number>();

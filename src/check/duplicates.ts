@@ -7,23 +7,23 @@ import type { ElementMarks } from './marks.js';
 import { MARKED, READ, REPEATS, SIGNED, UNSIGNED } from './marks.js';
 
 /**
- * Bits of the filter for each key, and of the whole filter at most: 16 MiB. Of 7 million keys that fill it some 800 look as
- * if they were there twice (measured).
+ * Bits of the filter for each key, and the maximum of the whole filter: 16 MiB. About 800 of the 7 million keys that
+ * fill it are false positives (measured).
  */
 const BITS_EACH = 16;
 const MAX_BITS = 2 ** 27;
-/** Words of a block, which one look at memory brings. */
+/** Words of a block: one cache line. */
 const BLOCK_WORDS = 16;
 
-/** Keys that are added together. */
+/** Keys added in one batch. */
 const WAITING = 256;
-/** More keys that may be there twice are no chance. */
+/** Maximum number of suspected hashes; more are not a matter of chance. */
 const MAX_SUSPECTS = 1 << 16;
 
 /**
- * Finds keys that may be there twice, in a fixed amount of memory: a Bloom filter of the keys so far, by their hash and
- * a second one. libgdbm's own hash gives many keys the same value (measured: of a million keys with a running number
- * nearly three in four share theirs with another one of their bucket).
+ * Finds keys that may be duplicates, in a fixed amount of memory: a Bloom filter of the keys so far, by their hash
+ * and a second hash. libgdbm's own hash gives many keys the same value (measured: of a million keys with a running
+ * number, nearly three in four share theirs with another key of their bucket).
  */
 export class TwinFilter {
   readonly #words: Int32Array;
@@ -31,11 +31,11 @@ export class TwinFilter {
   readonly #suspects = new Set<number>();
   readonly #hashes = new Int32Array(WAITING);
   readonly #digests = new Int32Array(WAITING);
-  /** With room for one number more, so that what is read early is used. */
+  /** The extra entry stores a value made of the words that are read ahead, so that those reads have a use. */
   readonly #places = new Int32Array(WAITING + 1);
   #waiting = 0;
 
-  /** @param keys how many there are that may share their hash with another one */
+  /** @param keys number of keys that may share their hash with another key */
   constructor(keys: number) {
     const bits = Math.min(MAX_BITS, 2 ** Math.ceil(Math.log2(Math.max(64 * BLOCK_WORDS, keys * BITS_EACH))));
     this.#words = new Int32Array(bits / 32);
@@ -45,7 +45,7 @@ export class TwinFilter {
   /**
    * Adds a key.
    *
-   * @returns false where too many may be there twice
+   * @returns false if there are too many suspected hashes
    */
   add(hash: number, digest: number): boolean {
     this.#hashes[this.#waiting] = hash;
@@ -57,7 +57,8 @@ export class TwinFilter {
     const words = this.#words;
     const [hashes, digests, places, shift] = [this.#hashes, this.#digests, this.#places, this.#shift];
     const waiting = this.#waiting;
-    // 1. Where each is in the filter. Nothing waits for what is read here, so that memory is asked for many at a time.
+    // 1. Compute the block of each key. No step of this loop depends on the words read here, so that the reads
+    //    overlap.
     let touched = 0;
     for (let n = 0; n < waiting; n++) {
       const digest = digests[n];
@@ -68,7 +69,7 @@ export class TwinFilter {
       touched ^= words[at];
     }
     places[WAITING] = touched;
-    // 2. Six bits of a block for each.
+    // 2. Test and set six bits of the block for each key.
     for (let n = 0; n < waiting; n++) {
       const at = places[n];
       const digest = digests[n];
@@ -91,25 +92,25 @@ export class TwinFilter {
     return this.#suspects.size <= MAX_SUSPECTS;
   }
 
-  /** The hashes of which keys may be there twice; undefined where there are too many to tell. */
+  /** Returns the hashes of keys that may be duplicates; undefined if there are too many. */
   suspects(): ReadonlySet<number> | undefined {
     return this.#addWaiting() ? this.#suspects : undefined;
   }
 }
 
-/** Places for each element of a bucket, so that few of different hashes meet. */
+/** Table places for each element of a bucket, so that few different hashes collide. */
 const ROOM = 16;
 const MAX_PLACES = 1 << 16;
 
 /**
- * Tells which elements of buckets may have the hash of another one of their bucket, in one look at each, and remembers
- * it: a bit for each element.
+ * Finds elements that may share their hash with another element of their bucket, in one pass over each bucket, and
+ * stores a bit for each element.
  */
 export class SharedHashes {
   /** A bit for each element that may share its hash, {@link wordsEach} words for each bucket. */
   readonly bits: Int32Array;
   readonly wordsEach: number;
-  /** Of hashes that look alike the last element, as the bucket's {@link #epoch} and its number. */
+  /** Last element at each place of the table, as the bucket's {@link #epoch} plus the element's number. */
   readonly #last: Int32Array;
   readonly #shift: number;
   #epoch = 1;
@@ -123,7 +124,7 @@ export class SharedHashes {
     this.#shift = 32 - places;
   }
 
-  /** Takes each bucket once. */
+  /** Sets the bits of a bucket's elements; to be called once for each bucket. */
   mark({ elements, used, usedCount, hashes }: BucketWords, bucket: number): void {
     const { bits } = this;
     const last = this.#last;
@@ -146,12 +147,12 @@ export class SharedHashes {
     this.#epoch = epoch + elements;
   }
 
-  /** Whether an element may share its hash. */
+  /** Tells whether an element may share its hash. */
   has(bucket: number, i: number): boolean {
     return ((this.bits[bucket * this.wordsEach + (i >>> 5)] >>> (i & 31)) & 1) !== 0;
   }
 
-  /** How many elements may share their hash. */
+  /** Number of elements that may share their hash. */
   get count(): number {
     let count = 0;
     for (let word of this.bits) for (; word !== 0; word &= word - 1) count++;
@@ -160,23 +161,23 @@ export class SharedHashes {
 }
 
 /**
- * Finds keys that a bucket has twice, among those whose hash is suspected. Many keys have the same hash, so those of one
- * hash are told apart by a second one, and only those that have both are compared. Larger keys are told apart when a fresh
- * file is built.
+ * Finds keys that a bucket has twice, among those with a suspected hash. Many keys have the same hash, so a second
+ * hash separates them, and only keys with both hashes equal are compared. Duplicates of larger keys are found when a
+ * fresh file is built.
  */
 export class RepeatFinder {
   readonly #source: Source;
   readonly #marks: ElementMarks;
-  /** Of each element of the bucket, if it is suspected, the second hash of its key. */
+  /** Second hash of each suspected element's key, by the element's number in the bucket. */
   readonly #digests: Int32Array;
-  /** The last element + 1 of both hashes, open addressing; a power of two. */
+  /** Last element + 1 with each pair of hashes: an open-addressing table whose length is a power of two. */
   readonly #last: Int32Array;
-  /** Of each element the one of the same two hashes before it + 1. */
+  /** Previous element + 1 with the same pair of hashes, for each element. */
   readonly #before: Int32Array;
 
   readonly #isSuspect: (hash: number) => boolean;
 
-  /** @param isSuspect whether a key with a hash may be there twice */
+  /** @param isSuspect tells whether a key with a hash may be a duplicate */
   constructor(source: Source, marks: ElementMarks, isSuspect: (hash: number) => boolean) {
     this.#source = source;
     this.#marks = marks;
@@ -186,7 +187,7 @@ export class RepeatFinder {
     this.#before = new Int32Array(marks.elements);
   }
 
-  /** Marks the elements of a bucket whose key one has to which a lookup comes earlier. */
+  /** Marks each element of a bucket whose key an element has that a lookup reaches first. */
   async mark(site: number, words: BucketWords): Promise<void> {
     const { flags, elements } = this.#marks;
     const found: number[] = [];
@@ -210,7 +211,7 @@ export class RepeatFinder {
       while (last[slot] !== 0 && !this.#isAlike(words, last[slot] - 1, hash, digest))
         slot = (slot + 1) & mask;
       const among = last[slot] !== 0 && this.#isAmong(words, i, last[slot] - 1);
-      // Waiting for what is known would take longer than all else here.
+      // Awaiting a known result would take longer than the rest of the loop.
       const repeats = among === false ? false : await among;
       if (repeats) {
         flags[site * elements + i] |= REPEATS | MARKED;
@@ -225,7 +226,10 @@ export class RepeatFinder {
     return words.hash(other) === hash && this.#digests[other] === digest;
   }
 
-  /** Whether an element has the key of one of those of its two hashes, of which `latest` is the last. */
+  /**
+   * Tells whether an element has the key of an earlier element with the same two hashes; `latest` is the last of
+   * those.
+   */
   async #isAmong(words: BucketWords, i: number, latest: number): Promise<boolean> {
     const key = (n: number) => ({
       offset: words.pointer(n),

@@ -17,18 +17,18 @@ import type { KeyEvidence } from './key.js';
 import { startOf } from './key.js';
 import type { RejectedElement, RejectReason, StoredRecord } from './record.js';
 
-/** What the examination of one bucket's elements gave. */
+/** Result of the examination of one bucket's elements. */
 export interface ElementVerdicts {
   readonly records: StoredRecord[];
   readonly rejected: RejectedElement[];
   readonly findings: Finding[];
-  /** Elements in use that are gone with their bytes. */
+  /** Number of elements in use whose bytes are gone. */
   readonly missing: number;
 }
 
 /**
- * The elements of one bucket, examined in two steps: first what their fields say, then, when somebody has read
- * the keys they point at, what the keys say.
+ * Examines the elements of one bucket in two steps: first their fields, then the evidence of their keys, which the
+ * caller reads in between.
  */
 export class ElementExam {
   readonly #records: StoredRecord[] = [];
@@ -44,7 +44,7 @@ export class ElementExam {
     readonly survey: Survey,
     readonly site: BucketSite,
     readonly bucket: BucketView,
-    /** Which elements are examined; all where it is left out. */
+    /** Selects the elements to examine; all by default. */
     isWanted: (i: number) => boolean = () => true,
   ) {
     const cut = cutElementsOf(db, site);
@@ -55,7 +55,7 @@ export class ElementExam {
     }
   }
 
-  /** Elements in use whose fields are possible: {@link judge} needs to know what their keys say. */
+  /** Elements in use whose fields are possible; {@link judge} needs the evidence of their keys. */
   get candidates(): readonly number[] {
     return this.#candidates;
   }
@@ -91,8 +91,9 @@ export class ElementExam {
   }
 
   /**
-   * How many elements in use are gone: as many as the bucket counts more than are left, of those whose bytes are gone. Where its
-   * head is gone, too, about as many of them as are in use among the others.
+   * Returns how many elements in use are gone. The bucket's count tells: it is compared with the elements in use that
+   * are left, and the result is at most the number of elements whose bytes are gone. If the count is gone, too, the
+   * share in use is assumed to be the same as among the elements that are left.
    */
   #countMissing(cut: CutElements): number {
     const { bucket, site } = this;
@@ -187,7 +188,7 @@ export class ElementExam {
     return true;
   }
 
-  /** Whether a lookup of this hash comes to this bucket, or would if the directory were whole. */
+  /** Tells whether a lookup of this hash reaches this bucket, or would with a whole directory. */
   #isInForce(i: number): boolean {
     const hash = this.bucket.hash(i);
     const { directory } = this.db;
@@ -201,7 +202,7 @@ export class ElementExam {
     const ruler = rulerOf(this.survey, hash);
     const found = `hash ${hash}, which slot ${slot} looks up elsewhere`;
     const cause = faultOfSlot(this.survey, slot);
-    // The bucket that rules over this hash knows what is in force; this one only holds an old copy.
+    // Another bucket rules over this hash and has the record in force: this one has an old copy.
     if (ruler !== undefined && this.survey.sites[ruler] !== this.site) {
       const report = this.site.origin === 'directory';
       this.#reject(
@@ -220,7 +221,7 @@ export class ElementExam {
     return true;
   }
 
-  /** A lookup walks from the home position over used elements; a free one ends it. */
+  /** Tells whether a lookup reaches an element: it walks from the home position and stops at a free element. */
   #isReachable(i: number, hash: number): boolean {
     this.#usedBefore ??= usedBefore(this.bucket);
     return this.#usedBefore[i] >= fromHome(i, hash, this.bucket.elements);

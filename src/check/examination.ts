@@ -44,17 +44,17 @@ import { RecordSpace } from './space.js';
  * The examination of a database: every bucket, the fields of every element and every key.
  *
  * 1. The buckets are read in order of their places. Each element whose fields are possible waits for its key.
- * 2. The keys are read, a part of the file after the other, so that memory does not grow with the file. An element whose key
- *    gives its hash proves a record.
+ * 2. The keys are read, one part of the file after the other, so that memory does not grow with the file. An element
+ *    whose key gives its hash proves a record.
  * 3. Keys that may be in a bucket twice are compared.
  *
- * Whatever is not as it should be is marked, and the examination goes on; `judgeSites` explains the marks.
+ * Exceptions are marked, and the examination goes on; `judgeSites` explains the marks.
  */
 
-/** Elements that wait for their keys at a time: 20 bytes each. */
+/** Maximum number of elements that wait for their keys at a time: 20 bytes each. */
 const HELD = 1 << 20;
 
-/** The result of looking at every bucket and the key of every element. */
+/** Result of the examination of every bucket and of the key of every element. */
 export interface Examination {
   readonly marks: ElementMarks;
   /** Number of elements that prove a record. */
@@ -64,13 +64,13 @@ export interface Examination {
   /** Records whose key gives its hash with a signed char only, and with an unsigned one only. */
   readonly signed: number;
   readonly unsigned: number;
-  /** Whether a key that was read does not give its element's hash. */
+  /** True if a key that was read does not give its element's hash. */
   readonly hasMisfit: boolean;
   /** Bytes of the records. */
   readonly space: RecordSpace;
   /** Free space that the buckets' own tables list. */
   readonly free: Structures;
-  /** Whether libgdbm takes the avail tables of all buckets. */
+  /** True if libgdbm accepts the avail tables of all buckets. */
   readonly tablesValid: boolean;
 }
 
@@ -82,7 +82,7 @@ export interface ExaminedSurvey extends Survey {
 /**
  * Examines every bucket of a survey.
  *
- * @param held elements remembered at a time, where fewer are wanted
+ * @param held maximum number of elements held at a time
  * @throws SourceError if the source cannot be read
  */
 export async function examine(db: Database, survey: Survey, held = HELD): Promise<Examination> {
@@ -110,16 +110,16 @@ export interface CopiedFrom {
   /** Bytes of keys and values. */
   readonly bytes: number;
   readonly flavours: Readonly<Flavours>;
-  /** File offset in the copy from which on the records lie behind each other. */
+  /** File offset in the copy from which the records follow each other without a gap. */
   readonly base: number;
   /**
-   * Tells whether a bucket of the copy has the elements of the one that it is of, with pointers into the bytes from
-   * {@link base} on, to no two records that share any.
+   * Tells whether a bucket of the copy has the elements of its original, with pointers to bytes from {@link base} on,
+   * no two of them to records that share a byte.
    */
   readonly isBucket: (words: BucketWords, run: number, buckets: DirectoryRuns) => Promise<boolean>;
 }
 
-/** A database each of whose buckets is in its place, as it is surveyed and examined in one pass. */
+/** Survey and examination, made in one pass, of a database with each bucket in its place. */
 export interface OrderedExamination extends Survey {
   readonly examination: Examination;
   /** Its buckets in order of their places. */
@@ -127,12 +127,12 @@ export interface OrderedExamination extends Survey {
 }
 
 /**
- * Surveys and examines a database whose directory leads to whole buckets only, each of them in its place. Their elements and keys
- * may have exceptions.
+ * Surveys and examines a database whose directory leads to whole buckets only, each of them in its place. Their
+ * elements and keys may have exceptions.
  *
- * @param held elements remembered at a time, where fewer are wanted
- * @param copied the database that this one is a fresh copy of: then no key is read
- * @returns undefined where a bucket is not in its place, so that `survey` and a search have to find what there is
+ * @param held maximum number of elements held at a time
+ * @param copied the database that this one is a fresh copy of; if it is given, no key is read
+ * @returns undefined if a bucket is not in its place, so that `survey` and a search have to find the buckets
  * @throws SourceError if the source cannot be read
  */
 export async function examineInOrder(
@@ -178,7 +178,7 @@ export async function examineInOrder(
   let claims: HashClaims | undefined;
   return {
     ...survey,
-    // Where everything is in order nobody asks for them.
+    // Made on demand, because a database in order needs none.
     get claims() {
       return (claims ??= claimSettled(survey));
     },
@@ -195,7 +195,7 @@ function isInDirectory({ geometry, directory, format }: Database, { offsets }: D
   return offsets.some((offset) => offset + geometry.bucketSize > from && offset < to);
 }
 
-/** The bucket of a directory run, if it is whole and most of its elements belong to its slots. */
+/** Returns the bucket of a directory run, if it is whole and most of its elements belong to its slots. */
 function placedSite(
   { directory }: Database,
   { offsets, firstSlots, bits }: DirectoryRuns,
@@ -249,7 +249,7 @@ class Buckets {
     this.#reader = new SiteReader(db);
     this.#order = new Uint32Array(sites.length).map((_, s) => s).filter((s) => isReadable(sites[s]));
     this.#order.sort((a, b) => sites[a].offset - sites[b].offset);
-    // Of what is left of a bucket each element is read by itself.
+    // A bucket of which only elements are left has no neighbours: each element is read by itself.
     const placeOf = (n: number) => {
       const { offset, elements } = sites[this.#order[n]];
       return elements === undefined ? offset : Number.NaN;
@@ -258,9 +258,9 @@ class Buckets {
   }
 
   /**
-   * Visits buckets with their numbers, to be read, and the number of the next ones that lie directly behind each.
+   * Visits buckets with their numbers, unread, and the number of the next ones that lie directly behind each.
    *
-   * @param isWanted which of them are visited; all where it is left out
+   * @param isWanted selects the buckets that are visited; all by default
    */
   async each(
     visit: (s: number, site: BucketSite, reader: SiteReader, behind: number) => Promise<void>,
@@ -280,14 +280,17 @@ class Examiner {
   readonly #free: Structures;
   readonly #shared: SharedHashes;
   readonly #parts: RecordParts;
-  /** Elements that stand alone may be many that lead to the same keys, and must not use up the budget of whole buckets. */
+  /**
+   * Budget of key bytes for each state of a bucket. Elements that stand alone may be many that lead to the same keys,
+   * and must not use up the budget of whole buckets.
+   */
   readonly #budgets: Partial<Record<BucketSite['state'], KeyBudget>>;
-  /** Whether bytes of a record may be gone; nearly always none are, and nobody needs to be asked for each element. */
+  /** True if bytes of a record may be gone. Nearly always none are, which saves a test of each element. */
   readonly #isShifted: boolean;
-  /** The end of the last record, as the header says. */
+  /** End of the last record according to the header. */
   readonly #end: number;
   readonly #directoryBits: number;
-  /** Whether all elements so far had room. */
+  /** True if all elements so far had room. */
   #areAllHeld = true;
   #tablesValid = true;
 
@@ -304,8 +307,8 @@ class Examiner {
     this.#marks = new ElementMarks(sites, bucketElements);
     this.#free = new Structures(size);
     this.#shared = new SharedHashes(sites, bucketElements);
-    // Buckets are half full or more as a rule: where there are more than are held, a part of the file after the other is taken
-    // that has room.
+    // Buckets are usually half full or more. If they have more elements than are held, the file is taken in parts
+    // that have room.
     const spread = used > 2 * held ? 0 : size;
     this.#parts = new RecordParts(size, Math.max(1, Math.min(held, used)), sites * bucketElements, spread);
     const budget = () => new KeyBudget(KEY_BUDGET * size);
@@ -316,23 +319,23 @@ class Examiner {
   }
 
   /**
-   * Looks at the head and the fields of a bucket, and takes the elements whose keys are to be read.
+   * Checks the head and the fields of a bucket, and takes the elements whose keys are to be read.
    *
-   * @param survey left out where each bucket is in its place
+   * @param survey left out if each bucket is in its place
    */
   takeBucket(s: number, site: BucketSite, words: BucketWords, view: BucketView, survey?: Survey): void {
     const cut = this.#isShifted ? cutElementsOf(this.#db, site) : undefined;
     if (site.state === 'malformed' || cut !== undefined) this.#marks.sites[s] = 1;
     this.#takeHead(s, site, view, cut);
     this.#shared.mark(words, s);
-    // Of a bucket in its place the first bits of a hash tell whether the directory leads to it.
+    // The first bits of a hash tell whether the directory leads to a bucket that is in its place.
     const isInPlace = survey === undefined || (survey.siteOfSlot[site.firstSlot] === s && isPlaced(site));
     const prefix = isInPlace ? site.ownFirst >>> (this.#directoryBits - site.bits) : -1;
     if (isInPlace && this.#isUsual(site, words, prefix)) this.#takeUsual(s, words);
     else this.#takeEach(s, site, words, prefix, cut, survey);
   }
 
-  /** Tells whether nothing is to be marked at any element of a bucket, but for its key. */
+  /** Tells whether no element of a bucket needs a mark, as far as is known without its key. */
   #isUsual({ state, bits }: BucketSite, words: BucketWords, prefix: number): boolean {
     const { elements, used, usedCount, hashes, pointers, keySizes, dataSizes } = words;
     if (this.#isShifted) return false;
@@ -365,7 +368,7 @@ class Examiner {
     const { used, usedCount } = words;
     const { flags, elements, kept } = this.#marks;
     const first = s * elements;
-    // Until its key was read an element counts as a record.
+    // An element counts as a record until its key is read.
     for (let n = 0; n < usedCount; n++) flags[first + used[n]] = READ | KEPT | SIGNED | UNSIGNED;
     kept[s] = usedCount;
     this.#areAllHeld = this.#parts.take(words, first, this.#shared, s, this.#areAllHeld);
@@ -395,7 +398,7 @@ class Examiner {
       if (cut?.has(i) === true) {
         flags[at] = MARKED;
         marked++;
-        // Nobody knows whether it was free.
+        // The lost element may have been in use.
         before = Math.min(before + 1, elements);
         continue;
       }
@@ -435,7 +438,7 @@ class Examiner {
     this.#marks.addSite(s, kept, marked);
   }
 
-  /** Looks at the head of a bucket and the table of its free space. */
+  /** Checks the head of a bucket and the table of its free space. */
   #takeHead(s: number, site: BucketSite, view: BucketView, cut?: CutElements): void {
     const { state, bits, count, used, availCount, offset } = site;
     if (state === 'headless' || cut?.head === true) return;
@@ -451,7 +454,7 @@ class Examiner {
     for (const { av_adr, av_size } of free) this.#free.add('free', av_adr, av_size);
   }
 
-  /** The marks of an element that its bucket's place does not explain: it may belong to another bucket. */
+  /** Returns the marks of an element whose hash does not fit its bucket's place: it may belong to another bucket. */
   #placeMarks(site: BucketSite, hash: number, i: number, reach: number, survey: Survey): number {
     const { offset, origin } = site;
     const { directory } = this.#db;
@@ -468,7 +471,7 @@ class Examiner {
   /**
    * Takes a bucket of a fresh copy, whose keys were proved before.
    *
-   * @returns false where anything is not as it should be
+   * @returns false if its head or any element has an exception
    */
   takeCopied(s: number, site: BucketSite, words: BucketWords, view: BucketView): boolean {
     this.takeBucket(s, site, words, view);
@@ -542,7 +545,7 @@ class Examiner {
           const hash = this.#shared.has(s, i) ? hashes[i] | SHARED : hashes[i];
           const apart = (flags[at] & APART) !== 0;
           while (!parts.push(pointers[i], hash, keySize, dataSize, keyStarts[i], at, apart)) {
-            // Only of a single part not all elements have room.
+            // Only the elements of a single part may not all have room.
             await visitRange(range, false);
             parts.begin(range.first);
           }
@@ -553,7 +556,7 @@ class Examiner {
     return space;
   }
 
-  /** Finds records whose key an earlier element of their bucket has, and takes their mark from them. */
+  /** Finds records whose key an earlier element of their bucket has, and marks that they prove no record. */
   async #findRepeats(
     buckets: Buckets,
     { siteOfSlot, sites }: Omit<Survey, 'claims'>,
@@ -586,13 +589,16 @@ class Examiner {
   }
 }
 
-/** Tells whether a lookup, which walks from the home position over used elements, comes to an element with so many before it. */
+/**
+ * Tells whether a lookup reaches an element: it walks from the home position over used elements, of which `before`
+ * lie directly before the element.
+ */
 function isReached(i: number, hash: number, elements: number, before: number): boolean {
   const home = hash % elements;
   return (i >= home ? i - home : i - home + elements) <= before;
 }
 
-/** Number of elements in use directly before the first, around the end. */
+/** Returns the number of elements in use directly before the first one, counted around the end of the bucket. */
 function usedBeforeFirst({ elements, hashes }: BucketWords): number {
   let before = 0;
   while (before < elements && hashes[elements - 1 - before] !== FREE_HASH) before++;
@@ -602,7 +608,7 @@ function usedBeforeFirst({ elements, hashes }: BucketWords): number {
 /** Counts of elements that prove a record, and whether any key does not give its element's hash. */
 type KeyCounts = Pick<Examination, 'records' | 'bytes' | 'signed' | 'unsigned' | 'hasMisfit'>;
 
-/** Holds the keys of a part of the file at a time against their elements. */
+/** Compares keys with their elements, a part of the file at a time. */
 class KeyPass implements KeyCounts {
   records = 0;
   bytes = 0;
@@ -665,7 +671,7 @@ class KeyPass implements KeyCounts {
     return size === LARGE_KEY ? this.#parts.largeKeySize(row) : size;
   }
 
-  /** Looks at the keys of rows, but for large ones, whose rows go into `large`. */
+  /** Checks the keys of rows, except large ones, whose rows are added to `large`. */
   #takeRows(from: number, end: number, large: number[]): void {
     const { rows } = this.#parts;
     const { view } = this.#keys;
@@ -686,7 +692,8 @@ class KeyPass implements KeyCounts {
       const hash = sharedHash & 0x7fffffff;
       const begins = isStart(view, place, size, rows[row + 2]);
       if (begins && !isApart(dataSize) && look.unsigned === hash && look.portable) {
-        // Nearly every key: the marks of its element are right already, and far apart in memory.
+        // This is the path of nearly every key. It does not touch the marks, which are right already and far apart in
+        // memory.
         if (sharedHash < 0) twins.add(hash, look.digest);
         records++;
         length += size + dataSize;
@@ -737,7 +744,7 @@ class KeyPass implements KeyCounts {
   }
 }
 
-/** Tells whether a key begins as `key_start` says, the first byte in its lowest place. */
+/** Tells whether a key begins as `key_start` says; `start` is its little-endian number. */
 function isStart(view: DataView, place: number, size: number, start: number): boolean {
   if (size >= KEY_START) return view.getInt32(place, true) === start;
   for (let i = 0; i < size; i++) if (((start >>> (8 * i)) & 0xff) !== view.getUint8(place + i)) return false;

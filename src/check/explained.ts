@@ -7,17 +7,17 @@ import type { RecordCounts } from './check.js';
 import type { SpaceAccount } from './space.js';
 
 /**
- * Share of a file's contents, 0 to 1, that its records and its listed free space must account for. With less, what was found is more
- * likely a small part of another file, or of this one read in a wrong way, than what is left of a database. Measured: at most
- * 0.019 is found of whole files that were copied in text mode, and at least 0.06 of damaged ones, half of them swapped or
- * three quarters of them zeroed.
+ * Minimum share of a file's contents, 0 to 1, that its records and its listed free space account for. With less, the
+ * records are more likely a small part of another file, or of this one read in a wrong way, than the rest of a
+ * database. Measured: the share is at most 0.019 for whole files that were copied in text mode, and at least 0.06 for
+ * damaged ones, half of them swapped or three quarters of them zeroed.
  */
 const MIN_EXPLAINED_SHARE = 0.03;
 
-/** The same share where one record is all that was found: chance gives one. */
+/** Minimum share if only one record was found: one may be found by chance. */
 const MIN_SHARE_OF_ONE = 0.1;
 
-/** What a check found, as far as it says how much of a file the records explain. */
+/** Results of a check that show how much of a file the records explain. */
 export interface Found {
   readonly records: RecordCounts;
   readonly account: SpaceAccount;
@@ -26,10 +26,10 @@ export interface Found {
 }
 
 /**
- * Why no database is to be made of what was found in a damaged file: it explains next to nothing of the file. What is known to be
- * an empty database is not asked about.
+ * Tells why no database is to be made of the records found in a damaged file: they explain next to nothing of it. A
+ * database that is known to be empty is not tested.
  *
- * @returns undefined where it explains enough
+ * @returns undefined if they explain enough
  */
 export async function whyUnrepairable(
   db: Database,
@@ -51,7 +51,10 @@ export async function whyUnrepairable(
   );
 }
 
-/** Whether the file ends too early, which explains what is lost: each element whose record is inside the file has its key. */
+/**
+ * Tells whether the file ends too early, which explains its losses: each element whose record is inside the file has
+ * its key.
+ */
 function isCutShort({ source, header, headerLost, missing }: Database, { rejected }: RecordCounts): boolean {
   return !headerLost && missing === 0 && source.size < header.next_block && (rejected.key ?? 0) === 0;
 }
@@ -64,7 +67,7 @@ function sentence(cause: string | undefined): string {
   return cause === undefined ? '' : ` Likely cause: ${cause}.`;
 }
 
-/** Whether the directory leads for all hashes to whole buckets, all of them without an element. */
+/** Tells whether the directory leads to whole buckets for all hashes, none of which has an element. */
 function isKnownEmpty(
   { headerLost }: Database,
   { sites }: Survey,
@@ -75,8 +78,8 @@ function isKnownEmpty(
 }
 
 /**
- * Of the bytes of records, of listed free space and of what nothing accounts for, the share of the former two. Zero bytes that nothing
- * accounts for say nothing, and are not counted; nor are structures, which a file read in a wrong way has, too.
+ * Returns the share of records and listed free space in the sum of these and of the unaccounted bytes. Unaccounted
+ * zero bytes show nothing, and are not counted; nor are structures, which a file read in a wrong way has, too.
  */
 async function explainedShare({ source }: Database, { bytes, unused }: SpaceAccount): Promise<number> {
   const explained = bytes.record + bytes.free;

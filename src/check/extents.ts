@@ -4,7 +4,7 @@ import { MAX_PARTS, PART } from './parts.js';
 import type { SpaceKind } from './space.js';
 import { SPACE_KINDS } from './space.js';
 
-/** Ranges that lie beside each other in memory, as a power of two: none is ever copied to make room. */
+/** Ranges of a chunk, as a power of two: chunks are never copied to make room. */
 const CHUNK_BITS = 14;
 const CHUNK = 1 << CHUNK_BITS;
 
@@ -20,7 +20,7 @@ export class Extents {
   length = 0;
   readonly #size: number;
   readonly #chunks: Chunk[] = [];
-  /** Their numbers in order of their offsets, as soon as they are sorted. */
+  /** Numbers of the ranges in order of their offsets; undefined until they are sorted. */
   #order: Uint32Array | undefined;
 
   /** @param size of the file in bytes */
@@ -28,7 +28,7 @@ export class Extents {
     this.#size = size;
   }
 
-  /** Adds a range; an empty one is none, nor is one that begins outside of the file. */
+  /** Adds a range; ignores one that is empty or begins outside of the file. */
   add(kind: SpaceKind, offset: number, length: number): void {
     if (!(length > 0 && offset >= 0 && offset < this.#size)) return;
     const at = this.length & (CHUNK - 1);
@@ -39,7 +39,7 @@ export class Extents {
     }
     const chunk = this.#chunks[this.length++ >>> CHUNK_BITS];
     chunk.offsets[at] = offset;
-    // One may reach beyond the file's end, but no number may be more than there is room for.
+    // A range may reach beyond the file's end, but its length must fit the column.
     chunk.lengths[at] = Math.min(length, Math.max(this.#size, 2 ** 32 - 1));
     chunk.kinds[at] = SPACE_KINDS.indexOf(kind);
   }
@@ -61,7 +61,7 @@ export class Extents {
     return this.#chunks[n >>> CHUNK_BITS].kinds[n & (CHUNK - 1)];
   }
 
-  /** Puts them in order of their offsets, those with the same one in that in which they were added. */
+  /** Sorts the ranges by offset; those with the same offset stay in the order in which they were added. */
   sort(): this {
     this.#order = undefined;
     this.#order = orderByOffsets(this.length, (n) => this.offset(n), this.#size);
@@ -73,29 +73,30 @@ export class Extents {
   }
 }
 
-/** Longer ranges have no room in one number. */
+/** Longest range, in bytes, that fits one number together with its place. */
 export const LONGEST = 2 ** 16 - 1;
 const SIZES = 2 ** 16;
 
-/** Numbers that lie beside each other, as a power of two. */
+/** Numbers of a chunk, as a power of two. */
 const FREE_CHUNK_BITS = 5;
 const FREE_CHUNK = 1 << FREE_CHUNK_BITS;
-/** Numbers of a piece of memory, of which only the first is ever copied to make room. */
+/** Numbers of a piece of memory, as a power of two; only the first piece is ever copied to make room. */
 const PIECE_BITS = 18;
 const PIECE = 1 << PIECE_BITS;
 
 /**
- * Short ranges of free space by the part of the file that they begin in: 4 bytes for each, as a file that was much changed
- * has half as many of them as records. They are given in order of their offsets, and sorted a part at a time.
+ * Short ranges of free space by the part of the file in which they begin: 4 bytes for each, because a file that was
+ * much changed has half as many of them as records. They are visited in order of their offsets, and sorted a part at
+ * a time.
  */
 export class FreeParts {
-  /** Of each part where its next number goes; a multiple of a chunk's length where none has room. */
+  /** Index of the next number of each part; a multiple of a chunk's length if no chunk has room. */
   readonly #next: Int32Array;
   readonly #pieces = [new Uint32Array(1024)];
-  /** Of each chunk the one before it of the same part; −1 for none. */
+  /** Previous chunk of the same part, for each chunk; −1 for none. */
   readonly #before = new NumberList();
   #part = -1;
-  /** The ranges of the part that is given now: of each its place in the part and its length. */
+  /** Ranges of the current part: each has its place in the part and its length. */
   #sorted = new Uint32Array(0);
   #given = 0;
 
@@ -104,7 +105,7 @@ export class FreeParts {
     this.#next = new Int32Array(Math.floor(size / PART) + 1);
   }
 
-  /** Memory that they take, in bytes. */
+  /** Memory of the ranges, in bytes. */
   get room(): number {
     return 4 * PIECE * (this.#pieces.length - 1) + 4 * this.#pieces[this.#pieces.length - 1].length;
   }
@@ -114,7 +115,7 @@ export class FreeParts {
     const part = Math.floor(offset / PART);
     let at = this.#next[part];
     if ((at & (FREE_CHUNK - 1)) === 0) {
-      // Where the last one ends; of the first one of all nothing could end at 0.
+      // `at` is the end of the part's previous chunk; it is 0 only if there is none, which gives −1.
       this.#before.push(at / FREE_CHUNK - 1);
       at = (this.#before.length - 1) * FREE_CHUNK;
       const last = this.#pieces.length - 1;
@@ -126,25 +127,25 @@ export class FreeParts {
     this.#next[part] = at + 1;
   }
 
-  /** Begins to give them, when all are there. */
+  /** Goes to the first range, when all have been added. */
   begin(): void {
     this.#part = -1;
     this.#given = this.#sorted.length;
     this.advance();
   }
 
-  /** File offset of the range that is given now; infinite when all were. */
+  /** File offset of the current range; infinite behind the last one. */
   get offset(): number {
     if (this.#given === this.#sorted.length) return Number.POSITIVE_INFINITY;
     return this.#part * PART + Math.floor(this.#sorted[this.#given] / SIZES);
   }
 
-  /** Bytes of it. */
+  /** Bytes of the current range. */
   get length(): number {
     return this.#sorted[this.#given] % SIZES;
   }
 
-  /** Goes on to the next one. */
+  /** Goes to the next range. */
   advance(): void {
     if (this.#given < this.#sorted.length && ++this.#given < this.#sorted.length) return;
     while (++this.#part < this.#next.length) {
@@ -157,13 +158,16 @@ export class FreeParts {
     this.#given = 0;
   }
 
-  /** The parts in which ranges begin that may have bytes from an offset to before another one. */
+  /** Returns the parts of all ranges that may have bytes from one offset to before another. */
   partsOver(from: number, to: number): readonly [first: number, end: number] {
     const first = Math.max(0, Math.floor((from - LONGEST) / PART));
     return [first, Math.min(this.#next.length, Math.floor((to - 1) / PART) + 1)];
   }
 
-  /** Where the ranges of a part begin and end by turns, in order; those that touch or overlap as one. */
+  /**
+   * Returns alternating beginnings and ends of a part's ranges, in order; those that touch or overlap are joined to
+   * one.
+   */
   joined(part: number): Float64Array {
     const numbers = this.#numbersOf(part).sort();
     const borders = new Float64Array(2 * numbers.length);
@@ -206,7 +210,7 @@ const FREE = SPACE_KINDS.indexOf('free');
 export class Structures {
   /** All but short ranges of free space. */
   readonly extents: Extents;
-  /** Short ranges of free space, of which there may be as many as half of the records. */
+  /** Short ranges of free space; there may be half as many of them as records. */
   readonly free: FreeParts;
   readonly #isParted: boolean;
   #next = 0;
@@ -219,7 +223,7 @@ export class Structures {
     this.free = new FreeParts(this.#isParted ? size : 0);
   }
 
-  /** Adds a range; an empty one is none, nor is one that begins outside of the file. */
+  /** Adds a range; ignores one that is empty or begins outside of the file. */
   add(kind: SpaceKind, offset: number, length: number): void {
     if (this.#isParted && kind === 'free' && length > 0 && length <= LONGEST) this.free.add(offset, length);
     else this.extents.add(kind, offset, length);

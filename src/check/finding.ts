@@ -179,11 +179,11 @@ export interface Finding {
   readonly severity: Severity;
   /** File offset of the field or structure; null where it is about the file as a whole. */
   readonly offset: number | null;
-  /** What was found there. */
+  /** Value or structure that was found there, as text. */
   readonly found: string;
-  /** What should be there. */
+  /** Value or structure that is correct there, as text. */
   readonly expected: string;
-  /** What follows from it. */
+  /** Consequence of the violation, as text. */
   readonly consequence: string;
   /** The code of the finding that explains this one; undefined where it stands by itself. */
   readonly cause?: FindingCode;
@@ -209,20 +209,23 @@ export function finding(
 /** Findings of a database that is in order, but for another kind of machine. */
 const FOREIGN: ReadonlySet<FindingCode> = new Set(['foreign-format', 'foreign-keys']);
 
-/** What findings say of a database: `foreign` where nothing is wrong but that it is for another kind of machine. */
+/** Returns the verdict of findings: `foreign` if the only errors are that the file is for another kind of machine. */
 export function verdictOf(findings: FindingList): 'healthy' | 'foreign' | 'damaged' {
   const errors = findings.kept.filter(({ severity }) => severity === 'error');
   if (errors.length === 0) return 'healthy';
   return errors.every(({ code }) => FOREIGN.has(code)) ? 'foreign' : 'damaged';
 }
 
-/** How many findings of one code and one cause are kept in full; a wrecked file has millions. */
+/** Maximum number of findings kept in full for each code and cause; a wrecked file has millions. */
 export const KEPT_PER_CODE = 100;
 
-/** How many findings each cause explains, by their codes. */
+/** Number of findings that each cause explains, by code. */
 export type ExplainedCounts = Partial<Record<FindingCode, Partial<Record<FindingCode, number>>>>;
 
-/** Collects findings in the order they come, counting all and keeping the first {@link KEPT_PER_CODE} of each code and cause. */
+/**
+ * Collects findings in order of arrival: counts all, and keeps the first {@link KEPT_PER_CODE} of each code and
+ * cause.
+ */
 export class FindingList {
   readonly kept: Finding[] = [];
   readonly counts = new Map<FindingCode, number>();
@@ -245,13 +248,13 @@ export class FindingList {
     return this.kept.some((one) => one.severity === severity);
   }
 
-  /** Whether there is a finding of a code that nothing else explains. */
+  /** Tells whether there is a finding of a code that no other finding explains. */
   standsByItself(code: FindingCode): boolean {
     return countOf(this.counts.get(code) ?? 0, this.explained, code, undefined) > 0;
   }
 }
 
-/** How many findings of a code a cause explains; without a cause, how many of all stand by themselves. */
+/** Returns how many findings of a code a cause explains; without a cause, how many no other finding explains. */
 function countOf(
   all: number,
   explained: ExplainedCounts,
@@ -262,16 +265,19 @@ function countOf(
   return Object.values(explained).reduce((rest, counts) => rest - (counts[code] ?? 0), all);
 }
 
-/** A place of a finding, and what is wrong there. */
+/** Place of a finding, with the found and the expected value. */
 export type FindingPlace = Pick<Finding, 'offset' | 'found' | 'expected'>;
 
-/** The findings of one code that stand by themselves, or that one cause explains. Its own fields are those of the first. */
+/**
+ * Findings of one code that stand by themselves, or that one cause explains. Its fields of a finding are those of the
+ * first.
+ */
 export interface FindingGroup extends Omit<Finding, 'cause'> {
-  /** How many there are. */
+  /** Number of findings in the group. */
   readonly count: number;
-  /** The first {@link KEPT_PER_CODE} of them. */
+  /** Places of the first {@link KEPT_PER_CODE} findings. */
   readonly places: readonly FindingPlace[];
-  /** What they explain. */
+  /** Groups of findings that this group explains. */
   readonly consequences: readonly FindingGroup[];
 }
 
@@ -287,8 +293,8 @@ const bySeverity = (a: { severity: Severity }, b: { severity: Severity }) =>
   SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity);
 
 /**
- * Groups findings: one entry for each code that stands by itself, the worst first, with what it explains under it. An
- * entry is as severe as the worst that it explains.
+ * Groups findings: one entry for each code that stands by itself, the worst first, with the findings that it explains
+ * under it. An entry is as severe as the worst finding under it.
  */
 export function groupFindings(result: CountedFindings): FindingGroup[] {
   const { findings, findingCounts, explainedCounts = {} } = result;
@@ -305,7 +311,7 @@ export function groupFindings(result: CountedFindings): FindingGroup[] {
     return { cause, group };
   });
   const byItself = new Set(groups.filter(({ cause }) => cause === undefined).map(({ group }) => group.code));
-  // A cause that another one explains is followed to the one that stands by itself.
+  // Follow a cause that has a cause itself up to the one that stands by itself.
   const rootOf = (
     cause: FindingCode | undefined,
     seen: readonly FindingCode[] = [],

@@ -9,12 +9,12 @@ import { finding } from './finding.js';
 import type { Judge } from './libgdbm.js';
 import { isOfJudge } from './libgdbm.js';
 
-/** Whether a machine's libgdbm cannot use a database that is in order where it was made. */
+/** Tells whether a machine's libgdbm cannot use a database that is in order on the machine that made it. */
 export function isForeign(format: FileFormat, judge: Judge): boolean {
   return !isOfJudge(format, judge) || isOther(format.hashChar, judge.hashChar);
 }
 
-/** What a check of the structure alone found, with the verdict for a machine. */
+/** Returns the result of a check of the structure alone, with the verdict for a machine. */
 export function judgedFor(checked: CheckResult, judge: Judge | undefined): CheckResult {
   const { verdict, format } = checked;
   if (verdict !== 'healthy' || judge === undefined || format === undefined || !isForeign(format, judge))
@@ -26,7 +26,7 @@ function isOther(hashChar: FileFormat['hashChar'], wanted: HashChar): boolean {
   return hashChar !== 'undetermined' && hashChar !== wanted;
 }
 
-/** The machines for which a database is, by their names. */
+/** Returns the names of the machines that a database is for. */
 export function machinesFor({ byteOrder, layout, hashChar }: FileFormat): MachineName[] {
   return MACHINE_NAMES.filter((name) => {
     const machine: Judge = MACHINES[name];
@@ -36,13 +36,16 @@ export function machinesFor({ byteOrder, layout, hashChar }: FileFormat): Machin
   });
 }
 
-/** How a database was written, and how many of its keys tell the sign of `char` there. */
+/** Format of a database, and the numbers of its keys whose hash depends on the sign of `char`. */
 interface Written extends Format {
   readonly signed: number;
   readonly unsigned: number;
 }
 
-/** What keeps libgdbm of a machine from using a database that is in order where it was made. */
+/**
+ * Returns the findings that keep a machine's libgdbm from using a database that is in order on the machine that made
+ * it.
+ */
 export function foreignFindings(written: Written, judge: Judge): Finding[] {
   const { signed, unsigned } = written;
   if (!isOfJudge(written, judge)) {

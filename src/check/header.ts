@@ -8,9 +8,9 @@ import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
 
 /**
- * The header's finding that explains why a range ends where nothing should: behind the file's end, as far as `next_block`
- * tells that the file was larger, or behind a `next_block` that is below the file's size; undefined where it explains
- * nothing.
+ * Returns the finding of the header that explains why a range has an impossible end. The end is beyond the end of the
+ * file, but not beyond `next_block`, which shows that the file was larger; or it is beyond a `next_block` that is
+ * below the file's size. Returns undefined if the header explains nothing.
  */
 export function explainedByNextBlock(
   { source, header, headerLost }: Database,
@@ -21,14 +21,14 @@ export function explainedByNextBlock(
   return end > header.next_block ? 'header-next-block-low' : undefined;
 }
 
-/** Blocks that stand at other places than their own. */
+/** Returns the findings for blocks that are not at their own place. */
 function checkBlocks({ rearrangement }: Database): Finding[] {
   return (rearrangement?.moved ?? []).map(({ home, at }) =>
     finding('block-moved', at, `the block that belongs at ${home}`, 'each block at its own place'),
   );
 }
 
-/** Ranges that the disk cannot read, which were read as zeros. */
+/** Returns the findings for ranges that the disk cannot read; they were read as zeros. */
 function checkUnreadable({ source }: Database): Finding[] {
   return (source.unreadable?.() ?? []).map(({ offset, length }) =>
     finding(
@@ -40,7 +40,7 @@ function checkUnreadable({ source }: Database): Finding[] {
   );
 }
 
-/** What is gone from the middle of the file, or was put into it. */
+/** Returns the finding for bytes that are missing from the middle of the file, or were put into it. */
 function checkFault({ fault }: Database): Finding[] {
   if (fault === undefined) return [];
   const { missing, first, last } = fault;
@@ -49,7 +49,7 @@ function checkFault({ fault }: Database): Finding[] {
   return [finding('bytes-missing', first, `${found} at ${place}`, 'every byte at the offset that it had')];
 }
 
-/** The header's fields against each other, the file's size and what the rest of the file says. */
+/** Checks the header's fields against each other, the file's size and the rest of the file. */
 export function checkHeader(db: Database): Finding[] {
   const { format, header, geometry, source } = db;
   const moved = [...checkUnreadable(db), ...checkBlocks(db)];

@@ -7,7 +7,7 @@ import type { DoubtfulRecords } from './doubtful.js';
 import type { ElementMarks } from './marks.js';
 import type { SpaceAccount } from './space.js';
 
-/** Where a key should be that does not give the hash of its element. */
+/** Place of a key that does not give the hash of its element. */
 export interface DamagedKey {
   readonly hash: number;
   /** File offset. */
@@ -17,26 +17,26 @@ export interface DamagedKey {
   readonly keyStart: Uint8Array;
 }
 
-/** Bytes that a disk loses together: a sector, or a page of the memory through which they are written. */
+/** Bytes that are lost together: a sector of the disk, or a page of the memory through which files are written. */
 const SECTOR = 512;
 const PAGE = 4096;
-/** A damaged key that is longer is not tried to be mended: 255 hashes for each of its bytes. */
+/** Longest damaged key, in bytes, that is tested for a single wrong byte: the test takes 255 hashes for each byte. */
 const MAX_MENDED_KEY = 64;
-/** Keys that are tried; more of them are taken to be damaged as these are. */
+/** Maximum number of keys tested; the others are assumed to be damaged in the same way. */
 const MAX_MENDED = 32;
-/** Damaged keys that are looked at; more tell no more. */
+/** Maximum number of damaged keys in the sample; more would not improve the estimate. */
 export const MAX_DAMAGED_KEYS = 1 << 14;
 
 /**
- * Estimates how many kept records have a damaged value, though nothing shows it: a value has no checksum. Keys have a
- * hash, so that the damaged ones among them are a sample of the damage, of which there are two kinds:
+ * Estimates how many kept records have a damaged value. Nothing shows such damage, because a value has no checksum.
+ * Keys have a hash, so the damaged keys are a sample of the damage, which is of one of two kinds:
  *
- * - Single bytes: another key of its sector is whole, it begins as its element says, or one other byte gives it its hash
- *   back. Each byte of a value is hit as often as each byte of the keys and their elements.
- * - Whole sectors, or whole pages where none with such a key has a whole one: a value that has a byte in one with such a
- *   key is hit, one in a sector with a whole key is not, and those without a key are hit as often as those with one.
+ * - Single bytes: another key in the sector is whole, the key begins as its element says, or a change of one byte
+ *   restores its hash. Each byte of a value is hit as often as each byte of the keys and their elements.
+ * - Whole sectors, or whole pages if no page with such a key also has a whole key. A value with a byte in a unit with
+ *   such a key is hit. A unit with a whole key is intact. Units without a key are hit as often as those with one.
  *
- * A damaged key says nothing of others where something in force lies on its place, which overwrote it, or where the place
+ * A damaged key is left out of the sample if a structure or record in force overwrote its place, or if the place
  * itself is in doubt.
  */
 export async function estimateHiddenDamage(
@@ -60,7 +60,7 @@ export async function estimateHiddenDamage(
     }
   };
 
-  // 1. Sectors with a whole key, and how many bytes tell whether they are hit.
+  // 1. Mark the sectors with a whole key, and count the bytes in which damage shows.
   const elementSize = elementStruct(format.layout).size;
   let bytes = 0;
   await eachKept(db, survey, marks, (words, i) => {
@@ -69,7 +69,7 @@ export async function estimateHiddenDamage(
     if (keySize > 0) mark(WHOLE, words.pointer(i), keySize);
   });
 
-  // 2. Damaged keys, each of one of the two kinds.
+  // 2. Assign each damaged key to one of the two kinds.
   let single = 0;
   let tried = 0;
   let mended = 0;
@@ -91,7 +91,7 @@ export async function estimateHiddenDamage(
   if (areSingle) single += alone.length;
   else for (const { offset, keySize } of alone) mark(LOST, offset, keySize);
 
-  // 3. What that means for each value.
+  // 3. Add up the probability that each value is hit.
   const pages = inPages(sectors);
   const isByPages = !areSingle && alone.every(({ offset }) => pages[Math.floor(offset / PAGE)] === LOST);
   const [unit, units] = isByPages ? [PAGE, pages] : [SECTOR, sectors];
@@ -119,11 +119,11 @@ export async function estimateHiddenDamage(
   return Math.round(hit);
 }
 
-/** States of a sector; 0 is one without a key. */
+/** States of a sector; 0 is a sector without a key. */
 const WHOLE = 1;
 const LOST = 2;
 
-/** The states of pages: whole where one of a page's sectors is, else lost where one is. */
+/** Returns the states of pages: whole if any sector of the page is whole, else lost if any sector is lost. */
 function inPages(sectors: Uint8Array): Uint8Array {
   const each = PAGE / SECTOR;
   return Uint8Array.from({ length: Math.ceil(sectors.length / each) }, (_, page) => {
@@ -132,7 +132,10 @@ function inPages(sectors: Uint8Array): Uint8Array {
   });
 }
 
-/** Whether the bytes at a key's place are the key but for a few: they begin as it does, or another byte mends its hash. */
+/**
+ * Tells whether only single bytes of a key are damaged: it begins as its element says, or a change of one byte
+ * restores its hash.
+ */
 function isSingle(key: Uint8Array, { hash, keyStart }: DamagedKey): boolean {
   if (keyStart.every((byte, i) => i >= key.length || byte === key[i])) return true;
   for (let i = 0; i < key.length; i++) {

@@ -9,15 +9,18 @@ import type { SpaceAccount } from './space.js';
 
 /** A file that is more than its database: an image, an archive, or several databases one behind the other. */
 export interface Image {
-  /** Where the database that is read ends; offsets as those of its records. */
+  /** End of the database that is read; an offset of the same kind as those of its records. */
   readonly end: number;
   readonly finding: Finding;
 }
 
-/** No database is smaller: a header, a directory and a bucket, each of 512 bytes. */
+/** Size of the smallest database, in bytes: a header, a directory and a bucket, each of 512 bytes. */
 const SMALLEST = 3 * 512;
 
-/** Looks for an image where a file is damaged, and adds the finding: a sound file explains its bytes, and is not searched. */
+/**
+ * Looks for an image if a file is damaged, and adds the finding. A sound file explains its bytes, and is not
+ * searched.
+ */
 export async function checkImage(
   db: Database,
   account: SpaceAccount,
@@ -29,9 +32,10 @@ export async function checkImage(
 }
 
 /**
- * Tells whether a damaged file looks like an image: other databases begin behind the end of this one, or bytes that were put
- * before it and stand behind it are more than its own. What follows a header at the beginning of the file is no sign by
- * itself: a writer that dies leaves a file that is longer than `next_block`.
+ * Returns the image if a damaged file looks like one: other databases begin behind the end of this one, or the file
+ * has bytes in front of it, and those together with the bytes behind it are more than its own. Bytes behind a
+ * database that begins with the file are no sign by themselves: a writer that dies leaves a file longer than
+ * `next_block`.
  *
  * @param account of every byte of the database
  * @throws SourceError if the source cannot be read
@@ -64,7 +68,7 @@ async function findImage(db: Database, account: SpaceAccount): Promise<Image | u
   };
 }
 
-/** Where the last structure or record in force ends. */
+/** Returns the end of the last structure or record in force. */
 function usedEnd({ unused }: SpaceAccount, size: number): number {
   const ranges = unused();
   const last = ranges.at(ranges.length - 1);

@@ -4,33 +4,33 @@ import type { HashChar } from '../format/hash.js';
 import type { Range } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 
-/** What a key's bytes say of its element. */
+/** Evidence of a key's bytes for its element. */
 export interface KeyEvidence {
-  /** By which flavour the key gives the element's hash; undefined if by neither. */
+  /** Flavour by which the key gives the element's hash; undefined if neither does. */
   readonly fits: HashChar | 'either' | undefined;
-  /** The key's first bytes as a number, the first one in the lowest place. */
+  /** First bytes of the key as a little-endian number. */
   readonly start: number;
-  /** Whether an element before it has the same key. */
+  /** True if an earlier element has the same key. */
   readonly repeats: boolean;
 }
 
 /**
- * An honest file's keys do not overlap, so together they are no larger than the file. Elements made to point at
- * one huge key would cost the key times as much; past this factor keys are not read.
+ * Bytes of keys that are read, as a multiple of the file's size. An honest file's keys do not overlap, so together
+ * they are no larger than the file. Elements crafted to point at one huge key would cost the key times as much.
  */
 export const KEY_BUDGET = 2;
-/** Keys up to so many bytes are read together; longer ones by themselves, in pieces. */
+/** Largest key, in bytes, that is read together with others; larger ones are read by themselves, in pieces. */
 export const SMALL_KEY = 64 * 1024;
 
 /**
- * How many bytes of keys may still be read. Small keys have an account of their own: a few elements whose key size
- * is wrong must not use up what thousands of sound ones need.
+ * Budget of the bytes of keys that may still be read. Small keys have a budget of their own: a few elements with a
+ * wrong key size must not use up the bytes that thousands of sound ones need.
  */
 export class KeyBudget {
   #small: number;
   #large: number;
 
-  /** @param bytes of small keys, and again so many of large ones */
+  /** @param bytes budget of small keys, and again that of large ones */
   constructor(bytes: number) {
     this.#small = bytes;
     this.#large = bytes;
@@ -56,14 +56,14 @@ export class KeyBudget {
   }
 }
 
-/** The first bytes of a key as a number, the first one in the lowest place; zeroes past its end. */
+/** Returns the first bytes of a key as a little-endian number; bytes past its end are zero. */
 export function startOf(key: Uint8Array): number {
   let start = 0;
   for (let i = Math.min(KEY_START, key.length) - 1; i >= 0; i--) start = (start << 8) | key[i];
   return start >>> 0;
 }
 
-/** Whether two keys of one size are the same. */
+/** Tells whether two keys of one size are the same. */
 export async function sameKey(source: Source, a: Range, b: Range): Promise<boolean> {
   return equalBytes(await source.read(a.offset, a.length), await source.read(b.offset, b.length));
 }

@@ -2,7 +2,7 @@ import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
 import type { ElementColumns } from './columns.js';
 
-/** Keys that are no farther apart are read together. */
+/** Maximum gap in bytes between keys that are read together. */
 const MAX_GAP = 16 * 1024;
 /** Bytes of one read of keys. */
 const WINDOW = 1 << 20;
@@ -10,19 +10,19 @@ const WINDOW = 1 << 20;
 interface Window {
   readonly base: number;
   readonly length: number;
-  /** Of the elements in order, those from here … */
+  /** Position of the first element in the order. */
   readonly from: number;
-  /** … to before here. */
+  /** Position behind the last element in the order. */
   readonly to: number;
 }
 
 /**
- * Reads keys in order of their offsets, the next window while one is looked at. Memory: two windows of a MiB.
+ * Reads keys in order of their offsets; the next window is read while one is visited. Memory: two windows of a MiB.
  *
  * @param order the elements' numbers in order of their offsets
- * @param visit gets each element, and bytes with the index at which its key is; false ends it
- * @param visitLarge gets each element whose key is too large to be held
- * @returns whether every visit said so
+ * @param visit gets each element, and bytes with the index of its key in them; returns false to stop
+ * @param visitLarge gets each element whose key is too large to be held; returns false to stop
+ * @returns true if no visit stopped it
  */
 export async function eachKey(
   source: Source,
@@ -35,7 +35,7 @@ export async function eachKey(
   const read = (window: Window, turn: number) => {
     const target = buffers[turn & 1].subarray(0, window.length);
     const done = readInto(source, window.base, target);
-    // Where the loop ends early nobody waits for this one.
+    // If the loop ends early, nothing awaits this read.
     done.catch(() => {});
     return { window, target, done };
   };

@@ -18,7 +18,7 @@ import { swap32 } from '../format/bytes.js';
 import { exact, readChunks, readUpTo } from '../source/source.js';
 import type { Source } from '../source/source.js';
 
-/** libgdbm's own words, as programs show them to people. */
+/** Messages of libgdbm, as programs show them to people. */
 export const LIBGDBM_MESSAGES = [
   'Unexpected end of file',
   'Byte-swapped file',
@@ -35,7 +35,7 @@ export const LIBGDBM_MESSAGES = [
 ] as const;
 export type LibgdbmMessage = (typeof LIBGDBM_MESSAGES)[number];
 
-/** The machine whose libgdbm is asked. */
+/** Machine whose libgdbm is predicted. */
 export type Judge = Pick<MachineFacts, 'byteOrder' | 'layout' | 'hashChar'>;
 
 /** A file that libgdbm opens, as it reads it. */
@@ -46,14 +46,14 @@ export interface Opened {
 }
 
 /**
- * Predicts what libgdbm 1.23 answers when a program opens the file for writing and then reads its record count. The steps
- * are in libgdbm's order, which decides the answer where a file has more than one fault; they read what stands in the
- * file, not what it should be. Held against the real library by a test.
+ * Predicts the answer of libgdbm 1.23 to a program that opens the file for writing and then reads its record count.
+ * The steps are in libgdbm's order, which decides the answer if a file has several faults. They read the bytes in the
+ * file, not corrected ones. A test compares the predictions with the real library.
  *
- * @param judge the machine, amd64 where it is left out
- * @param bucketsValid whether it is known of a file that the judge reads as it was written that the directory leads to
+ * @param judge the machine; amd64 by default
+ * @param bucketsValid true if the judge reads the file as it was written and the directory is known to lead to
  *   buckets with possible heads and avail tables, so that they need not be read again
- * @returns the first error, or null where both calls work (also for an empty file, of which it makes a database)
+ * @returns the first error, or null if both calls work (also for an empty file, of which libgdbm makes a database)
  * @throws SourceError if the source cannot be read
  */
 export async function predictLibgdbm(
@@ -103,7 +103,7 @@ export async function openAsLibgdbm(
   return (await judgeHeaderAvail(opened)) ?? opened;
 }
 
-/** Whether a judge reads a file of a format as it was written. */
+/** Tells whether a judge reads a file of a format as it was written. */
 export function isOfJudge({ byteOrder, layout }: Format, judge: Judge): boolean {
   return byteOrder === judge.byteOrder && layout === judge.layout;
 }
@@ -148,7 +148,7 @@ function tableRoom(bytes: number, layout: Layout): number {
   return Math.floor((bytes - availBlockStruct(layout).size) / availElementStruct(layout).size) + 1;
 }
 
-/** Whether libgdbm takes an avail table. */
+/** Tells whether libgdbm accepts an avail table. */
 export function isTableValid(header: Header, table: readonly AvailElement[]): boolean {
   return table.every(
     ({ av_adr, av_size }) =>
@@ -165,7 +165,7 @@ async function countBuckets(opened: Opened): Promise<LibgdbmMessage | null> {
   let previous: number | undefined;
   for await (const bytes of readChunks(source, header.dir, entries * width)) {
     for (const offset of decodeDirectory(bytes, layout, byteOrder)) {
-      // libgdbm skips a run of equal entries, and keeps buckets that it has read.
+      // libgdbm skips a run of equal entries, and caches the buckets that it has read.
       if (offset === previous) continue;
       previous = offset;
       if (offset < header.block_size) return 'Invalid directory entry';
@@ -187,7 +187,7 @@ async function judgeBucket(
   return judgeBucketHead(header, new BucketView(bytes, format, 1));
 }
 
-/** What libgdbm says of the head of a bucket and its table of free space. */
+/** Returns the error of libgdbm for the head of a bucket and its table of free space; null if it accepts both. */
 export function judgeBucketHead(header: Header, bucket: BucketView): LibgdbmMessage | null {
   const { bits, count, availCount } = bucket;
   if (!(count >= 0 && count <= header.bucket_elems && bits >= 0 && bits <= header.dir_bits)) {

@@ -14,17 +14,17 @@ import { judgeBucketHead, openAsLibgdbm } from './libgdbm.js';
 import type { ElementMarks } from './marks.js';
 import { KEPT, READ, SIGNED, START, UNSIGNED } from './marks.js';
 
-/** What a program gets that goes through all keys of a database by libgdbm, and fetches each. */
+/** Result of a walk through all keys of a database by libgdbm, with a fetch of each. */
 export interface LibgdbmUse {
-  /** Keys that a walk (`gdbm_firstkey`, `gdbm_nextkey`) gives until it ends or comes where it was before. */
+  /** Number of keys that a walk (`gdbm_firstkey`, `gdbm_nextkey`) returns until it ends or begins to repeat. */
   readonly walked: number;
-  /** How the walk ends: at the end of the directory, never, or with an error. */
+  /** End of the walk: at the end of the directory, never, or with an error. */
   readonly end: 'end' | 'never' | LibgdbmMessage;
-  /** Of the records that were found, how many a fetch finds; undefined where libgdbm reads other bytes than were examined. */
+  /** Number of found records that a fetch returns; undefined if libgdbm reads other bytes than were examined. */
   readonly fetched: number | undefined;
 }
 
-/** What was found out of a file that libgdbm is to use. */
+/** Results of the examination of a file that libgdbm is to use. */
 export interface Examined {
   readonly db: Database;
   readonly survey: Survey;
@@ -32,15 +32,15 @@ export interface Examined {
 }
 
 /**
- * Predicts how a full walk of a file by libgdbm 1.23 ends, and which of the records that were found it can fetch. A walk takes
- * the buckets in the order of the directory and holds each key against the hash of its element: the first that does not
- * fit, or whose hash the directory leads elsewhere, ends it with "Malformed bucket hash entry". Held against the real library
- * by a test.
+ * Predicts how a full walk of a file by libgdbm 1.23 ends, and which of the records that were found it can fetch. A
+ * walk takes the buckets in the order of the directory and compares each key with the hash of its element. The first
+ * key that does not match, or whose hash the directory leads elsewhere, ends it with "Malformed bucket hash entry". A
+ * test compares the predictions with the real library.
  *
  * @param raw the file as it is
- * @param examined gives what was found of it: where that was read as it is, keys need not be read again
- * @returns undefined where it does not open, where its directory is a hole in the file, or where keys claim so many bytes that
- * they are not read
+ * @param examined returns the results of the examination; if that read the file as it is, keys are not read again
+ * @returns undefined if the file does not open, if its directory is a hole in the file, or if its keys claim too many
+ *   bytes to be read
  * @throws SourceError if the source cannot be read
  */
 export async function predictUse(
@@ -64,7 +64,7 @@ export async function predictUse(
   return { ...walk, fetched: known && (await countFetched(opened, directory, known, judge)) };
 }
 
-/** Whether what was examined are the bytes that libgdbm reads. */
+/** Tells whether the examination read the same bytes as libgdbm. */
 function isReadAlike({ header, format }: Opened, { db }: Examined): boolean {
   const { bucketSize, bucketElements } = db.geometry;
   return (
@@ -86,7 +86,7 @@ async function walkAsLibgdbm(
 ): Promise<Pick<LibgdbmUse, 'walked' | 'end'> | undefined> {
   const { source, header } = opened;
   const bits = header.dir_bits;
-  /** Slots at which a bucket was entered: to enter it there once more is to go round in a circle. */
+  /** Slots at which a bucket was entered; a walk that enters one of them again never ends. */
   const entered = new Set<number>();
   // A size that the file cannot hold is refused below, before a bucket is read.
   const room = new Uint8Array(Math.min(header.bucket_size, source.size));
@@ -130,9 +130,9 @@ class KeyFits {
   readonly #judge: Judge;
   readonly #budget: KeyBudget;
   readonly #marks: ElementMarks | undefined;
-  /** The numbers of the buckets that were examined, by their places. */
+  /** Numbers of the examined buckets, by file offset. */
   readonly #sites = new Map<number, number>();
-  /** Elements whose hash was read as another one than stands in the file. */
+  /** File offsets of elements whose hash was corrected; libgdbm reads the wrong one. */
   readonly #corrected: ReadonlySet<number>;
 
   constructor(source: Source, judge: Judge, examined: Examined | undefined) {
@@ -146,7 +146,7 @@ class KeyFits {
     this.#corrected = new Set(examined?.db.corrected?.hashes.map(({ element }) => element));
   }
 
-  /** For each element 1 where its key fits, else 0; undefined where that would cost too much to find out. */
+  /** Returns 1 for each element whose key fits, else 0; undefined if reading the keys would cost too much. */
   async ofBucket(place: number, bucket: BucketView): Promise<Uint8Array | undefined> {
     const fits = new Uint8Array(bucket.elements);
     const site = this.#sites.get(place);
@@ -182,7 +182,7 @@ class KeyFits {
   }
 }
 
-/** How many of the records that were found libgdbm finds by their keys, each asked of the file as it is. */
+/** Counts the found records that libgdbm finds by their keys in the file as it is. */
 async function countFetched(
   { source, header, format }: Opened,
   directory: Float64Array,
@@ -197,7 +197,7 @@ async function countFetched(
   const bucket = new BucketView(room, format, header.bucket_elems);
   let fetched = 0;
   for (const [s, { offset, elements: loose }] of survey.sites.entries()) {
-    // What stands by itself is in no bucket that libgdbm reads.
+    // Elements that were found one by one are in no bucket that libgdbm reads.
     if (kept[s] === 0 || loose !== undefined) continue;
     room.set(await source.read(offset, header.bucket_size));
     if (judgeBucketHead(header, bucket) !== null) continue;

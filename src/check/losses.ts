@@ -1,19 +1,19 @@
 import type { CheckResult } from './check.js';
 import type { LossReason } from './record.js';
 
-/** What did not come back. */
+/** Records that did not come back. */
 export interface LostRecords {
   /** Elements in use whose record could not be kept, all reasons together. */
   readonly records: number;
   /** By reason; see `LossReason` and `NotKept`. */
   readonly reasons: Readonly<Record<string, number>>;
-  /** The share of all hashes, 0 to 1, that no readable bucket covers: what was there is not known. */
+  /** Share of all hashes, 0 to 1, that no readable bucket covers; its records are unknown. */
   readonly uncovered: number;
-  /** How many records the uncovered share may have held, if it was filled as the rest is; null if all is lost. */
+  /** Estimated number of records in the uncovered share, if it was as full as the rest; null if all is lost. */
   readonly estimated: number | null;
-  /** How many of all these are brought back by what was to be included. */
+  /** Number of these records that an included old or carved record brings back. */
   readonly recovered: number;
-  /** The records that are missing at last: those that are lost and estimated, without the recovered ones; null if that cannot be told. */
+  /** Number of lost and estimated records without the recovered ones; null if it is unknown. */
   readonly missing: number | null;
   /** An estimate of how many kept records have a damaged value although nothing shows it. */
   readonly likelyDamaged: number;
@@ -29,10 +29,10 @@ const NOT_WRITTEN = [
   'leftOut',
 ] as const;
 
-/** What a writer of the fresh database knows better than the check of the old one, or in addition. */
+/** Counts that a writer of the fresh database knows better than the check of the old one, or in addition to it. */
 export type Written = Partial<Readonly<Record<(typeof NOT_WRITTEN)[number], number>>>;
 
-/** Lost records of which an old or a carved one was found: how many are to be included, and how many more there are. */
+/** Lost records of which an old or a carved record was found: the number to be included, and the number of others. */
 export interface StillThere {
   readonly recovered: number;
   readonly more: number;
@@ -61,7 +61,8 @@ export function lostRecords(
   );
   const records = Object.values(reasons).reduce((sum, n) => sum + n, 0);
   const isUnknown = uncovered === 1 || (count === 0 && uncovered > 0);
-  // The lost buckets were filled as the others are, lost records among them; and had at least what was found of theirs.
+  // Assumes that the lost buckets were as full as the others, lost records included; they had at least the records
+  // found of them.
   const covered = count + records;
   const estimated = isUnknown
     ? null

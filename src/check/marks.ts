@@ -6,31 +6,31 @@ import type { BucketWords } from '../format/bucketwords.js';
 
 /** The key gives the element's hash with a signed char. */
 export const SIGNED = 1;
-/** It does with an unsigned one. */
+/** The key gives the element's hash with an unsigned char. */
 export const UNSIGNED = 2;
 /** The element proves a record. */
 export const KEPT = 4;
-/** Something about it is not as it should be, which {@link judgeSites} tells. */
+/** The element has an exception, which {@link judgeSites} explains. */
 export const MARKED = 8;
-/** Its fields are possible and its key was read. */
+/** The element's fields are possible and its key was read. */
 export const READ = 16;
-/** Its `key_start` is not how the key begins. */
+/** The element's `key_start` differs from the beginning of its key. */
 export const START = 32;
-/** An element before it in its bucket has the same key. */
+/** An earlier element of the bucket has the same key. */
 export const REPEATS = 64;
-/** Another bucket rules over its hash. */
+/** Another bucket rules over the element's hash. */
 export const APART = 128;
 
-/** What is known of each element of each bucket: a byte for each, in the order of a survey's sites. */
+/** Marks of each element of each bucket: a byte for each, in the order of a survey's sites. */
 export class ElementMarks {
   /** Elements of a bucket. */
   readonly elements: number;
   readonly flags: Uint8Array;
-  /** How many elements of each site prove a record. */
+  /** Number of elements of each site that prove a record. */
   readonly kept: Uint32Array;
-  /** Sites about whose head or elements there is something to tell. */
+  /** 1 for each site whose head or elements have an exception. */
   readonly sites: Uint8Array;
-  /** Whether any element is marked. */
+  /** True if any element is marked. */
   hasMarked = false;
 
   constructor(sites: number, elements: number) {
@@ -62,7 +62,7 @@ export class ElementMarks {
     this.mark(ordinal);
   }
 
-  /** By which flavours of hash the key of an element that proves a record gives its hash. */
+  /** Returns the flavours of hash by which the key of an element that proves a record gives its hash. */
   hashChar(ordinal: number): 'signed' | 'unsigned' | 'either' {
     const flavours = this.flags[ordinal] & (SIGNED | UNSIGNED);
     return flavours === SIGNED ? 'signed' : flavours === UNSIGNED ? 'unsigned' : 'either';

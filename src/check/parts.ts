@@ -5,28 +5,30 @@ import { readInto } from '../source/source.js';
 import type { SharedHashes } from './duplicates.js';
 import type { RecordSpace } from './space.js';
 
-/** Bytes of a part as a power of two: its keys are looked at in a processor's cache. */
+/** Bytes of a part, as a power of two: the keys of a part fit a processor's cache. */
 const PART_BITS = 16;
 export const PART = 1 << PART_BITS;
 const PARTS_EACH = 1 / PART;
-/** Bytes of the shortest key that is read by itself: shorter ones have their size beside their place in one number. */
+/**
+ * Size in bytes of the shortest key that is read by itself; the size of a shorter one shares a number with its place.
+ */
 export const LARGE_KEY = 2 ** (32 - PART_BITS) - 1;
 /** Parts held at a time: a file of 256 GiB. */
 export const MAX_PARTS = 1 << 22;
 
-/** Rows that lie beside each other, as a power of two. */
+/** Rows of a chunk, as a power of two. */
 const CHUNK_BITS = 5;
 const CHUNK_ROWS = 1 << CHUNK_BITS;
-/** Chunks that are not full: 8 MiB. */
+/** Maximum number of chunks added for parts whose last chunk is not full: 8 MiB. */
 const MAX_SPARE = 1 << 14;
 /** Numbers of a row: place and key size, hash, `key_start`, data size. */
 export const ROW = 4;
 const CHUNK = CHUNK_ROWS * ROW;
 
-/** Set in the number of a row's hash, the highest bit, where another element of its bucket may have the same hash. */
+/** Highest bit of a row's hash, set if another element of its bucket may have the same hash. */
 export const SHARED = 1 << 31;
 
-/** Set in the number of a row's data size where another bucket rules over its element. */
+/** Highest bit of a row's data size, set if another bucket rules over its element. */
 const APART_ROW = 1 << 31;
 
 /** A range of parts of a file, from `first` to before `end`. */
@@ -36,9 +38,10 @@ export interface PartRange {
 }
 
 /**
- * Elements of many buckets by the part of the file that their records begin in, in no order within it: 20 bytes for each,
- * none an object, and all of a part's beside each other but for pieces of {@link CHUNK_ROWS}. To sort them would take
- * longer than all else that is done with them. Of a file with more parts than {@link MAX_PARTS} so many are held at a time.
+ * Elements of many buckets by the part of the file in which their records begin: 20 bytes for each, and none an
+ * object. The elements of a part lie in chunks of {@link CHUNK_ROWS} and are not sorted, because sorting would take
+ * longer than everything else that is done with them. If a file has more parts than {@link MAX_PARTS}, that many are
+ * held at a time.
  */
 export class RecordParts {
   /** {@link ROW} numbers for each element; {@link placeOf} and {@link keySizeOf} read the first. */
@@ -51,19 +54,19 @@ export class RecordParts {
   readonly #slicesEach: number;
   /** Number of the first part that may have rows. */
   #first = 0;
-  /** Of each chunk the one before it of the same part; −1 for none. */
+  /** Previous chunk of the same part, for each chunk; −1 for none. */
   readonly #before: Int32Array;
-  /** Of each part the place of its next row; a multiple of a chunk's length where none has room. */
+  /** Index of the next row of each part; a multiple of a chunk's length if no chunk has room. */
   readonly #next: Int32Array;
   #chunks = 0;
-  /** Of rows with a large key its bytes. */
+  /** Bytes of each large key, by row. */
   readonly #large = new Map<number, number>();
 
   /**
    * @param size of the file in bytes
-   * @param capacity elements held at least, unless they are very far apart
-   * @param ordinals more than the number of any element
-   * @param spread bytes of the parts of the file that all that are held at a time begin in, where that is known
+   * @param capacity minimum number of elements held, unless they are very far apart
+   * @param ordinals upper limit of the elements' numbers, exclusive
+   * @param spread bytes of the parts in which the records of all elements held at a time begin, if that is known
    */
   constructor(size: number, capacity: number, ordinals: number, spread: number) {
     const parts = Math.floor(size / PART) + 1;
@@ -72,7 +75,8 @@ export class RecordParts {
     this.#slicesEach = PARTS_EACH / this.#partsOfSlice;
     this.#counts = new Uint32Array(Math.ceil(parts / this.#partsOfSlice));
     this.#next = new Int32Array(Math.min(parts, MAX_PARTS));
-    // A part may have one chunk that is not full; where records are so far apart that very many are not, not all have room.
+    // Each part may have one chunk that is not full. If records are very far apart, such chunks exceed the spare
+    // ones, and not all elements have room.
     const spare = Math.min(Math.floor(spread / PART) + 2, parts, capacity, MAX_SPARE);
     const chunks = Math.ceil(capacity / CHUNK_ROWS) + spare;
     this.#before = new Int32Array(chunks);
@@ -86,8 +90,8 @@ export class RecordParts {
   }
 
   /**
-   * Divides the file into ranges of parts whose elements all have room at a time. Only a range of a single part may have more
-   * elements, where a file was made so that very many begin there.
+   * Divides the file into ranges of parts whose elements all have room at a time. Only a range of a single part may
+   * have more elements, if a file was crafted so that very many begin there.
    */
   ranges(): PartRange[] {
     const each = this.#partsOfSlice;
@@ -115,7 +119,7 @@ export class RecordParts {
     return ranges;
   }
 
-  /** Forgets the elements and takes those of a range of parts from then on. */
+  /** Removes the elements; from then on, takes those of a range of parts. */
   begin(first: number): void {
     this.#first = first;
     this.#next.fill(0);
@@ -176,7 +180,7 @@ export class RecordParts {
       const chunk = this.#chunks;
       if (chunk === this.#before.length || slot >= this.#next.length) return false;
       this.#chunks++;
-      // The end of the last one; of the first one of all nothing could end at 0.
+      // `at` is the end of the part's previous chunk; it is 0 only if there is none, which gives −1.
       this.#before[chunk] = at / CHUNK - 1;
       at = chunk * CHUNK;
     }
@@ -222,13 +226,13 @@ export function keySizeOf(first: number): number {
   return first >>> PART_BITS;
 }
 
-/** Where records are so far apart, in bytes, each key is read by itself. */
+/** Average distance of records, in bytes, beyond which each key is read by itself. */
 const FAR = 16 * 1024;
 
 /** The keys of one part of a file in memory, each at its place in the part. */
 export class PartKeys {
   readonly bytes: Uint8Array;
-  /** The same memory. */
+  /** View of the same memory. */
   readonly view: DataView;
   readonly #source: Source;
   readonly #parts: RecordParts;
@@ -273,17 +277,17 @@ export class PartKeys {
   }
 }
 
-/** Beginnings and ends of stretches of records that are remembered. */
+/** Maximum number of beginnings and ends of stretches that are remembered. */
 const MAX_STRETCHES = 1 << 12;
 
-/** The beginnings of the records of one part of a file and their lengths, to walk through them in their order. */
+/** Beginnings and lengths of the records of one part of a file, to visit the records in order. */
 export class RecordStarts {
   /** A bit for each byte of the part. */
   readonly #bits = new Int32Array(PART / 32);
   readonly #lengths = new Uint32Array(PART);
-  /** Beginnings and ends of stretches by turns. */
+  /** Alternating beginnings and ends of stretches. */
   readonly #stretches = new Uint32Array(MAX_STRETCHES);
-  /** Of places at which several records begin, the length of the second longest. */
+  /** Length of the second longest record at places at which several records begin. */
   readonly #seconds = new Map<number, number>();
   #count = 0;
 
@@ -308,7 +312,7 @@ export class RecordStarts {
   }
 
   /**
-   * Forgets the records, and adds them to the space of all.
+   * Moves the records to the space of all records.
    *
    * @param base file offset of the part
    */
@@ -320,7 +324,7 @@ export class RecordStarts {
     } else {
       for (let start = this.#nextFrom(0); start >= 0; start = this.#nextFrom(start + 1)) {
         space.add(base + start, base + start + this.#lengths[start]);
-        // Of several only the two longest decide which bytes more than one has.
+        // The two longest records at a place decide which of its bytes several records have.
         const second = this.#seconds.get(start);
         if (second !== undefined) space.add(base + start, base + start + second);
         if (start === PART - 1) break;
@@ -334,7 +338,8 @@ export class RecordStarts {
   /**
    * Finds the stretches of records that follow each other without a byte between.
    *
-   * @returns the number of their beginnings and ends; undefined where there are many, or a record begins inside of another one
+   * @returns the number of their beginnings and ends; undefined if there are many, or if a record begins inside of
+   *   another one
    */
   #findStretches(): number | undefined {
     if (this.#seconds.size > 0) return undefined;
@@ -355,7 +360,7 @@ export class RecordStarts {
     return left === 0 ? found : undefined;
   }
 
-  /** The first place from one on at which a record begins; −1 for none. */
+  /** Returns the first place from `place` on at which a record begins; −1 for none. */
   #nextFrom(place: number): number {
     let word = place >>> 5;
     let bits = this.#bits[word] & (-1 << (place & 31));

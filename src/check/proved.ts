@@ -25,11 +25,11 @@ export interface ProvedCheck {
 }
 
 /**
- * Checks a database that was examined, and proves that its buckets and records are all in order. Exceptions may still be in the
- * header, the directory's place and the tables of free space.
+ * Checks a database that was examined, and proves that its buckets and records are all in order. The header, the
+ * directory's place and the tables of free space may still have exceptions.
  *
- * @param judge the machine whose libgdbm is to use it; where it is left out the structure alone is judged
- * @returns undefined where anything else is not in order
+ * @param judge the machine whose libgdbm is to use it; if it is left out, only the structure is judged
+ * @returns undefined if anything else is not in order
  * @throws SourceError if the source cannot be read
  */
 export async function checkExamined(

@@ -1,6 +1,6 @@
 import type { HashChar } from '../format/hash.js';
 
-/** Where a record's bytes are, and the element that says so. The bytes themselves stay in the source. */
+/** Place of a record's bytes, and the element that points to it. The bytes themselves stay in the source. */
 export interface StoredRecord {
   /** The element's hash, which the key's bytes give too. */
   readonly hash: number;
@@ -34,11 +34,11 @@ export interface RejectedElement {
 }
 
 /**
- * Why a record that an element in use stands for is not had. `hash`: the hash is impossible. `bounds`: the record is not
- * inside the file. `gone`: bytes are missing from the file, or were put into it, where the record is. `missing`: so it is
- * with the element itself, which tells nothing of its record. `key`: the key's bytes do not give the hash. `superseded`:
- * another bucket rules over this hash. `duplicate`: an earlier element has the same key. `unchecked`: checking it would have
- * cost more than any honest file.
+ * Reasons why the record of an element in use is lost. `hash`: the hash is impossible. `bounds`: the record is not
+ * inside the file. `gone`: bytes are missing from the file, or were put into it, where the record is. `missing`:
+ * bytes are missing or were put in where the element itself is, so that nothing is known of its record. `key`: the
+ * key's bytes do not give the hash. `superseded`: another bucket rules over this hash. `duplicate`: an earlier
+ * element has the same key. `unchecked`: checking it would have cost more than any honest file.
  */
 export const LOSS_REASONS = [
   'hash',
@@ -52,5 +52,5 @@ export const LOSS_REASONS = [
 ] as const;
 export type LossReason = (typeof LOSS_REASONS)[number];
 
-/** Why an element in use proves no record; see {@link LOSS_REASONS}. */
+/** Reason why an element in use proves no record; see {@link LOSS_REASONS}. */
 export type RejectReason = Exclude<LossReason, 'missing'>;

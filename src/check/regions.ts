@@ -2,7 +2,7 @@
 const MAX_SLICES = 1 << 16;
 const MIN_SLICE = 1 << 16;
 
-/** How many records begin in each slice of a file. */
+/** Number of records that begin in each slice of a file. */
 export class RecordHistogram {
   /** Bytes of a slice, a power of two. */
   readonly slice: number;
@@ -26,7 +26,7 @@ export class RecordHistogram {
     this.records++;
   }
 
-  /** Bytes of the slices in which records begin, in that of some regions that has most of them. */
+  /** Returns the total size in bytes of the slices in which records begin, for the region with the most of them. */
   widest(regions: readonly Region[]): number {
     const sliceOf = (offset: number) => Math.floor((offset - this.#from) / this.slice);
     let most = 0;
@@ -75,17 +75,18 @@ export function planRegions(
   return [...regions, { from: first * slice, to: counts.length * slice }];
 }
 
-/** A part of a file, and how many records begin in it. */
+/** Part of a file, and the number of records that begin in it. */
 export interface FilePart extends Region {
   readonly records: number;
 }
 
 /**
- * Divides a file into parts in which no more than `most` records begin. Only a part of a single byte may have more: where a
- * file was made so that they all begin there, no smaller part is left, and nothing that depends on their number must be
- * held of it.
+ * Divides a file into parts in which no more than `most` records begin. Only a part of a single byte may have more,
+ * if a file was crafted so that they all begin there. Such a part cannot be divided, so that memory must not depend
+ * on the number of its records.
  *
- * @param count tells where each record begins, as it did for the histogram; it is asked again for each slice that has too many
+ * @param count tells where each record begins, as it did for the histogram; called again for each slice that has too
+ *   many
  */
 export async function divide(
   histogram: RecordHistogram,

@@ -3,11 +3,11 @@ import type { Range, RangeList } from '../source/ranges.js';
 import type { Finding, FindingList } from './finding.js';
 import { finding } from './finding.js';
 
-/** What bytes of a file are. */
+/** Kinds of bytes in a file. */
 export const SPACE_KINDS = ['header', 'directory', 'bucket', 'avail', 'record', 'free'] as const;
 export type SpaceKind = (typeof SPACE_KINDS)[number];
 
-/** Of each kind whether it is in force; lists of free space may be wrong themselves. */
+/** True for each kind that is in force; lists of free space may be wrong themselves. */
 export const IN_FORCE: readonly boolean[] = SPACE_KINDS.map((kind) => kind !== 'free' && kind !== 'avail');
 
 /** A range that a structure or a record claims. */
@@ -38,7 +38,7 @@ export interface SpaceAccount {
 }
 
 /**
- * Records inside which another record, a bucket or the directory begins. Both say that they were stored; the one that reaches
+ * Records inside which another record, a bucket or the directory begins. Both seem to be stored; the one that reaches
  * over the other's beginning has a wrong size.
  */
 export interface OverreachingRecords {
@@ -62,12 +62,12 @@ export const MAX_OVERLAPS = 1000;
 export const MAX_CLAIMS = 8;
 
 /**
- * Ranges in order of their file offsets, those that touch or overlap joined to one run: 4 bytes for each run, and 4 for each
- * 8 KiB of the file, see {@link OrderedOffsets}.
+ * Ranges in order of their file offsets; those that touch or overlap are joined to one run. Takes 4 bytes for each
+ * run, and 4 for each 8 KiB of the file, see {@link OrderedOffsets}.
  */
 export class RecordRuns {
   length = 0;
-  /** Beginnings and ends of runs by turns, but for the end of the last one. */
+  /** Alternating beginnings and ends of runs, without the end of the last one. */
   readonly #borders: OrderedOffsets;
   #lastEnd = -1;
 
@@ -93,7 +93,7 @@ export class RecordRuns {
     if (end > this.#lastEnd) this.#lastEnd = end;
   }
 
-  /** The last run that begins at or before an offset; −1 where none does. */
+  /** Returns the last run that begins at or before an offset; −1 if none does. */
   runAt(offset: number): number {
     // Half of the borders up to there are ends, or one less than half.
     return ((this.#borders.firstAfter(offset) + 1) >>> 1) - 1;
@@ -107,7 +107,10 @@ export class RecordRuns {
   }
 }
 
-/** More beginnings inside of records are in no honest file: 8 MiB of memory. Beyond these, no record is known to reach too far. */
+/**
+ * Maximum number of beginnings inside of records that are remembered, 8 MiB of memory: no honest file has more.
+ * Records with beginnings beyond these are not recognised as overreaching.
+ */
 const MAX_BEGINNINGS = 1 << 22;
 
 /** Offsets inside of records at which something else begins, in order. */
@@ -164,7 +167,7 @@ export class RecordSpace {
   }
 }
 
-/** The space between runs of bytes in use, in order: there may be millions of ranges, and no object is kept of any. */
+/** Space between runs of bytes in use, in order. There may be millions of ranges, so no object is kept for any. */
 export class UnusedSpace implements RangeList {
   readonly #runs: RecordRuns;
   readonly #size: number;
@@ -195,7 +198,7 @@ export class UnusedSpace implements RangeList {
   }
 }
 
-/** Faults of a list of free space for which libgdbm does not know all that it lists. */
+/** Faults of a list of free space that keep libgdbm from knowing all of the list. */
 const UNREAD_FREE = ['avail-count', 'avail-chain', 'avail-loop', 'avail-entry', 'bucket-avail'] as const;
 
 /**

@@ -20,17 +20,18 @@ import { finding } from './finding.js';
 import { KEY_BUDGET, KeyBudget, SMALL_KEY } from './key.js';
 import { KEPT } from './marks.js';
 
-/** Number of hashes corrected at most, so that a file that was made for it cannot fill the memory. */
+/** Maximum number of corrected hashes, so that a crafted file cannot fill the memory. */
 const MAX_CORRECTED = 1 << 16;
 /**
- * Number of nearly right hashes in one bucket beyond which none of them is corrected. Single wrong bits are far fewer, and each is
- * held against every other element: without a limit a large bucket takes time by the square of its size.
+ * Maximum number of nearly right hashes in one bucket; if there are more, none of them is corrected. Single wrong
+ * bits are far fewer. Each one is compared with every other element, so that without a limit a large bucket takes
+ * time by the square of its size.
  */
 const MAX_IN_BUCKET = 32;
-/** libgdbm does not list what is left of a free range if it is no larger, in bytes: IGNORE_SIZE of its gdbmconst.h. */
+/** Size in bytes up to which libgdbm does not list the rest of a free range: IGNORE_SIZE of its gdbmconst.h. */
 const IGNORED = 4;
 
-/** An element whose record is whole but for its hash, as far as its bucket and its key can tell. */
+/** Element that is whole except for its hash, as far as its bucket and its key show. */
 interface Candidate extends WrongHash {
   /** File offset of the record, and of the byte behind it. */
   readonly from: number;
@@ -38,20 +39,23 @@ interface Candidate extends WrongHash {
 }
 
 /**
- * Finds elements whose hash alone is wrong, and reads the database as if it were right. All of this must hold of such an element:
+ * Finds elements whose hash alone is wrong, and returns the database with these hashes corrected. Such an element
+ * meets all of these conditions:
  *
- * 1. Its key begins as `key_start` says, and the key's own hash is the element's but for one bit.
- * 2. The key is not one of which a byte was changed: none that differs from it in one byte, behind those that `key_start` has,
- *    has the element's hash; or a lookup by that hash does not come to the element, so that the hash is what is wrong.
- * 3. A lookup by the key's own hash comes to this bucket, and in it to the element.
+ * 1. Its key begins as `key_start` says, and the key's own hash differs from the element's in one bit.
+ * 2. No byte of the key was changed: no key that differs from it in one byte, after those in `key_start`, has the
+ *    element's hash. Or a lookup of the element's hash does not reach the element, so that it is the hash that is
+ *    wrong.
+ * 3. A lookup of the key's own hash reaches this bucket, and the element in it.
  * 4. No other element of the bucket has the key: a stale one never takes the place of the one in force.
  * 5. Nothing else has a byte of the record, and it ends where something else begins.
  *
- * How often that is wrong: a key of which one byte behind the first four was changed never passes. One that was changed in more
- * bytes passes step 1 if its hash is one of the 31 beside the old one of 2^31, once in 69 million such keys (26 bits); step 3 lets
- * pass one in 1 to 50 of these, by how full the bucket is, and step 5 needs sizes that fit their neighbours.
+ * Rate of errors: a key with one changed byte after the first four never passes. A key with more changed bytes passes
+ * step 1 if its hash is one of the 31, of 2^31, that are next to the old one: once in 69 million such keys (26 bits).
+ * Step 3 passes one in 1 to 50 of these, depending on how full the bucket is. Step 5 requires sizes that fit the
+ * neighbours.
  *
- * @returns undefined where there is no such element
+ * @returns undefined if there is no such element
  * @throws SourceError if the source cannot be read
  */
 export async function correctHashes(
@@ -81,7 +85,7 @@ export async function correctHashes(
     const nearly: (NearbyHash & { i: number; key: Uint8Array })[] = [];
     await gather(db.source, keys, (n, key) => {
       const i = doubtful[n];
-      // The rest of a bucket that has too many is not needed.
+      // A bucket with too many of them is skipped, so that the rest is not needed.
       const near = nearly.length > MAX_IN_BUCKET ? undefined : nearbyHash(bucket, i, key, flavours);
       if (near !== undefined) nearly.push({ ...near, i, key: key.slice() });
     });
@@ -114,7 +118,7 @@ export async function correctHashes(
   return { ...db, source: patched(db.source, patches), corrected };
 }
 
-/** What is told of hashes that were corrected. */
+/** Returns a finding for each corrected hash. */
 export function wrongHashFindings({ corrected }: Database): Finding[] {
   const hashes = corrected?.hashes ?? [];
   return hashes.map(({ element, index, found, expected }) =>
@@ -134,14 +138,17 @@ function hasPossibleFields(db: Database, bucket: BucketView, i: number): boolean
   return isInside && keySize <= SMALL_KEY && !mayBeCut(db, offset, end);
 }
 
-/** The hash of a key that is nearly the one of its element. */
+/** Hash of a key that is nearly the hash of its element. */
 interface NearbyHash {
   readonly hash: number;
-  /** Whether a changed byte of the key may be why the two differ. */
+  /** True if a changed byte of the key may be the cause of the difference. */
   readonly byKey: boolean;
 }
 
-/** The hash of a key that begins as `key_start` says, if it is the element's but for one bit: step 1. */
+/**
+ * Step 1: returns the hash of a key that begins as `key_start` says, if it differs from the element's in one bit at
+ * most.
+ */
 function nearbyHash(
   bucket: BucketView,
   i: number,
@@ -158,13 +165,13 @@ function nearbyHash(
   return undefined;
 }
 
-/** Whether two hashes are the same but for one bit, or altogether. */
+/** Tells whether two hashes differ in one bit at most. */
 function areNear(a: number, b: number): boolean {
   const difference = a ^ b;
   return (difference & (difference - 1)) === 0;
 }
 
-/** Whether a lookup of a hash comes to a bucket, or would if the directory were whole. */
+/** Tells whether a lookup of a hash reaches a bucket, or would with a whole directory. */
 function leadsTo({ directory }: Database, survey: Survey, s: number, hash: number): boolean {
   if (directory.length > 0) {
     const slot = slotOf(hash, Math.log2(directory.length));
@@ -173,7 +180,9 @@ function leadsTo({ directory }: Database, survey: Survey, s: number, hash: numbe
   return rulerOf(survey, hash) === s;
 }
 
-/** Whether another element of a bucket in use has a key: step 4. That one may have a wrong hash, too. */
+/**
+ * Step 4: tells whether another element in use of the bucket has the key. That element may have a wrong hash, too.
+ */
 async function hasKey(
   { source }: Database,
   bucket: BucketView,
@@ -192,7 +201,9 @@ async function hasKey(
   return false;
 }
 
-/** The candidates of whose records nothing else has a byte, and which end where something else begins: step 5. */
+/**
+ * Step 5: returns the candidates whose record shares no byte with anything else and ends where something else begins.
+ */
 async function withPlaceOfTheirOwn(
   db: Database,
   survey: Survey,
@@ -203,7 +214,7 @@ async function withPlaceOfTheirOwn(
   const free = await freeRanges(db, examination);
   free.sort((a, b) => a.offset - b.offset);
   const freeStarts = Float64Array.from(free, ({ offset }) => offset);
-  /** Of each free range the last end of it and those before it. */
+  /** Largest end of each free range and those before it. */
   const freeEnds = new Float64Array(free.length);
   for (const [n, { offset, length }] of free.entries())
     freeEnds[n] = Math.max(offset + length, n === 0 ? 0 : freeEnds[n - 1]);
