@@ -16,7 +16,11 @@ import type { Source } from './source/source.js';
 /** The wanted profile; `auto` finds it by the keys. */
 export type WantedProfile = ProfileName | 'auto';
 
-/** @throws RangeError where it is none */
+/**
+ * Checks the name of a profile.
+ *
+ * @throws RangeError if there is no such profile
+ */
 export function requireProfile(wanted: WantedProfile): void {
   const names = ['auto', ...PROFILE_NAMES];
   if (!names.includes(wanted)) {
@@ -24,21 +28,21 @@ export function requireProfile(wanted: WantedProfile): void {
   }
 }
 
-/** A check of the file's structure, and of what is inside for the program it belongs to. */
+/** Check of the file's structure, and of its contents for the program it belongs to. */
 export interface CheckedContents {
   /** The check of the structure. */
   readonly checked: CheckResult;
-  /** Undefined where it was not asked for, or there is no database. */
+  /** Undefined if it was not asked for, or there is no database. */
   readonly profile: ProfileResult | undefined;
 }
 
-/** Lost elements remembered to find the profile by; the databases that they tell have a handful of keys. */
+/** Lost elements kept to detect the profile; the databases that they identify have a handful of keys. */
 const LOST_KEPT = 64;
 
 /**
- * Checks a file, then what its records hold for the program that it belongs to. Reads only.
+ * Checks a file, then its contents for the program that it belongs to. Reads only.
  *
- * @param judge the machine whose libgdbm is to use it; where it is left out the structure alone is judged
+ * @param judge the machine whose libgdbm will use the file; without it only the structure is judged
  * @throws SourceError if the source cannot be read
  * @throws RangeError if there is no such profile
  */
@@ -67,7 +71,7 @@ export async function checkContents(
   return { checked, profile: await checkProfile(db.source, () => salvage(db, survey), name, lost) };
 }
 
-/** Adds the elements that were not superseded, as far as any are still wanted. */
+/** Adds elements that are neither superseded nor duplicates, up to {@link LOST_KEPT}. */
 export function collectLost(
   lost: LostElement[],
   rejected: readonly (LostElement & { readonly reason: string })[],
@@ -78,7 +82,7 @@ export function collectLost(
   }
 }
 
-/** The result of the check with the profile's findings among its own, which count for its verdict. */
+/** Result of the check including the profile's findings, which count for its verdict. */
 export function withProfile({ checked, profile }: CheckedContents): CheckResult {
   if (profile === undefined) return checked;
   const isError = profile.findings.some(({ severity }) => severity === 'error');

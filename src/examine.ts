@@ -32,19 +32,19 @@ import { exact, readUpTo } from './source/source.js';
 export interface Searched {
   readonly db: Database;
   readonly survey: SearchedSurvey;
-  /** The check of it, where a proof gave that. */
+  /** Result of the check, if a proof gave it. */
   readonly checked?: CheckResult;
-  /** Whether the whole file was searched, so that the survey has the superseded buckets, too. */
+  /** True if the whole file was searched, so that the survey includes the superseded buckets. */
   readonly scanned?: boolean;
 }
 
-/** With less of the evidence for it, a header that leads to no bucket is itself in doubt. */
+/** Confidence below which a header that leads to no bucket is itself in doubt. */
 const BELIEVED = 0.5;
-/** What another reading is worth beyond what one without it is, at least. */
+/** Minimum score gain before the reading with a fault is preferred. */
 const CLEARLY_MORE = 3;
 
 export interface SearchOptions {
-  /** Whether superseded buckets are wanted, too, though every hash has its bucket: the whole file is scanned for them. */
+  /** Scans the whole file for superseded buckets, even if every hash has its bucket. */
   readonly old?: boolean;
 }
 
@@ -65,7 +65,7 @@ export async function openSearched(
   return found && withTrueHashes(found, report, options);
 }
 
-/** The same database read with the right hash where an element has nothing but a wrong one. */
+/** The same database, read with the right hash where an element's hash alone is wrong. */
 async function withTrueHashes(
   found: Searched,
   report?: Report,
@@ -77,7 +77,7 @@ async function withTrueHashes(
   const db = await correctHashes(found.db, survey, examination);
   if (db === undefined) return found;
   const progress = progressTo(report);
-  // A wrong hash may have told of a bucket with few elements that it is for other hashes than it is.
+  // A wrong hash may have given a bucket with few elements a wrong range of hashes.
   const again = survey.sites.every(isPlaced)
     ? { db, survey: { ...survey, examination: undefined } }
     : await search(db, progress('looking for buckets'), old);
@@ -93,7 +93,7 @@ async function openArrangedBest(
   report?.('looking at the buckets', 0, source.size);
   const found = await openRead(exact(source), progress, report, takeExamined(source));
   if (found === undefined) return undefined;
-  // How the file is read must not depend on what is asked for.
+  // The superseded buckets are added last, so that the option does not change how the file is read.
   return old ? scannedWhole(found, progress) : found;
 }
 
@@ -130,7 +130,9 @@ function otherReadings(
   return readings;
 }
 
-/** A file read as it is, or as it was before bytes were lost from it, were put into it, or changed places: as more is proved. */
+/**
+ * The file as it is, or as it was before bytes were lost or inserted or blocks changed places, whichever proves more.
+ */
 async function openMoved(
   found: Searched,
   progress: (step: string) => Progress,
@@ -139,7 +141,7 @@ async function openMoved(
   const shifted = await openShifted(found, progress, report);
   if (shifted === undefined) return openArranged(found, progress, report);
   const both = await openArranged(shifted, progress, report);
-  // Blocks that changed places may look like some that are missing, or that were put in.
+  // Moved blocks may look like missing or inserted ones.
   if (isWhole(shifted)) return both;
   const arranged = await openArranged(found, progress, report, MAX_MOVED - 1);
   return worthOf(both) >= worthOf(arranged) ? both : arranged;
@@ -152,12 +154,12 @@ async function scannedWhole(found: Searched, progress: (step: string) => Progres
   return { ...found, survey: await withOld(db, survey, progress('looking for buckets')), scanned: true };
 }
 
-/** What tells of each step how far it is. */
+/** Returns a function that makes the progress callback of each step. */
 function progressTo(report: Report | undefined): (step: string) => Progress {
   return (step) => (done, all) => report?.(step, done, all);
 }
 
-/** The file as it was before bytes were lost from its middle, or were put into it; undefined where that proves no more. */
+/** The file as it was before bytes in its middle were lost or inserted; undefined if that proves no more. */
 async function openShifted(
   found: Searched,
   progress: (step: string) => Progress,
@@ -169,14 +171,18 @@ async function openShifted(
   const moved = { missing: 0, fault, rearrangement: undefined };
   const again = await openExamined(fault.source, progress, report, moved);
   if (again === undefined) return undefined;
-  // What the directory leads to is where it belongs: a fault is behind it, or there is none.
+  // Records that the directory leads to are in their places, so a fault that loses several of them is none.
   if (ledRecordsOf(again) + CLEARLY_MORE <= ledRecordsOf(found)) return undefined;
-  // One that is as large as the header says may have but one record behind the place, and loses the one that is there.
+  // A fault that the header's file size confirms needs no gain: there may be one record behind it, and it loses the
+  // one at its place.
   const more = isToldByHeader(found.db, fault.missing) ? 0 : CLEARLY_MORE;
   return worthOf(again) >= worthOf(found) + more ? again : undefined;
 }
 
-/** Whether nothing is wrong with a file beyond its fault: it is as large as its header says, and nothing is lost or elsewhere. */
+/**
+ * Returns true if the file is in order but for its fault: it has the size in its header, and nothing is lost or
+ * misplaced.
+ */
 function isWhole({ db: { source, header, headerLost }, survey }: Searched): boolean {
   const { sites, claims, examination } = survey;
   return (
@@ -191,7 +197,7 @@ function isWhole({ db: { source, header, headerLost }, survey }: Searched): bool
 /**
  * The file with each block where it belongs.
  *
- * @param most blocks that may have changed places, where more are another kind of damage that is known of
+ * @param most blocks that may have changed places; more of them are another kind of damage, which is already known
  */
 async function openArranged(
   found: Searched,
@@ -212,19 +218,19 @@ async function openArranged(
   return (await openExamined(rearrangement.of(source), progress, report, moved)) ?? found;
 }
 
-/** The records that are proved. */
+/** Number of records that are proved. */
 function recordsOf({ survey }: Searched): number {
   return survey.examination?.records ?? 0;
 }
 
-/** Those of them in buckets that the directory leads to. */
+/** Number of proved records in buckets that the directory leads to. */
 function ledRecordsOf({ survey: { sites, examination } }: Searched): number {
   if (examination === undefined) return 0;
   const { kept } = examination.marks;
   return sites.reduce((sum, { origin }, s) => (origin === 'directory' ? sum + kept[s] : sum), 0);
 }
 
-/** What a reading is worth: records that the directory leads to count twice, as old ones are none of them. */
+/** Score of a reading: records that the directory leads to count twice, because none of them is old. */
 function worthOf(found: Searched): number {
   return recordsOf(found) + ledRecordsOf(found);
 }
@@ -241,7 +247,7 @@ async function openExamined(
   return opened && examined(opened, progress, report);
 }
 
-/** Examines every element of what was found, once for all that is asked of it. */
+/** Examines every element of the buckets once, for all later questions. */
 async function examined(
   { db, survey, scanned }: Searched,
   progress: (step: string) => Progress,
@@ -261,10 +267,12 @@ async function examined(
   return { db, survey: { ...survey, examination }, ...(scanned && { scanned }) };
 }
 
-/** Of a bucket's keys one in so many that is not there may tell that it was split, and that an old directory leads to it. */
+/** One key in so many that is missing may mean that a bucket was split, and that an old directory leads to it. */
 const MISFITS = 16;
 
-/** Whether a bucket lacks so many of its keys that it may be an old one; a lost block has but a few of each. */
+/**
+ * Returns true if a bucket lacks so many of its keys that it may be an old one; a lost block has only a few of each.
+ */
 function hasOldBucket({ sites }: SearchedSurvey, { marks }: Examination): boolean {
   return sites.some(({ used }, s) => used > marks.kept[s] && (used - marks.kept[s]) * MISFITS >= used);
 }
@@ -272,10 +280,10 @@ function hasOldBucket({ sites }: SearchedSurvey, { marks }: Examination): boolea
 /**
  * Opens a file and finds its buckets.
  *
- * @param moved what was found to be elsewhere, of a source that is put right
- * @returns undefined if nothing speaks for the format; nor where what is put right would have to be read in another way than
- *   before, by which it was told what is elsewhere
+ * @param moved displaced bytes of a source that is already corrected
  * @param first its examination, if each of its buckets is in its place
+ * @returns undefined if nothing speaks for the format, or if a corrected source would be read in another way than the
+ *   one by which the displaced bytes were found
  */
 async function openAsItIs(
   source: Source,
@@ -289,7 +297,7 @@ async function openAsItIs(
   const db = { ...opened, ...moved };
   const found = await search(db, progress('looking for buckets'), false, first?.ordered);
   if (db.headerLost || !isDoubtful(found)) return found;
-  // A header that leads to nothing may itself be what is wrong.
+  // A header that leads to nothing may itself be wrong.
   const other = await inferByScan(source, progress('looking for the format'));
   if (other === undefined || (moved !== undefined && other.missing !== 0)) return found;
   const again = await search({ ...other, ...moved }, progress('looking for buckets'));
@@ -297,14 +305,17 @@ async function openAsItIs(
   return now.whole > before.whole || (before.whole + before.loose === 0 && now.loose > 0) ? again : found;
 }
 
-/** Whether the directory leads to no bucket and most elements stand outside of whole ones, or there are none. */
+/**
+ * Returns true if the directory leads to no bucket, and most elements stand outside whole buckets or there is no
+ * whole bucket and little evidence.
+ */
 function isDoubtful({ db, survey }: Searched): boolean {
   if (atHome(survey) > 0) return false;
   const { whole, loose } = standing(survey);
   return loose > whole || (whole === 0 && db.confidence < BELIEVED);
 }
 
-/** How many elements stand in whole buckets, in force or old, and how many by themselves. */
+/** Counts the elements in whole buckets, in force or old, and those that stand alone. */
 function standing({ sites, stale }: SearchedSurvey): { whole: number; loose: number } {
   let whole = 0;
   let loose = 0;
@@ -316,8 +327,8 @@ function standing({ sites, stale }: SearchedSurvey): { whole: number; loose: num
 }
 
 /**
- * Finds the buckets of a database that is open as {@link openSearched} does, and examines them; but blocks that changed places
- * and bytes that are missing are not looked for.
+ * Finds and examines the buckets of an open database as {@link openSearched} does, but does not look for moved blocks
+ * and missing bytes.
  *
  * @throws SourceError if the source cannot be read
  */
@@ -330,9 +341,9 @@ export async function searchExamined(db: Database, report?: Report): Promise<Sea
 }
 
 /**
- * Finds the buckets of a database that is open, and its directory if it is lost.
+ * Finds the buckets of an open database, and its directory if it is lost.
  *
- * @param known its survey, where that is known: with its examination, if no other buckets are found
+ * @param known its survey, if it is known, with an examination that is right if no other buckets are found
  */
 export async function search(
   db: Database,
@@ -365,7 +376,7 @@ async function searchAll(db: Database, first: Survey, progress?: Progress): Prom
   if (led && atHome(first) > 0) return whole(db, first);
   const buckets = await judgeBuckets(db, found.buckets);
   const proved = buckets.filter(({ site, proved }) => site.used > 0 && proved >= BELIEVED).length;
-  // Numbers that are no directory lead to few places, and to no bucket.
+  // A false directory leads to few places, and to no bucket.
   if (led && proved <= damagedWithElements(db, first, found.loose)) return whole(db, first, buckets);
   const place = await findDirectoryOf(db, buckets, progress);
   if (place !== undefined) {
@@ -383,7 +394,7 @@ function headerEnd({ headerLost, geometry }: Database): number {
   return headerLost ? 0 : geometry.blockSize;
 }
 
-/** A survey that needs none of what a scan finds, with all of it as superseded. */
+/** A complete survey, with all other buckets that a scan finds as superseded ones. */
 async function withOld(db: Database, first: Survey, progress?: Progress): Promise<SearchedSurvey> {
   const { source, format, geometry } = db;
   const known = knownRanges(db, first);
@@ -392,7 +403,7 @@ async function withOld(db: Database, first: Survey, progress?: Progress): Promis
   return { ...first, stale: [...stale, ...sites.slice(first.sites.length)] };
 }
 
-/** A file of another kind is not searched: what it holds is its own. */
+/** Infers the format by a scan. A file of another declared kind is not searched, because its contents are its own. */
 async function openLost(source: Source, progress: Progress): Promise<Database | undefined> {
   if (isDeclared(identifyOther(await readUpTo(source, 0, 4096)))) return undefined;
   return inferByScan(source, progress);
@@ -408,8 +419,8 @@ export interface Proved extends ProvedCheck {
  * Opens a database and proves that its buckets and records are all in order, also one whose header is lost, if its
  * directory is whole.
  *
- * @param held elements remembered at a time, where fewer are wanted
- * @returns undefined where that is not so: then {@link openSearched} finds what there is
+ * @param held elements held at a time, if fewer than by default
+ * @returns undefined if they are not; {@link openSearched} then finds what is there
  * @throws SourceError if the source cannot be read
  */
 export async function openProved(
@@ -428,14 +439,14 @@ export async function openProved(
     return undefined;
   }
   const { buckets, account } = proved.proof;
-  // A proof reads no values, and zeros instead of one do not show.
+  // A proof reads no values, so it does not notice zeros in place of an unreadable one.
   if ((db.source.unreadable?.() ?? []).length > 0) return undefined;
-  // Without its header nothing says that an older state, which may be whole, is not the one in force.
+  // Without a header, an older state that is whole cannot be told from the one in force.
   if (db.headerLost && (await mayBeNewer(db, buckets, account.unused()))) return undefined;
   return { db, ordered, ...proved };
 }
 
-/** Examinations that proved nothing, for the search that follows: it need not begin anew. */
+/** Examinations without a proof, kept so that the search that follows need not start again. */
 const examinations = new WeakMap<Source, FirstExamination>();
 
 type FirstExamination = Pick<Proved, 'db' | 'ordered'>;
@@ -446,9 +457,9 @@ function takeExamined(source: Source): FirstExamination | undefined {
   return first;
 }
 
-/** A database that was proved to be in order, as a search and an examination of it give it. */
+/** The search result for a database that was proved to be in order. */
 export async function searchedProved({ db, ordered, checked }: Proved): Promise<Searched> {
-  // Without its header the whole file is scanned, as it is where nothing is proved.
+  // Without a header the whole file is scanned, as in a search without a proof.
   const { survey } = await search(db, undefined, db.headerLost, ordered);
   const examination = survey.sites === ordered.sites ? ordered.examination : await examine(db, survey);
   return { db, survey: { ...survey, examination }, checked };
@@ -465,7 +476,7 @@ async function openWithout(source: Source, report?: Report): Promise<Database | 
 /**
  * Checks a file: every structure, every element, every key, every byte. Reads only.
  *
- * @param judge the machine whose libgdbm is to use it; where it is left out the structure alone is judged
+ * @param judge the machine whose libgdbm will use the file; without it only the structure is judged
  * @throws SourceError if the source cannot be read
  */
 export async function check(source: Source, report?: Report, judge?: Judge): Promise<CheckResult> {
@@ -474,7 +485,7 @@ export async function check(source: Source, report?: Report, judge?: Judge): Pro
   return proved === undefined ? checkSearched(source, report, judge) : proved.checked;
 }
 
-/** Checks a file as {@link check} does where nothing proves at once that all is in order. */
+/** Checks a file as {@link check} does, without trying a proof first. */
 export async function checkSearched(source: Source, report?: Report, judge?: Judge): Promise<CheckResult> {
   const found = await openSearched(source, report);
   if (found === undefined) return checkOther(exact(source), judge);

@@ -13,31 +13,31 @@ export function rangeOf(hash: number, bits: number): HashRange {
   return { first: Math.floor(hash / size) * size, bits };
 }
 
-/** A whole number that no other range has. */
+/** A whole number unique to the range. */
 export const rangeName = ({ first, bits }: HashRange) => bits * HASH_RANGE + first;
 
 /** Ranges by their names. */
 interface Names {
   readonly claimed: NumberSet;
-  /** Those inside which, however deep, something is claimed. */
+  /** Ranges that contain a claimed range at any depth. */
   readonly partly: NumberSet;
 }
 
 /**
- * Which bucket rules over which hashes. A bucket's range is one of those that halving all hashes again and again
- * gives, so two ranges are apart or one lies inside the other. Memory: some 60 bytes for each, 20 after a release, and no object.
+ * Maps hashes to the buckets that own them. Halving the range of all hashes again and again gives each bucket's
+ * range, so two ranges are disjoint or nested. Memory: some 60 bytes a claim, 20 after a release, and no object.
  */
 export class HashClaims {
-  /** Only as long as more claims may come. */
+  /** Built for the first claim or query, freed by {@link release}. */
   #names: Names | undefined;
-  // Of each claim, in order of their first hashes as soon as somebody asks.
+  // One entry for each claim; a query sorts them by first hash.
   #firsts = new Float64Array(64);
   #ends = new Float64Array(64);
   #owners = new Int32Array(64);
   #count = 0;
   #sorted = true;
 
-  /** Whether any hash of the range is claimed. */
+  /** Returns true if any hash of the range is claimed. */
   overlaps(range: HashRange): boolean {
     const { claimed, partly } = this.#named();
     if (partly.has(rangeName(range))) return true;
@@ -47,7 +47,7 @@ export class HashClaims {
     return false;
   }
 
-  /** Claims a range for a bucket, if no hash of it is claimed yet. */
+  /** Claims a range for a bucket; returns false if any hash of it is already claimed. */
   claim(range: HashRange, owner: number): boolean {
     if (this.overlaps(range)) return false;
     addName(this.#named(), range);
@@ -59,7 +59,7 @@ export class HashClaims {
     return true;
   }
 
-  /** Frees what only further claims need, 40 bytes for each; should one come it is made again. */
+  /** Frees the 40 bytes a claim that only further claims need; the next claim builds them again. */
   release(): void {
     this.#names = undefined;
   }
@@ -71,7 +71,7 @@ export class HashClaims {
     return claim >= 0 && hash < this.#ends[claim] ? this.#owners[claim] : undefined;
   }
 
-  /** The hashes that nobody claims, in order: from `first` to before `end`. */
+  /** Unclaimed hash ranges in order, from `first` to before `end`. */
   *open(): Generator<{ first: number; end: number }> {
     this.#sort();
     let first = 0;

@@ -10,9 +10,9 @@ import type { Database } from './database.js';
 const NEW_BLOCKS = 4;
 
 /**
- * Whether a file is what an interrupted creation leaves, as on a full volume: the whole header of a new database, and nothing
- * behind it but what has been written of its directory. The place of the first bucket is behind the end of the file, so that no
- * record was stored.
+ * Returns true if an interrupted creation left the file, as on a full volume: the whole header of a new database,
+ * followed at most by the written part of its directory. The first bucket's place is behind the end of the file, so
+ * no record was stored.
  */
 export async function isCreationInterrupted(db: Database): Promise<boolean> {
   const { source, format, header, headerLost, missing, fault } = db;

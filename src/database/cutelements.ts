@@ -3,17 +3,22 @@ import type { Database, Hits } from './database.js';
 import { mayBeCut } from './database.js';
 import type { BucketSite } from './site.js';
 
-/** What of a bucket may have lost bytes, or have others in its middle: it may look whole, as what is there moves up. */
+/**
+ * Parts of a bucket that may have lost bytes or had bytes inserted. The bucket may look whole, because the bytes
+ * behind move up.
+ */
 export interface CutElements {
-  /** Whether its head is among it. */
+  /** True if the head is affected. */
   readonly head: boolean;
-  /** Whether an element is. */
+  /** Returns true if element `i` is affected. */
   has(i: number): boolean;
 }
 
 /**
+ * Finds the parts of a bucket that a fault may have cut.
+ *
  * @param isSound whether the directory leads to the bucket, and it is sound as it is read
- * @returns undefined where no byte of the bucket is missing, and none was put in; so it is nearly always
+ * @returns undefined if no byte of the bucket is missing and none was inserted, which is nearly always so
  */
 export function cutElements(db: Database, bucket: number, isSound = false): CutElements | undefined {
   if (!mayBeCut(db, bucket, bucket + db.geometry.bucketSize)) return undefined;
@@ -27,14 +32,15 @@ export function cutElements(db: Database, bucket: number, isSound = false): CutE
   };
 }
 
-/** Of a bucket that was found; see {@link cutElements}. */
+/** {@link cutElements} for a bucket that was found. */
 export function cutElementsOf(db: Database, { offset, origin, state }: BucketSite): CutElements | undefined {
   return cutElements(db, offset, origin === 'directory' && state === 'sound');
 }
 
 /**
- * Whether the places of a fault are farther from each other than a bucket is large, which comes of more than one damage. To doubt
- * all elements between them would lose whole buckets, and but one can be cut: their keys prove those of sound ones.
+ * Returns true if the possible places of a fault are farther apart than the size of a bucket, which comes from more
+ * than one damage. To doubt all elements between them would lose whole buckets, although only one can be cut. Their
+ * keys prove the elements of sound buckets.
  */
 function isVague({ fault, geometry }: Database): boolean {
   return fault !== undefined && fault.last - fault.first >= geometry.bucketSize;

@@ -16,31 +16,31 @@ export interface Database {
   readonly geometry: Geometry;
   /** The header as it stands in the file, right or wrong. */
   readonly header: Header;
-  /** Whether nothing of the header can be believed, so that the format comes from what else is in the file. */
+  /** True if nothing of the header is credible, so that the format comes from the rest of the file. */
   readonly headerLost: boolean;
   /**
-   * Bytes of the file's beginning that are gone, or, negative, that were put before it. The source is as it was
-   * before, with zeroes for what is gone.
+   * Number of bytes that are missing at the file's beginning; negative for bytes that were put before it. The source
+   * shows the original file, with zeros for missing bytes.
    */
   readonly missing: number;
-  /** Where bytes are gone from the file's middle, or were put into it; the source is as it was before. */
+  /** Damage by which bytes in the file's middle are missing or were inserted; the source shows the original file. */
   readonly fault: Fault | undefined;
   /**
-   * Where blocks stand at other places than their own; the source has them where they belong. Offsets are those of the
-   * file with what is missing.
+   * Blocks that stand at other places than their own; the source has them where they belong. Offsets are those of the
+   * file including its missing bytes.
    */
   readonly rearrangement: Rearrangement | undefined;
-  /** Hashes of elements that are wrong in the file; the source has the right ones. */
+  /** Elements with wrong hashes in the file; the source has the right ones. */
   readonly corrected?: CorrectedHashes;
   /** Only in a numsync file. */
   readonly extended: ExtendedHeader | undefined;
   /** The directory's entries, file offsets of buckets, right or wrong; empty where none was found. */
   readonly directory: Float64Array;
-  /** How much of the evidence for this reading agrees, 0 to 1. */
+  /** Share of the evidence that agrees with this reading, 0 to 1. */
   readonly confidence: number;
 }
 
-/** Elements of which nothing but the hash is wrong. */
+/** Elements in which only the hash is wrong. */
 export interface CorrectedHashes {
   /** The source with the hashes as they stand. */
   readonly original: Source;
@@ -82,10 +82,10 @@ export async function openDatabase(bytes: Source): Promise<Database | undefined>
   };
 }
 
-/** What of a file is not where it was. */
+/** Differences between the places of bytes in the file and in the original. */
 export type MovedBytes = Pick<Database, 'missing' | 'fault' | 'rearrangement'>;
 
-/** The source as the file is, where it is read as it was. */
+/** The file as it is now, without the corrections that the database's source applies. */
 export function asItIs({ source: read, corrected, missing, fault, rearrangement }: Database): Source {
   const source = corrected?.original ?? read;
   if (fault !== undefined) return fault.original;
@@ -93,26 +93,28 @@ export function asItIs({ source: read, corrected, missing, fault, rearrangement 
   return missing === 0 ? whole : shifted(whole, -missing);
 }
 
-/** Where the byte that belongs at `offset` is in the file as it is now; negative where it is gone. */
+/** Present file offset of the byte that belongs at `offset`; negative if it is missing. */
 export function placeNow({ missing, fault, rearrangement }: MovedBytes, offset: number): number {
   const arranged = rearrangement?.whereIs(offset) ?? offset;
   return fault === undefined ? arranged - missing : fault.whereIs(arranged);
 }
 
-/** Whether what was at an offset is gone from the file. */
+/** Returns true if the byte that belongs at an offset may be missing from the file. */
 export function isGone(moved: MovedBytes, offset: number): boolean {
   return mayBeCut(moved, offset, offset + 1);
 }
 
-/** What a fault may do to a range of the file without its rearrangement. */
+/** Test of a fault against a range of the file as it lies there, before any rearrangement. */
 export type Hits = (fault: Fault, from: number, to: number) => boolean;
 
-/** Pieces of a range that are asked for: more are hardly of a record, but of a size that is none. */
+/**
+ * Most pieces of a range that are checked. A range in more pieces hardly is a record, but comes from a wrong size.
+ */
 const MAX_PIECES = 256;
 const mayHit: Hits = (fault, from, to) => fault.mayHit(from, to);
 
 /**
- * Whether bytes of what lies from `offset` to before `end` may be gone, or others may have been put into its middle.
+ * Returns true if bytes from `offset` to before `end` may be missing, or others may have been inserted among them.
  */
 export function mayBeCut(
   { missing, fault, rearrangement }: MovedBytes,
@@ -124,7 +126,7 @@ export function mayBeCut(
   const isCut = (from: number, to: number) =>
     from < missing || (fault !== undefined && hits(fault, from, to));
   if (rearrangement === undefined) return isCut(offset, end);
-  // Bytes were lost from the file as it lies there: what belongs to a lost place may stand at another one.
+  // The fault is in the file as it lies there, so each piece is checked at its present place.
   let asked = 0;
   for (const now of rearrangement.pieces(offset, end - offset)) {
     if (++asked > MAX_PIECES || isCut(now.offset, now.offset + now.length)) return true;
@@ -132,7 +134,7 @@ export function mayBeCut(
   return false;
 }
 
-/** The blocks that the file has now; where a part of one is missing at its beginning they are not those that it had. */
+/** Block grid of the file as it is now; it is shifted if a part of a block is missing at the beginning. */
 export function blocksNow({ missing, geometry }: Database): BlockGrid {
   const { blockSize } = geometry;
   const cut = ((missing % blockSize) + blockSize) % blockSize;
@@ -171,8 +173,8 @@ async function directoryOf(source: Source, format: Format, { directory }: Geomet
 }
 
 /**
- * Where a range is in the file as it lies there; in pieces where blocks changed places or bytes are gone from the middle, and
- * before 0 where the beginning is gone.
+ * Present ranges of the file that hold an original range. There are several if blocks changed places or bytes are
+ * missing from the middle. Offsets are negative if the beginning is missing.
  */
 export function* placesNow(db: Database, offset: number, length: number): Generator<Range> {
   const { fault, rearrangement } = db;

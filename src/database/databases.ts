@@ -17,19 +17,19 @@ export interface FoundDatabase {
   /** Bytes, as its header and its directory say; at most those to the end of the file. */
   readonly size: number;
   readonly format: Format;
-  /** Whether its directory leads to buckets. If not, it may be a copy of a header, or its parts lie elsewhere. */
+  /** True if its directory leads to buckets. If not, it may be a copy of a header, or its parts lie elsewhere. */
   readonly isWhole: boolean;
 }
 
 export interface DatabasesOptions {
-  /** Where headers are looked for; everywhere where it is left out. */
+  /** Ranges in which headers are looked for; by default the whole file. */
   readonly within?: RangeList | undefined;
   readonly progress?: Progress | undefined;
 }
 
 /**
- * Bytes of a file in which buckets of a database that lost its beginning are looked for, and those of them with one record:
- * they are looked for in each format, and a file of random bytes must not take minutes.
+ * Bytes of a file that are searched for buckets of a database without its beginning, and for such buckets with one
+ * record. The search runs for each format, and a file of random bytes must not take minutes.
  */
 export const HEADLESS_SEARCHED = 1 << 26;
 export const HEADLESS_SEARCHED_FOR_ONE = 1 << 22;
@@ -38,18 +38,20 @@ export const HEADLESS_SEARCHED_FOR_ONE = 1 << 22;
 const MAGIC_MIDDLE = 0x57;
 const MAGIC_TOP = 0x13;
 const MAGIC_THIRD = 0x9a;
-/** The least score of a header: its magic, and more than half of what its other fields tell. Random bytes have 2. */
+/** Minimum score of a header: its magic, and more than half of the score of its other fields. Random bytes have 2. */
 const HEADER_SCORE = 12;
-/** Bytes of a directory that are read to see where it leads, and buckets looked at. */
+/** Bytes of a directory that are read to follow it, and buckets of it that are sampled. */
 const DIRECTORY_READ = 1 << 16;
 const SAMPLE = 16;
-/** Bytes read of what headers lead to: 4 for each byte of the file, and 16 MiB. Then headers are no longer followed. */
+/**
+ * Budget for following headers: 4 bytes read for each byte of the file, and 16 MiB. Later headers are not followed.
+ */
 const FOLLOWED_PER_BYTE = 4;
 const FOLLOWED_AT_LEAST = 16 << 20;
 
 /**
- * Finds the databases in a file by their headers, at any offset, in order. What lies inside a whole one, such as a database
- * in the value of a record, is its own and is not given.
+ * Finds the databases in a file by their headers, at any offset, in order. Data inside a whole database, such as a
+ * database in the value of a record, belong to it and are not given.
  *
  * Time: linear in the size of the file. Memory: one window of it.
  *
@@ -92,8 +94,8 @@ export const MAX_DATABASES = 1024;
 const known = new WeakMap<Source, Promise<readonly FoundDatabase[]>>();
 
 /**
- * The first {@link MAX_DATABASES} databases of a file that are in no other one. One that claims most of the file has what is
- * in its range also where its directory is damaged. A file is searched once, however often this is asked of its source.
+ * The first {@link MAX_DATABASES} databases of a file that are not inside another one. A database that claims most of
+ * the file contains everything in its range even if its directory is damaged. The result is cached by source.
  */
 export function databasesOf(source: Source, progress?: Progress): Promise<readonly FoundDatabase[]> {
   const before = known.get(source);
@@ -132,7 +134,10 @@ function* magicsIn(window: Window, within: RangeList | undefined): Generator<num
   }
 }
 
-/** Where a header's directory leads: whether most of a sample are buckets, and where the last of all ends. */
+/**
+ * Follows a header's directory. The database is whole if at least half of the sampled entries lead to buckets; `end`
+ * is then the end of the last of these buckets or of the directory.
+ */
 async function follow(
   source: Source,
   offset: number,

@@ -2,7 +2,7 @@ import { endOfRun } from '../format/directory.js';
 import type { BucketSite } from './site.js';
 import { changedSite } from './site.js';
 
-/** Slots in a row that lead to one bucket, within what may be its own slots. */
+/** Slots that lead to one bucket, within one range that may be its own. */
 interface Home {
   readonly ownFirst: number;
   readonly firstSlot: number;
@@ -10,8 +10,8 @@ interface Home {
 }
 
 /**
- * Gives buckets without records the slots that most entries have for them: no hash says which are theirs, and the first entry that
- * leads there may be a wrong one.
+ * Places buckets without records at the slots that most entries give them. They have no hash that tells their slots,
+ * and the first entry that leads there may be wrong.
  */
 export function placeEmpty(sites: BucketSite[], siteOfSlot: Int32Array): void {
   if (!sites.some(isEmpty)) return;

@@ -3,9 +3,10 @@ import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
 
 /**
- * Whether a source has just these bytes at an offset.
+ * Returns true if a source has exactly these bytes at an offset.
  *
- * @param room for what is read, where it is large enough: millions of small pieces of memory take longer than the reads
+ * @param room memory for the read, used if it is large enough: millions of small allocations take longer than the
+ *   reads
  * @throws SourceError if the source cannot be read there
  */
 export async function equalAt(

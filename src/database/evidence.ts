@@ -6,20 +6,20 @@ import type { Header } from '../format/header.js';
 import { decodeHeader, headerAvailOffset } from '../format/header.js';
 import { LAYOUTS, offsetSize, magicMeaning } from '../format/format.js';
 
-/** One way to read a file's first bytes, and how much in them speaks for it. */
+/** One way to read a file's first bytes, with its score. */
 export interface Hypothesis {
   readonly format: Format;
   /** The header as this reading decodes it. */
   readonly header: Header;
   /** The first avail block's `size` as this reading decodes it. */
   readonly availSize: number;
-  /** Whether the magic is one that this reading expects. */
+  /** True if the magic is one that this reading expects. */
   readonly magicFits: boolean;
-  /** The sum of what agrees; at most {@link MAX_SCORE}. */
+  /** Sum of the scores of all agreements; at most {@link MAX_SCORE}. */
   readonly score: number;
 }
 
-/** What each agreement is worth. A relation between two fields says more than a plausible single one. */
+/** Score of each agreement. A relation between two fields counts more than a single plausible field. */
 const WORTH = {
   magic: 4,
   blockSizePowerOfTwo: 1,
@@ -34,12 +34,13 @@ const WORTH = {
 export const MAX_SCORE = Object.values(WORTH).reduce((sum, worth) => sum + worth, 0);
 
 /**
- * A header all of which agrees but where the directory and the end of the file are, which tell nothing of the layout, is of no other
- * one: neither is the number of a bucket's elements. What a damaged bucket looks like says nothing against it.
+ * Score from which a reading is certain. All fields agree except possibly the places of the directory and of the end
+ * of the file, which say nothing about the layout. Such a header fits no other layout, and neither does its number of
+ * bucket elements. Damaged buckets are no evidence against it.
  */
 export const CERTAIN = MAX_SCORE - WORTH.directoryInside - WORTH.nextBlockAligned;
 
-/** No header is longer: the header, the extended header and the head of the avail block. */
+/** Longest header: the header, the extended header and the head of the avail block. */
 export const HEADER_BYTES = 128;
 
 /**
@@ -129,7 +130,7 @@ export function electSizes(hypothesis: Hypothesis): { blockSize: number; bucketS
   };
 }
 
-/** The candidate with the most votes; of equals a usual size, or the first. */
+/** The candidate with the most votes; with equal votes a usual size, or the first. */
 function elect(votes: readonly number[]): number {
   const count = (size: number) => votes.filter((vote) => vote === size).length;
   const usual = (size: number) => Number(isBlockSize(size));

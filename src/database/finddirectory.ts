@@ -9,17 +9,17 @@ import { fill } from '../source/source.js';
 const CHUNK = 1 << 18;
 /** Bytes first looked at on either side of an entry. */
 const FIRST = 256;
-/** Places farther apart are read each by itself. */
+/** Distance from which places are read separately. */
 const FAR = 1 << 16;
 /** Places reported at most: a file made to look full of directories must not cost more. */
 const MAX_PLACES = 16;
 
 /**
- * Looks through the whole file, at every byte offset, for runs of numbers that could all be bucket offsets, as
- * long as a directory of one of the given sizes. For a header whose `dir` is wrong.
+ * Searches the whole file, at every byte offset, for runs of numbers that could all be bucket offsets, as long as a
+ * directory of one of the given sizes. This is for a header whose `dir` is wrong.
  *
- * Entries lie as many bytes apart as they have, so each remainder of the offset is a lane of its own; and a run of so many
- * entries has one at each place that is a multiple of its own length from the lane's first: only those are looked at.
+ * Entries lie one entry width apart, so each remainder of the offset is a separate lane. A run of n entries has an
+ * entry at a multiple of n entries from the start of its lane, so only these places are looked at.
  */
 export async function findDirectory(
   source: Source,
@@ -32,7 +32,7 @@ export async function findDirectory(
   const step = width * 2 ** Math.min(...bitsToTry);
   const runs = new RunFinder(source, format, geometry);
   const found: DirectoryPlace[] = [];
-  /** Of each lane where the last run ends. */
+  /** End of the last run in each lane. */
   const ends = new Float64Array(width);
   const chunk = step >= FAR ? step : Math.ceil(CHUNK / step) * step;
   const wanted = step >= FAR ? 2 * width - 1 : chunk + width - 1;
@@ -59,7 +59,7 @@ export async function findDirectory(
   return found;
 }
 
-/** Finds how far numbers that could be bucket offsets lie behind each other. */
+/** Finds runs of adjacent numbers that could be bucket offsets. */
 class RunFinder {
   readonly #source: Source;
   readonly #format: Format;

@@ -4,10 +4,10 @@ import type { Source } from '../source/source.js';
 import type { FoundDatabase } from './databases.js';
 import { databasesOf, HEADLESS_SEARCHED, MAX_DATABASES } from './databases.js';
 
-/** Bytes that a file is told by. */
+/** Bytes at the beginning that identify a file. */
 const HEAD = 4096;
 
-/** A file that is no GDBM database, named for what it is. */
+/** A file that is not a GDBM database, with its real kind. */
 export interface OtherFile {
   /** A stable name for programs. */
   readonly kind:
@@ -23,13 +23,13 @@ export interface OtherFile {
     | 'zeroes'
     | 'text'
     | 'unknown';
-  /** What it is, for people. */
+  /** Description for people. */
   readonly what: string;
-  /** What to do next. */
+  /** Advice on the next step. */
   readonly advice: string;
 }
 
-/** Kinds that a file says itself that it is, so that nothing of GDBM is to be looked for in it. */
+/** Kinds that a file's first bytes declare; no GDBM data are looked for in such files. */
 const DECLARED: readonly OtherFile['kind'][] = [
   'sqlite',
   'berkeley-db',
@@ -40,7 +40,7 @@ const DECLARED: readonly OtherFile['kind'][] = [
   'zip',
 ];
 
-/** Whether the file's own first bytes say that it is of this kind. */
+/** Returns true if the file's own first bytes declare its kind. */
 export function isDeclared({ kind }: OtherFile): boolean {
   return DECLARED.includes(kind);
 }
@@ -52,7 +52,8 @@ const CARVE =
   'to keep those with a key: gdbm-doctor repair --include carved --expect-key KEY -o OUT FILE';
 
 /**
- * Names a file that is not GDBM by its bytes, and by its name where they say nothing. One with databases in it is an image.
+ * Identifies a file that is not GDBM by its bytes, or by its name if they are inconclusive. A file with databases
+ * inside is an image.
  *
  * @param name the file's name, a hint only
  * @throws SourceError if the source cannot be read
@@ -83,7 +84,7 @@ const ZEROES_FIRST: OtherFile = {
   advice: `Its beginning never reached the disk, or was wiped: restore it from a copy. ${CARVE}`,
 };
 
-/** Tells how far a search went that ended before the end of the file. */
+/** Adds how far a search went that ended before the end of the file. */
 function withLimit(other: OtherFile, { size }: Source): OtherFile {
   if (size <= HEADLESS_SEARCHED) return other;
   const what = `${other.what} (headers were looked for in all of it, buckets without a header in the first 64 MiB)`;
@@ -104,10 +105,10 @@ function imageOf(databases: readonly FoundDatabase[], other: OtherFile): OtherFi
   return { kind: 'image', what: `${what}: ${found}`, advice: advice + cut };
 }
 
-/** Databases whose offsets are told. */
+/** Databases whose offsets are listed. */
 const TOLD = 8;
 
-/** How many databases there are and where, for people. */
+/** The number of databases and their offsets, for people. */
 export function databasesText(offsets: readonly number[]): string {
   if (offsets.length === 1) return `1 database at ${offsets[0]}`;
   const most = offsets.length >= MAX_DATABASES ? ' or more' : '';

@@ -11,23 +11,26 @@ import { CERTAIN, electSizes, HEADER_BYTES, MAX_SCORE, weighHeader } from './evi
 import { findDirectory } from './finddirectory.js';
 import { isHeld, readDirectory } from './readdirectory.js';
 
-/** How a file is best read, and how sure that is. */
+/** The best reading of a file, with its confidence. */
 export interface Inference {
   readonly format: Format;
   readonly geometry: Geometry;
   /** The header as it stands in the file, right or wrong. */
   readonly header: Header;
-  /** How much of the evidence agrees, 0 to 1. */
+  /** Share of the evidence that agrees, 0 to 1. */
   readonly confidence: number;
 }
 
-/** A directory that fits the buckets it leads to is worth as much as half a header. */
+/** Score of a directory that fits the buckets it leads to: as much as half a header. */
 const FIT_WORTH = 10;
 /** Below this, a file without a known magic is not called GDBM: random bytes score 0 to 2. */
 const ENOUGH_WITHOUT_MAGIC = 6;
-/** A directory that fits less may be another one's copy, or none. */
+/** Fit below which a directory may be a copy of another one, or none. */
 const GOOD_FIT = 0.5;
-/** A place that no header names must fit better: the old half-size directory that a doubling left behind fits half. */
+/**
+ * Fit that a place which no header names must exceed: the old half-size directory that a doubling left behind fits
+ * half.
+ */
 const SURE_FIT = 0.9;
 /** Buckets looked at to judge a reading. */
 const SAMPLE = 32;
@@ -42,7 +45,7 @@ export async function inferFormat(source: Source): Promise<Inference | undefined
   const head = new Uint8Array(HEADER_BYTES);
   head.set(await readUpTo(source, 0, HEADER_BYTES));
   const hypotheses = weighHeader(head, source.size);
-  // A reading far behind the best cannot be saved by its directory; looking at it costs reads.
+  // A directory cannot make up for a score far behind the best, and looking at it costs reads.
   const least = hypotheses[0].score >= CERTAIN ? CERTAIN : Math.max(2, hypotheses[0].score - FIT_WORTH);
   const candidates = hypotheses.filter((h) => h.score >= least);
 
@@ -55,12 +58,12 @@ export async function inferFormat(source: Source): Promise<Inference | undefined
   };
   for (const hypothesis of candidates) {
     await consider(hypothesis, false);
-    // Nothing behind this one can come before it any more.
+    // No later hypothesis can have a higher total.
     if (best !== undefined && best.total >= hypothesis.score + FIT_WORTH) break;
   }
   if (best === undefined) return undefined;
   if (best.reading.fit < GOOD_FIT) {
-    // Only a header that is convincing otherwise is worth reading the whole file for its directory.
+    // Searching the whole file for a directory pays only for a header that is convincing otherwise.
     const convincing = candidates.filter((h) => h.score >= ENOUGH_WITHOUT_MAGIC);
     for (const hypothesis of convincing.slice(0, 2)) await consider(hypothesis, true);
   }
@@ -73,7 +76,7 @@ export async function inferFormat(source: Source): Promise<Inference | undefined
 interface Reading {
   readonly hypothesis: Hypothesis;
   readonly geometry: Geometry;
-  /** How well the directory fits, 0 to 1. */
+  /** Fit of the directory, 0 to 1. */
   readonly fit: number;
 }
 
@@ -91,7 +94,7 @@ async function fitGeometry(source: Source, hypothesis: Hypothesis, search: boole
   const places = [...new Set([header.dir, blockSize])].flatMap((offset) =>
     bitsToTry.map((bits) => ({ offset, bits })),
   );
-  // A header that agrees with itself is believed even if its directory's entries are all lost, but not for a hole in the file.
+  // A consistent header is believed even if all entries of its directory are lost, but not if a hole is there.
   const [stated] = places;
   const consistent = stated !== undefined && header.dir_size === width * 2 ** header.dir_bits;
   const inside = consistent && (await isHeld(source, format, stated));
@@ -113,7 +116,7 @@ async function fitGeometry(source: Source, hypothesis: Hypothesis, search: boole
   return { hypothesis, geometry: { ...base, directory: best?.place }, fit: best?.fit ?? 0 };
 }
 
-/** What the header's two fields say of the directory's bits, the field itself first. */
+/** Directory bits that the header's two fields give, the field `dir_bits` first. */
 function directoryBitsOf(header: Header, width: number): number[] {
   const fromSize = Math.log2(header.dir_size / width);
   return [...new Set([header.dir_bits, fromSize])].filter(
@@ -122,9 +125,9 @@ function directoryBitsOf(header: Header, width: number): number[] {
 }
 
 /**
- * How well a place fits as the directory, 0 to 1: how many entries could be buckets, and, of a sample of those,
- * how many look like buckets whose elements' hashes belong to the slots that lead to them, and which have no more slots
- * than they say.
+ * Fit of a place as the directory, 0 to 1, as the mean of three shares: the entries that could be buckets and, in a
+ * sample of those, the plausible heads, and the buckets whose hashes mostly belong to the slots that lead to them and
+ * that have no more slots than they say.
  */
 async function directoryFit(
   source: Source,
@@ -162,7 +165,7 @@ async function directoryFit(
     plausible++;
     const used = usedHashes(bucket);
     const right = used.filter((hash) => hash >= 0 && entries[slotOf(hash, place.bits)] === address);
-    // Of a directory that is cut short, too many entries lead to its first buckets.
+    // In a directory that is cut short, too many entries lead to its first buckets.
     const own = 2 ** (place.bits - bucket.bits);
     if (right.length * 2 >= used.length && leading.get(address)! <= own) belonging++;
   }
@@ -171,9 +174,9 @@ async function directoryFit(
 }
 
 /**
- * Visits the runs of equal entries, of those from `first` to `last`.
+ * Visits the runs of equal entries with values from `first` to `last`.
  *
- * @param visit gets where a run leads, how many entries it has, and whether the one before it leads to another place
+ * @param visit gets the address of a run, its number of entries, and whether the run before has another address
  */
 function eachRun(
   entries: Float64Array,

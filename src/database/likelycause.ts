@@ -5,9 +5,9 @@ import { CERTAIN, HEADER_BYTES, weighHeader } from './evidence.js';
 
 /** Bytes of a file that are looked at for marks of a text-mode copy. */
 const LOOKED_AT = 1 << 20;
-/** Ends of lines that are all CRLF by chance in one of 2^128 files. */
+/** Line ends needed as evidence: by chance, so many are all CRLF in one of 2^128 files. */
 const MIN_LINES = 16;
-/** Marks of bytes that a decoder replaced; a text has few. */
+/** Replacement characters needed as evidence that a decoder replaced bytes; a text has few. */
 const MIN_REPLACED = 16;
 
 const TEXT_MODE =
@@ -35,11 +35,11 @@ const CR = 13;
 const LF = 10;
 
 /**
- * Names the change that was made to every byte of a database, as the inverse of it gives a whole header.
+ * Names the change of every byte of a database whose inverse gives a whole header.
  *
  * @param head the file's first bytes
  * @param size of the file in bytes
- * @returns undefined where none does, or the header is whole as it is
+ * @returns undefined if no inverse does, or the header is whole as it is
  */
 export function changeOfAll(head: Uint8Array, size: number): string | undefined {
   if (isHeader(head, size)) return undefined;
@@ -52,10 +52,10 @@ export function changeOfAll(head: Uint8Array, size: number): string | undefined 
 }
 
 /**
- * Names what most likely happened to a file of which next to nothing can be read.
+ * Names the most likely cause of the damage to a file in which almost nothing can be read.
  *
- * @param db how the file was read, where it was
- * @returns undefined where nothing tells
+ * @param db the database as it was read, if it was
+ * @returns undefined if there is no evidence
  */
 export async function likelyCause(source: Source, db?: Database): Promise<string | undefined> {
   const head = await readUpTo(source, 0, LOOKED_AT);
@@ -88,7 +88,7 @@ function swapped(bytes: Uint8Array, group: 2 | 4): Uint8Array {
   return bytes.map((_, i) => bytes[i - (i % group) + group - 1 - (i % group)]);
 }
 
-/** The bytes that UTF-8 encodes as characters of Latin-1; undefined where that is not so. */
+/** Decodes UTF-8 to the bytes of Latin-1; undefined if the text has other characters or is not UTF-8. */
 function utf8Undone(bytes: Uint8Array): Uint8Array | undefined {
   try {
     // The last character may be cut.

@@ -7,16 +7,16 @@ import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
 
 /**
- * Entries that are read whatever they are: 8 MiB of memory. A database with a larger directory that libgdbm made has some 10^8
- * records, or keys that were chosen to collide.
+ * Number of entries that are read without a check: 8 MiB of memory. A database of libgdbm with a larger directory has
+ * some 10^8 records, or keys that were chosen to collide.
  */
 const SMALL_DIRECTORY = 2 ** 20;
 
 /**
- * Whether a directory is really in the file, so that its entries may take memory: it lies inside, and at least half of a
- * large one is not zero. A hole in a sparse file reads as zeros and takes no room on the disk; a few bytes of a header that
- * claim 2^28 entries there must not take 2 GiB of memory. What is not zero takes at least half as much room in the file as
- * its entries do in memory, so that memory is bounded by what the file holds. libgdbm leaves no entry zero.
+ * Returns true if a directory is really in the file, so that its entries may take memory: it lies inside, and at
+ * least half of a large one is not zero. A hole in a sparse file reads as zeros and takes no disk space; a few bytes
+ * of a header that claim 2^28 entries there must not take 2 GiB of memory. A non-zero entry takes at least half as
+ * much space in the file as in memory, so the contents of the file bound the memory. libgdbm leaves no entry zero.
  */
 export async function isHeld(
   source: Source,
@@ -38,7 +38,9 @@ export async function isHeld(
   return true;
 }
 
-/** Reads a directory's entries, file offsets of buckets, right or wrong: 8 bytes for each, and no more at a time. */
+/**
+ * Reads a directory's entries, the file offsets of buckets, right or wrong. Memory: 8 bytes an entry, and no more.
+ */
 export async function readDirectory(
   source: Source,
   { layout, byteOrder }: Format,

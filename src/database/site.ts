@@ -1,12 +1,12 @@
-/** A bucket of the database. Its fields are to be asked for by name: of many buckets they are held in common. */
+/** A bucket of the database. Read its fields by name, not by a spread: many buckets share theirs through getters. */
 export interface BucketSite {
-  /** What leads to it: the directory, or only a scan of the file. */
+  /** Source of the bucket: the directory, or only a scan of the file. */
   readonly origin: 'directory' | 'scan';
   /** File offset. */
   readonly offset: number;
   /** The first directory slot that leads here; −1 where none does. */
   readonly firstSlot: number;
-  /** How many slots in a row from `firstSlot` lead here. */
+  /** Number of consecutive slots from `firstSlot` that lead here. */
   readonly slots: number;
   /** `bucket_bits` as it stands in the file. */
   readonly bits: number;
@@ -16,25 +16,25 @@ export interface BucketSite {
   readonly availCount: number;
   /** Elements that are not free. */
   readonly used: number;
-  /** The first slot that the bucket's own bits and hashes say is its. */
+  /** First slot of the bucket's own range, by its bits and hashes. */
   readonly ownFirst: number;
-  /** How many slots in a row are its own. */
+  /** Number of slots in the bucket's own range. */
   readonly ownSlots: number;
   readonly state: SiteState;
-  /** Only of a `headless` one: file offsets of the elements that are left. */
+  /** File offsets of the elements that are left; only in a `headless` bucket. */
   readonly elements?: readonly number[];
 }
 
 /**
- * `sound`: its head is possible. `malformed`: its head is not, its elements may be. `wiped`: all its bytes are the
- * same. `overlapping`: it lies on
- * another bucket that fits better, and is not read. `unread`: reading it would cost more than any honest file. `headless`:
- * only elements of it are left, which a scan found. `outdated`: the directory leads there, but whole buckets elsewhere have all
- * its hashes, so that it was split or never was a bucket; it is not read.
+ * `sound`: the head is possible. `malformed`: the head is not possible, the elements may be. `wiped`: all bytes are
+ * the same. `overlapping`: the bucket lies on another one that fits better, and is not read. `unread`: reading it
+ * would cost more than any honest file does. `headless`: only elements of it are left, which a scan found.
+ * `outdated`: the directory leads there, but whole buckets elsewhere have all its hashes, so it was split or never
+ * was a bucket; it is not read.
  */
 export type SiteState = 'sound' | 'malformed' | 'wiped' | 'overlapping' | 'unread' | 'headless' | 'outdated';
 
-/** The same bucket, with something else known of it. A spread would leave out what {@link AlikeSite} knows by others. */
+/** A copy of a bucket with some fields changed. A spread would miss the fields that {@link AlikeSite} shares. */
 export function changedSite(
   site: BucketSite,
   change: Partial<Pick<BucketSite, 'state' | 'elements' | 'firstSlot' | 'slots' | 'ownFirst'>>,
@@ -58,7 +58,7 @@ export function changedSite(
   };
 }
 
-/** A bucket where it belongs, which has all but its place in common with others. */
+/** A bucket in its place that shares all fields but its offset and slot with others. */
 class AlikeSite implements BucketSite {
   readonly #like: BucketSite;
 
@@ -107,13 +107,13 @@ class AlikeSite implements BucketSite {
   }
 }
 
-/** Numbers of bits, and of elements of an avail table, that {@link AlikeSites} tells apart. */
+/** Upper bounds, exclusive, of `bits` and `availCount` in buckets that {@link AlikeSites} shares. */
 const BITS = 32;
 const AVAIL = 8;
 
 /**
- * Holds what buckets have in common once for all of them: there may be 100,000, of which nearly all are sound, where they belong, and
- * of a few hundred kinds. Memory: 48 bytes for each of these instead of 112.
+ * Stores the fields that buckets have in common once. There may be 100,000 buckets, nearly all of them sound, in
+ * their places, and of a few hundred kinds. Memory: 48 bytes for each of these instead of 112.
  */
 export class AlikeSites {
   readonly #kinds = new Map<number, BucketSite>();

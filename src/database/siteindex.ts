@@ -1,22 +1,22 @@
 import { salted } from '../numbers.js';
 import type { BucketSite } from './site.js';
 
-/** Places at first; a power of two. */
+/** Initial number of slots, a power of two. */
 const LEAST = 1 << 8;
 
-/** Which of a list of buckets is at a file offset: 8 to 16 bytes for each, where a map of the language takes 50. */
+/** Hash table from file offsets to the numbers of buckets. Memory: 8 to 16 bytes a bucket, where a `Map` takes 50. */
 export class SiteIndex {
   readonly #sites: readonly Pick<BucketSite, 'offset'>[];
-  /** Numbers of buckets and 1; 0 where there is none. */
+  /** Number of a bucket plus 1; 0 in an empty slot. */
   #slots = new Int32Array(LEAST);
   #count = 0;
 
-  /** @param sites those that may be added, by their numbers; more may come */
+  /** @param sites buckets that may be added, by their numbers; the list may grow */
   constructor(sites: readonly Pick<BucketSite, 'offset'>[]) {
     this.#sites = sites;
   }
 
-  /** The bucket at a file offset, the last that was added; undefined where there is none. */
+  /** Number of the bucket that was added last for a file offset; undefined if there is none. */
   get(offset: number): number | undefined {
     const found = this.#slots[this.#find(offset)];
     return found === 0 ? undefined : found - 1;
@@ -29,7 +29,7 @@ export class SiteIndex {
     this.#slots[at] = site + 1;
   }
 
-  /** Where the bucket at an offset is, or goes. */
+  /** Slot of the bucket at an offset, or the free slot for it. */
   #find(offset: number): number {
     const mask = this.#slots.length - 1;
     let at = salted(offset) & mask;

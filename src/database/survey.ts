@@ -11,13 +11,13 @@ import type { Database } from './database.js';
 import { Bits, NumberList } from '../numbers.js';
 import { readInto } from '../source/source.js';
 
-/** Every bucket that is known, which slots lead where, and which bucket rules over which hashes. */
+/** All known buckets, the bucket that each slot leads to, and the owner of each hash. */
 export interface Survey {
-  /** Those that the directory leads to in order of their first slot, then those that a scan found. */
+  /** Buckets that the directory leads to, in order of their first slot, then those that a scan found. */
   readonly sites: readonly BucketSite[];
   /** For each slot the index of its site, −1 where its entry cannot be a bucket's offset. */
   readonly siteOfSlot: Int32Array;
-  /** By index of its site, which bucket has the hashes that no intact slot leads to. */
+  /** Owner, as an index of `sites`, of each hash that no intact slot leads to. */
   readonly claims: HashClaims;
 }
 
@@ -51,7 +51,7 @@ export async function survey(db: Database): Promise<Survey> {
         await readInto(source, offset, bucket.bytes);
         const site = surveyBucket(db, offset, slot, bucket);
         const isInDirectory = offset + bucketSize > directoryFrom && offset < directoryTo;
-        // The directory is where its entries are, unless a bucket with records is there, at home.
+        // A bucket that overlaps the directory is wrong, unless it has records and a slot of its own leads to it.
         const isWrong = isInDirectory && !(site.state === 'sound' && site.used > 0 && isAtHome(site));
         sites.push(alike.slim(isWrong ? changedSite(site, { state: 'overlapping' }) : site));
         indexOf.add(index);
@@ -67,7 +67,7 @@ export async function survey(db: Database): Promise<Survey> {
   return surveyOf(settleOverlaps(sites, siteOfSlot, bucketSize), siteOfSlot);
 }
 
-/** The same survey, with some of its sites known to be outdated: what the directory says of them counts no more. */
+/** The same survey with some sites marked as outdated: directory entries that lead to them no longer count. */
 export function withOutdated(survey: Survey, outdated: ReadonlySet<number>): Survey {
   if (outdated.size === 0) return survey;
   const { siteOfSlot } = survey;
@@ -83,7 +83,7 @@ function surveyOf(sites: readonly BucketSite[], siteOfSlot: Int32Array): Survey 
   return { ...settled, claims: claimSettled(settled) };
 }
 
-/** What settled buckets say of their own range holds for slots of it whose entries are damaged. */
+/** Claims each settled bucket's own hash range for it, so that slots with damaged entries there have an owner. */
 export function claimSettled(survey: Omit<Survey, 'claims'>): HashClaims {
   const claims = new HashClaims();
   const slots = survey.siteOfSlot.length;
@@ -95,12 +95,12 @@ export function claimSettled(survey: Omit<Survey, 'claims'>): HashClaims {
   return claims;
 }
 
-/** Whether a bucket is sound, and has just the slots that its own bits and hashes say. */
+/** Returns true if a bucket is sound and exactly the slots that its own bits and hashes give lead to it. */
 export function isPlaced({ state, origin, firstSlot, slots, ownFirst, ownSlots }: BucketSite): boolean {
   return state === 'sound' && origin === 'directory' && firstSlot === ownFirst && slots === ownSlots;
 }
 
-/** Whether each slot leads to a sound bucket that has just the slots that lead to it. */
+/** Returns true if each slot leads to a sound bucket, and exactly that bucket's own slots lead to it. */
 export function isInOrder({ sites, siteOfSlot }: Survey): boolean {
   let slots = 0;
   for (const site of sites) {
@@ -120,13 +120,13 @@ export function rulerOf(survey: Survey, hash: number): number | undefined {
   return survey.claims.ownerOf(hash);
 }
 
-/** Whether the slot leads to a bucket that says itself that the slot is its own. */
+/** Returns true if a slot leads to a sound bucket whose own bits and hashes give it this slot. */
 export function isSettled(survey: Omit<Survey, 'claims'>, slot: number): boolean {
   const site = survey.sites[survey.siteOfSlot[slot]];
   return site !== undefined && site.state === 'sound' && owns(site, slot);
 }
 
-/** The indexes of the buckets that a slot leads to which is their own, each once, in order of the first such slots. */
+/** Indexes of the sound buckets that a slot of their own leads to, each once, in order of the first such slot. */
 export function settledSites(survey: Omit<Survey, 'claims'>): Int32Array {
   const { sites, siteOfSlot } = survey;
   const seen = new Bits(sites.length);
@@ -140,43 +140,43 @@ export function settledSites(survey: Omit<Survey, 'claims'>): Int32Array {
   return settled.values();
 }
 
-/** Whether what a slot's entry says of what is at its place counts no more. */
+/** Returns true if a slot's entry no longer counts, because it leads to an outdated bucket. */
 export function isOutdated({ sites, siteOfSlot }: Omit<Survey, 'claims'>, slot: number): boolean {
   return sites[siteOfSlot[slot]]?.state === 'outdated';
 }
 
-/** Whether some slot of those that lead to a bucket is its own. */
+/** Returns true if at least one of the slots that lead to a bucket is its own. */
 function isAtHome({ firstSlot, slots, ownFirst, ownSlots }: BucketSite): boolean {
   return firstSlot < ownFirst + ownSlots && ownFirst < firstSlot + slots;
 }
 
-/** Whether the bucket's own bits and hashes say that this slot is its. */
+/** Returns true if the bucket's own bits and hashes give it this slot. */
 export function owns(site: BucketSite, slot: number): boolean {
   return slot >= site.ownFirst && slot < site.ownFirst + site.ownSlots;
 }
 
 /**
- * Whether a bucket without any record is one all the same: a wrong entry may lead into the middle of records, and only a bucket
- * that proves itself has its bytes.
+ * Returns true if a bucket is believed even without records. A wrong entry may lead into the middle of records, so
+ * only a believed bucket takes up its bytes.
  */
 export function provesItself(site: BucketSite): boolean {
   return site.state === 'sound' && (site.origin === 'scan' || owns(site, site.firstSlot));
 }
 
-/** Whether the bucket's elements are worth reading. */
+/** Returns true if the bucket's elements are worth reading. */
 export function isReadable(site: BucketSite): boolean {
   return site.state === 'sound' || site.state === 'malformed' || site.state === 'headless';
 }
 
-/** Memory for a bucket, for who reads one after the other. */
+/** Memory for one bucket, to be used again for the next one. */
 export function roomForBucket({ format, geometry }: Database): BucketView {
   return new BucketView(new Uint8Array(geometry.bucketSize), format, geometry.bucketElements);
 }
 
 /**
- * Reads a bucket. Of a headless one all but the elements that are left are free.
+ * Reads a bucket. In a headless one, all elements but those that are left are free.
  *
- * @param bucket where it is read to: with a new one for each, what is garbage is as large as the buckets of the file
+ * @param bucket memory to read into; a new one for each bucket would make as much garbage as the file has buckets
  */
 export async function readSite(
   db: Database,
@@ -223,7 +223,7 @@ function surveyBucket(
   const { bits, count, availCount } = bucket;
   const slots = endOfRun(directory, firstSlot) - firstSlot;
   const { used, commonHash } = majority(bucket, bits >= 0 && bits <= directoryBits ? bits : directoryBits);
-  // Any bytes may have a possible count; that it is also the right one is what tells a bucket.
+  // Arbitrary bytes may hold a possible count, but hardly the right one.
   const sound =
     count === used && bits >= 0 && bits <= directoryBits && availCount >= 0 && availCount <= BUCKET_AVAIL;
   const wiped = bucket.bytes.every((byte) => byte === bucket.bytes[0]);
@@ -234,7 +234,7 @@ function surveyBucket(
     const anySlot = commonHash === undefined ? firstSlot : slotOf(commonHash, directoryBits);
     ownFirst = Math.floor(anySlot / ownSlots) * ownSlots;
   }
-  // All fields at once: an object that is put together of others takes twice as much memory, and there may be 100,000.
+  // One literal with all fields: an object spread from others takes twice the memory, and there may be 100,000.
   return {
     origin: 'directory',
     offset: unboxed(offset),
@@ -250,7 +250,10 @@ function surveyBucket(
   };
 }
 
-/** The same number; the engine holds each that comes from a calculation in fractions in an object of its own. */
+/**
+ * The same number, as an integer if it fits 32 bits: the engine keeps each result of fractional arithmetic in an
+ * object.
+ */
 function unboxed(number: number): number {
   return (number | 0) === number ? number | 0 : number;
 }
@@ -267,16 +270,16 @@ function majority(bucket: BucketView, bits: number): { used: number; commonHash:
     used++;
     if (hash < 0) continue;
     if (lead === 0) commonHash = hash;
-    // A shift by 31 or less keeps all bits apart; hashes have 31.
+    // The shift is at most 31, the width of a hash; only a shift by 32 would wrap around.
     lead += commonHash !== undefined && hash >>> shift === commonHash >>> shift ? 1 : -1;
   }
   return { used, commonHash };
 }
 
 /**
- * Of two buckets that overlap, the less believable one gives way. The order is: a sound one that is at home where the directory has
- * it; a sound one with records; any other, the more slots lead there the better, so that one garbage slot does not outweigh
- * hundreds. Two that are both at home stay, and are found out by the account of bytes.
+ * Marks the less credible of two overlapping buckets as `overlapping`. Most credible is a sound bucket that a slot of
+ * its own leads to; then a sound one with records; then any other, the more slots lead to it the better, so that one
+ * garbage slot does not outweigh hundreds. Two that are both at home stay; the account of bytes reports them.
  */
 function settleOverlaps(
   sites: readonly BucketSite[],

@@ -18,8 +18,8 @@ const STEP = 1 << 20;
 const text = new TextDecoder();
 
 /**
- * Reads a dump as `gdbm_dump` writes it by default: comments and fields in lines that begin with `#`, then for each key
- * and each value `#:len=N` and lines of base64.
+ * Reads a dump as `gdbm_dump` writes it by default: comments and fields in lines that begin with `#`, then for each
+ * key and each value `#:len=N` and lines of base64.
  */
 export async function readAsciiDump(input: Input): Promise<DumpReader> {
   const header = await readHeader(input);
@@ -61,8 +61,8 @@ class AsciiRecords {
   }
 
   /**
-   * Reads records in the usual form that are in memory as a whole, and stops before any other. That one is then read byte by
-   * byte, and refused with its place if it is wrong.
+   * Reads records in the usual form that are in memory as a whole, and stops before any other. That one is then read
+   * byte by byte, and refused with its place if it is wrong.
    */
   #quickRecords(): void {
     const { input } = this;

@@ -24,8 +24,8 @@ export function base64Length(bytes: number): number {
 }
 
 /**
- * Writes bytes as padded base64, from one buffer into another. `Buffer` would make a string or an object for each of a dump's
- * millions of short pieces.
+ * Writes bytes as padded base64, from one buffer into another. `Buffer` would make a string or an object for each of
+ * a dump's millions of short pieces.
  *
  * @param bytes what is to be written, with anything before and behind it
  * @param into has room for it
@@ -90,7 +90,10 @@ export function decodeWhole(
   return (wrong | high) >= 0 && pad && third !== NONE;
 }
 
-/** Decodes base64 that comes in pieces. It stops at a character that is no digit: its caller knows which are allowed there. */
+/**
+ * Decodes base64 that comes in pieces. It stops at a character that is no digit: its caller knows which are allowed
+ * there.
+ */
 export class Base64Decoder {
   #bits = 0;
   #digits = 0;

@@ -10,8 +10,9 @@ const SPACE = 0x20;
 const BACKSLASH = 0x5c;
 
 /**
- * Reads a dump of Berkeley DB's `db_dump`: fields, `HEADER=END`, then a line each for keys and values, which begins with a
- * space and holds hexadecimal digits (`format=bytevalue`) or text with `\xx` and `\\` in it (`format=print`), and `DATA=END`.
+ * Reads a dump of Berkeley DB's `db_dump`: fields, `HEADER=END`, then a line each for keys and values, which begins
+ * with a space and holds hexadecimal digits (`format=bytevalue`) or text with `\xx` and `\\` in it (`format=print`),
+ * and `DATA=END`.
  */
 export async function readBerkeleyDump(input: Input): Promise<DumpReader> {
   const fields = new Map<string, string>();

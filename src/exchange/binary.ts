@@ -74,8 +74,8 @@ export async function readBinaryDump(input: Input): Promise<DumpReader> {
 }
 
 /**
- * The form that most of the beginning agrees with. Several may: in a dump of empty records, or where a key begins with
- * zeroes; then the first of {@link LENGTH_FORMS}.
+ * The form that most of the beginning agrees with. Several may: in a dump of empty records, or where a key begins
+ * with zeroes; then the first of {@link LENGTH_FORMS}.
  */
 function lengthForm(bytes: Uint8Array): LengthForm {
   let best: LengthForm = 'le64';
@@ -206,8 +206,8 @@ function hex(bytes: Uint8Array, at: number, count: number): string {
 }
 
 /**
- * Writes what `gdbm_dump -H binary` writes, the third line of it too: it tells readers which form this is, and is that
- * of the version whose form it was measured with.
+ * Writes a dump as `gdbm_dump -H binary` does, including its third line: this tells readers the form of the dump, and
+ * is that of the version with which the form was measured.
  */
 export function binaryWriter(form: LengthForm): DumpWriter {
   return {

@@ -4,9 +4,9 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * Writes comma-separated values (RFC 4180) with a line of names. A field that is text stands as it is. Any other is
- * `base64:` and its base64: what is not UTF-8, has control characters, is larger than a piece, or begins with `base64:`
- * itself. A text that a spreadsheet would take for a formula gets an apostrophe before it, and so does one that begins
- * with an apostrophe; so the first one is always to be taken away.
+ * `base64:` and its base64: what is not UTF-8, has control characters, is larger than a piece, or begins with
+ * `base64:` itself. A text that a spreadsheet would take for a formula gets an apostrophe before it, and so does one
+ * that begins with an apostrophe; so the first one is always to be taken away.
  */
 export function csvWriter(): DumpWriter {
   let begun = false;
@@ -48,7 +48,10 @@ function textOf(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** Spreadsheets compute what begins so, and may run programs or fetch pages by it; a plain number is none. */
+/**
+ * Spreadsheets compute text with such a beginning, which may run programs or fetch pages; a plain number is no
+ * formula.
+ */
 function isFormula(text: string): boolean {
   return /^[\s]*[=+\-@\uff0b\uff0d\uff1d\uff20]/.test(text) && !/^[+-]?\d+(\.\d+)?$/.test(text);
 }

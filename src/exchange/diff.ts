@@ -215,8 +215,8 @@ class DiffSide {
   }
 
   /**
-   * Whether this database is proved not to have a record of the other one: a key that all machines hash the same would be in
-   * the buckets that were read.
+   * Returns true if this database is proved not to have a record of the other one: a key that all machines hash the
+   * same would be in the buckets that were read.
    */
   lacks(batch: RecordBatch, n: number): boolean {
     const { bytes, starts, keySizes } = batch;
@@ -247,7 +247,10 @@ class DiffSide {
   }
 }
 
-/** The held records of a batch, found by their keys: a table of 8 bytes for each, whose memory is used again for the next batch. */
+/**
+ * The held records of a batch, found by their keys: a table of 8 bytes for each, whose memory is used again for the
+ * next batch.
+ */
 class KeyTable {
   /** The number of a record plus 1; 0 without one. */
   #slots = new Int32Array(1024);
@@ -296,7 +299,7 @@ class KeyTable {
 /** Runs up to this length are compared byte by byte: two views of each would take longer. */
 const SHORT = 256;
 
-/** Whether two pieces of memory have the same bytes in a place each. */
+/** Returns true if two pieces of memory have the same bytes, each at its own offset. */
 function equalRuns(a: Uint8Array, atA: number, b: Uint8Array, atB: number, size: number): boolean {
   if (size > SHORT) return equalBytes(a.subarray(atA, atA + size), b.subarray(atB, atB + size));
   for (let i = 0; i < size; i++) if (a[atA + i] !== b[atB + i]) return false;

@@ -20,8 +20,8 @@ const FLUSH = 1 << 20;
 const DUMP_PIECE = 57 * 4096;
 
 /**
- * Writes one form of dump. A key or value begins, comes in one piece or in several of {@link DUMP_PIECE} bytes and a last one,
- * and ends.
+ * Writes one form of dump. A key or value begins, comes in one piece or in several of {@link DUMP_PIECE} bytes and a
+ * last one, and ends.
  */
 export interface DumpWriter {
   head(out: OutputBuffer): void;
@@ -29,7 +29,10 @@ export interface DumpWriter {
   /** @param whole whether it is the only piece */
   piece(out: OutputBuffer, bytes: Uint8Array, from: number, to: number, whole: boolean): void;
   end(out: OutputBuffer, which: 'key' | 'value'): void;
-  /** Writes a whole record, if that is quicker than its parts: the key from `from` to `keyEnd`, the value from there to `end`. */
+  /**
+   * Writes a whole record, if that is quicker than its parts: the key from `from` to `keyEnd`, the value from there
+   * to `end`.
+   */
   record?(out: OutputBuffer, bytes: Uint8Array, from: number, keyEnd: number, end: number): void;
   /** @param count records that were written */
   tail(out: OutputBuffer, count: number): void;

@@ -51,7 +51,10 @@ export class ContentsDigest {
   }
 }
 
-/** Hashes that go side by side, as a processor has room for: each word waits for the one four words before, not for the last. */
+/**
+ * Hashes that go side by side, as a processor has room for: each word waits for the one four words before, not for
+ * the last.
+ */
 const LANES = 4;
 const STRIPE = 4 * LANES;
 
@@ -99,11 +102,11 @@ function mixed(hash: number, word: number): number {
 }
 
 /**
- * The fingerprint of what a database holds whose records lie directly behind each other from the end of its header block
- * on, as a builder makes it.
+ * Fingerprint of a database whose records lie directly behind each other from the end of its header block on, as a
+ * builder makes it.
  *
  * @param bytes of all keys and values
- * @returns undefined where the file is not such a one
+ * @returns undefined if the file is not such a database
  */
 export async function contentsOf(source: Source, bytes: number): Promise<Contents | undefined> {
   const db = await openDatabase(source);

@@ -6,8 +6,8 @@ const QUESTION = 0x3f;
 const BACKSLASH = 0x5c;
 
 /**
- * A pattern over bytes: `*` is any number of them, `?` one character of UTF-8 (or one byte that begins none), `\` takes
- * the next as it is, and everything else is itself. A slash is nothing special: keys are no paths.
+ * A pattern over bytes: `*` is any number of them, `?` one character of UTF-8 (or one byte that begins none), `\`
+ * takes the next as it is, and everything else is itself. A slash is nothing special: keys are no paths.
  *
  * After a `*` only the last one is ever tried again, so the time is at most the key's length times the pattern's.
  */

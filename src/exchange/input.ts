@@ -6,8 +6,8 @@ export class DumpError extends Error {
 const NEWLINE = 0x0a;
 
 /**
- * The bytes of a dump, as they come: a piece is held, and more is fetched when it is asked for. Knows line and column.
- * Bytes before `pos` have been used.
+ * The bytes of a dump, as they come: a piece is held, and more is fetched when it is asked for. Knows line and
+ * column. Bytes before `pos` have been used.
  */
 export class Input {
   /** Bytes `pos` to before `end` of it are there. */
@@ -54,7 +54,9 @@ export class Input {
     return false;
   }
 
-  /** Keeps what is left and adds a piece; the room grows by doubling, so that a long line costs no more than twice it. */
+  /**
+   * Keeps what is left and adds a piece; the room grows by doubling, so that a long line costs no more than twice it.
+   */
   #join(piece: Uint8Array, left: number): void {
     const size = left + piece.length;
     const room = Math.max(size, Math.min(size * 2, size + (64 << 20)));
@@ -202,11 +204,14 @@ export interface DumpReader {
 /** Values up to so many bytes are held whole; larger ones go by in pieces. */
 export const HELD_VALUE = 1 << 20;
 /**
- * Bytes of a key at most. A key is held whole, because its hash decides where the record goes, and a line of a dump must not
- * take the memory of a machine; 4 MiB is far more than any program has as a key.
+ * Bytes of a key at most. A key is held whole, because its hash decides where the record goes, and a line of a dump
+ * must not take the memory of a machine; 4 MiB is far more than any program has as a key.
  */
 export const LONGEST_KEY = 4 << 20;
-/** Characters of a line that is held whole: enough for a key of that size, or for a value that is held, in hexadecimal. */
+/**
+ * Characters of a line that is held whole: enough for a key of that size, or for a value that is held, in
+ * hexadecimal.
+ */
 export const HELD_LINE = 2 * LONGEST_KEY + 64;
 /** Bytes of a piece of a large value. */
 export const PIECE = 1 << 20;

@@ -4,20 +4,23 @@ export interface SnapshotFacts {
   readonly mode: number;
   /** Nanoseconds since 1970. */
   readonly mtime: bigint;
-  /** Syncs counted, unsigned 32 bits; undefined where it is no database of the numsync variant, or is not readable. */
+  /**
+   * Syncs counted, unsigned 32 bits; undefined where it is no database of the numsync variant, or is not readable.
+   */
   readonly numsync: number | undefined;
 }
 
 /**
- * The names that libgdbm gives its answers. `ok`: one is the latest. `bad`: neither was completed. `err`: they are not
- * what snapshots are. `same`: nothing tells them apart. `suspicious`: they are further apart than two that took turns.
+ * The names that libgdbm gives its answers. `ok`: one is the latest. `bad`: neither was completed. `err`: they are
+ * not what snapshots are. `same`: nothing tells them apart. `suspicious`: they are further apart than two that took
+ * turns.
  */
 export type LatestVerdict = 'ok' | 'bad' | 'err' | 'same' | 'suspicious';
 
 export interface Latest {
   readonly verdict: LatestVerdict;
   readonly latest: 'even' | 'odd' | undefined;
-  /** Why, in a sentence. */
+  /** Reason, in a sentence. */
   readonly reason: string;
 }
 
@@ -26,8 +29,9 @@ const WRITABLE = 0o200;
 const OWNER = 0o700;
 
 /**
- * Chooses the one of two snapshots to recover from, as libgdbm's `gdbm_latest_snapshot` does. A snapshot has the mode 0200 while it
- * is written, and 0400 when it is complete and synced; only the owner's bits count. A missing file is no snapshot.
+ * Chooses the one of two snapshots to recover from, as libgdbm's `gdbm_latest_snapshot` does. A snapshot has the mode
+ * 0200 while it is written, and 0400 when it is complete and synced; only the owner's bits count. A missing file is
+ * no snapshot.
  */
 export function latestSnapshot(even: SnapshotFacts | undefined, odd: SnapshotFacts | undefined): Latest {
   const states = { even: stateOf(even), odd: stateOf(odd) };

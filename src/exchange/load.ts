@@ -196,8 +196,8 @@ function requireAll({ crowded }: BuildResult): void {
 }
 
 /**
- * Why records of so many bytes cannot be stored as the target is; undefined where they may fit, which the builder
- * then knows.
+ * Reason against storing records of so many bytes in the target's format; undefined if they may fit, which the
+ * builder then decides.
  */
 export function whyTooLarge({ spec }: Target, bytes: number): string | undefined {
   const { layout } = spec.format;

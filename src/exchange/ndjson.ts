@@ -106,7 +106,9 @@ class JsonRecords {
     this.#arena.append(key, value);
   }
 
-  /** The record of a line that is too long to be held, so that its value goes by in pieces: its key must come before. */
+  /**
+   * The record of a line that is too long to be held, so that its value goes by in pieces: its key must come before.
+   */
   #longRecord(): LargeRecord {
     const { input } = this;
     const head = input.bytes.subarray(input.pos, Math.min(input.end, input.pos + HELD_LINE));

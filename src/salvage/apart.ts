@@ -13,7 +13,7 @@ export interface Apart {
 }
 
 /**
- * Examines buckets each by itself, as if none ruled over another: what counts is only whether a key is proved.
+ * Examines each bucket by itself, as if no other one owned its hashes: only the proof of each key counts.
  *
  * @throws SourceError if the source cannot be read
  */
@@ -23,7 +23,7 @@ export async function setApart(db: Database, sites: readonly BucketSite[]): Prom
   return { db: apart, survey: { ...survey, examination: await examine(apart, survey) } };
 }
 
-/** {@link setApart}, with what there is to tell about each. */
+/** Yields the examination of each bucket by itself; see {@link setApart}. */
 export async function* examineApart(
   db: Database,
   sites: readonly BucketSite[],

@@ -22,20 +22,27 @@ export interface CarvedValue {
 export interface CarveOptions {
   /** The parts of the file that are searched for values and their keys: those that nothing else uses. */
   readonly ranges: RangeList;
-  /** Returns the keys that may stand before a value; called only once a value is found, because gathering them takes long. */
+  /**
+   * Returns the keys that may stand before a value; called only once a value is found, because gathering them takes
+   * long.
+   */
   readonly keys: () => Promise<KnownKeys>;
   readonly progress?: Progress;
   readonly shapes?: readonly Shape[];
 }
 
-/** Bits by which a key before a small value must exceed chance: a match of 16 bits more than one of all known keys gives. */
+/**
+ * Bits by which a key before a small value must exceed chance: a match of 16 bits more than one of all known keys
+ * gives.
+ */
 const MIN_KEY_BITS = 16;
 
 /**
- * Searches every byte of the ranges for values that have a shape of their own, in order of their offsets. Each lies in one
- * range (those that touch are one); the inside of a value is not searched. GDBM writes a value directly behind its key, so
- * that a known key there names the value; but an unknown longer key may end with the same bytes. A value small enough to be
- * chance counts only with a key that is not chance. Nothing proves a value's age: it may be deleted or superseded.
+ * Searches every byte of the ranges for values that have a shape of their own, in order of their offsets. Each lies
+ * in one range (those that touch are one); the inside of a value is not searched. GDBM writes a value directly behind
+ * its key, so that a known key there names the value; but an unknown longer key may end with the same bytes. A value
+ * small enough to be chance counts only with a key that is not chance. Nothing proves a value's age: it may be
+ * deleted or superseded.
  *
  * Time: linear in the bytes, see {@link Budget}. Memory: that of `sweep`, of the shapes and of the known keys.
  *
@@ -118,9 +125,9 @@ const VAIN_AT_LEAST = 16 << 20;
 const MIN_LEFT = 64 << 10;
 
 /**
- * A bound on the bytes that are read at places where a value seems to start and none is whole: 16 times the searched bytes,
- * and 16 MiB. Half of it is available from the start, the rest as the search goes on, so that a hostile part of a file does
- * not end the search in the other parts.
+ * A bound on the bytes that are read at places where a value seems to start and none is whole: 16 times the searched
+ * bytes, and 16 MiB. Half of it is available from the start, the rest as the search goes on, so that a hostile part
+ * of a file does not end the search in the other parts.
  */
 class Budget {
   #left: number;
@@ -137,7 +144,9 @@ class Budget {
     this.#seen = Math.max(this.#seen, bytes);
   }
 
-  /** Measures with a source whose reads are counted; reads in vain use up the budget. Undefined also if it is used up. */
+  /**
+   * Measures with a source whose reads are counted; reads in vain use up the budget. Undefined also if it is used up.
+   */
   async spend<T>(
     source: Source,
     measure: (metered: Source) => Promise<T | undefined>,

@@ -17,22 +17,22 @@ import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
 import { salvage } from './salvage.js';
 import { salvageStale } from './stale.js';
 
-/** A value that no element knows. */
+/** A value without an element. */
 export interface CarvedFind extends CarvedValue {
-  /** Whether its space is listed as free, so that it was deleted or replaced. */
+  /** True if its space is listed as free, so that it was deleted or replaced. */
   readonly freed: boolean;
-  /** Bytes directly before it, up to 64 KiB, that nothing else is known to have: the end of them may be its key. */
+  /** Bytes directly before it, up to 64 KiB, that nothing else is known to use; they may end with its key. */
   readonly before: number;
 }
 
-/** What carving needs to know of a database. */
+/** A database to be carved, with its survey and its account of space. */
 export interface CarveSubject {
   readonly db: Database;
   readonly survey: SearchedSurvey;
   readonly space: SpaceAccount;
 }
 
-/** Keys of known programs, which are worth looking for wherever they are not known to be: Flower's and celery beat's. */
+/** Keys of known programs, Flower and celery beat, which are looked for in every file. */
 const USUAL_KEYS = ['events', 'counter', 'entries', '__version__', 'tz', 'utc_enabled'];
 /** Bytes of known keys held at most. */
 const MAX_KEY_BYTES = 32 << 20;
@@ -42,9 +42,10 @@ const MAX_KEY = 64 * 1024;
 const MAX_FINDS = 1 << 18;
 
 /**
- * Looks for values by their own shape in all space that nothing in force has, with keys that are known from elsewhere in
- * the file or expected by the user. Those in space that is not listed as free come first, and of those the later ones:
- * of several with one key the first is the most likely, but nothing in the file tells their age.
+ * Searches all space that nothing in force uses for values by their own shape, with keys that are known from
+ * elsewhere in the file or expected by the user. Values in space that is not listed as free come first, and of each
+ * kind those with higher offsets: of several with one key the first is the most likely, but nothing in the file tells
+ * their age.
  *
  * Memory: the keys, up to 32 MiB, and 100 bytes for each of at most 2^18 values.
  */
@@ -61,7 +62,9 @@ export async function carveValues(
   return findValues(db.source, { ranges: space.unused(), keys, isFreed, ...(progress && { progress }) });
 }
 
-/** Looks for values in all of a file of which nothing else is known, with keys that are expected and those of known programs. */
+/**
+ * Searches all of a file of which nothing else is known for values, with expected keys and those of known programs.
+ */
 export async function carveUnknown(
   source: Source,
   expected: readonly Uint8Array[] = [],
@@ -96,7 +99,7 @@ function usualKeys(expected: readonly Uint8Array[]): KnownKeys {
   return new KnownKeys([...expected, ...usual], { maxBytes: MAX_KEY_BYTES });
 }
 
-/** Those of the values that have a key, as records. */
+/** The values that have a key, as records. */
 export async function recordsOf(source: Source, finds: readonly CarvedFind[]): Promise<SalvagedBatch> {
   const records: SalvagedRecord[] = [];
   for (const { key, size } of finds) {

@@ -3,13 +3,14 @@ import type { SearchedSurvey } from '../orphans/adopt.js';
 import { freedElements } from './freed.js';
 import type { SalvagedBatch } from './salvage.js';
 
-/** With less the hash of a key says nothing: half of all keys have a home as near to any element. */
+/** Home bits below which a key's hash is no evidence: half of all keys have a home as near to any element. */
 const TELLING_BITS = 1;
 
 /**
- * Records whose element was freed and whose key is still there: the hash is computed again from the bytes that the element
- * points at, and must be one of the bucket's own range, with a home position from which the element's place is reached. Of
- * the value nothing is proved: its space may have been used again. `findOld` tells more, and more of them.
+ * Records whose element was freed and whose key is still there. The hash is computed again from the bytes that the
+ * element points at; it must be in the bucket's own range, with a home position from which the element's place is
+ * reached. Nothing is proved about the value, whose space may have been used again. `findOld` finds more of these
+ * records, with more evidence.
  */
 export async function* salvageDeleted(db: Database, survey: SearchedSurvey): AsyncGenerator<SalvagedBatch> {
   const sound = [...survey.sites, ...survey.stale].filter(({ state }) => state === 'sound');

@@ -13,40 +13,47 @@ import type { InForcePart } from './inforcepart.js';
 import { PlaceSet } from './placeset.js';
 import type { SalvagedRecord } from './salvage.js';
 
-/** What a free element still says of the record that it once stood for. */
+/** A free element, with the fields of the record that it once stood for. */
 export interface FreedElement extends SalvagedRecord {
   /** The key's first bytes as the element has them, at most 4, as {@link startOf} gives them. */
   readonly keyStart: number;
-  /** Whether the bytes of the key begin so; if not, the key is overwritten, and `hash` is −1. */
+  /** True if the key begins with these bytes; if not, the key is overwritten, and `hash` is −1. */
   readonly keyFits: boolean;
-  /** Whether the hash of the key is one of the bucket's own range; undefined where that range is not known. */
+  /** True if the key's hash is in the bucket's own range; undefined if that range is not known. */
   readonly belongs: boolean | undefined;
-  /** log2 of how unlikely it is that a key which is not the element's own has its home so near to the element's place. */
+  /**
+   * −log2 of the probability that a key which is not the element's own has its home so near to the element's place.
+   */
   readonly homeBits: number;
 }
 
 /** Longer keys of free elements are not read: the fields of an element that was never used may hold anything. */
 const MAX_KEY = 1 << 20;
-/** Bytes of keys that are read for each byte of the file: elements that all point at one long key must not multiply it. */
+/**
+ * Bytes of keys that are read for each byte of the file: elements that all point at one long key must not multiply
+ * it.
+ */
 const KEY_BUDGET = 2;
-/** Elements whose keys are read together, and what these may be long. */
+/** Elements whose keys are read together, and the total length of these keys. */
 const TOGETHER = 1 << 14;
 const TOGETHER_BYTES = 4 << 20;
 
-/** What its key says of a free element. */
+/** Evidence that the key gives about a free element. */
 type Evidence = Pick<FreedElement, 'keyFits' | 'belongs' | 'homeBits'>;
 
-/** Which free elements are wanted. */
+/** Selection of free elements. */
 export interface FreedOptions {
-  /** A part of the file, and what is in force there: a free element that says the same is only a copy of one that was moved. */
+  /**
+   * A part of the file with its records in force: a free element equal to one of these is a copy of a moved element.
+   */
   readonly part?: Pick<InForcePart, 'from' | 'to' | 'has'>;
-  /** By what its key says; there may be as many as records, most of them of no use. */
+  /** Filter by the evidence of the key; there may be as many free elements as records, most of them of no use. */
   readonly isWanted?: (evidence: Evidence) => boolean;
-  /** Bytes of keys that may be read; what is read is taken away. */
+  /** Bytes of keys that may still be read; each read reduces it. */
   readonly budget?: { bytes: number };
 }
 
-/** What may be read of a file's keys, of all its parts together. */
+/** Budget for reading keys, for all parts of a file together. */
 export function freedBudget({ source }: Database): { bytes: number } {
   return { bytes: KEY_BUDGET * source.size };
 }
@@ -55,12 +62,16 @@ export function freedBudget({ source }: Database): { bytes: number } {
 const WHOLE = { from: 0, to: Infinity, has: () => false };
 
 /**
- * What the free elements of buckets say, in batches. libgdbm frees an element by setting its hash to −1 and leaves the
- * other fields. Three kinds of such elements are in a file that was much changed (measured, libgdbm 1.23): records that
- * were deleted, whose key then has a hash of the bucket's range; elements that were moved to close the gap of a deleted
- * one, so that a used element has the same place; and what stood in the memory in which a split made a new bucket, which
- * are elements of other buckets at the same index, of records in force, replaced or deleted. The hash is computed again
- * from the bytes that they point at.
+ * Yields the records that free elements of buckets still describe, in batches. libgdbm frees an element by setting
+ * its hash to −1 and leaves the other fields. A file with many changes has three kinds of free elements (measured,
+ * libgdbm 1.23):
+ *
+ * 1. Deleted records, whose key has a hash of the bucket's range.
+ * 2. Copies of elements that were moved to close the gap of a deleted one; a used element has the same place.
+ * 3. Leftovers in the memory in which a split made a new bucket: elements of other buckets at the same index, of
+ *    records in force, replaced or deleted.
+ *
+ * The hash is computed again from the bytes that the element points at.
  */
 export async function* freedElements(
   db: Database,
@@ -107,7 +118,7 @@ class WaitingElements {
   readonly keySizes: Int32Array;
   readonly dataSizes: Int32Array;
   readonly keyStarts: Uint32Array;
-  /** File offsets of their buckets, and their numbers in them. */
+  /** File offset of each element's bucket, and its index there. */
   readonly buckets: Float64Array;
   readonly numbers: Int32Array;
   readonly bits: Uint8Array;
@@ -127,7 +138,7 @@ class WaitingElements {
     this.owns = new Float64Array(room);
   }
 
-  /** Whether those of another bucket may be too many. */
+  /** True if there may be no room for the elements of another bucket. */
   get isFull(): boolean {
     return this.length >= TOGETHER || this.#bytes >= TOGETHER_BYTES;
   }
@@ -153,7 +164,7 @@ class WaitingElements {
   }
 }
 
-/** What buckets are read with, one after the other. */
+/** State for reading one bucket after the other. */
 interface BucketReader {
   readonly db: Database;
   readonly part: NonNullable<FreedOptions['part']>;
@@ -169,7 +180,7 @@ async function takeFreeOf(
 ): Promise<void> {
   const { source, geometry } = db;
   if (!isReadable(site) || site.offset < 0 || site.offset + geometry.bucketSize > source.size) return;
-  // Of a bucket without its head the free elements are not known to any list: the bytes are looked at.
+  // In a headless bucket the free elements are in no list, so its bytes are read as they are.
   await readInto(source, site.offset, bucket.bytes);
   const isPossible = (i: number) => {
     if (bucket.hash(i) !== FREE_HASH) return false;
@@ -177,7 +188,7 @@ async function takeFreeOf(
     if (offset < part.from || offset >= part.to) return false;
     const keySize = bucket.keySize(i);
     const dataSize = bucket.dataSize(i);
-    // A key may be empty; of a record without any byte nothing tells whether it is in force.
+    // A key may be empty. Without any byte, nothing shows whether a record is in force.
     const isRecord = keySize >= 0 && dataSize >= 0 && keySize + dataSize > 0;
     const possible = offset >= geometry.blockSize && isRecord;
     return possible && offset + keySize + dataSize <= source.size;
@@ -197,7 +208,7 @@ async function takeFreeOf(
   for (let i = first; i < bucket.elements; i++) {
     if (!isPossible(i)) continue;
     const [offset, keySize, dataSize] = [bucket.dataPointer(i), bucket.keySize(i), bucket.dataSize(i)];
-    // Closing a gap leaves an element at each place that it had.
+    // An element that moved to close gaps leaves a copy at each former index.
     if (!places.add(offset, keySize, dataSize) || part.has(offset, keySize, dataSize)) continue;
     if (keySize > Math.min(MAX_KEY, budget.bytes)) continue;
     budget.bytes -= keySize;
@@ -206,8 +217,8 @@ async function takeFreeOf(
 }
 
 /**
- * First hash of a bucket's own range; −1 where that is not known. One whose records were all deleted has no hash that tells
- * it, but the directory does where just its slots lead there.
+ * First hash of a bucket's own range; −1 if that is not known. If all records were deleted, no hash gives the range,
+ * but the directory does if exactly the bucket's slots lead there.
  *
  * @param hash of an element in use, if there is any
  */
@@ -217,7 +228,7 @@ function firstHashOf({ directory }: Database, site: BucketSite, hash: number | u
   return isPlaced(site) ? site.ownFirst * (HASH_RANGE / directory.length) : -1;
 }
 
-/** Looks at keys that free elements lead to, one after the other. */
+/** Compares free elements with the keys that they point at, one after the other. */
 class Judge {
   keyFits = false;
   belongs: boolean | undefined;
@@ -231,7 +242,7 @@ class Judge {
     this.#waiting = waiting;
   }
 
-  /** Looks at the key of an element, which is at an index of some bytes. */
+  /** Compares an element with its key, which begins at index `at` of `bytes`. */
   look(n: number, bytes: Uint8Array, at: number): void {
     const { keySizes, keyStarts, numbers, bits, owns, elements } = this.#waiting;
     const key = this.#key;

@@ -5,9 +5,9 @@ import type { BucketSite } from '../database/site.js';
 import { isPlaced, readSite, roomForBucket } from '../database/survey.js';
 
 /**
- * Visits each range that the lists of free space have: those of the header's chain, and of the buckets in force. libgdbm does
- * not join ranges unless it is asked to, so that one is just what was freed at once: a record with its key first, or a
- * structure. Where a part of it is used again, it is cut at its beginning.
+ * Visits each range in the lists of free space, those of the header's chain and of the buckets in force. libgdbm does
+ * not join ranges unless it is asked to, so each range is what was freed at once: a record with its key first, or a
+ * structure. If a part of a range is used again, it is cut at its beginning.
  */
 export async function eachFreeRange(
   db: Database,

@@ -15,9 +15,9 @@ import type { SearchedSurvey } from '../orphans/adopt.js';
 import type { Holder } from './inforcepart.js';
 import { InForcePart } from './inforcepart.js';
 
-/** Elements of buckets in force that are not in force themselves; so many are remembered. */
+/** Limit on remembered elements of buckets in force that are not in force themselves. */
 const MAX_MISPLACED = 1 << 18;
-/** Records of a part of the file. */
+/** Records held for a part of the file. */
 const HELD = 1 << 19;
 
 /** A header, directory, avail block or bucket in force. */
@@ -30,8 +30,8 @@ interface Structure {
 }
 
 /**
- * Everything in force, a part of the file at a time: all of it would be 24 bytes for each record. It is read from the
- * buckets for each part.
+ * Everything in force, one part of the file at a time, because all of it would take 24 bytes a record. Each part is
+ * read from the buckets anew.
  */
 export class InForce {
   /** Elements that are superseded, or the second ones of a key, in buckets that are in force for other hashes. */
@@ -39,11 +39,11 @@ export class InForce {
   readonly #db: Database;
   readonly #survey: Survey;
   readonly #marks: ElementMarks;
-  /** Of those that are no bucket. */
+  /** Structures in force that are not buckets. */
   readonly #structures: readonly Structure[];
   readonly #parts: readonly FilePart[];
   readonly #held: number;
-  /** The part, where there is only one and it was read. */
+  /** The only part, once it was read. */
   #only: InForcePart | undefined;
 
   private constructor(
@@ -67,9 +67,9 @@ export class InForce {
   }
 
   /**
-   * One pass through the buckets.
+   * Finds the structures and misplaced elements, and divides the file into parts.
    *
-   * @param held records that are held at a time; where more begin at one place, so many of them
+   * @param held records that are held at a time; if more begin at one place, only so many of them
    */
   static async read(db: Database, survey: SearchedSurvey, held = HELD): Promise<InForce> {
     const { geometry, format, directory } = db;
@@ -99,7 +99,7 @@ export class InForce {
     return new InForce(db, survey, { marks, misplaced, structures, parts, held });
   }
 
-  /** The parts, in order; together they are the file. Each is good until the next one is asked for. */
+  /** Parts in order, which together cover the file. Each is valid until the next one is asked for. */
   async *parts(): AsyncGenerator<InForcePart> {
     if (this.#only !== undefined) {
       yield this.#only;
@@ -131,7 +131,8 @@ export class InForce {
       }
     }
     let left = room;
-    // Of those that there is no room for the one that reaches farthest, so that what it covers does not seem to be free.
+    // If some records have no room, the one that reaches farthest is kept, so that its range does not seem to be
+    // free.
     const longest = { keySize: 0, dataSize: 0, hash: 0 };
     await eachKept(this.#db, this.#survey, marks, (words, i) => {
       const offset = words.pointer(i);

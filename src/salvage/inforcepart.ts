@@ -1,7 +1,7 @@
 import { OffsetSorter } from '../numbers.js';
 import type { Region } from '../check/regions.js';
 
-/** What has bytes of a file for itself. */
+/** Kinds of records and structures that hold bytes of a file. */
 export const HOLDERS = ['record', 'bucket', 'directory', 'header', 'avail block'] as const;
 export type Holder = (typeof HOLDERS)[number];
 
@@ -12,21 +12,21 @@ export interface Held {
   readonly offset: number;
   /** Bytes. */
   readonly length: number;
-  /** Of a record the bytes of its key; else 0. */
+  /** Bytes of a record's key; 0 for a structure. */
   readonly keySize: number;
-  /** Of a record its hash; else −1. */
+  /** Hash of a record; −1 for a structure. */
   readonly hash: number;
 }
 
-/** Of what overlaps a range so many are looked at: in an honest file what is in force does not overlap. */
+/** Candidates checked for one range: in an honest file nothing in force overlaps. */
 const MAX_STEPS = 4096;
-/** And so many when those that may be looked at in all are spent, by a file of large old ranges over tiny records. */
+/** Candidates checked once {@link ALL_STEPS} are used up, by a file of large old ranges over tiny records. */
 const FEW_STEPS = 64;
 const ALL_STEPS = 1 << 26;
 
 /**
- * What in force begins in a part of a file, and what of it began before and reaches into the part; in order of their
- * offsets. 24 bytes of memory for each, 32 where any overlap, and 4 more to sort them.
+ * Records and structures in force that begin in a part of a file, or that began before and reach into it, in order of
+ * their offsets. Memory: 24 bytes for each, 32 if any overlap, and 4 more to sort them.
  */
 export class InForcePart {
   /** First file offset of the part, and the one behind it. */
@@ -37,23 +37,23 @@ export class InForcePart {
   #keySizes = new Int32Array(0);
   /** Bytes behind the key. */
   #dataSizes = new Int32Array(0);
-  /** Of what is no record its number among {@link HOLDERS}, below 0. */
+  /** Hash of a record; for a structure the negative of its index in {@link HOLDERS}. */
   #hashes = new Int32Array(0);
-  /** Numbers of the above, in order of their offsets. */
+  /** Row numbers in order of their offsets. */
   #order: Uint32Array = new Uint32Array(0);
   readonly #sorter = new OffsetSorter();
   #stepsLeft: number;
   #isCrowded = false;
-  /** The farthest end so far, where ranges lie on each other; else it is each range's own. */
+  /** Farthest end of all ranges up to each one; undefined if none overlap, as it is then each range's own end. */
   #ends: Float64Array | undefined;
 
-  /** @param steps what overlaps ranges is looked at so often, in all parts together, before less of each is */
+  /** @param steps candidates checked in all parts together before the limit for each range gets lower */
   constructor(steps = ALL_STEPS) {
     this.#stepsLeft = steps;
   }
 
   /**
-   * Begins the next part. What reaches into it of the one before stays.
+   * Begins the next part. Ranges of the part before that reach into it are kept.
    *
    * @param isCrowded whether more records begin in it, all at its one place, than are added
    */
@@ -70,7 +70,7 @@ export class InForcePart {
     }
   }
 
-  /** Adds what begins in the part. @param size bytes without those of the key */
+  /** Adds a record or structure. @param size bytes without those of the key */
   add(what: Holder, offset: number, size: number, keySize = 0, hash = -HOLDERS.indexOf(what)): void {
     if (!(keySize + size > 0)) return;
     if (this.count === this.#offsets.length) this.#reserve(Math.max(256, 2 * this.count));
@@ -81,7 +81,7 @@ export class InForcePart {
     this.#hashes[n] = hash;
   }
 
-  /** Sorts what was added, before anything is asked. */
+  /** Sorts the ranges; must be called before any query. */
   end(): void {
     const [offsets, keySizes, dataSizes, hashes] = [
       this.#offsets,
@@ -92,7 +92,7 @@ export class InForcePart {
     const { count } = this;
     const least = offsets.subarray(0, count).reduce((low, offset) => Math.min(low, offset), this.from);
     const order = this.#sorter.orderOf(offsets, count, least, this.to);
-    // A record behind a structure of the same size, which has no key.
+    // A structure, which has no key, comes before a record of the same size.
     const ties = (a: number, b: number) =>
       keySizes[a] - keySizes[b] || dataSizes[a] - dataSizes[b] || hashes[a] - hashes[b];
     for (let from = 0, to = 1; from < count; from = to++) {
@@ -108,7 +108,7 @@ export class InForcePart {
     }
   }
 
-  /** Whether just this record, which begins in the part, is in force; of a crowded part each is taken for one. */
+  /** Returns true if exactly this record, which begins in the part, is in force; in a crowded part, true for each. */
   has(offset: number, keySize: number, dataSize: number): boolean {
     if (this.#isCrowded) return true;
     const i = this.#firstAfter(offset, keySize, dataSize) - 1;
@@ -123,8 +123,9 @@ export class InForcePart {
   }
 
   /**
-   * What has bytes of a range that begins in the part, as far as it begins before the part's end; from the last offset on, and
-   * where very many have, not all of them, but of those before the one that reaches farthest.
+   * Records and structures that overlap a range which begins in the part, if they begin before the part's end, the
+   * last offset first. If there are very many, only the last ones are checked, and of those before them the one that
+   * reaches farthest is given.
    */
   *over(offset: number, length: number): Generator<Held> {
     let i = this.#firstAfter(offset + length - 1) - 1;
@@ -133,7 +134,7 @@ export class InForcePart {
       this.#stepsLeft--;
       if (this.#end(i) > offset) yield this.at(i);
     }
-    // What is not looked at must not make a range seem to be free of it.
+    // A range must not seem to be free because of candidates that were not checked.
     if (i >= 0 && this.#farthest(i) > offset) yield this.at(this.#firstReaching(this.#farthest(i), i));
   }
 
@@ -149,7 +150,7 @@ export class InForcePart {
     };
   }
 
-  /** The hash of a record, and below 0 for what is none or began before the part. */
+  /** Hash of a record; negative for a structure, and for a record that began before the part. */
   hashAt(i: number): number {
     const n = this.#order[i];
     return this.#offsets[n] < this.from ? -1 : this.#hashes[n];
@@ -167,7 +168,7 @@ export class InForcePart {
     this.#hashes = grownTo(room, this.#hashes);
   }
 
-  /** The last of those that reach over an offset behind all of them. */
+  /** Ranges that reach over an offset which is behind all their beginnings, the last {@link MAX_STEPS} at most. */
   #reachingOver(offset: number): Held[] {
     const found: Held[] = [];
     for (let i = this.count - 1; i >= 0 && found.length < MAX_STEPS && this.#farthest(i) > offset; i--) {
@@ -176,7 +177,7 @@ export class InForcePart {
     return found;
   }
 
-  /** How many begin at an offset or before it, and of those that begin there how many are no larger. */
+  /** Number of ranges that begin before an offset, or at it with sizes that are no larger. */
   #firstAfter(offset: number, keySize = Infinity, dataSize = Infinity): number {
     let low = 0;
     let high = this.count;
@@ -196,7 +197,7 @@ export class InForcePart {
     return this.#offsets[n] + this.#keySizes[n] + this.#dataSizes[n];
   }
 
-  /** The first that ends at an offset or behind it, up to `last`, which does or has one before it that does. */
+  /** The first range that ends at `end` or behind it, of those up to `last`, one of which must do so. */
   #firstReaching(end: number, last: number): number {
     let low = 0;
     let high = last;

@@ -8,9 +8,9 @@ const LONG_SIZE_BYTES = 5;
 const LONG = 255;
 
 /**
- * Known keys, to be recognised directly before a value. Their hash grows by one byte at a time backwards from the value, so
- * that a search costs no more than the bytes it goes over, whatever the keys. Memory: the keys' bytes, up to a bound, and 6
- * to 12 bytes for each.
+ * Known keys, to be recognised directly before a value. Their hash grows by one byte at a time backwards from the
+ * value, so that a search costs no more than the bytes it goes over, whatever the keys. Memory: the keys' bytes, up
+ * to a bound, and 6 to 12 bytes for each.
  */
 export class KnownKeys {
   /** Keys that are held, each once. */

@@ -29,25 +29,25 @@ import { withProvenance } from './salvage.js';
 
 /** Records that are remembered at most. */
 const MAX_OLD = 1 << 19;
-/** Values whose shape is looked at, in bytes for each byte of the file. */
+/** Bytes of values that are read for their shape, for each byte of the file. */
 const READ_BUDGET = 2;
 
 export interface OldOptions {
   readonly held?: number | undefined;
   readonly most?: number | undefined;
   readonly report?: Report | undefined;
-  /** Where the database ends, in a file with others behind it: old buckets there are not its own. */
+  /** End of the database, in a file with others behind it: old buckets there are not its own. */
   readonly end?: number | undefined;
 }
 
 /**
- * Finds every record that was stored once and is not in force: those of superseded buckets, of free elements, and of
- * elements in buckets that another one rules over. Each place is given once, by the element that proves most, with what is
- * known to be written over it. The file is looked at part by part, twice: for what there is, and for what is written over
- * it. Memory: that of {@link InForce}'s parts, and of an {@link OldList} of at most 2^19 records.
+ * Finds every record that was once stored and is not in force: records of superseded buckets, of free elements, and
+ * of elements in buckets where another bucket owns their hash. Each place is given once, by the element that proves
+ * most, with its known overlays. The file is looked at part by part, first for the records, then for their overlays.
+ * Memory: that of {@link InForce}'s parts, and of an {@link OldList} of at most 2^19 records.
  *
- * @param options records in force that are `held` at a time, and old ones at `most`, where fewer are wanted; who is told of
- * each part; where the database ends
+ * @param options limits on the records in force (`held`) and old records (`most`) in memory, a `report` of each part,
+ *   and the `end` of the database
  * @throws SourceError if the source cannot be read
  */
 export async function findOld(
@@ -63,7 +63,7 @@ export async function findOld(
   const own = { ...survey, sites, stale };
   const collector = new Collector(db, own, old, await setApart(db, stale), inForce.misplaced);
   const parts = (step: string) => reported(inForce, (done) => report?.(step, done, db.source.size));
-  // What is proved first: where there is no room for all, it must not be taken by what is not.
+  // Proved records first: if there is no room for all, the others must not take theirs.
   if (survey.stale.length > 0 || inForce.misplaced.length > 0) {
     for await (const part of parts('looking at superseded buckets')) await collector.collectProved(part);
   }
@@ -76,7 +76,7 @@ export async function findOld(
   return old;
 }
 
-/** The parts of a file, each told by how far the ones before it reach. */
+/** Parts of a file; the offset of each is reported before it is yielded. */
 async function* reported(
   inForce: InForce,
   progress: (doneBytes: number) => void,
@@ -87,7 +87,7 @@ async function* reported(
   }
 }
 
-/** Puts every old record into a list. */
+/** Collects old records in a list. */
 class Collector {
   readonly #db: Database;
   readonly #survey: SearchedSurvey;
@@ -111,7 +111,7 @@ class Collector {
     this.#budget = freedBudget(db);
   }
 
-  /** Takes those of superseded buckets, and of elements that another bucket rules over, that begin in a part of the file. */
+  /** Adds records that begin in a part of the file, from superseded buckets and from misplaced elements. */
   async collectProved(part: InForcePart): Promise<void> {
     const db = this.#db;
     const isWanted = ({ offset, keySize, dataSize }: Place) =>
@@ -135,10 +135,10 @@ class Collector {
     }
   }
 
-  /** Takes those of free elements that begin in a part of the file. */
+  /** Adds records that begin in a part of the file, from free elements. */
   async collectFreed(part: InForcePart): Promise<void> {
     const { sites, stale } = this.#survey;
-    // Of a bucket whose head is lost, that bytes look like a free element may be chance.
+    // In a bucket whose head is lost, bytes may look like a free element by chance.
     const isTold: FreedOptions['isWanted'] = ({ keyFits, belongs }) => keyFits || belongs !== undefined;
     const options = { part, isWanted: isTold, budget: this.#budget };
     for await (const batch of freedElements(this.#db, [...sites, ...stale], options)) {
@@ -167,7 +167,7 @@ class Collector {
   }
 }
 
-/** Tells of each record of a list what is written over it, and how far it is to be believed. */
+/** Finds the overlays of each record of a list, then its confidence. */
 async function judge(
   { source, geometry }: Database,
   { stale }: SearchedSurvey,
@@ -176,7 +176,7 @@ async function judge(
 ): Promise<void> {
   const { order } = old;
   markShared(old);
-  // A key that may be another record's says nothing of who wrote last.
+  // A key that may be another record's is no evidence of a later write.
   const sure = order.filter((row) => {
     const proof = old.proofOf(row);
     return proof === 'hash' || (proof !== 'none' && old.homeBitsOf(row) >= TELLING);
@@ -193,7 +193,7 @@ async function judge(
   const replaced = new ReplacedKeys(source, old);
 
   let next = 0;
-  /** Those that reach beyond the parts until now. */
+  /** Records that reach beyond the parts so far. */
   let open: number[] = [];
   for await (const part of parts) {
     for (; next < order.length && old.offsetOf(order[next]) < part.to; next++) open.push(order[next]);
@@ -226,7 +226,7 @@ async function judge(
   }
 }
 
-/** Marks those whose key is there and that begin where another one does of which that is so, too. */
+/** Marks records that begin at the same place as another one, if the keys of both are there. */
 function markShared(old: OldList): void {
   let last = -1;
   for (const row of old.order) {
@@ -249,7 +249,7 @@ async function flavourOf(
   return hashKey(key, 'signed') === hash ? 'signed' : 'unsigned';
 }
 
-/** Whether a value that begins as a shape does also ends as it. */
+/** Shape that a value begins with, and whether it also ends as that shape does; undefined without a known shape. */
 async function shapeOf(
   source: Source,
   { offset, keySize, dataSize }: Pick<SalvagedRecord, 'offset' | 'keySize' | 'dataSize'>,

@@ -8,22 +8,20 @@ import type { Overlay, Place, WrittenOver } from './overwritten.js';
 import { saltedPlace } from './placeset.js';
 import type { SalvagedRecord } from './salvage.js';
 
-/** What is known of a record before it is judged. */
+/** A record with its evidence, before it is judged. */
 export interface Candidate {
   readonly record: SalvagedRecord;
-  /** As `startOf` gives it. */
+  /** First bytes of the key, as `startOf` gives them. */
   readonly keyStart: number;
   readonly proof: KeyProof;
   readonly homeBits: number;
 }
 
-/*
- * The numbers of a row, those of 64 bits first.
- */
+/* Columns of a row, those of 64 bits first. */
 const OFFSET = 0;
 const BUCKET = 1;
 const HOME_BITS = 2;
-/** How far it is known what is written over it. */
+/** End of the bytes that were checked for overlays. */
 const DONE = 3;
 const WIDE = 9;
 const KEY_SIZE = 8;
@@ -34,9 +32,9 @@ const KEY_STARTS = 12;
 /** Bytes that are written over. */
 const KEY_LOSS = 13;
 const VALUE_LOSS = 14;
-/** Number of the first overlay and 1; 0 where there is none. */
+/** Number of the first overlay plus 1; 0 if there is none. */
 const OVERLAY = 15;
-/** Numbers among lists of names, four bits for each, and below. */
+/** Indexes into the lists of names below, four bits for each. */
 const NAMES = 16;
 const MARKS = 17;
 const WORDS = 2 * WIDE;
@@ -57,32 +55,32 @@ const SHAPED = 4;
 const WHOLE = 8;
 const FREED = 16;
 
-/* The numbers of an overlay's row. */
+/* Columns of an overlay's row. */
 const OTHER_OFFSET = 0;
 const OTHER_WIDE = 3;
 const OTHER_KEY_SIZE = 2;
 const OTHER_BYTES = 3;
 const OTHER_WHAT = 4;
-/** Number of the next one and 1. */
+/** Number of the next overlay plus 1; 0 if there is none. */
 const OTHER_NEXT = 5;
 const OTHER_WORDS = 2 * OTHER_WIDE;
 const WHATS: readonly Overlay['what'][] = [...HOLDERS, 'old record', 'superseded bucket'];
 
 /**
- * Old records, each place once: 72 bytes for each, 8 to 16 for its place, 8 for the order, and 24 for each overlay, where an
- * object for each would take 300. They are added, sorted by their places, judged, put in the order in which they are given,
- * and then given one after the other.
+ * Old records, each place once. Memory: 72 bytes for each, 8 to 16 for its place, 8 for the order, and 24 for each
+ * overlay, where an object for each would take 300. Records are added, sorted by their places, judged, put in the
+ * order of the output, and then yielded.
  */
 export class OldList implements Iterable<OldRecord> {
-  /** Elements that were too many to be remembered. */
+  /** Elements that were dropped because the list was full. */
   dropped = 0;
-  /** Numbers of the records: in the order of their offsets, and in the end in that in which they are given. */
+  /** Row numbers in order of their offsets, and after {@link rank} in the order of the output. */
   order: Uint32Array = new Uint32Array(0);
   readonly #most: number;
   readonly #rows = new Rows(WORDS);
   readonly #others = new Rows(OTHER_WORDS);
   readonly #shapes: string[] = [];
-  /** By their places, numbers of records and 1; 0 where there is none. */
+  /** Hash table of places: row number plus 1; 0 in an empty slot. */
   #slots = new Int32Array(1 << 8);
 
   /** @param most records that are remembered */
@@ -94,7 +92,7 @@ export class OldList implements Iterable<OldRecord> {
     return this.#rows.length;
   }
 
-  /** Adds a record, or tells more of it: of elements with one place the one that proves most counts. */
+  /** Adds a record. Of several elements with one place, the one that proves most counts. */
   add({ record, keyStart, proof, homeBits }: Candidate): void {
     const { offset, keySize, dataSize } = record;
     let at = this.#find(offset, keySize, dataSize);
@@ -126,7 +124,7 @@ export class OldList implements Iterable<OldRecord> {
     this.#name(row, PROOF, PROOFS.indexOf(proof));
   }
 
-  /** Puts the records in order of their offsets, when all are there. */
+  /** Sorts the records by their offsets; to be called after all were added. */
   sort(size: number): void {
     const offsets = Float64Array.from({ length: this.length }, (_, row) => this.offsetOf(row));
     this.order = new OffsetSorter().orderOf(offsets, this.length, 0, size + 1);
@@ -178,14 +176,15 @@ export class OldList implements Iterable<OldRecord> {
     this.#rows.words[row * WORDS + MARKS] |= REPLACED;
   }
 
-  /** Whether just its bytes are listed as one free range. */
+  /** Returns true if exactly its bytes are listed as one free range. */
   isFreed(row: number): boolean {
     return this.#is(row, FREED);
   }
 
   /**
-   * Marks the record that has just the bytes of a free range, when all are sorted. Of records with other sizes that begin there
-   * the longer ones are older; a shorter one, or another one of the same size, leaves open which of them it is.
+   * Marks the record that has exactly the bytes of a free range; to be called after {@link sort}. Longer records that
+   * begin there are older. If a shorter one begins there, or another one of the same size, it is unclear which record
+   * was freed, and none is marked.
    */
   markFreed(offset: number, length: number): void {
     let low = 0;
@@ -206,7 +205,7 @@ export class OldList implements Iterable<OldRecord> {
     if (found >= 0) this.#rows.words[found * WORDS + MARKS] |= FREED;
   }
 
-  /** What is known until now to be written over it. */
+  /** Overlays of a record that are known so far. */
   writtenOver(row: number): WrittenOver {
     const { wide, words } = this.#rows;
     const by: Overlay[] = [];
@@ -225,7 +224,7 @@ export class OldList implements Iterable<OldRecord> {
     return { key, value: words[row * WORDS + VALUE_LOSS], by, done: wide[row * WIDE + DONE] };
   }
 
-  /** Remembers what is written over it: what {@link writtenOver} gave, with more. */
+  /** Stores the overlays of a record: the result of {@link writtenOver}, with more. */
   writeOver(row: number, { key, value, by, done }: WrittenOver): void {
     const { wide, words } = this.#rows;
     wide[row * WIDE + DONE] = done;
@@ -250,7 +249,7 @@ export class OldList implements Iterable<OldRecord> {
     }
   }
 
-  /** What it comes to in the end. */
+  /** Stores the confidence and the shape of a record. */
   judge(row: number, confidence: Confidence, shape: ValueShape | undefined): void {
     this.#name(row, CONFIDENCE, CONFIDENCES.indexOf(confidence));
     if (shape === undefined) return;
@@ -260,7 +259,10 @@ export class OldList implements Iterable<OldRecord> {
     this.#rows.words[row * WORDS + MARKS] |= SHAPED | (whole ? WHOLE : 0);
   }
 
-  /** Puts stale ones first, and of those and the others the ones with the highest confidence, when all are judged. */
+  /**
+   * Sorts the records, stale ones before deleted ones, by confidence, highest first; to be called after all were
+   * judged.
+   */
   rank(): void {
     const ranks = CONFIDENCES.length * PROVENANCES.length;
     const rankOf = (row: number) =>
@@ -315,7 +317,7 @@ export class OldList implements Iterable<OldRecord> {
     this.#rows.words[row * WORDS + NAMES] |= number << (NAME_BITS * which);
   }
 
-  /** Where a place is, or goes. */
+  /** Slot of a place, or the free slot for it. */
   #find(offset: number, keySize: number, dataSize: number): number {
     const { wide, words } = this.#rows;
     const mask = this.#slots.length - 1;
@@ -342,5 +344,5 @@ export class OldList implements Iterable<OldRecord> {
   }
 }
 
-/** A bucket in force knows of a deletion more lately. */
+/** Rank of a proof; `bucket` is highest, because a bucket in force has later evidence of a deletion. */
 const worth = (proof: KeyProof, homeBits: number) => 100 * PROOFS.indexOf(proof) + homeBits;

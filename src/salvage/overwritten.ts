@@ -1,29 +1,32 @@
 import { firstAfter } from '../numbers.js';
 import type { Holder, InForcePart } from './inforcepart.js';
 
-/** What has bytes where an old record was. */
+/** A record or structure that has bytes where an old record was. */
 export interface Overlay {
-  /** In force, or old itself: then it began inside the record, so that it was written later. */
+  /** A holder in force, or an old one that began inside the record, so that it was written later. */
   readonly what: Holder | 'old record' | 'superseded bucket';
   /** File offset of the record or structure. */
   readonly offset: number;
-  /** Of a record the bytes of its key, which is at its offset; else 0. */
+  /** Bytes of a record's key, which is at its offset; 0 for a structure. */
   readonly keySize: number;
-  /** Bytes of the old record that it has. */
+  /** Bytes of the old record that it covers. */
   readonly bytes: number;
 }
 
-/** What of a record is known to be overwritten. The rest need not be whole: what was written and freed again leaves no name. */
+/**
+ * Parts of a record that are known to be overwritten. The rest need not be whole: data that were written and freed
+ * again leave no name.
+ */
 export interface Overwritten {
   /** Bytes of the key. */
   readonly key: number;
   /** Bytes of the value. */
   readonly value: number;
-  /** Who has them, in order of their offsets; at most {@link MAX_OVERLAYS}. */
+  /** Overlays in order of their offsets; at most {@link MAX_OVERLAYS}. */
   readonly by: readonly Overlay[];
 }
 
-/** Overlays of one record that are told. */
+/** Overlays that are reported for one record. */
 export const MAX_OVERLAYS = 8;
 
 /** The place of a record. */
@@ -33,16 +36,16 @@ export interface Place {
   readonly dataSize: number;
 }
 
-/** A range and who has it. */
+/** A range with its holder. */
 type Claim = Omit<Overlay, 'bytes'> & { readonly length: number };
 
-/** What is known of it while a file is looked at part by part. */
+/** Intermediate result while a file is looked at part by part. */
 export interface WrittenOver extends Overwritten {
-  /** The end of what was counted. */
+  /** End of the bytes that were counted. */
   readonly done: number;
 }
 
-/** A part of a file, and what is in force there. */
+/** A part of a file, with the records and structures in force there. */
 export type Covered = Pick<InForcePart, 'from' | 'to' | 'over'>;
 
 /** Old records and buckets, which are written over others if they begin inside of them. */
@@ -55,7 +58,7 @@ export interface OldPlaces {
   readonly bucketSize: number;
 }
 
-/** Finds what is written over old records: what is in force, old records and old buckets that begin inside of them. */
+/** Finds the overlays of old records: holders in force, and old records and buckets that begin inside them. */
 export class Overwriting {
   readonly #old: OldPlaces;
 
@@ -64,8 +67,8 @@ export class Overwriting {
   }
 
   /**
-   * Adds what a part of the file knows. Of a record the part that it begins in is asked first, and then each that it
-   * reaches into.
+   * Adds the overlays of a record in one part of the file. The part in which the record begins must come first, then
+   * each part that it reaches into.
    */
   add(place: Place, part: Covered, { key, value, by, done }: WrittenOver): WrittenOver {
     const { offset, keySize, dataSize } = place;
@@ -85,7 +88,7 @@ export class Overwriting {
     return { key, value, by: all, done };
   }
 
-  /** Who claims a record's bytes and begins in the part, or before the record; in order of their offsets. */
+  /** Overlays of a record that begin in the part, or before the record, in order of their offsets. */
   #claims({ offset, keySize, dataSize }: Place, part: Covered): Claim[] {
     const { starts, placeOf, buckets, bucketSize } = this.#old;
     const end = Math.min(offset + keySize + dataSize, part.to);
@@ -93,7 +96,7 @@ export class Overwriting {
     const from = isBegun ? part.from : offset;
     const claims: Claim[] = [];
     for (const one of part.over(from, end - from)) {
-      // What began before the part was counted there.
+      // A range that began before the part was counted there.
       if (!isBegun || one.offset >= part.from) claims.push(one);
     }
     const after = isBegun ? from - 1 : from;
@@ -108,7 +111,7 @@ export class Overwriting {
   }
 }
 
-/** Claims that begin inside of one record and in one part are looked at up to so many: each is at least a key. */
+/** Limit on the claims looked at that begin inside one record and in one part; each is at least a key. */
 const MAX_INSIDE = 64;
 
 /** Indexes of the sorted offsets after `offset` and before `end`. */

@@ -1,6 +1,6 @@
 import { salted } from '../numbers.js';
 
-/** Places at first; a power of two. */
+/** Initial number of slots, a power of two. */
 const LEAST = 1 << 10;
 
 /** Mixes the place of a record, so that places which differ in anything differ in the lowest bits. */
@@ -8,9 +8,9 @@ export function saltedPlace(offset: number, keySize: number, dataSize: number): 
   return salted(salted(offset) ^ Math.imul(keySize, 0x85ebca6b) ^ dataSize);
 }
 
-/** Places of records, without an object for each: 16 bytes, and as many in room for more. */
+/** Set of places of records without an object for each. Memory: 16 bytes a place, and as much again for growth. */
 export class PlaceSet {
-  /** File offsets and 1; 0 where there is none. */
+  /** File offset plus 1; 0 in an empty slot. */
   #offsets = new Float64Array(LEAST);
   #keySizes = new Int32Array(LEAST);
   #dataSizes = new Int32Array(LEAST);
@@ -20,7 +20,7 @@ export class PlaceSet {
     return this.#size;
   }
 
-  /** @returns whether it was not there before */
+  /** @returns true if it was not there before */
   add(offset: number, keySize: number, dataSize: number): boolean {
     if (2 * this.#size >= this.#offsets.length) this.#grow();
     const at = this.#find(offset, keySize, dataSize);
@@ -39,7 +39,7 @@ export class PlaceSet {
     return this.#offsets[this.#find(offset, keySize, dataSize)] !== 0;
   }
 
-  /** Where a place is, or goes. */
+  /** Slot of a place, or the free slot for it. */
   #find(offset: number, keySize: number, dataSize: number): number {
     const mask = this.#offsets.length - 1;
     let at = saltedPlace(offset, keySize, dataSize) & mask;

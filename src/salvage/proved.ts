@@ -4,7 +4,7 @@ import type { Proof } from '../check/proved.js';
 import type { Database } from '../database/database.js';
 import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
 
-/** Buckets that are read before their records are given. */
+/** Buckets read for one batch of records. */
 const BUCKETS = 64;
 
 /** The records of a database that was proved to be in order, as {@link salvage} gives them. */
@@ -13,7 +13,7 @@ export async function* salvageProved(
   { buckets, flavours }: Proof,
 ): AsyncGenerator<SalvagedBatch> {
   const told = flavours.signed > 0 ? 'signed' : 'unsigned';
-  // Which keys tell the flavour is not remembered; where none does, all are the same.
+  // The proof does not record which keys have a flavour; if none has, both flavours hash every key alike.
   const hashChar = flavours.signed + flavours.unsigned === 0 ? 'either' : told;
   const { length, offsets, firstSlots, bits } = bySlots(buckets);
   for (let from = 0; from < length; from += BUCKETS) {

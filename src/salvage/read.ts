@@ -6,13 +6,13 @@ import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
 export interface ReadRecord {
   readonly record: SalvagedRecord;
   /**
-   * What was asked for, in memory that is used again: who keeps it makes a copy. Undefined where it is too large to
-   * be held, to be read in pieces.
+   * The part that was asked for, in memory that is used again: copy it to keep it. Undefined if it is too large to be
+   * held and must be read in pieces.
    */
   readonly bytes: Uint8Array | undefined;
 }
 
-/** Where a record is: the key at a file offset, the value directly behind it. */
+/** Place of a record: the key at a file offset, the value directly behind it. */
 export interface RecordPlace {
   readonly offset: number;
   readonly keySize: number;
@@ -22,9 +22,9 @@ export interface RecordPlace {
 /** Records that were read together. */
 export interface ReadTogether<R extends RecordPlace> {
   readonly records: readonly R[];
-  /** What was asked for of each, one behind the other. */
+  /** Parts that were asked for, one behind the other. */
   readonly bytes: Uint8Array;
-  /** Where in `bytes` each begins; −1 for one that is too large to be held. */
+  /** Index in `bytes` at which each part begins; −1 for one that is too large to be held. */
   readonly starts: Int32Array;
 }
 
@@ -62,16 +62,16 @@ export async function* readSalvaged(
   }
 }
 
-/** Bytes of a key that is given as a whole; in a sparse file a key of 2 GiB takes no room on the disk, but would here. */
+/** Longest key that is given whole; in a sparse file a key of 2 GiB takes no disk space, but would take memory. */
 export const WHOLE_KEY = 4 << 20;
-/** Bytes that are given of a longer one. */
+/** Bytes given of a longer key. */
 const KEY_BEGINNING = 4096;
 
 /**
- * Reads the keys of a stream's records, in its order, of keys beyond {@link WHOLE_KEY} the beginning. What `visit` gives is waited for only where it is a promise: to wait
- * for nothing a million times takes longer than the reading.
+ * Reads the keys of a stream's records, in its order; of keys longer than {@link WHOLE_KEY} only the beginning. A
+ * result of `visit` is awaited only if it is a promise: a million needless awaits take longer than the reading.
  *
- * @param visit gets the key, which is only good until it ends
+ * @param visit gets the key, which is only valid until it ends
  */
 export async function visitKeys(
   source: Source,
@@ -91,8 +91,8 @@ export async function visitKeys(
 }
 
 /**
- * Reads the records of a stream as {@link readSalvaged} does, and gives at once what was read together. Its bytes are in the
- * same memory each time, so that they are only good until the next are asked for.
+ * Reads the records of a stream as {@link readSalvaged} does, and yields the records of one read together. Their
+ * bytes are in the same memory each time, so they are valid only until the next ones are asked for.
  */
 export async function* readTogether<R extends RecordPlace>(
   source: Source,

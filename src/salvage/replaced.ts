@@ -5,16 +5,16 @@ import type { Source } from '../source/source.js';
 import type { InForcePart } from './inforcepart.js';
 import type { OldList } from './oldlist.js';
 
-/** Keys that are compared, in bytes for each byte of the file. */
+/** Bytes of keys that are compared, for each byte of the file. */
 const READ_BUDGET = 2;
 
-/** Finds the old records whose key is in force with another place. 8 to 12 bytes of memory for each. */
+/** Finds old records whose key is in force at another place. Memory: 8 to 12 bytes for each. */
 export class ReplacedKeys {
   readonly #source: Source;
   readonly #old: OldList;
-  /** By their hashes, numbers of records and 1; 0 where there is none. */
+  /** First record of each chain by hash, as its row number plus 1; 0 if there is none. */
   readonly #heads: Int32Array;
-  /** Of each record the next one with its head. */
+  /** Next record of the same chain, as its row number plus 1; 0 if there is none. */
   readonly #nexts: Int32Array;
   #budget: number;
 
@@ -24,7 +24,7 @@ export class ReplacedKeys {
     this.#budget = READ_BUDGET * source.size;
     this.#heads = new Int32Array(2 ** Math.ceil(Math.log2(2 * old.length + 1)));
     this.#nexts = new Int32Array(old.length);
-    // From behind, so that those before come first.
+    // Backwards, so that each chain keeps the order of the list.
     for (let n = old.length - 1; n >= 0; n--) {
       const row = old.order[n];
       if (old.proofOf(row) === 'none') continue;
@@ -34,7 +34,7 @@ export class ReplacedKeys {
     }
   }
 
-  /** Holds the keys of a part's records against those of old ones with the same hash. */
+  /** Compares the keys of a part's records with those of old ones with the same hash. */
   async mark(part: InForcePart): Promise<void> {
     const old = this.#old;
     for (let i = 0; i < part.count; i++) {
@@ -44,7 +44,7 @@ export class ReplacedKeys {
       for (let row = this.#heads[this.#headOf(hash)] - 1; row >= 0; row = this.#nexts[row] - 1) {
         if (old.hashOf(row) !== hash) continue;
         const { offset, keySize } = part.at(i);
-        // A step costs something, too: all may have one hash.
+        // Each step counts, because all records may have one hash.
         this.#budget -= keySize + 1;
         if (this.#budget < 0) return;
         if (old.isReplaced(row) || old.keySizeOf(row) !== keySize) continue;

@@ -5,16 +5,16 @@ import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
 
 /**
- * How a record was found; but for `carved`, its key gives the hash of its element. `live`: the directory leads to its bucket, which is
- * whole. `orphaned`: its bucket is whole but was found by scanning. `loose`: its bucket's head is gone or wrong, and
- * its element is what is left. `stale`: only a bucket that another one superseded knows it; it may have been changed or
- * deleted since. `deleted`: the element was freed, or the bucket in force does not know this record. `carved`: no element
- * is left; its value was found by its own shape, directly behind a key that is known from elsewhere.
+ * Ways to find a record. In all but `carved`, its key gives the hash of its element. `live`: the directory leads to
+ * its bucket, which is whole. `orphaned`: its bucket is whole but was found by scanning. `loose`: its bucket's head
+ * is gone or wrong, and its element is left. `stale`: only a superseded bucket has it; it may have been changed or
+ * deleted since. `deleted`: the element was freed, or the bucket in force does not have this record. `carved`: no
+ * element is left; its value was found by its own shape, directly behind a key that is known from elsewhere.
  */
 export const PROVENANCES = ['live', 'orphaned', 'loose', 'stale', 'deleted', 'carved'] as const;
 export type Provenance = (typeof PROVENANCES)[number];
 
-/** What a repair adds only if it is asked to: it may not have been in the database at last. */
+/** Provenances that a repair adds only on request: such a record may not have been in the database at last. */
 export const ADDITIONS = ['stale', 'deleted', 'carved'] as const;
 export type Addition = (typeof ADDITIONS)[number];
 
@@ -26,7 +26,7 @@ export interface SalvagedRecord extends StoredRecord {
 /** The records of one bucket, in no order; buckets come in order of their hashes. */
 export type SalvagedBatch = readonly SalvagedRecord[];
 
-/** Every record that can be had, as a stream in batches, best provenance first within a hash range. */
+/** Every record that can be recovered, as a stream in batches, best provenance first within a hash range. */
 export async function* salvage(db: Database, survey: Survey): AsyncGenerator<SalvagedBatch> {
   for await (const { site, records } of examineBuckets(db, survey)) {
     const provenance = provenanceOf(site);
@@ -34,13 +34,16 @@ export async function* salvage(db: Database, survey: Survey): AsyncGenerator<Sal
   }
 }
 
-/** The record with what tells how it was found: all fields at once, which takes half the memory, of millions of them. */
+/**
+ * The record with its provenance. One literal with all fields takes half the memory, which counts for millions of
+ * records.
+ */
 export function withProvenance(record: StoredRecord, provenance: Provenance): SalvagedRecord {
   const { hash, hashChar, offset, keySize, dataSize, bucket, element } = record;
   return { hash, hashChar, offset, keySize, dataSize, bucket, element, provenance };
 }
 
-/** How the records of a bucket were found. */
+/** Provenance of the records of a bucket. */
 export function provenanceOf({ state, origin }: BucketSite): Provenance {
   if (state !== 'sound') return 'loose';
   return origin === 'directory' ? 'live' : 'orphaned';

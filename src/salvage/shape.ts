@@ -9,13 +9,13 @@ export const GLANCE = 64;
 export interface Shape {
   readonly name: string;
   /**
-   * Tells whether a value may start at an index of a window. Called for every byte, so it must be cheap; only the next
-   * {@link GLANCE} bytes may matter.
+   * Tells whether a value may start at an index of a window. Called for every byte, so it must be cheap; only the
+   * next {@link GLANCE} bytes may matter.
    */
   mayStart(bytes: Uint8Array, at: number): boolean;
   /**
-   * Measures the value at a file offset; undefined if none is whole there before `end`. The caller bounds how much is read
-   * in all.
+   * Measures the value at a file offset; undefined if none is whole there before `end`. The caller bounds how much is
+   * read in all.
    *
    * @throws SourceError if the source cannot be read
    */
@@ -33,10 +33,10 @@ export interface Measured {
 const PROTO = 0x80;
 
 /**
- * Opcodes, PROTO and STOP among them, from which on a pickle without a frame is no chance. Measured by walking random bytes
- * behind 40 million headers, as many as 600 GiB of random bytes hold: 10,091 were whole with 3 opcodes (one in 64 MiB, of
- * any size, because an argument passes over any bytes), 110 with 4, 9 with 5 (one in 70 GiB), none with 6 or a frame. This
- * refuses a single None, number or string of protocols 2 and 3, and a single number of any.
+ * Opcodes, PROTO and STOP among them, from which on a pickle without a frame is no chance. Measured by walking random
+ * bytes behind 40 million headers, as many as 600 GiB of random bytes hold: 10,091 were whole with 3 opcodes (one in
+ * 64 MiB, of any size, because an argument passes over any bytes), 110 with 4, 9 with 5 (one in 70 GiB), none with 6
+ * or a frame. This refuses a single None, number or string of protocols 2 and 3, and a single number of any.
  */
 const SURE_OPCODES = 5;
 

@@ -9,8 +9,8 @@ import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
 import { withProvenance } from './salvage.js';
 
 /**
- * The records that only superseded buckets know: `stale` where the bucket that should know better is lost, `deleted`
- * where it is there and does not know them, or knows another value.
+ * Yields the records that only superseded buckets have: `stale` if the bucket that owns their hash is lost, `deleted`
+ * if it is there and does not have them, or has another value.
  */
 export async function* salvageStale(db: Database, survey: SearchedSurvey): AsyncGenerator<SalvagedBatch> {
   if (survey.stale.length === 0) return;
@@ -26,15 +26,15 @@ export async function* salvageStale(db: Database, survey: SearchedSurvey): Async
   }
 }
 
-/** Buckets in force that are kept: the elements of a stale bucket mostly have one or two of them. */
+/** Buckets in force in the cache; the elements of a stale bucket mostly belong to one or two of them. */
 const KEPT = 4;
 
-/** Buckets in force, the last {@link KEPT} of them kept. */
+/** Cache of the last {@link KEPT} buckets in force that were read. */
 class Rulers {
   readonly #db: Database;
   readonly #survey: SearchedSurvey;
   readonly #kept: { index: number; bucket: BucketView }[] = [];
-  /** Which of them is given up next. */
+  /** Index of the cached bucket that is replaced next. */
   #next = 0;
 
   constructor(db: Database, survey: SearchedSurvey) {
@@ -42,7 +42,7 @@ class Rulers {
     this.#survey = survey;
   }
 
-  /** Whether the bucket in force has just this record. */
+  /** Returns true if the bucket in force has exactly this record. */
   async knows(index: number, { hash, offset, keySize, dataSize }: StoredRecord): Promise<boolean> {
     const bucket = await this.#bucketOf(index);
     for (let i = 0; i < bucket.elements; i++) {
