@@ -57,7 +57,7 @@ export const command = defineCommand(
       }
     }
     const statement = await statementNow(hashes);
-    if (args.json) await printReport(`${reportText(reports, statement)}\n`);
+    if (args.json) await printReport(reportText(reports, statement));
     else if (args.hash) await printReport(statementText(statement));
     return exit;
   },

@@ -19,8 +19,6 @@ import {
 import { EXIT, printReport, styleFor, tell } from './terminal.js';
 import { runWork } from './work.js';
 
-const asJson = (report: object) => `${reportText([report])}\n`;
-
 /** Removes one record; the old file stays as a backup. */
 export const command = defineCommand(
   (parser) =>
@@ -37,7 +35,7 @@ export const command = defineCommand(
       {
         path: file,
         doing: 'delete a record of it',
-        failed: json ? (code, message) => asJson(failedDeleteReport(file, code, message)) : undefined,
+        failed: json ? (code, message) => reportText([failedDeleteReport(file, code, message)]) : undefined,
       },
       async (signal, progress) => {
         const key = decodeKey(text, keyEncoding);
@@ -51,7 +49,7 @@ export const command = defineCommand(
           signal,
         }).finally(progress.end);
         const isThere = deleted.valueSize !== undefined;
-        if (json) await printReport(asJson(deletedReport(deleted, key)));
+        if (json) await printReport(reportText([deletedReport(deleted, key)]));
         else if (isThere) await printReport(deletedText(deleted, key, styleFor(process.stdout)));
         if (isThere) return EXIT.ok;
         tell(`${file}: there is no key "${escapeStart(key, 200)}". See: gdbm-doctor list ${shellPath(file)}`);

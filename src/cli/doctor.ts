@@ -38,7 +38,7 @@ export const command = defineCommand(
     const isHealthy = 'result' in checked && checked.result.verdict === 'healthy';
     if (json) {
       const document = { ...databaseJson(file, checked), volume: volumeJson(diagnosis), next };
-      await printReport(`${reportText([document])}\n`);
+      await printReport(reportText([document]));
     } else {
       const style = styleFor(process.stdout);
       const line = (name: string, value: string) =>

@@ -201,5 +201,5 @@ function endOfRowsHead(document: string): number {
 }
 
 function documentText(file: string, structures: readonly StructureView[], statement?: Statement): string {
-  return `${reportText([{ path: file, structures }], statement)}\n`;
+  return reportText([{ path: file, structures }], statement);
 }

@@ -32,8 +32,6 @@ import type { ExitCode } from './terminal.js';
 import { EXIT, printReport, styleFor } from './terminal.js';
 import { runWork } from './work.js';
 
-const asJson = (report: object) => `${reportText([report])}\n`;
-
 /** Repairs one file and reports what was kept and what was lost. */
 export const command = defineCommand(
   (parser) =>
@@ -101,7 +99,7 @@ export const command = defineCommand(
       {
         path: file,
         doing: 'repair it',
-        failed: json ? (code, message) => asJson(failedRepairReport(file, code, message)) : undefined,
+        failed: json ? (code, message) => reportText([failedRepairReport(file, code, message)]) : undefined,
       },
       async (signal, progress) => {
         const { output, quarantine, wait, lock, dryRun } = args;
@@ -127,7 +125,7 @@ export const command = defineCommand(
         }
         const result = judged(repaired, machine);
         const text = json
-          ? asJson(repairReport(result))
+          ? reportText([repairReport(result)])
           : repairText(result, { style: styleFor(process.stdout), all, machine: machineFor(machine) });
         await printReport(text);
         return exitOf(result);

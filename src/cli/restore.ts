@@ -5,8 +5,6 @@ import { defineCommand, dryRun, file, ifState, json, locking, snapshots, waitIsV
 import { EXIT, printReport, styleFor } from './terminal.js';
 import { runWork } from './work.js';
 
-const asJson = (report: object) => `${reportText([report])}\n`;
-
 /** Brings a snapshot back in the place of the database, which stays as a backup. */
 export const command = defineCommand(
   (parser) =>
@@ -37,13 +35,13 @@ export const command = defineCommand(
       {
         path: file,
         doing: 'restore it',
-        failed: json ? (code, message) => asJson(failedRestoreJson(file, code, message)) : undefined,
+        failed: json ? (code, message) => reportText([failedRestoreJson(file, code, message)]) : undefined,
       },
       async (signal) => {
         const options = { dir, otherDatabase, wait, lock, dryRun, ifState, signal };
         const restored = await restoreSnapshot(file, at, options);
         const text = json
-          ? asJson(restoreJson(restored, new Date()))
+          ? reportText([restoreJson(restored, new Date())])
           : restoreText(restored, styleFor(process.stdout));
         await printReport(text);
         return EXIT.ok;

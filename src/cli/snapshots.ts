@@ -19,7 +19,7 @@ export const command = defineCommand(
       .example('$0 snapshots --json flower.db | jq .files[].snapshots[].id', 'For programs'),
   async ({ file, snapshots: dir, json, verify }) => {
     const now = new Date();
-    const printJson = (report: object) => printReport(`${reportText([report])}\n`);
+    const printJson = (report: object) => printReport(reportText([report]));
     try {
       const listed = await listSnapshots(file, { dir, verify });
       if (json) await printJson(snapshotsJson(file, listed, now));

@@ -125,7 +125,7 @@ export class Lookup {
     const home = hash % elements;
     for (let n = 0; n < elements; n++) {
       const i = (home + n) % elements;
-      // Such an element may have the beginning of one and the end of another.
+      // A cut may leave the beginning of one element and the end of another in its place.
       if (cut?.has(i) === true) continue;
       const found = bucket.hash(i);
       if (found === FREE_HASH && marks === undefined) return;

@@ -22,9 +22,9 @@ export function reportDocument(files: readonly object[], statement?: Statement):
   return { version: REPORT_VERSION, files, ...(statement && { statement }) };
 }
 
-/** Such a document as it is printed. */
+/** The text of such a document, as a command prints it: with the end of its last line. */
 export function reportText(files: readonly object[], statement?: Statement): string {
-  return jsonText(reportDocument(files, statement), 2);
+  return `${jsonText(reportDocument(files, statement), 2)}\n`;
 }
 
 /** A checked file as programs read it; the profile if one was looked for. */

@@ -99,7 +99,7 @@ export async function checkByElement(db: Database, survey: Survey): Promise<ByEl
 export async function* examineByElement(db: Database, survey: Survey): AsyncGenerator<BucketExamination> {
   const budgets: Partial<Record<BucketSite['state'], KeyBudget>> = {};
   const evidence = new Map<BucketSite, (KeyEvidence | undefined)[]>();
-  // Where keys claim more bytes than they may, those of the first buckets of the file are read.
+  // If keys claim more bytes than they may, only those of the file's first buckets are read.
   for (const site of [...survey.sites].sort((a, b) => a.offset - b.offset)) {
     if (!isReadable(site)) continue;
     const bucket = await readSite(db, site);

@@ -7,7 +7,7 @@ import { contentsOf } from '../torture/recover.js';
 import { isExcused, scoreOf } from '../torture/score.js';
 import type { Input } from './inputs.js';
 
-/** What each command gave for one input. */
+/** The outcome of each command for one input. */
 export interface Recorded {
   readonly input: string;
   readonly commands: Readonly<Record<string, Outcome>>;

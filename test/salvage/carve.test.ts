@@ -125,7 +125,7 @@ test('windows without a place to look at are not read', async () => {
   assert.ok(read < 3 << 20, String(read));
 });
 
-/** What is read of a file of one repeated piece, and the CPU time that its carving takes. */
+/** Carves a file of one repeated piece, and counts the bytes read and the CPU time taken. */
 async function costOf(
   piece: number[],
   size: number,
