@@ -30,13 +30,6 @@ export interface DoubtfulRecords {
   readonly reasonOf: (offset: number, length: number) => Doubt | undefined;
 }
 
-export const NONE_DOUBTFUL: DoubtfulRecords = {
-  size: 0,
-  counts: { overreaching: 0, 'unproved-place': 0, unreadable: 0 },
-  has: () => false,
-  reasonOf: () => undefined,
-};
-
 /** Finds the doubtful records of a database; the overreaching ones come from the account of its bytes. */
 export async function findDoubtful(
   db: Database,
