@@ -87,7 +87,7 @@ async function makeBundle(): Promise<void> {
     minifyWhitespace: true,
     // The licences stand at the end of the file, whole.
     legalComments: 'none',
-    define: { 'import.meta.url': 'ownUrl' },
+    define: { 'import.meta.url': 'ownUrl', BUNDLED_VERSION: JSON.stringify(version) },
     banner: {
       js: [
         `// gdbm-doctor ${version}, ${license}. The licences of all that is in here are at the end.`,
@@ -96,7 +96,7 @@ async function makeBundle(): Promise<void> {
         `const ownUrl = require('url').pathToFileURL(__filename).href;`,
       ].join('\n'),
     },
-    plugins: [withoutFiles(version)],
+    plugins: [withoutFiles()],
     metafile: true,
     logLevel: 'warning',
   });
@@ -109,7 +109,7 @@ async function makeBundle(): Promise<void> {
  * Keeps the bundle from reading other files and from asking about the terminal at each start. yargs looks for its locales
  * beside itself and for a package.json in the folders above: in a bundle that would be any file near it, or near the user.
  */
-function withoutFiles(version: string): Plugin {
+function withoutFiles(): Plugin {
   return {
     name: 'without files',
     setup(bundle) {
@@ -118,10 +118,6 @@ function withoutFiles(version: string): Plugin {
         bundle.onResolve({ filter }, ({ path }) => ({ path, namespace: 'replaced' }));
         bundle.onLoad({ filter, namespace: 'replaced' }, () => ({ contents }));
       };
-      replace(
-        /[\\/]dist[\\/]cli[\\/]version\.js$/,
-        `export async function packageVersion() { return ${JSON.stringify(version)}; }`,
-      );
       // Takes some milliseconds, and each of our styles has its own level of colours.
       replace(
         /[\\/]chalk[\\/]source[\\/]vendor[\\/]supports-color[\\/]index\.js$/,

@@ -33,8 +33,7 @@ if (isSupported) {
 /** The version alone needs nothing of the program. */
 async function run(args) {
   if (args.length === 1 && args[0] === '--version') {
-    const { packageVersion } = await import('../dist/cli/version.js');
-    const { endOutput, printReport } = await import('../dist/cli/terminal.js');
+    const { endOutput, packageVersion, printReport } = await import('../dist/cli/terminal.js');
     await printReport(`${await packageVersion()}\n`);
     return endOutput(0);
   }

@@ -7,19 +7,26 @@ import { findBetterCopy } from '../copies.js';
 import { identifySource } from '../database/identify.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import { checkReport, reportText, unreadableReport } from '../report/json.js';
-import type { Evidence } from '../report/statement.js';
-import { statementText } from '../report/statement.js';
-import { checkText } from '../report/text.js';
+import type { Evidence } from '../report/json.js';
+import { checkText, statementText } from '../report/text.js';
 import { orSearched } from '../source/readaround.js';
 import { SourceError } from '../source/source.js';
 import { openRegularFile } from './file.js';
-import type { WantedMachine } from './machine.js';
-import { judgeFor, machineFor } from './machine.js';
-import { all, defineCommand, file, forMachine, hash, json, profile } from './options.js';
-import { progressLine } from './progress.js';
+import type { WantedMachine } from './options.js';
+import {
+  all,
+  defineCommand,
+  file,
+  forMachine,
+  hash,
+  json,
+  judgeFor,
+  machineFor,
+  profile,
+} from './options.js';
+import { EXIT, printReport, progressLine, styleFor, tell } from './terminal.js';
 import { statementNow, withEvidence } from './statement.js';
 import type { ExitCode } from './terminal.js';
-import { EXIT, printReport, styleFor, tell } from './terminal.js';
 import { explain } from './work.js';
 
 /** Checks each file and reports; never writes. */

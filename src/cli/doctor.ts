@@ -1,19 +1,19 @@
 import type { FileFormat } from '../check/check.js';
 import type { BetterCopy } from '../copies.js';
 import { findBetterCopy, findCopyOfMissing } from '../copies.js';
-import { isMendable, needsRepair } from '../profile/leaveout.js';
-import { safeSentence, number, shellPath } from '../report/escape.js';
+import { needsRepair } from '../profile/leaveout.js';
+import { named, nextStep } from '../report/advice.js';
+import { safeSentence } from '../report/escape.js';
 import { checkReport, reportText, unreadableReport } from '../report/json.js';
-import { betterCopyText, foreignText } from '../report/text.js';
-import { volumeJson, volumeReport } from '../report/volume.js';
+import { betterCopyText, count, foreignText } from '../report/sentences.js';
+import { volumeReport } from '../report/volume.js';
 import type { VolumeDiagnosis } from '../service/diagnose.js';
 import { diagnoseVolume } from '../service/diagnose.js';
 import type { DatabaseFacts } from '../service/facts.js';
 import type { CheckedFile } from './check.js';
 import { checkFile } from './check.js';
-import type { WantedMachine } from './machine.js';
-import { machineFor } from './machine.js';
-import { defineCommand, file, forMachine, json } from './options.js';
+import type { WantedMachine } from './options.js';
+import { defineCommand, file, forMachine, json, machineFor } from './options.js';
 import { EXIT, printReport, styleFor } from './terminal.js';
 import type { ExpectedError } from './work.js';
 import { explain } from './work.js';
@@ -34,10 +34,10 @@ export const command = defineCommand(
       ({ code }) => machine === undefined || !code.startsWith('foreign-'),
     );
     const diagnosis = { ...found, problems };
-    const next = nextStep(file, diagnosis, checked, machine);
+    const next = nextSentence(file, diagnosis, checked, machine);
     const isHealthy = 'result' in checked && checked.result.verdict === 'healthy';
     if (json) {
-      const document = { ...databaseJson(file, checked), volume: volumeJson(diagnosis), next };
+      const document = { ...databaseJson(file, checked), volume: { problems, facts: found.facts }, next };
       await printReport(reportText([document]));
     } else {
       const style = styleFor(process.stdout);
@@ -95,7 +95,7 @@ function verdictText(checked: Checked, machine: WantedMachine): string {
   const { verdict, records, libgdbm } = checked.result;
   switch (verdict) {
     case 'healthy':
-      return `healthy, ${number(records.count)} records`;
+      return `healthy, ${count(records.count, 'record')}`;
     case 'foreign':
       return foreignText(checked.result, machineFor(machine));
     case 'damaged':
@@ -106,7 +106,7 @@ function verdictText(checked: Checked, machine: WantedMachine): string {
 }
 
 /** The one thing to do now: a problem of the place that stands in the way comes before the repair. */
-function nextStep(
+function nextSentence(
   path: string,
   { problems }: VolumeDiagnosis,
   checked: Checked,
@@ -117,22 +117,18 @@ function nextStep(
   const first = problems.find(({ severity }) => severity === 'error');
   const isGone = first?.code === 'file-missing' || first?.code === 'file-empty';
   if (first !== undefined && !(isGone && betterCopy !== undefined)) return first.advice;
-  const held = adviceOf('locked-by-process');
-  if (betterCopy !== undefined) return held ?? `${betterCopy.command} (${betterCopyText(betterCopy)})`;
+  const release = adviceOf('locked-by-process');
+  if (betterCopy !== undefined) return release ?? `${betterCopy.command} (${betterCopyText(betterCopy)})`;
   if (!('result' in checked)) return checked.message;
   const { result, profile } = checked;
-  if (result.verdict === 'healthy') {
+  const { kind, command = '' } = nextStep(path, result, profile, machineFor(machine));
+  if (kind === 'nothing') {
     const isWarned = problems.some(({ severity }) => severity === 'warning');
     return isWarned ? 'nothing to repair; see to the warnings' : 'nothing to do';
   }
-  if (result.verdict === 'foreign') {
-    return `gdbm-doctor repair --for ${machineFor(machine)} ${shellPath(path)}`;
-  }
+  if (kind === 'convert') return command;
   const other = adviceOf('other-database');
   if (other !== undefined) return other;
-  if (result.verdict === 'not-gdbm') return result.other?.advice ?? 'Check the path.';
-  // A repair would change nothing: only an earlier copy has the values.
-  if (!isMendable(result, profile)) return `gdbm-doctor snapshots ${shellPath(path)}`;
-  const output = result.image === undefined ? '' : '-o OUT ';
-  return held ?? `gdbm-doctor repair ${output}${shellPath(path)}`;
+  if (kind === 'other') return named(result.other?.advice ?? 'Check the path.', path);
+  return kind === 'repair' ? (release ?? command) : command;
 }

@@ -9,15 +9,13 @@ import { ndjsonWriter } from '../exchange/ndjson.js';
 import type { MachineName } from '../format/machines.js';
 import { MACHINE_NAMES } from '../format/machines.js';
 import { number, shellPath } from '../report/escape.js';
-import { thisMachine } from '../service/machine.js';
+import { ownerOf, thisMachine } from '../service/machine.js';
 import { refusal } from '../store/errors.js';
 import { FreshFile } from '../store/fresh.js';
 import { placeFile } from '../store/replace.js';
 import { lossText, openDatabaseFile, openFileForReading, tellIfChanged } from './file.js';
 import { defineCommand, file } from './options.js';
-import { ownerOf } from './owner.js';
-import { EXIT, print, tell } from './terminal.js';
-import { packageVersion } from './version.js';
+import { EXIT, packageVersion, print, tell } from './terminal.js';
 import { runWork } from './work.js';
 
 const FORMATS = ['ndjson', 'ascii', 'binary', 'csv', '0', '1'] as const;

@@ -3,7 +3,7 @@ import { guard, runUnguarded } from '../service/guard.js';
 import { Outlets } from '../service/outlets.js';
 import { defineCommand } from './options.js';
 import { EXIT, tell } from './terminal.js';
-import { judgeOutlets, mendingFor, numbersAreValid, watching } from './watching.js';
+import { judgeOutlets, mendingFor, numbersAreValid, watching } from './watch.js';
 
 /** Profiles of the programs whose command lines are understood. */
 const PROFILES = { flower: 'flower', beat: 'celerybeat', other: 'auto' } as const;

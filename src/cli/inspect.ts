@@ -1,13 +1,15 @@
 import { withHashesAsStored } from '../database/database.js';
 import { inspectAt } from '../report/offset.js';
-import { inspectCollisions, inspectCount, inspectStatus } from '../report/counts.js';
 import {
   inspectAvail,
   inspectBucket,
+  inspectCollisions,
+  inspectCount,
   inspectDirectory,
   inspectHeader,
   inspectHash,
   inspectRecord,
+  inspectStatus,
 } from '../report/inspect.js';
 import type { MapView, Claims } from '../report/map.js';
 import { eachMapRow, inspectMap } from '../report/map.js';
@@ -15,8 +17,8 @@ import type { StructureView } from '../report/structures.js';
 import { takePicture } from '../report/picture.js';
 import { reportText } from '../report/json.js';
 import { jsonText, shellPath } from '../report/escape.js';
-import type { Statement } from '../report/statement.js';
-import { statementText } from '../report/statement.js';
+import type { Statement } from '../report/json.js';
+import { statementText } from '../report/text.js';
 import { fieldLines, structureText, TableText } from '../report/structures.js';
 import { RefusedError } from '../store/errors.js';
 import type { OpenDatabase } from './file.js';

@@ -17,7 +17,7 @@ import { MACHINES } from '../format/machines.js';
 import type { WantedRights } from '../store/put.js';
 import { putFile, readBack } from '../store/put.js';
 import { safeSentence, shellPath } from '../report/escape.js';
-import { thisMachine } from '../service/machine.js';
+import { idOf, thisMachine } from '../service/machine.js';
 import { fileSource } from '../source/file.js';
 import { abortable } from '../source/source.js';
 import { refusal, RefusedError } from '../store/errors.js';
@@ -25,7 +25,6 @@ import type { FreshFile } from '../store/fresh.js';
 import type { HeldFile } from '../store/held.js';
 import { formatIsPossible, formatOptions, putOptions } from './convert.js';
 import { defineCommand, notStream } from './options.js';
-import { idOf } from './owner.js';
 import { EXIT, printReport, tell } from './terminal.js';
 import { runWork } from './work.js';
 

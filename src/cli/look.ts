@@ -2,7 +2,7 @@ import { jsonText } from '../report/escape.js';
 import { lookOnce } from '../service/lookonce.js';
 import { defineCommand, file, profile, snapshots } from './options.js';
 import { EXIT, print } from './terminal.js';
-import { keep } from './watching.js';
+import { keep } from './watch.js';
 
 /** Looks once at a database, for `watch` and `guard`: prints a line of JSON, see `Look`. */
 export const command = defineCommand(

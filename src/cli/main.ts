@@ -2,8 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import type { Argv } from 'yargs';
 import yargs from 'yargs';
 import type { Command } from './options.js';
-import { endOutput, EXIT, OutputError, print, tell } from './terminal.js';
-import { packageVersion } from './version.js';
+import { endOutput, EXIT, OutputError, packageVersion, print, tell } from './terminal.js';
 
 /** A command, as the list of commands shows it; its file is loaded only where the command line names it. */
 interface ListedCommand {

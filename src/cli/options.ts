@@ -1,6 +1,9 @@
 import type { ArgumentsCamelCase, Argv } from 'yargs';
-import { MACHINE_NAMES } from '../format/machines.js';
+import type { Judge } from '../check/libgdbm.js';
+import type { MachineName } from '../format/machines.js';
+import { MACHINE_NAMES, MACHINES } from '../format/machines.js';
 import { PROFILE_NAMES } from '../profile/profiles.js';
+import { thisMachine } from '../service/machine.js';
 import { RefusedError } from '../store/errors.js';
 
 /** A command of the command line. */
@@ -47,6 +50,20 @@ export const forMachine = {
   describe:
     'The kind of machine whose libgdbm is to use it; any judges the structure alone. By default this one',
 } as const;
+
+/** The machine that is to use a database; undefined is this one, `any` the one that wrote it. */
+export type WantedMachine = MachineName | 'any' | undefined;
+
+/** The name of the wanted machine; undefined for `any`, and where this one is unknown. */
+export function machineFor(wanted: WantedMachine): MachineName | undefined {
+  return wanted === 'any' ? undefined : (wanted ?? thisMachine());
+}
+
+/** The facts of the wanted machine; undefined for `any`, and where this one is unknown. */
+export function judgeFor(wanted: WantedMachine): Judge | undefined {
+  const name = machineFor(wanted);
+  return name === undefined ? undefined : MACHINES[name];
+}
 
 export const profile = {
   choices: ['auto', ...PROFILE_NAMES] as const,

@@ -6,11 +6,11 @@ import { repair } from '../repair.js';
 import type { RepairOptions, RepairResult } from '../repair/result.js';
 import { failedRepairReport, repairReport, reportText } from '../report/json.js';
 import { shellPath } from '../report/escape.js';
-import { foreignText, repairText } from '../report/text.js';
+import { foreignText } from '../report/sentences.js';
+import { repairText } from '../report/text.js';
 import type { Addition } from '../salvage/salvage.js';
 import { convert } from './convert.js';
-import type { WantedMachine } from './machine.js';
-import { judgeFor, machineFor } from './machine.js';
+import type { WantedMachine } from './options.js';
 import {
   all,
   backup,
@@ -22,7 +22,9 @@ import {
   forMachine,
   ifState,
   json,
+  judgeFor,
   locking,
+  machineFor,
   notStream,
   output,
   profile,

@@ -1,6 +1,5 @@
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { CheckResult } from '../check/check.js';
 import { checkEmpty, checkOther } from '../check/check.js';
 import { judgedFor } from '../check/foreign.js';
 import type { WantedProfile } from '../contents.js';
@@ -13,7 +12,7 @@ import type { LostElement } from '../profile/detect.js';
 import { checkProfile } from '../profile/inspect.js';
 import { safeSentence } from '../report/escape.js';
 import { htmlPage, pageWords } from '../report/html/page.js';
-import { statementText } from '../report/statement.js';
+import { statementText } from '../report/text.js';
 import { salvage } from '../salvage/salvage.js';
 import type { FileSource } from '../source/file.js';
 import { openFileSource } from '../source/file.js';
@@ -21,11 +20,9 @@ import { readUpTo } from '../source/source.js';
 import type { Report } from '../source/sweep.js';
 import { folderRefusal, refusal, RefusedError } from '../store/errors.js';
 import { openRegularFile, tellIfChanged } from './file.js';
-import { judgeFor, machineFor } from './machine.js';
-import { defineCommand, file, hash, profile } from './options.js';
-import { progressLine } from './progress.js';
+import { defineCommand, file, hash, judgeFor, machineFor, profile } from './options.js';
+import { EXIT, print, printReport, progressLine } from './terminal.js';
 import { statementNow, withEvidence } from './statement.js';
-import { EXIT, print, printReport } from './terminal.js';
 
 /** Writes a page about a file, which is only read. */
 export const command = defineCommand(
@@ -54,21 +51,20 @@ export const command = defineCommand(
         pageOf(file, source, profile, progress.report),
       );
       progress.end();
-      const { result } = made;
+      const { verdict } = made;
       const statement = await statementNow(evidence);
-      const words = pageWords(file, result, undefined, statement);
-      const page = htmlPage({ ...made.page, statement: words.statement });
+      const page = htmlPage(made, statement);
       if (isStdout) await print(page);
       else await writeWhole(html, page);
       await tellIfChanged(file, source);
       if (!isStdout) {
         const megabytes = (Buffer.byteLength(page) / 1e6).toFixed(1);
-        const text = `${html}: the report of ${file}, ${result.verdict}, ${megabytes} MB`;
+        const text = `${html}: the report of ${file}, ${verdict}, ${megabytes} MB`;
         await printReport(`${safeSentence(text)}\n`);
         if (hash) await printReport(statementText(statement));
       }
-      if (result.verdict === 'not-gdbm') return EXIT.failed;
-      return result.verdict === 'healthy' ? EXIT.ok : EXIT.damaged;
+      if (verdict === 'not-gdbm') return EXIT.failed;
+      return verdict === 'healthy' ? EXIT.ok : EXIT.damaged;
     } finally {
       progress.end();
       await source.close();
@@ -81,13 +77,12 @@ async function pageOf(
   source: FileSource,
   wanted: WantedProfile,
   report: Report,
-): Promise<{ page: Page; result: CheckResult }> {
-  const statement = await statementNow();
+): Promise<Page> {
   // Opened as `salvage --deleted` does, so that both know the same old records.
   const found = source.size === 0 ? undefined : await openSearched(source, report, { old: true });
   if (found === undefined) {
     const result = source.size === 0 ? checkEmpty() : await checkOther(source);
-    return { page: await pageOfOther(source, result, pageWords(path, result, undefined, statement)), result };
+    return pageOfOther(source, result, pageWords(path, result, undefined), path);
   }
   const { db, survey } = found;
   const picture = await takePicture(db, survey, undefined, report);
@@ -97,8 +92,8 @@ async function pageOf(
   const profile =
     wanted === 'none' ? undefined : await checkProfile(db.source, () => salvage(db, survey), name, lost);
   const result = withProfile({ checked: judgedFor(picture.checked, judgeFor(undefined)), profile });
-  const words = pageWords(path, result, profile, statement, machineFor(undefined));
-  return { page: await pageOfDatabase(db, source, { ...picture, checked: result }, words), result };
+  const words = pageWords(path, result, profile, machineFor(undefined));
+  return pageOfDatabase(db, source, { ...picture, checked: result }, words, path);
 }
 
 /** Lets a page replace an older page, and nothing else. */

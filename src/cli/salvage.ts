@@ -7,7 +7,7 @@ import { identifySource, isDeclared } from '../database/identify.js';
 import { openProved, openSearched, search } from '../examine.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { jsonText, shellPath } from '../report/escape.js';
-import { statementText } from '../report/statement.js';
+import { statementText } from '../report/text.js';
 import { carveUnknown, carveValues } from '../salvage/carved.js';
 import { findOld } from '../salvage/old.js';
 import type { OldRecord } from '../salvage/oldrecord.js';
@@ -20,11 +20,10 @@ import { RefusedError } from '../store/errors.js';
 import { foundDatabase } from '../write/contents.js';
 import { openRegularFile, tellIfChanged } from './file.js';
 import { decodeKey, defineCommand, expectKey, file, hash, json } from './options.js';
-import { progressLine } from './progress.js';
+import { EXIT, print, progressLine, tell } from './terminal.js';
 import { SalvageList } from './salvagelist.js';
 import { statementNow, withEvidence } from './statement.js';
 import type { ExitCode } from './terminal.js';
-import { EXIT, print, tell } from './terminal.js';
 
 /** Lists every record that is still in a file, how it was found and where it is; never writes. */
 export const command = defineCommand(

@@ -1,8 +1,8 @@
-import type { Evidence, Statement } from '../report/statement.js';
+import type { Evidence, Statement } from '../report/json.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
 import { openRegularFile } from './file.js';
-import { packageVersion } from './version.js';
+import { packageVersion } from './terminal.js';
 
 /** The statement of how this run of the command makes its report. */
 export async function statementNow(evidence?: readonly Evidence[]): Promise<Statement> {

@@ -1,9 +1,58 @@
+import type { BigIntStats } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import type { ArgumentsCamelCase, InferredOptionTypes } from 'yargs';
+import { commandRunner } from '../service/look.js';
+import type { BestSnapshot, Mending } from '../service/mend.js';
+import type { Log } from '../service/outlets.js';
 import { isHealthy, Outlets } from '../service/outlets.js';
 import { lookAtAll, Watcher, watchLoop } from '../service/watcher.js';
-import { defineCommand, file } from './options.js';
+import { RefusedError } from '../store/errors.js';
+import { nameOf } from '../store/folder.js';
+import { realPathOf } from '../store/held.js';
+import { newestGood } from '../store/list.js';
+import { KEEP } from '../store/snapshot.js';
+import { defineCommand, file, profile, snapshots } from './options.js';
 import { EXIT, tell } from './terminal.js';
-import { judgeOutlets, mendingFor, numbersAreValid, watching } from './watching.js';
+
+export const keep = {
+  type: 'number',
+  default: KEEP,
+  requiresArg: true,
+  describe: 'Snapshots that are kept',
+} as const;
+
+/** The options that `watch` and `guard` have in common. */
+export const watching = {
+  interval: { type: 'number', default: 60, requiresArg: true, describe: 'Seconds between looks' },
+  profile,
+  snapshots,
+  keep,
+  'log-file': { type: 'string', requiresArg: true, describe: 'Also write the log here' },
+  'log-format': {
+    choices: ['text', 'json'] as const,
+    default: 'text' as const,
+    requiresArg: true,
+    describe: 'A line of text or of JSON for each step',
+  },
+  'metrics-file': {
+    type: 'string',
+    requiresArg: true,
+    describe: "Write the state here, in Prometheus' text format",
+  },
+  'health-file': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'A file that is there as long as the database is healthy',
+  },
+} as const;
+
+export type WatchingArguments = ArgumentsCamelCase<InferredOptionTypes<typeof watching>>;
+
+export const numbersAreValid = ({ interval, keep }: { interval: number; keep: number }) =>
+  (interval > 0 && Number.isFinite(interval) && Number.isInteger(keep) && keep > 0) ||
+  'expected --interval SECONDS of more than 0 and --keep N of 1 or more';
 
 /** Milliseconds between the two looks of `--once`. */
 const SECOND_LOOK_AFTER = 2000;
@@ -57,3 +106,108 @@ export const command = defineCommand(
     return watchers.every(({ status }) => isHealthy(status)) ? EXIT.ok : EXIT.damaged;
   },
 );
+
+/** A file that is written to, or a database, which must not be. */
+interface NamedFile {
+  /** The option, or "the database". */
+  readonly name: string;
+  readonly path: string;
+  readonly real: string;
+  /** Undefined if there is none yet. */
+  readonly stats: BigIntStats | undefined;
+}
+
+/**
+ * Judges the files of the log, the metrics and the health: one that is a database would destroy it, and two that are one
+ * file would destroy each other.
+ *
+ * @returns the error; undefined if there is none
+ */
+export async function judgeOutlets(
+  databases: readonly string[],
+  { logFile, metricsFile, healthFile }: WatchingArguments,
+): Promise<string | undefined> {
+  const options = { '--log-file': logFile, '--metrics-file': metricsFile, '--health-file': healthFile };
+  const taken = await Promise.all(databases.map((path) => namedFile('the database', path)));
+  for (const [name, path] of Object.entries(options)) {
+    if (path === undefined) continue;
+    const one = await namedFile(name, path);
+    const { stats } = one;
+    // A log may go to a terminal or a pipe. The other files are replaced and removed, which no device survives.
+    if (name !== '--log-file' && stats !== undefined && !stats.isFile() && !stats.isDirectory()) {
+      return `expected ${name} to name a file of its own, found that ${path} is no regular file`;
+    }
+    const other = taken.find((earlier) => isSameFile(earlier, one));
+    if (other !== undefined) {
+      const found = `found ${path}, which is ${other.name}${other.path === path ? '' : ` ${other.path}`}`;
+      return `expected ${name} to name a file of its own, ${found}. Nothing was written; name another file`;
+    }
+    taken.push(one);
+  }
+  return undefined;
+}
+
+async function namedFile(name: string, path: string): Promise<NamedFile> {
+  return {
+    name,
+    path,
+    real: await realPathOf(path).catch(() => resolve(path)),
+    stats: await stat(path, { bigint: true }).catch(() => undefined),
+  };
+}
+
+function isSameFile(a: NamedFile, b: NamedFile): boolean {
+  if (a.real === b.real) return true;
+  return a.stats !== undefined && a.stats.dev === b.stats?.dev && a.stats.ino === b.stats.ino;
+}
+
+/** The means to mend one database, and the options of a look at it. */
+export function mendingFor(
+  file: string,
+  { profile, snapshots, keep }: WatchingArguments,
+  outlets: Outlets,
+): { mending: Mending; lookOptions: string[] } {
+  // Absolute, so that a name that begins with a dash is no option of our own commands.
+  const path = resolve(file);
+  const profileOptions = [`--profile=${profile}`];
+  const folderOptions = snapshots === undefined ? [] : [`--snapshots=${snapshots}`];
+  const script = process.argv[1];
+  const mending: Mending = {
+    run: commandRunner([process.execPath, ...process.execArgv, script]),
+    log: outlets.log,
+    path,
+    profileOptions,
+    folderOptions,
+    bestSnapshot: bestSnapshotOf(path, snapshots, outlets.log),
+  };
+  return { mending, lookOptions: [...profileOptions, ...folderOptions, `--keep=${keep}`] };
+}
+
+/** Finds the newest good snapshot that is intact; logs once why others are not used. */
+function bestSnapshotOf(path: string, dir: string | undefined, log: Log): Mending['bestSnapshot'] {
+  const logged = new Set<string>();
+  const warn = (event: string, message: string) => {
+    if (!logged.has(message)) log({ level: 'warning', event, message, details: { path } });
+    logged.add(message);
+  };
+  return async (): Promise<BestSnapshot | undefined> => {
+    try {
+      const { folder, other, untrusted, newest, damaged } = await newestGood(path, dir);
+      if (other !== undefined) {
+        const whose = `${folder}: expected snapshots of ${path}, found those of ${nameOf(other)}`;
+        warn('another-database', `${whose}; none is brought back. Name another folder with --snapshots DIR.`);
+        return undefined;
+      }
+      for (const { path: one, why } of untrusted)
+        warn('snapshot-not-trusted', `${one}: this snapshot is not used: ${why}`);
+      for (const { path: one } of damaged) warn('snapshot-damaged', `${one}: this snapshot is damaged`);
+      return newest;
+    } catch (error) {
+      if (error instanceof RefusedError && error.code === 'not-trusted') {
+        warn('snapshots-not-trusted', error.message);
+      }
+      // A folder that cannot be read is as good as none; a look that wants to write there reports it.
+      return undefined;
+    }
+  };
+}

@@ -4,8 +4,7 @@ import { SourceError } from '../source/source.js';
 import { refusal, RefusedError } from '../store/errors.js';
 import { BuildError } from '../write/frame.js';
 import { VerifyError } from '../write/verify.js';
-import { progressLine } from './progress.js';
-import { EXIT, printReport, tell } from './terminal.js';
+import { EXIT, printReport, progressLine, tell } from './terminal.js';
 
 /** Signals that end work that writes, with the exit code that a shell expects. */
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;

@@ -140,7 +140,7 @@ export class HexView {
     byId('hex-note').textContent =
       missing === 0
         ? ''
-        : `${number(missing)} of these bytes are not in this page, which has only a sample of a large file. See them with: gdbm-doctor inspect FILE at ${hex(offset)}`;
+        : `${number(missing)} of these bytes are not in this page, which has only a sample of a large file. See them with: gdbm-doctor inspect ${data.path} at ${hex(offset)}`;
     const list = byId('fields');
     list.replaceChildren(
       ...fields

@@ -78,7 +78,7 @@ export function startRecords(goTo: (offset: number) => void): void {
   // A filter that finds nothing says nothing of records that are not in the list.
   byId('record-note').textContent =
     shown.length < all
-      ? `${number(shown.length)} of ${number(all)} listed: the filter looks at these only. All of them: gdbm-doctor salvage --deleted FILE`
+      ? `${number(shown.length)} of ${number(all)} listed: the filter looks at these only. All of them: gdbm-doctor salvage --deleted ${data.path}`
       : '';
   let most = STEP;
   const draw = () => {

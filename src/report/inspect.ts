@@ -1,5 +1,8 @@
 import { checkAvailChain } from '../check/avail.js';
 import type { Database } from '../database/database.js';
+import { placeNow } from '../database/database.js';
+import type { Survey } from '../database/survey.js';
+import { isReadable, readSite } from '../database/survey.js';
 import {
   availBlockStruct,
   availElementStruct,
@@ -7,18 +10,18 @@ import {
   decodeAvailHead,
   decodeAvailTable,
 } from '../format/avail.js';
-import { BUCKET_AVAIL, bucketStruct, BucketView, elementStruct } from '../format/bucket.js';
+import { BUCKET_AVAIL, bucketStruct, BucketView, elementStruct, fromHome } from '../format/bucket.js';
+import { equalBytes } from '../format/bytes.js';
 import { endOfRun, slotOf } from '../format/directory.js';
-import { describeFormat, offsetSize, magicMeaning } from '../format/format.js';
+import { describeFormat, magicMeaning, offsetSize } from '../format/format.js';
+import type { HashChar } from '../format/hash.js';
 import { FREE_HASH, hashKey, isPortableKey } from '../format/hash.js';
 import { extendedHeaderOffset, extendedHeaderStruct, headerStruct } from '../format/header.js';
 import { member } from '../format/struct.js';
-import { escapeStart } from './escape.js';
 import { readUpTo } from '../source/source.js';
-import type { StructureView, FieldView, RowView } from './structures.js';
-import { viewStruct, derived, stored } from './structures.js';
-import { equalBytes } from '../format/bytes.js';
-import type { HashChar } from '../format/hash.js';
+import { escapeStart } from './escape.js';
+import type { FieldView, RowView, StructureView } from './structures.js';
+import { derived, stored, viewStruct } from './structures.js';
 
 /** Bytes of a key shown in a row. */
 const SHOWN_KEY = 48;
@@ -286,4 +289,115 @@ async function judge(
   const at = bucket.dataPointer(i);
   if (!(at >= 0 && at + key.length <= db.source.size)) return 'the same hash, outside of the file';
   return equalBytes(await db.source.read(at, key.length), key) ? 'found' : 'the same hash, another key';
+}
+
+/** Collisions that are listed. */
+const MAX_ROWS = 200;
+
+/** The number of records as libgdbm counts them, by the heads of buckets, and of elements in use. */
+export function inspectCount({ sites }: Survey): StructureView[] {
+  const led = sites.filter(({ origin, state }) => origin === 'directory' && state === 'sound');
+  const others = sites.filter((site) => !led.includes(site) && isReadable(site));
+  const used = (of: typeof sites) => of.reduce((sum, site) => sum + site.used, 0);
+  return [
+    {
+      structure: 'count',
+      offset: null,
+      size: 0,
+      fields: [
+        derived(
+          'count',
+          led.reduce((sum, { count }) => sum + count, 0),
+          'as the heads of the buckets have it',
+        ),
+        derived('buckets', led.length, 'sound, and led to by the directory'),
+        derived('in use', used(led), 'elements of these buckets'),
+        derived('elsewhere', used(others), 'elements of damaged or orphaned buckets'),
+      ],
+    },
+  ];
+}
+
+/**
+ * Elements that are not at home because another one was there first, and keys with the same hash. Both are sound; many of
+ * them make lookups slow, and more keys of one hash than a bucket holds cannot be stored.
+ */
+export async function inspectCollisions(db: Database, { sites }: Survey): Promise<StructureView[]> {
+  let inUse = 0;
+  let displaced = 0;
+  let steps = 0;
+  let longest = 0;
+  let equal = 0;
+  const rows: RowView[] = [];
+  for (const site of sites) {
+    if (site.state !== 'sound') continue;
+    const bucket = await readSite(db, site);
+    const seen = new Map<number, number>();
+    for (let i = 0; i < bucket.elements; i++) {
+      const hash = bucket.hash(i);
+      if (hash === FREE_HASH || hash < 0) continue;
+      inUse++;
+      const distance = fromHome(i, hash, bucket.elements);
+      if (distance > 0) displaced++;
+      steps += distance;
+      longest = Math.max(longest, distance);
+      const first = seen.get(hash);
+      if (first === undefined) seen.set(hash, i);
+      else {
+        equal++;
+        if (rows.length < MAX_ROWS) rows.push({ hash, bucket: placeNow(db, site.offset), first, element: i });
+      }
+    }
+  }
+  return [
+    {
+      structure: 'collisions',
+      offset: null,
+      size: 0,
+      fields: [
+        derived('in use', inUse, 'elements'),
+        derived('displaced', displaced, 'not at their home position'),
+        derived('mean', inUse === 0 ? 0 : Number((steps / inUse).toFixed(3)), 'steps from home'),
+        derived('longest', longest, 'steps from home'),
+        derived('same hash', equal, 'as an earlier element of the bucket'),
+      ],
+      ...(rows.length > 0 && { rows }),
+    },
+  ];
+}
+
+/** A summary of the format and the state of a file. */
+export function inspectStatus(db: Database, { sites, claims }: Survey): StructureView[] {
+  const { format, geometry, header, headerLost, confidence, extended, source } = db;
+  let open = 0;
+  for (const { first, end } of claims.open()) open += (end - first) / 2 ** 31;
+  return [
+    {
+      structure: 'status',
+      offset: null,
+      size: 0,
+      fields: [
+        derived(
+          'format',
+          describeFormat(format),
+          `${(confidence * 100).toFixed(0)} % of the evidence agrees`,
+        ),
+        derived('header', headerLost ? 'lost' : 'there'),
+        derived(
+          'size',
+          source.size,
+          header.next_block === source.size ? 'as next_block says' : 'next_block differs',
+        ),
+        derived('block size', geometry.blockSize),
+        derived(
+          'directory',
+          geometry.directory === undefined ? 'not found' : geometry.directory.offset,
+          `${db.directory.length} slots`,
+        ),
+        derived('buckets', sites.length, `${sites.filter(({ state }) => state === 'sound').length} sound`),
+        derived('uncovered', `${(open * 100).toFixed(2)} %`, 'of all hashes have no bucket'),
+        ...(extended === undefined ? [] : [derived('numsync', extended.numsync)]),
+      ],
+    },
+  ];
 }

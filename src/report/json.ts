@@ -5,10 +5,29 @@ import type { ProfileResult } from '../profile/inspect.js';
 import type { RepairResult } from '../repair/result.js';
 import type { DeleteResult } from '../repair/delete.js';
 import { base64, jsonText } from './escape.js';
-import type { Statement } from './statement.js';
+import { named } from './advice.js';
 
 /** The version of the documents' shape; it grows when a field is renamed or goes. */
 export const REPORT_VERSION = 1;
+
+/** The tool, options and time of a report, so that it can be made again and compared. */
+export interface Statement {
+  readonly tool: 'gdbm-doctor';
+  readonly version: string;
+  /** The command line, as it was given. */
+  readonly options: readonly string[];
+  /** ISO 8601, UTC. */
+  readonly time: string;
+  /** Only where hashes were asked for. */
+  readonly evidence?: readonly Evidence[];
+}
+
+/** SHA-256 of a file, in hex, before it was read and after. */
+export interface Evidence {
+  readonly path: string;
+  readonly before: string;
+  readonly after: string;
+}
 
 /** One document, whatever the command. */
 export interface ReportDocument {
@@ -40,7 +59,9 @@ export function checkReport(
     verdict,
     size,
     format: format === undefined ? null : formatReport(format),
-    ...(other && { identifiedAs: other }),
+    ...(other && {
+      identifiedAs: { ...other, what: named(other.what, path), advice: named(other.advice, path) },
+    }),
     records,
     findings: groupFindings(result),
     findingCounts,
@@ -86,7 +107,7 @@ export function repairReport(result: RepairResult): object {
   return {
     ...checkReport(path, before, result.profile, result.betterCopy),
     action,
-    reason: reason ?? null,
+    reason: reason === undefined ? null : named(reason, path),
     output: output ?? null,
     backup: backup ?? null,
     kept,

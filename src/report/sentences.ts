@@ -1,12 +1,56 @@
-import type { CheckResult } from '../check/check.js';
-import { number, shellPath } from './escape.js';
+import type { CheckResult, FileFormat } from '../check/check.js';
+import { machinesFor } from '../check/foreign.js';
 import type { LostRecords } from '../check/losses.js';
+import type { BetterCopy } from '../copies.js';
+import { describeFormat } from '../format/format.js';
+import type { MachineName } from '../format/machines.js';
 import type { FoundKey, ProfileResult } from '../profile/inspect.js';
 import type { LeftOutReason } from '../profile/leaveout.js';
 import type { RepairResult } from '../repair/result.js';
+import { escapeText, number, safeSentence, shellPath } from './escape.js';
+
+/** A line of a report: a name in a column, then its value. */
+export function field(name: string, value: string): string {
+  return `  ${name.padEnd(12)} ${safeSentence(value)}`;
+}
+
+/** The same on one line, whatever line ends a path in the value has. */
+export function fieldOnOneLine(name: string, value: string): string {
+  return field(name, value).replaceAll('\n', '\\x0a');
+}
+
+/** A number and a noun. */
+export function count(n: number, noun: string): string {
+  return `${number(n)} ${noun}${n === 1 ? '' : 's'}`;
+}
+
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(share < 0.1 ? 2 : 1)} %`;
+}
+
+/** Lines as a text, each with its end. */
+export function textOf(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+/** Names and values of the facts that a check found out about a database. */
+export function factsOf(result: CheckResult, profile: ProfileResult | undefined): [string, string][] {
+  const { format, records, size } = result;
+  return [
+    ['libgdbm', libgdbmText(result)],
+    ...(format === undefined ? [] : [['format', formatText(format)] as [string, string]]),
+    ['records', recordsText(result)],
+    ...(profile === undefined || profile.name === 'none'
+      ? []
+      : [['inside', insideText(profile)] as [string, string]]),
+    ...(records.uncovered > 0 && size > 0
+      ? [['uncovered', `${percent(records.uncovered)} of all hashes lead to no bucket`] as [string, string]]
+      : []),
+  ];
+}
 
 /** The answer of libgdbm to opening a file, and how far a walk through it gets. */
-export function libgdbmText(result: CheckResult): string {
+function libgdbmText(result: CheckResult): string {
   const { libgdbm } = result;
   return (libgdbm === null ? 'opens it' : `"${libgdbm}"`) + useText(result);
 }
@@ -124,4 +168,86 @@ const WHY: Readonly<Partial<Record<LeftOutReason, string>>> = {
   'flower-counter-damaged': 'with the key counter and a broken pickle',
   'celerybeat-entry-damaged': 'of its own with a broken pickle',
   'useless-alone': 'of no use without what is broken or missing',
+};
+
+/**
+ * An age in the largest unit that fits.
+ *
+ * @param age in milliseconds; negative for what is to come, as after a clock was set back
+ */
+export function ageInWords(age: number): string {
+  const seconds = Math.round(Math.abs(age) / 1000);
+  const [n, unit] =
+    seconds < 60
+      ? [seconds, 'second']
+      : seconds < 3600
+        ? [Math.floor(seconds / 60), 'minute']
+        : seconds < 86_400
+          ? [Math.floor(seconds / 3600), 'hour']
+          : [Math.floor(seconds / 86_400), 'day'];
+  // Names have whole seconds, and two snapshots of one second are told apart by a second in the name.
+  if (n === 0 || (unit === 'second' && age < 0)) return 'just now';
+  return age < 0 ? `in ${count(n, unit)}: clock?` : `${count(n, unit)} ago`;
+}
+
+/** For which machines a database is that is sound, and which one cannot use it. */
+export function foreignText({ format }: CheckResult, machine: MachineName | undefined): string {
+  const [first = 'another machine', ...others] = format === undefined ? [] : machinesFor(format);
+  const like = others.length === 0 ? first : `${first} and ${others.length === 1 ? others[0] : 'the like'}`;
+  return `sound, for ${like}; libgdbm ${machine === undefined ? 'here' : `here (${machine})`} cannot use it`;
+}
+
+/** The layout and the hash of a database. */
+function formatText(format: FileFormat): string {
+  const { geometry, hashChar, extended } = format;
+  const hash = hashChar === 'undetermined' ? 'hash flavour cannot be told' : `hash of ${hashChar} char`;
+  const sync = extended === undefined ? '' : `, numsync ${extended.numsync}`;
+  return `${describeFormat(format)}, blocks of ${number(geometry.blockSize)} bytes, ${hash}${sync}`;
+}
+
+export function recordsText({ records, doubtful }: CheckResult): string {
+  const rejected = Object.entries(records.rejected);
+  // A repair does not keep these, as their values may not be what was stored.
+  const doubts = Object.entries(doubtful?.counts ?? {})
+    .filter(([, n]) => n > 0)
+    .map(([reason, n]) => `, ${number(n)} ${REASON_OF_MANY[reason]}`);
+  const base = `${number(records.count)} in ${count(records.buckets, 'bucket')}${doubts.join('')}`;
+  if (rejected.length === 0) return base;
+  return `${base}; not proved: ${rejected.map(([reason, n]) => `${number(n)} (${reason})`).join(', ')}`;
+}
+
+/** A copy that has more: what it is, how old, and how much it holds. */
+export function betterCopyText({ kind, path, time, records, bytes }: BetterCopy, now = new Date()): string {
+  const when = `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC, ${ageInWords(now.getTime() - time.getTime())}`;
+  const which = kind === 'snapshot' ? 'the snapshot' : `the backup ${escapeText(path)}`;
+  return `${which} of ${when}, has ${count(records, 'record')} of ${number(bytes)} bytes`;
+}
+
+/** Reasons for which an element in use proves no record that is kept, for one element. */
+export const REASON_OF_ONE: Readonly<Record<string, string>> = {
+  hash: 'its hash is impossible',
+  bounds: 'outside the file',
+  gone: 'some of its bytes are missing from the file',
+  key: 'its key and its hash do not agree',
+  unchecked: 'its key would cost too much to read',
+  overreaching: 'its size reaches into other data',
+  'unproved-place': 'part of it lies in a block whose place nothing proves',
+  unreadable: 'the disk cannot read some of its bytes',
+  overclaimed: 'all records together claim more bytes than the file has',
+};
+
+/** The same after a number of records. */
+export const REASON_OF_MANY: Readonly<Record<string, string>> = {
+  hash: 'with an impossible hash',
+  bounds: 'outside the file',
+  gone: 'with bytes missing from the file',
+  missing: 'whose element is missing from the file',
+  key: 'whose key and hash do not agree',
+  unchecked: 'too costly to check',
+  overreaching: 'with a size that reaches into other data',
+  'unproved-place': 'partly in a block whose place nothing proves',
+  unreadable: 'with bytes that the disk cannot read',
+  overclaimed: 'claiming more bytes than the file has',
+  leftOut: 'that its program cannot load, set aside',
+  crowded: 'with more of the same hash than a bucket holds',
 };

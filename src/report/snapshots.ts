@@ -1,18 +1,17 @@
 import type { ChalkInstance } from 'chalk';
-import { Chalk } from 'chalk';
 import type { Listed, ListedSnapshot } from '../store/list.js';
 import { nameOf } from '../store/folder.js';
 import type { Restored } from '../store/restore.js';
-import { escapeText, safeSentence, number } from './escape.js';
-
-const PLAIN = new Chalk({ level: 0 });
+import { escapeText, number, safeSentence } from './escape.js';
+import { ageInWords, count, fieldOnOneLine, textOf } from './sentences.js';
+import { placeLines } from './text.js';
 
 /** A folder of snapshots for a person: a line each, the newest first. */
 export function snapshotsText(
   path: string,
   { folder, other, snapshots, untrusted }: Listed,
   now: Date,
-  style: ChalkInstance = PLAIN,
+  style: ChalkInstance,
 ): string {
   const whose = other === undefined ? '' : `  ANOTHER DATABASE'S: ${escapeText(nameOf(other))}\n`;
   const many = count(snapshots.length, 'snapshot');
@@ -51,21 +50,19 @@ export function snapshotsJson(
 }
 
 /** The result of a restore, for a person. */
-export function restoreText(restored: Restored, style: ChalkInstance = PLAIN): string {
+export function restoreText(restored: Restored, style: ChalkInstance): string {
   const { path, action, reason, snapshot, output, backup, notes } = restored;
   const done = action === 'restored' ? style.green('RESTORED') : 'nothing written';
   const lines = [`${escapeText(path)}: ${done}`];
   if (reason !== undefined) lines.push(`  ${safeSentence(reason)}`);
   lines.push(
-    field('snapshot', snapshot.id),
-    field('records', number(snapshot.records)),
-    field('from', snapshot.path),
+    fieldOnOneLine('snapshot', snapshot.id),
+    fieldOnOneLine('records', number(snapshot.records)),
+    fieldOnOneLine('from', snapshot.path),
   );
-  if (snapshot.poor) lines.push(field('', 'kept apart when it was taken: worse than the one before it'));
-  if (output !== undefined) lines.push(field('written to', output));
-  if (backup !== undefined) lines.push(field('as it was', backup));
-  for (const note of notes) lines.push(`  Note: ${escapeText(note)}`);
-  return lines.map((line) => `${line}\n`).join('');
+  if (snapshot.poor)
+    lines.push(fieldOnOneLine('', 'kept apart when it was taken: worse than the one before it'));
+  return textOf([...lines, ...placeLines(output, backup, notes)]);
 }
 
 /** The same as programs read it. */
@@ -93,26 +90,6 @@ export function failedSnapshotsJson(path: string, code: string, message: string)
   return { path, folder: null, snapshots: [], error: { code, message } };
 }
 
-/**
- * An age in the largest unit that fits.
- *
- * @param age in milliseconds; negative for what is to come, as after a clock was set back
- */
-export function ageInWords(age: number): string {
-  const seconds = Math.round(Math.abs(age) / 1000);
-  const [n, unit] =
-    seconds < 60
-      ? [seconds, 'second']
-      : seconds < 3600
-        ? [Math.floor(seconds / 60), 'minute']
-        : seconds < 86_400
-          ? [Math.floor(seconds / 3600), 'hour']
-          : [Math.floor(seconds / 86_400), 'day'];
-  // Names have whole seconds, and two snapshots of one second are told apart by a second in the name.
-  if (n === 0 || (unit === 'second' && age < 0)) return 'just now';
-  return age < 0 ? `in ${count(n, unit)}: clock?` : `${count(n, unit)} ago`;
-}
-
 function snapshotJson(one: ListedSnapshot, now: Date): object {
   const { id, time, hash, records, bytes, poor, path, intact } = one;
   return {
@@ -134,12 +111,4 @@ function noteOf({ poor, intact }: ListedSnapshot, style: ChalkInstance): string 
   if (intact === true) notes.push('intact');
   if (poor) notes.push(style.yellow('kept apart: worse than the one before'));
   return notes.join(', ');
-}
-
-function field(name: string, value: string): string {
-  return `  ${name.padEnd(12)} ${safeSentence(value).replaceAll('\n', '\\x0a')}`;
-}
-
-function count(n: number, what: string): string {
-  return `${number(n)} ${what}${n === 1 ? '' : 's'}`;
 }

@@ -1,19 +1,41 @@
-import { shellPath, escapeBytes, escapeStart, escapeText, safeSentence, number } from './escape.js';
 import type { ChalkInstance } from 'chalk';
-import type { CheckResult, FileFormat } from '../check/check.js';
+import type { CheckResult } from '../check/check.js';
 import type { FindingGroup, FindingPlace, Severity } from '../check/finding.js';
 import { groupFindings } from '../check/finding.js';
-import { machinesFor } from '../check/foreign.js';
 import { lostRecords } from '../check/losses.js';
 import type { BetterCopy } from '../copies.js';
-import { describeFormat } from '../format/format.js';
 import type { MachineName } from '../format/machines.js';
+import { leaveOutRule } from '../profile/leaveout.js';
 import type { ProfileResult } from '../profile/inspect.js';
-import type { LostDetail, RepairResult } from '../repair/result.js';
 import type { DeleteResult } from '../repair/delete.js';
-import { isMendable, leaveOutRule } from '../profile/leaveout.js';
-import { insideText, libgdbmText, isLoss, isUndoubted, lossText, setAsideFields } from './sentences.js';
-import { ageInWords } from './snapshots.js';
+import type { LostDetail, RepairResult } from '../repair/result.js';
+import { named, nextStep, repairCommand } from './advice.js';
+import {
+  escapeBytes,
+  escapeStart,
+  escapeText,
+  number,
+  safeSentence,
+  shellPath,
+  shellWord,
+} from './escape.js';
+import type { Statement } from './json.js';
+import {
+  betterCopyText,
+  count,
+  factsOf,
+  field,
+  foreignText,
+  insideText,
+  isLoss,
+  isUndoubted,
+  lossText,
+  percent,
+  REASON_OF_MANY,
+  REASON_OF_ONE,
+  setAsideFields,
+  textOf,
+} from './sentences.js';
 
 /** Places of one kind of finding shown to a person before the rest is only counted. */
 const SHOWN_PER_CODE = 3;
@@ -31,11 +53,6 @@ export interface TextOptions {
   readonly betterCopy?: BetterCopy | undefined;
 }
 
-/** Advice with the file's name in its commands, so that they can be pasted. */
-function named(advice: string, path: string): string {
-  return advice.replaceAll(/\bFILE\b/g, () => shellPath(path));
-}
-
 /** A checked file for a person, the verdict first and what to do last. */
 export function checkText(path: string, result: CheckResult, options: TextOptions): string {
   const lines = [
@@ -44,7 +61,7 @@ export function checkText(path: string, result: CheckResult, options: TextOption
   ];
   if (result.other !== undefined) {
     lines.push(`  This is ${named(result.other.what, path)}.`, `  ${named(result.other.advice, path)}`);
-    return join(lines);
+    return textOf(lines);
   }
   if (result.verdict === 'damaged' && result.format !== undefined) {
     const lost = lostRecords(result);
@@ -52,26 +69,17 @@ export function checkText(path: string, result: CheckResult, options: TextOption
   }
   lines.push(...describe(result, options.profile), ...findingLines(result, options));
   if (options.betterCopy !== undefined) lines.push(`  To do: ${options.betterCopy.command}`);
-  if (result.verdict === 'foreign') {
-    const { machine } = options;
-    const kind = machine === undefined ? '' : ` --for ${machine}`;
-    lines.push(`  To do: gdbm-doctor repair${kind} ${shellPath(path)}`);
+  const { kind, command } = nextStep(path, result, options.profile, options.machine);
+  if (result.unrepairable !== undefined)
+    lines.push(field('repair', `refuses: ${named(result.unrepairable, path)}`));
+  if (command !== undefined) lines.push(`  ${options.betterCopy === undefined ? 'To do' : 'Or'}: ${command}`);
+  if (kind === 'values' && options.profile !== undefined && leaveOutRule(options.profile)) {
+    lines.push(
+      `  Or: ${repairCommand(path)}`,
+      `      sets aside what ${options.profile.name} cannot load. If it is meant to be so: check --profile none`,
+    );
   }
-  if (result.verdict === 'damaged') {
-    if (result.unrepairable !== undefined)
-      lines.push(field('repair', `refuses: ${named(result.unrepairable, path)}`));
-    const repair = result.image === undefined ? 'repair' : 'repair -o OUT';
-    const command = isMendable(result, options.profile) ? repair : 'snapshots';
-    const label = options.betterCopy === undefined ? 'To do' : 'Or';
-    lines.push(`  ${label}: gdbm-doctor ${command} ${shellPath(path)}`);
-    if (command === 'snapshots' && options.profile !== undefined && leaveOutRule(options.profile)) {
-      lines.push(
-        `  Or: gdbm-doctor repair ${shellPath(path)}`,
-        `      sets aside what ${options.profile.name} cannot load. If it is meant to be so: check --profile none`,
-      );
-    }
-  }
-  return join(lines);
+  return textOf(lines);
 }
 
 /** The result of a repair, for a person. */
@@ -80,7 +88,7 @@ export function repairText(result: RepairResult, options: TextOptions): string {
   const { style } = options;
   const name = escapeText(path);
   if (action === 'refused') {
-    return join([
+    return textOf([
       `${name}: ${style.red('NOT REPAIRED')}`,
       ...betterCopyLines(result.betterCopy),
       `  ${safeSentence(named(reason ?? '', path))}`,
@@ -92,7 +100,7 @@ export function repairText(result: RepairResult, options: TextOptions): string {
   if (action === 'none' && before.verdict === 'foreign') return checkText(path, before, options);
   if (action === 'none' && reason === undefined) {
     const what = result.betterCopy === undefined ? 'nothing to do' : 'but a copy has more';
-    return join([
+    return textOf([
       `${name}: ${style.green('healthy')}, ${what}`,
       ...betterCopyLines(result.betterCopy),
       ...describe(before, result.profile),
@@ -120,11 +128,8 @@ export function repairText(result: RepairResult, options: TextOptions): string {
   }
   if (result.quarantine !== undefined && result.setAside === undefined)
     lines.push(field('quarantine', escapeText(result.quarantine)));
-  if (output !== undefined) lines.push(field('written to', escapeText(output)));
-  if (backup !== undefined) lines.push(field('as it was', escapeText(backup)));
-  for (const note of notes) lines.push(`  Note: ${escapeText(note)}`);
-  lines.push(...findingLines(before, options));
-  return join(lines);
+  lines.push(...placeLines(output, backup, notes), ...findingLines(before, options));
+  return textOf(lines);
 }
 
 /** The codes of what is wrong, each with its number. */
@@ -141,14 +146,8 @@ function verdictText(result: CheckResult, { style, machine }: TextOptions): stri
 }
 
 function describe(result: CheckResult, profile?: ProfileResult): string[] {
-  const { format, records, space, size } = result;
-  const lines = [field('libgdbm', libgdbmText(result))];
-  if (format !== undefined) lines.push(field('format', formatText(format)));
-  lines.push(field('records', recordsText(result)));
-  if (profile !== undefined && profile.name !== 'none') lines.push(field('inside', insideText(profile)));
-  if (records.uncovered > 0 && size > 0) {
-    lines.push(field('uncovered', `${percent(records.uncovered)} of all hashes lead to no bucket`));
-  }
+  const { space, size } = result;
+  const lines = factsOf(result, profile).map(([name, value]) => field(name, value));
   if (space !== undefined) {
     const { header, directory, bucket, avail, record, free, overlapping, unaccounted } = space.bytes;
     const structures = header + directory + bucket + avail;
@@ -162,31 +161,6 @@ function describe(result: CheckResult, profile?: ProfileResult): string[] {
     );
   }
   return lines;
-}
-
-/** For which machines a database is that is sound, and which one cannot use it. */
-export function foreignText({ format }: CheckResult, machine: MachineName | undefined): string {
-  const [first = 'another machine', ...others] = format === undefined ? [] : machinesFor(format);
-  const like = others.length === 0 ? first : `${first} and ${others.length === 1 ? others[0] : 'the like'}`;
-  return `sound, for ${like}; libgdbm ${machine === undefined ? 'here' : `here (${machine})`} cannot use it`;
-}
-
-export function formatText(format: FileFormat): string {
-  const { geometry, hashChar, extended } = format;
-  const hash = hashChar === 'undetermined' ? 'hash flavour cannot be told' : `hash of ${hashChar} char`;
-  const sync = extended === undefined ? '' : `, numsync ${extended.numsync}`;
-  return `${describeFormat(format)}, blocks of ${number(geometry.blockSize)} bytes, ${hash}${sync}`;
-}
-
-export function recordsText({ records, doubtful }: CheckResult): string {
-  const rejected = Object.entries(records.rejected);
-  // A repair does not keep these, as their values may not be what was stored.
-  const doubts = Object.entries(doubtful?.counts ?? {})
-    .filter(([, n]) => n > 0)
-    .map(([reason, n]) => `, ${number(n)} ${REASONS[reason]}`);
-  const base = `${number(records.count)} in ${count(records.buckets, 'bucket')}${doubts.join('')}`;
-  if (rejected.length === 0) return base;
-  return `${base}; not proved: ${rejected.map(([reason, n]) => `${number(n)} (${reason})`).join(', ')}`;
 }
 
 /** The number of kept records that were not in force. */
@@ -229,13 +203,6 @@ function betterCopyLines(copy: BetterCopy | undefined): string[] {
   return copy === undefined ? [] : [field('better copy', betterCopyText(copy)), field('', copy.command)];
 }
 
-/** A copy that has more: what it is, how old, and how much it holds. */
-export function betterCopyText({ kind, path, time, records, bytes }: BetterCopy, now = new Date()): string {
-  const when = `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC, ${ageInWords(now.getTime() - time.getTime())}`;
-  const which = kind === 'snapshot' ? 'the snapshot' : `the backup ${escapeText(path)}`;
-  return `${which} of ${when}, has ${count(records, 'record')} of ${number(bytes)} bytes`;
-}
-
 /** Records of the damaged file that a repair keeps. */
 function keptOf({ records, doubtful }: CheckResult): number {
   return records.count - (doubtful?.size ?? 0);
@@ -259,7 +226,7 @@ function lostLines(result: RepairResult, all: boolean): string[] {
   const own = kept - Object.values(added ?? {}).reduce((sum, n) => sum + n, 0);
   const more = recoverText(result);
   const reasons = Object.entries(lost.reasons).map(
-    ([reason, n]) => `${number(n)} ${REASONS[reason] ?? reason}`,
+    ([reason, n]) => `${number(n)} ${REASON_OF_MANY[reason] ?? reason}`,
   );
   const lines = [field('lost', [lossText(lost, own), ...(more === undefined ? [] : [more])].join('; '))];
   if (reasons.length > 0) lines.push(field('', reasons.join(', ')));
@@ -288,47 +255,19 @@ function lostLines(result: RepairResult, all: boolean): string[] {
   return lines;
 }
 
-/** Lost records and ranges of hashes shown to a person who did not ask for all. */
 /** Said of records that older buckets know, where the newest buckets are all lost. */
 const OLD = ', of older buckets: values may be outdated, and deleted records among them';
-
+/** Lost records and ranges of hashes shown to a person who did not ask for all. */
 const SHOWN_LOST = 5;
 
 /** The facts that the element of a lost record still has. */
 function lostText({ reason, keyStart, keySize, dataSize, offset, bucket, element }: LostDetail): string {
   const begins = keyStart.length === 0 ? '' : ` that begins "${escapeBytes(keyStart)}"`;
   const place = `at ${offset}, element ${element} of the bucket at ${bucket}`;
-  return `a key of ${keySize} bytes${begins} and a value of ${dataSize}, ${place}: ${LOST_WHY[reason] ?? reason}`;
+  return `a key of ${keySize} bytes${begins} and a value of ${dataSize}, ${place}: ${REASON_OF_ONE[reason] ?? reason}`;
 }
 
-const LOST_WHY: Readonly<Record<string, string>> = {
-  hash: 'its hash is impossible',
-  bounds: 'outside the file',
-  gone: 'some of its bytes are missing from the file',
-  key: 'its key and its hash do not agree',
-  unchecked: 'its key would cost too much to read',
-  overreaching: 'its size reaches into other data',
-  'unproved-place': 'part of it lies in a block whose place nothing proves',
-  unreadable: 'the disk cannot read some of its bytes',
-  overclaimed: 'all records together claim more bytes than the file has',
-};
-
 const hex32 = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
-
-const REASONS: Readonly<Record<string, string>> = {
-  hash: 'with an impossible hash',
-  bounds: 'outside the file',
-  gone: 'with bytes missing from the file',
-  missing: 'whose element is missing from the file',
-  key: 'whose key and hash do not agree',
-  unchecked: 'too costly to check',
-  overreaching: 'with a size that reaches into other data',
-  'unproved-place': 'partly in a block whose place nothing proves',
-  unreadable: 'with bytes that the disk cannot read',
-  overclaimed: 'claiming more bytes than the file has',
-  leftOut: 'that its program cannot load, set aside',
-  crowded: 'with more of the same hash than a bucket holds',
-};
 
 function findingLines(result: CheckResult, options: TextOptions): string[] {
   if (result.findings.length === 0) return [];
@@ -377,22 +316,6 @@ function placeText({ offset }: FindingPlace): string {
   return offset === null ? '' : ` at offset ${offset} (0x${offset.toString(16)})`;
 }
 
-function field(name: string, value: string): string {
-  return `  ${name.padEnd(12)} ${safeSentence(value)}`;
-}
-
-function count(n: number, what: string): string {
-  return `${number(n)} ${what}${n === 1 ? '' : 's'}`;
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(share < 0.1 ? 2 : 1)} %`;
-}
-
-function join(lines: readonly string[]): string {
-  return lines.map((line) => `${line}\n`).join('');
-}
-
 /** Bytes of a key that a person is shown. */
 const SHOWN_KEY = 200;
 
@@ -400,16 +323,33 @@ const SHOWN_KEY = 200;
 export function deletedText(result: DeleteResult, key: Uint8Array, style: ChalkInstance): string {
   const { path, action, valueSize = 0, kept, output, backup, notes } = result;
   const head = action === 'deleted' ? style.green('DELETED') : 'Dry run: nothing was written';
-  const lines: [string, string][] = [
-    ['key', `"${escapeStart(key, SHOWN_KEY)}", with a value of ${number(valueSize)} bytes`],
-    ['kept', `${number(kept)} record${kept === 1 ? '' : 's'}`],
-    ...(output === undefined ? [] : [['written to', escapeText(output)] as [string, string]]),
-    ...(backup === undefined ? [] : [['as it was', escapeText(backup)] as [string, string]]),
-  ];
-  return [
+  return textOf([
     `${escapeText(path)}: ${head}`,
-    ...lines.map(([name, value]) => `  ${name.padEnd(12)} ${value}`),
+    field('key', `"${escapeStart(key, SHOWN_KEY)}", with a value of ${number(valueSize)} bytes`),
+    field('kept', count(kept, 'record')),
+    ...placeLines(output, backup, notes),
+  ]);
+}
+
+/** The fresh file, the file as it was, and notes. */
+export function placeLines(
+  output: string | undefined,
+  backup: string | undefined,
+  notes: readonly string[],
+): string[] {
+  return [
+    ...(output === undefined ? [] : [field('written to', escapeText(output))]),
+    ...(backup === undefined ? [] : [field('as it was', escapeText(backup))]),
     ...notes.map((note) => `  Note: ${escapeText(note)}`),
-    '',
-  ].join('\n');
+  ];
+}
+
+/** The statement as the last lines of a text. */
+export function statementText({ tool, version, options, time, evidence }: Statement): string {
+  const lines = [`${tool} ${version}, ${time}`, `options: ${options.map(shellWord).join(' ')}`];
+  for (const { path, before, after } of evidence ?? []) {
+    const same = before === after ? 'the same after' : `AFTER: ${after}: IT CHANGED WHILE IT WAS READ`;
+    lines.push(`SHA-256 of ${escapeText(path)}: ${before}, ${same}`);
+  }
+  return textOf(lines);
 }

@@ -1,28 +1,19 @@
 import type { ChalkInstance } from 'chalk';
-import { Chalk } from 'chalk';
 import type { VolumeDiagnosis } from '../service/diagnose.js';
 import type { ProblemSeverity, VolumeProblem, PlaceFacts, VolumeFacts } from '../service/facts.js';
-import { escapeText, safeSentence, number } from './escape.js';
+import { escapeText, number, safeSentence } from './escape.js';
+import { count, fieldOnOneLine, textOf } from './sentences.js';
 
-const PLAIN = new Chalk({ level: 0 });
 /** Characters of a line of sentences; a command is never broken, so that it can be copied. */
 const WIDTH = 100;
 
 /** The place of a database for a person: each problem with the one line to do about it, then what was seen. */
-export function volumeReport(
-  { path, problems, facts }: VolumeDiagnosis,
-  style: ChalkInstance = PLAIN,
-): string {
+export function volumeReport({ path, problems, facts }: VolumeDiagnosis, style: ChalkInstance): string {
   const lines = [`${escapeText(path)}: ${headline(problems, style)}`];
   for (const one of problems) lines.push(...problemLines(one, style));
-  lines.push(...factLines(facts).map(([name, value]) => field(name, value)));
-  for (const sentence of facts.unseen) lines.push(field('not seen', sentence));
-  return lines.map((line) => `${line}\n`).join('');
-}
-
-/** The place of a database as programs read it; a fact that could not be had is left out. */
-export function volumeJson({ problems, facts }: VolumeDiagnosis): object {
-  return { problems, facts };
+  lines.push(...factLines(facts).map(([name, value]) => fieldOnOneLine(name, value)));
+  for (const sentence of facts.unseen) lines.push(fieldOnOneLine('not seen', sentence));
+  return textOf(lines);
 }
 
 function headline(problems: readonly VolumeProblem[], style: ChalkInstance): string {
@@ -30,7 +21,7 @@ function headline(problems: readonly VolumeProblem[], style: ChalkInstance): str
   const counts = (['error', 'warning', 'notice'] as const)
     .map((severity) => ({ severity, n: problems.filter((one) => one.severity === severity).length }))
     .filter(({ n }) => n > 0)
-    .map(({ severity, n }) => `${n} ${severity}${n === 1 ? '' : 's'}`);
+    .map(({ severity, n }) => count(n, severity));
   return `${colourOf(problems[0].severity, style)(counts.join(', '))} about its place`;
 }
 
@@ -68,10 +59,6 @@ function factLines(facts: VolumeFacts): [string, string][] {
 
 function placeText({ uid, gid, mode }: PlaceFacts): string {
   return `owner ${uid}:${gid}, mode ${mode.toString(8).padStart(4, '0')}`;
-}
-
-function field(name: string, value: string): string {
-  return `  ${name.padEnd(12)} ${oneLine(value)}`;
 }
 
 /** A sentence with paths in it, which may have line ends of their own. */

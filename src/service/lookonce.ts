@@ -10,7 +10,7 @@ import { MACHINES } from '../format/machines.js';
 import { needsRepair } from '../profile/leaveout.js';
 import type { ProfileName } from '../profile/profiles.js';
 import { shellPath } from '../report/escape.js';
-import { foreignText } from '../report/text.js';
+import { foreignText } from '../report/sentences.js';
 import { fileSource, isUnchanged, openFileSource } from '../source/file.js';
 import { orSearched } from '../source/readaround.js';
 import { SourceError } from '../source/source.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { progressText } from '../../src/cli/progress.js';
+import { progressText } from '../../src/cli/terminal.js';
 
 test('a bar shows the step, the share, the rate and the time left', () => {
   const text = progressText({ step: 'looking for buckets', done: 25e6, all: 100e6, elapsed: 5000 }, 100);

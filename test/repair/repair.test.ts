@@ -9,7 +9,7 @@ import { openDatabase } from '../../src/database/database.js';
 import { readRecords } from '../../src/read/records.js';
 import type { RepairResult } from '../../src/repair/result.js';
 import { repair } from '../../src/repair.js';
-import { recordsText } from '../../src/report/text.js';
+import { recordsText } from '../../src/report/sentences.js';
 import { memorySource } from '../../src/source/source.js';
 import { BIN, cli, run } from '../tools/cli.js';
 import { fixture, fixtureRecords } from '../tools/fixtures.js';

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { pageAssets } from '../../bin/build.js';
 import { LAYOUT_64 } from '../../src/format/format.js';
-import { html, quoted } from '../../src/report/html/body.js';
+import { html, quoted } from '../../src/report/html/page.js';
 import { jsonBlock } from '../../src/report/html/page.js';
 import { launch, openReport } from '../tools/chromium.js';
 import { cli } from '../tools/cli.js';

@@ -1,5 +1,4 @@
 /** Diagnoses a file's volume as another user, if it may become that one: UID PATH. Writes JSON. */
-import { volumeJson } from '../../src/report/volume.js';
 import { diagnoseVolume } from '../../src/service/diagnose.js';
 
 const [uid, path] = process.argv.slice(2);
@@ -9,4 +8,5 @@ if (process.getuid?.() === 0 && Number(uid) !== 0) {
   process.setgid?.(Number(uid));
   process.setuid?.(Number(uid));
 }
-process.stdout.write(JSON.stringify(volumeJson(await diagnoseVolume(path))));
+const { problems, facts } = await diagnoseVolume(path);
+process.stdout.write(JSON.stringify({ problems, facts }));

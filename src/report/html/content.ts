@@ -6,7 +6,7 @@ import { placeNow } from '../../database/database.js';
 import { extendedHeaderOffset, extendedHeaderStruct, headerStruct } from '../../format/header.js';
 import { offsetSize } from '../../format/format.js';
 import { OPCODES } from '../../pickle/opcodes.js';
-import { escapeBytes, escapeStart, base64 } from '../escape.js';
+import { base64, escapeBytes, escapeStart, number, shellPath } from '../escape.js';
 import type { OldRecord } from '../../salvage/oldrecord.js';
 import type { SalvagedRecord } from '../../salvage/salvage.js';
 import type { Range } from '../../source/ranges.js';
@@ -49,6 +49,7 @@ export async function pageOfDatabase(
   file: Source,
   picture: Picture,
   words: PageWords,
+  path: string,
 ): Promise<Page> {
   const { claims, checked } = picture;
   const structures = structuresOf(db, picture);
@@ -65,6 +66,7 @@ export async function pageOfDatabase(
   const map = maker.finish();
   const hex = await hexData(file, hexWanted(checked, structures, marks, shown, db, file.size));
   const data: PageData = {
+    path: shellPath(path),
     size: file.size,
     kinds: AREA_KINDS,
     totals: maker.totals.bytes,
@@ -91,10 +93,16 @@ export async function pageOfDatabase(
 }
 
 /** The page of what is no database: its first bytes. */
-export async function pageOfOther(file: Source, checked: CheckResult, words: PageWords): Promise<Page> {
+export async function pageOfOther(
+  file: Source,
+  checked: CheckResult,
+  words: PageWords,
+  path: string,
+): Promise<Page> {
   const maker = new MapMaker(file.size, [0]);
   await paint(() => {}, file.size, maker.visit);
   const data: PageData = {
+    path: shellPath(path),
     size: file.size,
     kinds: AREA_KINDS,
     totals: maker.totals.bytes,
@@ -265,7 +273,6 @@ function* hexWanted(
 }
 
 function summaries(size: number, picture: Picture, { cell, exact, ranges }: MapData): string[] {
-  const number = (n: number) => n.toLocaleString('en-US');
   const { records, old, buckets, open } = picture;
   const plus = (a: number, b: number) => a + b;
   const said: string[] = [];

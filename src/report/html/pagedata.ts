@@ -13,7 +13,6 @@ export interface Page extends PageWords {
 
 /** The sentences of a page. */
 export interface PageWords {
-  readonly statement: Statement;
   readonly path: string;
   readonly verdict: string;
   /** One sentence: how bad it is. */
@@ -26,6 +25,8 @@ export interface PageWords {
 
 /** The data that the script of a page draws. Offsets are those in the file as it lies there; texts are escaped for people. */
 export interface PageData {
+  /** The file's name as a shell takes it. */
+  readonly path: string;
   /** Bytes. */
   readonly size: number;
   /** Names of what bytes are, which numbers below stand for; and how many bytes each has. */
@@ -57,17 +58,6 @@ export interface PageData {
   };
   /** Opcodes of pickles: byte, name, and the kind of argument. */
   readonly opcodes: readonly (readonly [number, string, number | string])[];
-}
-
-/** The tool, options and time of a report, so that it can be made again. */
-export interface Statement {
-  readonly tool: string;
-  readonly version: string;
-  readonly options: readonly string[];
-  /** ISO 8601. */
-  readonly time: string;
-  /** SHA-256 of the file before and after, if they were asked for. */
-  readonly evidence?: { readonly before: string; readonly after: string };
 }
 
 /** Kinds of bytes: exactly in `exact`, and elsewhere in cells of `cell` bytes, each with the bytes of each kind. */
