@@ -18,6 +18,7 @@ import { memorySource } from '../../src/source/source.js';
 import { formats } from '../torture/databases.js';
 import { latin1 } from '../torture/life.js';
 import { contentsOf } from '../torture/recover.js';
+import { sample } from '../tools/effort.js';
 import { temporaryFolder } from '../tools/folder.js';
 import type { Step } from '../tools/libgdbm.js';
 import { MiniGdbm } from '../tools/minigdbm.js';
@@ -94,10 +95,12 @@ async function repaired(t: TestContext, damaged: Uint8Array, contents: ReadonlyM
 }
 
 const ALL_RIGHT = { missing: 0, wrong: 0, invented: 0, lost: 0, estimated: 0 };
-const everyFormat = [...formats('standard'), ...formats('numsync')];
+const everyFormat = [...[...formats('standard'), ...formats('numsync')].entries()];
+/** Formats that each test looks at, with the number of each; the tests take turns, so that together they see all. */
+const someFormats = (turn: number) => sample(everyFormat, 4, turn);
 
 test('a directory that was not written leads nobody to what was split since', async (t) => {
-  for (const [n, format] of everyFormat.entries()) {
+  for (const [n, format] of someFormats(0)) {
     const life = lifeOf(format, 40 + n);
     const damaged = withEntries(life, entriesOf(life, life.before));
     assert.deepEqual(await repaired(t, damaged, life.contents), ALL_RIGHT, describeFormat(format));
@@ -105,7 +108,7 @@ test('a directory that was not written leads nobody to what was split since', as
 });
 
 test('so it is with half of a directory', async (t) => {
-  for (const [n, format] of everyFormat.entries()) {
+  for (const [n, format] of someFormats(1)) {
     const life = lifeOf(format, 60 + n);
     const entries = entriesOf(life, life.now);
     const half = entries.length / 2;
@@ -116,7 +119,7 @@ test('so it is with half of a directory', async (t) => {
 });
 
 test('records that are read from it are those in force, also where its buckets are searched for by the way', async () => {
-  for (const [n, format] of everyFormat.entries()) {
+  for (const [n, format] of someFormats(2)) {
     const life = lifeOf(format, 40 + n);
     const found = (await openSearched(memorySource(withEntries(life, entriesOf(life, life.before)))))!;
     for (const opened of [found, found.db]) {
@@ -129,7 +132,7 @@ test('records that are read from it are those in force, also where its buckets a
 });
 
 test('entries of which a few lead to where a bucket was before are wrong, and what stands there is no record', async (t) => {
-  for (const [n, format] of everyFormat.entries()) {
+  for (const [n, format] of someFormats(3)) {
     const life = lifeOf(format, 80 + n);
     const entries = entriesOf(life, life.now);
     const before = entriesOf(life, life.before);
@@ -148,7 +151,7 @@ test('entries of which a few lead to where a bucket was before are wrong, and wh
 });
 
 test('one half of a split that was not finished takes nothing from the bucket that is led to', async (t) => {
-  for (const [n, format] of everyFormat.entries()) {
+  for (const [n, format] of someFormats(4)) {
     const life = lifeOf(format, 40 + n);
     const [before, now] = [entriesOf(life, life.before), entriesOf(life, life.now)];
     // A bucket of now that lies behind the end of the earlier file.
@@ -162,7 +165,7 @@ test('one half of a split that was not finished takes nothing from the bucket th
 });
 
 test('the directory of a copy of the database inside a value is not the one in force', async (t) => {
-  for (const [n, format] of everyFormat.entries()) {
+  for (const [n, format] of someFormats(5)) {
     const copy = lifeOf(format, 100 + n).before;
     const life = lifeOf(format, 100 + n, [['store', Buffer.from('backup'), copy]]);
     const damaged = withEntries(life, new Float64Array(entriesOf(life, life.now).length));
@@ -213,7 +216,7 @@ function lifeAroundSplit(format: Format, seed: number): Life {
 }
 
 test('a directory from just before a split is told by the list of free space, though all that it leads to is whole', async (t) => {
-  for (const [n, format] of everyFormat.entries()) {
+  for (const [n, format] of someFormats(6)) {
     const life = lifeAroundSplit(format, 120 + n);
     const damaged = withEntries(life, entriesOf(life, life.before));
     assert.deepEqual(await repaired(t, damaged, life.contents), ALL_RIGHT, describeFormat(format));
@@ -221,7 +224,7 @@ test('a directory from just before a split is told by the list of free space, th
 });
 
 test('of a bucket whose space is free no value comes back for a key of the half that it was split into and that is left', async (t) => {
-  for (const [n, format] of everyFormat.entries()) {
+  for (const [n, format] of someFormats(7)) {
     const life = lifeAroundSplit(format, 120 + n);
     const [before, now] = [entriesOf(life, life.before), entriesOf(life, life.now)];
     const bits = Math.log2(now.length);
@@ -244,7 +247,7 @@ test('of a bucket whose space is free no value comes back for a key of the half 
 
 test('an older copy that was put over the beginning of a file is in force, and not what is left of the newer one behind it', async (t) => {
   let [missing, wrong] = [0, 0];
-  for (const [n, format] of everyFormat.entries()) {
+  for (const [n, format] of someFormats(8)) {
     const life = lifeOf(format, 40 + n);
     const damaged = life.now.slice();
     damaged.set(life.before);
@@ -266,7 +269,7 @@ test('an older copy that was put over the beginning of a file is in force, and n
 
 test('where a part of the directory was not written and buckets are lost, all that the others know is there', async (t) => {
   const found = { missing: 0, wrong: 0 };
-  for (const [n, format] of everyFormat.entries()) {
+  for (const [n, format] of someFormats(9)) {
     for (const seed of [0, 2]) {
       const random = new Random(1000 * n + seed);
       const life = lifeOf(format, 300 + n + 20 * seed);
@@ -292,7 +295,7 @@ test('where a part of the directory was not written and buckets are lost, all th
 
 test('what is left of a split that was not finished is not taken for a lost bucket, as it may be old', async (t) => {
   let tried = 0;
-  for (const [n, format] of everyFormat.entries()) {
+  for (const [n, format] of someFormats(10)) {
     const life = lifeAroundSplit(format, 120 + n);
     const [before, now] = [entriesOf(life, life.before), entriesOf(life, life.now)];
     const slot = now.findIndex((at, i) => at !== before[i]);
@@ -319,7 +322,7 @@ test('what is left of a split that was not finished is not taken for a lost buck
 });
 
 test('a bucket whose head says that it is for more hashes than it was is in force all the same', async (t) => {
-  for (const [n, format] of everyFormat.entries()) {
+  for (const [n, format] of someFormats(11)) {
     const life = lifeOf(format, 60 + n);
     const bitsAt = member(bucketStruct(format.layout), 'bucket_bits').offset;
     const damaged = life.now.slice();

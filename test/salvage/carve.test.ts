@@ -148,7 +148,7 @@ async function costOf(
 }
 
 test('files that seem to begin a value everywhere are not read over and over', async () => {
-  const size = 2 << 20;
+  const size = 1 << 19;
   const most = (16 << 20) + 18 * size;
   const long = new KnownKeys([new Uint8Array(1 << 20).fill(1)]);
   const hostile: [what: string, piece: number[], keys?: KnownKeys][] = [
@@ -169,7 +169,7 @@ test('files that seem to begin a value everywhere are not read over and over', a
 });
 
 test('after a part that costs much, values are found again', async () => {
-  const size = 2 << 20;
+  const size = 1 << 20;
   const file = new Uint8Array(size + (1 << 20));
   for (let i = 0; i < size; i++) file[i] = [0x80, 3, 0x43, 2][i % 4];
   const value = pickled(encoder.encode('behind'));
@@ -179,7 +179,7 @@ test('after a part that costs much, values are found again', async () => {
 });
 
 test('random bytes hold no value', async () => {
-  const words = new Uint32Array(4 << 20);
+  const words = new Uint32Array(1 << 20);
   let state = 1;
   for (let i = 0; i < words.length; i++) {
     state ^= state << 13;
