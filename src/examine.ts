@@ -1,6 +1,8 @@
 import type { CheckResult } from './check/check.js';
 import { checkDatabase, checkEmpty, checkOther } from './check/check.js';
 import type { ExaminedSurvey, Examination, OrderedExamination } from './check/examination.js';
+import { accountFor } from './check/account.js';
+import { directoryRuns } from './check/bucketreader.js';
 import { examine, examineInOrder } from './check/examination.js';
 import type { Judge } from './check/libgdbm.js';
 import type { ProvedCheck } from './check/proved.js';
@@ -257,7 +259,12 @@ async function examined(
   survey.claims.release();
   report?.('examining elements', 0, db.source.size);
   const examination = survey.examination ?? (await examine(db, survey));
-  if (examination.hasMisfit && isInOrder(survey) && hasOldBucket(survey, examination)) {
+  if (
+    examination.hasMisfit &&
+    isInOrder(survey) &&
+    hasOldBucket(survey, examination) &&
+    (await hasDeeperBucket(db, survey, examination))
+  ) {
     const { sites, siteOfSlot, claims } = survey;
     const again = await searchAll(db, { sites, siteOfSlot, claims }, progress('looking for buckets'));
     if (again.survey.sites.some(({ state }) => state === 'outdated')) {
@@ -275,6 +282,14 @@ const MISFITS = 16;
  */
 function hasOldBucket({ sites }: SearchedSurvey, { marks }: Examination): boolean {
   return sites.some(({ used }, s) => used > marks.kept[s] && (used - marks.kept[s]) * MISFITS >= used);
+}
+
+/** Returns true if a bucket to which an old directory would not lead may be in space that nothing uses. */
+async function hasDeeperBucket(db: Database, survey: Survey, examination: Examination): Promise<boolean> {
+  const buckets = directoryRuns(db);
+  if (buckets === undefined) return true;
+  const { account } = await accountFor(db, survey, examination);
+  return mayBeNewer(db, buckets, account.unused());
 }
 
 /**
@@ -431,25 +446,29 @@ export async function openProved(
 ): Promise<Proved | undefined> {
   examinations.delete(source);
   const db = (await openDatabase(source)) ?? (await openWithout(exact(source), report));
-  const ordered = db === undefined ? undefined : await examineInOrder(db, held);
-  if (db === undefined || ordered === undefined) return undefined;
+  if (db === undefined) return undefined;
+  const ordered = await examineInOrder(db, held);
+  if (!db.headerLost) examinations.set(source, { db, ordered });
+  if (ordered === undefined) return undefined;
   const proved = await checkExamined(db, ordered, judge);
-  if (proved === undefined) {
-    if (!db.headerLost) examinations.set(source, { db, ordered });
-    return undefined;
-  }
+  if (proved === undefined) return undefined;
   const { buckets, account } = proved.proof;
   // A proof reads no values, so it does not notice zeros in place of an unreadable one.
   if ((db.source.unreadable?.() ?? []).length > 0) return undefined;
   // Without a header, an older state that is whole cannot be told from the one in force.
   if (db.headerLost && (await mayBeNewer(db, buckets, account.unused()))) return undefined;
+  examinations.delete(source);
   return { db, ordered, ...proved };
 }
 
-/** Examinations without a proof, kept so that the search that follows need not start again. */
+/** Results of attempts at a proof, kept so that the search that follows a failed one need not start again. */
 const examinations = new WeakMap<Source, FirstExamination>();
 
-type FirstExamination = Pick<Proved, 'db' | 'ordered'>;
+interface FirstExamination {
+  readonly db: Database;
+  /** Undefined if a bucket is not in its place. */
+  readonly ordered: OrderedExamination | undefined;
+}
 
 function takeExamined(source: Source): FirstExamination | undefined {
   const first = examinations.get(source);

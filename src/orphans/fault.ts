@@ -12,7 +12,7 @@ import { faultAt } from './faultat.js';
 import { FaultEvidence, narrow } from './faultplace.js';
 import { findLastBucketFault } from './lastbucketfault.js';
 import type { LedKeys } from './ledkeys.js';
-import { keysThere, readLedKeys, readLedKeysWithin } from './ledkeys.js';
+import { keysInPlace, keysThere, readLedKeys, readLedKeysWithin } from './ledkeys.js';
 import type { WantedKey } from './locate.js';
 import { locateKeys, MIN_LOCATED } from './locate.js';
 import { reachesOver } from './reachover.js';
@@ -57,12 +57,12 @@ export async function findFault(
   if (examination?.hasMisfit === false && !isOrphaned && missingByHeader(db) <= 0) return undefined;
   const readable = [...sites, ...stale].filter((site) => site.used > 0 && isReadable(site));
   const possible = readable.filter(({ state }) => state !== 'malformed');
-  const found = await findAmong(db, possible, most, progress);
+  const found = await findAmong(db, survey, possible, most, progress);
   if (found !== undefined) return found;
   // The records after the fault may belong only to the bucket that it cuts, so damaged buckets are included.
   const byDamaged =
-    possible.length < readable.length ? await findAmong(db, readable, most, progress) : undefined;
-  return byDamaged ?? (await findByShifted(db, readable, most)) ?? findLastBucketFault(db, sites);
+    possible.length < readable.length ? await findAmong(db, survey, readable, most, progress) : undefined;
+  return byDamaged ?? (await findByShifted(db, survey, readable, most)) ?? findLastBucketFault(db, sites);
 }
 
 /**
@@ -70,6 +70,7 @@ export async function findFault(
  */
 async function findByShifted(
   db: Database,
+  survey: SearchedSurvey,
   sites: readonly BucketSite[],
   most: number,
 ): Promise<Fault | undefined> {
@@ -80,7 +81,7 @@ async function findByShifted(
   const there = sites.filter(
     ({ elements, offset }) => elements === undefined && offset + bucketSize <= source.size,
   );
-  return findAmong(db, there, most, undefined, { ...db, source });
+  return findAmong(db, survey, there, most, undefined, { ...db, source });
 }
 
 /**
@@ -90,13 +91,15 @@ async function findByShifted(
  */
 async function findAmong(
   db: Database,
+  survey: SearchedSurvey,
   sites: readonly BucketSite[],
   most: number,
   progress?: Progress,
   buckets = db,
 ): Promise<Fault | undefined> {
   const sample = await readLedKeys(buckets, sites, SAMPLE);
-  const lost = lostFromSomewhereOn(sample, await keysThere(db, sample, 0));
+  const isThere = buckets === db ? await keysInPlace(db, sample, survey) : await keysThere(db, sample, 0);
+  const lost = lostFromSomewhereOn(sample, isThere);
   // In a file that was only cut off, just the keys after its end are lost.
   const isInside = lost.some((n) => sample.offsets[n] + sample.sizes[n] <= db.source.size);
   const told = missingByHeader(db);
@@ -108,8 +111,8 @@ async function findAmong(
   // Keys may be too short for a search, but can be tested at one place.
   for (const missing of new Set([...searched, differenceOfHeader(db)])) {
     if (missing === 0) continue;
-    const isThere = await keysThere(db, sample, missing);
-    const found = lost.filter((n) => isThere[n] === 1);
+    const isShifted = await keysThere(db, sample, missing);
+    const found = lost.filter((n) => isShifted[n] === 1);
     if (found.length < fewFor(db, missing) || found.length <= (best?.found ?? 0)) continue;
     const isCut =
       found.length >= FEW ||

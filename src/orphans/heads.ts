@@ -85,7 +85,6 @@ export class BucketFilter {
     empty = found,
   ): number {
     const little = this.#little;
-    const bits = this.#bits;
     const count = this.#count;
     const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
     // The first three bytes of a number that is at most 6 are zero.
@@ -100,16 +99,13 @@ export class BucketFilter {
         at = endOfZeros(bytes, at + first + 4) - first - 3;
         continue;
       }
-      const used = view.getUint32(at + count, little);
       const overlapsEmpty = base + at < this.#emptyEnd;
-      if (
-        view.getUint32(at, little) <= BUCKET_AVAIL &&
-        view.getUint32(at + bits, little) <= HASH_BITS &&
-        used <= this.elements &&
+      const isBucket =
+        this.#hasHead(view, at, overlapsEmpty ? Math.max(1, least) : least) &&
         this.#waste > 0 &&
-        used >= (overlapsEmpty ? Math.max(1, least) : least) &&
-        this.#holdsTogether(view, at)
-      ) {
+        this.#holdsTogether(view, at, this.elements);
+      if (isBucket) {
+        const used = view.getUint32(at + count, little);
         if (overlapsEmpty) empty.pop();
         (used === 0 ? empty : found).push(base + at);
         this.#emptyEnd = used === 0 ? base + at + this.bucketSize : 0;
@@ -117,6 +113,22 @@ export class BucketFilter {
       } else at++;
     }
     return at;
+  }
+
+  /** Returns true if a bucket with elements may begin with these bytes: the head, and some of the elements. */
+  mayBegin(beginning: DataView): boolean {
+    const elements = Math.floor((beginning.byteLength - this.#first) / this.#stride);
+    return this.#hasHead(beginning, 0, 1) && this.#holdsTogether(beginning, 0, elements);
+  }
+
+  #hasHead(view: DataView, at: number, least: number): boolean {
+    const used = view.getUint32(at + this.#count, this.#little);
+    return (
+      view.getUint32(at, this.#little) <= BUCKET_AVAIL &&
+      view.getUint32(at + this.#bits, this.#little) <= HASH_BITS &&
+      used <= this.elements &&
+      used >= least
+    );
   }
 
   /** Returns true if an element's record may lie in the file, or in a file of which this one has lost a part. */
@@ -134,8 +146,8 @@ export class BucketFilter {
     );
   }
 
-  /** Returns true if the elements are those of a bucket with this head. */
-  #holdsTogether(view: DataView, at: number): boolean {
+  /** Returns true if the first elements, or all of them, are those of a bucket with this head. */
+  #holdsTogether(view: DataView, at: number, elements: number): boolean {
     const little = this.#little;
     const count = view.getInt32(at + this.#count, little);
     // A shift by 31 leaves the sign of a hash, which is always 0: a bucket of 0 bits shares no bits.
@@ -144,7 +156,7 @@ export class BucketFilter {
     let unlikely = 0;
     let prefix = -1;
     let place = at + this.#first;
-    for (let i = 0; i < this.elements; i++, place += this.#stride) {
+    for (let i = 0; i < elements; i++, place += this.#stride) {
       const hash = view.getInt32(place, little);
       if (hash === FREE_HASH) continue;
       const own = hash >>> shift;
@@ -155,6 +167,7 @@ export class BucketFilter {
       }
       if (!this.#mayPoint(view, place)) unlikely++;
     }
+    if (elements < this.elements) return true;
     // The hashes of a full bucket of 0 bits prove nothing, so its elements must also point at possible records.
     if (used === count && unlikely * MAX_UNLIKELY <= used) return true;
     this.#waste -= this.elements;

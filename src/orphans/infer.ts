@@ -4,6 +4,7 @@ import { bucketElementCount, elementStruct, elementsStart } from '../format/buck
 import type { Format, ByteOrder, Layout } from '../format/format.js';
 import { decodeHeader, headerStruct } from '../format/header.js';
 import { LAYOUT_32, LAYOUT_64, LAYOUT_64_PACKED } from '../format/format.js';
+import { viewOf } from '../format/struct.js';
 import type { Source } from '../source/source.js';
 import { fill, readUpTo } from '../source/source.js';
 import { ElementFilter } from './elements.js';
@@ -17,6 +18,8 @@ import { lastPlace, sampleSweep } from '../source/sweep.js';
 const ENOUGH = 2000;
 /** Maximum number of places at which a bucket is read to determine the bucket size. */
 const LOOKED_AT = 64;
+/** Bytes of a place that are read first. */
+const BEGINNING = 512;
 /** Minimum key size of an element that determines the format: the hash of the empty key is a common number. */
 const LEAST_KEY = 1;
 /**
@@ -167,9 +170,13 @@ async function agreement(
   for (const n of votes.values()) score += n - 1;
   for (const [base, n] of [...votes].sort(([, a], [, b]) => b - a).slice(0, LOOKED_AT)) {
     if (base < 0 || base + bucketSize > source.size) continue;
-    const bytes = await fill(source, base, bucketSize, room);
     const whole = new OffsetList();
-    filter.find(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, 1, 0, whole, 1);
+    // With a wrong size nearly all of these places are no bucket's, which their beginning shows.
+    for (let length = Math.min(BEGINNING, bucketSize), isLikely = true; isLikely; length *= 8) {
+      const view = viewOf(await fill(source, base, Math.min(length, bucketSize), room));
+      if (length >= bucketSize) filter.find(view, 0, 1, 0, whole, 1);
+      isLikely = length < bucketSize && filter.mayBegin(view);
+    }
     if (whole.length === 0) continue;
     score += n + 2;
     buckets.push(base);

@@ -1,3 +1,5 @@
+import type { ExaminedSurvey } from '../check/examination.js';
+import { READ, SIGNED, UNSIGNED } from '../check/marks.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import { readSite, roomForBucket } from '../database/survey.js';
@@ -14,10 +16,13 @@ export const LEAST = 2;
 export interface LedKeys extends KeyRanges {
   readonly hashes: Int32Array;
   readonly starts: Uint32Array;
+  /** The bucket and the number of the element that leads to each key. */
+  readonly sites: readonly BucketSite[];
+  readonly elements: Int32Array;
 }
 
 /**
- * Reads the keys that the elements of buckets lead to. Of many buckets it reads an evenly spaced sample. Memory: 20
+ * Reads the keys that the elements of buckets lead to. Of many buckets it reads an evenly spaced sample. Memory: 32
  * bytes for each key.
  */
 export async function readLedKeys(
@@ -52,6 +57,8 @@ async function readKeys(
   const sizes = new Int32Array(room);
   const hashes = new Int32Array(room);
   const starts = new Uint32Array(room);
+  const elements = new Int32Array(room);
+  const sitesOf: BucketSite[] = [];
   let length = 0;
   const bucket = roomForBucket(db);
   for (const site of sites) {
@@ -66,10 +73,37 @@ async function readKeys(
       offsets[length] = offset;
       sizes[length] = size;
       hashes[length] = hash;
+      elements[length] = i;
+      sitesOf.push(site);
       starts[length++] = new DataView(buffer, byteOffset).getUint32(0);
     }
   }
-  return { length, offsets, sizes, hashes, starts };
+  return { length, offsets, sizes, hashes, starts, elements, sites: sitesOf };
+}
+
+/** Marks the keys that are in place, as {@link keysThere} does; of most of them the examination has read the key. */
+export async function keysInPlace(db: Database, keys: LedKeys, survey: ExaminedSurvey): Promise<Uint8Array> {
+  const marks = survey.examination?.marks;
+  if (marks === undefined) return keysThere(db, keys, 0);
+  const numbers = new Map(survey.sites.map((site, s) => [site, s]));
+  const there = new Uint8Array(keys.length);
+  const unknown: number[] = [];
+  for (let n = 0; n < keys.length; n++) {
+    const s = numbers.get(keys.sites[n]);
+    const flags = s === undefined ? 0 : marks.flags[s * marks.elements + keys.elements[n]];
+    if ((flags & READ) === 0) unknown.push(n);
+    else if ((flags & (SIGNED | UNSIGNED)) !== 0) there[n] = 1;
+  }
+  const others = {
+    ...keys,
+    length: unknown.length,
+    offsets: Float64Array.from(unknown, (n) => keys.offsets[n]),
+    sizes: Int32Array.from(unknown, (n) => keys.sizes[n]),
+    hashes: Int32Array.from(unknown, (n) => keys.hashes[n]),
+  };
+  const found = await keysThere(db, others, 0);
+  for (const [i, n] of unknown.entries()) there[n] = found[i];
+  return there;
 }
 
 /**
@@ -78,7 +112,7 @@ async function readKeys(
  */
 export async function keysThere(
   { source }: Database,
-  { length, offsets, sizes, hashes }: LedKeys,
+  { length, offsets, sizes, hashes }: Pick<LedKeys, 'length' | 'offsets' | 'sizes' | 'hashes'>,
   shift: number,
 ): Promise<Uint8Array> {
   const there = new Uint8Array(length);

@@ -3,7 +3,9 @@ import { examine } from '../check/examination.js';
 import { judgeSites } from '../check/bucket.js';
 import type { Database } from '../database/database.js';
 import { blocksNow } from '../database/database.js';
+import { isPlaced } from '../database/survey.js';
 import { KEY_START } from '../format/bucket.js';
+import type { Range } from '../source/ranges.js';
 import type { MovedBlock } from '../source/views.js';
 import { BlockGrid, Rearrangement } from '../source/views.js';
 import { findHalves } from './halves.js';
@@ -63,17 +65,24 @@ async function movedOn(
   progress?: Progress,
 ): Promise<{ moved: MovedBlock[]; keys: number }> {
   const { source } = db;
-  const { wanted, atHome, gone } = await findGone(db, inForce, blocks);
-  const survey = wanted.length > 0 ? await withOld() : inForce;
-  const found: { home: number; now: number; key: WantedKey }[] = [];
+  const { wanted, atHome, known, gone } = await findGone(db, inForce, blocks);
+  const found: { home: number; now: number; key: WantedKey; at: number }[] = [];
   const timesFound = new Map<WantedKey, number>();
-  const visit = (key: WantedKey, at: number) => {
-    timesFound.set(key, (timesFound.get(key) ?? 0) + 1);
-    const [home, now] = [blocks.blockOf(key.pointer), blocks.blockOf(at)];
-    const wholeBlocks = home !== now && (key.pointer - at) % blocks.size === 0;
-    if (wholeBlocks && atHome[home] === 0 && atHome[now] === 0) found.push({ home, now, key });
+  const locate = (isKnown: number) => {
+    const visit = (key: WantedKey, at: number) => {
+      const [home, now] = [blocks.blockOf(key.pointer), blocks.blockOf(at)];
+      if (known[now] !== isKnown) return;
+      timesFound.set(key, (timesFound.get(key) ?? 0) + 1);
+      const wholeBlocks = home !== now && (key.pointer - at) % blocks.size === 0;
+      if (wholeBlocks && atHome[home] === 0 && atHome[now] === 0) found.push({ home, now, key, at });
+    };
+    return locateKeys(source, wanted, visit, progress, rangesOf(blocks, known, isKnown));
   };
-  if (wanted.length > 0) await locateKeys(source, wanted, visit, progress);
+  // A block that moved stands where nothing is in place. Only if there is one, the rest of the file is searched too.
+  if (wanted.length > 0) await locate(0);
+  if (found.length > 0) await locate(1);
+  found.sort((a, b) => a.at - b.at);
+  const survey = found.length > 0 ? await withOld() : inForce;
 
   /** Moves by their name, with the number of keys that show each. */
   const moves = new Map<string, Move & { keys: number; certain: boolean }>();
@@ -117,12 +126,26 @@ async function movedOn(
   return { moved, keys };
 }
 
-/** Lists the keys that are not in place, and the blocks in which something is in place, or is missing. */
+/** Ranges of the blocks that have a mark. */
+function rangesOf(blocks: BlockGrid, marks: Uint8Array, mark: number): Range[] {
+  const ranges: Range[] = [];
+  for (let block = marks.indexOf(mark), end: number; block >= 0; block = marks.indexOf(mark, end)) {
+    for (end = block; marks[end] === mark;) end++;
+    const offset = Math.max(0, blocks.startOf(block));
+    ranges.push({ offset, length: blocks.startOf(end) - offset });
+  }
+  return ranges;
+}
+
+/**
+ * Lists the keys that are not in place, and the blocks in which something is in place, or is missing. `known` blocks
+ * are also those of buckets in place.
+ */
 async function findGone(
   db: Database,
   survey: SearchedSurvey,
   blocks: BlockGrid,
-): Promise<{ wanted: WantedKey[]; atHome: Uint8Array; gone: Uint8Array }> {
+): Promise<{ wanted: WantedKey[]; atHome: Uint8Array; known: Uint8Array; gone: Uint8Array }> {
   const examination = survey.examination ?? (await examine(db, survey));
   const blockOf = (offset: number) => blocks.blockOf(offset);
   const count = blockOf(db.source.size) + 1;
@@ -133,11 +156,13 @@ async function findGone(
     // A shorter key is at many places by chance.
     if (words.keySize(i) >= MIN_LOCATED) atHome[blockOf(words.pointer(i))] = 1;
   });
+  const known = atHome.slice();
   for await (const { site, kept, rejected } of judgeSites(db, survey, examination)) {
     // A whole bucket in two blocks shows that they are neighbours.
     if (site.state === 'sound' && site.used > 0) {
       const [first, last] = [blockOf(site.offset), blockOf(site.offset + db.geometry.bucketSize - 1)];
       if (last > first) atHome.fill(1, first, last + 1);
+      if (last > first || (isPlaced(site) && kept > 0)) known.fill(1, first, last + 1);
     }
     const isLost = site.origin === 'directory' && site.state !== 'outdated' && kept === 0;
     if (isLost) gone[blockOf(site.offset)] = 1;
@@ -151,7 +176,7 @@ async function findGone(
     }
   }
   // A key in place shows that its block is in place, so the lost keys of such a block are not searched for.
-  return { wanted: wanted.filter(({ pointer }) => atHome[blockOf(pointer)] === 0), atHome, gone };
+  return { wanted: wanted.filter(({ pointer }) => atHome[blockOf(pointer)] === 0), atHome, known, gone };
 }
 
 /** Completes open chains of moves to circles: the block that stood at the end of a chain went to its free start. */

@@ -24,7 +24,7 @@ export function firstEndingAfter(ranges: RangeList, offset: number): number {
 }
 
 /** Neighbours closer than this are read together: a seek costs more than the bytes between. */
-const MAX_GAP = 16 * 1024;
+export const MAX_GAP = 16 * 1024;
 /** A joint read is at most so large, unless a single range is larger. */
 const MAX_READ = 1 << 18;
 

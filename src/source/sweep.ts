@@ -1,5 +1,5 @@
 import type { Range, RangeList } from './ranges.js';
-import { firstEndingAfter } from './ranges.js';
+import { firstEndingAfter, MAX_GAP } from './ranges.js';
 import type { Source } from './source.js';
 import { fill } from './source.js';
 
@@ -29,28 +29,45 @@ export type Progress = (doneBytes: number, allBytes: number) => void;
 export type Report = (step: string, doneBytes: number, allBytes: number) => void;
 
 /**
- * A file in windows that overlap so that each structure of up to `longest` bytes lies whole in one. Where only some
- * places are looked at, `within` has them, and windows without any are not read. Memory: one window of 256 KiB, or
- * of twice the longest structure if that is more; larger ones are slower, as a processor's cache does not hold them.
+ * A file in windows that overlap so that each structure of up to `longest` bytes lies whole in one. Memory: one window of
+ * 256 KiB, or of twice the longest structure if that is more; larger ones are slower, as a processor's cache does not
+ * hold them.
+ *
+ * @param within ranges that hold all places to look at; some windows also have places between them. By default the
+ *   whole file
  */
 export async function* sweep(
   source: Source,
   longest: number,
   progress: Progress = () => {},
-  within?: RangeList,
+  within: RangeList = [{ offset: 0, length: source.size }],
 ): AsyncGenerator<Window> {
   const step = Math.max(CHUNK, longest);
   const read = windowReader(source, step, longest);
   let told = -TELL_EVERY;
-  for (let base = 0; base < source.size; base += step) {
-    if (base - told >= TELL_EVERY) {
-      progress(base, source.size);
-      told = base;
+  for (const { offset, length } of windowsOf(within, step, source.size)) {
+    if (offset - told >= TELL_EVERY) {
+      progress(offset, source.size);
+      told = offset;
     }
-    if (within !== undefined && coveredPlaces({ base, places: step }, within).next().done) continue;
-    yield await read(base);
+    yield await read(offset, length);
   }
   progress(source.size, source.size);
+}
+
+/** The places of windows that hold all places of some ranges, each of `step` bytes at most. */
+function* windowsOf(ranges: RangeList, step: number, size: number): Generator<Range> {
+  let [from, to] = [0, 0];
+  for (const { offset, length } of ranges) {
+    if (offset > to + MAX_GAP) {
+      if (to > from) yield { offset: from, length: to - from };
+      from = to = offset;
+    }
+    if (to === from) from = offset;
+    to = Math.min(offset + length, size);
+    for (; to - from > step; from += step) yield { offset: from, length: step };
+  }
+  if (to > from) yield { offset: from, length: to - from };
 }
 
 /**
@@ -68,7 +85,7 @@ export async function* sampleSweep(
   const stride = spreadingStride(count);
   for (let done = 0, index = 0; done < count; done++, index = (index + stride) % count) {
     progress(done * step, source.size);
-    yield await read(index * step);
+    yield await read(index * step, Math.min(step, source.size - index * step));
   }
   progress(source.size, source.size);
 }
@@ -81,12 +98,15 @@ function spreadingStride(count: number): number {
   return stride;
 }
 
-function windowReader(source: Source, step: number, longest: number): (base: number) => Promise<Window> {
+function windowReader(
+  source: Source,
+  step: number,
+  longest: number,
+): (base: number, places: number) => Promise<Window> {
   const buffer = new Uint8Array(source.readInto === undefined ? 0 : Math.min(step + longest, source.size));
-  return async (base) => {
-    const bytes = await fill(source, base, Math.min(step + longest, source.size - base), buffer);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return { view, base, places: Math.min(step, bytes.length) };
+  return async (base, places) => {
+    const bytes = await fill(source, base, Math.min(places + longest, source.size - base), buffer);
+    return { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), base, places };
   };
 }
 
