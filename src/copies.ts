@@ -7,9 +7,9 @@ import { checkContents } from './contents.js';
 import type { ProfileResult } from './profile/inspect.js';
 import { profileOf } from './profile/profiles.js';
 import { isLoss } from './report/sentences.js';
-import { newestGood } from './store/list.js';
+import { newestGood } from './store/folder.js';
 import { realPathOf } from './store/held.js';
-import { requireTrusted, writersOf } from './store/trust.js';
+import { requireTrusted, writersOf } from './store/rights.js';
 import { fileSource } from './source/file.js';
 import { shellPath } from './report/escape.js';
 

@@ -77,5 +77,5 @@ export type { Added, CheckedDatabase, Contents, NotKept } from './write/contents
 export { foundDatabase, salvagedContents } from './write/contents.js';
 export type { WriteResult } from './write/write.js';
 export { writeFresh } from './write/write.js';
-export type { Verified } from './write/verify.js';
-export { verifyFresh, VerifyError } from './write/verify.js';
+export type { Verified } from './write/write.js';
+export { verifyFresh, VerifyError } from './write/write.js';

@@ -1,26 +1,24 @@
 import type { CheckResult } from './check/check.js';
+import type { LostRecords } from './check/losses.js';
 import { lostRecords } from './check/losses.js';
 import { withProfile } from './contents.js';
 import { findBetterCopy } from './copies.js';
-import { whyNotWritten } from './repair/decide.js';
-import type { Subject } from './repair/examine.js';
-import { examineFile } from './repair/examine.js';
-import type { Inside } from './repair/inside.js';
-import { lookInside, lookInsideFresh } from './repair/inside.js';
-import { placeFresh, requireFree } from './repair/place.js';
+import { keptRecords } from './read/records.js';
+import type { ExaminedValues, Subject } from './repair/examine.js';
+import { examineFile, examineValues, checkFreshValues } from './repair/examine.js';
 import type { WrittenQuarantine } from './repair/quarantine.js';
 import { writeQuarantine } from './repair/quarantine.js';
 import type { RepairOptions, RepairResult } from './repair/result.js';
 import { requirePossible } from './repair/result.js';
-import { abortable } from './source/source.js';
 import { fileSource } from './source/file.js';
 import { orSearched } from './source/readaround.js';
+import { abortable } from './source/source.js';
 import { clearBeside, FreshFile } from './store/fresh.js';
 import type { HeldFile } from './store/held.js';
 import { holdFile, isStillNamed, requireState } from './store/held.js';
+import { placeFresh, requireFree } from './store/replace.js';
 import { filteredContents } from './write/contents.js';
-import { verifyFresh, VerifyError } from './write/verify.js';
-import { writeFresh } from './write/write.js';
+import { VerifyError, verifyFresh, writeFresh } from './write/write.js';
 
 /**
  * Repairs a database file. The source is never harmed: a fresh file is written beside it, synced, read back and compared,
@@ -43,13 +41,9 @@ import { writeFresh } from './write/write.js';
  */
 export async function repair(path: string, options: RepairOptions = {}): Promise<RepairResult> {
   requirePossible(options);
-  const { output, dryRun = false, lock = true, wait = 0, signal } = options;
-  const held = await holdFile(path, {
-    lock: output === undefined && !dryRun ? 'exclusive' : 'shared',
-    wait,
-    noLock: !lock || dryRun,
-    signal,
-  });
+  const { output, dryRun = false, lock = true, wait, signal } = options;
+  const readOnly = output !== undefined || dryRun;
+  const held = await holdFile(path, { readOnly, lock: lock && !dryRun, wait, signal });
   try {
     await requireState(held, options.ifState);
     return await orSearched((isSearched) => repairHeld(held, options, isSearched));
@@ -67,10 +61,10 @@ async function repairHeld(
   const source = abortable(readable, options.signal);
 
   const subject = await examineFile(source, held.path, options);
-  const inside = await lookInside(subject, options);
-  const outcome = await outcomeOf(held.path, subject, inside, options);
+  const values = await examineValues(subject, options);
+  const outcome = await outcomeOf(held.path, subject, values, options);
 
-  const decision = await whyNotWritten(subject, inside, outcome, held.realPath, options);
+  const decision = await decide(subject, values, outcome, held.realPath, options);
   if (decision !== undefined) return { ...outcome, ...decision };
 
   if (options.output !== undefined) await requireFree(options.output);
@@ -79,7 +73,7 @@ async function repairHeld(
   const fresh = await FreshFile.createBeside(options.output ?? held.realPath, options.signal);
   let quarantine: WrittenQuarantine | undefined;
   try {
-    const { leaveOut } = inside;
+    const { leaveOut } = values;
     const all = subject.contents!;
     const contents =
       leaveOut === undefined ? all : filteredContents(all, (record) => leaveOut(record) === undefined);
@@ -88,7 +82,7 @@ async function repairHeld(
     options.report?.('comparing it', 0, source.size);
     const verified = await fresh.whileSyncing(() => verifyFresh(contents, written, fresh));
     requireOpenable(verified.checked);
-    const after = await lookInsideFresh(fresh, verified.checked, inside, options.profile);
+    const after = await checkFreshValues(fresh, verified.checked, values, options.profile);
     quarantine = await writeQuarantine(held, subject, fresh, options, leaveOut);
 
     const { output, backup, notes } = await placeFresh(held, fresh, options, 'the repair');
@@ -118,7 +112,7 @@ async function repairHeld(
 async function outcomeOf(
   path: string,
   subject: Subject,
-  { profile, setAside, notes }: Inside,
+  { profile, setAside, notes }: ExaminedValues,
   options: RepairOptions,
 ): Promise<RepairResult> {
   const { checked, recoverable, found, carvedRecords, uncoveredRanges, lostDetails } = subject;
@@ -162,4 +156,132 @@ function stillThere({ recoverable }: Subject, { include = [] }: RepairOptions) {
  */
 function requireOpenable({ libgdbm }: CheckResult): void {
   if (libgdbm !== null) throw new VerifyError(`libgdbm would not open the fresh file: "${libgdbm}"`);
+}
+
+/** A decision to write nothing. */
+type Decision = Pick<RepairResult, 'action' | 'reason'> & Partial<Pick<RepairResult, 'limited' | 'kept'>>;
+
+/**
+ * Decides whether a repair writes a fresh database. It leaves a healthy file alone, refuses a file of which too little is
+ * left, and writes nothing in a dry run.
+ *
+ * @param realPath the file's own name, without links
+ * @returns undefined where it is to be written
+ */
+async function decide(
+  subject: Subject,
+  values: ExaminedValues,
+  outcome: RepairResult,
+  realPath: string,
+  options: RepairOptions,
+): Promise<Decision | undefined> {
+  const { checked, hasAdditions } = subject;
+  const { before, betterCopy, kept, lost } = outcome;
+  const isInPlace = options.output === undefined;
+  const refused = (reason: string): Decision => ({ action: 'refused', reason });
+  if (checked.verdict === 'not-gdbm' && !hasAdditions) {
+    const { what, advice } = checked.other!;
+    return refused(`This is ${what}. ${advice}`);
+  }
+  if (checked.image !== undefined && isInPlace) {
+    const { found, consequence } = checked.image.finding;
+    return refused(`Expected one database in the file, but ${found}. ${consequence}`);
+  }
+  if (checked.verdict === 'healthy' && values.leaveOut === undefined && isInPlace) {
+    const isMoreWanted = (options.include ?? []).length > 0 || options.quarantine !== undefined;
+    const reason =
+      before.verdict !== 'healthy' ? VALUES_DAMAGED : isMoreWanted ? ADDED_ONLY_BESIDE : undefined;
+    return { action: 'none', reason };
+  }
+  if (checked.size === 0 && /\.(pag|dir|dat)$/.test(realPath)) return refused(PERHAPS_NDBM);
+  if (checked.unrepairable !== undefined && !hasAdditions) {
+    return refused(`${checked.unrepairable}${additionsHint(subject)}`);
+  }
+  if (values.refusal !== undefined) return refused(values.refusal);
+  const wouldBeEmpty = kept === 0 && !hasAdditions && isInPlace;
+  if (wouldBeEmpty && betterCopy !== undefined && options.empty !== true) return refused(COPY_HAS_MORE);
+  const overLimit = exceedsLimit(lost, kept, options.maxLoss);
+  if (overLimit !== undefined) return { ...refused(overLimit), limited: true };
+  if (options.dryRun !== true) return undefined;
+  const counted = values.leaveOut === undefined ? await countKept(subject, options) : kept;
+  const reason = 'Dry run: nothing was written. The records counted as kept would be.';
+  return { action: 'none', reason, kept: counted ?? kept };
+}
+
+/**
+ * The number of records that a repair of a damaged database would keep, of which some keys may be there twice.
+ *
+ * @returns undefined where the check counted them, or more are to be added
+ */
+async function countKept(
+  { searched }: Subject,
+  { include = [] }: RepairOptions,
+): Promise<number | undefined> {
+  if (searched === undefined || include.length > 0) return undefined;
+  const { found, checked } = searched;
+  let kept = 0;
+  const batches = keptRecords(found, { doubtful: checked.doubtful, part: 'key' });
+  for await (const { count } of batches) kept += count;
+  return kept;
+}
+
+/** Names the records that options would add where nothing else can be reached. */
+function additionsHint({ found: { stale, carved }, carvedRecords }: Subject): string {
+  const keyed = carvedRecords.length;
+  const were = (n: number, noun: string) => (n === 1 ? `1 ${noun} was` : `${n} ${noun}s were`);
+  const hints = [
+    ...(stale > 0
+      ? [`${were(stale, 'record')} found in superseded buckets: --include stale keeps them.`]
+      : []),
+    ...(carved > 0
+      ? [
+          `${were(carved, 'value')} found by their shape alone, ${keyed} with a key that is known` +
+            `${keyed > 0 ? ': --include carved keeps those' : ''}.`,
+          'To see each, and what stands before it: gdbm-doctor salvage --carve FILE; then name keys: --expect-key KEY.',
+        ]
+      : []),
+  ];
+  return hints.map((hint) => ` ${hint}`).join('');
+}
+
+const VALUES_DAMAGED =
+  'The database itself is healthy and was left as it is. What is named below is wrong with what a program stored in ' +
+  'it, and nothing in the file tells how it was.';
+
+const ADDED_ONLY_BESIDE =
+  'The database is healthy and was left as it is: what is old is added only to a fresh one beside it. Name that: -o OUT.';
+
+const PERHAPS_NDBM =
+  'This file holds nothing, and its name is one that ndbm, sdbm and dbm.dumb databases have, ' +
+  'which may be empty. If it is to be a GDBM database, remove it: its program makes a new one.';
+
+const COPY_HAS_MORE =
+  'Nothing is left in the file that a repair could keep, and a copy beside it has more: bring that back first. ' +
+  'To write a database without records all the same: --empty.';
+
+/**
+ * The reason for which the user's limit forbids the repair; undefined if it does not. Values that are probably damaged count
+ * as lost.
+ *
+ * @param kept records of the database that are kept, without additions
+ */
+function exceedsLimit(
+  { records, estimated, missing, likelyDamaged }: LostRecords,
+  kept: number,
+  limit: RepairOptions['maxLoss'],
+): string | undefined {
+  if (limit === undefined) return undefined;
+  const all = kept + records + (estimated ?? 0);
+  const most =
+    'records' in limit
+      ? `${limit.records} records`
+      : `${Number((limit.share * 100).toPrecision(12))} % of the records`;
+  if (missing === null) {
+    return `At most ${most} may be lost, and how many would be cannot be told. Nothing was changed.`;
+  }
+  // A share such as 29 % is no binary fraction: a loss of just that share must pass.
+  const allowed = 'records' in limit ? limit.records : limit.share * all * (1 + Number.EPSILON * 4);
+  if (missing + likelyDamaged <= allowed) return undefined;
+  const damaged = likelyDamaged === 0 ? '' : `, and about ${likelyDamaged} more would have a damaged value`;
+  return `At most ${most} may be lost, but ${missing} of ${all} would be${damaged}. Nothing was changed.`;
 }

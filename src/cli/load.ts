@@ -14,8 +14,8 @@ import { copyAndLoad, load, requireSound, whyTooLarge, readDump, targetFor } fro
 import type { DumpHeader, DumpReader } from '../exchange/input.js';
 import { allRecords } from '../read/records.js';
 import { MACHINES } from '../format/machines.js';
-import type { WantedRights } from '../store/put.js';
-import { putFile, readBack } from '../store/put.js';
+import type { WantedRights } from '../store/replace.js';
+import { putFile, readBack } from '../store/replace.js';
 import { safeSentence, shellPath } from '../report/escape.js';
 import { idOf, thisMachine } from '../service/machine.js';
 import { fileSource } from '../source/file.js';

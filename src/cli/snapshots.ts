@@ -1,6 +1,6 @@
 import { reportText } from '../report/json.js';
 import { failedSnapshotsJson, snapshotsJson, snapshotsText } from '../report/snapshots.js';
-import { listSnapshots } from '../store/list.js';
+import { listSnapshots } from '../store/folder.js';
 import { defineCommand, file, json, snapshots } from './options.js';
 import { EXIT, printReport, styleFor, tell } from './terminal.js';
 import { explain } from './work.js';

@@ -3,7 +3,7 @@ import { shellPath } from '../report/escape.js';
 import { SourceError } from '../source/source.js';
 import { refusal, RefusedError } from '../store/errors.js';
 import { BuildError } from '../write/frame.js';
-import { VerifyError } from '../write/verify.js';
+import { VerifyError } from '../write/write.js';
 import { EXIT, printReport, progressLine, tell } from './terminal.js';
 
 /** Signals that end work that writes, with the exit code that a shell expects. */

@@ -1,7 +1,6 @@
 import { Lookup } from '../read/lookup.js';
 import { filteredContents } from '../write/contents.js';
-import { verifyFresh, VerifyError } from '../write/verify.js';
-import { writeFresh } from '../write/write.js';
+import { verifyFresh, VerifyError, writeFresh } from '../write/write.js';
 import { RefusedError } from '../store/errors.js';
 import { FreshFile } from '../store/fresh.js';
 import type { HeldFile } from '../store/held.js';
@@ -10,7 +9,7 @@ import { abortable } from '../source/source.js';
 import { fileSource } from '../source/file.js';
 import { shellPath } from '../report/escape.js';
 import { examineFile } from './examine.js';
-import { placeFresh, requireFree } from './place.js';
+import { placeFresh, requireFree } from '../store/replace.js';
 import type { RepairOptions } from './result.js';
 
 export type DeleteOptions = Pick<
@@ -47,13 +46,9 @@ export async function deleteRecord(
   key: Uint8Array,
   options: DeleteOptions = {},
 ): Promise<DeleteResult> {
-  const { output, dryRun = false, wait = 0, lock = true, signal } = options;
-  const held = await holdFile(path, {
-    lock: output === undefined && !dryRun ? 'exclusive' : 'shared',
-    wait,
-    noLock: !lock || dryRun,
-    signal,
-  });
+  const { output, dryRun = false, wait, lock = true, signal } = options;
+  const readOnly = output !== undefined || dryRun;
+  const held = await holdFile(path, { readOnly, lock: lock && !dryRun, wait, signal });
   try {
     return await deleteHeld(held, key, options);
   } finally {

@@ -1,24 +1,30 @@
 import type { CheckResult } from '../check/check.js';
 import { checkDatabase, checkEmpty, checkOther } from '../check/check.js';
 import { lostRecords } from '../check/losses.js';
-import { collectLost } from '../contents.js';
+import { checkContents, collectLost, withProfile } from '../contents.js';
+import type { HashClaims } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import { identifySource } from '../database/identify.js';
 import type { Searched } from '../examine.js';
 import { openProved, openSearched } from '../examine.js';
 import { KEY_START } from '../format/bucket.js';
 import type { LostElement } from '../profile/detect.js';
+import type { ProfileResult } from '../profile/inspect.js';
+import { checkProfile } from '../profile/inspect.js';
+import type { LeaveOutRule, LeftOutReason } from '../profile/leaveout.js';
+import { isPerhapsIntended, leaveOutRule } from '../profile/leaveout.js';
+import { profileOf } from '../profile/profiles.js';
 import type { CarvedFind } from '../salvage/carved.js';
 import { carveUnknown, carveValues, recordsOf } from '../salvage/carved.js';
 import { findOld } from '../salvage/old.js';
 import type { OldRecord } from '../salvage/oldrecord.js';
 import { isAddable } from '../salvage/oldrecord.js';
 import { PlaceSet } from '../salvage/placeset.js';
-import type { Provenance, SalvagedBatch, SalvagedRecord } from '../salvage/salvage.js';
+import type { Addition, Provenance, SalvagedBatch, SalvagedRecord } from '../salvage/salvage.js';
 import { ADDITIONS, provenanceOf } from '../salvage/salvage.js';
 import { salvageStale } from '../salvage/stale.js';
-import { exact } from '../source/source.js';
 import type { Source } from '../source/source.js';
+import { exact } from '../source/source.js';
 import type { CheckedDatabase, Contents } from '../write/contents.js';
 import {
   bareContents,
@@ -27,8 +33,7 @@ import {
   provedContents,
   salvagedContents,
 } from '../write/contents.js';
-import { RecoverableKeys } from './losses.js';
-import type { LostDetail, RepairOptions } from './result.js';
+import type { LostDetail, RepairOptions, SetAside } from './result.js';
 
 /** The examination of a file that is to be repaired. */
 export interface Subject {
@@ -221,4 +226,158 @@ function nothingFound(): Omit<Subject, 'checked'> {
     lostElements: [],
     recoverable: new RecoverableKeys(),
   };
+}
+
+/** The values of the records that can be kept, for the program that the database belongs to. */
+export interface ExaminedValues {
+  readonly profile: ProfileResult | undefined;
+  /** Selects the records that the fresh database is without; undefined where all are kept. */
+  readonly leaveOut: LeaveOutRule | undefined;
+  readonly setAside: SetAside | undefined;
+  /** The reason for which nothing is written: no record would be left that the program can load. */
+  readonly refusal: string | undefined;
+  readonly notes: readonly string[];
+}
+
+const NOT_EXAMINED: ExaminedValues = {
+  profile: undefined,
+  leaveOut: undefined,
+  setAside: undefined,
+  refusal: undefined,
+  notes: [],
+};
+
+/** Examines the values of the records that a repair would keep, and selects those that the program cannot load. */
+export async function examineValues(
+  { db, contents, lostElements }: Subject,
+  { profile: wanted = 'none', leaveOut: selection }: RepairOptions,
+): Promise<ExaminedValues> {
+  if (wanted === 'none' || db === undefined || contents === undefined) return NOT_EXAMINED;
+  const name = wanted === 'auto' ? undefined : wanted;
+  const profile = await checkProfile(db.source, contents.records, name, lostElements);
+  const leaveOut = leaveOutRule(profile, selection);
+  const notes = notesOf(profile);
+  if (leaveOut === undefined) return { ...NOT_EXAMINED, profile, notes };
+  const { kept, setAside } = await countLeftOut(contents, leaveOut);
+  const { startsEmpty } = profileOf(profile.name);
+  if (kept === 0 && startsEmpty) {
+    notes.push(`${profile.name} cannot use what is left; the fresh database is empty, which it takes.`);
+  }
+  const refusal =
+    kept > 0 || startsEmpty
+      ? undefined
+      : `${profile.name} can load none of its ${setAside?.records ?? 0} records, so that nothing would be left. If it is no ` +
+        `${profile.name}: --profile none. To keep them as they are: --keep-unloadable.`;
+  return { profile, leaveOut, setAside, refusal, notes };
+}
+
+/** The check of a fresh database with the profile's findings in it, so that a repair reports what a check of it would. */
+export async function checkFreshValues(
+  fresh: Source,
+  after: CheckResult,
+  { profile, leaveOut }: ExaminedValues,
+  wanted: RepairOptions['profile'],
+): Promise<CheckResult> {
+  const isWrong = profile?.findings.some(({ severity }) => severity === 'error') ?? false;
+  // The fresh database has the same values as the source, in which nothing was wrong.
+  if (wanted === undefined || (!isWrong && leaveOut === undefined)) return after;
+  return withProfile(await checkContents(fresh, wanted));
+}
+
+async function countLeftOut(
+  { records }: Contents,
+  leaveOut: LeaveOutRule,
+): Promise<{ kept: number; setAside: SetAside | undefined }> {
+  const reasons: Partial<Record<LeftOutReason, number>> = {};
+  let leftOut = 0;
+  let kept = 0;
+  for await (const batch of records()) {
+    for (const record of batch) {
+      const reason = leaveOut(record);
+      if (reason === undefined) kept++;
+      else {
+        leftOut++;
+        reasons[reason] = (reasons[reason] ?? 0) + 1;
+      }
+    }
+  }
+  return { kept, setAside: leftOut === 0 ? undefined : { records: leftOut, reasons } };
+}
+
+/** Explains why records stay that a shelve could not load. */
+function notesOf(profile: ProfileResult): string[] {
+  const kinds = [
+    ['value-not-pickle', 'values that are no pickles'],
+    ['key-not-text', 'keys that are not UTF-8'],
+  ] as const;
+  return kinds
+    .filter(([code]) => isPerhapsIntended(profile, code))
+    .map(
+      ([code, records]) =>
+        `The ${profile.unloadable.get(code)!.size} ${records} stay: so many may be meant to be so, and only the other values ` +
+        `speak for a ${profile.name}. If it is one, --profile ${profile.name} sets them aside; if not, --profile none.`,
+    );
+}
+
+/** Hashes held of lost records, and of records that bring them back: so many take 50 MiB. */
+const MAX_HASHES = 1 << 20;
+
+/** Lost records that could be brought back, and by which additions. */
+export interface Recoverable {
+  readonly records: number;
+  readonly include: readonly Addition[];
+}
+
+/**
+ * Lost keys, by their hashes, of which an old or a carved record was found: a repair can add them. A deleted record of a
+ * bucket that is there brings back nothing that is missing.
+ */
+export class RecoverableKeys {
+  readonly #claims: Pick<HashClaims, 'ownerOf'> | undefined;
+  readonly #lost = new Set<number>();
+  /** A bit for each addition that has a record of the hash. */
+  readonly #found = new Map<number, number>();
+
+  /** @param claims the hashes that have a bucket; all where it is left out */
+  constructor(claims?: Pick<HashClaims, 'ownerOf'>) {
+    this.#claims = claims;
+  }
+
+  /** Adds the hash of a record that cannot be kept. */
+  addLost(hash: number): void {
+    if (this.#lost.size < MAX_HASHES) this.#lost.add(hash);
+  }
+
+  /** Adds a record that could be added; all lost ones must be known before. */
+  addFound(hash: number, addition: Addition): void {
+    if (hash < 0) return;
+    const isMissing = this.#lost.has(hash) || (this.#claims && this.#claims.ownerOf(hash) === undefined);
+    if (!isMissing) return;
+    const before = this.#found.get(hash);
+    if (before === undefined && this.#found.size === MAX_HASHES) return;
+    this.#found.set(hash, (before ?? 0) | bitOf(addition));
+  }
+
+  /** The lost records that additions which are not included would bring back. */
+  beyond(include: readonly Addition[]): Recoverable {
+    const others = ADDITIONS.filter((one) => !include.includes(one));
+    const included = this.count(include);
+    const more = (additions: readonly Addition[]) => this.count([...include, ...additions]) - included;
+    // The fewest additions that bring all of them back, the most certain first.
+    const needed: Addition[] = [];
+    for (const one of others) if (more([...needed, one]) > more(needed)) needed.push(one);
+    return { records: more(needed), include: needed };
+  }
+
+  /** The number of lost keys that come back if all these are included. */
+  count(include: readonly Addition[]): number {
+    const wanted = include.reduce((bits, one) => bits | bitOf(one), 0);
+    let count = 0;
+    for (const bits of this.#found.values()) if ((bits & wanted) !== 0) count++;
+    return count;
+  }
+}
+
+function bitOf(addition: Addition): number {
+  return 1 << ADDITIONS.indexOf(addition);
 }

@@ -10,7 +10,7 @@ import type { ProfileResult } from '../profile/inspect.js';
 import type { LeaveOut, LeftOutReason } from '../profile/leaveout.js';
 import { LEAVE_OUT } from '../profile/leaveout.js';
 import type { NotKept } from '../write/contents.js';
-import type { Recoverable } from './losses.js';
+import type { Recoverable } from './examine.js';
 import type { Addition, Provenance } from '../salvage/salvage.js';
 import { ADDITIONS } from '../salvage/salvage.js';
 

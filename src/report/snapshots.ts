@@ -1,5 +1,5 @@
 import type { ChalkInstance } from 'chalk';
-import type { Listed, ListedSnapshot } from '../store/list.js';
+import type { Listed, ListedSnapshot } from '../store/folder.js';
 import { nameOf } from '../store/folder.js';
 import type { Restored } from '../store/restore.js';
 import { escapeText, number, safeSentence } from './escape.js';

@@ -132,7 +132,7 @@ export async function setAside(
 ): Promise<string | typeof IN_USE> {
   let held: HeldFile | undefined;
   try {
-    held = await holdFile(path, { lock: 'exclusive', wait: 0, noLock: false });
+    held = await holdFile(path);
     await requireState(held, state === '' ? undefined : state);
   } catch (error) {
     const busy = error instanceof RefusedError && (error.code === 'locked' || error.code === 'changed');

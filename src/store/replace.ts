@@ -2,13 +2,13 @@ import { link, lstat, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileSource } from '../source/file.js';
 import type { Source } from '../source/source.js';
-import { readChunks } from '../source/source.js';
+import { abortable, readChunks } from '../source/source.js';
 import { makeBackup, requireSame } from './backup.js';
-import { RefusedError, refusal } from './errors.js';
-import type { FreshFile } from './fresh.js';
-import { freshPath, writeAll } from './fresh.js';
+import { refusal, RefusedError } from './errors.js';
+import { FreshFile, freshPath, writeAll } from './fresh.js';
 import type { HeldFile } from './held.js';
-import { isStillNamed, requireUnchanged } from './held.js';
+import { holdFile, isStillNamed, requireUnchanged } from './held.js';
+import type { Rights } from './rights.js';
 import { giveRights } from './rights.js';
 
 /** Result of replacing a file. */
@@ -25,7 +25,7 @@ interface Replaced {
  * @returns notes for the operator
  * @throws RefusedError
  */
-export async function handOnRights(held: HeldFile, fresh: FreshFile): Promise<string[]> {
+async function handOnRights(held: HeldFile, fresh: FreshFile): Promise<string[]> {
   try {
     const notes = await giveRights(fresh.handle, held.stats, 'The new file', held.handle);
     await fresh.sync();
@@ -235,4 +235,122 @@ async function syncFolder(path: string): Promise<void> {
   if (folder === undefined) return;
   await folder.sync().catch(() => {});
   await folder.close();
+}
+
+export interface PutOptions {
+  /** Allows to replace an existing file, which stays as `NAME.~1~`. */
+  readonly replace: boolean;
+  /** Seconds to wait for another process that holds it. */
+  readonly wait: number;
+  readonly lock: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Owner and mode for a new file; by default it belongs to this user and is private. */
+export type WantedRights = Partial<Rights>;
+
+/** Result of {@link putFile}. */
+interface Put {
+  readonly backup: string | undefined;
+  readonly notes: readonly string[];
+}
+
+/**
+ * Makes a file: it is written beside its place under another name, filled and verified by `fill`, synced, and only then
+ * named. An existing file is replaced only on request, under libgdbm's lock, and its owner and mode are handed on.
+ *
+ * @param fill writes the file and reads it back; it gets the file that will be replaced, if any, and returns the rights for a
+ *   new one
+ * @throws RefusedError or the error of `fill`; nothing was changed
+ */
+export async function putFile(
+  path: string,
+  { replace, wait, lock, signal }: PutOptions,
+  fill: (fresh: FreshFile, held?: HeldFile) => Promise<WantedRights>,
+): Promise<Put> {
+  const there = await lstat(path).then(
+    () => true,
+    () => false,
+  );
+  if (!there) return putNew(path, fill, signal);
+  if (!replace) {
+    throw new RefusedError(
+      'exists',
+      `${path}: expected no such file, found one. Name another, or add --replace: it stays as ${path}.~1~.`,
+    );
+  }
+  const held = await holdFile(path, { lock, wait, signal });
+  try {
+    const fresh = await FreshFile.createBeside(held.realPath, signal);
+    try {
+      await fill(fresh, held);
+      return await replaceFile(held, fresh, 'the work');
+    } finally {
+      await fresh.close();
+    }
+  } finally {
+    await held.release();
+  }
+}
+
+/** A source that reads a fresh file back; small reads are faster than those of the fresh file itself. */
+export async function readBack({ handle }: FreshFile, signal: AbortSignal): Promise<Source> {
+  return abortable(await fileSource(handle), signal);
+}
+
+async function putNew(
+  path: string,
+  fill: (fresh: FreshFile) => Promise<WantedRights>,
+  signal: AbortSignal,
+): Promise<Put> {
+  const fresh = await FreshFile.createBeside(path, signal);
+  try {
+    const wanted = await fill(fresh);
+    const now = await fresh.handle.stat();
+    const { uid = now.uid, gid = now.gid, mode = now.mode } = wanted;
+    const notes = await giveRights(fresh.handle, { uid, gid, mode }, 'The new file');
+    await fresh.sync();
+    await placeFile(fresh, path);
+    return { backup: undefined, notes };
+  } finally {
+    await fresh.close();
+  }
+}
+
+/** The place that a fresh database took. */
+interface Placed {
+  readonly output: string;
+  /** The held file as it was; undefined where it was not replaced, or no backup was wanted. */
+  readonly backup: string | undefined;
+  readonly notes: readonly string[];
+}
+
+/**
+ * Gives a fresh database, synced and verified, the place of the held file, or the free name that the user gave, with the
+ * held file's owner and mode.
+ *
+ * @param during names the work in an error's text, such as `the repair`
+ * @throws RefusedError; the held file is as it was
+ */
+export async function placeFresh(
+  held: HeldFile,
+  fresh: FreshFile,
+  { output, backup = true }: { readonly output?: string | undefined; readonly backup?: boolean | undefined },
+  during: string,
+): Promise<Placed> {
+  if (output !== undefined) {
+    const notes = await handOnRights(held, fresh);
+    await placeFile(fresh, output);
+    return { output, backup: undefined, notes };
+  }
+  return { output: held.realPath, ...(await replaceFile(held, fresh, during, backup)) };
+}
+
+/** Refuses a name that is taken before the work begins, not at its end. */
+export async function requireFree(path: string): Promise<void> {
+  const taken = await lstat(path).then(
+    () => true,
+    () => false,
+  );
+  if (taken) throw refusal({ code: 'EEXIST' }, path, 'make it');
 }

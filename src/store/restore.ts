@@ -3,19 +3,16 @@ import type { FileHandle } from 'node:fs/promises';
 import { lstat, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RefusedError, restoringRefused } from './errors.js';
-import { nameOf, otherOwner, readFolder, snapshotFolder } from './folder.js';
+import { nameOf, otherOwner, readFolder, snapshotFolder, contentHash, openSnapshot } from './folder.js';
 import type { FreshFile } from './fresh.js';
 import { clearBeside, copyBeside } from './fresh.js';
 import type { HeldFile } from './held.js';
 import { holdFile, realPathOf, MISSING, requireState } from './held.js';
-import { contentHash, openSnapshot } from './list.js';
 import { placeFile, replaceFile } from './replace.js';
-import type { Rights } from './rights.js';
-import { giveRights, groupsOwnBits } from './rights.js';
+import type { Rights, Untrusted, Writers } from './rights.js';
+import { giveRights, groupsOwnBits, untrustedError, writersOf } from './rights.js';
 import type { Snapshot } from './snapshot.js';
 import { selectSnapshots, shortHash } from './snapshot.js';
-import type { Untrusted, Writers } from './trust.js';
-import { untrustedError, writersOf } from './trust.js';
 
 export interface RestoreOptions {
   /** The folder of the snapshots; `.NAME.snapshots` beside the database by default. */
@@ -156,7 +153,7 @@ async function restoreFrom(
   dbPath: string,
   options: RestoreOptions,
 ): Promise<Restored> {
-  const { signal, dryRun = false, wait = 0, lock = true, ifState } = options;
+  const { signal, dryRun = false, wait, lock, ifState } = options;
   const nothing = { path: dbPath, action: 'none', snapshot, output: undefined, backup: undefined } as const;
   if (dryRun) {
     return { ...nothing, reason: 'Dry run: nothing was written. The snapshot is intact.', notes: [] };
@@ -167,7 +164,7 @@ async function restoreFrom(
     const notes = await placeNew(handle, hash, snapshot, realPath, signal);
     return { ...nothing, action: 'restored', reason: undefined, output: realPath, notes };
   }
-  const held = await holdFile(dbPath, { lock: 'exclusive', wait, noLock: !lock, signal });
+  const held = await holdFile(dbPath, { lock, wait, signal });
   try {
     await requireState(held, ifState);
     if (held.stats.size === snapshot.bytes && (await contentHash(held.handle, signal)) === hash) {

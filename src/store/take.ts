@@ -3,15 +3,22 @@ import type { FileHandle } from 'node:fs/promises';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { changedMeanwhile, takingRefused } from './errors.js';
-import { lockFolder, makeFolder, readFolder, requireOwnFolder, snapshotFolder } from './folder.js';
+import {
+  lockFolder,
+  makeFolder,
+  readFolder,
+  requireOwnFolder,
+  snapshotFolder,
+  contentHash,
+  isIntact,
+} from './folder.js';
 import type { FreshFile } from './fresh.js';
 import { copyBeside } from './fresh.js';
-import { contentHash, isIntact } from './list.js';
 import { placeFile } from './replace.js';
 import type { Snapshot } from './snapshot.js';
 import { encodeName, isWorse, KEEP, shortHash, snapshotId, tooMany } from './snapshot.js';
-import type { Writers } from './trust.js';
-import { writersOf } from './trust.js';
+import type { Writers } from './rights.js';
+import { writersOf } from './rights.js';
 
 /** A database that was checked and found sound. The caller's lock must keep other programs from writing to it. */
 export interface JudgedFile {

@@ -6,10 +6,8 @@ import { viewOf } from '../format/struct.js';
 import { readChunks } from '../source/source.js';
 import type { BuildSpec, FreshBucket } from './frame.js';
 import { BucketFiller, BuildError, deepestSplit, Frame } from './frame.js';
-import type { Division } from './partition.js';
-import { partitionHashes } from './partition.js';
-import type { HashOrder, RecordIndex } from './recordindex.js';
-import { SpillingIndex } from './recordindex.js';
+import type { Division, HashOrder, RecordIndex } from './recordindex.js';
+import { partitionHashes, SpillingIndex } from './recordindex.js';
 import type { Sink } from './sink.js';
 
 /** A record to be stored. */

@@ -42,7 +42,7 @@ export const NONE_NOT_KEPT: Readonly<Record<NotKept, number>> = {
 };
 
 /** Counts records that are not written. */
-export interface LeftOut extends Record<NotKept, number> {
+interface LeftOut extends Record<NotKept, number> {
   /** Records that a filter left out. */
   leftOut: number;
   readonly visit?: (record: SalvagedRecord, reason: NotKept) => void;
@@ -57,7 +57,7 @@ export interface Added {
   readonly carved: SalvagedBatch;
 }
 
-export const NOTHING_ADDED: Added = { include: [], old: [], carved: [] };
+const NOTHING_ADDED: Added = { include: [], old: [], carved: [] };
 
 /** The contents of a fresh database, before it is written and when it is verified. */
 export interface Contents {

@@ -34,7 +34,7 @@ export interface Elements {
 }
 
 /** A bucket of a copy: the hashes from `first` that share `bits` leading bits. */
-export interface CopiedBucket {
+interface CopiedBucket {
   readonly first: number;
   readonly bits: number;
   readonly elements: Elements;

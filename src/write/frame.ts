@@ -13,7 +13,6 @@ import {
 } from '../format/header.js';
 import { magicOf, maxOffset, offsetSize } from '../format/format.js';
 import type { Sink } from './sink.js';
-import { Appender } from './sink.js';
 
 /** The kind of a fresh database. libgdbm makes block and bucket of one size, a power of two from 512 on. */
 export interface BuildSpec {
@@ -199,6 +198,68 @@ export class BucketFiller {
   /** The bucket's bytes, until the next one is begun. To be called once for each. */
   end(): Uint8Array {
     return this.writer.end();
+  }
+}
+
+/** Bytes gathered before they are written; the next are gathered meanwhile. */
+const BUFFER = 1 << 19;
+
+/** Writes to a sink strictly in order, many small pieces as few large ones. Memory: two buffers of half a MiB. */
+class Appender {
+  readonly #sink: Sink;
+  #buffer = new Uint8Array(BUFFER);
+  #other = new Uint8Array(BUFFER);
+  #filled = 0;
+  #position: number;
+  /** Settles when the bytes that were sent last are written. */
+  #written: Promise<void> = Promise.resolve();
+
+  constructor(sink: Sink, position: number) {
+    this.#sink = sink;
+    this.#position = position;
+  }
+
+  /** File offset of the next byte. */
+  get position(): number {
+    return this.#position + this.#filled;
+  }
+
+  /** Copies bytes; the caller may change them afterwards. */
+  async append(bytes: Uint8Array): Promise<void> {
+    for (let done = 0; done < bytes.length;) {
+      if (this.#filled === BUFFER) await this.#send();
+      const part = bytes.subarray(done, done + BUFFER - this.#filled);
+      this.#buffer.set(part, this.#filled);
+      this.#filled += part.length;
+      done += part.length;
+    }
+  }
+
+  /** Appends zeroes up to the next multiple of `alignment`; returns their number. */
+  async align(alignment: number): Promise<number> {
+    const padding = (alignment - (this.position % alignment)) % alignment;
+    for (let left = padding; left > 0; left -= BUFFER) {
+      await this.append(new Uint8Array(Math.min(left, BUFFER)));
+    }
+    return padding;
+  }
+
+  /** Waits until everything is written. */
+  async flush(): Promise<void> {
+    await this.#send();
+    await this.#written;
+  }
+
+  /** Sends the gathered bytes as soon as those sent before are written. */
+  async #send(): Promise<void> {
+    await this.#written;
+    if (this.#filled === 0) return;
+    this.#written = this.#sink.write(this.#position, this.#buffer.subarray(0, this.#filled));
+    // The next send or flush throws this error; if none follows, another error ended the work already.
+    this.#written.catch(() => {});
+    this.#position += this.#filled;
+    this.#filled = 0;
+    [this.#buffer, this.#other] = [this.#other, this.#buffer];
   }
 }
 

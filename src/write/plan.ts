@@ -9,8 +9,7 @@ import { KEY_START } from '../format/bucket.js';
 import { HASH_BITS, HASH_RANGE } from '../format/hash.js';
 import { firstAfter } from '../numbers.js';
 import type { Elements } from './copy.js';
-import { partitionHashes } from './partition.js';
-import { RecordIndex } from './recordindex.js';
+import { partitionHashes, RecordIndex } from './recordindex.js';
 
 interface HashRangeOfBucket {
   /** The lowest hash of its range. */
@@ -20,7 +19,7 @@ interface HashRangeOfBucket {
 }
 
 /** A bucket of a copy: one of the database's, by its number in the survey, or a new one with records of several. */
-export type PlannedBucket = HashRangeOfBucket &
+type PlannedBucket = HashRangeOfBucket &
   ({ readonly site: number } | { readonly elements: () => Promise<Elements> });
 
 /** Records of new buckets at most; with more, the copy is made record by record. */

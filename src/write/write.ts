@@ -1,14 +1,24 @@
+import type { CheckResult } from '../check/check.js';
+import { checkCopied } from '../check/proved.js';
+import type { Database } from '../database/database.js';
+import { openDatabase } from '../database/database.js';
+import { check } from '../examine.js';
+import { BucketWords } from '../format/bucketwords.js';
+import { equalBytes } from '../format/bytes.js';
+import { slotOf } from '../format/directory.js';
 import type { HashChar } from '../format/hash.js';
-import { KeyHasher } from '../format/hash.js';
+import { FREE_HASH, KeyHasher } from '../format/hash.js';
 import { readSalvaged } from '../salvage/read.js';
-import type { SalvagedRecord } from '../salvage/salvage.js';
+import type { Addition, SalvagedRecord } from '../salvage/salvage.js';
+import { ADDITIONS } from '../salvage/salvage.js';
 import type { Source } from '../source/source.js';
-import { readChunks } from '../source/source.js';
+import { readChunks, readInto } from '../source/source.js';
 import type { BuildResult } from './builder.js';
 import { DatabaseBuilder } from './builder.js';
 import type { Contents, NotKept } from './contents.js';
 import { NONE_NOT_KEPT } from './contents.js';
-import { copyInOrder } from './copy.js';
+import type { Original } from './copy.js';
+import { CopiedPlaces, copyInOrder, recordBytes, startMask } from './copy.js';
 import type { Sink } from './sink.js';
 
 /** The outcome of writing a fresh database. */
@@ -44,9 +54,289 @@ export async function writeFresh(contents: Contents, sink: Sink): Promise<WriteR
 }
 
 /** The hash of a record's key, of the flavour that is wanted. */
-export async function hashOf(source: Source, record: SalvagedRecord, wanted: HashChar): Promise<number> {
+async function hashOf(source: Source, record: SalvagedRecord, wanted: HashChar): Promise<number> {
   if (record.hashChar === 'either' || record.hashChar === wanted) return record.hash;
   const hasher = new KeyHasher(record.keySize);
   for await (const piece of readChunks(source, record.offset, record.keySize)) hasher.update(piece);
   return hasher.hash(wanted);
+}
+
+/** The fresh database does not hold what was meant to be in it. */
+export class VerifyError extends Error {
+  override readonly name = 'VerifyError';
+}
+
+/** A fresh database that holds what was meant to be in it. */
+export interface Verified {
+  /** Its check. */
+  readonly checked: CheckResult;
+  /** Its records that were added to those in force. */
+  readonly added: Readonly<Record<Addition, number>>;
+}
+
+/**
+ * Reads a fresh database back and compares it with its source:
+ *
+ * 1. Its own examination finds nothing wrong, and as many records as were written.
+ * 2. The bytes behind its header block are those of the records, in the order in which they were written.
+ * 3. A lookup by the hash of each record comes to an element that leads to just that record.
+ *
+ * @throws VerifyError with the first difference
+ */
+export async function verifyFresh(
+  contents: Contents,
+  written: WriteResult,
+  fresh: Source,
+): Promise<Verified> {
+  const { blockSize, bucketSize } = contents.spec;
+  const original = written.copied ? contents.original : undefined;
+  const db = await openDatabase(fresh);
+  if (db?.geometry.blockSize !== blockSize || db.geometry.bucketSize !== bucketSize) {
+    throw new VerifyError(
+      `expected blocks of ${blockSize} and buckets of ${bucketSize} bytes in the fresh database`,
+    );
+  }
+  const places = original && new CopiedPlaces(original.runs, blockSize);
+  const checked = (original && places && (await checkCopy(db, original, places))) ?? (await check(fresh));
+  requireSound(checked, written.records);
+  const next = new RecordBytes(fresh, blockSize);
+  const elements = new FreshElements(db);
+  if (original === undefined || places === undefined) {
+    return { checked, added: await compareRecords(contents, written, next, elements) };
+  }
+  await compareCopy(original, places, next, elements);
+  return { checked, added: { stale: 0, deleted: 0, carved: 0 } };
+}
+
+function requireSound({ verdict, findings, records }: CheckResult, expected: number): void {
+  const trouble = findings.find(({ severity }) => severity !== 'note');
+  if (trouble !== undefined || verdict !== 'healthy') {
+    const found = trouble && `${trouble.code} at offset ${trouble.offset}: ${trouble.found}`;
+    throw new VerifyError(`expected a sound fresh database, found ${found ?? 'one that is not'}`);
+  }
+  if (records.count !== expected) {
+    throw new VerifyError(`expected ${expected} records in the fresh database, found ${records.count}`);
+  }
+}
+
+/**
+ * The check of a copy without reading its keys: they were proved in the original, and their bytes are compared.
+ *
+ * @returns undefined where the copy is not in order
+ */
+async function checkCopy(
+  db: Database,
+  { records, flavours }: Original,
+  places: CopiedPlaces,
+): Promise<CheckResult | undefined> {
+  let elements = 0;
+  const proved = await checkCopied(db, {
+    records,
+    bytes: places.bytes,
+    flavours,
+    base: db.geometry.blockSize,
+    isBucket({ availCount, usedCount }, run, { length }) {
+      elements += usedCount;
+      const isLast = run === length - 1;
+      return Promise.resolve(availCount === 0 && (isLast ? elements === records : elements <= records));
+    },
+  });
+  return proved?.checked;
+}
+
+async function compareCopy(
+  { db, runs, buckets }: Original,
+  places: CopiedPlaces,
+  next: RecordBytes,
+  fresh: FreshElements,
+): Promise<void> {
+  for await (const bytes of recordBytes(db.source, runs)) {
+    if (!(await next.are(bytes))) throw otherBytes(next);
+  }
+  for await (const { elements } of buckets()) {
+    const { used, usedCount, hashes, pointers, keySizes, dataSizes, starts } = elements;
+    for (let n = 0; n < usedCount; n++) {
+      const i = used[n];
+      const hash = hashes[i];
+      const keySize = keySizes[i];
+      const dataSize = dataSizes[i];
+      if (!fresh.isLoaded(hash)) await fresh.load(hash);
+      const offset = places.of(pointers[i], keySize + dataSize);
+      const start = starts[i] & startMask(keySize);
+      if (!fresh.has(hash, offset, keySize, dataSize, start)) {
+        throw new VerifyError(
+          `expected the same records in the fresh database, found no element for the record at offset ${pointers[i]}`,
+        );
+      }
+    }
+  }
+}
+
+/** Compares records that were written one by one; returns how many of each addition the fresh database has. */
+async function compareRecords(
+  { source, hashChar, records }: Contents,
+  written: WriteResult,
+  next: RecordBytes,
+  fresh: FreshElements,
+): Promise<Record<Addition, number>> {
+  const added = { stale: 0, deleted: 0, carved: 0 };
+  let found = 0;
+  let missing = 0;
+  let hasEmpty = false;
+  for await (const { record, bytes } of readSalvaged(source, records(), 'whole')) {
+    const { offset, keySize, dataSize, provenance } = record;
+    const place = next.offset;
+    const pieces = bytes === undefined ? readChunks(source, offset, keySize + dataSize) : [bytes];
+    for await (const piece of pieces) if (!(await next.are(piece))) throw otherBytes(next);
+    const hash = await hashOf(source, record, hashChar);
+    if (!fresh.isLoaded(hash)) await fresh.load(hash);
+    // Records without a byte may be at one place, and have one key.
+    const isEmpty = keySize + dataSize === 0;
+    if (!fresh.has(hash, place, keySize, dataSize) || (isEmpty && hasEmpty)) {
+      missing++;
+      continue;
+    }
+    hasEmpty ||= isEmpty;
+    found++;
+    const addition = ADDITIONS.find((one) => one === provenance);
+    if (addition !== undefined) added[addition]++;
+  }
+  const { duplicates, crowded } = written;
+  if (found !== written.records || missing !== duplicates + crowded) {
+    throw new VerifyError(
+      `expected lookups of ${written.records} records to find the same bytes, found ${found} the same and ` +
+        `${missing} not (${duplicates} have a key that comes twice, ${crowded} had no room)`,
+    );
+  }
+  return added;
+}
+
+function otherBytes({ offset }: RecordBytes): VerifyError {
+  return new VerifyError(
+    `expected the same records in the fresh database, found other bytes behind offset ${offset}`,
+  );
+}
+
+/** Bytes of one read. */
+const WINDOW = 1 << 19;
+
+/** Compares the records' bytes of a fresh database, from the first to the last. */
+class RecordBytes {
+  /** File offset of the next bytes. */
+  offset: number;
+  readonly #fresh: Source;
+  readonly #buffer = new Uint8Array(WINDOW);
+  /** Bytes of the buffer that were read and not compared yet. */
+  #ahead = this.#buffer.subarray(0, 0);
+
+  constructor(fresh: Source, offset: number) {
+    this.#fresh = fresh;
+    this.offset = offset;
+  }
+
+  /** Compares the next bytes with these; if they are the same, goes on behind them. */
+  async are(bytes: Uint8Array): Promise<boolean> {
+    for (let at = 0; at < bytes.length;) {
+      if (this.#ahead.length === 0) {
+        const length = Math.min(WINDOW, this.#fresh.size - this.offset);
+        if (length <= 0) return false;
+        this.#ahead = this.#buffer.subarray(0, length);
+        await readInto(this.#fresh, this.offset, this.#ahead);
+      }
+      const length = Math.min(bytes.length - at, this.#ahead.length);
+      if (!equalBytes(bytes.subarray(at, at + length), this.#ahead.subarray(0, length))) return false;
+      this.#ahead = this.#ahead.subarray(length);
+      this.offset += length;
+      at += length;
+    }
+    return true;
+  }
+}
+
+/** Bytes of buckets that are read together where they are asked for one after the other. */
+const TOGETHER = 1 << 18;
+
+/** Finds elements of a sound database by their hashes. Holds one bucket. */
+class FreshElements {
+  readonly #db: Database;
+  readonly #directoryBits: number;
+  readonly #bucket: BucketWords;
+  readonly #buffer: Uint8Array;
+  /** The bytes of the buffer are those from file offset {@link #from} to before {@link #to}. */
+  #from = 0;
+  #to = 0;
+  #loaded = -1;
+  #last = { hash: FREE_HASH, place: 0 };
+
+  constructor(db: Database) {
+    const { bucketSize, bucketElements } = db.geometry;
+    this.#db = db;
+    this.#directoryBits = Math.log2(db.directory.length);
+    this.#bucket = new BucketWords(db.format, bucketSize, bucketElements);
+    this.#buffer = new Uint8Array(Math.max(TOGETHER, bucketSize));
+  }
+
+  /** True if the bucket of a hash is the one that is held. */
+  isLoaded(hash: number): boolean {
+    return this.#offsetFor(hash) === this.#loaded;
+  }
+
+  async load(hash: number): Promise<void> {
+    const { source, geometry } = this.#db;
+    const { bucketSize } = geometry;
+    const offset = this.#offsetFor(hash);
+    if (offset < this.#from || offset + bucketSize > this.#to) {
+      // Buckets that follow each other are read together, twice as many each time.
+      const wanted = offset === this.#to ? 2 * (this.#to - this.#from) : bucketSize;
+      const length = Math.min(Math.max(wanted, bucketSize), this.#buffer.length, source.size - offset);
+      await readInto(source, offset, this.#buffer.subarray(0, length));
+      this.#from = offset;
+      this.#to = offset + length;
+    }
+    const at = offset - this.#from;
+    this.#bucket.load(this.#buffer.subarray(at, at + bucketSize));
+    this.#loaded = offset;
+    this.#last.hash = FREE_HASH;
+  }
+
+  /** True if a lookup in the bucket of the hash, which is held, comes to just this element. */
+  has(hash: number, pointer: number, keySize: number, dataSize: number, start?: number): boolean {
+    // Elements with the hash of the last one found mostly stand behind it.
+    const { elements } = this.#bucket;
+    const next = this.#last.place + 1 === elements ? 0 : this.#last.place + 1;
+    let place =
+      hash === this.#last.hash ? this.#find(next, hash, pointer, keySize, dataSize, start) : undefined;
+    place ??= this.#find(hash % elements, hash, pointer, keySize, dataSize, start);
+    if (place === undefined) return false;
+    this.#last.hash = hash;
+    this.#last.place = place;
+    return true;
+  }
+
+  #find(
+    from: number,
+    hash: number,
+    pointer: number,
+    keySize: number,
+    dataSize: number,
+    start?: number,
+  ): number | undefined {
+    const { elements, hashes, pointers, keySizes, dataSizes, starts } = this.#bucket;
+    const mask = startMask(keySize);
+    for (let n = 0, i = from; n < elements; n++, i = i + 1 === elements ? 0 : i + 1) {
+      if (hashes[i] === FREE_HASH) return undefined;
+      const isSame =
+        hashes[i] === hash &&
+        pointers[i] === pointer &&
+        keySizes[i] === keySize &&
+        dataSizes[i] === dataSize &&
+        (start === undefined || (starts[i] & mask) === start);
+      if (isSame) return i;
+    }
+    return undefined;
+  }
+
+  #offsetFor(hash: number): number {
+    return this.#db.directory[slotOf(hash, this.#directoryBits)];
+  }
 }

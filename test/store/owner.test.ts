@@ -3,7 +3,7 @@ import { appendFile, copyFile, mkdir, readdir, readFile, rename, rm, writeFile }
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
-import { listSnapshots } from '../../src/store/list.js';
+import { listSnapshots } from '../../src/store/folder.js';
 import { restoreSnapshot } from '../../src/store/restore.js';
 import { cli } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { check } from '../../src/examine.js';
 import { openFileSource } from '../../src/source/file.js';
-import { listSnapshots } from '../../src/store/list.js';
+import { listSnapshots } from '../../src/store/folder.js';
 import { restoreSnapshot } from '../../src/store/restore.js';
 import { cli } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';

@@ -22,7 +22,7 @@ import { basename, join } from 'node:path';
 import test from 'node:test';
 import { RefusedError } from '../../src/store/errors.js';
 import { encodeName } from '../../src/store/snapshot.js';
-import { listSnapshots } from '../../src/store/list.js';
+import { listSnapshots } from '../../src/store/folder.js';
 import { takeSnapshot } from '../../src/store/take.js';
 import { run } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';

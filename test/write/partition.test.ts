@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import type { Partition } from '../../src/write/partition.js';
-import { partitionHashes } from '../../src/write/partition.js';
+import type { Partition } from '../../src/write/recordindex.js';
+import { partitionHashes } from '../../src/write/recordindex.js';
 import { runs, SWEEP } from '../tools/effort.js';
 
 const SEED = 20261204;

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { DatabaseBuilder } from '../../src/write/builder.js';
 import type { Sink, Spill } from '../../src/write/sink.js';
 import { memorySink } from '../../src/write/sink.js';
-import { divideBins } from '../../src/write/partition.js';
+import { divideBins } from '../../src/write/recordindex.js';
 import { check } from '../../src/examine.js';
 import { BucketView } from '../../src/format/bucket.js';
 import { FREE_HASH, hashKey } from '../../src/format/hash.js';
