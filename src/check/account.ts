@@ -26,6 +26,9 @@ import {
 } from './space.js';
 
 const RECORD = SPACE_KINDS.indexOf('record');
+/** Numbers behind those of SPACE_KINDS: bytes that several extents claim, and bytes that none does. */
+export const OVERLAPPING = SPACE_KINDS.length;
+export const UNACCOUNTED = OVERLAPPING + 1;
 
 /** The use of every byte of a database. */
 export interface Accounting {
@@ -35,8 +38,8 @@ export interface Accounting {
   readonly chain: AvailChain;
 }
 
-/** Gets a range that a structure or a record claims. */
-type Take = (kind: SpaceKind, offset: number, length: number) => void;
+/** Gets a range that a structure or a record claims; the bucket is given where it is the claim of one. */
+type Take = (kind: SpaceKind, offset: number, length: number, bucket?: BucketSite) => void;
 
 /**
  * Accounts for every byte of a database that was examined: merges the structures with the bytes of the records. The
@@ -74,7 +77,7 @@ export async function accountOf(
   records: RecordSpace,
   eachClaim: (take: Take) => Promise<void>,
 ): Promise<SpaceAccount> {
-  const sweep = new ByteSweep(size, records);
+  const sweep = new Account(size, records);
   const lists = [...structures, new RunCursor(records.runs), new RunCursor(records.shared)];
   const next = Float64Array.from(lists, (list) => {
     list.begin();
@@ -148,16 +151,16 @@ export async function takeOthers(db: Database, take: Take): Promise<AvailChain> 
 function takeBucket({ source, geometry, format }: Database, site: BucketSite, kept: number, take: Take) {
   if (site.elements !== undefined) {
     const { size } = elementStruct(format.layout);
-    for (const at of site.elements) take('bucket', at, size);
+    for (const at of site.elements) take('bucket', at, size, site);
     return false;
   }
   if (kept === 0 && !provesItself(site)) return false;
-  take('bucket', site.offset, Math.min(geometry.bucketSize, source.size - site.offset));
+  take('bucket', site.offset, Math.min(geometry.bucketSize, source.size - site.offset), site);
   return true;
 }
 
 /** Takes all ranges: header, directory and avail chain, then each bucket with its free space and its records. */
-async function eachExtent(
+export async function eachExtent(
   db: Database,
   { sites }: Survey,
   { marks }: Examination,
@@ -234,30 +237,87 @@ class ClaimedRange implements Overlap {
 }
 
 /**
- * Accounts for every byte of a file in one sweep over extents in order of their offsets, which may overlap. Only two
+ * Gets the ranges of one use each, in order and without a gap. Overlapping ranges may follow each other.
+ *
+ * @param kind an index of SPACE_KINDS, {@link OVERLAPPING} or {@link UNACCOUNTED}
+ */
+export type UseVisitor = (kind: number, from: number, to: number) => void;
+
+/**
+ * Finds the use of every byte of a file in one sweep over extents in order of their offsets, which may overlap. Only two
  * of the extents that have begun and not ended matter: the one that ends last has the bytes that no other claims, and
  * up to the last end of the others, bytes are claimed more than once. Memory does not grow with the number of
  * overlapping extents.
  */
-class ByteSweep {
+export class UseSweep {
   readonly #size: number;
+  readonly #visit: UseVisitor;
+  /** Visited up to here. */
+  #at = 0;
+  /** Kind and end of the extent that ends last; it has ended if its end is not behind the visited bytes. */
+  #kind = 0;
+  #end = 0;
+  /** Last end of the other extents. */
+  #othersEnd = 0;
+
+  /** @param size of the file in bytes */
+  constructor(size: number, visit: UseVisitor) {
+    this.#size = size;
+    this.#visit = visit;
+  }
+
+  /**
+   * Takes an extent of a byte or more, which must not begin before the last one.
+   *
+   * @param kind an index of SPACE_KINDS
+   * @param end file offset, in the file
+   */
+  add(kind: number, offset: number, end: number): void {
+    this.advance(offset);
+    if (this.#end > offset) {
+      if (end <= this.#end) {
+        this.#othersEnd = Math.max(this.#othersEnd, end);
+        return;
+      }
+      this.#othersEnd = this.#end;
+    }
+    this.#kind = kind;
+    this.#end = end;
+  }
+
+  finish(): void {
+    this.advance(this.#size);
+  }
+
+  /** Visits what lies before an offset; no extent begins before it any more. */
+  advance(to: number): void {
+    if (this.#at >= to) return;
+    this.#pass(OVERLAPPING, Math.min(this.#othersEnd, to));
+    this.#pass(this.#kind, Math.min(this.#end, to));
+    this.#pass(UNACCOUNTED, to);
+  }
+
+  #pass(kind: number, to: number): void {
+    if (to <= this.#at) return;
+    this.#visit(kind, this.#at, to);
+    this.#at = to;
+  }
+}
+
+/** Accounts for every byte of a file: bytes of each kind, overlaps and gaps, and the records that reach too far. */
+class Account {
+  readonly #size: number;
+  readonly #sweep: UseSweep;
   readonly #records: RecordSpace;
   /** Structures in force. */
   readonly #structures: RecordRuns;
   /** Beginnings of structures inside of records. */
   readonly #beginnings: Beginnings;
-  readonly #totals = new Float64Array(SPACE_KINDS.length);
-  /** Accounted for up to here. */
-  #at = 0;
-  #overlapping = 0;
+  readonly #totals = new Float64Array(UNACCOUNTED + 1);
   #overlapCount = 0;
   readonly #overlaps: { offset: number; length: number }[] = [];
+  #lastOverlapEnd = -1;
   readonly #gaps = new Gaps();
-  /** Kind and end of the extent that ends last; it has ended if its end is not behind the bytes accounted for. */
-  #kind = 0;
-  #end = 0;
-  /** Last end of the other extents. */
-  #othersEnd = 0;
   /** Beginning and end of the last run of records. */
   #recordStart = -1;
   #recordEnd = -1;
@@ -268,6 +328,7 @@ class ByteSweep {
    */
   constructor(size: number, records: RecordSpace) {
     this.#size = size;
+    this.#sweep = new UseSweep(size, (kind, from, to) => this.#count(kind, from, to));
     this.#records = records;
     this.#structures = new RecordRuns(size);
     this.#beginnings = new Beginnings(size);
@@ -288,16 +349,7 @@ class ByteSweep {
       this.#structures.cover(offset, end);
       if (offset > this.#recordStart && offset < this.#recordEnd) this.#beginnings.add(offset);
     }
-    this.#advance(offset);
-    if (this.#end > offset) {
-      if (end <= this.#end) {
-        this.#othersEnd = Math.max(this.#othersEnd, end);
-        return;
-      }
-      this.#othersEnd = this.#end;
-    }
-    this.#kind = kind;
-    this.#end = end;
+    this.#sweep.add(kind, offset, end);
   }
 
   /**
@@ -308,17 +360,14 @@ class ByteSweep {
     readonly overlaps: readonly Range[];
     readonly isOverreaching: OverreachingRecords['has'] | undefined;
   } {
-    this.#advance(this.#size);
-    const bytes = Object.fromEntries(SPACE_KINDS.map((kind, i) => [kind, this.#totals[i]]));
+    this.#sweep.finish();
+    const kinds = [...SPACE_KINDS, 'overlapping', 'unaccounted'] as const;
+    const bytes = Object.fromEntries(kinds.map((kind, i) => [kind, this.#totals[i]]));
     const { runs, shared, beginnings: ofRecords } = this.#records;
     const [size, structures, ofStructures] = [this.#size, this.#structures, this.#beginnings];
     const isAnyInside = !ofRecords.isEmpty || !ofStructures.isEmpty;
     return {
-      bytes: {
-        ...(bytes as Record<SpaceKind, number>),
-        overlapping: this.#overlapping,
-        unaccounted: this.#gaps.bytes,
-      },
+      bytes: bytes as SpaceAccount['bytes'],
       overlaps: this.#overlaps,
       overlapCount: this.#overlapCount,
       isOverreaching: isAnyInside
@@ -331,28 +380,16 @@ class ByteSweep {
     };
   }
 
-  /** Accounts for open extents up to an offset, and for the gap behind them. */
-  #advance(to: number): void {
-    if (this.#at >= to) return;
-    if (this.#othersEnd > this.#at) this.#overlap(Math.min(this.#othersEnd, to));
-    if (this.#end > this.#at && this.#at < to) {
-      const end = Math.min(this.#end, to);
-      this.#totals[this.#kind] += end - this.#at;
-      this.#at = end;
-    }
-    if (this.#at < to) {
-      this.#gaps.add(this.#at, to - this.#at);
-      this.#at = to;
-    }
-  }
-
-  #overlap(to: number): void {
-    const length = to - this.#at;
-    this.#overlapping += length;
-    const last = this.#overlaps.at(-1);
-    if (last !== undefined && last.offset + last.length === this.#at) last.length += length;
-    else if (this.#overlapCount++ < MAX_OVERLAPS) this.#overlaps.push({ offset: this.#at, length });
-    this.#at = to;
+  #count(kind: number, from: number, to: number): void {
+    this.#totals[kind] += to - from;
+    if (kind === UNACCOUNTED) this.#gaps.add(from, to - from);
+    if (kind !== OVERLAPPING) return;
+    const isNew = this.#lastOverlapEnd !== from;
+    this.#lastOverlapEnd = to;
+    if (!isNew) {
+      // Ranges above the limit are only counted.
+      if (this.#overlapCount <= MAX_OVERLAPS) this.#overlaps.at(-1)!.length += to - from;
+    } else if (this.#overlapCount++ < MAX_OVERLAPS) this.#overlaps.push({ offset: from, length: to - from });
   }
 }
 
@@ -371,14 +408,11 @@ const MAX_GAPS = 100;
 /** Gaps held before the smallest of them are dropped. */
 const GAPS_HELD = 1024;
 
-/** Counts all bytes that nothing claims, and keeps the largest ranges. */
+/** The largest of the ranges that nothing claims. */
 class Gaps {
-  /** Bytes of all gaps. */
-  bytes = 0;
   #largest: Range[] = [];
 
   add(offset: number, length: number): void {
-    this.bytes += length;
     this.#largest.push({ offset, length });
     if (this.#largest.length > GAPS_HELD) this.#dropSmall();
   }

@@ -1,5 +1,7 @@
+import { OVERLAPPING, UNACCOUNTED, UseSweep } from '../check/account.js';
 import { divide, RecordHistogram } from '../check/regions.js';
-import { OffsetList, NumberList } from '../numbers.js';
+import { SPACE_KINDS } from '../check/space.js';
+import { NumberList, OffsetList, OffsetSorter } from '../numbers.js';
 import type { RowView, StructureView } from './structures.js';
 import { derived } from './structures.js';
 
@@ -53,43 +55,36 @@ export type Claim = (kind: ClaimKind, offset: number, length: number) => void;
 /** Tells all that claims bytes of a file, in any order, and the same each time it is asked. */
 export type Claims = (claim: Claim) => Promise<void> | void;
 
-const CLAIMS: readonly ClaimKind[] = [
-  'header',
-  'directory',
-  'bucket',
-  'avail',
-  'record',
-  'free',
-  'damaged',
-  'deleted',
-];
+/** The kinds of claims of the account of bytes, then those that show only where none of these is in force. */
+const CLAIMS: readonly ClaimKind[] = [...SPACE_KINDS, 'damaged', 'deleted'];
 const FREE = CLAIMS.indexOf('free');
 const DAMAGED = CLAIMS.indexOf('damaged');
-const DELETED = CLAIMS.indexOf('deleted');
-const UNACCOUNTED = AREA_KINDS.indexOf('unaccounted');
-const OVERLAPPING = AREA_KINDS.indexOf('overlapping');
-/** As which of all kinds the bytes of one claim are shown. */
-const SHOWN = CLAIMS.map((kind) => AREA_KINDS.indexOf(kind));
+/** Numbers of all kinds by those of the account of bytes. */
+const AREA_OF_USE = [...SPACE_KINDS, 'overlapping' as const, 'unaccounted' as const].map((kind) =>
+  AREA_KINDS.indexOf(kind),
+);
+/** Kinds whose ranges are one where they touch, whatever claims them. */
+const JOINED = [AREA_OF_USE[OVERLAPPING], AREA_OF_USE[UNACCOUNTED]];
 
-/** In the number of a border its kind, and whether a claim begins or ends there, ride in the low bits; exact up to 2^49 bytes. */
+/** The kind of a claim is in the low bits of the number of its beginning; exact up to 2^50 bytes. */
 const KINDS = 8;
 
-/** Borders of claims held at a time: 8 bytes each. */
-const HELD = 1 << 20;
+/** Claims held at a time: 24 bytes each. */
+const HELD = 1 << 19;
 
 interface PaintOptions {
-  /** Borders remembered at a time, where fewer are wanted; each claim has two. */
+  /** Claims remembered at a time, where fewer are wanted. */
   readonly held?: number;
   /** Waited for when a part of the file was seen, so that what was made of it need not be kept. */
   readonly afterPart?: () => Promise<void>;
 }
 
 /**
- * Cuts a file of `size` bytes into ranges of one kind. A byte that two in force claim, or that is in force and listed as
- * free, is overlapping; damage and what was deleted show only where nothing in force is.
+ * Cuts a file of `size` bytes into ranges of one kind, by the account of bytes: a byte that two in force claim, or that is
+ * in force and listed as free, is overlapping; damage and what was deleted show only where nothing in force is.
  *
- * The claims are asked for once, and where they have more borders than are held at a time again for each part of the file, so
- * that memory does not grow with their number.
+ * The claims are asked for once, and where they are more than are held at a time again for each part of the file, so that
+ * memory does not grow with their number.
  */
 export async function paint(
   claims: Claims,
@@ -99,44 +94,43 @@ export async function paint(
 ): Promise<void> {
   const painter = new Painter(size, visit);
   const histogram = new RecordHistogram(size);
-  const borders = new Borders(held);
-  const each = async (take: TakeBorder) =>
+  const list = new ClaimList(held);
+  const each = async (take: TakeClaim) =>
     claims((kind, offset, length) => {
       const from = Math.max(0, offset);
       const to = Math.min(offset + length, size);
-      if (to <= from) return;
-      const number = CLAIMS.indexOf(kind);
-      take(from, number, true);
-      take(to, number, false);
+      if (to > from) take(CLAIMS.indexOf(kind), from, to);
     });
-  await each((at, kind, begins) => {
-    histogram.add(at);
-    borders.add(at, kind, begins);
+  await each((kind, from, to) => {
+    histogram.add(from);
+    list.add(kind, from, to);
   });
-  if (histogram.records === borders.length) borders.each(painter.pass);
+  if (histogram.records === list.length) list.each(painter.add);
   else {
-    for (const { from, to, records } of await divide(histogram, held, each)) {
-      borders.clear();
-      await each((at, kind, begins) => {
-        if (at < from || at >= to) return;
-        // All of more than are held are at one place, in whichever order.
-        if (records > held) painter.pass(at, kind, begins);
-        else borders.add(at, kind, begins);
+    for (const part of await divide(histogram, held, (take) => each((_, from) => take(from)))) {
+      list.clear();
+      await each((kind, from, to) => {
+        if (from < part.from || from >= part.to) return;
+        // All of more than are held begin at one place, in whichever order.
+        if (part.records > held) painter.add(kind, from, to);
+        else list.add(kind, from, to);
       });
-      borders.each(painter.pass);
+      list.each(painter.add);
       await afterPart();
     }
   }
-  painter.end();
+  painter.finish();
   await afterPart();
 }
 
-/** Is told where a claim of a kind begins, or ends. */
-type TakeBorder = (at: number, kind: number, begins: boolean) => void;
+/** Takes a claim that is in the file: its kind by number, its beginning and its end. */
+type TakeClaim = (kind: number, from: number, to: number) => void;
 
-/** The beginnings and ends of claims. */
-class Borders {
-  readonly #list = new OffsetList();
+/** Claims, to be visited in order of their beginnings. */
+class ClaimList {
+  readonly #beginnings = new OffsetList();
+  readonly #ends = new OffsetList();
+  readonly #sorter = new OffsetSorter();
   readonly #most: number;
 
   constructor(most: number) {
@@ -144,80 +138,94 @@ class Borders {
   }
 
   get length(): number {
-    return this.#list.length;
+    return this.#beginnings.length;
   }
 
   clear(): void {
-    this.#list.clear();
+    this.#beginnings.clear();
+    this.#ends.clear();
   }
 
   /** Adds one, if there is room. */
-  add(at: number, kind: number, begins: boolean): void {
-    if (this.length < this.#most) this.#list.push((at * KINDS + kind) * 2 + Number(begins));
+  add(kind: number, from: number, to: number): void {
+    if (this.length >= this.#most) return;
+    this.#beginnings.push(from * KINDS + kind);
+    this.#ends.push(to);
   }
 
-  /** Tells them in order of their places. */
-  each(take: TakeBorder): void {
-    for (const border of this.#list.values().sort()) {
-      const claim = Math.floor(border / 2);
-      take(Math.floor(claim / KINDS), claim % KINDS, border % 2 === 1);
+  each(take: TakeClaim): void {
+    const beginnings = this.#beginnings.values();
+    const last = beginnings.reduce((most, one) => Math.max(most, one), 0);
+    for (const i of this.#sorter.orderOf(beginnings, beginnings.length, 0, last + 1)) {
+      const beginning = beginnings[i];
+      take(beginning % KINDS, Math.floor(beginning / KINDS), this.#ends.at(i));
     }
   }
 }
 
-/** Goes over the borders of claims in order of their places, and tells the ranges between. */
+/** Lays damage and what was deleted under the account of bytes, and joins what is one range. */
 class Painter {
-  readonly #size: number;
   readonly #visit: AreaVisitor;
-  /** Claims of each kind that have begun and not ended. */
-  readonly #open = new Int32Array(CLAIMS.length);
-  #at = 0;
-  /** Records that touch stay two ranges; what shows through nowhere cuts none in two. */
-  #cut = true;
-  /** The range that may still become longer; none as long as its kind is below 0. */
+  readonly #sweep: UseSweep;
+  /** Ends of the last damaged and of the last deleted range that have begun. */
+  #damagedEnd = 0;
+  #deletedEnd = 0;
+  /** The last place at which something in force, or listed as free, begins. */
+  #cut = 0;
+  /** The range that may still become longer: its kind, the use of its bytes, and its borders. */
   #kind = -1;
+  #use = -1;
   #from = 0;
+  #to = 0;
 
   constructor(size: number, visit: AreaVisitor) {
-    this.#size = size;
     this.#visit = visit;
+    this.#sweep = new UseSweep(size, (use, from, to) => this.#show(use, from, to));
   }
 
-  /** Takes the next border. */
-  readonly pass: TakeBorder = (at, kind, begins) => {
-    this.#advance(at);
-    this.#open[kind] += begins ? 1 : -1;
-    this.#cut ||= kind <= FREE;
+  /** Takes claims in order of their beginnings. */
+  readonly add: TakeClaim = (kind, from, to) => {
+    if (kind <= FREE) {
+      this.#sweep.add(kind, from, to);
+      this.#cut = from;
+      return;
+    }
+    this.#sweep.advance(from);
+    if (kind === DAMAGED) this.#damagedEnd = Math.max(this.#damagedEnd, to);
+    else this.#deletedEnd = Math.max(this.#deletedEnd, to);
   };
 
-  end(): void {
-    this.#advance(this.#size);
-    if (this.#kind >= 0) this.#visit(this.#kind, this.#from, this.#at);
+  finish(): void {
+    this.#sweep.finish();
+    if (this.#to > this.#from) this.#visit(this.#kind, this.#from, this.#to);
   }
 
-  #advance(to: number): void {
-    if (to <= this.#at) return;
-    const kind = judge(this.#open);
-    const joins = kind === UNACCOUNTED || kind === OVERLAPPING || !this.#cut;
-    if (kind !== this.#kind || !joins) {
-      if (this.#kind >= 0) this.#visit(this.#kind, this.#from, this.#at);
-      this.#kind = kind;
-      this.#from = this.#at;
+  #show(use: number, from: number, to: number): void {
+    if (use === FREE || use === UNACCOUNTED) {
+      this.#add(AREA_KINDS.indexOf('damaged'), use, from, Math.min(to, this.#damagedEnd));
+      this.#add(
+        AREA_KINDS.indexOf('deleted'),
+        use,
+        Math.max(from, this.#damagedEnd),
+        Math.min(to, this.#deletedEnd),
+      );
+      from = Math.max(from, this.#damagedEnd, this.#deletedEnd);
     }
-    this.#at = to;
-    this.#cut = false;
+    this.#add(AREA_OF_USE[use], use, from, to);
   }
-}
 
-/** The kind of a byte by the number of its claims of each kind. */
-function judge(open: Int32Array): number {
-  let claims = open[FREE];
-  for (let kind = 0; kind < FREE; kind++) claims += open[kind];
-  if (claims > 1) return OVERLAPPING;
-  if (claims === 1 && open[FREE] === 0) return SHOWN[open.findIndex((n) => n > 0)];
-  if (open[DAMAGED] > 0) return AREA_KINDS.indexOf('damaged');
-  if (open[DELETED] > 0) return AREA_KINDS.indexOf('deleted');
-  return open[FREE] > 0 ? AREA_KINDS.indexOf('free') : UNACCOUNTED;
+  #add(kind: number, use: number, from: number, to: number): void {
+    if (to <= from) return;
+    // Records that touch stay two ranges; what shows through nowhere cuts none in two.
+    const isOne = JOINED.includes(kind) || (use === this.#use && from !== this.#cut);
+    if (kind !== this.#kind || !isOne) {
+      if (this.#to > this.#from) this.#visit(this.#kind, this.#from, this.#to);
+      this.#from = from;
+    }
+    this.#kind = kind;
+    this.#use = use;
+    this.#to = to;
+  }
 }
 
 /** Ranges that are shown unless each is wanted. */
