@@ -1,46 +1,35 @@
 /**
- * gdbm-doctor as a library: open a source, iterate its records, check it, repair it.
+ * gdbm-doctor as a library, for Node: {@link open} a database, {@link check} it, {@link repair} it. `gdbm-doctor/core` is
+ * the part of it that knows no file system, for a browser.
  *
  * @packageDocumentation
  */
-export * from './core.js';
-export type { FileSource } from './source/file.js';
-export { fileSource, openFileSource } from './source/file.js';
-export type { LostRecords } from './check/losses.js';
+export type * from './core.js';
+export { diff, dump, GdbmError, hashKey, memorySink } from './core.js';
+export { check, create, load, open, salvage } from './api/files.js';
+export type { FileOptions } from './api/files.js';
+export { repair } from './api/repair.js';
+export type { RepairOptions, RepairResult } from './api/repair.js';
 export type { BetterCopy } from './copies.js';
 export type { Recoverable } from './repair/examine.js';
-export type { LostDetail, RepairAction, RepairOptions, RepairResult, SetAside } from './repair/result.js';
-export { repair } from './repair.js';
-export type { DeleteOptions, DeleteResult } from './repair/delete.js';
-export { deleteRecord } from './repair/delete.js';
-export type { RefusalCode } from './store/errors.js';
-export { RefusedError } from './store/errors.js';
-export { fileState } from './store/held.js';
-export type { SnapshotName, Snapshot } from './store/snapshot.js';
-export type { Owner as SnapshotOwner } from './store/folder.js';
-export type { JudgedFile, Taken, TakeOptions } from './store/take.js';
-export { takeSnapshot } from './store/take.js';
-export { isWorse } from './store/snapshot.js';
-export type { Listed as ListedSnapshots, ListedSnapshot, ListOptions } from './store/folder.js';
-export { listSnapshots } from './store/folder.js';
-export type { Restored, RestoreOptions } from './store/restore.js';
-export { restoreSnapshot } from './store/restore.js';
-export type { DiagnoseOptions, VolumeDiagnosis } from './service/diagnose.js';
-export { diagnoseVolume } from './service/diagnose.js';
+export type { LostDetail, RepairAction, SetAside } from './repair/result.js';
+export type { Addition } from './salvage/salvage.js';
+export type { LeaveOut, LeftOutReason } from './profile/leaveout.js';
+export { snapshots } from './api/snapshots.js';
 export type {
-  ProblemSeverity,
-  VolumeCode,
-  VolumeProblem,
-  Access,
-  ContentFacts,
-  DatabaseFacts,
-  Holder,
-  MachineFacts,
-  MountFacts,
-  PlaceFacts,
-  SpaceFacts,
-  UserFacts,
-  VolumeFacts,
-} from './service/facts.js';
-export { VOLUME_CODES } from './service/facts.js';
-export type { Mount } from './service/procfs.js';
+  ListOptions,
+  LockOptions,
+  RestoreOptions,
+  SnapshotList,
+  Snapshots,
+  SnapshotsOptions,
+  TakeOptions,
+} from './api/snapshots.js';
+export type { ListedSnapshot, Owner } from './store/folder.js';
+export type { Restored } from './store/restore.js';
+export type { Snapshot } from './store/snapshot.js';
+export type { Taken } from './store/take.js';
+export type { Untrusted } from './store/rights.js';
+export { diagnose } from './api/diagnose.js';
+export type { Diagnosis } from './api/diagnose.js';
+export type { ProblemSeverity, VolumeCode, VolumeProblem } from './service/facts.js';

@@ -1,15 +1,12 @@
-import type { FileFormat } from '../check/check.js';
 import type { BetterCopy } from '../copies.js';
 import { findBetterCopy, findCopyOfMissing } from '../copies.js';
-import { needsRepair } from '../profile/leaveout.js';
 import { named, nextStep } from '../report/advice.js';
 import { safeSentence } from '../report/escape.js';
 import { checkReport, reportText, unreadableReport } from '../report/json.js';
 import { betterCopyText, count, foreignText } from '../report/sentences.js';
 import { volumeReport } from '../report/volume.js';
 import type { VolumeDiagnosis } from '../service/diagnose.js';
-import { diagnoseVolume } from '../service/diagnose.js';
-import type { DatabaseFacts } from '../service/facts.js';
+import { databaseFacts, diagnoseVolume } from '../service/diagnose.js';
 import type { CheckedFile } from './check.js';
 import { checkFile } from './check.js';
 import type { WantedMachine } from './options.js';
@@ -28,7 +25,12 @@ export const command = defineCommand(
       .example('$0 doctor --json /data/flower.db | jq .files[].volume.problems', 'For programs'),
   async ({ file, json, for: machine }) => {
     const checked = await tryCheck(file, machine);
-    const found = await diagnoseVolume(file, { database: databaseFacts(checked) });
+    const found = await diagnoseVolume(file, {
+      database:
+        'result' in checked
+          ? databaseFacts({ checked: checked.result, profile: checked.profile })
+          : undefined,
+    });
     // The check has judged for the wanted machine; the diagnosis knows only this one.
     const problems = found.problems.filter(
       ({ code }) => machine === undefined || !code.startsWith('foreign-'),
@@ -63,25 +65,6 @@ async function tryCheck(path: string, machine: WantedMachine): Promise<Checked> 
     const { code, message } = explain(error, path, 'read it');
     return { code, message, betterCopy: code === 'no-such-file' ? await findCopyOfMissing(path) : undefined };
   }
-}
-
-function databaseFacts(checked: Checked): DatabaseFacts | undefined {
-  if (!('result' in checked) || checked.result.format === undefined) return undefined;
-  const { format, size, verdict } = checked.result;
-  // Only the structure tells whether the file is whole; values may be damaged as their program stored them.
-  const isSound =
-    verdict === 'healthy' || verdict === 'foreign' || !needsRepair(checked.result, checked.profile);
-  const { byteOrder, layout, hashChar, header, geometry }: FileFormat = format;
-  return {
-    byteOrder,
-    offsetBits: layout.offsetBits,
-    alignment: layout.alignment,
-    hashChar,
-    nextBlock: header.next_block,
-    blockSize: geometry.blockSize,
-    size,
-    healthy: isSound,
-  };
 }
 
 function databaseJson(path: string, checked: Checked): object {

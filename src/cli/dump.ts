@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { asciiWriter } from '../exchange/ascii.js';
+import { asciiWriter, asctime } from '../exchange/ascii.js';
 import { binaryWriter, lengthFormOf } from '../exchange/binary.js';
 import type { Dumped, DumpWriter } from '../exchange/dump.js';
 import { dump } from '../exchange/dump.js';
@@ -106,11 +106,4 @@ async function writerFor(
   if (format === 'binary' || format === '0') return binaryWriter(lengthFormOf(machine));
   const by = `gdbm-doctor ${await packageVersion()}`;
   return asciiWriter({ by, date: asctime(new Date()), file, ...(await ownerOf(await stat(file))), variant });
-}
-
-/** A date as C's asctime writes it: `Tue Nov  3 20:45:00 2026`. */
-function asctime(date: Date): string {
-  const [day, month, , year] = date.toDateString().split(' ');
-  const time = date.toTimeString().slice(0, 8);
-  return `${day} ${month} ${String(date.getDate()).padStart(2)} ${time} ${year}`;
 }

@@ -326,8 +326,15 @@ const LENGTH_LINE = 24;
 export interface AsciiHead extends Omit<DumpHeader, 'kind'> {
   /** The program that writes it, with its version. */
   readonly by: string;
-  /** In local time, as C's asctime writes it: `Tue Nov 24 20:45:00 2026`. */
+  /** In local time, as {@link asctime} writes it. */
   readonly date: string;
+}
+
+/** A date as C's asctime writes it: `Tue Nov  3 20:45:00 2026`. */
+export function asctime(date: Date): string {
+  const [day, month, , year] = date.toDateString().split(' ');
+  const time = date.toTimeString().slice(0, 8);
+  return `${day} ${month} ${String(date.getDate()).padStart(2)} ${time} ${year}`;
 }
 
 /** Writes what `gdbm_dump` writes by default. */

@@ -1,4 +1,3 @@
-import type { RecordBatch } from '../read/batch.js';
 import type { Opened } from '../read/open.js';
 import type { RecordLoss } from '../read/records.js';
 import { keptRecords } from '../read/records.js';
@@ -39,10 +38,89 @@ export interface DumpWriter {
 }
 
 /**
- * Writes every record of a database as a dump, in the order in which libgdbm walks.
+ * Every record of a database as a dump, in the order in which libgdbm walks. The pieces share memory: each is valid until
+ * the next is asked for.
+ *
+ * @param wanted selects keys; without it all records are written
+ * @param dumped counts the records that were written, and those that could not be given
+ */
+export async function* dumpPieces(
+  opened: Opened,
+  writer: DumpWriter,
+  wanted?: Glob,
+  dumped: Dumped = noneDumped(),
+): AsyncGenerator<Uint8Array> {
+  const out = new OutputBuffer();
+  writer.head(out);
+  for await (const { source, count, bytes, starts, offsets, keySizes, dataSizes } of keptRecords(opened, {
+    loss: dumped,
+  })) {
+    for (let i = 0; i < count; i++) {
+      const from = starts[i];
+      const keyEnd = from + keySizes[i];
+      if (from < 0) {
+        const keyAt = offsets[i];
+        if (wanted !== undefined && !wanted(await readKey(source, keyAt, keySizes[i]))) continue;
+        yield* writeLarge(out, writer, source, 'key', keyAt, keySizes[i]);
+        yield* writeLarge(out, writer, source, 'value', keyAt + keySizes[i], dataSizes[i]);
+      } else {
+        if (wanted !== undefined && !wanted(bytes.subarray(from, keyEnd))) continue;
+        writeSmall(out, writer, bytes, from, keyEnd, keyEnd + dataSizes[i]);
+      }
+      dumped.written++;
+      if (out.used >= FLUSH) yield out.take();
+    }
+  }
+  writer.tail(out, dumped.written);
+  if (out.used > 0) yield out.take();
+}
+
+/** The counts before a dump. */
+function noneDumped(): Dumped {
+  return { written: 0, records: 0, incomplete: false };
+}
+
+async function* writeLarge(
+  out: OutputBuffer,
+  writer: DumpWriter,
+  source: Source,
+  which: 'key' | 'value',
+  offset: number,
+  size: number,
+): AsyncGenerator<Uint8Array> {
+  writer.begin(out, which, size);
+  for await (const piece of passChunks(source, offset, size, DUMP_PIECE)) {
+    writer.piece(out, piece, 0, piece.length, piece.length === size);
+    if (out.used >= FLUSH) yield out.take();
+  }
+  if (size === 0) writer.piece(out, new Uint8Array(0), 0, 0, true);
+  writer.end(out, which);
+}
+
+function writeSmall(
+  out: OutputBuffer,
+  writer: DumpWriter,
+  bytes: Uint8Array,
+  from: number,
+  keyEnd: number,
+  end: number,
+): void {
+  if (writer.record !== undefined) {
+    writer.record(out, bytes, from, keyEnd, end);
+    return;
+  }
+  writer.begin(out, 'key', keyEnd - from);
+  writer.piece(out, bytes, from, keyEnd, true);
+  writer.end(out, 'key');
+  writer.begin(out, 'value', end - keyEnd);
+  writer.piece(out, bytes, keyEnd, end, true);
+  writer.end(out, 'value');
+}
+
+/**
+ * Writes every record of a database as a dump; see {@link dumpPieces}.
  *
  * @param write gets the dump in pieces, each valid until `write` is done
- * @param wanted selects keys; without it all records are written
  */
 export async function dump(
   opened: Opened,
@@ -50,54 +128,8 @@ export async function dump(
   write: (bytes: Uint8Array) => Promise<void>,
   wanted?: Glob,
 ): Promise<Dumped> {
-  const dumped: Dumped = { written: 0, records: 0, incomplete: false };
-  const out = new OutputBuffer();
-  const flush = async () => {
-    if (out.used > 0) await write(out.bytes.subarray(0, out.used));
-    out.used = 0;
-  };
-  const writeLarge = async (source: Source, which: 'key' | 'value', offset: number, size: number) => {
-    writer.begin(out, which, size);
-    for await (const piece of passChunks(source, offset, size, DUMP_PIECE)) {
-      writer.piece(out, piece, 0, piece.length, piece.length === size);
-      if (out.used >= FLUSH) await flush();
-    }
-    if (size === 0) writer.piece(out, new Uint8Array(0), 0, 0, true);
-    writer.end(out, which);
-  };
-  const writeSmall = (bytes: Uint8Array, from: number, keyEnd: number, end: number) => {
-    if (writer.record !== undefined) {
-      writer.record(out, bytes, from, keyEnd, end);
-      return;
-    }
-    writer.begin(out, 'key', keyEnd - from);
-    writer.piece(out, bytes, from, keyEnd, true);
-    writer.end(out, 'key');
-    writer.begin(out, 'value', end - keyEnd);
-    writer.piece(out, bytes, keyEnd, end, true);
-    writer.end(out, 'value');
-  };
-  const writeBatch = async ({ source, count, bytes, starts, offsets, keySizes, dataSizes }: RecordBatch) => {
-    for (let i = 0; i < count; i++) {
-      const from = starts[i];
-      const keyEnd = from + keySizes[i];
-      if (from < 0) {
-        const keyAt = offsets[i];
-        if (wanted !== undefined && !wanted(await readKey(source, keyAt, keySizes[i]))) continue;
-        await writeLarge(source, 'key', keyAt, keySizes[i]);
-        await writeLarge(source, 'value', keyAt + keySizes[i], dataSizes[i]);
-      } else {
-        if (wanted !== undefined && !wanted(bytes.subarray(from, keyEnd))) continue;
-        writeSmall(bytes, from, keyEnd, keyEnd + dataSizes[i]);
-      }
-      dumped.written++;
-      if (out.used >= FLUSH) await flush();
-    }
-  };
-  writer.head(out);
-  for await (const batch of keptRecords(opened, { loss: dumped })) await writeBatch(batch);
-  writer.tail(out, dumped.written);
-  await flush();
+  const dumped = noneDumped();
+  for await (const piece of dumpPieces(opened, writer, wanted, dumped)) await write(piece);
   return dumped;
 }
 
@@ -127,6 +159,13 @@ export class OutputBuffer {
   /** A view of bytes that are to be encoded. */
   viewOf(bytes: Uint8Array): DataView {
     return this.#from.of(bytes);
+  }
+
+  /** The bytes so far, valid until more are added; the next ones begin anew. */
+  take(): Uint8Array {
+    const { used } = this;
+    this.used = 0;
+    return this.bytes.subarray(0, used);
   }
 
   /** Makes room for so many bytes. */

@@ -1,7 +1,9 @@
 import type { BuildBatch, BuildResult } from '../write/builder.js';
 import { DatabaseBuilder } from '../write/builder.js';
 import type { BuildSpec } from '../write/frame.js';
+import { BuildError } from '../write/frame.js';
 import type { Sink } from '../write/sink.js';
+import { VerifyError } from '../write/write.js';
 import { check } from '../examine.js';
 import type { HashChar } from '../format/hash.js';
 import { hashKey, KeyHasher } from '../format/hash.js';
@@ -84,7 +86,7 @@ export async function copyAndLoad(
 }
 
 /** A build with a digest of all its records. */
-class DigestedBuild {
+export class DigestedBuild {
   readonly builder: DatabaseBuilder;
   readonly digest = new ContentsDigest();
 
@@ -190,7 +192,7 @@ class DigestedBuild {
 /** More keys of one hash than a bucket holds cannot be stored by libgdbm either. */
 function requireAll({ crowded }: BuildResult): void {
   if (crowded === 0) return;
-  throw new DumpError(
+  throw new BuildError(
     `expected room for every record, found ${crowded} keys too many with one hash. Try a larger --block-size.`,
   );
 }
@@ -210,7 +212,7 @@ export function whyTooLarge({ spec }: Target, bytes: number): string | undefined
 /**
  * Reads a fresh database back: its check finds nothing, and it has the very records that were stored.
  *
- * @throws DumpError
+ * @throws VerifyError
  */
 export async function requireSound(fresh: Source, { records, contents }: Loaded): Promise<void> {
   const checked = await check(fresh);
@@ -224,9 +226,7 @@ export async function requireSound(fresh: Source, { records, contents }: Loaded)
     trouble === undefined
       ? `${checked.records.count} records${same ? '' : ', other ones'}`
       : `${trouble.code}: ${trouble.found}`;
-  throw new DumpError(
-    `expected a sound fresh database of ${records} records, found ${found}. Check the disk.`,
-  );
+  throw new VerifyError(`expected a sound fresh database of ${records} records, found ${found}`);
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { CheckedContents } from '../contents.js';
+import { needsRepair } from '../profile/leaveout.js';
 import { shellPath } from '../report/escape.js';
 import { judgeContents, judgeMachine } from './contentrules.js';
 import type { DatabaseFacts, Holder, ProblemSeverity, VolumeFacts, VolumeProblem } from './facts.js';
@@ -82,6 +84,25 @@ export function judge(facts: VolumeFacts): VolumeProblem[] {
   return RULES.flatMap((rule) => rule(facts)).sort(
     (a, b) => ORDER.indexOf(a.severity) - ORDER.indexOf(b.severity),
   );
+}
+
+/** The results of a check that are compared with the machine and the place; undefined if it found no database. */
+export function databaseFacts({ checked, profile }: CheckedContents): DatabaseFacts | undefined {
+  const { format, size, verdict } = checked;
+  if (format === undefined) return undefined;
+  // Only the structure tells whether the file is whole; values may be damaged as their program stored them.
+  const isSound = verdict === 'healthy' || verdict === 'foreign' || !needsRepair(checked, profile);
+  const { byteOrder, layout, hashChar, header, geometry } = format;
+  return {
+    byteOrder,
+    offsetBits: layout.offsetBits,
+    alignment: layout.alignment,
+    hashChar,
+    nextBlock: header.next_block,
+    blockSize: geometry.blockSize,
+    size,
+    healthy: isSound,
+  };
 }
 
 export interface DiagnoseOptions {

@@ -15,11 +15,31 @@ export interface Spill extends Sink {
   close(): Promise<void>;
 }
 
-/** A sink in memory, for tests and for a browser. */
-export function memorySink(): Sink & { bytes(): Uint8Array } {
+/** A database that is made in memory. */
+export interface MemorySink extends Sink {
+  /** A copy of all bytes so far. */
+  bytes(): Uint8Array;
+}
+
+/**
+ * A sink in memory, for small databases, tests and browsers.
+ *
+ * @example
+ * ```ts
+ * import { create, memorySink, open } from 'gdbm-doctor/core';
+ *
+ * const sink = memorySink();
+ * const writer = await create(sink, { machine: 'amd64' });
+ * await writer.add('colour', 'blue');
+ * await writer.finish();
+ * const db = await open(sink.bytes());
+ * console.log(db.size, await db.has('colour')); // 1 true
+ * ```
+ */
+export function memorySink(): MemorySink {
   let buffer = new Uint8Array(4096);
   let size = 0;
-  const sink: ReturnType<typeof memorySink> = {
+  const sink: MemorySink = {
     get size() {
       return size;
     },

@@ -5,10 +5,10 @@ import { memorySink } from '../../src/write/sink.js';
 import { openDatabase } from '../../src/database/database.js';
 import { check } from '../../src/examine.js';
 import { ContentsDigest, contentsOf } from '../../src/exchange/fingerprint.js';
-import { DumpError } from '../../src/exchange/input.js';
 import { requireSound } from '../../src/exchange/load.js';
 import { BucketView } from '../../src/format/bucket.js';
 import { memorySource } from '../../src/source/source.js';
+import { VerifyError } from '../../src/write/write.js';
 import { anyRecords, build, specFor, text } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
 import { runs } from '../tools/effort.js';
@@ -48,7 +48,7 @@ test('a fresh database with another byte in a value is not taken', async () => {
       changed[whole.indexOf(Buffer.concat([key, value])) + key.length] ^= change;
       const sink = memorySink();
       await sink.write(0, changed);
-      await assert.rejects(requireSound(sink, { ...result, contents }), DumpError);
+      await assert.rejects(requireSound(sink, { ...result, contents }), VerifyError);
     }),
     { seed: 20261124, numRuns: runs(60) },
   );
@@ -76,6 +76,6 @@ test('a fresh database in which a value is shorter, and nothing else is wrong, i
     const sink = memorySink();
     await sink.write(0, changed);
     assert.equal((await check(sink)).verdict, 'healthy', `slot ${slot}`);
-    await assert.rejects(requireSound(sink, { ...result, contents }), DumpError);
+    await assert.rejects(requireSound(sink, { ...result, contents }), VerifyError);
   }
 });

@@ -55,7 +55,7 @@ export async function leftovers(folder: string): Promise<string[]> {
 /** A program that uses the library to take a snapshot. Needs a build. */
 const TAKE = `
 import { open } from 'node:fs/promises';
-const { takeSnapshot } = await import(${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)});
+const { takeSnapshot } = await import(${JSON.stringify(new URL('../../dist/store/take.js', import.meta.url).href)});
 const [path] = process.argv.slice(1);
 const handle = await open(path);
 try {

@@ -1,0 +1,116 @@
+import { asciiWriter, asctime } from '../exchange/ascii.js';
+import { binaryWriter, lengthFormOf } from '../exchange/binary.js';
+import { csvWriter } from '../exchange/csv.js';
+import type { Difference } from '../exchange/diff.js';
+import { diff as diffOpened, noCounts } from '../exchange/diff.js';
+import type { DumpWriter } from '../exchange/dump.js';
+import { dumpPieces } from '../exchange/dump.js';
+import { globOf } from '../exchange/glob.js';
+import { ndjsonWriter } from '../exchange/ndjson.js';
+import type { MachineName } from '../format/machines.js';
+import type { Database, Inner } from './database.js';
+import { innerOf } from './database.js';
+import { judgeOf } from './report.js';
+
+/** `ascii` and `binary` are gdbm_dump's forms; `ndjson` has a line of JSON for each record. */
+export type DumpForm = 'ndjson' | 'ascii' | 'binary' | 'csv';
+
+const FORMS: readonly DumpForm[] = ['ndjson', 'ascii', 'binary', 'csv'];
+
+/** Options of {@link dump}. */
+export interface DumpOptions {
+  /** Only keys that fit one of these patterns: `*` is any bytes, `?` a character, `\` takes the next as it is. */
+  readonly keys?: string | readonly string[] | undefined;
+  /** The kind of machine whose gdbm_load is to read a binary dump; amd64 by default. */
+  readonly machine?: MachineName | undefined;
+}
+
+/**
+ * Writes every record of a database as a dump, in pieces of about 1 MiB. No record is held whole, however large it is.
+ *
+ * @throws GdbmError `CHANGED`, `IO`, `CLOSED`
+ * @throws RangeError if there is no such form
+ *
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises';
+ * import { dump, open } from 'gdbm-doctor';
+ *
+ * const db = await open('tasks.db');
+ * await writeFile('tasks.ndjson', dump(db));
+ * await writeFile('for-gdbm_load.dump', dump(db, 'ascii', { keys: 'task-*' }));
+ * await db.close();
+ * ```
+ */
+export function dump(
+  database: Database,
+  form: DumpForm = 'ndjson',
+  options: DumpOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { opened, path, guarded } = innerOf(database);
+  const writer = writerFor(form, options, { opened, path });
+  const wanted = options.keys === undefined ? undefined : globOf([options.keys].flat());
+  return guarded(async function* () {
+    // A copy: the memory of a piece is used again for the next one.
+    for await (const piece of dumpPieces(opened, writer, wanted)) yield piece.slice();
+  });
+}
+
+function writerFor(
+  form: DumpForm,
+  { machine = 'amd64' }: DumpOptions,
+  { opened, path }: Pick<Inner, 'opened' | 'path'>,
+): DumpWriter {
+  judgeOf(machine);
+  switch (form) {
+    case 'ndjson':
+      return ndjsonWriter();
+    case 'csv':
+      return csvWriter();
+    case 'binary':
+      return binaryWriter(lengthFormOf(machine));
+    case 'ascii': {
+      const variant = opened.db.format.variant === 'numsync' ? 'numsync' : 'standard';
+      return asciiWriter({ by: 'gdbm-doctor', date: asctime(new Date()), file: path, variant });
+    }
+    default:
+      throw new RangeError(`expected as form one of ${FORMS.join(', ')}, found "${String(form)}"`);
+  }
+}
+
+/** A key that is not the same in two databases. */
+export interface Change {
+  readonly how: Difference['how'];
+  readonly key: Uint8Array;
+  /** Bytes of the value in the first database; undefined if it lacks the key. */
+  readonly before: number | undefined;
+  /** Bytes of the value in the second database; undefined if it lacks the key. */
+  readonly after: number | undefined;
+}
+
+/**
+ * Compares two databases of any kind key by key, in memory that does not grow with them. The changes come in no order.
+ *
+ * @throws GdbmError `CHANGED`, `IO`, `CLOSED`; `TOO_LARGE` for a key of more than 4 MiB
+ *
+ * @example
+ * ```ts
+ * import { diff, open } from 'gdbm-doctor';
+ *
+ * const before = await open('yesterday.db');
+ * const after = await open('tasks.db');
+ * for await (const { how, key } of diff(before, after)) {
+ *   console.log(how, new TextDecoder().decode(key)); // changed task-1
+ * }
+ * ```
+ */
+export function diff(before: Database, after: Database): AsyncGenerator<Change, void, undefined> {
+  const [a, b] = [innerOf(before), innerOf(after)];
+  return a.guarded(() => b.guarded(() => changes(a, b)));
+}
+
+async function* changes(a: Inner, b: Inner): AsyncGenerator<Change> {
+  for await (const { how, key, before, after } of diffOpened(a.opened, b.opened, noCounts())) {
+    yield { how, key: key.slice(), before, after };
+  }
+}
