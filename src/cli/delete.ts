@@ -1,7 +1,6 @@
 import { deleteRecord } from '../repair/delete.js';
 import { deletedReport, failedDeleteReport, reportText } from '../report/json.js';
 import { deletedText } from '../report/text.js';
-import { escapeStart, shellPath } from '../report/escape.js';
 import {
   backup,
   decodeKey,
@@ -12,6 +11,7 @@ import {
   key,
   keyEncoding,
   locking,
+  noSuchKey,
   notStream,
   output,
   waitIsValid,
@@ -52,7 +52,7 @@ export const command = defineCommand(
         if (json) await printReport(reportText([deletedReport(deleted, key)]));
         else if (isThere) await printReport(deletedText(deleted, key, styleFor(process.stdout)));
         if (isThere) return EXIT.ok;
-        tell(`${file}: there is no key "${escapeStart(key, 200)}". See: gdbm-doctor list ${shellPath(file)}`);
+        tell(noSuchKey(file, text, key));
         return EXIT.damaged;
       },
     ),

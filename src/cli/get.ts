@@ -6,7 +6,7 @@ import type { Searched } from '../examine.js';
 import { escapeStart, shellPath } from '../report/escape.js';
 import { readChunks } from '../source/source.js';
 import { withDatabase } from './file.js';
-import { decodeKey, defineCommand, file, key, keyEncoding } from './options.js';
+import { decodeKey, defineCommand, file, key, keyEncoding, noSuchKey } from './options.js';
 import { EXIT, print, tell } from './terminal.js';
 
 /** Writes one value to stdout as it is. */
@@ -25,17 +25,14 @@ export const command = defineCommand(
       // A record that libgdbm finds may be in doubt: then the reason is told.
       let found = await new Lookup({ db }).find(key);
       if (found === undefined && !isProved) found = await new Lookup(await examined()).find(key);
-      const shown = escapeStart(key, 200);
       if (found === undefined) {
-        tell(
-          `${file}: expected the key "${shown}", found none such. See: gdbm-doctor list ${shellPath(file)}`,
-        );
+        tell(noSuchKey(file, text, key));
         return EXIT.damaged;
       }
       const doubt = isProved ? undefined : await doubtAbout(await examined(), key, found);
       if (doubt !== undefined) {
         tell(
-          `${file}: expected the value of the key "${shown}", found that ${doubt}, so that it may not be what was ` +
+          `${file}: expected the value of the key "${escapeStart(key, 200)}", found that ${doubt}, so that it may not be what was ` +
             `stored. To see where it is: gdbm-doctor salvage ${shellPath(file)}`,
         );
         return EXIT.damaged;

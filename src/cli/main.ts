@@ -2,7 +2,16 @@ import { setFlagsFromString } from 'node:v8';
 import type { Argv } from 'yargs';
 import yargs from 'yargs';
 import type { Command } from './options.js';
-import { endOutput, EXIT, OutputError, packageVersion, print, tell } from './terminal.js';
+import {
+  endOutput,
+  EXIT,
+  hasOutput,
+  OutputError,
+  packageVersion,
+  print,
+  printReport,
+  tell,
+} from './terminal.js';
 
 /** A command, as the list of commands shows it; its file is loaded only where the command line names it. */
 interface ListedCommand {
@@ -140,8 +149,8 @@ function keepHeapSmall(): void {
 
 async function runCommandLine(args: readonly string[]): Promise<number> {
   let exit: number = EXIT.ok;
-  const parser = await parserFor(args, async (command, path) => {
-    exit = await explainErrors(command, path);
+  const parser = await parserFor(args, async (command, path, json) => {
+    exit = await explainErrors(command, path, json);
   });
   try {
     // The text of help, version and completions. yargs would print it without noticing an error of stdout.
@@ -160,15 +169,28 @@ async function runCommandLine(args: readonly string[]): Promise<number> {
   }
 }
 
-/** @param path the file that the command is about */
-async function explainErrors(command: () => Promise<number>, path: string | undefined): Promise<number> {
+/**
+ * @param path the file that the command is about
+ * @param json whether the failure is to be a JSON document, too, if nothing of another one was written
+ */
+async function explainErrors(
+  command: () => Promise<number>,
+  path: string | undefined,
+  json: boolean,
+): Promise<number> {
   try {
     return await command();
   } catch (error) {
     if (error instanceof OutputError) return EXIT.failed;
-    // Loaded late: it imports the rooms that throw these errors, which guard and watch must not hold in memory.
+    // Loaded late: they import the rooms that throw these errors, which guard and watch must not hold in memory.
     const { explain } = await import('./work.js');
-    tell(explain(error, path ?? 'the command', 'read it').message);
+    const { code, message } = explain(error, path ?? 'the command', 'read it');
+    if (json && !hasOutput()) {
+      const { reportDocument, unreadableReport } = await import('../report/json.js');
+      // On one line, as the lists of `salvage` are lines.
+      await printReport(`${JSON.stringify(reportDocument([unreadableReport(path ?? '', code, message)]))}\n`);
+    }
+    tell(message);
     return EXIT.failed;
   }
 }
@@ -185,7 +207,7 @@ export class UsageError extends Error {}
  */
 export async function parserFor(
   args: readonly string[],
-  execute: (command: () => Promise<number>, path: string | undefined) => Promise<void>,
+  execute: (command: () => Promise<number>, path: string | undefined, json: boolean) => Promise<void>,
 ): Promise<Argv> {
   const words = protectWords(args);
   const dashes = words.indexOf('--');
@@ -202,9 +224,10 @@ export async function parserFor(
     }
     const { command } = await load();
     const first = /[<[]([a-z]+)/.exec(usage)![1];
-    parser.command(usage, describe as string, command.options, (argv) =>
-      execute(() => command.run(argv), [argv[first] as string | string[] | undefined].flat()[0]),
-    );
+    parser.command(usage, describe as string, command.options, (argv) => {
+      const path = [argv[first] as string | string[] | undefined].flat()[0];
+      return execute(() => command.run(argv), path, argv['json'] === true);
+    });
   }
   return (
     parser

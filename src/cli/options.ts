@@ -3,6 +3,7 @@ import type { Judge } from '../check/libgdbm.js';
 import type { MachineName } from '../format/machines.js';
 import { MACHINE_NAMES, MACHINES } from '../format/machines.js';
 import { PROFILE_NAMES } from '../profile/profiles.js';
+import { escapeStart, shellPath } from '../report/escape.js';
 import { thisMachine } from '../service/machine.js';
 import { RefusedError } from '../store/errors.js';
 
@@ -149,4 +150,12 @@ export function decodeKey(text: string, encoding: 'utf8' | 'hex' | 'base64'): Ui
     throw new RefusedError('io', `expected a key in ${encoding}, found "${text}".`);
   }
   return new Uint8Array(bytes);
+}
+
+/** The message that a database has no such key; `list` shows bytes that are no text as \\xNN, which is not how to type them. */
+export function noSuchKey(path: string, text: string, key: Uint8Array): string {
+  const hint = /\\x[0-9a-f]{2}/i.test(text)
+    ? '; a key that is no text is typed in hex: --key-encoding hex'
+    : '';
+  return `${path}: there is no key "${escapeStart(key, 200)}". See: gdbm-doctor list ${shellPath(path)}${hint}`;
 }

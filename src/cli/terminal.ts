@@ -73,6 +73,11 @@ export async function printReport(text: string | Uint8Array): Promise<void> {
   }
 }
 
+/** Returns true if anything was written. */
+export function hasOutput(): boolean {
+  return output.isWritten;
+}
+
 /** Returns true for a pipe, a socket or a terminal: there Node waits for room, and writes all or fails. */
 function isStream(): boolean {
   const stats = fstatSync(STDOUT);
@@ -104,14 +109,17 @@ export function endOutput(exit: number): number {
       output.error = error as NodeJS.ErrnoException;
     }
   }
-  if (output.error === undefined) return exit;
-  const { code, message } = output.error;
+  const { error, isResult } = output;
+  // A process may run several commands, one after the other.
+  Object.assign(output, { error: undefined, isResult: false, isWritten: false });
+  if (error === undefined) return exit;
+  const { code, message } = error;
   // The reader has seen enough, as in `list | head`: no message, but a result that was cut off is no success.
-  if (code === 'EPIPE') return output.isResult ? EXIT.readerGone : exit;
+  if (code === 'EPIPE') return isResult ? EXIT.readerGone : exit;
   const isFull = code === 'ENOSPC' || code === 'EDQUOT';
   const why = isFull ? 'no space left to write to it. Free some, or write it elsewhere' : message;
-  const what = output.isResult ? 'what was written is not whole' : 'the report is not whole';
-  const done = output.isResult || exit === EXIT.failed ? '' : ', but the work that it is about is done';
+  const what = isResult ? 'what was written is not whole' : 'the report is not whole';
+  const done = isResult || exit === EXIT.failed ? '' : ', but the work that it is about is done';
   tell(`standard output: ${why}; ${what}${done}.`);
   return EXIT.failed;
 }

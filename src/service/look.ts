@@ -33,12 +33,20 @@ export interface Look {
   readonly state: string;
   /** Identifies the damage: the file's state and its findings. */
   readonly digest: string;
-  /** True if another process has the file locked or, if it is damaged, open; null if that cannot be seen. */
-  readonly held: boolean | null;
+  /** The most that another process does with the file; null if that cannot be seen, or was not looked for. */
+  readonly use: 'locked' | 'open' | 'none' | null;
   /** The snapshot that was just taken. */
   readonly snapshot: { readonly id: string; readonly taken: boolean; readonly poor: string | null } | null;
   /** Why a wanted snapshot was not taken. */
   readonly snapshotTrouble: string | null;
+}
+
+/**
+ * Returns true if another process was seen in the way of what follows a look: it has the file locked or, if the file is
+ * damaged, open, since a program without locks may be saving it.
+ */
+export function isInUse({ verdict, use }: Pick<Look, 'verdict' | 'use'>): boolean {
+  return use === 'locked' || (verdict === 'damaged' && use === 'open');
 }
 
 /** A look that saw no database. */
@@ -54,7 +62,7 @@ export function bareLook(path: string, verdict: Look['verdict'], what: string): 
     loads: false,
     state: '',
     digest: '',
-    held: null,
+    use: null,
     snapshot: null,
     snapshotTrouble: null,
   };

@@ -17,7 +17,6 @@ import { SourceError } from '../source/source.js';
 import { refusal, RefusedError } from '../store/errors.js';
 import { fileState, MISSING } from '../store/held.js';
 import { takeSnapshot } from '../store/take.js';
-import type { Holder } from './facts.js';
 import type { Look } from './look.js';
 import { bareLook, withoutPath } from './look.js';
 import { thisMachine } from './machine.js';
@@ -28,7 +27,7 @@ interface LookOptions {
   readonly profile: WantedProfile;
   /** Takes a snapshot of a clean file. */
   readonly snapshot: boolean;
-  /** Looks for locks on a clean file, too; `held` of a damaged one is always set. */
+  /** Looks for other processes that use a clean file, too; those that use a damaged one are always looked for. */
   readonly holders?: boolean;
   readonly snapshots: string | undefined;
   readonly keep: number;
@@ -105,9 +104,9 @@ async function lookInto(
   if (about.usable) {
     const kept = options.snapshot ? await keep(handle, judged, about.records, options) : NO_SNAPSHOT;
     if (kept === 'changed') return bareLook(path, 'changing', 'it was written to meanwhile');
-    const held = options.holders === true ? await isHeld(before, ({ lock }) => lock !== 'none') : null;
+    const use = options.holders === true ? await useOf(before) : null;
     const sound = bareLook(path, 'clean', `sound, with ${about.records} records`);
-    return { ...sound, ...about, ...kept, held };
+    return { ...sound, ...about, ...kept, use };
   }
   const worst = groupFindings(checked).find(({ severity }) => severity === 'error');
   const said = libgdbm === null ? '' : `, libgdbm says "${libgdbm}"`;
@@ -120,18 +119,16 @@ async function lookInto(
     ...about,
     loads,
     digest: [about.state, ...findings.map(({ code, offset }) => `${code}@${offset}`)].join(' '),
-    // A program that has the file open without a lock may be saving, too.
-    held: await isHeld(before, () => true),
+    use: await useOf(before),
   };
 }
 
-/** Looks for another process that holds the file in a way that counts; null if that cannot be seen. */
-async function isHeld(
-  { dev, ino }: BigIntStats,
-  counts: (holder: Holder) => boolean,
-): Promise<boolean | null> {
+/** Looks for other processes that use the file. */
+async function useOf({ dev, ino }: BigIntStats): Promise<Look['use']> {
   const { holders } = await findHolders({ dev, ino }, []);
-  return holders === undefined ? null : holders.some(counts);
+  if (holders === undefined) return null;
+  if (holders.some(({ lock }) => lock !== 'none')) return 'locked';
+  return holders.length > 0 ? 'open' : 'none';
 }
 
 /** Names the way out if values that are no pickles are intended, where the profile was inferred from the other values. */

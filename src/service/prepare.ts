@@ -7,7 +7,7 @@ import type { Environment } from './commandline.js';
 import { withDatabase, withoutPersistence } from './commandline.js';
 import type { VolumeCode, VolumeProblem } from './facts.js';
 import type { Look } from './look.js';
-import { lookAt } from './look.js';
+import { isInUse, lookAt } from './look.js';
 import type { Mending, Outcome } from './mend.js';
 import { isGain, mend } from './mend.js';
 
@@ -115,7 +115,7 @@ async function makeReady(
   for (;;) {
     const look = await lookUntilItSucceeds(mending, ['--holders', ...lookOptions], pause);
     const waits = performance.now() < deadline;
-    if ((look.verdict === 'changing' || look.held === true) && waits) {
+    if ((look.verdict === 'changing' || isInUse(look)) && waits) {
       if (logged === '') {
         logged = `${path}: another process is using it; waiting for it`;
         log({ level: 'warning', event: 'waiting', message: logged, details: { path } });
@@ -151,13 +151,13 @@ async function lookUntilItSucceeds(
 async function outcomeOf(look: Look, mending: Mending): Promise<Ready['outcome']> {
   if (look.verdict === 'unknown') return 'unknown';
   // With a sound but locked file the program would fail at once with Errno 11.
-  if (look.verdict === 'changing' || (look.verdict === 'clean' && look.held === true)) return 'busy';
+  if (look.verdict === 'changing' || (look.verdict === 'clean' && isInUse(look))) return 'busy';
   // A repair would change nothing, and the program loads the file.
   if (look.loads) return 'sound';
   if (look.verdict !== 'damaged' && !(await isOutdone(look, mending))) return 'sound';
   // A holder may be no writer. The lock decides; if there is none, the file is left alone.
-  const outcome = await mend(look, mending, look.held !== true);
-  return outcome === 'unmended' && look.held === true ? 'busy' : outcome;
+  const outcome = await mend(look, mending, !isInUse(look));
+  return outcome === 'unmended' && isInUse(look) ? 'busy' : outcome;
 }
 
 /** Checks for a snapshot that is better than an undamaged database, such as one that its program emptied. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stateOf } from '../store/held.js';
 import type { Look } from './look.js';
-import { lookAt } from './look.js';
+import { isInUse, lookAt } from './look.js';
 import type { Mending } from './mend.js';
 import { mend } from './mend.js';
 import type { Outlets, Status } from './outlets.js';
@@ -33,8 +33,8 @@ export function decide(memory: Memory, look: Look): { step: Step; memory: Memory
     return { step: 'rest', memory: { damage: undefined, hopeless: look.digest } };
   }
   if (look.loads) return { step: 'look-again', memory: { ...memory, damage: look.digest } };
-  // If holders cannot be seen (null), the repair finds out by the lock.
-  if (look.held === true) return { step: 'look-again', memory: { ...memory, damage: undefined } };
+  // If other processes cannot be seen, the repair finds out by the lock.
+  if (isInUse(look)) return { step: 'look-again', memory: { ...memory, damage: undefined } };
   const seenTwice = look.digest === memory.damage;
   return { step: seenTwice ? 'repair' : 'look-again', memory: { ...memory, damage: look.digest } };
 }

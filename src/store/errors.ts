@@ -59,11 +59,11 @@ const REFUSALS: Readonly<Record<string, readonly [RefusalCode, string]>> = {
   ],
   EROFS: [
     'read-only',
-    'the file system is read-only, cannot DOING. Remount it writable, or write to another volume (repair: -o OUT).',
+    'the file system is read-only, cannot DOING. Remount it writable, or write to another volume.',
   ],
   ENOSPC: [
     'no-space',
-    'no space left to DOING. Free about as much as the file is large, or write to another volume (repair: -o OUT).',
+    'no space left to DOING. Free about as much as the file is large, or write to another volume.',
   ],
   EIO: [
     'io',
@@ -72,6 +72,8 @@ const REFUSALS: Readonly<Record<string, readonly [RefusalCode, string]>> = {
   ],
   EEXIST: ['exists', 'expected no such file, found one. Name another output, or move it away.'],
 };
+/** Steps of the commands that have an option for the place of the fresh file. */
+const HAS_OUTPUT: readonly string[] = ['repair it', 'delete a record of it'];
 const SAME_AS: Readonly<Record<string, string>> = { EPERM: 'EACCES', EDQUOT: 'ENOSPC' };
 
 /**
@@ -86,7 +88,9 @@ export function refusal(error: unknown, path: string, doing: string): RefusedErr
   const sentence =
     code === 'ENOENT' && path === '-'
       ? 'expected a file, found none. A database is read at many places, and from no stream: write it to a file first.'
-      : text.replace('DOING', () => doing);
+      : text
+          .replace('DOING', () => doing)
+          .replace('another volume.', HAS_OUTPUT.includes(doing) ? 'another volume: -o OUT.' : '$&');
   return new RefusedError(refused, `${path}: ${sentence}`, { cause: error });
 }
 
@@ -121,7 +125,7 @@ export function takingRefused(error: unknown, path: string, folder: string): unk
 
 /** The error to throw where a snapshot could not be restored; a programming error stays as it is. */
 export function restoringRefused(error: unknown, path: string): unknown {
-  // The general advice names the option -o, which `restore` does not have.
+  // A restore cannot write to another volume.
   return inOtherWords(error, path, 'restore it', {
     'no-space':
       'no space left to restore it. Nothing was changed; free about as much as the snapshot is large.',

@@ -98,7 +98,7 @@ test('a look that fails once is tried again', async (t) => {
 testWith('flock', 'a file beyond repair is not set aside if another process holds it', async (t) => {
   const path = await database(t, HOPELESS);
   await hold(t, path);
-  const look = () => said({ ...bareLook(path, 'damaged', 'damaged'), size: 1, held: null });
+  const look = () => said({ ...bareLook(path, 'damaged', 'damaged'), size: 1, use: null });
   const repair = () => answered({ action: 'refused', reason: 'no' });
   const { starts, sameCommand, events } = await prepared(path, 'empty', { look, repair });
   assert.deepEqual([starts, sameCommand], [true, true]);
@@ -147,15 +147,15 @@ for (const fallback of FALLBACKS) {
 
 const PREVENTED: Record<string, Record<string, () => CommandResult>> = {
   'the volume is full': {
-    look: () => said({ ...bareLook('state.db', 'damaged', 'damaged'), size: 1, held: false }),
+    look: () => said({ ...bareLook('state.db', 'damaged', 'damaged'), size: 1, use: 'none' }),
     repair: () => answered({ error: { code: 'no-space', message: 'no room' } }),
   },
   'the folder may not be written': {
-    look: () => said({ ...bareLook('state.db', 'damaged', 'damaged'), size: 1, held: false }),
+    look: () => said({ ...bareLook('state.db', 'damaged', 'damaged'), size: 1, use: 'none' }),
     repair: () => answered({ error: { code: 'no-permission', message: 'no permission' } }),
   },
   'the repair crashes': {
-    look: () => said({ ...bareLook('state.db', 'damaged', 'damaged'), size: 1, held: false }),
+    look: () => said({ ...bareLook('state.db', 'damaged', 'damaged'), size: 1, use: 'none' }),
     repair: () => ({ code: 137, stdout: '', said: 'ended by SIGKILL' }),
   },
   'the file may not be read': { look: () => said(bareLook('state.db', 'unreadable', 'no permission')) },
@@ -188,7 +188,7 @@ testWith(['root', 'mounts', 'flock'], 'on a full volume a damaged file keeps its
 
 test('a sound database that stays locked is left alone, and with --fallback fail its program is not started', async (t) => {
   const path = await database(t);
-  const look = () => said({ ...bareLook(path, 'clean', 'sound'), usable: true, records: 1, held: true });
+  const look = () => said({ ...bareLook(path, 'clean', 'sound'), usable: true, records: 1, use: 'locked' });
   const [empty, fail] = await Promise.all([
     prepared(path, 'empty', { look }),
     prepared(path, 'fail', { look }),

@@ -83,7 +83,7 @@ test('a repair of a file in use is tried again, and does not count as failed', a
   });
   const run = async (args: readonly string[]) => {
     calls.push(args[0]);
-    if (args[0] === 'look') return { code: 1, stdout: JSON.stringify({ ...look, held: null }), said: '' };
+    if (args[0] === 'look') return { code: 1, stdout: JSON.stringify({ ...look, use: null }), said: '' };
     assert.ok(args.includes(`--if-state=${look.state}`));
     const code = inUse-- === 2 ? 'locked' : 'changed';
     if (inUse >= 0) return answer(2, { action: 'refused', error: { code, message: code } });

@@ -8,7 +8,7 @@ import { Outlets, newStatus } from '../../src/service/outlets.js';
 import type { Memory, Step, Watcher } from '../../src/service/watcher.js';
 import { decide, giveUp, NOTHING_SEEN, watchLoop } from '../../src/service/watcher.js';
 
-function look(verdict: Look['verdict'], digest = '', held: boolean | null = false): Look {
+function look(verdict: Look['verdict'], digest = '', use: Look['use'] = 'none'): Look {
   const nothing = {
     records: 0,
     size: 1,
@@ -19,7 +19,7 @@ function look(verdict: Look['verdict'], digest = '', held: boolean | null = fals
     snapshot: null,
     snapshotTrouble: null,
   };
-  return { path: 'x', what: verdict, verdict, digest, held, ...nothing };
+  return { path: 'x', what: verdict, verdict, digest, use, ...nothing };
 }
 
 function stepsOf(looks: readonly Look[]): Step[] {
@@ -35,11 +35,11 @@ test('damage is repaired when two looks in a row see it and nobody holds the fil
   assert.deepEqual(stepsOf([look('damaged', 'a'), look('damaged', 'a')]), ['look-again', 'repair']);
 });
 
-test('damage is not repaired if it changes, is held, or the file was sound in between', () => {
+test('damage is not repaired if it changes, is in use, or the file was sound in between', () => {
   const again = 'look-again';
   assert.deepEqual(stepsOf([look('damaged', 'a'), look('damaged', 'b')]), [again, again]);
-  assert.deepEqual(stepsOf([look('damaged', 'a'), look('damaged', 'a', true)]), [again, again]);
-  assert.deepEqual(stepsOf([look('damaged', 'a', true), look('damaged', 'a')]), [again, again]);
+  assert.deepEqual(stepsOf([look('damaged', 'a'), look('damaged', 'a', 'open')]), [again, again]);
+  assert.deepEqual(stepsOf([look('damaged', 'a', 'open'), look('damaged', 'a')]), [again, again]);
   assert.deepEqual(stepsOf([look('damaged', 'a'), look('clean'), look('damaged', 'a')]), [
     again,
     'rest',
@@ -61,8 +61,8 @@ test('a failed repair is not tried again until the file changes', () => {
   assert.equal(decide(first.memory, look('damaged', 'b')).step, 'repair');
 });
 
-test('damage that no repair changes and its program loads is only reported, also of a held file', () => {
-  const one = { ...look('damaged', 'a', true), loads: true };
+test('damage that no repair changes and its program loads is only reported, also of a file in use', () => {
+  const one = { ...look('damaged', 'a', 'open'), loads: true };
   assert.deepEqual(stepsOf([one, one, one]), ['look-again', 'rest', 'rest']);
 });
 
@@ -71,16 +71,16 @@ test('for any looks, a repair follows only two equal looks at damage', () => {
     .tuple(
       fc.constantFrom('clean', 'damaged', 'damaged', 'changing', 'missing', 'foreign', 'unreadable'),
       fc.constantFrom('a', 'b'),
-      fc.constantFrom(true, false, false, null),
+      fc.constantFrom('locked' as const, 'open' as const, 'none' as const, 'none' as const, null),
     )
-    .map(([verdict, digest, held]) => look(verdict, digest, held));
+    .map(([verdict, digest, use]) => look(verdict, digest, use));
   fc.assert(
     fc.property(fc.array(anyLook, { maxLength: 20 }), (looks) => {
       stepsOf(looks).forEach((step, i) => {
         if (step !== 'repair') return;
         const [before, now] = [looks[i - 1], looks[i]];
         assert.ok(before.verdict === 'damaged' && now.verdict === 'damaged' && before.digest === now.digest);
-        assert.ok(before.held !== true && now.held !== true);
+        for (const { use } of [before, now]) assert.ok(use === 'none' || use === null);
       });
     }),
     { seed: 20261124 },
