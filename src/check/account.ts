@@ -26,6 +26,7 @@ import {
 } from './space.js';
 
 const RECORD = SPACE_KINDS.indexOf('record');
+const BUCKET = SPACE_KINDS.indexOf('bucket');
 /** Numbers behind those of SPACE_KINDS: bytes that several extents claim, and bytes that none does. */
 export const OVERLAPPING = SPACE_KINDS.length;
 export const UNACCOUNTED = OVERLAPPING + 1;
@@ -51,18 +52,25 @@ export async function accountFor(
   examination: Examination,
 ): Promise<Accounting> {
   const { size } = db.source;
-  const { space: records, free } = examination;
+  const { space: records, free, inOrder } = examination;
   const others = new Structures(size);
   const add: Take = (kind, offset, length) => others.add(kind, offset, length);
   const chain = await takeOthers(db, add);
-  let buckets = 0;
-  for (let s = 0; s < survey.sites.length; s++) {
-    if (takeBucket(db, survey.sites[s], examination.marks.kept[s], add)) buckets++;
+  const offsets = inOrder?.offsets ?? bucketOffsets(survey, examination);
+  const { bucketSize } = db.geometry;
+  const buckets = new OrderedCursor(
+    BUCKET,
+    offsets.length,
+    (n) => offsets[n],
+    (n) => offsets[n] + bucketSize,
+  );
+  if (inOrder === undefined) {
+    for (const site of survey.sites) takeLoose(db, site, add);
   }
-  const account = await accountOf(size, [others, free], records, (take) =>
+  const account = await accountOf(size, [others, free, buckets], records, (take) =>
     eachExtent(db, survey, examination, take),
   );
-  return { account, buckets, chain };
+  return { account, buckets: offsets.length, chain };
 }
 
 /**
@@ -73,24 +81,19 @@ export async function accountFor(
  */
 export async function accountOf(
   size: number,
-  structures: readonly Structures[],
+  structures: readonly RangeCursor[],
   records: RecordSpace,
   eachClaim: (take: Take) => Promise<void>,
 ): Promise<SpaceAccount> {
   const sweep = new Account(size, records);
-  const lists = [...structures, new RunCursor(records.runs), new RunCursor(records.shared)];
-  const next = Float64Array.from(lists, (list) => {
-    list.begin();
-    return list.offset;
-  });
+  const lists = [...structures, cursorOf(records.runs), cursorOf(records.shared)];
+  for (const list of lists) list.begin();
   for (;;) {
-    let first = 0;
-    for (let n = 1; n < next.length; n++) if (next[n] < next[first]) first = n;
-    if (!(next[first] < size)) break;
-    const list = lists[first];
-    sweep.add(list.kind, next[first], list.length);
-    list.advance();
-    next[first] = list.offset;
+    let first = lists[0];
+    for (const list of lists) if (list.offset < first.offset) first = list;
+    if (!(first.offset < size)) break;
+    sweep.add(first.kind, first.offset, first.length);
+    first.advance();
   }
   const { overlaps, isOverreaching, ...account } = sweep.finish();
   const claimed = overlaps.map(({ offset, length }) => new ClaimedRange(offset, length));
@@ -142,21 +145,27 @@ export async function takeOthers(db: Database, take: Take): Promise<AvailChain> 
   return chain;
 }
 
+/** Returns the offsets of the buckets whose bytes are in force, in order. */
+function bucketOffsets({ sites }: Survey, { marks }: Examination): Float64Array {
+  const offsets = new Float64Array(sites.length);
+  let count = 0;
+  for (const [s, site] of sites.entries()) if (isInForce(site, marks.kept[s])) offsets[count++] = site.offset;
+  return offsets.subarray(0, count).sort();
+}
+
 /**
- * Takes the bytes of a bucket itself, if it is one.
+ * Tells whether a bucket's bytes are in force.
  *
  * @param kept number of its elements that prove a record
- * @returns true if it is a whole one
  */
-function takeBucket({ source, geometry, format }: Database, site: BucketSite, kept: number, take: Take) {
-  if (site.elements !== undefined) {
-    const { size } = elementStruct(format.layout);
-    for (const at of site.elements) take('bucket', at, size, site);
-    return false;
-  }
-  if (kept === 0 && !provesItself(site)) return false;
-  take('bucket', site.offset, Math.min(geometry.bucketSize, source.size - site.offset), site);
-  return true;
+function isInForce(site: BucketSite, kept: number): boolean {
+  return site.elements === undefined && (kept > 0 || provesItself(site));
+}
+
+/** Takes the elements that are left of a bucket. */
+function takeLoose({ format }: Database, site: BucketSite, take: Take): void {
+  const { size } = elementStruct(format.layout);
+  for (const at of site.elements ?? []) take('bucket', at, size, site);
 }
 
 /** Takes all ranges: header, directory and avail chain, then each bucket with its free space and its records. */
@@ -167,10 +176,13 @@ export async function eachExtent(
   take: Take,
 ): Promise<void> {
   const { flags, kept, elements } = marks;
+  const { source, geometry } = db;
   const reader = new SiteReader(db);
   await takeOthers(db, take);
   for (const [s, site] of sites.entries()) {
-    takeBucket(db, site, kept[s], take);
+    takeLoose(db, site, take);
+    if (isInForce(site, kept[s]))
+      take('bucket', site.offset, Math.min(geometry.bucketSize, source.size - site.offset), site);
     const hasTable = hasAvailTable(site);
     if (kept[s] === 0 && !hasTable) continue;
     const words = await reader.read(site);
@@ -190,31 +202,52 @@ export function hasAvailTable({ state, availCount }: BucketSite): boolean {
   return (state === 'sound' || state === 'malformed') && availCount > 0 && availCount <= BUCKET_AVAIL;
 }
 
-/** Runs of records, to be visited in order. */
-class RunCursor {
-  readonly kind = RECORD;
-  readonly #runs: RecordRuns;
+/** Ranges to be visited in order of their offsets. */
+interface RangeCursor {
+  /** Kind of the current range, an index of SPACE_KINDS. */
+  readonly kind: number;
+  /** File offset of the current range; infinite behind the last one. */
+  readonly offset: number;
+  /** Bytes of the current range. */
+  readonly length: number;
+  /** Goes to the first range. */
+  begin(): void;
+  /** Goes to the next range. */
+  advance(): void;
+}
+
+/** Visits ranges of one kind that are in order already. */
+class OrderedCursor implements RangeCursor {
+  offset = 0;
+  length = 0;
   #next = 0;
 
-  constructor(runs: RecordRuns) {
-    this.#runs = runs;
-  }
+  constructor(
+    readonly kind: number,
+    readonly count: number,
+    readonly startOf: (n: number) => number,
+    readonly endOf: (n: number) => number,
+  ) {}
 
   begin(): void {
     this.#next = 0;
-  }
-
-  get offset(): number {
-    return this.#next < this.#runs.length ? this.#runs.start(this.#next) : Number.POSITIVE_INFINITY;
-  }
-
-  get length(): number {
-    return this.#runs.end(this.#next) - this.#runs.start(this.#next);
+    this.advance();
   }
 
   advance(): void {
-    this.#next++;
+    const next = this.#next++;
+    this.offset = next < this.count ? this.startOf(next) : Number.POSITIVE_INFINITY;
+    if (next < this.count) this.length = this.endOf(next) - this.offset;
   }
+}
+
+function cursorOf(runs: RecordRuns): RangeCursor {
+  return new OrderedCursor(
+    RECORD,
+    runs.length,
+    (run) => runs.start(run),
+    (run) => runs.end(run),
+  );
 }
 
 /** A range that several extents claim. */
@@ -411,8 +444,11 @@ const GAPS_HELD = 1024;
 /** The largest of the ranges that nothing claims. */
 class Gaps {
   #largest: Range[] = [];
+  /** Length of a gap that is not among the largest ones. */
+  #small = 0;
 
   add(offset: number, length: number): void {
+    if (length <= this.#small) return;
     this.#largest.push({ offset, length });
     if (this.#largest.length > GAPS_HELD) this.#dropSmall();
   }
@@ -425,5 +461,6 @@ class Gaps {
 
   #dropSmall(): void {
     this.#largest = this.#largest.sort((a, b) => b.length - a.length).slice(0, MAX_GAPS);
+    if (this.#largest.length === MAX_GAPS) this.#small = this.#largest[MAX_GAPS - 1].length;
   }
 }

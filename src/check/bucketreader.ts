@@ -45,22 +45,32 @@ export class SiteReader {
    *   directly before it
    */
   async read(site: Place, behind?: number): Promise<BucketWords> {
-    const reading = this.#take(site, behind);
+    const reading = this.seek(site, behind);
     if (reading !== undefined) await reading;
+    return this.load();
+  }
+
+  /** Returns the words of the bucket that {@link seek} read. */
+  load(): BucketWords {
     this.#words.load(this.#bytes);
     return this.#words;
   }
 
-  /** Reads a bucket, but only the elements whose records begin from one file offset to before another. */
-  async readBetween(site: Place, from: number, to: number, behind?: number): Promise<BucketWords> {
-    const reading = this.#take(site, behind);
-    if (reading !== undefined) await reading;
+  /**
+   * Returns the words of the bucket that {@link seek} read, but only the elements whose records begin from one file
+   * offset to before another.
+   */
+  loadBetween(from: number, to: number): BucketWords {
     this.#words.loadBetween(this.#bytes, from, to);
     return this.#words;
   }
 
-  /** Reads a bucket; returns undefined if its bytes are in memory already. */
-  #take(site: Place, behind: number | undefined): Promise<unknown> | undefined {
+  /**
+   * Reads the bytes of a bucket as {@link read} does.
+   *
+   * @returns undefined if they are in memory already; a promise for each bucket would be most of the garbage
+   */
+  seek(site: Place, behind: number | undefined): Promise<unknown> | undefined {
     if (site.elements !== undefined) return readSite(this.#db, site, this.#view);
     const { offset } = site;
     const { length } = this.#bytes;

@@ -12,7 +12,7 @@ import type { Survey } from '../database/survey.js';
 import { isInOrder } from '../database/survey.js';
 import type { Source } from '../source/source.js';
 import { accountFor } from './account.js';
-import { checkDirectory } from './directory.js';
+import { checkDirectory, checkDirectoryPlace } from './directory.js';
 import type { DoubtfulRecords } from './doubtful.js';
 import { findDoubtful } from './doubtful.js';
 import type { ExaminedSurvey, Examination } from './examination.js';
@@ -131,12 +131,14 @@ export async function checkDatabase(
   const findings = new FindingList();
 
   // 1. Header and directory.
+  const isOrdered = examination.inOrder !== undefined || isInOrder(surveyed);
   const isNew = await isCreationInterrupted(db);
-  const hasLostBuckets = !isNew && (await hasLostAllBuckets(db, surveyed, marks));
+  const hasLostBuckets = !isNew && !isOrdered && (await hasLostAllBuckets(db, surveyed, marks));
   if (isNew) findings.add([creationInterrupted(db)]);
   else {
     findings.add(checkHeader(db));
-    findings.add(hasLostBuckets ? [bucketsLost(db)] : checkDirectory(db, surveyed));
+    if (isOrdered) findings.add(checkDirectoryPlace(db));
+    else findings.add(hasLostBuckets ? [bucketsLost(db)] : checkDirectory(db, surveyed));
   }
 
   // 2. Free space in the header's chain.
@@ -144,7 +146,6 @@ export async function checkDatabase(
 
   // 3. Buckets, their elements and keys.
   const tally = new Tally();
-  const isOrdered = isInOrder(surveyed);
   const isSilent = visit === undefined && isOrdered && !marks.sites.includes(1);
   // A database in order has no exceptions to explain.
   for await (const verdict of isSilent ? [] : judgeSites(db, surveyed, examination)) {
@@ -169,7 +170,7 @@ export async function checkDatabase(
   findings.add(judgeSpace(account, findings));
   const doubtful = await findDoubtful(db, surveyed, examination, account.overreaching);
   const records = {
-    ...tally.counts(db, surveyed),
+    ...tally.counts(db, surveyed, isOrdered),
     count: examination.records,
     bytes: examination.bytes,
     buckets,
@@ -291,19 +292,21 @@ class Tally {
   counts(
     db: Database,
     surveyed: Survey,
+    isOrdered: boolean,
   ): Pick<RecordCounts, 'rejected' | 'noElements' | 'uncovered' | 'cutOff'> {
+    const [rejected, noElements] = [this.#rejected, this.#noElements];
+    if (isOrdered) return { rejected, noElements, cutOff: 0, uncovered: 0 };
     const slots = surveyed.siteOfSlot.length;
     let uncovered = 0;
-    const open = isInOrder(surveyed) ? [] : surveyed.claims.open();
-    for (const { first, end } of open) uncovered += (end - first) / HASH_RANGE;
+    for (const { first, end } of surveyed.claims.open()) uncovered += (end - first) / HASH_RANGE;
     for (const { firstSlot, slots: own } of this.#malformed) {
       for (let slot = firstSlot; slot < firstSlot + own; slot++) {
         if (surveyed.claims.ownerOf(slot * (HASH_RANGE / slots)) === undefined) uncovered -= 1 / slots;
       }
     }
     return {
-      rejected: this.#rejected,
-      noElements: this.#noElements,
+      rejected,
+      noElements,
       cutOff: surveyed.sites.reduce((sum, site) => sum + this.#cutOffElements(db, site), 0),
       uncovered: Math.max(0, uncovered),
     };

@@ -110,6 +110,8 @@ export class SharedHashes {
   /** A bit for each element that may share its hash, {@link wordsEach} words for each bucket. */
   readonly bits: Int32Array;
   readonly wordsEach: number;
+  /** Number of elements that may share their hash. */
+  count = 0;
   /** Last element at each place of the table, as the bucket's {@link #epoch} plus the element's number. */
   readonly #last: Int32Array;
   readonly #shift: number;
@@ -135,6 +137,7 @@ export class SharedHashes {
       last.fill(0);
     }
     const epoch = this.#epoch;
+    let { count } = this;
     for (let n = 0; n < usedCount; n++) {
       const i = used[n];
       const place = Math.imul(hashes[i], 0x9e3779b1) >>> shift;
@@ -142,21 +145,18 @@ export class SharedHashes {
       last[place] = epoch + i;
       if (other < 0) continue;
       bits[first + (i >>> 5)] |= 1 << (i & 31);
-      bits[first + (other >>> 5)] |= 1 << (other & 31);
+      const word = first + (other >>> 5);
+      const bit = 1 << (other & 31);
+      count += (bits[word] & bit) === 0 ? 2 : 1;
+      bits[word] |= bit;
     }
+    this.count = count;
     this.#epoch = epoch + elements;
   }
 
   /** Tells whether an element may share its hash. */
   has(bucket: number, i: number): boolean {
     return ((this.bits[bucket * this.wordsEach + (i >>> 5)] >>> (i & 31)) & 1) !== 0;
-  }
-
-  /** Number of elements that may share their hash. */
-  get count(): number {
-    let count = 0;
-    for (let word of this.bits) for (; word !== 0; word &= word - 1) count++;
-    return count;
   }
 }
 

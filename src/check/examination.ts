@@ -22,11 +22,12 @@ import type { DirectoryRuns } from './bucketreader.js';
 import { directoryRuns, neighbours, SiteReader } from './bucketreader.js';
 import { RepeatFinder, SharedHashes, TwinFilter } from './duplicates.js';
 import { Structures } from './extents.js';
-import { KEY_BUDGET, KeyBudget, SMALL_KEY } from './key.js';
+import { KEY_BUDGET, KeyBudget } from './key.js';
 import { isTableValid } from './libgdbm.js';
 import { APART, ElementMarks, KEPT, MARKED, READ, REPEATS, SIGNED, START, UNSIGNED } from './marks.js';
 import type { PartRange } from './parts.js';
 import {
+  APART_ROW,
   isApart,
   keySizeOf,
   LARGE_KEY,
@@ -51,6 +52,9 @@ import { RecordSpace } from './space.js';
  * Exceptions are marked, and the examination goes on; `judgeSites` explains the marks.
  */
 
+/** Flags of an element without an exception, until its key is read. */
+const USUAL = READ | KEPT | SIGNED | UNSIGNED;
+
 /** Maximum number of elements that wait for their keys at a time: 20 bytes each. */
 const HELD = 1 << 20;
 
@@ -72,6 +76,8 @@ export interface Examination {
   readonly free: Structures;
   /** True if libgdbm accepts the avail tables of all buckets. */
   readonly tablesValid: boolean;
+  /** The buckets in order of their places, if each of them is known to be in its place. */
+  readonly inOrder?: DirectoryRuns | undefined;
 }
 
 /** A survey with the examination of its elements, if they were examined. */
@@ -120,10 +126,8 @@ export interface CopiedFrom {
 }
 
 /** Survey and examination, made in one pass, of a database with each bucket in its place. */
-export interface OrderedExamination extends Survey {
+export interface OrderedExamination extends ExaminedSurvey {
   readonly examination: Examination;
-  /** Its buckets in order of their places. */
-  readonly runs: DirectoryRuns;
 }
 
 /**
@@ -159,7 +163,9 @@ export async function examineInOrder(
   const reader = new SiteReader(db);
   const behind = neighbours(runs.length, (n) => runs.offsets[n], db.geometry.bucketSize);
   for (let run = 0; run < runs.length; run++) {
-    const words = await reader.read({ offset: runs.offsets[run] }, behind(run));
+    const reading = reader.seek({ offset: runs.offsets[run] }, behind(run));
+    if (reading !== undefined) await reading;
+    const words = reader.load();
     const site = placedSite(db, runs, run, words);
     if (site === undefined) return undefined;
     const s = numbers[run];
@@ -173,8 +179,8 @@ export async function examineInOrder(
   const survey = { sites, siteOfSlot: siteOfSlot(db, sites) };
   const examination =
     copied === undefined
-      ? await examiner.finish(new Buckets(db, sites), survey)
-      : examiner.finishCopied(copied);
+      ? await examiner.finish(new Buckets(db, sites, numbers), survey, runs)
+      : examiner.finishCopied(copied, runs);
   let claims: HashClaims | undefined;
   return {
     ...survey,
@@ -183,7 +189,6 @@ export async function examineInOrder(
       return (claims ??= claimSettled(survey));
     },
     examination,
-    runs,
   };
 }
 
@@ -244,11 +249,11 @@ class Buckets {
   readonly #order: Uint32Array;
   readonly #behind: (n: number) => number;
 
-  constructor(db: Database, sites: readonly BucketSite[]) {
+  /** @param order numbers of the readable buckets in order of their places, if it is known */
+  constructor(db: Database, sites: readonly BucketSite[], order?: Uint32Array) {
     this.#sites = sites;
     this.#reader = new SiteReader(db);
-    this.#order = new Uint32Array(sites.length).map((_, s) => s).filter((s) => isReadable(sites[s]));
-    this.#order.sort((a, b) => sites[a].offset - sites[b].offset);
+    this.#order = order ?? orderOf(sites);
     // A bucket of which only elements are left has no neighbours: each element is read by itself.
     const placeOf = (n: number) => {
       const { offset, elements } = sites[this.#order[n]];
@@ -273,6 +278,12 @@ class Buckets {
   }
 }
 
+/** Returns the numbers of the readable buckets in order of their places. */
+function orderOf(sites: readonly BucketSite[]): Uint32Array {
+  const order = new Uint32Array(sites.length).map((_, s) => s).filter((s) => isReadable(sites[s]));
+  return order.sort((a, b) => sites[a].offset - sites[b].offset);
+}
+
 /** Takes one bucket after the other, then reads the keys of their elements. */
 class Examiner {
   readonly #db: Database;
@@ -290,8 +301,6 @@ class Examiner {
   /** End of the last record according to the header. */
   readonly #end: number;
   readonly #directoryBits: number;
-  /** True if all elements so far had room. */
-  #areAllHeld = true;
   #tablesValid = true;
 
   /**
@@ -310,7 +319,7 @@ class Examiner {
     // Buckets are usually half full or more. If they have more elements than are held, the file is taken in parts
     // that have room.
     const spread = used > 2 * held ? 0 : size;
-    this.#parts = new RecordParts(size, Math.max(1, Math.min(held, used)), sites * bucketElements, spread);
+    this.#parts = new RecordParts(size, Math.max(1, Math.min(held, used)), spread);
     const budget = () => new KeyBudget(KEY_BUDGET * size);
     this.#budgets = { sound: budget(), headless: budget(), malformed: budget() };
     this.#isShifted = db.missing !== 0 || db.fault !== undefined;
@@ -319,90 +328,30 @@ class Examiner {
   }
 
   /**
-   * Checks the head and the fields of a bucket, and takes the elements whose keys are to be read.
+   * Checks the head and the fields of a bucket, and holds the elements whose keys are to be read.
    *
    * @param survey left out if each bucket is in its place
    */
   takeBucket(s: number, site: BucketSite, words: BucketWords, view: BucketView, survey?: Survey): void {
     const cut = this.#isShifted ? cutElementsOf(this.#db, site) : undefined;
     if (site.state === 'malformed' || cut !== undefined) this.#marks.sites[s] = 1;
-    this.#takeHead(s, site, view, cut);
+    this.#takeHead(s, site, words, view, cut);
     this.#shared.mark(words, s);
+    const { elements, hashes, pointers, keySizes, dataSizes } = words;
+    const { flags } = this.#marks;
+    const budget = this.#budgets[site.state]!;
     // The first bits of a hash tell whether the directory leads to a bucket that is in its place.
     const isInPlace = survey === undefined || (survey.siteOfSlot[site.firstSlot] === s && isPlaced(site));
     const prefix = isInPlace ? site.ownFirst >>> (this.#directoryBits - site.bits) : -1;
-    if (isInPlace && this.#isUsual(site, words, prefix)) this.#takeUsual(s, words);
-    else this.#takeEach(s, site, words, prefix, cut, survey);
-  }
-
-  /** Tells whether no element of a bucket needs a mark, as far as is known without its key. */
-  #isUsual({ state, bits }: BucketSite, words: BucketWords, prefix: number): boolean {
-    const { elements, used, usedCount, hashes, pointers, keySizes, dataSizes } = words;
-    if (this.#isShifted) return false;
-    const end = Math.min(this.#db.source.size, this.#end);
-    const shift = HASH_BITS - bits;
-    let before = usedBeforeFirst(words);
-    let next = 0;
-    let bytes = 0;
-    for (let n = 0; n < usedCount; n++) {
-      const i = used[n];
-      if (i !== next) before = 0;
-      next = i + 1;
-      const hash = hashes[i];
-      const pointer = pointers[i];
-      const keySize = keySizes[i];
-      const dataSize = dataSizes[i];
-      if (hash < 0 || keySize < 0 || dataSize < 0 || pointer < 0) return false;
-      if (pointer + keySize + dataSize > end || hash >>> shift !== prefix) return false;
-      // A lookup walks from the home position over used elements.
-      const home = hash % elements;
-      if ((i >= home ? i - home : i - home + elements) > before) return false;
-      if (before < elements) before++;
-      if (keySize > SMALL_KEY) return false;
-      bytes += keySize;
-    }
-    return this.#budgets[state]!.allowsAll(bytes);
-  }
-
-  #takeUsual(s: number, words: BucketWords): void {
-    const { used, usedCount } = words;
-    const { flags, elements, kept } = this.#marks;
-    const first = s * elements;
-    // An element counts as a record until its key is read.
-    for (let n = 0; n < usedCount; n++) flags[first + used[n]] = READ | KEPT | SIGNED | UNSIGNED;
-    kept[s] = usedCount;
-    this.#areAllHeld = this.#parts.take(words, first, this.#shared, s, this.#areAllHeld);
-  }
-
-  /** Marks each element of a bucket by its fields. */
-  #takeEach(
-    s: number,
-    site: BucketSite,
-    words: BucketWords,
-    prefix: number,
-    cut: CutElements | undefined,
-    survey: Survey | undefined,
-  ): void {
-    const db = this.#db;
-    const { size } = db.source;
-    const { flags, elements } = this.#marks;
-    const { hashes, pointers, keySizes, dataSizes, starts } = words;
-    const parts = this.#parts;
-    const budget = this.#budgets[site.state]!;
     const shift = HASH_BITS - site.bits;
+    const end = this.#isShifted ? -1 : Math.min(this.#db.source.size, this.#end);
+    const first = s * elements;
+    let before = usedBeforeFirst(words);
     let kept = 0;
     let marked = 0;
-    let before = usedBeforeFirst(words);
-    for (let i = 0, at = s * elements; i < elements; i++, at++) {
+    for (let i = 0; i < elements; i++) {
       const hash = hashes[i];
-      if (cut?.has(i) === true) {
-        flags[at] = MARKED;
-        marked++;
-        // The lost element may have been in use.
-        before = Math.min(before + 1, elements);
-        continue;
-      }
-      if (hash === FREE_HASH) {
+      if (hash === FREE_HASH && cut?.has(i) !== true) {
         before = 0;
         continue;
       }
@@ -411,47 +360,87 @@ class Examiner {
       const pointer = pointers[i];
       const keySize = keySizes[i];
       const dataSize = dataSizes[i];
-      const end = pointer + keySize + dataSize;
-      const isPossible = hash >= 0 && pointer >= 0 && keySize >= 0 && dataSize >= 0 && end <= size;
-      if (!isPossible || (this.#isShifted && mayBeCut(db, pointer, end))) {
-        flags[at] = MARKED;
-        marked++;
-        continue;
-      }
-      let found = end > this.#end ? MARKED : 0;
-      if (hash >>> shift === prefix) {
-        if (!isReached(i, hash, elements, reach)) found |= MARKED;
-      } else found |= survey === undefined ? MARKED | APART : this.#placeMarks(site, hash, i, reach, survey);
-      if (!budget.allows(keySize)) {
-        flags[at] = found | MARKED;
-        marked++;
-        continue;
-      }
-      if (found !== 0) marked++;
-      const apart = (found & APART) !== 0;
-      if (!apart) kept++;
-      flags[at] = apart ? found | READ : found | READ | KEPT | SIGNED | UNSIGNED;
-      parts.count(pointer);
-      const hashRow = this.#shared.has(s, i) ? hash | SHARED : hash;
-      this.#areAllHeld &&= parts.push(pointer, hashRow, keySize, dataSize, starts[i], at, apart);
+      const home = hash % elements;
+      const isUsual =
+        hash >>> shift === prefix &&
+        hash >= 0 &&
+        pointer >= 0 &&
+        keySize >= 0 &&
+        dataSize >= 0 &&
+        pointer + keySize + dataSize <= end &&
+        (i >= home ? i - home : i - home + elements) <= reach;
+      // An element counts as a record until its key is read.
+      let found = isUsual ? USUAL : this.#exceptionOf(site, words, i, reach, isInPlace, cut, survey);
+      if ((found & READ) !== 0 && !budget.allows(keySize)) found = MARKED | (found & APART);
+      flags[first + i] = found;
+      if ((found & MARKED) !== 0) marked++;
+      if ((found & KEPT) !== 0) kept++;
     }
     this.#marks.addSite(s, kept, marked);
+    this.#parts.addAll(words, flags, first, this.#shared.bits, s * this.#shared.wordsEach);
+  }
+
+  /** Returns the flags of an element that has an exception in its fields. */
+  #exceptionOf(
+    site: BucketSite,
+    { elements, hashes, pointers, keySizes, dataSizes }: BucketWords,
+    i: number,
+    reach: number,
+    isInPlace: boolean,
+    cut: CutElements | undefined,
+    survey: Survey | undefined,
+  ): number {
+    const db = this.#db;
+    if (cut?.has(i) === true) return MARKED;
+    const [hash, pointer] = [hashes[i], pointers[i]];
+    const end = pointer + keySizes[i] + dataSizes[i];
+    const isPossible = hash >= 0 && pointer >= 0 && keySizes[i] >= 0 && dataSizes[i] >= 0;
+    if (!isPossible || end > db.source.size) return MARKED;
+    if (this.#isShifted && mayBeCut(db, pointer, end)) return MARKED;
+    let found = end > this.#end ? MARKED : 0;
+    if (
+      isInPlace &&
+      hash >>> (HASH_BITS - site.bits) === site.ownFirst >>> (this.#directoryBits - site.bits)
+    ) {
+      if (!isReached(i, hash, elements, reach)) found |= MARKED;
+    } else found |= survey === undefined ? MARKED | APART : this.#placeMarks(site, hash, i, reach, survey);
+    return (found & APART) !== 0 ? found | READ : found | USUAL;
   }
 
   /** Checks the head of a bucket and the table of its free space. */
-  #takeHead(s: number, site: BucketSite, view: BucketView, cut?: CutElements): void {
+  #takeHead(s: number, site: BucketSite, words: BucketWords, view: BucketView, cut?: CutElements): void {
     const { state, bits, count, used, availCount, offset } = site;
     if (state === 'headless' || cut?.head === true) return;
     const db = this.#db;
     const isWhole = bits <= (db.directory.length === 0 ? HASH_BITS : this.#directoryBits) && count === used;
     if (!isWhole) this.#marks.sites[s] = 1;
     if (!(availCount > 0 && availCount <= BUCKET_AVAIL)) return;
+    if (this.#isUsualTable(words, availCount)) {
+      for (let i = 0; i < availCount; i++) this.#free.add('free', words.availAddress(i), words.availSize(i));
+      return;
+    }
     const table = view.avail(availCount);
     const at = offset + member(bucketStruct(db.format.layout), 'bucket_avail').offset;
     const { free, findings } = checkAvailTable(db, table, at, 'bucket-avail');
     if (findings.length > 0) this.#marks.sites[s] = 1;
     this.#tablesValid &&= isTableValid(db.header, table);
     for (const { av_adr, av_size } of free) this.#free.add('free', av_adr, av_size);
+  }
+
+  /** Tells whether a table of free space has no exception, without an object for each entry. */
+  #isUsualTable(words: BucketWords, count: number): boolean {
+    const { header, geometry, source, headerLost } = this.#db;
+    if (headerLost) return false;
+    const from = Math.max(geometry.bucketSize, header.bucket_size);
+    const end = Math.min(source.size, header.next_block);
+    let last = 0;
+    for (let i = 0; i < count; i++) {
+      const size = words.availSize(i);
+      const address = words.availAddress(i);
+      if (size < last || address < from || address + size > end) return false;
+      last = size;
+    }
+    return true;
   }
 
   /** Returns the marks of an element whose hash does not fit its bucket's place: it may belong to another bucket. */
@@ -479,14 +468,18 @@ class Examiner {
   }
 
   /** Ends the examination of a fresh copy, none of whose elements is marked. */
-  finishCopied({ records, bytes, flavours, base }: CopiedFrom): Examination {
+  finishCopied({ records, bytes, flavours, base }: CopiedFrom, inOrder: DirectoryRuns): Examination {
     const space = new RecordSpace(this.#db.source.size);
     if (bytes > 0) space.add(base, base + bytes);
-    return this.#result(space, { records, bytes, ...flavours, hasMisfit: false });
+    return this.#result(space, { records, bytes, ...flavours, hasMisfit: false }, inOrder);
   }
 
   /** Reads the keys, when all buckets have been taken. */
-  async finish(buckets: Buckets, survey: Omit<Survey, 'claims'>): Promise<Examination> {
+  async finish(
+    buckets: Buckets,
+    survey: Omit<Survey, 'claims'>,
+    inOrder?: DirectoryRuns,
+  ): Promise<Examination> {
     const { source } = this.#db;
     const starts = new RecordStarts();
     const twins = new TwinFilter(this.#shared.count);
@@ -494,13 +487,13 @@ class Examiner {
     let space = await this.#eachPart(buckets, READ, starts, (part) => keys.read(part));
     const suspects = twins.suspects();
     if (suspects?.size !== 0) {
-      const repeated = await this.#findRepeats(buckets, survey, suspects);
+      const repeated = await this.#findRepeats(buckets, survey, suspects, inOrder !== undefined);
       for (const { flags, bytes } of repeated) keys.count(flags, -bytes, -1);
       if (repeated.length > 0) {
         space = await this.#eachPart(buckets, KEPT, starts, (part) => keys.addKept(part));
       }
     }
-    return this.#result(space, keys);
+    return this.#result(space, keys, inOrder);
   }
 
   /**
@@ -526,14 +519,16 @@ class Examiner {
         if (isWhole) starts.moveTo(space, part * PART);
       }
     };
-    if (this.#areAllHeld && wanted === READ) {
+    if (parts.areAllHeld) {
       await visitRange({ first: 0, end: Math.floor(size / PART) + 1 }, true);
       return space;
     }
     for (const range of parts.ranges()) {
       parts.begin(range.first);
       await buckets.each(async (s, site, reader, behind) => {
-        const words = await reader.readBetween(site, range.first * PART, range.end * PART, behind);
+        const reading = reader.seek(site, behind);
+        if (reading !== undefined) await reading;
+        const words = reader.loadBetween(range.first * PART, range.end * PART);
         const { used, usedCount, pointers, hashes, keySizes, dataSizes, starts: keyStarts } = words;
         for (let n = 0; n < usedCount; n++) {
           const i = used[n];
@@ -543,8 +538,8 @@ class Examiner {
           // The file may have changed since its fields were looked at.
           if (!(keySize >= 0 && dataSize >= 0 && pointers[i] + keySize + dataSize <= size)) continue;
           const hash = this.#shared.has(s, i) ? hashes[i] | SHARED : hashes[i];
-          const apart = (flags[at] & APART) !== 0;
-          while (!parts.push(pointers[i], hash, keySize, dataSize, keyStarts[i], at, apart)) {
+          const length = (flags[at] & APART) === 0 ? dataSize : dataSize | APART_ROW;
+          while (!parts.hold(pointers[i], hash, keySize, length, keyStarts[i], at)) {
             // Only the elements of a single part may not all have room.
             await visitRange(range, false);
             parts.begin(range.first);
@@ -561,6 +556,7 @@ class Examiner {
     buckets: Buckets,
     { siteOfSlot, sites }: Omit<Survey, 'claims'>,
     suspects: ReadonlySet<number> | undefined,
+    isOrdered: boolean,
   ): Promise<{ flags: number; bytes: number }[]> {
     const marks = this.#marks;
     const { flags, elements } = marks;
@@ -569,7 +565,10 @@ class Examiner {
     const suspected = new Set(Array.from(suspects ?? [], (hash) => siteOfSlot[hash >>> shift]));
     const repeated: { flags: number; bytes: number }[] = [];
     const isWanted = (s: number) =>
-      suspects === undefined || suspected.has(s) || marks.sites[s] === 1 || !isPlaced(sites[s]);
+      suspects === undefined ||
+      suspected.has(s) ||
+      marks.sites[s] === 1 ||
+      (!isOrdered && !isPlaced(sites[s]));
     await buckets.each(async (s, site, reader) => {
       const words = await reader.read(site);
       await repeats.mark(s, words);
@@ -582,10 +581,10 @@ class Examiner {
     return repeated;
   }
 
-  #result(space: RecordSpace, counts: KeyCounts): Examination {
+  #result(space: RecordSpace, counts: KeyCounts, inOrder: DirectoryRuns | undefined): Examination {
     const { records, bytes, signed, unsigned, hasMisfit } = counts;
     const [marks, free, tablesValid] = [this.#marks, this.#free, this.#tablesValid];
-    return { marks, records, bytes, signed, unsigned, hasMisfit, space, free, tablesValid };
+    return { marks, records, bytes, signed, unsigned, hasMisfit, space, free, tablesValid, inOrder };
   }
 }
 
@@ -660,6 +659,7 @@ class KeyPass implements KeyCounts {
     const { rows } = this.#parts;
     this.#parts.each(part, (from, end) => {
       for (let row = from; row < end; row += ROW) {
+        if ((this.#marks.flags[rows[row + 4] >>> 0] & KEPT) === 0) continue;
         const length = this.#keySize(row) + rows[row + 3];
         if (length > 0) this.#starts.add(placeOf(rows[row]), length);
       }
@@ -725,9 +725,9 @@ class KeyPass implements KeyCounts {
 
   /** Marks the element of a row by its key. */
   #take(row: number, found: number, digest: number, keySize: number): void {
-    const { rows, ordinals } = this.#parts;
+    const { rows } = this.#parts;
     const marks = this.#marks;
-    const at = ordinals[row / ROW];
+    const at = rows[row + 4] >>> 0;
     const sharedHash = rows[row + 1];
     marks.flags[at] = (marks.flags[at] & ~(SIGNED | UNSIGNED)) | found;
     if ((found & (SIGNED | UNSIGNED)) === 0) {

@@ -212,8 +212,13 @@ export class Structures {
   readonly extents: Extents;
   /** Short ranges of free space; there may be half as many of them as records. */
   readonly free: FreeParts;
+  #offset = 0;
+  #length = 0;
+  #kind = 0;
   readonly #isParted: boolean;
   #next = 0;
+  /** File offset of the next one of {@link extents}. */
+  #nextOffset = 0;
 
   /** @param size of the file in bytes */
   constructor(size: number) {
@@ -233,31 +238,46 @@ export class Structures {
   begin(): void {
     this.extents.sort();
     this.free.begin();
-    this.#next = 0;
+    this.#next = -1;
+    this.#advanceExtents();
+    this.advance();
   }
 
   /** File offset of the current range; infinite behind the last one. */
   get offset(): number {
-    return Math.min(this.#offset, this.free.offset);
+    return this.#offset;
   }
 
   /** Bytes of the current range. */
   get length(): number {
-    return this.#offset <= this.free.offset ? this.extents.size(this.#next) : this.free.length;
+    return this.#length;
   }
 
   /** Kind of the current range, an index of SPACE_KINDS. */
   get kind(): number {
-    return this.#offset <= this.free.offset ? this.extents.kind(this.#next) : FREE;
+    return this.#kind;
   }
 
   /** Goes to the next range. */
   advance(): void {
-    if (this.#offset <= this.free.offset) this.#next++;
-    else this.free.advance();
+    const { extents, free } = this;
+    const short = free.offset;
+    if (this.#nextOffset <= short) {
+      this.#offset = this.#nextOffset;
+      if (this.#offset === Number.POSITIVE_INFINITY) return;
+      this.#length = extents.size(this.#next);
+      this.#kind = extents.kind(this.#next);
+      this.#advanceExtents();
+    } else {
+      this.#offset = short;
+      this.#length = free.length;
+      this.#kind = FREE;
+      free.advance();
+    }
   }
 
-  get #offset(): number {
-    return this.#next < this.extents.length ? this.extents.offset(this.#next) : Number.POSITIVE_INFINITY;
+  #advanceExtents(): void {
+    const next = ++this.#next;
+    this.#nextOffset = next < this.extents.length ? this.extents.offset(next) : Number.POSITIVE_INFINITY;
   }
 }

@@ -36,13 +36,6 @@ export class KeyBudget {
     this.#large = bytes;
   }
 
-  /** Takes the bytes of several small keys from the budget if they all fit. */
-  allowsAll(bytes: number): boolean {
-    if (bytes > this.#small) return false;
-    this.#small -= bytes;
-    return true;
-  }
-
   /** Takes a key's bytes from the budget if they fit. */
   allows(length: number): boolean {
     if (length <= SMALL_KEY) {

@@ -1,8 +1,7 @@
 import type { BucketWords } from '../format/bucketwords.js';
-import { numbersBelow } from '../numbers.js';
+import { APART, READ } from './marks.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
-import type { SharedHashes } from './duplicates.js';
 import type { RecordSpace } from './space.js';
 
 /** Bytes of a part, as a power of two: the keys of a part fit a processor's cache. */
@@ -21,15 +20,15 @@ const CHUNK_BITS = 5;
 const CHUNK_ROWS = 1 << CHUNK_BITS;
 /** Maximum number of chunks added for parts whose last chunk is not full: 8 MiB. */
 const MAX_SPARE = 1 << 14;
-/** Numbers of a row: place and key size, hash, `key_start`, data size. */
-export const ROW = 4;
+/** Numbers of a row: place and key size, hash, `key_start`, data size, number of the element. */
+export const ROW = 5;
 const CHUNK = CHUNK_ROWS * ROW;
 
 /** Highest bit of a row's hash, set if another element of its bucket may have the same hash. */
 export const SHARED = 1 << 31;
 
 /** Highest bit of a row's data size, set if another bucket rules over its element. */
-const APART_ROW = 1 << 31;
+export const APART_ROW = 1 << 31;
 
 /** A range of parts of a file, from `first` to before `end`. */
 export interface PartRange {
@@ -46,9 +45,10 @@ export interface PartRange {
 export class RecordParts {
   /** {@link ROW} numbers for each element; {@link placeOf} and {@link keySizeOf} read the first. */
   readonly rows: Int32Array;
-  /** The number of the element of each row. */
-  readonly ordinals: Uint32Array | Float64Array;
-  /** Number of records that begin in each slice of the file: a part, or several of a file with very many. */
+  /**
+   * Number of records that begin in each slice of the file: a part, or several of a file with very many. They are not
+   * counted as long as all have room.
+   */
   readonly #counts: Uint32Array;
   readonly #partsOfSlice: number;
   readonly #slicesEach: number;
@@ -56,19 +56,20 @@ export class RecordParts {
   #first = 0;
   /** Previous chunk of the same part, for each chunk; −1 for none. */
   readonly #before: Int32Array;
-  /** Index of the next row of each part; a multiple of a chunk's length if no chunk has room. */
+  /** Number of the next row of each part; a multiple of a chunk's rows if no chunk has room. */
   readonly #next: Int32Array;
   #chunks = 0;
+  /** True if all elements that were added have room. */
+  areAllHeld = true;
   /** Bytes of each large key, by row. */
   readonly #large = new Map<number, number>();
 
   /**
    * @param size of the file in bytes
    * @param capacity minimum number of elements held, unless they are very far apart
-   * @param ordinals upper limit of the elements' numbers, exclusive
    * @param spread bytes of the parts in which the records of all elements held at a time begin, if that is known
    */
-  constructor(size: number, capacity: number, ordinals: number, spread: number) {
+  constructor(size: number, capacity: number, spread: number) {
     const parts = Math.floor(size / PART) + 1;
     // A power of two, so that multiplication by its inverse is exact.
     this.#partsOfSlice = 2 ** Math.ceil(Math.log2(Math.max(1, parts / MAX_PARTS)));
@@ -81,12 +82,6 @@ export class RecordParts {
     const chunks = Math.ceil(capacity / CHUNK_ROWS) + spare;
     this.#before = new Int32Array(chunks);
     this.rows = new Int32Array(chunks * CHUNK);
-    this.ordinals = numbersBelow(ordinals, chunks * CHUNK_ROWS);
-  }
-
-  /** Counts an element. */
-  count(pointer: number): void {
-    this.#counts[Math.floor(pointer * this.#slicesEach)]++;
   }
 
   /**
@@ -133,64 +128,80 @@ export class RecordParts {
   }
 
   /**
-   * Counts the elements in use of a bucket, and takes them.
+   * Counts the elements of a bucket whose keys are to be read, and holds them if there is room. A loop of its own,
+   * because each element goes to another place in memory, and a processor waits for several of these at a time.
    *
-   * @param first number of its first element
-   * @param bucket its number in `shared`
-   * @param held whether they are taken; else they are only counted
-   * @returns false where not all of them are held
+   * @param flags of all elements, those of the bucket from `first` on
+   * @param shared bits of the elements that may share their hash, those of the bucket from word `firstWord` on
    */
-  take(words: BucketWords, first: number, shared: SharedHashes, bucket: number, held: boolean): boolean {
-    const { used, usedCount, pointers, hashes, keySizes, dataSizes, starts } = words;
-    const { bits, wordsEach } = shared;
-    const firstWord = bucket * wordsEach;
-    let areHeld = held;
+  addAll(
+    { used, usedCount, pointers, hashes, keySizes, dataSizes, starts }: BucketWords,
+    flags: Uint8Array,
+    first: number,
+    shared: Int32Array,
+    firstWord: number,
+  ): void {
     for (let n = 0; n < usedCount; n++) {
       const i = used[n];
+      const found = flags[first + i];
+      if ((found & READ) === 0) continue;
       const pointer = pointers[i];
-      this.count(pointer);
-      if (!areHeld) continue;
-      const hash = hashes[i] | (((bits[firstWord + (i >>> 5)] >>> (i & 31)) & 1) << 31);
-      areHeld = this.push(pointer, hash, keySizes[i], dataSizes[i], starts[i], first + i, false);
+      if (this.areAllHeld) {
+        const hash = hashes[i] | (((shared[firstWord + (i >>> 5)] >>> (i & 31)) & 1) << 31);
+        const dataSize = (found & APART) === 0 ? dataSizes[i] : dataSizes[i] | APART_ROW;
+        if (this.hold(pointer, hash, keySizes[i], dataSize, starts[i], first + i)) continue;
+        this.areAllHeld = false;
+        this.#countHeld();
+      }
+      this.#counts[Math.floor(pointer * this.#slicesEach)]++;
     }
-    return areHeld;
+  }
+
+  #countHeld(): void {
+    for (let part = 0; part < this.#next.length; part++) {
+      this.each(part, (from, end) => {
+        this.#counts[Math.floor(part / this.#partsOfSlice)] += (end - from) / ROW;
+      });
+    }
   }
 
   /**
-   * Takes an element.
+   * Holds an element.
    *
-   * @param hash with {@link SHARED} where it may be another element's, too
-   * @param apart whether another bucket rules over it, so that it proves no record in force
-   * @returns false where there is no room
+   * @param hash with {@link SHARED} if another element of its bucket may have the same one
+   * @param dataSize with {@link APART_ROW} if another bucket rules over the element, so that it proves no record in
+   *   force
+   * @param ordinal number of the element, below 2^32
+   * @returns false if there is no room
    */
-  push(
+  hold(
     pointer: number,
     hash: number,
     keySize: number,
     dataSize: number,
     start: number,
     ordinal: number,
-    apart: boolean,
   ): boolean {
     const rows = this.rows;
     const part = Math.floor(pointer * PARTS_EACH);
     const slot = part - this.#first;
-    let at = this.#next[slot];
-    if ((at & (CHUNK - 1)) === 0) {
+    let row = this.#next[slot];
+    if ((row & (CHUNK_ROWS - 1)) === 0) {
       const chunk = this.#chunks;
       if (chunk === this.#before.length || slot >= this.#next.length) return false;
       this.#chunks++;
-      // `at` is the end of the part's previous chunk; it is 0 only if there is none, which gives −1.
-      this.#before[chunk] = at / CHUNK - 1;
-      at = chunk * CHUNK;
+      // `row` is the end of the part's previous chunk; it is 0 only if there is none, which gives −1.
+      this.#before[chunk] = row / CHUNK_ROWS - 1;
+      row = chunk * CHUNK_ROWS;
     }
+    this.#next[slot] = row + 1;
+    const at = row * ROW;
     const isLarge = keySize >= LARGE_KEY;
     rows[at] = (pointer - part * PART) | ((isLarge ? LARGE_KEY : keySize) << PART_BITS);
     rows[at + 1] = hash;
     rows[at + 2] = start;
-    rows[at + 3] = apart ? dataSize | APART_ROW : dataSize;
-    this.ordinals[at / ROW] = ordinal;
-    this.#next[slot] = at + ROW;
+    rows[at + 3] = dataSize;
+    rows[at + 4] = ordinal;
     if (isLarge) this.#large.set(at, keySize);
     return true;
   }
@@ -199,9 +210,9 @@ export class RecordParts {
   each(part: number, visit: (from: number, end: number) => void): void {
     let end = this.#next[part - this.#first];
     while (end > 0) {
-      const chunk = ((end - 1) / CHUNK) | 0;
-      visit(chunk * CHUNK, end);
-      end = (this.#before[chunk] + 1) * CHUNK;
+      const chunk = (end - 1) >>> CHUNK_BITS;
+      visit(chunk * CHUNK, end * ROW);
+      end = (this.#before[chunk] + 1) * CHUNK_ROWS;
     }
   }
 

@@ -37,11 +37,10 @@ export async function checkExamined(
   ordered: OrderedExamination,
   judge?: Judge,
 ): Promise<ProvedCheck | undefined> {
-  const { examination, runs: buckets } = ordered;
-  const { marks, records, bytes, signed, unsigned, space } = examination;
+  const { marks, records, bytes, signed, unsigned, space, inOrder: buckets } = ordered.examination;
   // Keys of both kinds of machine in one file are a finding.
   const isMixed = signed > 0 && unsigned > 0;
-  if (marks.hasMarked || isMixed || space.shared.length > 0) return undefined;
+  if (buckets === undefined || marks.hasMarked || isMixed || space.shared.length > 0) return undefined;
   const checked = await checkDatabase(db, ordered, undefined, judge);
   const { space: account } = checked;
   if (account === undefined || account.overlapCount > 0) return undefined;

@@ -1,3 +1,4 @@
+import { availElementStruct } from './avail.js';
 import { bucketStruct, elementStruct, bucketElementCount } from './bucket.js';
 import type { Format } from './format.js';
 import { offsetSize } from './format.js';
@@ -16,6 +17,12 @@ interface BucketPlaces {
   readonly reversed: boolean;
   readonly bits: number;
   readonly count: number;
+  /** The first entry of the table of free space, and from one to the next. */
+  readonly avail: number;
+  readonly availStride: number;
+  /** The address in an entry: both words if offsets have two, else twice the same one. */
+  readonly availLow: number;
+  readonly availHigh: number;
   /** The first element, and from one to the next. */
   readonly first: number;
   readonly stride: number;
@@ -32,14 +39,20 @@ interface BucketPlaces {
 function bucketPlaces({ layout, byteOrder }: Format): BucketPlaces {
   const bucket = bucketStruct(layout);
   const element = elementStruct(layout);
+  const entry = availElementStruct(layout);
   const word = (struct: typeof bucket, name: string) => member(struct, name).offset / 4;
   const wide = offsetSize(layout) === 8;
   const pointer = word(element, 'data_pointer');
+  const address = word(entry, 'av_adr');
   return {
     swap: (byteOrder === 'little') !== HOST_IS_LITTLE,
     reversed: byteOrder === 'big',
     bits: word(bucket, 'bucket_bits'),
     count: word(bucket, 'count'),
+    avail: word(bucket, 'bucket_avail'),
+    availStride: entry.size / 4,
+    availLow: wide && byteOrder === 'big' ? address + 1 : address,
+    availHigh: wide && byteOrder === 'little' ? address + 1 : address,
     first: word(bucket, 'elements'),
     stride: element.size / 4,
     start: word(element, 'key_start'),
@@ -145,6 +158,19 @@ export class BucketWords {
 
   get availCount(): number {
     return this.#words[0];
+  }
+
+  /** Bytes of an entry of the table of free space. */
+  availSize(i: number): number {
+    return this.#words[this.#places.avail + i * this.#places.availStride];
+  }
+
+  /** File offset of an entry of the table of free space. */
+  availAddress(i: number): number {
+    const { avail, availStride, availLow, availHigh, wide } = this.#places;
+    const at = avail + i * availStride;
+    const low = this.#words[at + availLow];
+    return wide ? this.#words[at + availHigh] * 2 ** 32 + (low >>> 0) : low;
   }
 
   get bits(): number {
