@@ -4,13 +4,11 @@ import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { BIN } from '../tools/cli.js';
+import { BIN, INSTALLED } from '../tools/cli.js';
 import { sample } from '../tools/effort.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 
-const BUNDLE = fileURLToPath(new URL('../../dist/gdbm-doctor.cjs', import.meta.url));
 const fixtures = sample(
   (await readdir(fixture(''))).filter((name) => name.endsWith('.db')),
   2,
@@ -19,7 +17,7 @@ const fixtures = sample(
 /** A folder with nothing but the bundle, far from any package. */
 async function alone(t: TestContext): Promise<string> {
   const folder = await temporaryFolder(t);
-  await copyFile(BUNDLE, join(folder, 'gdbm-doctor.cjs'));
+  await copyFile(BIN, join(folder, 'gdbm-doctor.cjs'));
   return folder;
 }
 
@@ -33,7 +31,7 @@ function answer(script: string, args: readonly string[], cwd: string, env: NodeJ
 
 /** Asserts that the bundle answers as the command that is installed does, and gives what it is. */
 function sameAnswer(folder: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const expected = answer(BIN, args, folder, env);
+  const expected = answer(INSTALLED, args, folder, env);
   assert.deepEqual(answer('gdbm-doctor.cjs', args, folder, env), expected, args.join(' '));
   return expected;
 }
@@ -84,7 +82,7 @@ test('it repairs every fixture to the same bytes, with the same words', async (t
     const bytes = await readFile(fixture(name));
     const damaged = bytes.subarray(0, Math.floor(bytes.length * 0.8));
     const results: object[] = [];
-    for (const script of [BIN, 'gdbm-doctor.cjs']) {
+    for (const script of [INSTALLED, 'gdbm-doctor.cjs']) {
       await writeFile(target, damaged);
       const said = answer(script, ['repair', '--no-lock', '--no-backup', 'case.db'], folder);
       results.push({ ...said, bytes: (await readFile(target)).toString('latin1') });
@@ -107,7 +105,7 @@ test('what lies near it and what language the machine speaks change nothing', as
 });
 
 test('it starts by itself, has no source map, and the licence of every package in it', async () => {
-  const text = await readFile(BUNDLE, 'utf8');
+  const text = await readFile(BIN, 'utf8');
   assert.ok(text.startsWith('#!/usr/bin/env node\n'));
   assert.doesNotMatch(text, /sourceMappingURL/);
   const end = text.slice(text.lastIndexOf('\n/*\n'));

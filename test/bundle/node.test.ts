@@ -3,13 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { BIN } from '../tools/cli.js';
+import { BIN, INSTALLED } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
 
-const ENTRIES = [BIN, fileURLToPath(new URL('../../dist/gdbm-doctor.cjs', import.meta.url))];
+const ENTRIES = [INSTALLED, BIN];
 const COMMAND_LINES = [['--version'], ['check', fixture('amd64.db')], ['guard', '--', 'true']];
 const ONE_LINE = /^gdbm-doctor: needs Node 20\.19, 22\.12 or later, found Node [\d.]+; [^\n]+\n$/;
 

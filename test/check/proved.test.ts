@@ -16,7 +16,7 @@ import { viewOf, writeOffset } from '../../src/format/struct.js';
 import { memorySource } from '../../src/source/source.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
-import { runs } from '../tools/effort.js';
+import { runs, sample } from '../tools/effort.js';
 import type { Step } from '../tools/libgdbm.js';
 import { MiniGdbm } from '../tools/minigdbm.js';
 import { fixture } from '../tools/fixtures.js';
@@ -111,7 +111,8 @@ function* doublings(format: Format): Generator<{ bytes: Uint8Array; stored: numb
 test('with its header lost, a state from before the directory doubled is not proved to be the database', async () => {
   let trials = 0;
   let proofs = 0;
-  for (const format of FORMATS) {
+  const some = sample(FORMATS, 4);
+  for (const format of some) {
     for (const { bytes, stored, header } of doublings(format)) {
       const lost = Uint8Array.from(bytes).fill(0, 0, 64);
       const proved = await openProved(memorySource(lost));
@@ -127,7 +128,7 @@ test('with its header lost, a state from before the directory doubled is not pro
       assert.equal((await examined(lost)).records.count, stored, said);
     }
   }
-  assert.ok(trials >= FORMATS.length && proofs > trials / 2, `${proofs} of ${trials} were proved`);
+  assert.ok(trials >= some.length && proofs > trials / 2, `${proofs} of ${trials} were proved`);
 });
 
 test('with an entry of the directory wrong, too, nothing is proved of a file whose header is lost', async () => {
@@ -173,8 +174,8 @@ test('whatever is damaged, a proof says what the examination of each element say
 });
 
 test('elements made wrong are never proved: pointer, sizes, hash, key, a key that is there twice', async () => {
-  for (const intact of databases) {
-    for (const { element, bytes: record } of [...intact.records.values()].slice(0, 20)) {
+  for (const intact of sample(databases, 4)) {
+    for (const { element, bytes: record } of sample([...intact.records.values()].slice(0, 20), 8)) {
       for (const offset of [0, 4, 8, 11, 12, 16, 20]) {
         const bytes = Uint8Array.from(intact.bytes);
         bytes[element.at + offset] ^= 1;
@@ -199,7 +200,7 @@ test('a key that is there twice is no proof, however large the file', async () =
     key: Buffer.from(`key ${n}`),
     value: Buffer.from(`value ${n}`),
   }));
-  for (const format of FORMATS) {
+  for (const format of sample(FORMATS, 4, 1)) {
     const { bytes } = await build(records, specFor(format));
     assert.ok(await openProved(memorySource(bytes)));
     const twice = await doubleOne(bytes);

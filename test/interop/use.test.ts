@@ -6,6 +6,7 @@ import { check, openSearched } from '../../src/examine.js';
 import { MACHINES } from '../../src/format/machines.js';
 import { readRecords } from '../../src/read/records.js';
 import { memorySource } from '../../src/source/source.js';
+import { SWEEP } from '../tools/effort.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { LibGdbm } from '../tools/libgdbm.js';
@@ -18,7 +19,7 @@ import { randomSteps } from '../tools/records.js';
  */
 
 const SEED = 20261130;
-const TRIALS = 300;
+const TRIALS = SWEEP ? 300 : 100;
 /** Every so many files the library is asked for each key by itself, too. */
 const FETCHED = 4;
 const AMD64 = MACHINES.amd64;

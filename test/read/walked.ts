@@ -8,6 +8,7 @@ import type { BatchLimits } from '../../src/read/batch.js';
 import { readSalvaged } from '../../src/salvage/read.js';
 import { salvage } from '../../src/salvage/salvage.js';
 import { memorySource } from '../../src/source/source.js';
+import { SWEEP } from '../tools/effort.js';
 import { text } from '../build/build.js';
 import type { Intact } from '../torture/intact.js';
 import { formats, miniDatabase } from '../torture/databases.js';
@@ -32,7 +33,11 @@ export function smallDatabases(purpose: string): Map<string, Intact> {
   return new Map(made.map((intact) => [intact.name, intact]));
 }
 
-/** Holds something of a database against a copy of it that is damaged in several ways, again and again. */
+/**
+ * Holds something of a database against a copy of it that is damaged in several ways, again and again.
+ *
+ * @param numRuns copies in a sweep
+ */
 export async function whateverTheDamage(
   databases: ReadonlyMap<string, Intact>,
   numRuns: number,
@@ -48,7 +53,7 @@ export async function whateverTheDamage(
         await hold(damagedCopy(intact, modelsNamed(names), seed).bytes, intact);
       },
     ),
-    { seed: SEED, numRuns: numRuns * RUNS },
+    { seed: SEED, numRuns: RUNS * (SWEEP ? numRuns : Math.min(numRuns, 20)) },
   );
 }
 

@@ -6,6 +6,8 @@ import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lookOnce } from '../../src/service/lookonce.js';
 import { decide, NOTHING_SEEN } from '../../src/service/watcher.js';
+import { BIN } from '../tools/cli.js';
+import { SWEEP } from '../tools/effort.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { PYTHON, testWith } from '../tools/needs.js';
@@ -73,11 +75,13 @@ testWith('python', 'watch beside such a writer reports no damage and repairs not
   const folder = await temporaryFolder(t);
   const path = join(folder, 'flower');
   const options = ['--interval=0.01', '--profile=flower', '--log-format=json', `--log-file=${path}.log`];
-  const watch = spawn(process.execPath, [fixture('../bin/gdbm-doctor.js'), 'watch', ...options, path], {
+  const watch = spawn(process.execPath, [BIN, 'watch', ...options, path], {
     stdio: 'ignore',
   });
   t.after(() => watch.kill('SIGKILL'));
-  const writer = spawn(PYTHON, ['-c', WRITER, path, '4000'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const writer = spawn(PYTHON, ['-c', WRITER, path, String(SWEEP ? 4000 : 500)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   t.after(() => writer.kill('SIGKILL'));
   let answer = '';
   writer.stdout.setEncoding('utf8').on('data', (text: string) => (answer += text));
@@ -96,7 +100,7 @@ test('a signal ends watch --once, also between its two looks', async (t) => {
   const path = join(await temporaryFolder(t), 'state.db');
   const bytes = await readFile(fixture('killed-shelve.db'));
   await writeFile(path, bytes);
-  const args = [fixture('../bin/gdbm-doctor.js'), 'watch', '--once', path];
+  const args = [BIN, 'watch', '--once', path];
   const watch = spawn(process.execPath, args, { stdio: 'ignore' });
   t.after(() => watch.kill('SIGKILL'));
   const ended = new Promise((resolve) => watch.once('close', (_, signal) => resolve(signal)));

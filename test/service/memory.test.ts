@@ -6,8 +6,8 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { LAYOUT_64 } from '../../src/format/format.js';
 import { build, specFor } from '../build/build.js';
-import { BIN } from '../tools/cli.js';
-import { sample } from '../tools/effort.js';
+import { BIN, INSTALLED } from '../tools/cli.js';
+import { sample, SWEEP } from '../tools/effort.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { until } from '../tools/until.js';
@@ -20,7 +20,8 @@ const SKIP = process.platform === 'linux' ? false : 'memory is read from /proc, 
 /** MiB. */
 const IDLE_LIMIT = 64;
 const LOOK_LIMIT = 96;
-const PROGRAMS = { 'the package': BIN, 'the one file': fixture('../dist/gdbm-doctor.cjs') };
+const LOOKS = SWEEP ? 20 : 6;
+const PROGRAMS = { 'the package': INSTALLED, 'the one file': BIN };
 
 /** The peak and the present memory of a process in MiB; undefined once it is gone. */
 async function memory(pid: number): Promise<{ most: number; now: number } | undefined> {
@@ -49,11 +50,11 @@ for (const [which, program] of sample(Object.entries(PROGRAMS), 1)) {
         const args = [command, path, '--interval=0.05', `--metrics-file=${metrics}`, ...behind];
         const child = spawn(process.execPath, [program, ...args], { stdio: 'ignore' });
         t.after(() => child.kill('SIGTERM'));
-        await until('20 looks', async () => {
+        await until(`${LOOKS} looks`, async () => {
           // A new time makes the next look read the file again.
           await utimes(path, new Date(), new Date());
           const [, looks] = /^gdbm_doctor_checks_total\{.*\} (\d+)$/m.exec(await readFile(metrics, 'utf8'))!;
-          return Number(looks) >= 20;
+          return Number(looks) >= LOOKS;
         });
         const { most, now } = (await memory(child.pid!))!;
         t.diagnostic(`${most.toFixed(1)} MiB at most, ${now.toFixed(1)} MiB now`);
@@ -80,7 +81,9 @@ test(
   async (t) => {
     const path = join(await temporaryFolder(t), 'flower');
     await writeFile(path, await largeShelf(100 << 20));
-    const child = spawn(process.execPath, [BIN, 'look', path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [INSTALLED, 'look', path], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     t.after(() => child.kill('SIGKILL'));
     let said = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));

@@ -180,7 +180,7 @@ testWith(['root', 'mounts', 'flock'], 'on a full volume a damaged file keeps its
   const script =
     `mkdir '${place}'; mount -t tmpfs -o size=64k none '${place}'; cp '${source}' '${place}/state.db'; ` +
     `cat /dev/zero > '${place}/fill' 2>/dev/null; ` +
-    `'${process.execPath}' '${fixture('../bin/gdbm-doctor.js')}' guard '${place}/state.db' -- echo ran; ` +
+    `'${process.execPath}' '${BIN}' guard '${place}/state.db' -- echo ran; ` +
     `ls '${place}'; cmp '${source}' '${place}/state.db'`;
   const { code, stdout, stderr } = await run('unshare', ['-m', 'sh', '-c', script]);
   assert.deepEqual([code, stdout], [0, 'ran\nfill\nstate.db\n'], stderr);
@@ -202,7 +202,7 @@ testWith('flock', 'a program starts once the lock of its sound database is free'
   const path = await database(t);
   const release = await hold(t, path);
   const guard = spawn(process.execPath, [
-    fixture('../bin/gdbm-doctor.js'),
+    BIN,
     ...['guard', '--fallback', 'fail', path, '--', 'flock', '-n', path, 'echo', 'got the lock'],
   ]);
   t.after(() => guard.kill('SIGKILL'));

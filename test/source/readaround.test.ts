@@ -7,6 +7,7 @@ import test, { after } from 'node:test';
 import type { Range } from '../../src/source/ranges.js';
 import { orSearched, ReadAround } from '../../src/source/readaround.js';
 import { cli, run } from '../tools/cli.js';
+import { sample } from '../tools/effort.js';
 import { fixture } from '../tools/fixtures.js';
 import { PYTHON, testWith } from '../tools/needs.js';
 import { temporaryFolder } from '../tools/folder.js';
@@ -114,7 +115,7 @@ db['photo'] = b'P' * 1000000
     const { size } = await stat(path);
     const photo = (await readFile(path)).indexOf('P'.repeat(100_000));
     const places = { header: 0, directory: PAGE, photo: photo + 500_000, middle: size / 3, end: size - 8000 };
-    for (const [what, place] of Object.entries(places)) {
+    for (const [turn, [what, place]] of Object.entries(places).entries()) {
       const offset = Math.floor(place / PAGE) * PAGE;
       const env = { LD_PRELOAD: library, BAD_FILE: path, BAD_RANGES: `${offset}:512` };
       const out = `${path}.${what}`;
@@ -130,7 +131,7 @@ db['photo'] = b'P' * 1000000
       else assert.ok(kept.length > whole.size - 200, `${what}: ${kept.length}`);
       if (what === 'photo')
         assert.match((await cli(['get', path, 'photo'], env)).stderr, /the disk cannot read/);
-      for (const command of ['check', 'list', 'dump', 'salvage']) {
+      for (const command of sample(['check', 'list', 'dump', 'salvage'], 2, turn)) {
         const ran = await cli([command, path], env);
         assert.ok(ran.code === 0 || ran.code === 1, `${command} of ${what}: ${ran.stderr}`);
       }

@@ -4,12 +4,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fixture } from './fixtures.js';
+import { BIN } from './cli.js';
 import { until } from './until.js';
 
 /** A virtual environment with Flower, celery and redis, made by .ci/run. */
 const VENV = process.env['GDBM_DOCTOR_FLOWER'] ?? '';
-const BIN = fixture('../bin/gdbm-doctor.js');
 
 /** Where a Flower answers, and how it ended. */
 export interface RunningFlower {

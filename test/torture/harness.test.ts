@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { check } from '../../src/examine.js';
 import { memorySource } from '../../src/source/source.js';
+import { sample } from '../tools/effort.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { LibGdbm } from '../tools/libgdbm.js';
 import { MiniGdbm } from '../tools/minigdbm.js';
@@ -25,8 +26,8 @@ const intact = miniDatabase(NATIVE, SPEC);
 const contents = new Map([...intact.records].map(([key, { value }]) => [key, value]));
 
 test('databases of every format by our own writer are healthy and hold what was stored', async () => {
-  for (const format of [...formats('standard'), ...formats('numsync'), ...formats('old')]) {
-    for (const blockSize of [512, 4096]) {
+  for (const [n, format] of [...formats('standard'), ...formats('numsync'), ...formats('old')].entries()) {
+    for (const blockSize of sample([512, 4096], 1, n)) {
       const made = miniDatabase(format, { ...SPEC, blockSize });
       const { verdict, findings, format: found } = await check(memorySource(made.bytes));
       assert.equal(verdict, 'healthy', `${made.name}: ${JSON.stringify(findings[0])}`);
@@ -147,10 +148,13 @@ test('of records that have moved apart from their elements, those count whose ke
   assert.ok(moved.size + ambiguous.size > 0);
 });
 
+const smallOnes = [...formats('standard'), ...formats('numsync')].map((format) =>
+  miniDatabase(format, { ...SPEC, records: 60 }),
+);
+
 for (const model of MODELS) {
   test(`${model.name}: damages every format, the same from the same seed`, () => {
-    for (const format of [...formats('standard'), ...formats('numsync')]) {
-      const made = miniDatabase(format, { ...SPEC, records: 60 });
+    for (const made of smallOnes) {
       // Damage may hit bytes that were so already; not five times in a row.
       const seeds = [1, 2, 3, 4, 5].map((n) => seedFor(model.name, n));
       const files = seeds.map((seed) => Buffer.from(damagedCopy(made, [model], seed).bytes));

@@ -1,4 +1,4 @@
-import { sample } from '../tools/effort.js';
+import { sample, SWEEP } from '../tools/effort.js';
 import { LibGdbm } from '../tools/libgdbm.js';
 import { testWith } from '../tools/needs.js';
 import { realDatabase } from './databases.js';
@@ -11,7 +11,7 @@ import { torture } from './trials.js';
  * The same promise as in torture.test.ts, for files of this machine's real library, which also walks every fresh one.
  */
 
-const SPEC = { seed: seedFor('real'), records: 1500, huge: 2, maxValue: 6000 };
+const SPEC = { seed: seedFor('real'), records: SWEEP ? 1500 : 500, huge: 2, maxValue: SWEEP ? 6000 : 2000 };
 let databases: Promise<Intact[]> | undefined;
 
 for (const [turn, model] of MODELS.entries()) {
