@@ -45,6 +45,7 @@ const AT_THE_EDGE = [
   'repair/',
   'copies.ts',
   'index.ts',
+  'api/checkedfile.ts',
   'api/files.ts',
   'api/repair.ts',
   'api/snapshots.ts',

@@ -1,7 +1,8 @@
 import type { VolumeProblem } from '../service/facts.js';
 import { databaseFacts, diagnoseVolume } from '../service/diagnose.js';
 import { GdbmError, translated } from './error.js';
-import { checkFile, translateAt } from './files.js';
+import { checkFile } from './checkedfile.js';
+import { translateAt } from './files.js';
 import type { Report } from './report.js';
 import { reportOf } from './report.js';
 

@@ -127,7 +127,7 @@ async function* storedRecords(
   }
   for (const one of old ?? []) {
     const { provenance, confidence, offset, keySize, dataSize, overwritten } = one;
-    if (!isWanted(one, deleted)) continue;
+    if (!isListed(one, deleted)) continue;
     const isHeld = confidence !== 'trace' && keySize <= WHOLE_KEY;
     yield {
       key: isHeld ? new Uint8Array(await source.read(offset, keySize)) : undefined,
@@ -141,7 +141,7 @@ async function* storedRecords(
 }
 
 /** True for an old record that is listed: by default those of older parts of the file whose key is whole. */
-export function isWanted({ provenance, confidence }: OldRecord, deleted: boolean): boolean {
+export function isListed({ provenance, confidence }: OldRecord, deleted: boolean): boolean {
   return deleted || (provenance === 'stale' && confidence !== 'trace');
 }
 

@@ -1,17 +1,12 @@
-import { setTimeout } from 'node:timers/promises';
+import { checkFile as checkedFile } from '../api/checkedfile.js';
 import type { CheckResult } from '../check/check.js';
-import { finding } from '../check/finding.js';
 import type { WantedProfile } from '../contents.js';
-import { checkContents, withProfile } from '../contents.js';
+import { withProfile } from '../contents.js';
 import { findBetterCopy } from '../copies.js';
-import { identifySource } from '../database/identify.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import { checkReport, reportText, unreadableReport } from '../report/json.js';
 import type { Evidence } from '../report/json.js';
 import { checkText, statementText } from '../report/text.js';
-import { orSearched } from '../source/readaround.js';
-import { SourceError } from '../source/source.js';
-import { openRegularFile } from './file.js';
 import type { WantedMachine } from './options.js';
 import {
   all,
@@ -81,14 +76,6 @@ function worse(a: ExitCode, b: ExitCode): ExitCode {
   return a > b ? a : b;
 }
 
-/**
- * Limits of the repeated checks of a file that a program writes to and that looks damaged: how many, and milliseconds in
- * all and between two. Such a program saves within seconds.
- */
-const TRIES = 5;
-const PATIENCE = 5000;
-const PAUSE = 100;
-
 /** A check of a file, with what is inside for its program. */
 export interface CheckedFile {
   readonly result: CheckResult;
@@ -96,53 +83,20 @@ export interface CheckedFile {
 }
 
 /**
- * Checks a file; again if a program wrote to it meanwhile, because bytes that were read at different moments do not fit
- * together.
+ * Checks a file, and shows how far that is.
  *
  * @throws RefusedError, SourceError or NodeJS.ErrnoException if it cannot be read
  */
 export async function checkFile(
   path: string,
-  wanted: WantedProfile,
+  profile: WantedProfile,
   machine: WantedMachine,
 ): Promise<CheckedFile> {
-  const started = Date.now();
-  for (let again = TRIES - 1; ; again--) {
-    const isLast = again === 0 || Date.now() - started > PATIENCE;
-    try {
-      const one = await orSearched((isSearched) => checkOnce(path, wanted, machine, isSearched));
-      if (isLast || !one.changed || one.result.verdict !== 'damaged') return one;
-    } catch (error) {
-      if (isLast || !(error instanceof SourceError)) throw error;
-    }
-    await setTimeout(PAUSE);
-  }
-}
-
-async function checkOnce(
-  path: string,
-  wanted: WantedProfile,
-  machine: WantedMachine,
-  isSearched: boolean,
-): Promise<CheckedFile & { changed: boolean }> {
-  const source = await openRegularFile(path, isSearched);
   const progress = progressLine();
   try {
-    const contents = await checkContents(source, wanted, progress.report, judgeFor(machine));
-    const { profile } = contents;
-    const result = withProfile(contents);
-    const changed = await source.changed();
-    if (result.other !== undefined) {
-      const other = await identifySource(source, path);
-      return { result: { ...result, other }, profile, changed };
-    }
-    if (!changed) return { result, profile, changed };
-    const written = finding('changed-while-read', null, 'a write during the check', 'a file at rest');
-    const findings = [...result.findings, written];
-    const findingCounts = { ...result.findingCounts, [written.code]: 1 };
-    return { result: { ...result, findings, findingCounts }, profile, changed };
+    const contents = await checkedFile(path, { profile, judge: judgeFor(machine), report: progress.report });
+    return { result: withProfile(contents), profile: contents.profile };
   } finally {
     progress.end();
-    await source.close();
   }
 }

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { openRegularFile } from '../api/checkedfile.js';
 import type { Database } from '../database/database.js';
 import { identifySource } from '../database/identify.js';
 import type { Searched } from '../examine.js';
@@ -8,20 +8,8 @@ import type { Opened } from '../read/open.js';
 import { openForReading } from '../read/open.js';
 import { number, shellPath } from '../report/escape.js';
 import type { FileSource } from '../source/file.js';
-import { openFileSource } from '../source/file.js';
-import { RefusedError, requireRegularFile } from '../store/errors.js';
+import { RefusedError } from '../store/errors.js';
 import { tell } from './terminal.js';
-
-/**
- * Opens a file for reading, never a pipe or a device, which could wait for ever.
- *
- * @param isSearched whether it is searched for pages that the disk cannot read first; see `orSearched`
- * @throws RefusedError or NodeJS.ErrnoException
- */
-export async function openRegularFile(path: string, isSearched = false): Promise<FileSource> {
-  requireRegularFile(path, await stat(path));
-  return openFileSource(path, isSearched);
-}
 
 /** A file that should be a database. */
 export interface DatabaseFile extends FileSource {

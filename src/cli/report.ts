@@ -1,3 +1,4 @@
+import { openRegularFile } from '../api/checkedfile.js';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { checkEmpty, checkOther } from '../check/check.js';
@@ -19,7 +20,7 @@ import { openFileSource } from '../source/file.js';
 import { readUpTo } from '../source/source.js';
 import type { Report } from '../source/sweep.js';
 import { folderRefusal, refusal, RefusedError } from '../store/errors.js';
-import { openRegularFile, tellIfChanged } from './file.js';
+import { tellIfChanged } from './file.js';
 import { defineCommand, file, hash, judgeFor, machineFor, profile } from './options.js';
 import { EXIT, print, printReport, progressLine } from './terminal.js';
 import { statementNow, withEvidence } from './statement.js';

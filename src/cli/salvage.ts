@@ -1,24 +1,15 @@
+import { openRegularFile } from '../api/checkedfile.js';
+import type { Found } from '../api/salvage.js';
+import { carveFound, findAll, isListed } from '../api/salvage.js';
 import type { CheckResult } from '../check/check.js';
-import { checkDatabase } from '../check/check.js';
-import type { RejectedElement } from '../check/record.js';
-import type { SpaceAccount } from '../check/space.js';
-import type { Database } from '../database/database.js';
 import { identifySource, isDeclared } from '../database/identify.js';
-import { openProved, openSearched, search } from '../examine.js';
-import type { SearchedSurvey } from '../orphans/adopt.js';
 import { jsonText, shellPath } from '../report/escape.js';
 import { statementText } from '../report/text.js';
-import { carveUnknown, carveValues } from '../salvage/carved.js';
-import { findOld } from '../salvage/old.js';
-import type { OldRecord } from '../salvage/oldrecord.js';
-import { salvageProved } from '../salvage/proved.js';
+import { carveUnknown } from '../salvage/carved.js';
 import { visitKeys } from '../salvage/read.js';
-import type { SalvagedBatch } from '../salvage/salvage.js';
-import { salvage } from '../salvage/salvage.js';
 import type { FileSource } from '../source/file.js';
 import { RefusedError } from '../store/errors.js';
-import { foundDatabase } from '../write/contents.js';
-import { openRegularFile, tellIfChanged } from './file.js';
+import { tellIfChanged } from './file.js';
 import { decodeKey, defineCommand, expectKey, file, hash, json } from './options.js';
 import { EXIT, print, progressLine, tell } from './terminal.js';
 import { SalvageList } from './salvagelist.js';
@@ -86,25 +77,14 @@ async function salvageFile(options: SalvageOptions): Promise<ExitCode> {
   }
 }
 
-/** Number of elements that prove no record and are listed. */
-const MAX_UNPROVED = 1 << 18;
-
 async function salvageSource(
   source: FileSource,
   options: SalvageOptions,
   progress: ReturnType<typeof progressLine>,
 ): Promise<ExitCode> {
   const { file, deleted } = options;
-  const { report } = progress;
-  // A database that is proved to be in order has no other records than those in force, and old ones.
-  const proved = deleted ? undefined : await openProved(source, report);
-  if (proved !== undefined && !proved.db.headerLost) {
-    progress.end();
-    const { db, proof, checked } = proved;
-    tellImage(file, checked);
-    return listAll(options, progress, { db, space: proof.account, records: salvageProved(db, proof) });
-  }
-  const found = await openSearched(source, report, { old: deleted });
+  const found = await findAll(source, { deleted, report: progress.report });
+  progress.end();
   if (found === undefined) {
     const other = await identifySource(source, file);
     if (options.carve && !isDeclared(other)) return listCarved(source, options, progress);
@@ -114,22 +94,8 @@ async function salvageSource(
       `${file}: expected a GDBM database, found ${what}. See: gdbm-doctor check ${shellPath(file)}`,
     );
   }
-  const { db, survey } = found;
-  const unproved: RejectedElement[] = [];
-  const checked = await checkDatabase(db, survey, ({ rejected }) => {
-    for (const one of rejected) {
-      const isOld = one.reason === 'superseded' || one.reason === 'duplicate';
-      if (!isOld && unproved.length < MAX_UNPROVED) unproved.push(one);
-    }
-  });
-  if (!foundDatabase(checked)) return EXIT.failed;
-  const isOldWanted = deleted || survey.stale.length > 0 || checked.verdict !== 'healthy';
-  const end = checked.image?.end;
-  const old = isOldWanted ? await findOld(db, survey, { report, end }) : undefined;
-  progress.end();
-  tellImage(file, checked);
-  const records = salvage(db, survey);
-  return listAll(options, progress, { db, space: checked.space, survey, records, unproved, old });
+  tellImage(file, found.checked);
+  return listAll(options, progress, found);
 }
 
 /** Warns if the file is an image with the database in it. */
@@ -155,34 +121,21 @@ async function listCarved(
   return EXIT.ok;
 }
 
-/** The finds in a file. */
-interface Found {
-  readonly db: Database;
-  readonly space: SpaceAccount;
-  /** Undefined for a database that is proved to be in order. */
-  readonly survey?: SearchedSurvey;
-  /** Records in force. */
-  readonly records: AsyncIterable<SalvagedBatch>;
-  readonly unproved?: readonly RejectedElement[];
-  /** Records that are not in force, and the number of further ones that were too many to be held. */
-  readonly old?: (Iterable<OldRecord> & { readonly dropped: number }) | undefined;
-}
-
 async function listAll(
   options: SalvageOptions,
   progress: ReturnType<typeof progressLine>,
-  { db, space, survey, records, unproved = [], old }: Found,
+  found: Found,
 ): Promise<ExitCode> {
   const { deleted, carve, expectKeys } = options;
+  const { db, records, unproved = [], old } = found;
   const list = new SalvageList(db, options);
   await visitKeys(db.source, records, (record, key) => list.record(record, key));
   for (const one of unproved) await list.unproved(one);
   for (const one of old ?? []) {
-    if (deleted || (one.provenance === 'stale' && one.confidence !== 'trace')) await list.old(one);
+    if (isListed(one, deleted)) await list.old(one);
   }
   if (carve) {
-    const contents = { db, survey: survey ?? (await search(db)).survey, space };
-    const finds = await carveValues(contents, expectKeys, (done, all) =>
+    const finds = await carveFound(found, expectKeys, (done, all) =>
       progress.report('looking for values by their shape', done, all),
     );
     for (const one of finds) await list.carved(one);

@@ -1,7 +1,7 @@
+import { openRegularFile } from '../api/checkedfile.js';
 import type { Evidence, Statement } from '../report/json.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
-import { openRegularFile } from './file.js';
 import { packageVersion } from './terminal.js';
 
 /** The statement of how this run of the command makes its report. */
