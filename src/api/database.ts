@@ -14,7 +14,7 @@ import { keptRecords } from '../read/records.js';
 import type { RecordPart } from '../salvage/read.js';
 import type { Source } from '../source/source.js';
 import type { Translate } from './error.js';
-import { GdbmError, translate, translated, translatedEach } from './error.js';
+import { closed, GdbmError, translate, translated, translatedEach } from './error.js';
 import type { Input, WorkOptions } from './input.js';
 import { bytesOf, sourceOf } from './input.js';
 import type { Format, Report } from './report.js';
@@ -30,6 +30,7 @@ export interface OpenOptions extends WorkOptions {
 }
 
 const MAX_RECORD = 2 ** 28;
+const CLOSED = 'the database was closed';
 
 /** Bytes of a key and of its value. */
 export type Entry = [key: Uint8Array, value: Uint8Array];
@@ -106,7 +107,8 @@ export class Database implements AsyncIterable<Entry> {
     this.#doubtful = checked.doubtful;
     this.#file = file;
     this.#maxRecord = options.maxRecord ?? MAX_RECORD;
-    this.#by = (error) => (this.#isClosed && !(error instanceof GdbmError) ? closed(error) : by(error));
+    this.#by = (error) =>
+      this.#isClosed && !(error instanceof GdbmError) ? closed(CLOSED, error) : by(error);
     inners.set(this, { opened, path: file?.path, guarded: (items) => this.#guarded(items) });
   }
 
@@ -158,7 +160,7 @@ export class Database implements AsyncIterable<Entry> {
   }
 
   #requireOpen(): void {
-    if (this.#isClosed) throw closed();
+    if (this.#isClosed) throw closed(CLOSED);
   }
 
   async #requireUnchanged(): Promise<void> {
@@ -243,10 +245,6 @@ export class Database implements AsyncIterable<Entry> {
         'see the option maxRecord',
     );
   }
-}
-
-function closed(cause?: unknown): GdbmError {
-  return new GdbmError('CLOSED', 'the database was closed', { cause });
 }
 
 function readOptions(part: RecordPart, doubtful: DoubtfulRecords | undefined): ReadOptions {

@@ -81,6 +81,11 @@ export class GdbmError extends Error {
   }
 }
 
+/** The error for a use of something that was closed. */
+export function closed(message: string, cause?: unknown): GdbmError {
+  return new GdbmError('CLOSED', message, { cause });
+}
+
 /** Makes the error that a user of the library gets of one that a room threw. */
 export type Translate = (error: unknown) => unknown;
 

@@ -20,12 +20,12 @@ import {
 import type { Database, OpenOptions } from './database.js';
 import { open as openInput, openSource } from './database.js';
 import type { GdbmErrorCode, Translate } from './error.js';
-import { GdbmError, translate, translated, translatedEach } from './error.js';
+import { closed, GdbmError, translate, translated } from './error.js';
 import type { Input } from './input.js';
 import type { CheckOptions, Report } from './report.js';
 import { check as checkInput, judgeOf, reportOf } from './report.js';
 import type { SalvagedRecord, SalvageOptions } from './salvage.js';
-import { salvage as salvageInput, salvageSource } from './salvage.js';
+import { salvage as salvageInput, salvageSource, translatedRecords } from './salvage.js';
 
 const CODES: Readonly<Record<RefusalCode, GdbmErrorCode>> = {
   'no-such-file': 'NO_SUCH_FILE',
@@ -167,18 +167,25 @@ export function salvage(
   input: string | Input,
   options: SalvageOptions = {},
 ): AsyncGenerator<SalvagedRecord, void, undefined> {
-  if (typeof input !== 'string') return salvageInput(input, options);
-  return translatedEach(salvageFile(input, options), translateAt(input, 'read it'));
+  return typeof input === 'string' ? salvageFile(input, options) : salvageInput(input, options);
 }
 
-async function* salvageFile(path: string, options: SalvageOptions): AsyncGenerator<SalvagedRecord> {
-  const file = await openRegularFile(path, true);
+async function* salvageFile(
+  path: string,
+  options: SalvageOptions,
+): AsyncGenerator<SalvagedRecord, void, undefined> {
+  let isClosed = false;
+  const byPath = translateAt(path, 'read it');
+  const by: Translate = (error) =>
+    isClosed ? closed('the loop over the records has ended', error) : byPath(error);
+  const file = await translated(() => openRegularFile(path, true), by);
   try {
-    yield* salvageSource(abortable(exact(file), options.signal), options, path);
+    yield* translatedRecords(salvageSource(abortable(exact(file), options.signal), options, path), by);
     if (await file.changed()) {
       throw new GdbmError('CHANGED', `${path}: another program wrote to it while it was read`);
     }
   } finally {
+    isClosed = true;
     await file.close();
   }
 }

@@ -21,7 +21,8 @@ import type { Source } from '../source/source.js';
 import type { Report } from '../source/sweep.js';
 import { foundDatabase } from '../write/contents.js';
 import { notGdbm } from './database.js';
-import { translatedEach } from './error.js';
+import type { Translate } from './error.js';
+import { translate, translated, translatedEach } from './error.js';
 import type { Input, WorkOptions } from './input.js';
 import { bytesOf, sourceOf } from './input.js';
 
@@ -80,7 +81,17 @@ export function salvage(
   input: Input,
   options: SalvageOptions = {},
 ): AsyncGenerator<SalvagedRecord, void, undefined> {
-  return translatedEach(salvageSource(sourceOf(input, options), options));
+  return translatedRecords(salvageSource(sourceOf(input, options), options), translate);
+}
+
+/** Passes on the records, with the errors of the walk and of the reads of values translated. */
+export async function* translatedRecords(
+  records: AsyncIterable<SalvagedRecord>,
+  by: Translate,
+): AsyncGenerator<SalvagedRecord, void, undefined> {
+  for await (const record of translatedEach(records, by)) {
+    yield { ...record, value: () => translated(record.value, by) };
+  }
 }
 
 const NOTHING_OVERWRITTEN = { key: 0, value: 0 };

@@ -18,6 +18,8 @@ export class Input {
   #base = 0;
   /** The line of `pos`, from 1 on. */
   line = 1;
+  /** The line that was taken last. */
+  #taken = 1;
   #lineStart = 0;
   #ended = false;
   readonly #pieces: AsyncIterator<Uint8Array>;
@@ -120,6 +122,7 @@ export class Input {
   async takeLine(longest: number): Promise<Uint8Array | undefined> {
     if (!(await this.hasLine(longest))) this.fail(`a line of at most ${longest} bytes`, 'a longer one');
     if (this.pos === this.end) return undefined;
+    this.#taken = this.line;
     const found = this.bytes.subarray(0, this.end).indexOf(NEWLINE, this.pos);
     const line = this.bytes.subarray(this.pos, found < 0 ? this.end : found);
     if (found < 0) {
@@ -138,7 +141,7 @@ export class Input {
   }
 
   /** @throws DumpError about a line: by default the one that was just taken */
-  failLine(column: number, expected: string, found: string, line = this.line - 1): never {
+  failLine(column: number, expected: string, found: string, line = this.#taken): never {
     throw new DumpError(`line ${line}, column ${column}: expected ${expected}, found ${found}.`);
   }
 
