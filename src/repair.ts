@@ -13,11 +13,13 @@ import { requirePossible } from './repair/result.js';
 import { fileSource } from './source/file.js';
 import { orSearched } from './source/readaround.js';
 import { abortable } from './source/source.js';
-import { clearBeside, FreshFile } from './store/fresh.js';
+import { clearBeside, copyBeside, FreshFile } from './store/fresh.js';
 import type { HeldFile } from './store/held.js';
 import { holdFile, isStillNamed, requireState } from './store/held.js';
 import { placeFresh, requireFree } from './store/replace.js';
+import type { Contents } from './write/contents.js';
 import { filteredContents } from './write/contents.js';
+import { planNewHeader } from './write/newheader.js';
 import { VerifyError, verifyFresh, writeFresh } from './write/write.js';
 
 /**
@@ -70,20 +72,21 @@ async function repairHeld(
   if (options.output !== undefined) await requireFree(options.output);
   if (options.quarantine !== undefined) await requireFree(options.quarantine);
   const cleared = options.output === undefined ? await clearBeside(held) : [];
-  const fresh = await FreshFile.createBeside(options.output ?? held.realPath, options.signal);
+  const contents = await contentsToWrite(subject, values);
+  const target = options.output ?? held.realPath;
+  const fresh =
+    contents.newHeader === undefined
+      ? await FreshFile.createBeside(target, options.signal)
+      : await copyBeside(target, held.handle, options.signal, contents.newHeader.database.size);
   let quarantine: WrittenQuarantine | undefined;
   try {
-    const { leaveOut } = values;
-    const all = subject.contents!;
-    const contents =
-      leaveOut === undefined ? all : filteredContents(all, (record) => leaveOut(record) === undefined);
     options.report?.('writing the fresh file', 0, source.size);
     const written = await writeFresh(contents, fresh);
     options.report?.('comparing it', 0, source.size);
     const verified = await fresh.whileSyncing(() => verifyFresh(contents, written, fresh));
     requireOpenable(verified.checked);
     const after = await checkFreshValues(fresh, verified.checked, values, options.profile);
-    quarantine = await writeQuarantine(held, subject, fresh, options, leaveOut);
+    quarantine = await writeQuarantine(held, subject, fresh, options, values.leaveOut);
 
     const { output, backup, notes } = await placeFresh(held, fresh, options, 'the repair');
     return {
@@ -106,6 +109,19 @@ async function repairHeld(
   } finally {
     await fresh.close();
   }
+}
+
+/** The contents of the fresh database: without what its program cannot load, and as a copy if a new header is enough. */
+async function contentsToWrite(
+  { contents, proved, checked }: Subject,
+  { leaveOut }: ExaminedValues,
+): Promise<Contents> {
+  if (leaveOut !== undefined) {
+    return filteredContents(contents!, (record) => leaveOut(record) === undefined);
+  }
+  // A healthy database that is written elsewhere is packed.
+  if (proved === undefined || checked.verdict !== 'damaged' || checked.image !== undefined) return contents!;
+  return { ...contents!, newHeader: await planNewHeader(proved) };
 }
 
 /** The result as far as an examination tells it, before anything is written. */

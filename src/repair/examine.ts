@@ -5,7 +5,7 @@ import { checkContents, collectLost, withProfile } from '../contents.js';
 import type { HashClaims } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import { identifySource } from '../database/identify.js';
-import type { Searched } from '../examine.js';
+import type { Proved, Searched } from '../examine.js';
 import { openProved, openSearched } from '../examine.js';
 import { KEY_START } from '../format/bucket.js';
 import type { LostElement } from '../profile/detect.js';
@@ -40,7 +40,9 @@ export interface Subject {
   readonly checked: CheckResult;
   /** Undefined for an empty file and for one that is not GDBM. */
   readonly db: Database | undefined;
-  /** Undefined where there is no database, or a proof made it needless to examine each element. */
+  /** Set if all buckets and records are in order, so that no element needs to be examined by itself. */
+  readonly proved?: Proved;
+  /** Set if elements were examined one by one. */
   readonly searched: { readonly found: Searched; readonly checked: CheckedDatabase } | undefined;
   /** The contents of a fresh database; undefined where there is nothing to write. */
   readonly contents: Contents | undefined;
@@ -81,7 +83,7 @@ export async function examineFile(source: Source, path: string, options: RepairO
     const { db, checked, proof } = proved;
     const nothing = nothingFound();
     const found = { ...nothing.found, live: proof.records };
-    return { ...nothing, checked, db, contents: provedContents(db, checked, proof), found };
+    return { ...nothing, checked, db, proved, contents: provedContents(db, checked, proof), found };
   }
   const searched = await openSearched(source, report, { old: isOldWanted });
   return searched === undefined

@@ -174,6 +174,11 @@ export class FreshFile extends TemporaryFile implements Sink {
     if (this.#unsynced >= SYNC_INTERVAL) this.#beginSync();
   }
 
+  async truncate(size: number): Promise<void> {
+    await this.handle.truncate(size);
+    this.bytes = size;
+  }
+
   /** Waits until the bytes are on the disk. */
   async sync(): Promise<void> {
     this.signal?.throwIfAborted();
@@ -232,25 +237,30 @@ function isSafelyCloned({ uid, mode }: Stats): boolean {
 }
 
 /**
- * Copies an open file into a fresh one beside `target` and syncs it: as a reflink, which takes no space and no time, where
- * the file system supports it; else byte for byte. The caller compares the contents.
+ * Copies an open file into a fresh one beside `target`: as a reflink, which takes no space and no time, where the file
+ * system supports it; else byte for byte. The caller compares the contents and syncs the file.
  *
+ * @param size bytes from the beginning that are copied; all by default
  * @throws RefusedError
  * @throws SourceError if the file shrinks meanwhile
  */
-export async function copyBeside(target: string, from: FileHandle, signal?: AbortSignal): Promise<FreshFile> {
+export async function copyBeside(
+  target: string,
+  from: FileHandle,
+  signal?: AbortSignal,
+  size?: number,
+): Promise<FreshFile> {
   const clone = await FreshFile.cloneBeside(target, from, signal);
   const fresh = clone ?? (await FreshFile.createBeside(target, signal));
   try {
     if (clone === undefined) {
       const source = await fileSource(from);
       let at = 0;
-      for await (const piece of passChunks(source, 0, source.size)) {
+      for await (const piece of passChunks(source, 0, size ?? source.size)) {
         await fresh.write(at, piece);
         at += piece.length;
       }
-    }
-    await fresh.sync();
+    } else if (size !== undefined) await clone.truncate(size);
     return fresh;
   } catch (error) {
     await fresh.close();

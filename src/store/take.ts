@@ -99,7 +99,7 @@ async function takeInto(
   const worse = judged.poor ?? isWorse(newestOf(false), judged);
   const fresh = await copyBeside(join(folder, 'snapshot'), judged.handle, signal);
   try {
-    const hash = shortHash(await requireJudged(fresh, judged, dbPath, signal));
+    const hash = shortHash(await fresh.whileSyncing(() => requireJudged(fresh, judged, dbPath, signal)));
     const name = { time: nextTime(before), hash, records: judged.records, poor: worse !== undefined };
     const newest = newestOf(name.poor);
     // A damaged snapshot of the same contents does not count.

@@ -15,6 +15,7 @@ import type { Source } from '../source/source.js';
 import type { Original } from './copy.js';
 import { examinedOriginal, soundOriginal } from './copy.js';
 import type { BuildSpec } from './frame.js';
+import type { NewHeader } from './newheader.js';
 
 /** A check that found a database. */
 export type CheckedDatabase = CheckResult & {
@@ -68,6 +69,8 @@ export interface Contents {
   readonly hashChar: HashChar;
   /** The records in the order in which they are stored: the first of a key is kept. Each call begins anew. */
   readonly records: (leftOut?: LeftOut) => AsyncIterable<SalvagedBatch>;
+  /** The new header, if the fresh database is a copy of the whole source with it. */
+  readonly newHeader?: NewHeader | undefined;
   /** The database that the fresh one may be a copy of; undefined where each record is looked at by itself. */
   readonly original: Original | undefined;
 }
@@ -140,7 +143,7 @@ export function filteredContents(contents: Contents, keep: RecordFilter): Conten
       yield kept;
     }
   };
-  return { ...contents, records, original: undefined };
+  return { ...contents, records, original: undefined, newHeader: undefined };
 }
 
 /** Visits the records in force that a fresh database cannot hold, in the order in which they are left out. */

@@ -126,7 +126,8 @@ export class Frame {
     await this.#fillBlock(1);
     await this.out.flush();
     const size = this.out.position;
-    await this.#sink.write(0, this.#headerBlock(offset, directoryBits, size));
+    const place = { dir: offset, dirBits: directoryBits, size };
+    await this.#sink.write(0, headerBlock(this.#spec, place, freeElements(this.#free, this.#spec)));
     return size;
   }
 
@@ -135,38 +136,50 @@ export class Frame {
     const av_adr = this.out.position;
     await this.out.append(new Uint8Array(atLeast));
     const av_size = atLeast + (await this.out.align(this.#spec.blockSize));
-    // libgdbm refuses free space before the place of the first bucket.
-    if (av_size > IGNORED_SIZE && av_adr >= this.#spec.bucketSize) this.#free.push({ av_size, av_adr });
+    this.#free.push({ av_size, av_adr });
   }
+}
 
-  #headerBlock(dir: number, dirBits: number, size: number): Uint8Array {
-    const { format, blockSize, bucketSize, numsync } = this.#spec;
-    const { layout, byteOrder } = format;
-    const block = new Uint8Array(blockSize);
-    const header = {
-      magic: magicOf(format),
-      block_size: blockSize,
-      dir,
-      dir_size: offsetSize(layout) * 2 ** dirBits,
-      dir_bits: dirBits,
-      bucket_size: bucketSize,
-      bucket_elems: bucketElementCount(layout, bucketSize),
-      next_block: size,
-    };
-    block.set(encodeHeader(header, layout, byteOrder));
-    if (format.variant === 'numsync') {
-      const extended = encodeExtendedHeader({ version: 0, numsync: numsync ?? 0 }, layout, byteOrder);
-      block.set(extended, extendedHeaderOffset(layout));
-    }
-    const avail = {
-      size: headerAvailSize(format, blockSize),
-      count: this.#free.length,
-      next_block: 0,
-      table: this.#free.sort((a, b) => a.av_size - b.av_size),
-    };
-    encodeAvailBlock(avail, layout, byteOrder, block, headerAvailOffset(format));
-    return block;
+/**
+ * The free ranges that a header's table can list, in the order of libgdbm: the largest, if there are many, so that half of
+ * the table is free.
+ */
+export function freeElements(
+  ranges: readonly AvailElement[],
+  { format, blockSize, bucketSize }: BuildSpec,
+): AvailElement[] {
+  const most = Math.ceil(headerAvailSize(format, blockSize) / 2);
+  // libgdbm refuses free space before the place of the first bucket.
+  const listed = ranges.filter(({ av_size, av_adr }) => av_size > IGNORED_SIZE && av_adr >= bucketSize);
+  return listed.sort((a, b) => a.av_size - b.av_size).slice(-most);
+}
+
+/** The bytes of a header block, with a table of free space. */
+export function headerBlock(
+  { format, blockSize, bucketSize, numsync }: BuildSpec,
+  { dir, dirBits, size }: { readonly dir: number; readonly dirBits: number; readonly size: number },
+  table: AvailElement[],
+): Uint8Array {
+  const { layout, byteOrder } = format;
+  const block = new Uint8Array(blockSize);
+  const header = {
+    magic: magicOf(format),
+    block_size: blockSize,
+    dir,
+    dir_size: offsetSize(layout) * 2 ** dirBits,
+    dir_bits: dirBits,
+    bucket_size: bucketSize,
+    bucket_elems: bucketElementCount(layout, bucketSize),
+    next_block: size,
+  };
+  block.set(encodeHeader(header, layout, byteOrder));
+  if (format.variant === 'numsync') {
+    const extended = encodeExtendedHeader({ version: 0, numsync: numsync ?? 0 }, layout, byteOrder);
+    block.set(extended, extendedHeaderOffset(layout));
   }
+  const avail = { size: headerAvailSize(format, blockSize), count: table.length, next_block: 0, table };
+  encodeAvailBlock(avail, layout, byteOrder, block, headerAvailOffset(format));
+  return block;
 }
 
 /** Fills one bucket after the other in the same memory; each element goes where libgdbm's probing finds it. */

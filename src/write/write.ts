@@ -12,13 +12,14 @@ import { readSalvaged } from '../salvage/read.js';
 import type { Addition, SalvagedRecord } from '../salvage/salvage.js';
 import { ADDITIONS } from '../salvage/salvage.js';
 import type { Source } from '../source/source.js';
-import { readChunks, readInto } from '../source/source.js';
+import { passChunks, readChunks, readInto } from '../source/source.js';
 import type { BuildResult } from './builder.js';
 import { DatabaseBuilder } from './builder.js';
 import type { Contents, NotKept } from './contents.js';
 import { NONE_NOT_KEPT } from './contents.js';
 import type { Original } from './copy.js';
 import { CopiedPlaces, copyInOrder, recordBytes, startMask } from './copy.js';
+import type { NewHeader } from './newheader.js';
 import type { Sink } from './sink.js';
 
 /** The outcome of writing a fresh database. */
@@ -30,14 +31,24 @@ export interface WriteResult extends BuildResult, Readonly<Record<NotKept, numbe
 }
 
 /**
- * Writes a fresh database: a copy of what lies in order where that is possible, else record by record. In both the records
- * begin directly behind the header block and follow each other without a gap.
+ * Writes a fresh database, by the fastest of three ways:
+ *
+ * 1. A new header, if nothing else is wrong; the sink is a copy of the source already.
+ * 2. A copy of the records in order of their places, and of their buckets with other pointers.
+ * 3. Record by record.
+ *
+ * In the last two the records begin directly behind the header block and follow each other without a gap.
  *
  * @throws BuildError if the records do not fit the format
  */
 export async function writeFresh(contents: Contents, sink: Sink): Promise<WriteResult> {
-  const { source, spec, hashChar, original } = contents;
+  const { source, spec, hashChar, original, newHeader } = contents;
   const leftOut = { ...NONE_NOT_KEPT, leftOut: 0 };
+  if (newHeader !== undefined) {
+    await sink.write(0, newHeader.block);
+    const { records, database } = newHeader;
+    return { records, duplicates: 0, crowded: 0, size: database.size, ...leftOut, copied: true };
+  }
   const copied = original && (await copyInOrder(original, spec, sink));
   if (copied !== undefined) return { ...copied, ...leftOut, copied: true };
   const builder = new DatabaseBuilder(sink, spec);
@@ -81,6 +92,8 @@ export interface Verified {
  * 2. The bytes behind its header block are those of the records, in the order in which they were written.
  * 3. A lookup by the hash of each record comes to an element that leads to just that record.
  *
+ * Of a copy with a new header every byte is compared with what was checked before it was written.
+ *
  * @throws VerifyError with the first difference
  */
 export async function verifyFresh(
@@ -88,6 +101,8 @@ export async function verifyFresh(
   written: WriteResult,
   fresh: Source,
 ): Promise<Verified> {
+  const { newHeader } = contents;
+  if (newHeader !== undefined) return verifyNewHeader(newHeader, fresh);
   const { blockSize, bucketSize } = contents.spec;
   const original = written.copied ? contents.original : undefined;
   const db = await openDatabase(fresh);
@@ -105,6 +120,17 @@ export async function verifyFresh(
     return { checked, added: await compareRecords(contents, written, next, elements) };
   }
   await compareCopy(original, places, next, elements);
+  return { checked, added: { stale: 0, deleted: 0, carved: 0 } };
+}
+
+async function verifyNewHeader({ database, checked }: NewHeader, fresh: Source): Promise<Verified> {
+  if (fresh.size !== database.size) {
+    throw new VerifyError(`expected a fresh file of ${database.size} bytes, found ${fresh.size}`);
+  }
+  const next = new RecordBytes(fresh, 0);
+  for await (const bytes of passChunks(database, 0, database.size, WINDOW)) {
+    if (!(await next.are(bytes))) throw otherBytes(next);
+  }
   return { checked, added: { stale: 0, deleted: 0, carved: 0 } };
 }
 

@@ -135,9 +135,38 @@ for (const [turn, [name, { code }]] of Object.entries(DAMAGES).entries()) {
       assert.equal(result.lost.records, 0);
       assert.deepEqual(await lib.walk(path), outcome(steps));
       assert.equal((await checkFile(path)).format?.variant, numsync ? 'numsync' : 'standard');
+      const more = randomSteps(new Random(7), 400, 2000);
+      await lib.change(path, more);
+      assert.deepEqual(await lib.walk(path), outcome([...steps, ...more]));
+      assert.equal((await checkFile(path)).verdict, 'healthy');
     }
   });
 }
+
+testWith(
+  ['libgdbm', 'gdbmtool'],
+  'a file whose header block was zeroed is one that libgdbm takes as its own',
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    const lib = libgdbm(t);
+    for (const blockSize of [512, 4096]) {
+      const path = join(folder, `${blockSize}.db`);
+      const steps = randomSteps(new Random(blockSize), 2000);
+      await lib.create(path, steps, { blockSize });
+      const bytes = await readFile(path);
+      await writeFile(path, bytes.fill(0, 0, blockSize));
+      assert.equal((await repair(path)).action, 'repaired');
+      assert.equal((await stat(path)).size, bytes.length);
+      assert.deepEqual(await lib.walk(path), outcome(steps));
+      const { stdout, stderr } = await run('gdbmtool', ['--norc', path, 'recover', 'verbose', 'summary']);
+      assert.match(stdout + stderr, /Keys recovered: 0, failed: 0, duplicate: 0/);
+      const more = randomSteps(new Random(7), 2000, 2000);
+      await lib.change(path, more);
+      assert.deepEqual(await lib.walk(path), outcome([...steps, ...more]));
+      assert.equal((await checkFile(path)).verdict, 'healthy');
+    }
+  },
+);
 
 testWith('python', 'what a SIGKILL left of a shelve opens in Python again, with every value', async (t) => {
   const folder = await temporaryFolder(t);
