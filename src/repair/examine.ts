@@ -83,7 +83,7 @@ export async function examineFile(source: Source, path: string, options: RepairO
     const { db, checked, proof } = proved;
     const nothing = nothingFound();
     const found = { ...nothing.found, live: proof.records };
-    return { ...nothing, checked, db, proved, contents: provedContents(db, checked, proof), found };
+    return { ...nothing, checked, db, proved, contents: provedContents(proved, checked), found };
   }
   const searched = await openSearched(source, report, { old: isOldWanted });
   return searched === undefined

@@ -1,9 +1,7 @@
 import type { CheckResult, FileFormat } from '../check/check.js';
 import type { Doubt, DoubtfulRecords } from '../check/doubtful.js';
-import type { Proof } from '../check/proved.js';
 import type { SpaceAccount } from '../check/space.js';
-import type { Database } from '../database/database.js';
-import type { Searched } from '../examine.js';
+import type { Proved, Searched } from '../examine.js';
 import { HOST_IS_LITTLE } from '../format/bytes.js';
 import { LAYOUT_64, offsetSize } from '../format/format.js';
 import type { HashChar } from '../format/hash.js';
@@ -12,8 +10,7 @@ import { salvageProved } from '../salvage/proved.js';
 import type { Addition, SalvagedBatch, SalvagedRecord } from '../salvage/salvage.js';
 import { salvage } from '../salvage/salvage.js';
 import type { Source } from '../source/source.js';
-import type { Original } from './copy.js';
-import { examinedOriginal, soundOriginal } from './copy.js';
+import { Original } from './copy.js';
 import type { BuildSpec } from './frame.js';
 import type { NewHeader } from './newheader.js';
 
@@ -82,13 +79,13 @@ export interface Contents {
 const SMALL_DIRECTORY = 1 << 20;
 
 /** All records of a database that was proved to be in order. */
-export function provedContents(db: Database, checked: CheckedDatabase, proof: Proof): Contents {
+export function provedContents({ db, proof, ordered }: Proved, { format }: CheckedDatabase): Contents {
   return {
     source: db.source,
-    spec: specOf(checked.format, db.source.size),
-    hashChar: targetHash(checked.format),
+    spec: specOf(format, db.source.size),
+    hashChar: targetHash(format),
     records: () => salvageProved(db, proof),
-    original: soundOriginal(db, proof),
+    original: new Original(db, ordered, ordered.examination, proof.runs, true),
   };
 }
 
@@ -112,7 +109,7 @@ export function salvagedContents(
     spec: specOf(checked.format, db.source.size),
     hashChar: targetHash(checked.format),
     records: (leftOut) => recordsToKeep({ db, survey }, checked, added, leftOut),
-    original: canCopy ? examinedOriginal(db, survey, examination, runs) : undefined,
+    original: canCopy ? new Original(db, survey, examination, runs, false) : undefined,
   };
 }
 

@@ -1,20 +1,20 @@
-import { BucketPass, SiteReader } from '../check/bucketreader.js';
+import { SiteReader } from '../check/bucketreader.js';
 import type { Examination } from '../check/examination.js';
 import { startOf } from '../check/key.js';
 import { KEPT, START } from '../check/marks.js';
 import type { Flavours } from '../check/examination.js';
-import type { Proof } from '../check/proved.js';
 import type { RecordRuns } from '../check/space.js';
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
 import { KEY_START } from '../format/bucket.js';
-import { HASH_BITS } from '../format/hash.js';
+import { HASH_RANGE } from '../format/hash.js';
 import { numbersBelow } from '../numbers.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
 import type { BuildResult } from './builder.js';
 import type { BuildSpec, FreshBucket } from './frame.js';
 import { BucketFiller, deepestSplit, Frame } from './frame.js';
+import type { PlannedBucket } from './plan.js';
 import { planBuckets } from './plan.js';
 import type { Sink } from './sink.js';
 
@@ -41,93 +41,72 @@ interface CopiedBucket {
 }
 
 /** A database whose records can be copied as they lie, because no two share a byte. */
-export interface Original {
+export class Original {
   readonly db: Database;
   readonly records: number;
   readonly flavours: Readonly<Flavours>;
   /** Its records, in order of their places. */
   readonly runs: RecordRuns;
-  /** Its buckets with the elements that prove a record. */
-  readonly buckets: () => AsyncIterable<{ readonly elements: Elements }>;
-  /** The buckets of a copy; undefined where the records must be looked at one by one. */
-  readonly plan: (spec: BuildSpec) => Promise<AsyncIterable<CopiedBucket> | undefined>;
-}
-
-/** A database whose buckets and records were proved to be in order: a copy has the same buckets. */
-export function soundOriginal(db: Database, { records, flavours, runs, buckets }: Proof): Original {
-  const slotHashes = 2 ** HASH_BITS / db.directory.length;
-  const copied = async function* (): AsyncGenerator<CopiedBucket> {
-    const pass = new BucketPass(db, buckets);
-    for (let run = 0; run < buckets.length; run++) {
-      const elements = await pass.at(run);
-      yield { first: buckets.firstSlots[run] * slotHashes, bits: buckets.bits[run], elements };
-    }
-  };
-  return { db, records, flavours, runs, buckets: copied, plan: () => Promise.resolve(copied()) };
-}
-
-/** A damaged database whose elements were examined: a copy has the elements that prove a record. */
-export function examinedOriginal(
-  db: Database,
-  survey: Survey,
-  examination: Examination,
-  runs: RecordRuns,
-): Original {
-  const { records, signed, unsigned, marks } = examination;
-  const buckets = async function* () {
-    const reader = new ProvedElements(db, survey, examination);
-    for (const site of survey.sites.keys()) {
-      if (marks.kept[site] > 0) yield { elements: await reader.read(site) };
-    }
-  };
-  const plan = async (spec: BuildSpec) => {
-    const ranges = await planBuckets(db, survey, examination, deepestSplit(spec));
-    if (ranges === undefined) return undefined;
-    const reader = new ProvedElements(db, survey, examination);
-    return (async function* (): AsyncGenerator<CopiedBucket> {
-      for (const range of ranges) {
-        const elements = 'site' in range ? await reader.read(range.site) : await range.elements();
-        yield { first: range.first, bits: range.bits, elements };
-      }
-    })();
-  };
-  return {
-    db,
-    records,
-    flavours: { signed, unsigned, either: records - signed - unsigned },
-    runs,
-    buckets,
-    plan,
-  };
-}
-
-/** Reads the elements of examined buckets that prove a record. */
-class ProvedElements {
-  readonly #db: Database;
   readonly #survey: Survey;
   readonly #examination: Examination;
-  readonly #reader: SiteReader;
+  readonly #isProved: boolean;
 
-  constructor(db: Database, survey: Survey, examination: Examination) {
-    this.#db = db;
+  /** @param isProved true if all buckets and elements are in order, so that a copy has the same buckets */
+  constructor(db: Database, survey: Survey, examination: Examination, runs: RecordRuns, isProved: boolean) {
+    const { records, signed, unsigned } = examination;
+    this.db = db;
+    this.records = records;
+    this.flavours = { signed, unsigned, either: records - signed - unsigned };
+    this.runs = runs;
     this.#survey = survey;
     this.#examination = examination;
-    this.#reader = new SiteReader(db);
+    this.#isProved = isProved;
   }
 
-  async read(siteNumber: number): Promise<Elements> {
-    const site = this.#survey.sites[siteNumber];
-    const { flags, elements } = this.#examination.marks;
-    const words = await this.#reader.read(site);
+  /** The elements that prove a record, bucket by bucket in order of their places. */
+  async *elements(): AsyncGenerator<Elements> {
+    const { sites } = this.#survey;
+    const { kept } = this.#examination.marks;
+    const reader = new SiteReader(this.db);
+    const order = Uint32Array.from(sites.keys()).filter((s) => kept[s] > 0);
+    for (const s of order.sort((a, b) => sites[a].offset - sites[b].offset)) yield this.#read(reader, s);
+  }
+
+  /** The buckets of a copy; undefined if the records must be examined one by one. */
+  async plan(spec: BuildSpec): Promise<AsyncIterable<CopiedBucket> | undefined> {
+    const { sites, siteOfSlot } = this.#survey;
+    const slotHashes = HASH_RANGE / siteOfSlot.length;
+    const ranges = this.#isProved
+      ? sites.map(({ firstSlot, bits }, site) => ({ first: firstSlot * slotHashes, bits, site }))
+      : await planBuckets(this.db, this.#survey, this.#examination, deepestSplit(spec));
+    if (ranges === undefined) return undefined;
+    const offsetOf = (range: PlannedBucket) =>
+      'site' in range ? sites[range.site].offset : Number.MAX_VALUE;
+    return this.#buckets([...ranges].sort((a, b) => offsetOf(a) - offsetOf(b)));
+  }
+
+  async *#buckets(ranges: readonly PlannedBucket[]): AsyncGenerator<CopiedBucket> {
+    const reader = new SiteReader(this.db);
+    for (const range of ranges) {
+      const elements = 'site' in range ? await this.#read(reader, range.site) : await range.elements();
+      yield { first: range.first, bits: range.bits, elements };
+    }
+  }
+
+  async #read(reader: SiteReader, s: number): Promise<Elements> {
+    const words = await reader.read(this.#survey.sites[s]);
+    const { marks } = this.#examination;
+    // Nearly all buckets have no exception.
+    if (marks.sites[s] === 0) return words;
     const { used, pointers, keySizes, starts } = words;
     let kept = 0;
     for (let n = 0; n < words.usedCount; n++) {
       const i = used[n];
-      const mark = flags[siteNumber * elements + i];
+      const mark = marks.flags[s * marks.elements + i];
       if ((mark & KEPT) === 0) continue;
       used[kept++] = i;
       if ((mark & START) !== 0) {
-        starts[i] = startOf(await this.#db.source.read(pointers[i], Math.min(KEY_START, keySizes[i])));
+        starts[i] = startOf(await this.db.source.read(pointers[i], Math.min(KEY_START, keySizes[i])));
       }
     }
     words.usedCount = kept;

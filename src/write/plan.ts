@@ -19,7 +19,7 @@ interface HashRangeOfBucket {
 }
 
 /** A bucket of a copy: one of the database's, by its number in the survey, or a new one with records of several. */
-type PlannedBucket = HashRangeOfBucket &
+export type PlannedBucket = HashRangeOfBucket &
   ({ readonly site: number } | { readonly elements: () => Promise<Elements> });
 
 /** Records of new buckets at most; with more, the copy is made record by record. */

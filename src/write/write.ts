@@ -171,15 +171,15 @@ async function checkCopy(
 }
 
 async function compareCopy(
-  { db, runs, buckets }: Original,
+  original: Original,
   places: CopiedPlaces,
   next: RecordBytes,
   fresh: FreshElements,
 ): Promise<void> {
-  for await (const bytes of recordBytes(db.source, runs)) {
+  for await (const bytes of recordBytes(original.db.source, original.runs)) {
     if (!(await next.are(bytes))) throw otherBytes(next);
   }
-  for await (const { elements } of buckets()) {
+  for await (const elements of original.elements()) {
     const { used, usedCount, hashes, pointers, keySizes, dataSizes, starts } = elements;
     for (let n = 0; n < usedCount; n++) {
       const i = used[n];

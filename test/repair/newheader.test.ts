@@ -80,7 +80,7 @@ test('a copy with a new header that differs from the source in one byte is refus
   assert.ok(proved !== undefined && foundDatabase(proved.checked));
   const newHeader = await planNewHeader(proved);
   assert.ok(newHeader !== undefined);
-  const contents = { ...provedContents(proved.db, proved.checked, proved.proof), newHeader };
+  const contents = { ...provedContents(proved, proved.checked), newHeader };
   for (const at of [BLOCK + 1, bytes.length - 1]) {
     const sink = memorySink();
     await sink.write(0, bytes);

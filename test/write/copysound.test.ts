@@ -23,7 +23,7 @@ const databases = [...formats('standard'), ...formats('numsync'), ...formats('ol
 async function copied(bytes: Uint8Array) {
   const opened = await openProved(memorySource(bytes));
   assert.ok(opened && foundDatabase(opened.checked));
-  const contents = provedContents(opened.db, opened.checked, opened.proof);
+  const contents = provedContents(opened, opened.checked);
   const sink = memorySink();
   const written = await writeFresh(contents, sink);
   assert.ok(written.copied);
