@@ -31,11 +31,11 @@ export interface AvailChain {
 /**
  * Follows the chain of avail blocks from the header, with each table's entries checked.
  *
- * @param visitFree gets each entry that lies inside the file
+ * @param visitFree gets each entry that lies inside the file, and the file offset of its avail block
  */
 export async function checkAvailChain(
   db: Database,
-  visitFree: (free: AvailElement) => void = () => {},
+  visitFree: (free: AvailElement, block: number) => void = () => {},
 ): Promise<AvailChain> {
   const { source, format, geometry } = db;
   const findings: Finding[] = [];
@@ -81,7 +81,7 @@ export async function checkAvailChain(
     const checked = checkAvailTable(db, table, offset + tableAt, 'avail-entry');
     findings.push(...checked.findings);
     blocks.push({ offset, bytes: available });
-    checked.free.forEach(visitFree);
+    for (const free of checked.free) visitFree(free, offset);
 
     const next = head.next_block;
     if (next === 0) break;

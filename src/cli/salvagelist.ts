@@ -151,8 +151,6 @@ export class SalvageList {
       before,
       ...(gap !== undefined && { beforeBytes: base64(gap) }),
       ...this.#place({ ...place, bucket: -1, element: -1 }),
-      bucket: null,
-      element: null,
       ...(await this.#sum(place)),
     });
   }
@@ -185,6 +183,7 @@ export class SalvageList {
       const isUnlisted = provenance === 'deleted' && !freed;
       notes.push(isUnlisted ? 'no list of free space has just its bytes' : "the key may be another record's");
     }
+    if (one.element < 0) notes.push('only a list of free space has it');
     if (shared) notes.push('another old record began at the same place');
     const parts = [
       ...(overwritten.key > 0 ? [`${overwritten.key} of ${keySize} bytes of the key`] : []),
@@ -219,7 +218,12 @@ export class SalvageList {
     const now = placeNow(this.#db, offset);
     const at = now < 0 ? { offset: null, offsetBefore: offset } : { offset: now };
     const place = { ...at, length: keySize + dataSize, keySize };
-    return { ...place, valueSize: dataSize, bucket: placeNow(this.#db, bucket), element };
+    // No element has a carved value, or a record that only a list of free space names.
+    const from = {
+      bucket: bucket < 0 ? null : placeNow(this.#db, bucket),
+      element: element < 0 ? null : element,
+    };
+    return { ...place, valueSize: dataSize, ...from };
   }
 
   async #sum({ offset, keySize, dataSize }: Pick<SalvagedRecord, 'offset' | 'keySize' | 'dataSize'>) {

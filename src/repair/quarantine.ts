@@ -206,10 +206,22 @@ async function* leftOutLines({ source, records }: Contents, leaveOut: LeaveOutRu
       yield* base64Pieces(source, offset, keySize);
       yield '","value":"';
       yield* base64Pieces(source, offset + keySize, dataSize);
-      const place = { hash, offset, keySize, dataSize, bucket, element, overwritten: false };
+      const place = {
+        hash,
+        offset,
+        keySize,
+        dataSize,
+        ...elementPlace({ bucket, element }),
+        overwritten: false,
+      };
       yield `",${jsonText({ provenance: 'left-out', reason, ...place }).slice(1)}\n`;
     }
   }
+}
+
+/** The bucket and the element that have a record; null where none has. */
+function elementPlace({ bucket, element }: Pick<SalvagedRecord, 'bucket' | 'element'>) {
+  return { bucket: bucket < 0 ? null : bucket, element: element < 0 ? null : element };
 }
 
 async function* base64Pieces(source: Source, offset: number, length: number): AsyncGenerator<string> {
@@ -251,8 +263,7 @@ async function* quarantined(
     offset,
     keySize,
     dataSize,
-    bucket,
-    element,
+    ...elementPlace({ bucket, element }),
     key: await read(offset, keySize),
     value: await read(offset + keySize, dataSize),
     overwritten: provenance === 'overreaching',

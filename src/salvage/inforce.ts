@@ -14,6 +14,7 @@ import { offsetSize } from '../format/format.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import type { Holder } from './inforcepart.js';
 import { InForcePart } from './inforcepart.js';
+import { RecordSample } from './recordmodel.js';
 
 /** Limit on remembered elements of buckets in force that are not in force themselves. */
 const MAX_MISPLACED = 1 << 18;
@@ -36,6 +37,8 @@ interface Structure {
 export class InForce {
   /** Elements that are superseded, or the second ones of a key, in buckets that are in force for other hashes. */
   readonly misplaced: readonly RejectedElement[];
+  /** Some of the records in force, from all buckets. */
+  readonly sample: RecordSample;
   readonly #db: Database;
   readonly #survey: Survey;
   readonly #marks: ElementMarks;
@@ -52,6 +55,7 @@ export class InForce {
     known: {
       readonly marks: ElementMarks;
       readonly misplaced: readonly RejectedElement[];
+      readonly sample: RecordSample;
       readonly structures: readonly Structure[];
       readonly parts: readonly FilePart[];
       readonly held: number;
@@ -61,6 +65,7 @@ export class InForce {
     this.#survey = survey;
     this.#marks = known.marks;
     this.misplaced = known.misplaced;
+    this.sample = known.sample;
     this.#structures = known.structures;
     this.#parts = known.parts;
     this.#held = known.held;
@@ -92,11 +97,15 @@ export class InForce {
     }
     const { marks } = examination;
     const histogram = new RecordHistogram(db.source.size);
+    const sample = new RecordSample();
+    await eachKept(db, survey, marks, (words, i) => {
+      histogram.add(words.pointer(i));
+      sample.add(words.pointer(i), words.keySize(i), words.dataSize(i));
+    });
     const count = (take: (offset: number) => void) =>
       eachKept(db, survey, marks, (words, i) => take(words.pointer(i)));
-    await count((offset) => histogram.add(offset));
     const parts = await divide(histogram, held, count);
-    return new InForce(db, survey, { marks, misplaced, structures, parts, held });
+    return new InForce(db, survey, { marks, misplaced, sample, structures, parts, held });
   }
 
   /** Parts in order, which together cover the file. Each is valid until the next one is asked for. */

@@ -4,25 +4,29 @@ import { examineBuckets } from '../check/bucket.js';
 import { startOf } from '../check/key.js';
 import type { RejectedElement } from '../check/record.js';
 import type { Database } from '../database/database.js';
+import { rangeOf } from '../database/claims.js';
 import { rulerOf } from '../database/survey.js';
 import { KEY_START } from '../format/bucket.js';
-import { hashKey, isPortableKey } from '../format/hash.js';
+import { HASH_RANGE, hashKey, isPortableKey } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
+import { orderBySteps, readInOrder } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
 import type { Report } from '../source/sweep.js';
 import type { Apart } from './apart.js';
 import { setApart } from './apart.js';
-import { confidenceOf, TELLING } from './confidence.js';
+import { confidenceOf, RANGE_HIGH, RANGE_LOW, TELLING } from './confidence.js';
 import type { FreedOptions } from './freed.js';
 import { freedBudget, freedElements } from './freed.js';
-import { eachFreeRange } from './freeranges.js';
+import type { FreeRange } from './freeranges.js';
+import { FreeRanges } from './freeranges.js';
 import { InForce } from './inforce.js';
 import type { InForcePart } from './inforcepart.js';
 import { OldList } from './oldlist.js';
 import type { ValueShape } from './oldrecord.js';
 import type { Place } from './overwritten.js';
 import { Overwriting } from './overwritten.js';
+import { RecordModel, VALUE_BYTES } from './recordmodel.js';
 import { ReplacedKeys } from './replaced.js';
 import type { SalvagedRecord } from './salvage.js';
 import { withProvenance } from './salvage.js';
@@ -31,6 +35,8 @@ import { withProvenance } from './salvage.js';
 const MAX_OLD = 1 << 19;
 /** Bytes of values that are read for their shape, for each byte of the file. */
 const READ_BUDGET = 2;
+/** Bytes of a record that are learned, at most. */
+const MOST_LEARNED = 2048;
 
 export interface OldOptions {
   readonly held?: number | undefined;
@@ -41,10 +47,16 @@ export interface OldOptions {
 }
 
 /**
- * Finds every record that was once stored and is not in force: records of superseded buckets, of free elements, and
- * of elements in buckets where another bucket owns their hash. Each place is given once, by the element that proves
- * most, with its known overlays. The file is looked at part by part, first for the records, then for their overlays.
- * Memory: that of {@link InForce}'s parts, and of an {@link OldList} of at most 2^19 records.
+ * Finds every record that was once stored and is not in force.
+ *
+ * 1. Records of superseded buckets, and of elements in buckets where another bucket owns their hash.
+ * 2. Records of free elements.
+ * 3. Records that the lists of free space name: each range is one record, and the {@link RecordModel} of the records known by
+ *    now says where its key ends.
+ * 4. Of each the bytes that are written over by something else, and its confidence.
+ *
+ * Each place is given once, by what proves most. The file is looked at part by part. Memory: that of {@link InForce}'s parts,
+ * 16 bytes for each free range, and an {@link OldList} of at most 2^19 records.
  *
  * @param options limits on the records in force (`held`) and old records (`most`) in memory, a `report` of each part,
  *   and the `end` of the database
@@ -68,9 +80,16 @@ export async function findOld(
     for await (const part of parts('looking at superseded buckets')) await collector.collectProved(part);
   }
   for await (const part of parts('looking at free elements')) await collector.collectFreed(part);
+  const ranges = await FreeRanges.read(db, survey.sites);
+  const model = await learnRecords(db.source, inForce, old);
+  if (ranges.length > 0 && model.headSize > 0) {
+    for await (const part of parts('reading the lists of free space')) {
+      await collector.collectRanges(part, ranges, model);
+    }
+  }
   if (old.length === 0) return old;
   old.sort(db.source.size);
-  await eachFreeRange(db, survey.sites, (offset, length) => old.markFreed(offset, length));
+  for (let i = 0; i < ranges.length; i++) old.markFreed(ranges.offsetOf(i), ranges.lengthOf(i));
   await judge(db, survey, old, parts('looking at what is overwritten'));
   old.rank();
   return old;
@@ -150,6 +169,55 @@ class Collector {
     }
   }
 
+  /** Adds records that begin in a part of the file, from the ranges of free space. */
+  async collectRanges(part: InForcePart, ranges: FreeRanges, model: RecordModel): Promise<void> {
+    const { source, geometry } = this.#db;
+    const buckets = new Set(this.#survey.stale.map(({ offset }) => offset));
+    const own: number[] = [];
+    for (let i = 0; i < ranges.length; i++) {
+      const offset = ranges.offsetOf(i);
+      if (offset < part.from || offset >= part.to) continue;
+      if (ranges.lengthOf(i) === geometry.bucketSize && buckets.has(offset)) continue;
+      own.push(i);
+    }
+    const offsetOf = (n: number) => ranges.offsetOf(own[n]);
+    const sizeOf = (n: number) => Math.min(model.headSize, ranges.lengthOf(own[n]));
+    const order = orderBySteps(own.length, offsetOf, source.size);
+    await readInOrder(source, { offsetOf, sizeOf, order }, (n, window, at) => {
+      const range = ranges.at(own[n]);
+      const head = window.subarray(at, at + sizeOf(n));
+      const division = model.divide(head, range.length, this.#listingBucket(range, head));
+      if (division === undefined) return;
+      const { keySize, bits } = division;
+      const key = head.subarray(0, keySize);
+      const place = { offset: range.offset, keySize, dataSize: range.length - keySize };
+      if (part.has(place.offset, place.keySize, place.dataSize)) return;
+      const hashChar = isPortableKey(key) ? 'either' : 'signed';
+      const hash = hashKey(key, 'signed');
+      this.#old.addFreed(
+        {
+          record: { hash, hashChar, ...place, bucket: -1, element: -1, provenance: 'deleted' },
+          keyStart: startOf(key.subarray(0, KEY_START)),
+          proof: 'range',
+          homeBits: 0,
+        },
+        ranges.areSeparate ? bits : Math.min(bits, RANGE_LOW),
+      );
+    });
+  }
+
+  #listingBucket({ site }: FreeRange, head: Uint8Array) {
+    if (site === undefined) return undefined;
+    const { bits, ownFirst } = site;
+    const first = ownFirst * (HASH_RANGE / this.#db.directory.length);
+    const isOwn = (keySize: number) => {
+      const key = head.subarray(0, keySize);
+      const has = (hash: number) => rangeOf(hash, bits).first === first;
+      return has(hashKey(key, 'signed')) || has(hashKey(key, 'unsigned'));
+    };
+    return { bits, isOwn };
+  }
+
   async #addRejected(one: RejectedElement, keyProved: boolean): Promise<void> {
     const { reason, keyStart, ...place } = one;
     const hashChar = keyProved ? await flavourOf(this.#db.source, place) : 'signed';
@@ -167,6 +235,31 @@ class Collector {
   }
 }
 
+/** Fewer records in force than this are not enough to tell what a record looks like. */
+const FEW_IN_FORCE = 64;
+
+/** Learns what keys and values look like, from records in force, and from old ones where there are few of these. */
+async function learnRecords(source: Source, { sample }: InForce, old: OldList): Promise<RecordModel> {
+  const places = [...sample.places];
+  for (let row = 0; row < old.length && places.length < FEW_IN_FORCE; row++) {
+    const proof = old.proofOf(row);
+    if (proof === 'hash' || (proof === 'bucket' && old.homeBitsOf(row) >= TELLING))
+      places.push(old.placeOf(row));
+  }
+  const model = new RecordModel();
+  const sizeOf = ({ keySize, dataSize }: Place) => keySize + Math.min(VALUE_BYTES, dataSize);
+  const short = places.filter((place) => sizeOf(place) <= MOST_LEARNED);
+  const order = orderBySteps(short.length, (n) => short[n].offset, source.size);
+  const ranges = { offsetOf: (n: number) => short[n].offset, sizeOf: (n: number) => sizeOf(short[n]), order };
+  await readInOrder(source, ranges, (n, window, at) => {
+    const { keySize, dataSize } = short[n];
+    const value = at + keySize;
+    const start = window.subarray(value, value + Math.min(VALUE_BYTES, dataSize));
+    model.learn(window.subarray(at, value), start, dataSize);
+  });
+  return model;
+}
+
 /** Finds the overlays of each record of a list, then its confidence. */
 async function judge(
   { source, geometry }: Database,
@@ -179,7 +272,11 @@ async function judge(
   // A key that may be another record's is no evidence of a later write.
   const sure = order.filter((row) => {
     const proof = old.proofOf(row);
-    return proof === 'hash' || (proof !== 'none' && old.homeBitsOf(row) >= TELLING);
+    return (
+      proof === 'hash' ||
+      old.rangeBitsOf(row) >= RANGE_HIGH ||
+      (proof !== 'none' && old.homeBitsOf(row) >= TELLING)
+    );
   });
   const overwriting = new Overwriting({
     starts: Float64Array.from(sure, (row) => old.offsetOf(row)),
@@ -220,6 +317,7 @@ async function judge(
       overwritten: old.writtenOver(row),
       shared: old.isShared(row),
       freed: old.isFreed(row),
+      rangeBits: old.rangeBitsOf(row),
       whole: shape?.whole,
     });
     old.judge(row, confidence, shape);

@@ -23,7 +23,7 @@ const BUCKET = 1;
 const HOME_BITS = 2;
 /** End of the bytes that were checked for overlays. */
 const DONE = 3;
-const WIDE = 9;
+const WIDE = 10;
 const KEY_SIZE = 8;
 const DATA_SIZE = 9;
 const HASH = 10;
@@ -37,6 +37,8 @@ const OVERLAY = 15;
 /** Indexes into the lists of names below, four bits for each. */
 const NAMES = 16;
 const MARKS = 17;
+/** Bits by which a free range is a record, as a whole number. */
+const RANGE_BITS = 18;
 const WORDS = 2 * WIDE;
 
 const NAME_BITS = 4;
@@ -67,7 +69,7 @@ const OTHER_WORDS = 2 * OTHER_WIDE;
 const WHATS: readonly Overlay['what'][] = [...HOLDERS, 'old record', 'superseded bucket'];
 
 /**
- * Old records, each place once. Memory: 72 bytes for each, 8 to 16 for its place, 8 for the order, and 24 for each
+ * Old records, each place once. Memory: 80 bytes for each, 8 to 16 for its place, 8 for the order, and 24 for each
  * overlay, where an object for each would take 300. Records are added, sorted by their places, judged, put in the
  * order of the output, and then yielded.
  */
@@ -124,6 +126,20 @@ export class OldList implements Iterable<OldRecord> {
     this.#name(row, PROOF, PROOFS.indexOf(proof));
   }
 
+  /**
+   * Adds a record that a list of free space has as one range.
+   *
+   * @param bits −log2 of the probability that the range is not just this record
+   */
+  addFreed(candidate: Candidate, bits: number): void {
+    this.add(candidate);
+    const { offset, keySize, dataSize } = candidate.record;
+    const row = this.#slots[this.#find(offset, keySize, dataSize)] - 1;
+    if (row < 0) return;
+    this.#rows.words[row * WORDS + RANGE_BITS] = bits;
+    this.#rows.words[row * WORDS + MARKS] |= FREED;
+  }
+
   /** Sorts the records by their offsets; to be called after all were added. */
   sort(size: number): void {
     const offsets = Float64Array.from({ length: this.length }, (_, row) => this.offsetOf(row));
@@ -145,6 +161,10 @@ export class OldList implements Iterable<OldRecord> {
 
   homeBitsOf(row: number): number {
     return this.#rows.wide[row * WIDE + HOME_BITS];
+  }
+
+  rangeBitsOf(row: number): number {
+    return this.#rows.words[row * WORDS + RANGE_BITS];
   }
 
   proofOf(row: number): KeyProof {

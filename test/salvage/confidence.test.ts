@@ -12,6 +12,7 @@ const DELETED: Evidence = {
   overwritten: UNTOUCHED,
   shared: false,
   freed: true,
+  rangeBits: 0,
   whole: undefined,
 };
 /** One that only a superseded bucket knows. */

@@ -6,6 +6,7 @@ import json
 import sys
 
 READER, WRITER, NEWDB, NUMSYNC, REPLACE = 0, 1, 3, 0x2000, 1
+SETCOALESCEBLKS = 5
 
 
 class Datum(ctypes.Structure):
@@ -30,6 +31,7 @@ for name in ("gdbm_nextkey", "gdbm_fetch"):
     getattr(lib, name).argtypes = [ctypes.c_void_p, Datum]
 lib.gdbm_store.argtypes = [ctypes.c_void_p, Datum, Datum, ctypes.c_int]
 lib.gdbm_delete.argtypes = [ctypes.c_void_p, Datum]
+lib.gdbm_setopt.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_int]
 lib.gdbm_sync.argtypes = [ctypes.c_void_p]
 
 
@@ -72,9 +74,12 @@ def count(path, **_):
         lib.gdbm_close(db)
 
 
-def create(path, block_size=0, numsync=False, steps=()):
+def create(path, block_size=0, numsync=False, coalesce=False, steps=()):
     """Makes a database and runs steps: ["store", key, value], ["delete", key] or ["sync"], in base64."""
     db = opened(path, NEWDB | (NUMSYNC if numsync else 0), block_size)
+    if coalesce:
+        on = ctypes.c_int(1)
+        lib.gdbm_setopt(db, SETCOALESCEBLKS, ctypes.byref(on), ctypes.sizeof(on))
     run(db, steps)
     lib.gdbm_close(db)
 

@@ -27,10 +27,10 @@ export class LibGdbm {
   async create(
     path: string,
     steps: readonly Step[],
-    options: { blockSize?: number; numsync?: boolean } = {},
+    options: { blockSize?: number; numsync?: boolean; coalesce?: boolean } = {},
   ): Promise<void> {
-    const { blockSize = 0, numsync = false } = options;
-    await this.#must({ op: 'create', path, steps: encode(steps), block_size: blockSize, numsync });
+    const { blockSize = 0, numsync = false, coalesce = false } = options;
+    await this.#must({ op: 'create', path, steps: encode(steps), block_size: blockSize, numsync, coalesce });
   }
 
   async change(path: string, steps: readonly Step[]): Promise<void> {
