@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { BIN, INSTALLED } from '../tools/cli.js';
+import { sample } from '../tools/effort.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
@@ -36,12 +37,12 @@ test('the versions of Node that package.json names are the ones that start', asy
     '24.1.0': true,
     '100.0.0': true,
   };
-  for (const [version, starts] of Object.entries(versions)) {
+  for (const [turn, [version, starts]] of Object.entries(versions).entries()) {
     await writeFile(
       preload,
       `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } });`,
     );
-    for (const entry of ENTRIES) {
+    for (const entry of sample(ENTRIES, 1, turn)) {
       const ran = spawnSync(process.execPath, ['--require', preload, entry, '--version'], {
         encoding: 'utf8',
       });

@@ -11,6 +11,7 @@ import { memorySource } from '../../src/source/source.js';
 import { formats, miniDatabase } from '../torture/databases.js';
 import type { Range } from '../torture/intact.js';
 import { damagedCopy } from '../torture/judge.js';
+import { sample } from '../tools/effort.js';
 import { latin1 } from '../torture/life.js';
 import type { Model } from '../torture/models.js';
 
@@ -23,7 +24,8 @@ const intacts = formats('standard').map((format) =>
 
 test('of a bucket that lost a sector its head and its elements are doubted where bytes of theirs are gone', async () => {
   let cut = 0;
-  for (const intact of intacts) {
+  const some = sample(intacts, 3);
+  for (const intact of some) {
     const { format, buckets } = intact;
     const first = elementsStart(format);
     const { size } = elementStruct(format.layout);
@@ -46,7 +48,7 @@ test('of a bucket that lost a sector its head and its elements are doubted where
       cut++;
     }
   }
-  assert.equal(cut, intacts.length * (BLOCK / SECTOR - 1));
+  assert.equal(cut, some.length * (BLOCK / SECTOR - 1));
 });
 
 test('where the place of a fault is vague, records of a whole bucket between its ends are kept', async () => {

@@ -30,18 +30,20 @@ export function formats(variant: Variant): Format[] {
   return MACHINES.map((machine) => ({ ...machine, variant }));
 }
 
-/** A database of any format and the other one that is mixed into it, by the project's own writer. */
+/** A database of any format by the project's own writer. The one that is mixed into it is made when it is asked for. */
 export function miniDatabase(format: Format, spec: DatabaseSpec): Intact {
   const name =
     spec.left === undefined ? describeFormat(format) : `${describeFormat(format)}, few records left`;
   // As the machines do: the big-endian ones and those with 32-bit offsets stand for those with unsigned chars.
   const hashChar = format.byteOrder === 'big' || format.layout.offsetBits === 32 ? 'unsigned' : 'signed';
-  const make = (tag: string, other?: Intact): Intact => {
+  const make = (tag: string): Intact => {
     const steps = lifeOf(new Random(spec.seed + tag.length), { ...spec, tag });
     const bytes = new MiniGdbm({ format, blockSize: spec.blockSize, hashChar }).run(steps).bytes();
-    return intactOf({ name, bytes, format, hashChar, history: historyOf(steps), other });
+    return intactOf({ name, bytes, format, hashChar, history: historyOf(steps), other: undefined });
   };
-  return make('', make('other-'));
+  let other: Intact | undefined;
+  const get = () => (other ??= make('other-'));
+  return Object.defineProperty(make(''), 'other', { get, enumerable: true });
 }
 
 /** The same by the real library, on this machine. */
