@@ -35,6 +35,6 @@ export type { HashChar } from './format/hash.js';
 export type { MachineName } from './format/machines.js';
 export type { FoundKey, ValueCounts } from './profile/inspect.js';
 export type { ProfileName } from './profile/profiles.js';
-export type { ValueState } from './profile/value.js';
+export type { ValueState } from './pickle/walk.js';
 export type { Confidence } from './salvage/confidence.js';
 export type { Provenance } from './salvage/salvage.js';

@@ -27,7 +27,7 @@ export function firstIndex(low: number, high: number, isPast: (index: number) =>
 }
 
 /** The index of the first of the sorted numbers that is larger. */
-export function firstAfter(sorted: Float64Array | Int32Array, value: number): number {
+export function firstAfter(sorted: ArrayLike<number>, value: number): number {
   // Not by `firstIndex`, because it is called for each record.
   let low = 0;
   let high = sorted.length;

@@ -32,7 +32,7 @@ const MAY_USE: Record<string, string[]> = {
   store: ['format', 'source', 'write'],
   service: ['format', 'source', 'database', 'check', 'profile', 'report', 'store', 'contents.ts'],
   // It runs in a reader's browser and knows of the rest only what its data looks like.
-  page: ['report'],
+  page: ['report', 'numbers.ts'],
   exchange: ['numbers.ts', 'format', 'source', 'database', 'check', 'read', 'write', 'examine.ts'],
 };
 /** Files that may use the file system, the process and the terminal. */

@@ -1,3 +1,4 @@
+import { firstAfter } from '../numbers.js';
 import type { PageData } from '../report/html/pagedata.js';
 
 export type { PageData };
@@ -27,17 +28,6 @@ const windows: Window[] = data.map.exact.map(({ offset, lengths, kinds }) => {
   return { offset, end, ends, kinds: [...kinds].map(Number) };
 });
 
-function after(sorted: readonly number[], value: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle] > value) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
 function windowAt(offset: number): Window | undefined {
   return windows.find((one) => one.offset <= offset && offset < one.end);
 }
@@ -60,7 +50,7 @@ function cellMix(index: number): readonly (readonly [kind: number, bytes: number
 export function areaAt(offset: number): Area {
   const window = windowAt(offset);
   if (window !== undefined) {
-    const i = after(window.ends, offset);
+    const i = firstAfter(window.ends, offset);
     const start = i === 0 ? window.offset : window.ends[i - 1];
     return { kind: window.kinds[i], offset: start, length: window.ends[i] - start, exact: true };
   }
@@ -78,7 +68,7 @@ export function mixOf(from: number, to: number): number[] {
   while (from < to) {
     const window = windowAt(from);
     if (window !== undefined) {
-      for (let i = after(window.ends, from); i < window.ends.length && from < to; i++) {
+      for (let i = firstAfter(window.ends, from); i < window.ends.length && from < to; i++) {
         const end = Math.min(to, window.ends[i]);
         mix[window.kinds[i]] += end - from;
         from = end;

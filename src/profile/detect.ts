@@ -4,7 +4,7 @@ import { exact } from '../source/source.js';
 import type { Source } from '../source/source.js';
 import type { Profile, ProfileName } from './profiles.js';
 import { PROFILES } from './profiles.js';
-import { looksLikePickle } from './value.js';
+import { looksLikePickle } from '../pickle/walk.js';
 
 /** An element in use whose record is lost; its hash and its key's size identify one of a few known keys. */
 export interface LostElement {

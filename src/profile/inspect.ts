@@ -11,8 +11,8 @@ import type { FoundBy, LostElement } from './detect.js';
 import { asText, detectProfile } from './detect.js';
 import type { ProfileKey, ProfileName } from './profiles.js';
 import { profileOf } from './profiles.js';
-import type { ValueState } from './value.js';
-import { examineValue } from './value.js';
+import type { ValueState } from '../pickle/walk.js';
+import { examineValue } from '../pickle/walk.js';
 
 /** The contents of a database, judged by the needs of one program. */
 export interface ProfileResult {

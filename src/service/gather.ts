@@ -18,7 +18,7 @@ import type {
   SpaceFacts,
   VolumeFacts,
 } from './facts.js';
-import { nameOfNumber, probeMapping } from './filesystems.js';
+import { nameOfNumber, probeMapping } from './mountrules.js';
 import { machineFacts } from './machine.js';
 import type { Mount } from './procfs.js';
 import { findHolders, mountOf, parseMountinfo } from './procfs.js';

@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { diagnoseVolume } from '../../src/service/diagnose.js';
-import { probeMapping } from '../../src/service/filesystems.js';
+import { probeMapping } from '../../src/service/mountrules.js';
 import type { VolumeProblem, VolumeFacts } from '../../src/service/facts.js';
 import { BIN, cli, run } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
