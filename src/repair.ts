@@ -19,7 +19,7 @@ import { holdFile, isStillNamed, requireState } from './store/held.js';
 import { placeFresh, requireFree } from './store/replace.js';
 import type { Contents } from './write/contents.js';
 import { filteredContents } from './write/contents.js';
-import { planNewHeader } from './write/newheader.js';
+import { isPatchable, planNewDirectory, planNewHeader } from './write/patch.js';
 import { VerifyError, verifyFresh, writeFresh } from './write/write.js';
 
 /**
@@ -75,9 +75,9 @@ async function repairHeld(
   const contents = await contentsToWrite(subject, values);
   const target = options.output ?? held.realPath;
   const fresh =
-    contents.newHeader === undefined
+    contents.patch === undefined
       ? await FreshFile.createBeside(target, options.signal)
-      : await copyBeside(target, held.handle, options.signal, contents.newHeader.database.size);
+      : await copyBeside(target, held.handle, options.signal, contents.patch.database.size);
   let quarantine: WrittenQuarantine | undefined;
   try {
     options.report?.('writing the fresh file', 0, source.size);
@@ -111,17 +111,20 @@ async function repairHeld(
   }
 }
 
-/** The contents of the fresh database: without what its program cannot load, and as a copy if a new header is enough. */
+/** The contents of the fresh database: without what its program cannot load, or else a patched copy if that is enough. */
 async function contentsToWrite(
-  { contents, proved, checked }: Subject,
+  { contents, proved, searched, checked, hasAdditions }: Subject,
   { leaveOut }: ExaminedValues,
 ): Promise<Contents> {
   if (leaveOut !== undefined) {
     return filteredContents(contents!, (record) => leaveOut(record) === undefined);
   }
-  // A healthy database that is written elsewhere is packed.
-  if (proved === undefined || checked.verdict !== 'damaged' || checked.image !== undefined) return contents!;
-  return { ...contents!, newHeader: await planNewHeader(proved) };
+  if (hasAdditions || !isPatchable(checked)) return contents!;
+  const patch =
+    proved !== undefined
+      ? await planNewHeader(proved)
+      : searched && (await planNewDirectory(searched.found, searched.checked));
+  return { ...contents!, patch };
 }
 
 /** The result as far as an examination tells it, before anything is written. */

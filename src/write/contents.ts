@@ -12,7 +12,7 @@ import { salvage } from '../salvage/salvage.js';
 import type { Source } from '../source/source.js';
 import { Original } from './copy.js';
 import type { BuildSpec } from './frame.js';
-import type { NewHeader } from './newheader.js';
+import type { Patch } from './patch.js';
 
 /** A check that found a database. */
 export type CheckedDatabase = CheckResult & {
@@ -66,8 +66,8 @@ export interface Contents {
   readonly hashChar: HashChar;
   /** The records in the order in which they are stored: the first of a key is kept. Each call begins anew. */
   readonly records: (leftOut?: LeftOut) => AsyncIterable<SalvagedBatch>;
-  /** The new header, if the fresh database is a copy of the whole source with it. */
-  readonly newHeader?: NewHeader | undefined;
+  /** The bytes that differ, if the fresh database is a copy of the whole source but for them. */
+  readonly patch?: Patch | undefined;
   /** The database that the fresh one may be a copy of; undefined where each record is looked at by itself. */
   readonly original: Original | undefined;
 }
@@ -140,7 +140,7 @@ export function filteredContents(contents: Contents, keep: RecordFilter): Conten
       yield kept;
     }
   };
-  return { ...contents, records, original: undefined, newHeader: undefined };
+  return { ...contents, records, original: undefined, patch: undefined };
 }
 
 /** Visits the records in force that a fresh database cannot hold, in the order in which they are left out. */

@@ -19,7 +19,7 @@ import type { Contents, NotKept } from './contents.js';
 import { NONE_NOT_KEPT } from './contents.js';
 import type { Original } from './copy.js';
 import { CopiedPlaces, copyInOrder, recordBytes, startMask } from './copy.js';
-import type { NewHeader } from './newheader.js';
+import type { Patch } from './patch.js';
 import type { Sink } from './sink.js';
 
 /** The outcome of writing a fresh database. */
@@ -33,7 +33,7 @@ export interface WriteResult extends BuildResult, Readonly<Record<NotKept, numbe
 /**
  * Writes a fresh database, by the fastest of three ways:
  *
- * 1. A new header, if nothing else is wrong; the sink is a copy of the source already.
+ * 1. A patch of the sink, which is a copy of the source already, if only the header or the directory is wrong.
  * 2. A copy of the records in order of their places, and of their buckets with other pointers.
  * 3. Record by record.
  *
@@ -42,12 +42,13 @@ export interface WriteResult extends BuildResult, Readonly<Record<NotKept, numbe
  * @throws BuildError if the records do not fit the format
  */
 export async function writeFresh(contents: Contents, sink: Sink): Promise<WriteResult> {
-  const { source, spec, hashChar, original, newHeader } = contents;
+  const { source, spec, hashChar, original, patch } = contents;
   const leftOut = { ...NONE_NOT_KEPT, leftOut: 0 };
-  if (newHeader !== undefined) {
-    await sink.write(0, newHeader.block);
-    const { records, database } = newHeader;
-    return { records, duplicates: 0, crowded: 0, size: database.size, ...leftOut, copied: true };
+  if (patch !== undefined) {
+    for (const { offset, bytes } of patch.changes) await sink.write(offset, bytes);
+    const { checked, database } = patch;
+    const counts = { records: checked.records.count, duplicates: 0, crowded: 0 };
+    return { ...counts, size: database.size, ...leftOut, copied: true };
   }
   const copied = original && (await copyInOrder(original, spec, sink));
   if (copied !== undefined) return { ...copied, ...leftOut, copied: true };
@@ -92,7 +93,7 @@ export interface Verified {
  * 2. The bytes behind its header block are those of the records, in the order in which they were written.
  * 3. A lookup by the hash of each record comes to an element that leads to just that record.
  *
- * Of a copy with a new header every byte is compared with what was checked before it was written.
+ * Of a patched copy every byte is compared with what was checked before it was written.
  *
  * @throws VerifyError with the first difference
  */
@@ -101,8 +102,7 @@ export async function verifyFresh(
   written: WriteResult,
   fresh: Source,
 ): Promise<Verified> {
-  const { newHeader } = contents;
-  if (newHeader !== undefined) return verifyNewHeader(newHeader, fresh);
+  if (contents.patch !== undefined) return verifyPatched(contents.patch, fresh);
   const { blockSize, bucketSize } = contents.spec;
   const original = written.copied ? contents.original : undefined;
   const db = await openDatabase(fresh);
@@ -123,7 +123,7 @@ export async function verifyFresh(
   return { checked, added: { stale: 0, deleted: 0, carved: 0 } };
 }
 
-async function verifyNewHeader({ database, checked }: NewHeader, fresh: Source): Promise<Verified> {
+async function verifyPatched({ database, checked }: Patch, fresh: Source): Promise<Verified> {
   if (fresh.size !== database.size) {
     throw new VerifyError(`expected a fresh file of ${database.size} bytes, found ${fresh.size}`);
   }

@@ -8,7 +8,7 @@ import { repair } from '../../src/repair.js';
 import type { RepairResult } from '../../src/repair/result.js';
 import { memorySource } from '../../src/source/source.js';
 import { foundDatabase, provedContents } from '../../src/write/contents.js';
-import { planNewHeader } from '../../src/write/newheader.js';
+import { planNewHeader } from '../../src/write/patch.js';
 import { memorySink } from '../../src/write/sink.js';
 import { verifyFresh, VerifyError, writeFresh } from '../../src/write/write.js';
 import { damageFile } from '../tools/damage.js';
@@ -39,12 +39,29 @@ async function zeroHeader(path: string): Promise<void> {
   await writeFile(path, bytes.fill(0, 0, BLOCK));
 }
 
-for (const name of ['a wrong dir', 'a wrong magic', 'a wrong bucket size'] as const) {
+const PATCHED = [
+  'a wrong dir',
+  'a wrong magic',
+  'a wrong bucket size',
+  'a directory entry wrecked',
+  'a directory entry that leads to another bucket',
+] as const;
+
+for (const name of PATCHED) {
   test(`${name}: the repair gives the file as it was before the damage`, async (t) => {
     const { after } = await repaired(t, (path) => damageFile(path, name));
     assert.ok(after.equals(await readFile(fixture('amd64.db'))));
   });
 }
+
+test('a directory of zeros: the repair gives the file as it was before the damage', async (t) => {
+  const { after } = await repaired(t, async (path) => {
+    const bytes = await readFile(path);
+    const directory = Number(bytes.readBigInt64LE(8));
+    await writeFile(path, bytes.fill(0, directory, directory + bytes.readInt32LE(16)));
+  });
+  assert.ok(after.equals(await readFile(fixture('amd64.db'))));
+});
 
 test('bytes behind the end that the header states are cut off', async (t) => {
   const { after } = await repaired(t, (path) => damageFile(path, 'bytes appended'));
@@ -73,14 +90,14 @@ test('a healthy database that is written elsewhere is packed', async (t) => {
   assert.ok((await stat(output)).size < (await stat(fixture('amd64.db'))).size);
 });
 
-test('a copy with a new header that differs from the source in one byte is refused', async () => {
+test('a patched copy that differs from the source in one byte is refused', async () => {
   const bytes = await readFile(fixture('amd64.db'));
   bytes.writeUInt32LE(0xdeadbeef, 0);
   const proved = await openProved(memorySource(bytes));
   assert.ok(proved !== undefined && foundDatabase(proved.checked));
-  const newHeader = await planNewHeader(proved);
-  assert.ok(newHeader !== undefined);
-  const contents = { ...provedContents(proved, proved.checked), newHeader };
+  const patch = await planNewHeader(proved);
+  assert.ok(patch !== undefined);
+  const contents = { ...provedContents(proved, proved.checked), patch };
   for (const at of [BLOCK + 1, bytes.length - 1]) {
     const sink = memorySink();
     await sink.write(0, bytes);
