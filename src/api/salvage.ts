@@ -19,7 +19,6 @@ import type { Provenance, SalvagedBatch } from '../salvage/salvage.js';
 import { salvage as salvageInForce } from '../salvage/salvage.js';
 import type { Source } from '../source/source.js';
 import type { Report } from '../source/sweep.js';
-import { foundDatabase } from '../write/contents.js';
 import { notGdbm } from './database.js';
 import type { Translate } from './error.js';
 import { translate, translated, translatedEach } from './error.js';
@@ -223,7 +222,6 @@ export async function findAll(
       if (!isOld && unproved.length < MAX_UNPROVED) unproved.push(one);
     }
   });
-  if (!foundDatabase(checked)) return undefined;
   const isOldWanted = deleted || survey.stale.length > 0 || checked.verdict !== 'healthy';
   const old = isOldWanted ? await findOld(db, survey, { report, end: checked.image?.end }) : undefined;
   return { db, checked, space: checked.space, survey, records: salvageInForce(db, survey), unproved, old };

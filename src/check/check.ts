@@ -80,6 +80,13 @@ export interface CheckResult {
   readonly unrepairable?: string;
 }
 
+/** Result of the check of a database, in whatever state it is. */
+export interface CheckedDatabase extends CheckResult {
+  readonly format: FileFormat;
+  readonly space: SpaceAccount;
+  readonly doubtful: DoubtfulRecords;
+}
+
 /** Format of a file, and its header. */
 export interface FileFormat extends Format {
   /** Flavour of hash of the stored keys; `undetermined` if every key has the same hash in both. */
@@ -123,7 +130,7 @@ export async function checkDatabase(
   surveyed: ExaminedSurvey,
   visit?: (verdict: SiteVerdict) => void,
   judge?: Judge,
-): Promise<CheckResult> {
+): Promise<CheckedDatabase> {
   const examination = surveyed.examination ?? (await examine(db, surveyed));
   const { marks } = examination;
   const { account, buckets, chain } = await accountFor(db, surveyed, examination);

@@ -1,6 +1,6 @@
 import type { Database } from '../database/database.js';
 import type { DirectoryRuns } from './bucketreader.js';
-import type { CheckResult } from './check.js';
+import type { CheckedDatabase } from './check.js';
 import { checkDatabase } from './check.js';
 import type { CopiedFrom, Flavours, OrderedExamination } from './examination.js';
 import { examineInOrder } from './examination.js';
@@ -20,7 +20,7 @@ export interface Proof {
 
 /** A check of a database whose buckets and records are all in order, and the proof of it. */
 export interface ProvedCheck {
-  readonly checked: CheckResult;
+  readonly checked: CheckedDatabase;
   readonly proof: Proof;
 }
 

@@ -1,4 +1,4 @@
-import type { CheckResult } from '../check/check.js';
+import type { CheckedDatabase, CheckResult } from '../check/check.js';
 import { checkDatabase, checkEmpty, checkOther } from '../check/check.js';
 import { lostRecords } from '../check/losses.js';
 import { checkContents, collectLost, withProfile } from '../contents.js';
@@ -25,14 +25,8 @@ import { ADDITIONS, provenanceOf } from '../salvage/salvage.js';
 import { salvageStale } from '../salvage/stale.js';
 import type { Source } from '../source/source.js';
 import { exact } from '../source/source.js';
-import type { CheckedDatabase, Contents } from '../write/contents.js';
-import {
-  bareContents,
-  eachNotKept,
-  foundDatabase,
-  provedContents,
-  salvagedContents,
-} from '../write/contents.js';
+import type { Contents } from '../write/contents.js';
+import { bareContents, eachNotKept, provedContents, salvagedContents } from '../write/contents.js';
 import type { LostDetail, RepairOptions, SetAside } from './result.js';
 
 /** The examination of a file that is to be repaired. */
@@ -79,11 +73,11 @@ export async function examineFile(source: Source, path: string, options: RepairO
   }
   const isOldWanted = include.length > 0 || options.quarantine !== undefined;
   const proved = isOldWanted ? undefined : await openProved(source, report);
-  if (proved !== undefined && foundDatabase(proved.checked)) {
+  if (proved !== undefined) {
     const { db, checked, proof } = proved;
     const nothing = nothingFound();
     const found = { ...nothing.found, live: proof.records };
-    return { ...nothing, checked, db, proved, contents: provedContents(proved, checked), found };
+    return { ...nothing, checked, db, proved, contents: provedContents(proved), found };
   }
   const searched = await openSearched(source, report, { old: isOldWanted });
   return searched === undefined
@@ -138,7 +132,6 @@ async function examineSearched(
       if (lostDetails.length < DETAILS) lostDetails.push(one);
     }
   });
-  if (!foundDatabase(checked)) throw new Error('expected the check of a database to find one');
   if (checked.doubtful.size > 0) {
     await eachNotKept(searched, checked, async (record, reason) => {
       recoverable.addLost(record.hash);

@@ -1,4 +1,8 @@
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { open, unlink } from 'node:fs/promises';
 import { examineBuckets } from '../check/bucket.js';
+import type { CheckedDatabase } from '../check/check.js';
 import { openDatabase } from '../database/database.js';
 import type { Searched } from '../examine.js';
 import { equalBytes } from '../format/bytes.js';
@@ -11,20 +15,18 @@ import type { Confidence } from '../salvage/confidence.js';
 import type { OldRecord } from '../salvage/oldrecord.js';
 import type { Addition, SalvagedRecord } from '../salvage/salvage.js';
 import { cached } from '../source/cached.js';
-import { fileSource } from '../source/file.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
+import { backupNames } from '../store/backup.js';
 import { refusal, RefusedError } from '../store/errors.js';
+import { contentHash } from '../store/folder.js';
 import type { FreshFile } from '../store/fresh.js';
 import type { HeldFile } from '../store/held.js';
 import { giveRights } from '../store/rights.js';
-import type { CheckedDatabase, Contents, NotKept } from '../write/contents.js';
+import type { Contents, NotKept } from '../write/contents.js';
 import { eachNotKept } from '../write/contents.js';
 import type { Subject } from './examine.js';
 import type { RepairOptions } from './result.js';
-import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
-import { open, unlink } from 'node:fs/promises';
 
 /** A quarantine that was written. If the repair fails after it, nothing was replaced and it is removed. */
 export interface WrittenQuarantine {
@@ -37,9 +39,6 @@ const WRITTEN_AT_ONCE = 1 << 18;
 
 /** Mode bits by which the owner reads and writes a file. */
 const OWNER_BITS = 0o600;
-
-/** Numbers that are tried for a quarantine's name, as for a backup's. */
-const MAX_NAMES = 100_000;
 
 /**
  * Writes the findings that are not kept, before the source is replaced, so that they are never only in a backup. All go to
@@ -82,15 +81,14 @@ export async function writeQuarantine(
 }
 
 async function openBeside(target: string): Promise<{ path: string; file: FileHandle }> {
-  for (let n = 1; n <= MAX_NAMES; n++) {
-    const path = `${target}.quarantine.~${n}~`;
+  for (const path of backupNames(`${target}.quarantine`)) {
     try {
       return { path, file: await openNew(path, target) };
     } catch (error) {
       if (!(error instanceof RefusedError && error.code === 'exists')) throw error;
     }
   }
-  throw new RefusedError('exists', `${target}: all ${MAX_NAMES} names for a quarantine beside it are taken.`);
+  throw new Error('unreachable: the names end with an error');
 }
 
 async function openNew(path: string, about: string): Promise<FileHandle> {
@@ -131,10 +129,7 @@ async function writeLines(file: FileHandle, pieces: AsyncIterable<string>): Prom
   }
   await write();
   await file.sync();
-  const found = createHash('sha256');
-  const source = await fileSource(file);
-  for await (const piece of readChunks(source, 0, source.size)) found.update(piece);
-  if (found.digest('hex') !== written.digest('hex')) {
+  if ((await contentHash(file)) !== written.digest('hex')) {
     throw new RefusedError('io', 'The quarantine does not hold what was written to it. Check the disk.');
   }
 }

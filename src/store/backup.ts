@@ -11,9 +11,12 @@ import { giveRights } from './rights.js';
 const MAX_BACKUPS = 100_000;
 
 /** Names of backups as gdbmtool gives them: `NAME.~1~`, `NAME.~2~` and so on. */
-function* backupNames(path: string): Generator<string> {
+export function* backupNames(path: string): Generator<string> {
   for (let n = 1; n <= MAX_BACKUPS; n++) yield `${path}.~${n}~`;
-  throw new RefusedError('exists', `${path}: expected a free backup name, found ${MAX_BACKUPS} taken.`);
+  throw new RefusedError(
+    'exists',
+    `${path}: expected a free name, found ${path}.~1~ to .~${MAX_BACKUPS}~ taken.`,
+  );
 }
 
 /** A backup that was made. */

@@ -1,6 +1,5 @@
-import type { CheckResult, FileFormat } from '../check/check.js';
-import type { Doubt, DoubtfulRecords } from '../check/doubtful.js';
-import type { SpaceAccount } from '../check/space.js';
+import type { CheckedDatabase, FileFormat } from '../check/check.js';
+import type { Doubt } from '../check/doubtful.js';
 import type { Proved, Searched } from '../examine.js';
 import { HOST_IS_LITTLE } from '../format/bytes.js';
 import { LAYOUT_64, offsetSize } from '../format/format.js';
@@ -13,18 +12,6 @@ import type { Source } from '../source/source.js';
 import { Original } from './copy.js';
 import type { BuildSpec } from './frame.js';
 import type { Patch } from './patch.js';
-
-/** A check that found a database. */
-export type CheckedDatabase = CheckResult & {
-  readonly format: FileFormat;
-  readonly space: SpaceAccount;
-  readonly doubtful: DoubtfulRecords;
-};
-
-/** True if a check found a database, of whatever state. */
-export function foundDatabase(checked: CheckResult): checked is CheckedDatabase {
-  return checked.format !== undefined && checked.space !== undefined && checked.doubtful !== undefined;
-}
 
 /**
  * Why a record whose key is proved is not written. `overclaimed`: all records together claim more bytes than the file
@@ -79,7 +66,8 @@ export interface Contents {
 const SMALL_DIRECTORY = 1 << 20;
 
 /** All records of a database that was proved to be in order. */
-export function provedContents({ db, proof, ordered }: Proved, { format }: CheckedDatabase): Contents {
+export function provedContents({ db, proof, ordered, checked }: Proved): Contents {
+  const { format } = checked;
   return {
     source: db.source,
     spec: specOf(format, db.source.size),

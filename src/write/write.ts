@@ -1,9 +1,10 @@
+import { SiteReader } from '../check/bucketreader.js';
 import type { CheckResult } from '../check/check.js';
 import { checkCopied } from '../check/proved.js';
 import type { Database } from '../database/database.js';
 import { openDatabase } from '../database/database.js';
 import { check } from '../examine.js';
-import { BucketWords } from '../format/bucketwords.js';
+import type { BucketWords } from '../format/bucketwords.js';
 import { equalBytes } from '../format/bytes.js';
 import { slotOf } from '../format/directory.js';
 import type { HashChar } from '../format/hash.js';
@@ -279,27 +280,20 @@ class RecordBytes {
   }
 }
 
-/** Bytes of buckets that are read together where they are asked for one after the other. */
-const TOGETHER = 1 << 18;
-
 /** Finds elements of a sound database by their hashes. Holds one bucket. */
 class FreshElements {
-  readonly #db: Database;
+  readonly #directory: Float64Array;
   readonly #directoryBits: number;
-  readonly #bucket: BucketWords;
-  readonly #buffer: Uint8Array;
-  /** The bytes of the buffer are those from file offset {@link #from} to before {@link #to}. */
-  #from = 0;
-  #to = 0;
+  readonly #reader: SiteReader;
+  #bucket: BucketWords | undefined;
+  /** File offset of the bucket. */
   #loaded = -1;
   #last = { hash: FREE_HASH, place: 0 };
 
   constructor(db: Database) {
-    const { bucketSize, bucketElements } = db.geometry;
-    this.#db = db;
+    this.#directory = db.directory;
     this.#directoryBits = Math.log2(db.directory.length);
-    this.#bucket = new BucketWords(db.format, bucketSize, bucketElements);
-    this.#buffer = new Uint8Array(Math.max(TOGETHER, bucketSize));
+    this.#reader = new SiteReader(db);
   }
 
   /** True if the bucket of a hash is the one that is held. */
@@ -308,27 +302,15 @@ class FreshElements {
   }
 
   async load(hash: number): Promise<void> {
-    const { source, geometry } = this.#db;
-    const { bucketSize } = geometry;
-    const offset = this.#offsetFor(hash);
-    if (offset < this.#from || offset + bucketSize > this.#to) {
-      // Buckets that follow each other are read together, twice as many each time.
-      const wanted = offset === this.#to ? 2 * (this.#to - this.#from) : bucketSize;
-      const length = Math.min(Math.max(wanted, bucketSize), this.#buffer.length, source.size - offset);
-      await readInto(source, offset, this.#buffer.subarray(0, length));
-      this.#from = offset;
-      this.#to = offset + length;
-    }
-    const at = offset - this.#from;
-    this.#bucket.load(this.#buffer.subarray(at, at + bucketSize));
-    this.#loaded = offset;
+    this.#loaded = this.#offsetFor(hash);
+    this.#bucket = await this.#reader.read({ offset: this.#loaded });
     this.#last.hash = FREE_HASH;
   }
 
   /** True if a lookup in the bucket of the hash, which is held, comes to just this element. */
   has(hash: number, pointer: number, keySize: number, dataSize: number, start?: number): boolean {
     // Elements with the hash of the last one found mostly stand behind it.
-    const { elements } = this.#bucket;
+    const { elements } = this.#bucket!;
     const next = this.#last.place + 1 === elements ? 0 : this.#last.place + 1;
     let place =
       hash === this.#last.hash ? this.#find(next, hash, pointer, keySize, dataSize, start) : undefined;
@@ -347,7 +329,7 @@ class FreshElements {
     dataSize: number,
     start?: number,
   ): number | undefined {
-    const { elements, hashes, pointers, keySizes, dataSizes, starts } = this.#bucket;
+    const { elements, hashes, pointers, keySizes, dataSizes, starts } = this.#bucket!;
     const mask = startMask(keySize);
     for (let n = 0, i = from; n < elements; n++, i = i + 1 === elements ? 0 : i + 1) {
       if (hashes[i] === FREE_HASH) return undefined;
@@ -363,6 +345,6 @@ class FreshElements {
   }
 
   #offsetFor(hash: number): number {
-    return this.#db.directory[slotOf(hash, this.#directoryBits)];
+    return this.#directory[slotOf(hash, this.#directoryBits)];
   }
 }

@@ -14,7 +14,7 @@ import { FREE_HASH, hashKey } from '../../src/format/hash.js';
 import type { Header } from '../../src/format/header.js';
 import type { WriteResult } from '../../src/write/write.js';
 import { member } from '../../src/format/struct.js';
-import { foundDatabase, salvagedContents } from '../../src/write/contents.js';
+import { salvagedContents } from '../../src/write/contents.js';
 import { writeFresh } from '../../src/write/write.js';
 import { InForce } from '../../src/salvage/inforce.js';
 import { findOld } from '../../src/salvage/old.js';
@@ -385,8 +385,7 @@ async function checkAndRebuild(
   const checked = await checkDatabase(db, surveyed);
   const { records } = checked;
   // A repair refuses these: there is nothing to rebuild.
-  if (!foundDatabase(checked) || (records.uncovered === 1 && records.count === 0))
-    return { checked, built: undefined };
+  if (records.uncovered === 1 && records.count === 0) return { checked, built: undefined };
   return { checked, built: await writeFresh(salvagedContents(found, checked), memorySink()) };
 }
 

@@ -5,7 +5,7 @@ import { checkDatabase } from '../../src/check/check.js';
 import { openSearched } from '../../src/examine.js';
 import { openForReading } from '../../src/read/open.js';
 import { keptRecords } from '../../src/read/records.js';
-import { foundDatabase, salvagedContents } from '../../src/write/contents.js';
+import { salvagedContents } from '../../src/write/contents.js';
 import { writeFresh } from '../../src/write/write.js';
 import { memorySource } from '../../src/source/source.js';
 import { text } from '../build/build.js';
@@ -41,7 +41,6 @@ async function repaired(bytes: Uint8Array): Promise<[string, string][] | undefin
   if (searched === undefined) return undefined;
   const { db, survey } = searched;
   const checked = await checkDatabase(db, survey);
-  if (!foundDatabase(checked)) return undefined;
   const sink = memorySink();
   await writeFresh(salvagedContents(searched, checked), sink);
   return (await walkedOf(sink.bytes()))!.found;

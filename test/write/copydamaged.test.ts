@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { memorySink } from '../../src/write/sink.js';
+import type { CheckedDatabase } from '../../src/check/check.js';
 import { checkDatabase } from '../../src/check/check.js';
 import type { Searched } from '../../src/examine.js';
 import { check, openSearched } from '../../src/examine.js';
 import { bucketStruct, elementStruct } from '../../src/format/bucket.js';
 import { FREE_HASH } from '../../src/format/hash.js';
 import { member } from '../../src/format/struct.js';
-import type { CheckedDatabase } from '../../src/write/contents.js';
-import { foundDatabase, salvagedContents } from '../../src/write/contents.js';
+import { salvagedContents } from '../../src/write/contents.js';
 import { verifyFresh, VerifyError, writeFresh } from '../../src/write/write.js';
 import { memorySource } from '../../src/source/source.js';
 import { contentsOf } from '../torture/recover.js';
@@ -39,7 +39,7 @@ interface Opened extends Searched {
 async function opened(bytes: Uint8Array): Promise<Opened | undefined> {
   const found = await openSearched(memorySource(bytes));
   const checked = found && (await checkDatabase(found.db, found.survey));
-  return found && checked && foundDatabase(checked) ? { ...found, checked } : undefined;
+  return found && checked && { ...found, checked };
 }
 
 async function rebuilt(found: Opened) {
