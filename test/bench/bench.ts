@@ -42,7 +42,7 @@ interface Contest {
   readonly goal: number | undefined;
   readonly ours: readonly string[];
   readonly peer: readonly string[];
-  /** What is put in place before each run of one of the two. */
+  /** Puts files in place before each run of one of the two. */
   readonly before?: () => void;
   /** Fewer runs than of the others, where one takes minutes. */
   readonly times?: number;
@@ -195,7 +195,7 @@ for (const [name, records] of sizes) {
   });
 }
 
-// What the library makes of it is another thing: it may refuse, or lose what could not be read.
+// The library is not measured here: it may refuse such a file, or lose what could not be read.
 async function measureDamaged(path: string, of: string, damage: LargeDamage, times: number): Promise<void> {
   const [damaged, out] = [at('damaged.db'), at('out.db')];
   await damagedCopy(path, damaged, damage);
@@ -235,7 +235,7 @@ async function measureConvert(name: string, path: string, times: number): Promis
 }
 
 {
-  // What lists, compares or tells records one by one.
+  // Commands that list, compare or print records one by one.
   const [own6, library] = [at(`own-${1e6}.db`), at(`real-${1e6}.db`)];
   const path = existsSync(library) ? library : own6;
   const damaged = at('damaged.db');

@@ -6,7 +6,7 @@ import { BucketView } from '../../src/format/bucket.js';
 import { FREE_HASH } from '../../src/format/hash.js';
 import { fileSource } from '../../src/source/file.js';
 
-/** What a large database may suffer, by what is changed in a file of it. */
+/** Damages of a large database, each as the change of a file. */
 export const DAMAGES = {
   'a key overwritten': async (file: FileHandle, db: Database): Promise<unknown> => {
     const { bucketSize, bucketElements } = db.geometry;

@@ -46,8 +46,8 @@ db.close()`;
 }
 
 /**
- * So many records that the real library stored while it deleted and replaced others all the time, as those of tasks do: half as
- * many ranges of free space lie between them. Needs Python's dbm.gnu.
+ * Makes a database of so many records with the real library, which deletes and replaces others all the time, as programs
+ * with tasks do: half as many ranges of free space lie between them. Needs Python's dbm.gnu.
  */
 export function changedDatabase(path: string, records: number, python: string): void {
   if (existsSync(path)) return;

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** What one run of a command took. */
+/** Cost of one run of a command. */
 export interface Run {
   readonly seconds: number;
   /** The most resident memory that was seen, in MiB; a command that ends within milliseconds may show none. */

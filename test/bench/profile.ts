@@ -1,5 +1,5 @@
 /**
- * Where the time of the three hottest paths goes, before and now: the processor's samples of each, by function.
+ * Profiles of the three hottest paths, before and now: the processor's samples of each, by function.
  *
  *     npm run profiles -- [--before COMMIT] [--records N] [--write]
  *

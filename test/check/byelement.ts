@@ -25,7 +25,7 @@ import type { HashChar } from '../../src/format/hash.js';
 import { hashKey } from '../../src/format/hash.js';
 import { SpaceMap } from './spacemap.js';
 
-/** What a check finds when it looks at one element after the other and keeps everything. */
+/** Result of a check that looks at one element after the other and keeps everything. */
 export interface ByElement {
   readonly findings: CheckResult['findings'];
   readonly findingCounts: CheckResult['findingCounts'];

@@ -13,7 +13,7 @@ import { fixture } from '../tools/fixtures.js';
 import type { Used } from './specimen.js';
 import { FREE_RANGES, Specimen } from './specimen.js';
 
-/** Where the finding must be; one of several places where it is left to the check which one it is. */
+/** Offset of the finding; one of several where the check may choose among them. */
 type Place = number | null | readonly number[];
 
 interface Damage {

@@ -102,7 +102,7 @@ test('where very many records begin at one place, no memory is taken for each of
   const examined = await examine(db, survey, held);
   assert.equal(examined.records, stored);
 
-  // What is told of them is the same.
+  // The account is the same as with room for all.
   const { account } = await accountFor(db, survey, examined);
   const whole = (await accountFor(db, survey, await examine(db, survey))).account;
   assert.deepEqual(
@@ -112,7 +112,7 @@ test('where very many records begin at one place, no memory is taken for each of
   assert.ok(account.overreaching.size > stored / 2);
   assert.deepEqual([...(await findOld(db, survey, { held }))], [...(await findOld(db, survey))]);
 
-  // So many are held, and the one that reaches farthest is among them.
+  // A few are held at a time, and the one that reaches farthest is among them.
   let most = 0;
   let seen = 0;
   for await (const part of (await InForce.read(db, survey, held)).parts()) {

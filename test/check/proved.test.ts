@@ -31,7 +31,7 @@ const databases = [...formats('standard'), ...formats('numsync'), ...formats('ol
   miniDatabase(format, { blockSize: 512, seed: SEED, records: 150, maxValue: 120 }),
 );
 
-/** What both must agree on. */
+/** The part of a result on which both must agree. */
 function comparable({ space, doubtful, findings, ...rest }: CheckResult) {
   const { bytes, overlapCount, gaps } = space!;
   return {

@@ -46,7 +46,7 @@ test('ranges that touch or overlap are one run, below and above 4 GiB', () => {
           `${at}`,
         );
       }
-      // What is in no run is unused.
+      // Bytes in no run are unused.
       const unused = new UnusedSpace(covered, size);
       const ranges = [...unused];
       assert.equal(unused.length, ranges.length);

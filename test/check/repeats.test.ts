@@ -39,7 +39,7 @@ async function withKeyTwice(format: Format, wantKey: (home: number) => Uint8Arra
  * goes from there around the bucket's end.
  */
 test('of a key that a bucket has twice the value is kept that a lookup finds, also around the end of the bucket', async () => {
-  // Of bytes over 127 the hash depends on the machine.
+  // The hash of a key with bytes over 127 depends on the machine.
   for (const name of ['key', 'Schlüssel']) {
     for (const machine of MACHINES) {
       const format = { ...machine, variant: 'standard' } as const;

@@ -42,7 +42,7 @@ function account(claims: readonly Extent[], size: number): Promise<SpaceAccount>
   });
 }
 
-/** Who claims each byte, byte for byte. */
+/** The claims of each byte, byte for byte. */
 function claimsOfBytes(claims: readonly Extent[], size: number): Extent[][] {
   return Array.from({ length: size }, (_, at) =>
     claims.filter(({ offset, length }) => at >= offset && at < offset + length),

@@ -13,7 +13,7 @@ import { formats, NATIVE } from '../torture/databases.js';
 import { LITTLE, openedForWalk, smallDatabases, walkedOf, whateverTheDamage } from '../read/walked.js';
 import { runs } from '../tools/effort.js';
 
-/** What a comparison of two files tells, a line for each difference, in order of their keys. */
+/** Differences between two files: a line for each one, in order of their keys. */
 async function toldOf(before: Uint8Array, after: Uint8Array) {
   const counts = noCounts();
   const lines: string[] = [];
@@ -81,7 +81,7 @@ test('whatever the damage, a comparison tells of every record that a walk gives,
     const damaged = await walkedOf(bytes);
     // Nothing in it speaks for the format.
     fc.pre(damaged !== undefined);
-    // Where two records have one key, which of them is meant is nobody's to say.
+    // If two records have one key, either may be the one that is compared.
     fc.pre(new Map(damaged.found).size === damaged.found.length);
     const [whole, rest] = [new Map((await walkedOf(intact.bytes))!.found), new Map(damaged.found)];
     assert.deepEqual(await toldOf(intact.bytes, bytes), expectedOf(whole, rest));
@@ -155,7 +155,7 @@ function alikeKey(n: number): Buffer {
     key[at + 1] = 60 - (n % 3);
     n = Math.floor(n / 3);
   }
-  // Which bucket such a key is in depends on the machine, so that it has to be looked up.
+  // The bucket of such a key depends on the machine, so that the key has to be looked up.
   key[33] = 0x90;
   return key;
 }

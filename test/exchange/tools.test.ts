@@ -143,7 +143,7 @@ for (const machine of ['i386', 'arm64', 'armhf', 's390x'] as const) {
     const out = join(await temporaryFolder(t), 'converted.db');
     assert.equal((await cli(['convert', '--for', machine, fixture('amd64.db'), out])).code, 0);
     const keys = (await fixtureRecords()).map(([key]) => Buffer.from(key, 'base64'));
-    // What gdbmtool takes as an argument: not empty, no zero byte, valid text; non-ASCII ones among them.
+    // Keys that gdbmtool takes as an argument: not empty, no zero byte, valid text; non-ASCII ones among them.
     const askable = keys.filter(
       (key) => key.length > 0 && key.length < 60 && !key.includes(0) && isText(key),
     );

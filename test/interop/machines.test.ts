@@ -19,9 +19,9 @@ interface Expected {
   readonly alignment: 4 | 8;
   readonly hashChar: 'signed' | 'unsigned';
   readonly variant: 'standard' | 'numsync';
-  /** What amd64's libgdbm answers. */
+  /** Error message of amd64's libgdbm; null where it opens the file. */
   readonly libgdbm: string | null;
-  /** What keeps amd64's from using it. */
+  /** Finding that says why amd64's libgdbm cannot use the file. */
   readonly foreign: 'foreign-format' | 'foreign-keys' | undefined;
 }
 

@@ -31,7 +31,7 @@ async function checkFile(path: string) {
   }
 }
 
-/** What `dump` says is in a file, in the form that the real library's walk has. */
+/** Records that `dump` writes of a file, in the form that the real library's walk has. */
 async function dumped(path: string): Promise<[string, string][]> {
   const { stdout, code, stderr } = await cli(['dump', path, '--format', 'ndjson']);
   assert.equal(code, 0, stderr);

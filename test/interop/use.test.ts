@@ -15,7 +15,7 @@ import { Random } from '../tools/random.js';
 import { randomSteps } from '../tools/records.js';
 
 /*
- * What a program gets that goes through a damaged database: predicted, and held against the real library of this machine.
+ * Predictions of how many records a program gets from a damaged database, compared with the real library of this machine.
  */
 
 const SEED = 20261130;
@@ -119,7 +119,7 @@ testWith('libgdbm', `a walk and fetches by libgdbm are predicted on ${TRIALS} da
     const { db, survey } = found;
     const examination = survey.examination!;
     const predicted = await predictUse(source, AMD64, () => Promise.resolve({ db, survey, examination }));
-    // Where no key was looked at before the same is predicted.
+    // The prediction is the same without an examination.
     const alone = await predictUse(source, AMD64);
     assert.deepEqual(
       alone && [alone.walked, alone.end],

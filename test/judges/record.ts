@@ -98,7 +98,7 @@ function inOneOrder(text: string): string {
   }
 }
 
-/** How the repaired records compare with those that survived the damage. */
+/** Comparison of the repaired records with those that survived the damage. */
 function scored({ intact, damaged }: NonNullable<Input['truth']>, contents?: ReadonlyMap<string, string>) {
   const { survivors, recalled, lost, lostMoved, wrong, invented } = scoreOf(intact, damaged, contents);
   return {

@@ -34,7 +34,7 @@ function emptied(format: Format, hashChar: HashChar, random: Random, later = 0) 
     const entries = decodeDirectory(bytes.subarray(at, at + length), format.layout, format.byteOrder);
     return { bytes, at, length, entries };
   };
-  // Of bytes over 127 the two flavours of char make two hashes.
+  // Keys with bytes over 127 have two hashes, one for each signedness of char.
   const keys = Array.from({ length: 20 + random.below(60) }, (_, n) => Buffer.from(`café-${n}`));
   const stores = keys.map((key): Step => ['store', key, random.bytes(random.below(40))]);
   const { entries } = make(stores);

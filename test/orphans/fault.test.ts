@@ -33,7 +33,7 @@ const intacts = formats('standard').map((format) =>
   miniDatabase(format, { blockSize: BLOCK, seed: 5, records: 700, maxValue: 200 }),
 );
 
-/** What is found of bytes that are missing from a file, or were put in. */
+/** Finds the fault of a file from which bytes are missing, or into which some were put. */
 async function faultOf(file: Damaged): Promise<Fault | undefined> {
   const db = await openDatabase(memorySource(file.bytes));
   if (db === undefined) return undefined;
@@ -56,8 +56,8 @@ interface Kind {
   /** Elements that may be doubted in vain, at most. */
   readonly doubted: number;
   /**
-   * Whether each byte that is not in doubt reads as it was. Where no whole sectors are missing it may lie in a free element,
-   * or in front of the bucket, and nothing tells what was there.
+   * Requires that each byte that is not in doubt reads as it was. If the missing bytes are no whole sectors, they may be
+   * those of a free element, or in front of the bucket, of which nothing tells the old content.
    */
   readonly isFaithful: boolean;
   readonly modelAt: (place: number, random: Random) => Model;
@@ -168,7 +168,7 @@ test('where the only bucket is cut its own records tell of it', async () => {
       // Elements that are in front of the place, if any, are free: only the directory tells that it is behind that.
       (file) => file.insert(bucket + 101, file.bytes.slice(bucket + 101, bucket + 279)),
       (file) => file.insert(bucket + 249, file.bytes.slice(bucket + 249, bucket + 767)),
-      // What follows the file now is none of it, and its size tells nothing of how much is missing.
+      // Bytes behind the file are not part of it, so that its size does not show how much is missing.
       (file) => {
         file.drop(at, 301);
         file.append(random.bytes(200));

@@ -3,7 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { FaultEvidence } from '../../src/orphans/faultplace.js';
 
-/** Where structures end and begin in a file of so many bytes, and what is wrong with it. */
+/** Ends and beginnings of structures in a file of some size, and a fault in it. */
 const anyFault = fc.record({
   at: fc.integer({ min: 1, max: 60 }),
   missing: fc.integer({ min: -20, max: 20 }).filter((n) => n !== 0),

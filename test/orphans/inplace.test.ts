@@ -11,7 +11,7 @@ const FORMAT: Format = { byteOrder: 'little', layout: LAYOUT_64, variant: 'stand
 const BUCKET = 512;
 const ELEMENTS = bucketElementCount(LAYOUT_64, BUCKET);
 
-/** Of each element its hash, or undefined where it is free, and which of some records it leads to. */
+/** Elements: the hash of each, undefined if it is free, and the index of the record that it points to. */
 const anyElements = fc.array(
   fc.option(fc.record({ hash: fc.nat(3 * ELEMENTS), record: fc.nat(2 * ELEMENTS) }), { nil: undefined }),
   { minLength: ELEMENTS, maxLength: ELEMENTS },

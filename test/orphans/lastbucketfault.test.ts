@@ -35,7 +35,7 @@ const intacts = formats('standard').map((format): Intact => {
   return make([...steps, ...behind.map(({ key }): Step => ['delete', Buffer.from(key)])]);
 });
 
-/** What happened at some bytes of the last bucket, and how many survivors may be lost by it. */
+/** Damages at some bytes of the last bucket, and the number of survivors that each may cost. */
 const DAMAGES: readonly {
   readonly name: string;
   readonly places: readonly number[];
@@ -123,7 +123,7 @@ test('a sector of the last bucket that was written where another one belongs lea
     };
     const db = await openDatabase(memorySource(damagedCopy(intact, [model], 0).bytes));
     const { survey } = await search(db!);
-    // What is found there is given up where it proves no more records, unless the header says that so much is missing.
+    // A fault that proves no more records is dropped, unless the header says that so many bytes are missing.
     assert.equal(await findLastBucketFault(db!, survey.sites), undefined, intact.name);
   }
 });

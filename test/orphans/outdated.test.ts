@@ -79,7 +79,7 @@ function withEntries({ format, now, directory: { at } }: Life, entries: Float64A
   return damaged;
 }
 
-/** What a repair of a damaged file makes of a database, in numbers. */
+/** Repairs a damaged file, and counts the differences from the contents that it should have. */
 async function repaired(t: TestContext, damaged: Uint8Array, contents: ReadonlyMap<string, string>) {
   const path = join(await temporaryFolder(t), 'state.db');
   await writeFile(path, damaged);
@@ -235,7 +235,7 @@ test('of a bucket whose space is free no value comes back for a key of the half 
     const damaged = withEntries(life, before);
     damaged.fill(0, lost, lost + BLOCK);
     const left = new Map([...life.contents].filter(([key]) => bucketOf(key) !== lost));
-    // What the lost half had is known to the split bucket alone, and may be old.
+    // Records of the lost half are known from the split bucket only, and may be old.
     const { missing, wrong, invented } = await repaired(t, damaged, left);
     assert.deepEqual(
       { missing, wrong, invented },

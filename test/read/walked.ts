@@ -16,10 +16,10 @@ import { anyModelNames, modelsNamed } from '../torture/combine.js';
 import { damagedCopy } from '../torture/judge.js';
 import { RUNS, SEED, seedFor } from '../torture/settings.js';
 
-/** So little at a time that a small database is many batches. */
+/** Limits that divide a small database into many batches. */
 export const LITTLE: BatchLimits = { bytes: 3000, records: 40 };
 
-/** How small databases of several buckets are made; other ones for each purpose. */
+/** Parameters of small databases with several buckets; each purpose has databases of its own. */
 export const smallSpec = (purpose: string) => ({
   blockSize: 512,
   seed: seedFor(purpose),

@@ -11,7 +11,7 @@ import { BIN, cli, run } from '../tools/cli.js';
 import { fixture, fixtureRecords } from '../tools/fixtures.js';
 import { testWith } from '../tools/needs.js';
 
-/* What beside a file has more than is left of it is named first, by check, doctor and repair. */
+/* A better copy beside a damaged file is named first, by check, doctor and repair. */
 
 const emptied = async (path: string) => {
   const { bytes } = await build([], specFor(FORMATS[0], 4096));
@@ -25,7 +25,7 @@ const loseBucket = async (path: string) => {
   await writeFile(path, bytes.fill(0, bucket, bucket + 512));
 };
 
-/** What the three commands say is better; each must say the same. */
+/** The better copy that the three commands name; each must name the same one. */
 async function betterCopyOf(path: string): Promise<Omit<BetterCopy, 'time'> | undefined> {
   const said: (BetterCopy | undefined)[] = [];
   for (const args of [['check'], ['doctor'], ['repair', '--no-lock', '--dry-run']]) {

@@ -11,7 +11,7 @@ import { testWith } from '../tools/needs.js';
 import { take } from '../store/snap.js';
 
 /*
- * What a killed repair left beside a database goes with the next one, and nothing else does.
+ * The next repair removes the files that a killed one left beside a database, and no others.
  */
 
 const LEFT = '.gdbm-doctor-0123456789ab.tmp';

@@ -15,7 +15,7 @@ import { Random } from '../tools/random.js';
 
 const damagedCase = (name: string) => fixture(`../test/cases/${name}`);
 
-/** What a sound database holds, key to value, both base64. */
+/** Contents of a sound database: key to value, both base64. */
 async function contentsOf(path: string): Promise<Map<string, string>> {
   const db = await openDatabase(memorySource(await readFile(path)));
   const held = new Map<string, string>();

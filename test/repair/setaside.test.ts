@@ -20,7 +20,7 @@ import { PYTHON, testWith } from '../tools/needs.js';
  * Records that the program of a database cannot load: a repair sets them aside, whole, and then says what a check says.
  */
 
-/** Of protocol 2: PROTO, what is given, STOP. */
+/** A pickle of protocol 2: PROTO, the given opcodes, STOP. */
 const pickle = (...opcodes: number[]) => Uint8Array.of(0x80, 2, ...opcodes, 0x2e);
 const WHOLE = pickle(0x4b, 7);
 /** Its second opcode is none that there is. */

@@ -50,7 +50,7 @@ export async function contentsOf(bytes: Uint8Array): Promise<Map<string, string>
 /** One damage, in numbers that any database gives a meaning to. */
 export interface Damage {
   readonly kind: (typeof KINDS)[number];
-  /** Which byte, sector, slot, record or field. */
+  /** Number of the byte, sector, slot, record or field. */
   readonly where: number;
   readonly which: number;
   readonly value: number;

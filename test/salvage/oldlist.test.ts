@@ -22,7 +22,7 @@ function places(list: OldList): number[][] {
 test('old records that begin at one place are told apart by the size of their key, and of their value', () => {
   const list = new OldList(1000);
   for (let round = 0; round < 2; round++) {
-    // So many that they come to lie beside each other where they are looked up.
+    // Enough of them to be neighbours in the table in which they are looked up.
     for (let n = 10; n < 310; n++) {
       list.add(candidate(1000, n, 7));
       list.add(candidate(1000, 7, n));

@@ -9,10 +9,10 @@ import { memorySource } from '../../src/source/source.js';
 import { smallSpec, whateverTheDamage } from '../read/walked.js';
 import { formats, miniDatabase } from '../torture/databases.js';
 
-/** So many records in force at a time that a file of some 300 KB is looked at in several parts. */
+/** Records in force held at a time: few enough that a file of some 300 KB is read in several parts. */
 const LITTLE = 300;
 
-/** What is told of a record, but how much of it is written over where more lie on it than are named. */
+/** A record without the number of overwritten bytes if more records lie on it than are named. */
 function withoutMany(record: OldRecord): object {
   const { by } = record.overwritten;
   return by.length < MAX_OVERLAYS ? record : { ...record, overwritten: by };
@@ -38,7 +38,7 @@ test('old records are the same in however many parts a file is looked at, whatev
       assert.ok(size === db.source.size && done < size && (step !== before || done > last));
     }
     assert.deepEqual(again.map(withoutMany), all.map(withoutMany));
-    // Where very many lie on one record with a wrong size, so many are looked at in each part.
+    // If very many lie on one record with a wrong size, the limit holds for each part by itself.
     for (const [n, { overwritten: more }] of again.entries()) {
       assert.ok(more.value >= all[n].overwritten.value && more.key >= all[n].overwritten.key);
     }

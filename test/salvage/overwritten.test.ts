@@ -13,7 +13,7 @@ const anyPlace = fc.record({
   dataSize: fc.integer({ min: 0, max: 30 }),
 });
 
-/** What is written over a record, of a file that is looked at in parts. */
+/** The records written over a record, in a file that is read in parts. */
 function written(
   record: Place,
   inForce: readonly Place[],

@@ -61,7 +61,7 @@ for (const protocol of [2, 3, 4, 5]) {
     );
     assert.equal(records.size, 3060);
     const source = memorySource(await wiped(await readFile(path)));
-    // Of one in ten the key is not known.
+    // The key of one in ten is not known.
     const isKnown = (key: string) => key.startsWith('small') || !key.endsWith('7');
     const encoder = new TextEncoder();
     const keys = new KnownKeys([...records.keys()].filter(isKnown).map((key) => encoder.encode(key)));

@@ -6,7 +6,7 @@ export function fixture(name: string): string {
   return fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
 }
 
-/** What each of the small fixtures holds: key to value, both base64, sorted. */
+/** Contents of each of the small fixtures: key to value, both base64, sorted. */
 export async function fixtureRecords(): Promise<[string, string][]> {
   const text = await readFile(fixture('records.ndjson'), 'utf8');
   return text

@@ -10,11 +10,11 @@ import { until } from './until.js';
 /** A virtual environment with Flower, celery and redis, made by .ci/run. */
 const VENV = process.env['GDBM_DOCTOR_FLOWER'] ?? '';
 
-/** Where a Flower answers, and how it ended. */
+/** A running Flower: its address, its output and its end. */
 export interface RunningFlower {
   readonly child: ChildProcess;
   readonly port: number;
-  /** What it and its guard said. */
+  /** Output of it and its guard. */
   readonly said: () => string;
   readonly ended: Promise<number | null>;
 }

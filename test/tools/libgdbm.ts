@@ -18,7 +18,7 @@ export class LibGdbm {
     Symbol.asyncIterator
   ]();
 
-  /** What libgdbm answers to opening for writing and counting: the count, or its error message. */
+  /** Opens a file for writing and counts its records: the count, or the error message of libgdbm. */
   async count(path: string): Promise<number | string> {
     const answer = await this.#ask<number>({ op: 'count', path });
     return 'ok' in answer ? answer.ok : answer.error;
@@ -38,8 +38,9 @@ export class LibGdbm {
   }
 
   /**
-   * How many keys a walk gives, at most `limit`, and how it ends, in libgdbm's words or `never`; and of each of some keys
-   * whether a fetch finds it, of the file opened anew. Its error message where the file does not open.
+   * Walks a file, and fetches some keys from it, opened anew: the number of keys that the walk gives, at most `limit`, its
+   * end, in libgdbm's words or `never`, and for each key true if the fetch finds it. The error message of libgdbm if the
+   * file does not open.
    */
   async use(
     path: string,
@@ -61,7 +62,7 @@ export class LibGdbm {
     return (await this.#must<[string, string][]>({ op: 'walk', path })).sort();
   }
 
-  /** What a lookup of each key gives; undefined where it gives nothing. */
+  /** Looks up each key: its value, or undefined if the lookup finds none. */
   async lookups(path: string, keys: readonly Uint8Array[]): Promise<(Buffer | undefined)[]> {
     const encoded = keys.map((key) => Buffer.from(key).toString('base64'));
     const found = await this.#must<(string | null)[]>({ op: 'lookups', path, keys: encoded });

@@ -3,8 +3,8 @@ import { run } from './cli.js';
 import { fixture } from './fixtures.js';
 
 /**
- * What a process says at its end of the most memory that it had, in KiB. Linux hands the most of the process that starts
- * another one down to it in what getrusage(2) tells, so that there it is the kernel's figure of this program alone.
+ * Module that prints the peak memory of its process at its end, in KiB. On Linux getrusage(2) includes the peak of the
+ * process that started this one, so that there the figure is VmHWM of this program alone.
  */
 const TELL = `data:text/javascript,${encodeURIComponent(`
   import { readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ const TELL = `data:text/javascript,${encodeURIComponent(`
 `)}`;
 const env = { NODE_OPTIONS: `--max-old-space-size=64 --import=${TELL}` };
 
-/** What a command ended with, and the MiB of memory that it had at most. */
+/** The end of a command, and its peak memory in MiB. */
 export interface Measured extends Ran {
   readonly peak: number;
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 
-/** What a test needs beside Node, how to see that it is there, and how to get it. */
+/** Tools that tests need beside Node: how to find each, and how to get it. */
 const TOOLS = {
   libgdbm: { found: () => python('import ctypes; ctypes.CDLL("libgdbm.so.6")'), get: 'python3 and libgdbm6' },
   python: { found: () => python('import dbm.gnu'), get: 'python3-gdbm' },

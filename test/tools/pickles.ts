@@ -5,7 +5,7 @@ import { PYTHON } from './needs.js';
 /** A pickle that real Python wrote. */
 export interface MadePickle {
   readonly protocol: number;
-  /** Which of Python's picklers: `c`, `python`, or `optimized` afterwards. */
+  /** One of Python's picklers: `c`, `python`, or `optimized` afterwards. */
   readonly writer: string;
   readonly bytes: Uint8Array;
 }
@@ -19,7 +19,7 @@ export async function makePickles(seed: number, count: number): Promise<MadePick
   });
 }
 
-/** What Python's disassembler, which checks stack and memo, says of each: `ok`, or its error. */
+/** Runs Python's disassembler, which checks stack and memo, on each pickle: `ok`, or its error. */
 export async function disassemble(pickles: readonly Uint8Array[]): Promise<string[]> {
   const input = pickles.map((bytes) => `${Buffer.from(bytes).toString('base64')}\n`).join('');
   return runPickles(['dis'], input);

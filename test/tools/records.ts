@@ -15,7 +15,7 @@ export function randomSteps(random: Random, records: number, maxValue = 300): St
   return steps;
 }
 
-/** What a database holds after the steps: key to value, both base64, sorted. */
+/** Contents of a database after the steps: key to value, both base64, sorted. */
 export function outcome(steps: readonly Step[]): [string, string][] {
   const held = new Map<string, string>();
   const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');

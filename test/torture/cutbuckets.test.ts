@@ -82,8 +82,8 @@ const KINDS: readonly Kind[] = [
     doubtful: 0,
     damage: (file, at, size) => file.insert(at, new Uint8Array(size)),
   },
-  // Of these each place between the first byte and the one behind the last gives the same bytes: it may cut one element or
-  // the one beside it.
+  // Each place between the first of these bytes and the end of the last gives the same file: the cut may be in one element
+  // or in its neighbour.
   {
     name: 'bytes are there twice that are no sectors',
     sizes: [3855, 61, 700, 4126],
@@ -164,7 +164,7 @@ test('of a bucket that lost a sector as many elements are told to be gone as wer
         ({ element }) => element.at < at + SECTOR && element.at + element.length > at,
       ).length;
       const isPlaced = findings.some(({ code, offset }) => code === 'bytes-missing' && offset === at);
-      // Where the last elements are free it may be behind them, or in the bucket that follows.
+      // If the last elements are free, the place may be behind them, or in the bucket that follows.
       if (!isPlaced) continue;
       cut++;
       assert.equal(records.rejected.missing ?? 0, gone, `${at - bucket} of the bucket at ${bucket}`);

@@ -15,7 +15,7 @@ export class Damaged {
     this.#length = sound.length;
   }
 
-  /** Where the sound file's byte at `offset` is now, whether or not it was changed; −1 where it is gone. */
+  /** The present offset of the sound file's byte at `offset`, which may have been changed; −1 if it is gone. */
   whereIs(offset: number): number {
     const at = this.#went === undefined ? offset : this.#went[offset];
     return at < this.bytes.length ? at : NOWHERE;

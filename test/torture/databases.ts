@@ -17,10 +17,10 @@ export interface DatabaseSpec extends LifeSpec {
   readonly seed: number;
 }
 
-/** What the real library of this machine writes; the suite's machines are amd64 and arm64. */
+/** The format that the real library of this machine writes; the suite's machines are amd64 and arm64. */
 export const NATIVE: Format = { byteOrder: 'little', layout: LAYOUT_64, variant: 'standard' };
 
-/** Whether the real library of this machine can open such a file. */
+/** Tells whether the real library of this machine can open such a file. */
 export function isNative({ layout, byteOrder }: Format): boolean {
   return layout === NATIVE.layout && byteOrder === NATIVE.byteOrder;
 }

@@ -17,7 +17,7 @@ function sectorOfBucket({ buckets, header }: Intact, random: Random): number {
  * which several come together: where a second one moves bytes, too, what is where is found for one of them only.
  */
 export const FAULTS: readonly (Model & {
-  /** How many survivors at the place itself may be given up. */
+  /** Number of survivors at the place itself that may be given up. */
   readonly doubtful: number;
 })[] = [
   {

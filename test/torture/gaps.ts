@@ -1,7 +1,7 @@
 import type { Score } from './score.js';
 import { isExcused } from './score.js';
 
-/** What a model that is not fully mended yet must reach all the same. */
+/** Least result of a model whose damage is not fully repaired yet. */
 export interface Floor {
   /** Share of the survivors that come back, 0 to 1. */
   readonly recall: number;
@@ -27,7 +27,7 @@ const GAPS: Readonly<Record<string, Floor>> = {
   "two files' blocks mixed": { recall: 0.95, resurrected: 12 },
 };
 
-/** Whether what is wrong with a trial is a known gap, and no more than that. */
+/** Tells whether the faults of a trial are a known gap, and no more than that. */
 export function isKnownGap(models: readonly string[], score: Score): boolean {
   const floors = models.map((name) => GAPS[name]).filter((floor) => floor !== undefined);
   if (floors.length === 0) return false;

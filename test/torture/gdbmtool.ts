@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LibGdbm } from '../tools/libgdbm.js';
 
-/** What `gdbmtool recover` made of a damaged file. */
+/** Result of `gdbmtool recover` for a damaged file. */
 export interface RecoveredByGdbmtool {
   /** Every key with its value, as the real library walks them; undefined where it refused. */
   readonly contents: ReadonlyMap<string, string> | undefined;
@@ -38,7 +38,7 @@ export async function recoverByGdbmtool(damaged: Uint8Array): Promise<RecoveredB
   }
 }
 
-/** What went wrong, undefined if nothing did. */
+/** Runs a program: its error, or undefined if there is none. */
 function run(program: string, args: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
     const options = { timeout: MILLISECONDS, killSignal: 'SIGKILL' as const };

@@ -32,7 +32,7 @@ export interface Intact {
   readonly directory: Range;
   /** The bucket that each slot leads to. */
   readonly slots: readonly number[];
-  /** Where each bucket is, once. */
+  /** Offset of each bucket, once. */
   readonly buckets: readonly number[];
   readonly records: ReadonlyMap<string, IntactRecord>;
   /** Every value that each key ever had, the one in force first; `undefined` is a deletion. */

@@ -22,7 +22,7 @@ export function damagedCopy(intact: Intact, models: readonly Model[], seed: numb
 /** A repair of a damaged copy, scored. */
 export interface Trial {
   readonly score: Score;
-  /** What a repair must never do, and did; undefined if all is well. */
+  /** A broken promise of the repair; undefined if all is well. */
   readonly fault: string | undefined;
   readonly refused: boolean;
 }
@@ -53,7 +53,7 @@ export async function tryRepair(intact: Intact, damaged: Damaged, lib?: LibGdbm)
   return { score, fault: fault === '' ? undefined : fault, refused: contents === undefined };
 }
 
-/** What the real library finds wrong with a file that is said to hold these records. */
+/** Walks a file that should hold these records with the real library: the difference, or undefined. */
 async function walkTrouble(
   lib: LibGdbm,
   bytes: Uint8Array,

@@ -17,9 +17,9 @@ export interface LifeSpec {
 const WORDS = ['état', 'pending', 'celery', '日本', 'SUCCESS', '{"id":', 'worker@host', '\0\0\0', 'tmp'];
 
 /**
- * What a database lives through: keys from nothing to 200 bytes, values from nothing to 100 KB, of text, zeroes and
- * random bytes; a third replaced by longer and shorter values, a third deleted, some of those stored again, new ones
- * added. So it has stale buckets, doubled directories and free space full of old records.
+ * The steps of a database's life: keys of 0 to 200 bytes, values of 0 bytes to 100 KB, of text, zeroes and random bytes;
+ * a third replaced by longer and shorter values, a third deleted, some of those stored again, new ones added. Therefore
+ * it has stale buckets, doubled directories and free space full of old records.
  */
 export function lifeOf(random: Random, spec: LifeSpec): Step[] {
   const { records, huge = 0, maxValue = 8000, left, tag = '' } = spec;

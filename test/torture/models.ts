@@ -15,7 +15,7 @@ import type { Intact, Range } from './intact.js';
 /** A way in which files come to harm. */
 export interface Model {
   readonly name: string;
-  /** Whether `damage` can do it to such a file. */
+  /** Tells whether the model applies to such a file. */
   readonly suits?: (intact: Intact) => boolean;
   /** Damages the file where its structures are, or were before earlier damage. */
   readonly damage: (file: Damaged, intact: Intact, random: Random) => void;
@@ -271,7 +271,7 @@ function some<T>(items: readonly T[], random: Random): T[] {
   return Array.from({ length: 1 + random.below(5) }, () => random.pick(items));
 }
 
-/** Where a few blocks begin that the file has. */
+/** Offsets of a few blocks of the file. */
 function someBlocks(file: Damaged, size: number, random: Random): number[] {
   const count = Math.max(1, Math.ceil(file.bytes.length / size));
   return Array.from({ length: 1 + random.below(6) }, () => size * random.below(count));

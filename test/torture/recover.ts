@@ -8,13 +8,13 @@ import { repair } from '../../src/repair.js';
 import { memorySource } from '../../src/source/source.js';
 import { latin1 } from './life.js';
 
-/** What a repair made of a damaged file. */
+/** Result of the repair of a damaged file. */
 export interface Recovered {
   /** Every key with its value; undefined where the repair refused. */
   readonly contents: ReadonlyMap<string, string> | undefined;
   /** The fresh file. */
   readonly bytes: Uint8Array | undefined;
-  /** What went wrong: why it refused, what it threw, or what a check of the fresh file found. */
+  /** Reason of the refusal, the error, or the first finding of a check of the fresh file. */
   readonly trouble: string | undefined;
   /** `trouble` is none of what a repair may say. */
   readonly failed: boolean;

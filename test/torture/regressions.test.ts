@@ -6,7 +6,7 @@ import { testWith } from '../tools/needs.js';
 import { formats, miniDatabase, realDatabase } from './databases.js';
 import { damagedCopy, tryRepair } from './judge.js';
 
-/** What other seeds once found: the seed that the database is made of, and that of its damage. */
+/** Failures of other seeds: the seed of the database, and that of its damage. */
 const CASES = [
   // A directory read from a wrong place leads to whole buckets, which belong to other slots.
   {
@@ -29,14 +29,14 @@ const CASES = [
     made: 1329868331,
     seed: 2028671459,
   },
-  // Of a moved block one long key speaks; old copies and short keys say the same.
+  // One long key is evidence of a moved block; old copies and short keys agree with it.
   {
     models: ['blocks swapped'],
     database: 'big-endian, 64-bit offsets (4-byte aligned), numsync',
     made: 1571626202,
     seed: 334633087,
   },
-  // So do deleted elements.
+  // Deleted elements agree with it, too.
   {
     models: ['blocks swapped'],
     database: 'big-endian, 32-bit offsets, standard',
@@ -99,14 +99,14 @@ const CASES = [
     made: 1571626202,
     seed: 1498481575,
   },
-  // What stands in a directory's sector is none of its entries, and one chances to be possible.
+  // A directory's sector has other bytes instead of entries, and one of them is a possible offset by chance.
   {
     models: ['blocks swapped'],
     database: 'little-endian, 64-bit offsets, standard',
     made: 1371383076,
     seed: 1611781026,
   },
-  // What is left of a bucket that was split shares as many bits as the whole one in force.
+  // The rest of a bucket that was split shares as many hash bits as the whole one in force.
   {
     models: ['truncated anywhere'],
     database: 'big-endian, 64-bit offsets, numsync',
@@ -174,21 +174,21 @@ const CASES = [
     made: 1710165628,
     seed: 939530107,
   },
-  // Of two buckets in two blocks each the halves were exchanged.
+  // Two buckets of two blocks each exchanged a half.
   {
     models: ['some bytes of the beginning missing', 'blocks swapped'],
     database: 'little-endian, 32-bit offsets, numsync',
     made: 1710165628,
     seed: 1191228037,
   },
-  // Of a bucket in two blocks one was moved.
+  // One block of a bucket of two was moved.
   {
     models: ['some bytes of the beginning missing', 'blocks swapped'],
     database: 'big-endian, 32-bit offsets, standard',
     made: 1710165628,
     seed: 406284347,
   },
-  // So it is with one that the directory leads to.
+  // One block of a bucket was moved to which the directory points.
   {
     models: ['some bytes of the beginning missing', 'blocks swapped'],
     database: 'big-endian, 64-bit offsets (4-byte aligned), numsync',
@@ -202,7 +202,7 @@ const CASES = [
     made: 1482882632,
     seed: 86067081,
   },
-  // Of two buckets for the same hashes the other file's has more of its keys: it is known by whose blocks those are in.
+  // Two buckets are for the same hashes, and the other file's has more of its keys: the blocks of the keys decide.
   {
     models: ["two files' blocks mixed"],
     database: 'little-endian, 64-bit offsets, standard',
@@ -230,7 +230,7 @@ test("two files' blocks mixed, seed 1186306467: what is in force without a rival
   const intact = miniDatabase(format, { blockSize: 512, seed: 1571626202, records: 700, maxValue: 300 });
   const damaged = damagedCopy(intact, modelsNamed(["two files' blocks mixed"]), 1186306467);
   const { score } = await tryRepair(intact, damaged);
-  // Of four buckets' records four are lost; without that, 26.
+  // Four records of four buckets are lost; without that rule, 26.
   assert.ok(score.survivors - score.recalled <= 4, `${score.recalled} of ${score.survivors}`);
 });
 

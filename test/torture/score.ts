@@ -4,7 +4,7 @@ import type { Intact } from './intact.js';
 import type { Survivors } from './survivors.js';
 import { isAbsenceKnown, survivalOf, survivorsOf } from './survivors.js';
 
-/** What a recovery gave, held against what it could have given. */
+/** Result of a recovery, compared with what survived. */
 export interface Score {
   /** Records that survive, in place and moved. */
   readonly survivors: number;
@@ -98,7 +98,7 @@ function inventionsOf(intact: Intact, damaged: Damaged, keys: readonly string[])
   });
 }
 
-/** Whether a stored key has the same length and hash. */
+/** Tells whether a stored key has the same length and hash. */
 function hasTwin({ records, hashChar }: Intact, key: string): boolean {
   const hashOf = (one: string) => hashKey(Buffer.from(one, 'latin1'), hashChar);
   return [...records.keys()].some((one) => one.length === key.length && hashOf(one) === hashOf(key));

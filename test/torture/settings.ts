@@ -1,8 +1,8 @@
 import { Random } from '../tools/random.js';
 
-/** Where every random number of the suite comes from; another one looks at other damage. */
+/** Seed of every random number of the suite; another one makes other damage. */
 export const SEED = number('SEED', 20261215);
-/** How many times as many trials as usual. */
+/** Factor of the usual number of trials. */
 export const RUNS = number('RUNS', 1);
 
 /** A seed for one trial of many, the same on every run and for every order of trials. */

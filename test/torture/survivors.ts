@@ -10,10 +10,10 @@ export interface Remains {
   whereIs(offset: number): number;
 }
 
-/** How a run of bytes came through: whole at its place, whole at another, or not. */
+/** State of a run of bytes: whole at its place, whole at another, or not whole. */
 export type Survival = 'in place' | 'moved' | 'hit';
 
-/** Which records are physically still in a damaged file. */
+/** The records that are physically still in a damaged file. */
 export interface Survivors {
   readonly inPlace: ReadonlySet<string>;
   /** Element, key and value are whole, but not all of them where they were. */
@@ -45,7 +45,7 @@ function isTwice(bytes: Uint8Array, key: string): boolean {
   return file.includes(key, first + 1, 'latin1');
 }
 
-/** What became of a run of the sound file's bytes. */
+/** State of a run of the sound file's bytes in the damaged one. */
 export function survivalOf({ bytes: sound }: Intact, damaged: Remains, { at, length }: Range): Survival {
   if (length === 0) return at <= damaged.bytes.length ? 'in place' : 'hit';
   const start = damaged.whereIs(at);
@@ -57,8 +57,8 @@ export function survivalOf({ bytes: sound }: Intact, damaged: Remains, { at, len
 }
 
 /**
- * Whether something is left in the damaged file that says that a key is not in the database: the bucket in force for
- * its hash, which lacks it, or the directory's entry, which says that no other bucket is in force.
+ * Tells whether the damaged file still shows that a key is not in the database: by the bucket in force for its hash, which
+ * lacks it, or by the directory's entry, which says that no other bucket is in force.
  */
 export function isAbsenceKnown(intact: Intact, damaged: Remains, key: string): boolean {
   const { slots, directory, format, header } = intact;

@@ -75,7 +75,7 @@ function sideBySideRow(name: string, tallies: readonly InstanceType<typeof Tally
   return `| ${name} | ${tallies[0].survival} | ${tallies.map(outcomeCell).join(' | ')} |`;
 }
 
-/** How many came back and, only where there is something, what else is to be said. */
+/** The number of records that came back, and remarks if there are any. */
 function outcomeCell({
   recall,
   lost,
@@ -93,7 +93,7 @@ function outcomeCell({
   return rest.length === 0 ? `**${recall}**` : `${recall}: ${rest.join(', ')}`;
 }
 
-/** What came back in each format, for each row. */
+/** The records that came back in each format, for each row. */
 async function everyFormat(): Promise<string[]> {
   const all = [...formats('standard'), ...formats('numsync')];
   const databases = all.map((format) => miniDatabase(format, MINI));

@@ -31,17 +31,17 @@ export class Tally {
     return this.survivors - this.recalled - this.wrong;
   }
 
-  /** Of all survivors how many came back right, for people. */
+  /** Share of the survivors that came back right, for people. */
   get recall(): string {
     return percent(this.recalled, this.survivors);
   }
 
-  /** Of all records how many survived, for people. */
+  /** Share of the records that survived, for people. */
   get survival(): string {
     return percent(this.survivors, this.records);
   }
 
-  /** How many keys were invented and, in parentheses, how many of them nothing in the file tells from real ones. */
+  /** Number of invented keys and, in parentheses, of those that nothing in the file tells from real ones. */
   get inventions(): string {
     return this.excused > 0 ? `${this.invented} (${this.excused})` : `${this.invented}`;
   }

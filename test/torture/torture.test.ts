@@ -6,7 +6,7 @@ import { seedFor } from './settings.js';
 import { torture } from './trials.js';
 
 /*
- * What a repair owes to whoever damaged the file: each record whose element, key and value are still there comes
+ * The promise of a repair, whatever damaged the file: each record whose element, key and value are still there comes
  * back with its value, no key appears that was not in the database, and the fresh file is sound.
  */
 

@@ -43,7 +43,7 @@ test('the copy is sound, has every record and no byte of what was deleted', asyn
     const { verify, fresh } = await copied(bytes);
     const verified = await verify(fresh);
     const { verdict, records: counts } = verified;
-    // What is said of it by comparing is what a check of it by itself says.
+    // The comparison says the same of it as a check of it by itself.
     assert.deepEqual(comparable(verified), comparable(await check(memorySource(fresh))), name);
     assert.equal(verdict, 'healthy', name);
     assert.equal(counts.count, records.size);
@@ -85,7 +85,7 @@ test('whatever byte of the copy is changed, the comparison sees it or it says no
           seen++;
           return;
         }
-        // What it let pass changes no record and leaves a sound file.
+        // A change that passed changes no record and leaves a sound file.
         assert.equal((await check(memorySource(changed))).verdict, 'healthy');
         assert.deepEqual(await contentsOf(changed), held);
       },

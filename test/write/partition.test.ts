@@ -23,14 +23,14 @@ const anyHashes = fc
   .map((hashes) => hashes.sort((a, b) => a - b));
 const anyCapacity = fc.integer({ min: 1, max: 20 });
 
-/** How many hashes share the first `bits` bits with `first`. */
+/** Number of hashes that share the first `bits` bits with `first`. */
 function countIn(hashes: readonly number[], first: number, bits: number): number {
   const range = 2 ** (ALL_BITS - bits);
   const start = Math.floor(first / range) * range;
   return hashes.filter((hash) => hash >= start && hash < start + range).length;
 }
 
-/** Whether more hashes than a bucket holds share their first `bits` bits. */
+/** Tells whether more hashes than a bucket holds share their first `bits` bits. */
 function isCrowded(hashes: readonly number[], capacity: number, bits: number): boolean {
   return hashes.some((hash) => countIn(hashes, hash, bits) > capacity);
 }

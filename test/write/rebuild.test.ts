@@ -31,7 +31,7 @@ interface Rebuilt {
   readonly db: Database;
   readonly checked: CheckResult;
   readonly built: WriteResult;
-  /** Of the fresh database, by the verification. */
+  /** The check of the fresh database that the verification makes. */
   readonly after: CheckResult;
   readonly fresh: Uint8Array;
 }
@@ -73,14 +73,14 @@ function randomRecords(random: Random, count: number, maxValue: number): KeyValu
   }));
 }
 
-/** Whether a damaged copy differs from the original in a range. */
+/** Tells whether a damaged copy differs from the original in a range. */
 function isTouched(intact: Intact, damaged: Uint8Array, from: number, length: number): boolean {
   return (
     Buffer.compare(intact.bytes.subarray(from, from + length), damaged.subarray(from, from + length)) !== 0
   );
 }
 
-/** Whether nothing that leads to a record, or is part of it, was touched. */
+/** Tells whether no byte of a record, or of the structures that point to it, was touched. */
 function isWhole(intact: Intact, damaged: Uint8Array, record: StoredText): boolean {
   const { directory, geometry, format } = intact.db;
   const width = offsetSize(format.layout);
@@ -93,7 +93,7 @@ function isWhole(intact: Intact, damaged: Uint8Array, record: StoredText): boole
   );
 }
 
-/** Whether the damaged file is read by the same sizes and places as the original. */
+/** Tells whether the damaged file is read by the same sizes and places as the original. */
 function isReadAlike({ db: { format, geometry } }: Intact, found: Database): boolean {
   const { layout, byteOrder } = found.format;
   const { bucketSize, bucketElements, directory } = found.geometry;
