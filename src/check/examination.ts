@@ -116,13 +116,8 @@ export interface CopiedFrom {
   /** Bytes of keys and values. */
   readonly bytes: number;
   readonly flavours: Readonly<Flavours>;
-  /** File offset in the copy from which the records follow each other without a gap. */
+  /** File offset in the copy from which the records follow each other without a gap. The caller compares them. */
   readonly base: number;
-  /**
-   * Tells whether a bucket of the copy has the elements of its original, with pointers to bytes from {@link base} on,
-   * no two of them to records that share a byte.
-   */
-  readonly isBucket: (words: BucketWords, run: number, buckets: DirectoryRuns) => Promise<boolean>;
 }
 
 /** Survey and examination, made in one pass, of a database with each bucket in its place. */
@@ -162,6 +157,7 @@ export async function examineInOrder(
   const alike = new AlikeSites();
   const reader = new SiteReader(db);
   const behind = neighbours(runs.length, (n) => runs.offsets[n], db.geometry.bucketSize);
+  let elements = 0;
   for (let run = 0; run < runs.length; run++) {
     const reading = reader.seek({ offset: runs.offsets[run] }, behind(run));
     if (reading !== undefined) await reading;
@@ -173,9 +169,11 @@ export async function examineInOrder(
     if (copied === undefined) examiner.takeBucket(s, site, words, reader.view);
     else {
       const isOrdered = examiner.takeCopied(s, site, words, reader.view);
-      if (!isOrdered || !(await copied.isBucket(words, run, runs))) return undefined;
+      elements += words.usedCount;
+      if (!isOrdered || words.availCount !== 0 || elements > copied.records) return undefined;
     }
   }
+  if (copied !== undefined && elements !== copied.records) return undefined;
   const survey = { sites, siteOfSlot: siteOfSlot(db, sites) };
   const examination =
     copied === undefined

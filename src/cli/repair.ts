@@ -9,6 +9,7 @@ import { shellPath } from '../report/escape.js';
 import { foreignText } from '../report/sentences.js';
 import { repairText } from '../report/text.js';
 import type { Addition } from '../salvage/salvage.js';
+import { ADDITIONS } from '../salvage/salvage.js';
 import { convert } from './convert.js';
 import type { WantedMachine } from './options.js';
 import {
@@ -134,8 +135,6 @@ export const command = defineCommand(
       },
     ),
 );
-
-const ADDITIONS: readonly Addition[] = ['stale', 'deleted', 'carved'];
 
 /** @throws Error that says what was expected */
 function parseInclude(texts: string | string[]): Addition[] {

@@ -249,12 +249,6 @@ export interface PutOptions {
 /** Owner and mode for a new file; by default it belongs to this user and is private. */
 export type WantedRights = Partial<Rights>;
 
-/** Result of {@link putFile}. */
-interface Put {
-  readonly backup: string | undefined;
-  readonly notes: readonly string[];
-}
-
 /**
  * Makes a file: it is written beside its place under another name, filled and verified by `fill`, synced, and only then
  * named. An existing file is replaced only on request, under libgdbm's lock, and its owner and mode are handed on.
@@ -267,12 +261,8 @@ export async function putFile(
   path: string,
   { replace, wait, lock, signal }: PutOptions,
   fill: (fresh: FreshFile, held?: HeldFile) => Promise<WantedRights>,
-): Promise<Put> {
-  const there = await lstat(path).then(
-    () => true,
-    () => false,
-  );
-  if (!there) return putNew(path, fill, signal);
+): Promise<Replaced> {
+  if (!(await isTaken(path))) return putNew(path, fill, signal);
   if (!replace) {
     throw new RefusedError(
       'exists',
@@ -302,7 +292,7 @@ async function putNew(
   path: string,
   fill: (fresh: FreshFile) => Promise<WantedRights>,
   signal: AbortSignal,
-): Promise<Put> {
+): Promise<Replaced> {
   const fresh = await FreshFile.createBeside(path, signal);
   try {
     const wanted = await fill(fresh);
@@ -317,14 +307,6 @@ async function putNew(
   }
 }
 
-/** The place that a fresh database took. */
-interface Placed {
-  readonly output: string;
-  /** The held file as it was; undefined where it was not replaced, or no backup was wanted. */
-  readonly backup: string | undefined;
-  readonly notes: readonly string[];
-}
-
 /**
  * Gives a fresh database, synced and verified, the place of the held file, or the free name that the user gave, with the
  * held file's owner and mode.
@@ -337,7 +319,7 @@ export async function placeFresh(
   fresh: FreshFile,
   { output, backup = true }: { readonly output?: string | undefined; readonly backup?: boolean | undefined },
   during: string,
-): Promise<Placed> {
+): Promise<Replaced & { readonly output: string }> {
   if (output !== undefined) {
     const notes = await handOnRights(held, fresh);
     await placeFile(fresh, output);
@@ -348,9 +330,9 @@ export async function placeFresh(
 
 /** Refuses a name that is taken before the work begins, not at its end. */
 export async function requireFree(path: string): Promise<void> {
-  const taken = await lstat(path).then(
-    () => true,
-    () => false,
-  );
-  if (taken) throw refusal({ code: 'EEXIST' }, path, 'make it');
+  if (await isTaken(path)) throw refusal({ code: 'EEXIST' }, path, 'make it');
+}
+
+async function isTaken(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined)) !== undefined;
 }
