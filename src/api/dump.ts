@@ -1,21 +1,15 @@
-import { asciiWriter, asctime } from '../exchange/ascii.js';
-import { binaryWriter, lengthFormOf } from '../exchange/binary.js';
-import { csvWriter } from '../exchange/csv.js';
+import { asctime } from '../exchange/ascii.js';
 import type { Difference } from '../exchange/diff.js';
 import { diff as diffOpened, noCounts } from '../exchange/diff.js';
-import type { DumpWriter } from '../exchange/dump.js';
-import { dumpPieces } from '../exchange/dump.js';
+import type { DumpForm } from '../exchange/dump.js';
+import { dumpPieces, writerOf } from '../exchange/dump.js';
 import { globOf } from '../exchange/glob.js';
-import { ndjsonWriter } from '../exchange/ndjson.js';
 import type { MachineName } from '../format/machines.js';
 import type { Database, Inner } from './database.js';
 import { innerOf } from './database.js';
 import { judgeOf } from './report.js';
 
-/** `ascii` and `binary` are gdbm_dump's forms; `ndjson` has a line of JSON for each record. */
-export type DumpForm = 'ndjson' | 'ascii' | 'binary' | 'csv';
-
-const FORMS: readonly DumpForm[] = ['ndjson', 'ascii', 'binary', 'csv'];
+export type { DumpForm };
 
 /** Options of {@link dump}. */
 export interface DumpOptions {
@@ -48,34 +42,16 @@ export function dump(
   options: DumpOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { opened, path, guarded } = innerOf(database);
-  const writer = writerFor(form, options, { opened, path });
+  const { machine = 'amd64' } = options;
+  judgeOf(machine);
+  const variant = opened.db.format.variant === 'numsync' ? 'numsync' : 'standard';
+  const head = { by: 'gdbm-doctor', date: asctime(new Date()), file: path, variant } as const;
+  const writer = writerOf(form, head, machine);
   const wanted = options.keys === undefined ? undefined : globOf([options.keys].flat());
   return guarded(async function* () {
     // A copy: the memory of a piece is used again for the next one.
     for await (const piece of dumpPieces(opened, writer, wanted)) yield piece.slice();
   });
-}
-
-function writerFor(
-  form: DumpForm,
-  { machine = 'amd64' }: DumpOptions,
-  { opened, path }: Pick<Inner, 'opened' | 'path'>,
-): DumpWriter {
-  judgeOf(machine);
-  switch (form) {
-    case 'ndjson':
-      return ndjsonWriter();
-    case 'csv':
-      return csvWriter();
-    case 'binary':
-      return binaryWriter(lengthFormOf(machine));
-    case 'ascii': {
-      const variant = opened.db.format.variant === 'numsync' ? 'numsync' : 'standard';
-      return asciiWriter({ by: 'gdbm-doctor', date: asctime(new Date()), file: path, variant });
-    }
-    default:
-      throw new RangeError(`expected as form one of ${FORMS.join(', ')}, found "${String(form)}"`);
-  }
 }
 
 /** A key that is not the same in two databases. */

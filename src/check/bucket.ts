@@ -202,6 +202,7 @@ export function examineHead(
   if (!(site.count >= 0 && site.count <= bucket.elements)) {
     findings.push(finding('bucket-header', at('count'), `count ${site.count}`, `0 to ${bucket.elements}`));
   } else if (site.count !== site.used && cut === undefined) {
+    // A repair goes by the elements, and counts them anew in its fresh file.
     findings.push(
       finding('bucket-count', at('count'), `count ${site.count}`, `${site.used} elements in use`),
     );

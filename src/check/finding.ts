@@ -3,7 +3,10 @@
  */
 export type Severity = 'error' | 'warning' | 'note';
 
-/** Each code, stable for programs: how bad it is and what follows from it. */
+/**
+ * Each code, stable for programs: how bad it is and what follows from it. A repair corrects no field: it writes the records
+ * that are proved into a fresh file (src/repair.ts), so that no finding about a structure outlives it.
+ */
 export const FINDING_CODES = {
   'empty-file': [
     'error',

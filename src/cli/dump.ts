@@ -1,12 +1,8 @@
 import { stat } from 'node:fs/promises';
-import { asciiWriter, asctime } from '../exchange/ascii.js';
-import { binaryWriter, lengthFormOf } from '../exchange/binary.js';
-import type { Dumped, DumpWriter } from '../exchange/dump.js';
-import { dump } from '../exchange/dump.js';
+import { asctime } from '../exchange/ascii.js';
+import type { Dumped, DumpForm } from '../exchange/dump.js';
+import { dump, DUMP_FORMS, writerOf } from '../exchange/dump.js';
 import { globOf } from '../exchange/glob.js';
-import { csvWriter } from '../exchange/csv.js';
-import { ndjsonWriter } from '../exchange/ndjson.js';
-import type { MachineName } from '../format/machines.js';
 import { MACHINE_NAMES } from '../format/machines.js';
 import { number, shellPath } from '../report/escape.js';
 import { ownerOf, thisMachine } from '../service/machine.js';
@@ -18,7 +14,9 @@ import { defineCommand, file } from './options.js';
 import { EXIT, packageVersion, print, tell } from './terminal.js';
 import { runWork } from './work.js';
 
-const FORMATS = ['ndjson', 'ascii', 'binary', 'csv', '0', '1'] as const;
+/** The forms, and gdbm_dump's numbers of two of them. */
+const FORMATS = [...DUMP_FORMS, '0', '1'] as const;
+const FORM_OF: Readonly<Record<string, DumpForm>> = { 0: 'binary', 1: 'ascii' };
 
 /** Writes every record as a dump. */
 export const command = defineCommand(
@@ -53,7 +51,18 @@ export const command = defineCommand(
     try {
       const walk = await openFileForReading(source);
       const variant = walk.db.format.variant === 'numsync' ? 'numsync' : 'standard';
-      const writer = await writerFor(format, file, variant, machine);
+      const head = {
+        by: `gdbm-doctor ${await packageVersion()}`,
+        date: asctime(new Date()),
+        file,
+        ...(await ownerOf(await stat(file))),
+        variant,
+      } as const;
+      const writer = writerOf(
+        FORM_OF[format] ?? (format as DumpForm),
+        head,
+        machine ?? thisMachine() ?? 'amd64',
+      );
       const wanted = keys === undefined ? undefined : globOf(keys);
       const report = async ({ written, ...loss }: Dumped) => {
         if (await tellIfChanged(file, source)) return EXIT.failed;
@@ -93,17 +102,4 @@ async function dumpInto(
   } finally {
     await fresh.close();
   }
-}
-
-async function writerFor(
-  format: (typeof FORMATS)[number],
-  file: string,
-  variant: 'standard' | 'numsync',
-  machine: MachineName = thisMachine() ?? 'amd64',
-): Promise<DumpWriter> {
-  if (format === 'ndjson') return ndjsonWriter();
-  if (format === 'csv') return csvWriter();
-  if (format === 'binary' || format === '0') return binaryWriter(lengthFormOf(machine));
-  const by = `gdbm-doctor ${await packageVersion()}`;
-  return asciiWriter({ by, date: asctime(new Date()), file, ...(await ownerOf(await stat(file))), variant });
 }

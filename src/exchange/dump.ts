@@ -1,11 +1,17 @@
+import type { MachineName } from '../format/machines.js';
 import type { Opened } from '../read/open.js';
 import type { RecordLoss } from '../read/records.js';
 import { keptRecords } from '../read/records.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
+import type { AsciiHead } from './ascii.js';
+import { asciiWriter } from './ascii.js';
 import { base64Length, encodeBase64, RecentView } from './base64.js';
+import { binaryWriter, lengthFormOf } from './binary.js';
+import { csvWriter } from './csv.js';
 import type { Glob } from './glob.js';
 import { DumpError, LONGEST_KEY } from './input.js';
+import { ndjsonWriter } from './ndjson.js';
 
 /** The result of a dump. */
 export interface Dumped extends RecordLoss {
@@ -35,6 +41,30 @@ export interface DumpWriter {
   record?(out: OutputBuffer, bytes: Uint8Array, from: number, keyEnd: number, end: number): void;
   /** @param count records that were written */
   tail(out: OutputBuffer, count: number): void;
+}
+
+/** `ascii` and `binary` are gdbm_dump's forms; `ndjson` has a line of JSON for each record. */
+export type DumpForm = 'ndjson' | 'ascii' | 'binary' | 'csv';
+
+/**
+ * The writer of each form.
+ *
+ * @param machine whose gdbm_load is to read a binary dump
+ */
+const WRITERS: Readonly<Record<DumpForm, (head: AsciiHead, machine: MachineName) => DumpWriter>> = {
+  ndjson: () => ndjsonWriter(),
+  ascii: (head) => asciiWriter(head),
+  binary: (_, machine) => binaryWriter(lengthFormOf(machine)),
+  csv: () => csvWriter(),
+};
+
+export const DUMP_FORMS = Object.keys(WRITERS) as readonly DumpForm[];
+
+/** @throws RangeError if there is no such form */
+export function writerOf(form: DumpForm, head: AsciiHead, machine: MachineName): DumpWriter {
+  if (!DUMP_FORMS.includes(form))
+    throw new RangeError(`expected as form one of ${DUMP_FORMS.join(', ')}, found "${String(form)}"`);
+  return WRITERS[form](head, machine);
 }
 
 /**

@@ -213,7 +213,7 @@ export function recordsText({ records, doubtful }: CheckResult): string {
     .map(([reason, n]) => `, ${number(n)} ${REASON_OF_MANY[reason]}`);
   const base = `${number(records.count)} in ${count(records.buckets, 'bucket')}${doubts.join('')}`;
   if (rejected.length === 0) return base;
-  return `${base}; not proved: ${rejected.map(([reason, n]) => `${number(n)} (${reason})`).join(', ')}`;
+  return `${base}; not proved: ${rejected.map(([reason, n]) => `${number(n)} ${REASON_OF_MANY[reason] ?? reason}`).join(', ')}`;
 }
 
 /** A copy that has more: what it is, how old, and how much it holds. */

@@ -20,6 +20,12 @@ Findings of one code are one entry with a count and the first places (\`check --
 another finding explains stands under that one: a \`next_block\` that is too low is one entry, with the records and the free
 space behind it as its consequences. A field that is known to be wrong is not used to judge others.
 
+A repair corrects nothing in place. It writes the records that can be proved into a fresh file, whose header, directory,
+buckets and free space are made anew (only where the header alone is wrong, it mends the header of a copy). So what is wrong
+with a structure, such as a \`bucket-count\`, is gone after it and costs no record by itself; findings about elements and
+keys are records that are lost unless another copy of them is proved, and \`repair --dry-run\` counts those. Values stay as
+they are: those that their program cannot load are set aside whole.
+
 | code | severity | what follows from it |
 | --- | --- | --- |
 ${rows.join('')}`;

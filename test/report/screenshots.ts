@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { launch, openReport } from '../tools/chromium.js';
-import { cli } from '../tools/cli.js';
+import { cliProcess } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { damagedDatabase } from '../tools/showcase.js';
 
@@ -25,7 +25,7 @@ const files: Record<string, string> = {
 const browser = await launch();
 for (const [name, file] of Object.entries(files)) {
   const html = join(work, `${name}.html`);
-  await cli(['report', file, '--html', html]);
+  await cliProcess(['report', file, '--html', html]);
   for (const [size, [width, height]] of Object.entries(SIZES)) {
     for (const colorScheme of ['light', 'dark'] as const) {
       const page = await browser.newPage({ viewport: { width, height }, colorScheme });

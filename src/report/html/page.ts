@@ -59,13 +59,19 @@ export function pageWords(
   machine?: MachineName,
 ): PageWords {
   const { verdict, format, size } = result;
-  const facts = format === undefined ? [] : factsOf(result, profile);
+  const facts: [string, string][] = [
+    ['size', count(size, 'byte')],
+    ...(format === undefined ? [] : factsOf(result, profile)),
+  ];
   return {
     path: escapeText(path),
     verdict,
     headline: headlineOf(path, result),
     advice: adviceOf(path, result, profile, machine),
-    facts: [['size', count(size, 'byte')], ...facts],
+    facts: facts.map(([name, value]) => [
+      name === 'libgdbm' ? name : name[0].toUpperCase() + name.slice(1),
+      value,
+    ]),
   };
 }
 
