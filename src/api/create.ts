@@ -243,7 +243,7 @@ export function targetOf(spec: Spec, thisMachine: MachineName): Target {
   judgeOf(machine);
   const wanted: WantedFormat = { machine, variant, blockSize };
   const why = whyImpossible(wanted);
-  if (why !== undefined) throw new RangeError(why);
+  if (why !== undefined) throw new RangeError(why.replace('--block-size', 'blockSize'));
   const { byteOrder, layout, hashChar } = MACHINES[machine];
   return targetFor(wanted, { format: { byteOrder, layout, variant: 'standard' }, hashChar, blockSize: 0 });
 }

@@ -1,4 +1,4 @@
-import type { CheckResult, FileFormat, RecordCounts, Verdict } from '../check/check.js';
+import type { CheckResult, FileFormat, Verdict } from '../check/check.js';
 import type { FindingGroup } from '../check/finding.js';
 import { groupFindings } from '../check/finding.js';
 import type { LibgdbmMessage } from '../check/libgdbm.js';
@@ -31,7 +31,14 @@ export interface Report {
   readonly format: Format | undefined;
   /** The kind of a file that is not GDBM. */
   readonly other: OtherFile | undefined;
-  readonly records: RecordCounts;
+  readonly records: {
+    /** Records whose key is proved. */
+    readonly count: number;
+    /** Bytes of their keys and values. */
+    readonly bytes: number;
+    /** Buckets that could be read. */
+    readonly buckets: number;
+  };
   /** Records that a repair cannot bring back. */
   readonly lost: LostRecords;
   /** Grouped by cause, the worst first; offsets are file offsets in bytes. docs/findings.md explains each code. */
@@ -125,12 +132,13 @@ export function judgeOf(machine: MachineName | undefined): (typeof MACHINES)[Mac
 /** The report of a check, and of the contents if a profile was asked for. */
 export function reportOf(contents: CheckedContents): Report {
   const checked: CheckResult = withProfile(contents);
+  const { count, bytes, buckets } = checked.records;
   return {
     verdict: checked.verdict,
     size: checked.size,
     format: checked.format && formatOf(checked.format),
     other: checked.other,
-    records: checked.records,
+    records: { count, bytes, buckets },
     lost: lostRecords(checked),
     findings: groupFindings(checked),
     libgdbm: checked.libgdbm,

@@ -174,6 +174,7 @@ export const FINDING_CODES = {
   ],
 } as const satisfies Record<string, readonly [Severity, string]>;
 
+/** Stable code of a finding; docs/findings.md explains each. */
 export type FindingCode = keyof typeof FINDING_CODES;
 
 /** One violated invariant. */

@@ -18,7 +18,6 @@ import { swap32 } from '../format/bytes.js';
 import { exact, readChunks, readUpTo } from '../source/source.js';
 import type { Source } from '../source/source.js';
 
-/** Messages of libgdbm, as programs show them to people. */
 export const LIBGDBM_MESSAGES = [
   'Unexpected end of file',
   'Byte-swapped file',
@@ -33,6 +32,7 @@ export const LIBGDBM_MESSAGES = [
   'Malformed hash table',
   'Malformed bucket hash entry',
 ] as const;
+/** Messages of libgdbm, as programs show them to people. */
 export type LibgdbmMessage = (typeof LIBGDBM_MESSAGES)[number];
 
 /** Machine whose libgdbm is predicted. */

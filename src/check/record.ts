@@ -33,13 +33,6 @@ export interface RejectedElement {
   readonly element: number;
 }
 
-/**
- * Reasons why the record of an element in use is lost. `hash`: the hash is impossible. `bounds`: the record is not
- * inside the file. `gone`: bytes are missing from the file, or were put into it, where the record is. `missing`:
- * bytes are missing or were put in where the element itself is, so that nothing is known of its record. `key`: the
- * key's bytes do not give the hash. `superseded`: another bucket rules over this hash. `duplicate`: an earlier
- * element has the same key. `unchecked`: checking it would have cost more than any honest file.
- */
 export const LOSS_REASONS = [
   'hash',
   'bounds',
@@ -50,7 +43,14 @@ export const LOSS_REASONS = [
   'duplicate',
   'unchecked',
 ] as const;
+/**
+ * Reasons why the record of an element in use is lost. `hash`: the hash is impossible. `bounds`: the record is not
+ * inside the file. `gone`: bytes are missing from the file, or were put into it, where the record is. `missing`:
+ * bytes are missing or were put in where the element itself is, so that nothing is known of its record. `key`: the
+ * key's bytes do not give the hash. `superseded`: another bucket rules over this hash. `duplicate`: an earlier
+ * element has the same key. `unchecked`: checking it would have cost more than any honest file.
+ */
 export type LossReason = (typeof LOSS_REASONS)[number];
 
-/** Reason why an element in use proves no record; see {@link LOSS_REASONS}. */
+/** Reason why an element in use proves no record; see {@link LossReason}. */
 export type RejectReason = Exclude<LossReason, 'missing'>;

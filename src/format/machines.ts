@@ -44,6 +44,7 @@ export const MACHINES = {
   s390x: facts('big', 64, 'unsigned'),
   sparc64: facts('big', 64, 'signed'),
 } as const satisfies Record<string, MachineFacts>;
+/** Kind of machine, by Debian's name. */
 export type MachineName = keyof typeof MACHINES;
 export const MACHINE_NAMES = Object.keys(MACHINES) as MachineName[];
 

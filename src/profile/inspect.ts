@@ -36,6 +36,7 @@ export interface ProfileResult {
   readonly usable: boolean;
 }
 
+/** Numbers of values, by whether Python loads them. */
 export interface ValueCounts {
   readonly whole: number;
   readonly damaged: number;

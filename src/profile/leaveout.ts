@@ -8,11 +8,11 @@ import { profileOf } from './profiles.js';
 /** Returns true for a record that goes into a fresh database. */
 export type RecordFilter = (record: SalvagedRecord) => boolean;
 
+export const LEAVE_OUT = ['unloadable', 'fatal', 'nothing'] as const;
 /**
  * Records that a fresh database leaves out. `unloadable`: those that the program cannot load. `fatal`: only those that
  * keep it from starting. `nothing`: none.
  */
-export const LEAVE_OUT = ['unloadable', 'fatal', 'nothing'] as const;
 export type LeaveOut = (typeof LEAVE_OUT)[number];
 
 /** Reason to leave a record out: the code of its finding; `useless-alone` if the program needs an empty database. */

@@ -1,7 +1,7 @@
 import type { Kind } from '../pickle/opcodes.js';
 
-/** Programs whose databases are known; `shelve` is any program that uses Python's shelve, `none` is no such program. */
 export const PROFILE_NAMES = ['flower', 'celerybeat', 'shelve', 'none'] as const;
+/** Programs whose databases are known; `shelve` is any program that uses Python's shelve, `none` is no such program. */
 export type ProfileName = (typeof PROFILE_NAMES)[number];
 
 /** A key that a program uses itself. */

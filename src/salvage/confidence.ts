@@ -1,6 +1,7 @@
 import type { Overwritten } from './overwritten.js';
 import type { Addition } from './salvage.js';
 
+export const CONFIDENCES = ['high', 'medium', 'low', 'trace'] as const;
 /**
  * Credibility of an old record. Measured with 48 histories of 300 to 12,000 stores and deletions by libgdbm 1.23
  * (`npm run undelete`), as the share of records whose key and value were really stored so.
@@ -13,7 +14,6 @@ import type { Addition } from './salvage.js';
  * has it, where its key ends is a guess, or the key fits the element no better than by chance. `trace`: the key itself is
  * overwritten, so that only its first bytes, the sizes and the place are known.
  */
-export const CONFIDENCES = ['high', 'medium', 'low', 'trace'] as const;
 export type Confidence = (typeof CONFIDENCES)[number];
 
 /** Evidence about an old record. */

@@ -4,6 +4,7 @@ import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
 
+export const PROVENANCES = ['live', 'orphaned', 'loose', 'stale', 'deleted', 'carved'] as const;
 /**
  * Ways to find a record. In all but `carved`, its key gives the hash of its element. `live`: the directory leads to
  * its bucket, which is whole. `orphaned`: its bucket is whole but was found by scanning. `loose`: its bucket's head
@@ -11,11 +12,10 @@ import type { Survey } from '../database/survey.js';
  * deleted since. `deleted`: the element was freed, or the bucket in force does not have this record. `carved`: no
  * element is left; its value was found by its own shape, directly behind a key that is known from elsewhere.
  */
-export const PROVENANCES = ['live', 'orphaned', 'loose', 'stale', 'deleted', 'carved'] as const;
 export type Provenance = (typeof PROVENANCES)[number];
 
-/** Provenances that a repair adds only on request: such a record may not have been in the database at last. */
 export const ADDITIONS = ['stale', 'deleted', 'carved'] as const;
+/** Provenances that a repair adds only on request: such a record may not have been in the database at last. */
 export type Addition = (typeof ADDITIONS)[number];
 
 /** A record that can be proved to have been stored, and how it was found. */

@@ -185,6 +185,7 @@ export const VOLUME_CODES = {
   'other-database': 'warning',
   'other-file': 'error',
 } as const satisfies Record<string, ProblemSeverity>;
+/** Stable code of a problem of a place. */
 export type VolumeCode = keyof typeof VOLUME_CODES;
 
 /** A problem of the place of a database. Paths are not escaped. */

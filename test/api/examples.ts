@@ -1,5 +1,7 @@
+import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { fixture } from '../tools/fixtures.js';
@@ -26,23 +28,27 @@ export async function examplesIn(file: string): Promise<Example[]> {
 }
 
 /** The text that an example says it prints: the comments behind its calls of console.log. */
-export function promisedOutput({ code }: Example): string {
+function promisedOutput({ code }: Example): string {
   const comments = [...code.matchAll(/console\.log\(.*\);.*? \/\/ (.*)$/gm)].map(([, comment]) => comment);
   return words(comments.join(' '));
 }
 
 /** The words of a text: an example may print in several lines what its comment says in one. */
-export function words(text: string): string {
+function words(text: string): string {
   return text.trim().replaceAll(/\s+/g, ' ');
 }
 
 /**
  * Makes a folder for an example: with the package, and with `tasks.db` (three records), `yesterday.db` (another value of
- * one of them), `broken.db` (the first one after a crash) and `tasks.dump`.
+ * one of them), `broken.db` (the first one after a crash) and `tasks.dump`. The package is this one, unless another is
+ * installed there already.
  */
-export async function makeStage(folder: string): Promise<void> {
-  await mkdir(join(folder, 'node_modules'), { recursive: true });
-  await symlink(root, join(folder, 'node_modules', 'gdbm-doctor'));
+export async function makeStage(folder: string, node = process.execPath): Promise<void> {
+  const installed = join(folder, 'node_modules', 'gdbm-doctor');
+  if (!existsSync(installed)) {
+    await mkdir(join(folder, 'node_modules'), { recursive: true });
+    await symlink(root, installed);
+  }
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
   await runCode(
     folder,
@@ -62,6 +68,7 @@ export async function makeStage(folder: string): Promise<void> {
     // A program that is killed while it adds to a file leaves more of it than the header says.
     await writeFile('broken.db', Buffer.concat([await readFile('tasks.db'), Buffer.alloc(4096)]));
     `,
+    node,
   );
 }
 
@@ -72,4 +79,18 @@ export async function runCode(folder: string, code: string, node = process.execP
   const file = join(folder, `example-${Math.random().toString(36).slice(2)}.mjs`);
   await writeFile(file, code);
   return (await run(node, [file], { cwd: folder })).stdout;
+}
+
+/** Runs an example in a copy of a stage, and requires that it prints what it says. */
+export async function holdExample(
+  example: Example,
+  stage: string,
+  folder: string,
+  node = process.execPath,
+): Promise<void> {
+  await cp(stage, folder, { recursive: true, verbatimSymlinks: true });
+  const printed = await runCode(folder, example.code, node).catch((error: unknown) => {
+    throw new Error(`${example.place}: ${(error as Error).message}`);
+  });
+  assert.equal(words(printed), promisedOutput(example), example.place);
 }

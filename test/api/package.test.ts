@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
-import { examplesIn } from './examples.js';
+import { testWith } from '../tools/needs.js';
+import { examplesIn, holdExample, makeStage } from './examples.js';
 
 const run = promisify(execFile);
 const root = fixture('..');
@@ -137,3 +138,22 @@ test('the packed package has only its two entries', async (t) => {
     'default',
   ]);
 });
+
+testWith(
+  ['nodes', 'flock'],
+  'all of the packed package works with each version of Node that it names',
+  async (t) => {
+    const nodes = process.env['GDBM_DOCTOR_NODES']!.split(':');
+    const examples = [...(await examplesIn('docs/api.md')), ...(await examplesIn('README.md'))];
+    for (const node of nodes) {
+      const stage = await userFolder(t);
+      await makeStage(stage, node);
+      for (const example of examples) {
+        await holdExample(example, stage, join(await temporaryFolder(t), 'example'), node);
+      }
+      const bin = join(stage, 'node_modules', 'gdbm-doctor', 'bin', 'gdbm-doctor.js');
+      const { stdout } = await run(node, [bin, 'check', 'tasks.db'], { cwd: stage });
+      assert.match(stdout, /^tasks\.db: healthy/);
+    }
+  },
+);

@@ -31,6 +31,10 @@ const TOOLS = {
     found: () => process.env['GDBM_DOCTOR_OLD_NODE'] !== undefined,
     get: 'Node 18, and name its program in GDBM_DOCTOR_OLD_NODE',
   },
+  nodes: {
+    found: () => process.env['GDBM_DOCTOR_NODES'] !== undefined,
+    get: 'Node 20.19 and 22.12, and name their programs in GDBM_DOCTOR_NODES, with a colon between',
+  },
   cc: { found: () => runs('cc', '--version'), get: 'gcc' },
   chromium: { found: () => runs('chromium', '--version'), get: 'chromium' },
   shellcheck: { found: () => runs('shellcheck', '--version'), get: 'shellcheck' },
