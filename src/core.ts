@@ -25,7 +25,7 @@ export type { Verdict } from './check/check.js';
 export type { Doubt } from './check/doubtful.js';
 export type { FindingCode, FindingGroup, FindingPlace, Severity } from './check/finding.js';
 export type { LibgdbmMessage } from './check/libgdbm.js';
-export type { LibgdbmUse } from './check/libgdbmuse.js';
+export type { LibgdbmUse } from './check/libgdbm.js';
 export type { LostRecords } from './check/losses.js';
 export type { WantedProfile } from './contents.js';
 export type { OtherFile } from './database/identify.js';

@@ -2,7 +2,7 @@ import type { CheckResult, FileFormat, Verdict } from '../check/check.js';
 import type { FindingGroup } from '../check/finding.js';
 import { groupFindings } from '../check/finding.js';
 import type { LibgdbmMessage } from '../check/libgdbm.js';
-import type { LibgdbmUse } from '../check/libgdbmuse.js';
+import type { LibgdbmUse } from '../check/libgdbm.js';
 import type { LostRecords } from '../check/losses.js';
 import { lostRecords } from '../check/losses.js';
 import type { CheckedContents, WantedProfile } from '../contents.js';

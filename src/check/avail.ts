@@ -8,6 +8,7 @@ import {
   decodeAvailTable,
   headerAvailSize,
 } from '../format/avail.js';
+import type { Header } from '../format/header.js';
 import { headerAvailOffset } from '../format/header.js';
 import type { Database } from '../database/database.js';
 import type { Finding, FindingCode } from './finding.js';
@@ -162,4 +163,12 @@ export function checkAvailTable(
   report(beyond, nextBlock, 'header-next-block-low');
   if (!sorted) findings.push(finding('avail-unsorted', at, 'entries out of order', 'ordered by size'));
   return { free, findings };
+}
+
+/** Tells whether libgdbm accepts an avail table. */
+export function isTableValid(header: Header, table: readonly AvailElement[]): boolean {
+  return table.every(
+    ({ av_adr, av_size }) =>
+      av_adr >= header.bucket_size && av_size >= 0 && av_adr + av_size <= header.next_block,
+  );
 }

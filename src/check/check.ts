@@ -29,10 +29,8 @@ import type { Image } from './image.js';
 import { checkImage } from './image.js';
 import type { SiteVerdict } from './bucket.js';
 import { judgeSites } from './bucket.js';
-import type { Judge, LibgdbmMessage } from './libgdbm.js';
-import { isOfJudge, predictLibgdbm } from './libgdbm.js';
-import type { LibgdbmUse } from './libgdbmuse.js';
-import { predictUse } from './libgdbmuse.js';
+import type { Judge, LibgdbmMessage, LibgdbmUse } from './libgdbm.js';
+import { isOfJudge, predictLibgdbm, predictUse } from './libgdbm.js';
 import { judgeSpace } from './space.js';
 import type { LossReason } from './record.js';
 import type { SpaceAccount } from './space.js';
@@ -205,9 +203,7 @@ export async function checkDatabase(
   const areSame = verdict !== 'damaged' && examination.tablesValid && isOrdered && isOfJudge(format, machine);
   const libgdbm = await predictLibgdbm(raw, machine, areSame);
   const use =
-    verdict === 'healthy'
-      ? undefined
-      : await predictUse(raw, machine, () => Promise.resolve({ db, survey: surveyed, examination }));
+    verdict === 'healthy' ? undefined : await predictUse(raw, machine, { db, survey: surveyed, examination });
   return {
     verdict,
     size: source.size,

@@ -17,13 +17,12 @@ import { member } from '../format/struct.js';
 import { OffsetSorter } from '../numbers.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
-import { checkAvailTable } from './avail.js';
+import { checkAvailTable, isTableValid } from './avail.js';
 import type { DirectoryRuns } from './bucketreader.js';
 import { directoryRuns, neighbours, SiteReader } from './bucketreader.js';
 import { RepeatFinder, SharedHashes, TwinFilter } from './duplicates.js';
 import { Structures } from './extents.js';
 import { KEY_BUDGET, KeyBudget } from './key.js';
-import { isTableValid } from './libgdbm.js';
 import { APART, ElementMarks, KEPT, MARKED, READ, REPEATS, SIGNED, START, UNSIGNED } from './marks.js';
 import type { PartRange } from './parts.js';
 import {

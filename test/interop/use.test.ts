@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { predictUse } from '../../src/check/libgdbmuse.js';
+import { predictUse } from '../../src/check/libgdbm.js';
 import { check, openSearched } from '../../src/examine.js';
 import { MACHINES } from '../../src/format/machines.js';
 import { readRecords } from '../../src/read/records.js';
@@ -118,7 +118,7 @@ testWith('libgdbm', `a walk and fetches by libgdbm are predicted on ${TRIALS} da
     assert.ok(found, about);
     const { db, survey } = found;
     const examination = survey.examination!;
-    const predicted = await predictUse(source, AMD64, () => Promise.resolve({ db, survey, examination }));
+    const predicted = await predictUse(source, AMD64, { db, survey, examination });
     // The prediction is the same without an examination.
     const alone = await predictUse(source, AMD64);
     assert.deepEqual(
