@@ -1,12 +1,10 @@
-import type { CheckResult } from './check/check.js';
-import { checkDatabase, checkEmpty, checkOther } from './check/check.js';
+import type { CheckResult, ProvedCheck } from './check/check.js';
+import { checkDatabase, checkEmpty, checkOther, checkExamined } from './check/check.js';
 import type { ExaminedSurvey, Examination, OrderedExamination } from './check/examination.js';
 import { accountFor } from './check/account.js';
 import { directoryRuns } from './check/bucketreader.js';
 import { examine, examineInOrder } from './check/examination.js';
 import type { Judge } from './check/libgdbm.js';
-import type { ProvedCheck } from './check/proved.js';
-import { checkExamined } from './check/proved.js';
 import { correctHashes } from './check/wronghash.js';
 import type { Database, MovedBytes } from './database/database.js';
 import { openDatabase, withDirectory, withoutDirectory } from './database/database.js';

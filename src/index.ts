@@ -14,7 +14,7 @@ export type { BetterCopy } from './copies.js';
 export type { Recoverable } from './repair/examine.js';
 export type { LostDetail, RepairAction, SetAside } from './repair/result.js';
 export type { Addition } from './salvage/salvage.js';
-export type { LossReason, RejectReason } from './check/record.js';
+export type { LossReason, RejectReason } from './check/marks.js';
 export type { NotKept } from './write/contents.js';
 export type { LeaveOut, LeftOutReason } from './profile/leaveout.js';
 export { snapshots } from './api/snapshots.js';

@@ -1,7 +1,7 @@
 import type { CheckResult } from '../check/check.js';
 import { checkDatabase } from '../check/check.js';
 import type { Doubt } from '../check/doubtful.js';
-import type { RejectedElement } from '../check/record.js';
+import type { RejectedElement } from '../check/marks.js';
 import type { SpaceAccount } from '../check/space.js';
 import type { Database, MovedBytes } from '../database/database.js';
 import { placeNow } from '../database/database.js';

@@ -11,7 +11,8 @@ import { checkAvailChain } from './avail.js';
 import { examineHead } from './bucket.js';
 import { SiteReader } from './bucketreader.js';
 import type { Examination } from './examination.js';
-import { Structures } from './extents.js';
+import type { Finding, FindingList } from './finding.js';
+import { finding } from './finding.js';
 import { KEPT } from './marks.js';
 import type { Extent, Overlap, OverreachingRecords, SpaceAccount, SpaceKind } from './space.js';
 import {
@@ -22,8 +23,20 @@ import {
   RecordRuns,
   RecordSpace,
   SPACE_KINDS,
+  Structures,
   UnusedSpace,
 } from './space.js';
+
+/*
+ * The account of every byte of a file.
+ *
+ * 1. Header, directory, avail blocks, buckets, free space and the bytes of the records are each a list in order of their
+ *    offsets; `accountOf` merges the lists.
+ * 2. `UseSweep` takes the merged ranges and gives each byte one use: that of the only range that claims it, several, or
+ *    none.
+ * 3. Where several ranges claim the same bytes, the buckets are read again to name the claims.
+ * 4. `judgeSpace` reports overlaps and bytes that nothing claims.
+ */
 
 const RECORD = SPACE_KINDS.indexOf('record');
 const BUCKET = SPACE_KINDS.indexOf('bucket');
@@ -32,7 +45,7 @@ export const OVERLAPPING = SPACE_KINDS.length;
 export const UNACCOUNTED = OVERLAPPING + 1;
 
 /** The use of every byte of a database. */
-export interface Accounting {
+interface Accounting {
   readonly account: SpaceAccount;
   /** Number of buckets whose bytes are in force. */
   readonly buckets: number;
@@ -134,7 +147,7 @@ export async function freeRanges(db: Database, { free }: Examination): Promise<R
  *
  * @returns the chain
  */
-export async function takeOthers(db: Database, take: Take): Promise<AvailChain> {
+async function takeOthers(db: Database, take: Take): Promise<AvailChain> {
   const { geometry, format, directory } = db;
   take('header', 0, geometry.blockSize);
   if (geometry.directory !== undefined) {
@@ -198,7 +211,7 @@ export async function eachExtent(
 }
 
 /** Tells whether a bucket has a table of free space that can be read. */
-export function hasAvailTable({ state, availCount }: BucketSite): boolean {
+function hasAvailTable({ state, availCount }: BucketSite): boolean {
   return (state === 'sound' || state === 'malformed') && availCount > 0 && availCount <= BUCKET_AVAIL;
 }
 
@@ -274,7 +287,7 @@ class ClaimedRange implements Overlap {
  *
  * @param kind an index of SPACE_KINDS, {@link OVERLAPPING} or {@link UNACCOUNTED}
  */
-export type UseVisitor = (kind: number, from: number, to: number) => void;
+type UseVisitor = (kind: number, from: number, to: number) => void;
 
 /**
  * Finds the use of every byte of a file in one sweep over extents in order of their offsets, which may overlap. Only two
@@ -463,4 +476,37 @@ class Gaps {
     this.#largest = this.#largest.sort((a, b) => b.length - a.length).slice(0, MAX_GAPS);
     if (this.#largest.length === MAX_GAPS) this.#small = this.#largest[MAX_GAPS - 1].length;
   }
+}
+
+/** Faults of a list of free space that keep libgdbm from knowing all of the list. */
+const UNREAD_FREE = ['avail-count', 'avail-chain', 'avail-loop', 'avail-entry', 'bucket-avail'] as const;
+
+/**
+ * Findings from the account of a file's bytes: ranges that are claimed twice, and bytes that nothing claims.
+ *
+ * @param earlier findings of the structures
+ */
+export function* judgeSpace(account: SpaceAccount, earlier: FindingList): Generator<Finding> {
+  for (const overlap of account.overlaps) yield judgeOverlap(overlap);
+  if (account.bytes.unaccounted > 0) {
+    const largest = account.gaps.reduce((a, b) => (b.length > a.length ? b : a));
+    yield finding(
+      'space-unaccounted',
+      largest.offset,
+      `${account.bytes.unaccounted} bytes, the largest range ${largest.length} at ${largest.offset}`,
+      'each byte in use or listed as free',
+      UNREAD_FREE.find((code) => earlier.standsByItself(code)),
+    );
+  }
+}
+
+function judgeOverlap({ offset, length, claims, kinds }: Overlap): Finding {
+  const free = kinds.has('free');
+  const code = !free ? 'space-overlap' : kinds.size === 1 ? 'avail-overlap' : 'avail-live';
+  const found = `${length} bytes claimed by ${claims.map(describe).join(' and ')}`;
+  return finding(code, offset, found, 'one claim');
+}
+
+function describe({ kind, offset, length }: Extent): string {
+  return `${kind === 'free' ? 'free space' : kind} ${offset}-${offset + length}`;
 }

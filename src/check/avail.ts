@@ -1,3 +1,4 @@
+import type { Database } from '../database/database.js';
 import type { AvailElement } from '../format/avail.js';
 import {
   availBlockStruct,
@@ -10,13 +11,12 @@ import {
 } from '../format/avail.js';
 import type { Header } from '../format/header.js';
 import { headerAvailOffset } from '../format/header.js';
-import type { Database } from '../database/database.js';
 import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
 import { explainedByNextBlock } from './header.js';
 
 /** Place of an avail block. */
-export interface AvailPlace {
+interface AvailPlace {
   /** File offset of the avail block. */
   readonly offset: number;
   /** Bytes of the block. */

@@ -1,27 +1,40 @@
 import { cutElementsOf } from '../database/cutelements.js';
 import type { Database } from '../database/database.js';
+import { isHeld, readDirectory } from '../database/readdirectory.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
 import { isReadable } from '../database/survey.js';
 import type { AvailElement } from '../format/avail.js';
 import type { BucketView } from '../format/bucket.js';
-import { BUCKET_AVAIL, bucketStruct, KEY_START } from '../format/bucket.js';
+import { BUCKET_AVAIL, KEY_START, bucketStruct } from '../format/bucket.js';
+import { endOfRun, slotOf } from '../format/directory.js';
 import { HASH_BITS } from '../format/hash.js';
 import { member } from '../format/struct.js';
+import { firstAfter } from '../numbers.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
 import { checkAvailTable } from './avail.js';
 import { SiteReader } from './bucketreader.js';
-import { ElementExam } from './element.js';
-import type { ExaminedSurvey, Examination } from './examination.js';
+import type { KeyEvidence } from './element.js';
+import { ElementExam, startOf } from './element.js';
+import type { Examination, ExaminedSurvey } from './examination.js';
 import { examine } from './examination.js';
 import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
-import type { KeyEvidence } from './key.js';
-import { startOf } from './key.js';
-import type { ElementMarks } from './marks.js';
-import { KEPT, MARKED, READ, REPEATS, SIGNED, START, UNSIGNED } from './marks.js';
-import type { RejectedElement, StoredRecord } from './record.js';
+import type { ElementMarks, RejectedElement, StoredRecord } from './marks.js';
+import { KEPT, MARKED, READ, REPEATS, SIGNED, START, UNSIGNED, eachKept } from './marks.js';
+
+/*
+ * The findings of a bucket, one file for all of them.
+ *
+ * 1. `examineHead` reports its head and its table of free space: `bucket-header`, `bucket-count`, `bucket-avail`.
+ * 2. `ElementExam` of element.ts explains each element that the examination marked.
+ * 3. `bucketFindings` says which finding causes which: a count is wrong because an element in use is none.
+ * 4. `whyNotRead` reports a bucket that is not read, and `hasLostAllBuckets` a file of which no bucket is left.
+ *
+ * A repair mends no bucket in place. It copies the records that the elements prove into a fresh file, whose buckets
+ * get the right bits and count when they are written: write/frame.ts, `BucketWriter`.
+ */
 
 /** The result of the examination of one bucket. */
 export interface SiteVerdict {
@@ -216,4 +229,47 @@ export function examineHead(
   const checked = checkAvailTable(db, bucket.avail(site.availCount), at('bucket_avail'), 'bucket-avail');
   findings.push(...checked.findings);
   return { free: checked.free, findings };
+}
+
+/**
+ * Tells whether the directory is whole and nothing is left of any bucket that it names. The records that were found
+ * then come from older buckets, which splits left behind. Their values may be outdated, deleted records may be among
+ * them, and the contents of the lost buckets are unknown. All of these conditions must hold:
+ *
+ * 1. The header is trusted, and each entry of the directory that it names is a bucket's place below `next_block`.
+ * 2. Records were found, and none of them by an element in one of these places.
+ * 3. The directory leads to several places for the hashes of each bucket with records, so that the bucket was split.
+ *    A bucket whose hashes the directory leads to a single place may be newer than the directory.
+ */
+export async function hasLostAllBuckets(db: Database, survey: Survey, marks: ElementMarks): Promise<boolean> {
+  const { source, format, header, geometry, headerLost, missing, fault, rearrangement } = db;
+  if (headerLost || missing !== 0 || fault !== undefined || rearrangement !== undefined) return false;
+  const withRecords = survey.sites.filter((_, s) => marks.kept[s] > 0);
+  if (withRecords.length === 0 || withRecords.some(({ origin }) => origin === 'directory')) return false;
+  const { dir, dir_bits: bits, next_block: nextBlock } = header;
+  if (!(bits >= 0 && bits < 31 && (await isHeld(source, format, { offset: dir, bits })))) return false;
+  const entries = await readDirectory(source, format, { offset: dir, bits });
+  const last = nextBlock - geometry.bucketSize;
+  if (!entries.every((entry) => entry >= geometry.blockSize && entry <= last)) return false;
+  const places = entries.slice().sort();
+  const isNamed = (offset: number) => {
+    const before = firstAfter(places, offset) - 1;
+    return before >= 0 && offset < places[before] + geometry.bucketSize;
+  };
+  if (withRecords.some(({ offset, elements }) => (elements ?? [offset]).some(isNamed))) return false;
+  let areSplit = true;
+  await eachKept(db, survey, marks, (words, i, s) => {
+    const { state, bits: own } = survey.sites[s];
+    if (state !== 'sound' || !areSplit) return;
+    const first = own > bits ? slotOf(words.hash(i), bits) : slotOf(words.hash(i), own) * 2 ** (bits - own);
+    const end = own > bits ? first + 1 : first + 2 ** (bits - own);
+    areSplit = endOfRun(entries, first) < end;
+  });
+  return areSplit;
+}
+
+/** Returns the finding for a file that lost all its buckets; it replaces those about the directory. */
+export function bucketsLost({ header: { dir, dir_bits: bits } }: Database): Finding {
+  const found = `a whole directory of ${2 ** bits} entries, and nothing left of the buckets that it names`;
+  return finding('buckets-lost', dir, found, 'a bucket at each place that the directory names');
 }

@@ -3,7 +3,7 @@ import type { BucketSite } from '../database/site.js';
 import { readSite } from '../database/survey.js';
 import { BucketView } from '../format/bucket.js';
 import { BucketWords } from '../format/bucketwords.js';
-import { endOfRun, MAX_DIRECTORY_BITS } from '../format/directory.js';
+import { MAX_DIRECTORY_BITS, endOfRun } from '../format/directory.js';
 import { OffsetSorter } from '../numbers.js';
 import { readInto } from '../source/source.js';
 

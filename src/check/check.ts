@@ -1,7 +1,3 @@
-import type { Format } from '../format/format.js';
-import type { Geometry, ExtendedHeader, Header } from '../format/header.js';
-import type { HashChar } from '../format/hash.js';
-import { HASH_RANGE } from '../format/hash.js';
 import { isCreationInterrupted } from '../database/created.js';
 import type { Database } from '../database/database.js';
 import { asItIs } from '../database/database.js';
@@ -10,30 +6,30 @@ import { identifySource } from '../database/identify.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
 import { isInOrder } from '../database/survey.js';
+import type { Format } from '../format/format.js';
+import type { HashChar } from '../format/hash.js';
+import { HASH_RANGE } from '../format/hash.js';
+import type { ExtendedHeader, Geometry, Header } from '../format/header.js';
 import type { Source } from '../source/source.js';
-import { accountFor } from './account.js';
+import { accountFor, judgeSpace } from './account.js';
+import type { SiteVerdict } from './bucket.js';
+import { bucketsLost, hasLostAllBuckets, judgeSites } from './bucket.js';
+import type { DirectoryRuns } from './bucketreader.js';
 import { checkDirectory, checkDirectoryPlace } from './directory.js';
-import type { DoubtfulRecords } from './doubtful.js';
-import { findDoubtful } from './doubtful.js';
-import type { ExaminedSurvey, Examination } from './examination.js';
-import { examine } from './examination.js';
-import { whyUnrepairable } from './explained.js';
+import type { DamagedKey, DoubtfulRecords } from './doubtful.js';
+import { MAX_DAMAGED_KEYS, estimateHiddenDamage, findDoubtful } from './doubtful.js';
+import type { CopiedFrom, Examination, ExaminedSurvey, Flavours, OrderedExamination } from './examination.js';
+import { examine, examineInOrder } from './examination.js';
 import type { ExplainedCounts, Finding, FindingCode } from './finding.js';
-import { finding, FindingList, verdictOf } from './finding.js';
-import { foreignFindings } from './foreign.js';
+import { FindingList, finding, verdictOf } from './finding.js';
 import { checkHeader } from './header.js';
-import { bucketsLost, hasLostAllBuckets } from './directory.js';
-import type { DamagedKey } from './hiddendamage.js';
-import { estimateHiddenDamage, MAX_DAMAGED_KEYS } from './hiddendamage.js';
 import type { Image } from './image.js';
 import { checkImage } from './image.js';
-import type { SiteVerdict } from './bucket.js';
-import { judgeSites } from './bucket.js';
 import type { Judge, LibgdbmMessage, LibgdbmUse } from './libgdbm.js';
-import { isOfJudge, predictLibgdbm, predictUse } from './libgdbm.js';
-import { judgeSpace } from './space.js';
-import type { LossReason } from './record.js';
-import type { SpaceAccount } from './space.js';
+import { foreignFindings, isOfJudge, predictLibgdbm, predictUse } from './libgdbm.js';
+import { whyUnrepairable } from './losses.js';
+import type { LossReason } from './marks.js';
+import type { RecordRuns, SpaceAccount } from './space.js';
 import { wrongHashFindings } from './wronghash.js';
 
 /**
@@ -230,7 +226,7 @@ export async function checkDatabase(
 }
 
 /** Returns the kind of machine that writes a database of this format. */
-export function ownMachine(format: Format, hashChar: FileFormat['hashChar']): Judge {
+function ownMachine(format: Format, hashChar: FileFormat['hashChar']): Judge {
   // Undetermined keys have the same hash in both flavours.
   return { ...format, hashChar: hashChar === 'undetermined' ? 'signed' : hashChar };
 }
@@ -367,4 +363,56 @@ export async function checkOther(source: Source, judge?: Judge): Promise<CheckRe
     doubtful: undefined,
     libgdbm: await predictLibgdbm(source, judge),
   };
+}
+
+/** A database all of whose buckets and records are in order. */
+export interface Proof {
+  readonly records: number;
+  /** Bytes of keys and values. */
+  readonly bytes: number;
+  readonly flavours: Readonly<Flavours>;
+  readonly account: SpaceAccount;
+  readonly buckets: DirectoryRuns;
+  readonly runs: RecordRuns;
+}
+
+/** A check of a database whose buckets and records are all in order, and the proof of it. */
+export interface ProvedCheck {
+  readonly checked: CheckedDatabase;
+  readonly proof: Proof;
+}
+
+/**
+ * Checks a database that was examined, and proves that its buckets and records are all in order. The header, the
+ * directory's place and the tables of free space may still have exceptions.
+ *
+ * @param judge the machine whose libgdbm is to use it; if it is left out, only the structure is judged
+ * @returns undefined if anything else is not in order
+ * @throws SourceError if the source cannot be read
+ */
+export async function checkExamined(
+  db: Database,
+  ordered: OrderedExamination,
+  judge?: Judge,
+): Promise<ProvedCheck | undefined> {
+  const { marks, records, bytes, signed, unsigned, space, inOrder: buckets } = ordered.examination;
+  // Keys of both kinds of machine in one file are a finding.
+  const isMixed = signed > 0 && unsigned > 0;
+  if (buckets === undefined || marks.hasMarked || isMixed || space.shared.length > 0) return undefined;
+  const checked = await checkDatabase(db, ordered, undefined, judge);
+  const { space: account } = checked;
+  if (account.overlapCount > 0) return undefined;
+  const flavours = { signed, unsigned, either: records - signed - unsigned };
+  return { checked, proof: { records, bytes, flavours, account, buckets, runs: space.runs } };
+}
+
+/**
+ * Checks a fresh copy of a database that was proved, as {@link checkExamined} does, without a look at its keys.
+ *
+ * @returns undefined where it is not in order, or not that copy
+ * @throws SourceError if the source cannot be read
+ */
+export async function checkCopied(db: Database, from: CopiedFrom): Promise<ProvedCheck | undefined> {
+  const ordered = await examineInOrder(db, undefined, from);
+  return ordered && checkExamined(db, ordered);
 }

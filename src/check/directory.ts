@@ -1,17 +1,13 @@
 import type { Database } from '../database/database.js';
-import { isHeld, readDirectory } from '../database/readdirectory.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
 import { owns, rulerOf } from '../database/survey.js';
-import { endOfRun, slotOf } from '../format/directory.js';
-import { HASH_RANGE } from '../format/hash.js';
+import { endOfRun } from '../format/directory.js';
 import { offsetSize } from '../format/format.js';
-import { firstAfter } from '../numbers.js';
-import { eachKept } from './marks.js';
+import { HASH_RANGE } from '../format/hash.js';
 import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
 import { explainedByNextBlock } from './header.js';
-import type { ElementMarks } from './marks.js';
 
 /** Checks the directory's place, and each entry against the bucket that it leads to. */
 export function* checkDirectory(db: Database, survey: Survey): Generator<Finding> {
@@ -122,47 +118,4 @@ export function* checkDirectoryPlace({ source, format, geometry, directory }: Da
     `the directory ends at ${end}`,
     `an end before the file's, ${source.size}`,
   );
-}
-
-/**
- * Tells whether the directory is whole and nothing is left of any bucket that it names. The records that were found
- * then come from older buckets, which splits left behind. Their values may be outdated, deleted records may be among
- * them, and the contents of the lost buckets are unknown. All of these conditions must hold:
- *
- * 1. The header is trusted, and each entry of the directory that it names is a bucket's place below `next_block`.
- * 2. Records were found, and none of them by an element in one of these places.
- * 3. The directory leads to several places for the hashes of each bucket with records, so that the bucket was split.
- *    A bucket whose hashes the directory leads to a single place may be newer than the directory.
- */
-export async function hasLostAllBuckets(db: Database, survey: Survey, marks: ElementMarks): Promise<boolean> {
-  const { source, format, header, geometry, headerLost, missing, fault, rearrangement } = db;
-  if (headerLost || missing !== 0 || fault !== undefined || rearrangement !== undefined) return false;
-  const withRecords = survey.sites.filter((_, s) => marks.kept[s] > 0);
-  if (withRecords.length === 0 || withRecords.some(({ origin }) => origin === 'directory')) return false;
-  const { dir, dir_bits: bits, next_block: nextBlock } = header;
-  if (!(bits >= 0 && bits < 31 && (await isHeld(source, format, { offset: dir, bits })))) return false;
-  const entries = await readDirectory(source, format, { offset: dir, bits });
-  const last = nextBlock - geometry.bucketSize;
-  if (!entries.every((entry) => entry >= geometry.blockSize && entry <= last)) return false;
-  const places = entries.slice().sort();
-  const isNamed = (offset: number) => {
-    const before = firstAfter(places, offset) - 1;
-    return before >= 0 && offset < places[before] + geometry.bucketSize;
-  };
-  if (withRecords.some(({ offset, elements }) => (elements ?? [offset]).some(isNamed))) return false;
-  let areSplit = true;
-  await eachKept(db, survey, marks, (words, i, s) => {
-    const { state, bits: own } = survey.sites[s];
-    if (state !== 'sound' || !areSplit) return;
-    const first = own > bits ? slotOf(words.hash(i), bits) : slotOf(words.hash(i), own) * 2 ** (bits - own);
-    const end = own > bits ? first + 1 : first + 2 ** (bits - own);
-    areSplit = endOfRun(entries, first) < end;
-  });
-  return areSplit;
-}
-
-/** Returns the finding for a file that lost all its buckets; it replaces those about the directory. */
-export function bucketsLost({ header: { dir, dir_bits: bits } }: Database): Finding {
-  const found = `a whole directory of ${2 ** bits} entries, and nothing left of the buckets that it names`;
-  return finding('buckets-lost', dir, found, 'a bucket at each place that the directory names');
 }

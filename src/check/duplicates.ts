@@ -2,7 +2,7 @@ import { inLookupOrder } from '../format/bucket.js';
 import type { BucketWords } from '../format/bucketwords.js';
 import { digestOf } from '../format/hash.js';
 import type { Source } from '../source/source.js';
-import { sameKey, SMALL_KEY } from './key.js';
+import { SMALL_KEY, sameKey } from './element.js';
 import type { ElementMarks } from './marks.js';
 import { MARKED, READ, REPEATS, SIGNED, UNSIGNED } from './marks.js';
 

@@ -6,20 +6,90 @@ import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
 import { isOutdated, rulerOf } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
-import { fromHome, KEY_START, usedBefore } from '../format/bucket.js';
+import { KEY_START, fromHome, usedBefore } from '../format/bucket.js';
+import { equalBytes } from '../format/bytes.js';
 import { slotOf } from '../format/directory.js';
+import type { HashChar } from '../format/hash.js';
 import { FREE_HASH } from '../format/hash.js';
+import type { Range } from '../source/ranges.js';
+import type { Source } from '../source/source.js';
 import { faultOfSlot } from './directory.js';
 import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
 import { explainedByNextBlock } from './header.js';
-import type { KeyEvidence } from './key.js';
-import { startOf } from './key.js';
-import type { RejectedElement, RejectReason, StoredRecord } from './record.js';
+import type { RejectReason, RejectedElement } from './marks.js';
+
+/*
+ * The findings of a bucket's elements.
+ *
+ * 1. The fields: a possible hash, and a record inside the file whose bytes are all there.
+ * 2. The key, whose evidence the examination marked: it gives the hash, and no earlier element has it.
+ * 3. The place: a lookup of the hash reaches this bucket, and the element in it.
+ * 4. `key_start`: it is the beginning of the key.
+ *
+ * An element that fails in 1 or 2, or over whose hash another bucket rules, is rejected: it proves no record, and a
+ * repair counts it as lost. All others are kept, whatever else is wrong with them.
+ */
+
+/** Evidence of a key's bytes for its element. */
+export interface KeyEvidence {
+  /** Flavour by which the key gives the element's hash; undefined if neither does. */
+  readonly fits: HashChar | 'either' | undefined;
+  /** First bytes of the key as a little-endian number. */
+  readonly start: number;
+  /** True if an earlier element has the same key. */
+  readonly repeats: boolean;
+}
+
+/**
+ * Bytes of keys that are read, as a multiple of the file's size. An honest file's keys do not overlap, so together
+ * they are no larger than the file. Elements crafted to point at one huge key would cost the key times as much.
+ */
+export const KEY_BUDGET = 2;
+/** Largest key, in bytes, that is read together with others; larger ones are read by themselves, in pieces. */
+export const SMALL_KEY = 64 * 1024;
+
+/**
+ * Budget of the bytes of keys that may still be read. Small keys have a budget of their own: a few elements with a
+ * wrong key size must not use up the bytes that thousands of sound ones need.
+ */
+export class KeyBudget {
+  #small: number;
+  #large: number;
+
+  /** @param bytes budget of small keys, and again that of large ones */
+  constructor(bytes: number) {
+    this.#small = bytes;
+    this.#large = bytes;
+  }
+
+  /** Takes a key's bytes from the budget if they fit. */
+  allows(length: number): boolean {
+    if (length <= SMALL_KEY) {
+      if (length > this.#small) return false;
+      this.#small -= length;
+    } else {
+      if (length > this.#large) return false;
+      this.#large -= length;
+    }
+    return true;
+  }
+}
+
+/** Returns the first bytes of a key as a little-endian number; bytes past its end are zero. */
+export function startOf(key: Uint8Array): number {
+  let start = 0;
+  for (let i = Math.min(KEY_START, key.length) - 1; i >= 0; i--) start = (start << 8) | key[i];
+  return start >>> 0;
+}
+
+/** Tells whether two keys of one size are the same. */
+export async function sameKey(source: Source, a: Range, b: Range): Promise<boolean> {
+  return equalBytes(await source.read(a.offset, a.length), await source.read(b.offset, b.length));
+}
 
 /** Result of the examination of one bucket's elements. */
-export interface ElementVerdicts {
-  readonly records: StoredRecord[];
+interface ElementVerdicts {
   readonly rejected: RejectedElement[];
   readonly findings: Finding[];
   /** Number of elements in use whose bytes are gone. */
@@ -31,7 +101,6 @@ export interface ElementVerdicts {
  * caller reads in between.
  */
 export class ElementExam {
-  readonly #records: StoredRecord[] = [];
   readonly #rejected: RejectedElement[] = [];
   readonly #findings: Finding[] = [];
   /** Elements in use whose hash is possible and whose record lies inside the file. */
@@ -65,25 +134,14 @@ export class ElementExam {
     for (const [n, i] of this.#candidates.entries()) {
       const found = evidence[n];
       if (!this.#isProvedByKey(i, found) || !this.#isInForce(i)) continue;
-      const hash = this.bucket.hash(i);
-      const { repeats, start, fits } = found;
+      const { repeats, start } = found;
       if (repeats) {
         this.#reject('duplicate', 'key-duplicate', i, 'a key that an earlier element has', 'each key once');
         continue;
       }
       this.#compareKeyStart(i, start);
-      this.#records.push({
-        hash,
-        hashChar: fits,
-        offset: this.bucket.dataPointer(i),
-        keySize: this.bucket.keySize(i),
-        dataSize: this.bucket.dataSize(i),
-        bucket: this.site.offset,
-        element: i,
-      });
     }
     return {
-      records: this.#records,
       rejected: this.#rejected,
       findings: this.#findings,
       missing: this.#missing,

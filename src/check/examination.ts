@@ -8,7 +8,7 @@ import { AlikeSites } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
 import { claimSettled, isOutdated, isPlaced, isReadable, rulerOf } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
-import { BUCKET_AVAIL, bucketStruct, KEY_START } from '../format/bucket.js';
+import { BUCKET_AVAIL, KEY_START, bucketStruct } from '../format/bucket.js';
 import type { BucketWords } from '../format/bucketwords.js';
 import { MAX_DIRECTORY_BITS } from '../format/directory.js';
 import { offsetSize } from '../format/format.js';
@@ -19,26 +19,25 @@ import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
 import { checkAvailTable, isTableValid } from './avail.js';
 import type { DirectoryRuns } from './bucketreader.js';
-import { directoryRuns, neighbours, SiteReader } from './bucketreader.js';
+import { SiteReader, directoryRuns, neighbours } from './bucketreader.js';
 import { RepeatFinder, SharedHashes, TwinFilter } from './duplicates.js';
-import { Structures } from './extents.js';
-import { KEY_BUDGET, KeyBudget } from './key.js';
+import { KEY_BUDGET, KeyBudget } from './element.js';
 import { APART, ElementMarks, KEPT, MARKED, READ, REPEATS, SIGNED, START, UNSIGNED } from './marks.js';
 import type { PartRange } from './parts.js';
 import {
   APART_ROW,
-  isApart,
-  keySizeOf,
   LARGE_KEY,
   PART,
   PartKeys,
-  placeOf,
+  ROW,
   RecordParts,
   RecordStarts,
-  ROW,
   SHARED,
+  isApart,
+  keySizeOf,
+  placeOf,
 } from './parts.js';
-import { RecordSpace } from './space.js';
+import { RecordSpace, Structures } from './space.js';
 
 /*
  * The examination of a database: every bucket, the fields of every element and every key.

@@ -286,7 +286,7 @@ export interface FindingGroup extends Omit<Finding, 'cause'> {
 }
 
 /** Findings as a check gives them. */
-export interface CountedFindings {
+interface CountedFindings {
   readonly findings: readonly Finding[];
   readonly findingCounts: Partial<Record<FindingCode, number>>;
   readonly explainedCounts?: ExplainedCounts | undefined;

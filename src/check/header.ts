@@ -1,9 +1,9 @@
-import { directorySizeFor } from '../format/directory.js';
-import { describeFormat, offsetSize, magicMeaning, magicOf } from '../format/format.js';
-import type { Header } from '../format/header.js';
-import { headerStruct, headerFieldsOf } from '../format/header.js';
-import { member } from '../format/struct.js';
 import type { Database } from '../database/database.js';
+import { directorySizeFor } from '../format/directory.js';
+import { describeFormat, magicMeaning, magicOf, offsetSize } from '../format/format.js';
+import type { Header } from '../format/header.js';
+import { headerFieldsOf, headerStruct } from '../format/header.js';
+import { member } from '../format/struct.js';
 import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
 

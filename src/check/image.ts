@@ -1,7 +1,7 @@
 import type { Database } from '../database/database.js';
 import { placeNow } from '../database/database.js';
 import type { FoundDatabase } from '../database/databases.js';
-import { databasesIn, MAX_DATABASES } from '../database/databases.js';
+import { MAX_DATABASES, databasesIn } from '../database/databases.js';
 import { databasesText } from '../database/identify.js';
 import type { Finding, FindingList } from './finding.js';
 import { finding } from './finding.js';

@@ -11,28 +11,32 @@ import {
 } from '../format/avail.js';
 import {
   BUCKET_AVAIL,
+  BucketView,
   bucketElementCount,
   bucketStruct,
-  BucketView,
   fromHome,
   usedBefore,
 } from '../format/bucket.js';
 import { swap32 } from '../format/bytes.js';
 import { decodeDirectory, directorySizeFor, slotOf } from '../format/directory.js';
 import type { Format, Layout } from '../format/format.js';
-import { magicMeaning, offsetSize } from '../format/format.js';
-import { FREE_HASH, hashKey, KeyHasher } from '../format/hash.js';
+import { describeFormat, machinesOf, magicMeaning, offsetSize } from '../format/format.js';
+import type { HashChar } from '../format/hash.js';
+import { FREE_HASH, KeyHasher, hashKey } from '../format/hash.js';
 import type { Header } from '../format/header.js';
 import { decodeHeader, headerAvailOffset, headerStruct } from '../format/header.js';
-import type { MachineFacts } from '../format/machines.js';
-import { MACHINES } from '../format/machines.js';
+import type { MachineFacts, MachineName } from '../format/machines.js';
+import { MACHINES, MACHINE_NAMES } from '../format/machines.js';
 import { firstAfter } from '../numbers.js';
 import { gather } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import { exact, passChunks, readChunks, readUpTo } from '../source/source.js';
 import { isTableValid } from './avail.js';
+import type { CheckResult, FileFormat } from './check.js';
+import { KEY_BUDGET, KeyBudget, SMALL_KEY } from './element.js';
 import type { Examination } from './examination.js';
-import { KEY_BUDGET, KeyBudget, SMALL_KEY } from './key.js';
+import type { Finding } from './finding.js';
+import { finding } from './finding.js';
 import type { ElementMarks } from './marks.js';
 import { KEPT, READ, SIGNED, START, UNSIGNED } from './marks.js';
 
@@ -99,10 +103,7 @@ export async function predictLibgdbm(
  * @param source with an end, of at least a byte
  * @returns the error where it does not open
  */
-async function openAsLibgdbm(
-  source: Source,
-  { byteOrder, layout }: Judge,
-): Promise<Opened | LibgdbmMessage> {
+async function openAsLibgdbm(source: Source, { byteOrder, layout }: Judge): Promise<Opened | LibgdbmMessage> {
   const { size: headerSize } = headerStruct(layout);
   if (source.size < headerSize) return 'Unexpected end of file';
   const header = decodeHeader(await source.read(0, headerSize), layout, byteOrder);
@@ -491,4 +492,61 @@ async function countFetched(
     }
   }
   return fetched;
+}
+
+/** Tells whether a machine's libgdbm cannot use a database that is in order on the machine that made it. */
+export function isForeign(format: FileFormat, judge: Judge): boolean {
+  return !isOfJudge(format, judge) || isOther(format.hashChar, judge.hashChar);
+}
+
+/** Returns the result of a check of the structure alone, with the verdict for a machine. */
+export function judgedFor(checked: CheckResult, judge: Judge | undefined): CheckResult {
+  const { verdict, format } = checked;
+  if (verdict !== 'healthy' || judge === undefined || format === undefined || !isForeign(format, judge))
+    return checked;
+  return { ...checked, verdict: 'foreign' };
+}
+
+function isOther(hashChar: FileFormat['hashChar'], wanted: HashChar): boolean {
+  return hashChar !== 'undetermined' && hashChar !== wanted;
+}
+
+/** Returns the names of the machines that a database is for. */
+export function machinesFor({ byteOrder, layout, hashChar }: FileFormat): MachineName[] {
+  return MACHINE_NAMES.filter((name) => {
+    const machine: Judge = MACHINES[name];
+    return (
+      machine.byteOrder === byteOrder && machine.layout === layout && !isOther(hashChar, machine.hashChar)
+    );
+  });
+}
+
+/** Format of a database, and the numbers of its keys whose hash depends on the sign of `char`. */
+interface Written extends Format {
+  readonly signed: number;
+  readonly unsigned: number;
+}
+
+/**
+ * Returns the findings that keep a machine's libgdbm from using a database that is in order on the machine that made
+ * it.
+ */
+export function foreignFindings(written: Written, judge: Judge): Finding[] {
+  const { signed, unsigned } = written;
+  if (!isOfJudge(written, judge)) {
+    return [
+      finding(
+        'foreign-format',
+        null,
+        `${describeFormat(written)}, as ${machinesOf(written)} write it`,
+        describeFormat({ ...judge, variant: written.variant }),
+      ),
+    ];
+  }
+  const [foreign, own] = judge.hashChar === 'signed' ? [unsigned, signed] : [signed, unsigned];
+  // Keys of both kinds in one file are a finding of their own.
+  if (foreign === 0 || own > 0) return [];
+  const other: HashChar = judge.hashChar === 'signed' ? 'unsigned' : 'signed';
+  const found = `${foreign} ${foreign === 1 ? 'key' : 'keys'} with the hash of ${other} char`;
+  return [finding('foreign-keys', null, found, `the hash of ${judge.hashChar} char`)];
 }

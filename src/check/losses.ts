@@ -1,5 +1,16 @@
-import type { CheckResult } from './check.js';
-import type { LossReason } from './record.js';
+import type { Database } from '../database/database.js';
+import { asItIs } from '../database/database.js';
+import { likelyCause } from '../database/likelycause.js';
+import type { Survey } from '../database/survey.js';
+import { passChunks } from '../source/source.js';
+import type { CheckResult, RecordCounts } from './check.js';
+import type { LossReason } from './marks.js';
+import type { SpaceAccount } from './space.js';
+
+/*
+ * Records that do not come back (`lostRecords`), and the reason to make no database of what is left
+ * (`whyUnrepairable`).
+ */
 
 /** Records that did not come back. */
 export interface LostRecords {
@@ -33,7 +44,7 @@ const NOT_WRITTEN = [
 export type Written = Partial<Readonly<Record<(typeof NOT_WRITTEN)[number], number>>>;
 
 /** Lost records of which an old or a carved record was found: the number to be included, and the number of others. */
-export interface StillThere {
+interface StillThere {
   readonly recovered: number;
   readonly more: number;
 }
@@ -69,4 +80,93 @@ export function lostRecords(
     : Math.max(Math.round(covered / (1 - uncovered)) - covered, recovered + more - records);
   const missing = estimated === null ? null : Math.max(0, records + estimated - recovered);
   return { records, reasons, uncovered, estimated, recovered, missing, likelyDamaged };
+}
+
+/**
+ * Minimum share of a file's contents, 0 to 1, that its records and its listed free space account for. With less, the
+ * records are more likely a small part of another file, or of this one read in a wrong way, than the rest of a
+ * database. Measured: the share is at most 0.019 for whole files that were copied in text mode, and at least 0.06 for
+ * damaged ones, half of them swapped or three quarters of them zeroed.
+ */
+const MIN_EXPLAINED_SHARE = 0.03;
+
+/** Minimum share if only one record was found: one may be found by chance. */
+const MIN_SHARE_OF_ONE = 0.1;
+
+/** Results of a check that show how much of a file the records explain. */
+export interface Found {
+  readonly records: RecordCounts;
+  readonly account: SpaceAccount;
+  /** Records among those counted that a repair does not keep. */
+  readonly doubtful: { readonly size: number };
+}
+
+/**
+ * Tells why no database is to be made of the records found in a damaged file: they explain next to nothing of it. A
+ * database that is known to be empty is not tested.
+ *
+ * @returns undefined if they explain enough
+ */
+export async function whyUnrepairable(
+  db: Database,
+  survey: Survey,
+  { records, account, doubtful }: Found,
+): Promise<string | undefined> {
+  const kept = records.count - doubtful.size;
+  if (kept <= 0) {
+    if (isKnownEmpty(db, survey, records)) return undefined;
+    return `${NOTHING_LEFT}${sentence(await likelyCause(asItIs(db), db))}`;
+  }
+  if (isCutShort(db, records)) return undefined;
+  const share = await explainedShare(db, account);
+  if (share >= (kept === 1 ? MIN_SHARE_OF_ONE : MIN_EXPLAINED_SHARE)) return undefined;
+  const what = kept === 1 ? '1 record that was found explains' : `${kept} records that were found explain`;
+  return (
+    `The ${what} only ${(share * 100).toFixed(2)} % of the file's contents, so that no database is made of it. 'gdbm-doctor salvage FILE' lists what was found.` +
+    sentence(await likelyCause(asItIs(db), db))
+  );
+}
+
+/**
+ * Tells whether the file ends too early, which explains its losses: each element whose record is inside the file has
+ * its key.
+ */
+function isCutShort({ source, header, headerLost, missing }: Database, { rejected }: RecordCounts): boolean {
+  return !headerLost && missing === 0 && source.size < header.next_block && (rejected.key ?? 0) === 0;
+}
+
+const NOTHING_LEFT =
+  'No record can be reached: the directory, or every bucket with records that it led to, is gone. ' +
+  'A repaired file would be empty, so the file is left as it is. Restore it from a copy if there is one.';
+
+function sentence(cause: string | undefined): string {
+  return cause === undefined ? '' : ` Likely cause: ${cause}.`;
+}
+
+/** Tells whether the directory leads to whole buckets for all hashes, none of which has an element. */
+function isKnownEmpty(
+  { headerLost }: Database,
+  { sites }: Survey,
+  { rejected, uncovered }: RecordCounts,
+): boolean {
+  const isWhole = sites.every(({ origin, state }) => origin === 'directory' && state === 'sound');
+  return !headerLost && isWhole && uncovered === 0 && Object.keys(rejected).length === 0;
+}
+
+/**
+ * Returns the share of records and listed free space in the sum of these and of the unaccounted bytes. Unaccounted
+ * zero bytes show nothing, and are not counted; nor are structures, which a file read in a wrong way has, too.
+ */
+async function explainedShare({ source }: Database, { bytes, unused }: SpaceAccount): Promise<number> {
+  const explained = bytes.record + bytes.free;
+  // Most files need not be read for their zero bytes.
+  const least = explained / (explained + bytes.unaccounted);
+  if (least >= MIN_SHARE_OF_ONE) return least;
+  let others = 0;
+  for (const { offset, length } of unused()) {
+    for await (const chunk of passChunks(source, offset, length)) {
+      for (const byte of chunk) if (byte !== 0) others++;
+    }
+  }
+  return explained / (explained + Math.min(others, bytes.unaccounted));
 }

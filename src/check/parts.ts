@@ -1,8 +1,16 @@
 import type { BucketWords } from '../format/bucketwords.js';
-import { APART, READ } from './marks.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
+import { APART, READ } from './marks.js';
 import type { RecordSpace } from './space.js';
+
+/*
+ * Elements and their keys, one part of the file after the other.
+ *
+ * 1. `RecordParts` holds the elements of all buckets by the part of the file that their records begin in.
+ * 2. `PartKeys` reads the keys of a part together.
+ * 3. `RecordStarts` puts the records of a part in order, and adds them to the bytes of all records.
+ */
 
 /** Bytes of a part, as a power of two: the keys of a part fit a processor's cache. */
 const PART_BITS = 16;

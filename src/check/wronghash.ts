@@ -1,7 +1,7 @@
-import { equalAt } from '../database/equalat.js';
 import { cutElementsOf } from '../database/cutelements.js';
 import type { CorrectedHashes, Database, WrongHash } from '../database/database.js';
 import { mayBeCut } from '../database/database.js';
+import { equalAt } from '../database/equalat.js';
 import type { Survey } from '../database/survey.js';
 import { isOutdated, readSite, roomForBucket, rulerOf } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
@@ -10,14 +10,14 @@ import { equalBytes } from '../format/bytes.js';
 import { slotOf } from '../format/directory.js';
 import type { HashChar } from '../format/hash.js';
 import { FREE_HASH, hashKey, isByteChange } from '../format/hash.js';
-import { patched } from '../source/views.js';
 import { firstAfter } from '../numbers.js';
 import { gather } from '../source/ranges.js';
+import { patched } from '../source/views.js';
 import { accountFor, freeRanges } from './account.js';
+import { KEY_BUDGET, KeyBudget, SMALL_KEY } from './element.js';
 import type { Examination } from './examination.js';
 import type { Finding } from './finding.js';
 import { finding } from './finding.js';
-import { KEY_BUDGET, KeyBudget, SMALL_KEY } from './key.js';
 import { KEPT } from './marks.js';
 
 /** Maximum number of corrected hashes, so that a crafted file cannot fill the memory. */

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { isForeign, judgedFor } from '../check/foreign.js';
+import { isForeign, judgedFor } from '../check/libgdbm.js';
 import type { MachineName } from '../format/machines.js';
 import { MACHINES } from '../format/machines.js';
 import { repair } from '../repair.js';

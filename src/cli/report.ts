@@ -2,7 +2,7 @@ import { openRegularFile } from '../api/checkedfile.js';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { checkEmpty, checkOther } from '../check/check.js';
-import { judgedFor } from '../check/foreign.js';
+import { judgedFor } from '../check/libgdbm.js';
 import type { WantedProfile } from '../contents.js';
 import { collectLost, withProfile } from '../contents.js';
 import { openSearched } from '../examine.js';

@@ -2,7 +2,7 @@ import { openRegularFile } from '../api/checkedfile.js';
 import type { Found } from '../api/salvage.js';
 import { carveFound, findAll, isListed } from '../api/salvage.js';
 import type { CheckResult } from '../check/check.js';
-import type { RejectedElement } from '../check/record.js';
+import type { RejectedElement } from '../check/marks.js';
 import type { MovedBytes } from '../database/database.js';
 import { placeNow } from '../database/database.js';
 import { identifySource, isDeclared } from '../database/identify.js';

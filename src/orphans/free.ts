@@ -1,7 +1,6 @@
 import { checkAvailChain } from '../check/avail.js';
-import type { FreeParts } from '../check/extents.js';
-import { RecordRuns } from '../check/space.js';
-import { Structures } from '../check/extents.js';
+import type { FreeParts } from '../check/space.js';
+import { RecordRuns, Structures } from '../check/space.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import { readSite, roomForBucket } from '../database/survey.js';

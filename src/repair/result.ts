@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { CheckResult } from '../check/check.js';
 import type { LostRecords } from '../check/losses.js';
-import type { RejectedElement } from '../check/record.js';
+import type { RejectedElement } from '../check/marks.js';
 import type { WantedProfile } from '../contents.js';
 import { requireProfile } from '../contents.js';
 import type { BetterCopy } from '../copies.js';

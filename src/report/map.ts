@@ -1,5 +1,5 @@
 import { OVERLAPPING, UNACCOUNTED, UseSweep } from '../check/account.js';
-import { divide, RecordHistogram } from '../check/regions.js';
+import { divide, RecordHistogram } from '../source/regions.js';
 import { SPACE_KINDS } from '../check/space.js';
 import { NumberList, OffsetList, OffsetSorter } from '../numbers.js';
 import type { RowView, StructureView } from './structures.js';

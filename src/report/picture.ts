@@ -6,7 +6,7 @@ import type { CheckResult } from '../check/check.js';
 import { checkDatabase } from '../check/check.js';
 import type { Examination } from '../check/examination.js';
 import { examine } from '../check/examination.js';
-import type { RejectedElement } from '../check/record.js';
+import type { RejectedElement } from '../check/marks.js';
 import type { Database } from '../database/database.js';
 import { placeNow, placesNow } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';

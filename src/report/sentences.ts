@@ -1,5 +1,5 @@
 import type { CheckResult, FileFormat } from '../check/check.js';
-import { machinesFor } from '../check/foreign.js';
+import { machinesFor } from '../check/libgdbm.js';
 import type { LostRecords } from '../check/losses.js';
 import type { BetterCopy } from '../copies.js';
 import { describeFormat } from '../format/format.js';

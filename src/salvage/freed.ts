@@ -1,5 +1,5 @@
 import { fromHome, KEY_START } from '../format/bucket.js';
-import { startOf } from '../check/key.js';
+import { startOf } from '../check/element.js';
 import { rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';

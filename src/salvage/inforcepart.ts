@@ -1,5 +1,5 @@
 import { OffsetSorter } from '../numbers.js';
-import type { Region } from '../check/regions.js';
+import type { Region } from '../source/regions.js';
 
 /** Kinds of records and structures that hold bytes of a file. */
 export const HOLDERS = ['record', 'bucket', 'directory', 'header', 'avail block'] as const;

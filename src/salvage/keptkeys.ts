@@ -1,16 +1,15 @@
+import { SiteReader } from '../check/bucketreader.js';
 import type { Examination } from '../check/examination.js';
 import { KEPT } from '../check/marks.js';
-import { SiteReader } from '../check/bucketreader.js';
-import { ElementColumns } from '../check/columns.js';
-import { eachKey } from '../check/keywindows.js';
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
+import { WindowReader } from '../source/ranges.js';
 
-/** Keys that are read in one pass: 32 bytes each besides their own. */
+/** Keys that are read in one pass: 28 bytes each besides their own. */
 const HELD = 1 << 18;
 
 /**
- * Reads the keys of all records that an examination proved, of many buckets together in order of their places.
+ * Reads the keys of all records that an examination proved, of many buckets together.
  *
  * @param maxKey bytes of the longest key that is wanted
  * @param visit gets each key, which is only valid during the call
@@ -22,25 +21,27 @@ export async function eachKeptKey(
   maxKey: number,
   visit: (key: Uint8Array) => void,
 ): Promise<void> {
-  const columns = new ElementColumns(Math.min(HELD, records));
+  const capacity = Math.min(HELD, records);
+  const offsets = new Float64Array(capacity);
+  const sizes = new Int32Array(capacity);
+  let held = 0;
   const reader = new SiteReader(db);
+  const keys = new WindowReader(db.source);
   const { flags, kept, elements } = marks;
   const readHeld = async () => {
-    const order = columns.orderByOffset(0, db.source.size + 1);
-    const take = (n: number, bytes: Uint8Array, at: number) => {
-      visit(bytes.subarray(at, at + columns.keySizes[n]));
-      return true;
-    };
-    await eachKey(db.source, columns, order, take, () => Promise.resolve(true));
-    columns.length = 0;
+    await keys.read(offsets.subarray(0, held), sizes, (n, bytes, at) =>
+      visit(bytes.subarray(at, at + sizes[n])),
+    );
+    held = 0;
   };
   for (const [s, site] of sites.entries()) {
     if (kept[s] === 0) continue;
     const words = await reader.read(site);
     for (let i = 0, at = s * elements; i < elements; i++, at++) {
       if ((flags[at] & KEPT) === 0 || words.keySize(i) > maxKey) continue;
-      if (columns.length === columns.capacity) await readHeld();
-      columns.push(words, i, words.pointer(i));
+      if (held === capacity) await readHeld();
+      offsets[held] = words.pointer(i);
+      sizes[held++] = words.keySize(i);
     }
   }
   await readHeld();

@@ -1,8 +1,7 @@
-import { SHAPES } from './shape.js';
-import { GLANCE } from './shape.js';
+import { SHAPES, GLANCE } from './shape.js';
 import { examineBuckets } from '../check/bucket.js';
-import { startOf } from '../check/key.js';
-import type { RejectedElement } from '../check/record.js';
+import { startOf } from '../check/element.js';
+import type { RejectedElement } from '../check/marks.js';
 import type { Database } from '../database/database.js';
 import { rangeOf } from '../database/claims.js';
 import { rulerOf } from '../database/survey.js';

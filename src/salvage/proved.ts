@@ -1,6 +1,5 @@
-import { BucketPass } from '../check/bucketreader.js';
-import { bySlots } from '../check/bucketreader.js';
-import type { Proof } from '../check/proved.js';
+import { BucketPass, bySlots } from '../check/bucketreader.js';
+import type { Proof } from '../check/check.js';
 import type { Database } from '../database/database.js';
 import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
 

@@ -1,4 +1,4 @@
-import type { StoredRecord } from '../check/record.js';
+import type { StoredRecord } from '../check/marks.js';
 import { examineBuckets } from '../check/bucket.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';

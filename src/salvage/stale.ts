@@ -1,4 +1,4 @@
-import type { StoredRecord } from '../check/record.js';
+import type { StoredRecord } from '../check/marks.js';
 import type { Database } from '../database/database.js';
 import { readSite, roomForBucket, rulerOf } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';

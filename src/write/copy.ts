@@ -1,8 +1,7 @@
 import { SiteReader } from '../check/bucketreader.js';
-import type { Examination } from '../check/examination.js';
-import { startOf } from '../check/key.js';
+import type { Examination, Flavours } from '../check/examination.js';
+import { startOf } from '../check/element.js';
 import { KEPT, START } from '../check/marks.js';
-import type { Flavours } from '../check/examination.js';
 import type { RecordRuns } from '../check/space.js';
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';

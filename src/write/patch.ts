@@ -1,5 +1,5 @@
 import type { CheckResult } from '../check/check.js';
-import { checkExamined } from '../check/proved.js';
+import { checkExamined } from '../check/check.js';
 import type { Database } from '../database/database.js';
 import { openDatabase } from '../database/database.js';
 import type { Proved, Searched } from '../examine.js';

@@ -1,6 +1,6 @@
 import { eachKept } from '../check/marks.js';
 import type { Examination } from '../check/examination.js';
-import { sameKey, SMALL_KEY, startOf } from '../check/key.js';
+import { sameKey, SMALL_KEY, startOf } from '../check/element.js';
 import type { BucketWords } from '../format/bucketwords.js';
 import { rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';

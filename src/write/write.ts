@@ -1,6 +1,6 @@
 import { SiteReader } from '../check/bucketreader.js';
 import type { CheckResult } from '../check/check.js';
-import { checkCopied } from '../check/proved.js';
+import { checkCopied } from '../check/check.js';
 import type { Database } from '../database/database.js';
 import { openDatabase } from '../database/database.js';
 import { check } from '../examine.js';

@@ -1,17 +1,17 @@
+import { judgeSpace } from '../../src/check/account.js';
 import { checkAvailChain } from '../../src/check/avail.js';
 import type { BucketExamination } from '../../src/check/bucket.js';
 import { bucketFindings, examineHead, whyNotRead } from '../../src/check/bucket.js';
 import type { CheckResult } from '../../src/check/check.js';
 import { checkDirectory } from '../../src/check/directory.js';
-import { ElementExam } from '../../src/check/element.js';
+import type { KeyEvidence } from '../../src/check/element.js';
+import { ElementExam, KEY_BUDGET, KeyBudget, sameKey, SMALL_KEY, startOf } from '../../src/check/element.js';
 import type { Finding } from '../../src/check/finding.js';
 import { finding, FindingList } from '../../src/check/finding.js';
 import { checkHeader } from '../../src/check/header.js';
-import type { KeyEvidence } from '../../src/check/key.js';
-import { KEY_BUDGET, KeyBudget, sameKey, SMALL_KEY, startOf } from '../../src/check/key.js';
-import type { RejectedElement, StoredRecord } from '../../src/check/record.js';
+import type { RejectedElement, StoredRecord } from '../../src/check/marks.js';
 import type { SpaceAccount } from '../../src/check/space.js';
-import { judgeSpace } from '../../src/check/space.js';
+
 import { wrongHashFindings } from '../../src/check/wronghash.js';
 import type { Database } from '../../src/database/database.js';
 import type { BucketSite } from '../../src/database/site.js';
@@ -121,11 +121,33 @@ export async function* examineByElement(db: Database, survey: Survey): AsyncGene
       const elements = exam.judge(await withRepeats(db, bucket, exam.candidates, evidence.get(site)!));
       free = head.free;
       findings = bucketFindings(head.findings, elements.findings);
-      judged = elements;
+      judged = {
+        ...elements,
+        records: recordsOf(site, bucket, exam.candidates, evidence.get(site)!, elements.rejected),
+      };
     }
     const { records, rejected, missing } = judged;
     yield { site, free, findings, records, rejected, missing };
   }
+}
+
+/** Makes a record of each candidate that is not rejected. */
+function recordsOf(
+  site: BucketSite,
+  bucket: BucketView,
+  candidates: readonly number[],
+  evidence: readonly (KeyEvidence | undefined)[],
+  rejected: readonly RejectedElement[],
+): StoredRecord[] {
+  const isRejected = (i: number) => rejected.some(({ element }) => element === i);
+  const records: StoredRecord[] = [];
+  for (const [n, i] of candidates.entries()) {
+    if (isRejected(i)) continue;
+    const [offset, keySize, dataSize] = [bucket.dataPointer(i), bucket.keySize(i), bucket.dataSize(i)];
+    const record = { hash: bucket.hash(i), hashChar: evidence[n]!.fits!, offset, keySize, dataSize };
+    records.push({ ...record, bucket: site.offset, element: i });
+  }
+  return records;
 }
 
 async function readKey({ source }: Database, bucket: BucketView, i: number): Promise<KeyEvidence> {

@@ -6,7 +6,7 @@ import { checkDatabase } from '../../src/check/check.js';
 import type { BucketExamination } from '../../src/check/bucket.js';
 import { examine } from '../../src/check/examination.js';
 import { examineBuckets } from '../../src/check/bucket.js';
-import type { RejectedElement, StoredRecord } from '../../src/check/record.js';
+import type { RejectedElement, StoredRecord } from '../../src/check/marks.js';
 import type { SpaceAccount } from '../../src/check/space.js';
 import { HashClaims } from '../../src/database/claims.js';
 import type { Searched } from '../../src/examine.js';

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { Extents } from '../../src/check/extents.js';
-import { SPACE_KINDS } from '../../src/check/space.js';
+import { Extents, SPACE_KINDS } from '../../src/check/space.js';
 
 test('ranges come in order of their offsets, those with the same one as they were added, in files of any size', () => {
   const anySize = fc.oneof(fc.integer({ min: 1, max: 1 << 20 }), fc.integer({ min: 2 ** 32, max: 2 ** 40 }));

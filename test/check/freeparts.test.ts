@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { FreeParts, LONGEST } from '../../src/check/extents.js';
+import { FreeParts, LONGEST } from '../../src/check/space.js';
 
 /** All ranges as they are given. */
 function given(free: FreeParts): [number, number][] {

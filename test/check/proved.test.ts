@@ -3,10 +3,8 @@ import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { CheckResult } from '../../src/check/check.js';
-import { checkDatabase } from '../../src/check/check.js';
-import { checkProved } from '../../src/check/proved.js';
-import { divide, planRegions, RecordHistogram } from '../../src/check/regions.js';
-import { ElementColumns } from '../../src/check/columns.js';
+import { checkDatabase, checkExamined } from '../../src/check/check.js';
+import { examineInOrder } from '../../src/check/examination.js';
 import { openProved, openSearched } from '../../src/examine.js';
 import type { Format } from '../../src/format/format.js';
 import { describeFormat, offsetSize } from '../../src/format/format.js';
@@ -234,78 +232,6 @@ async function doubleOne(bytes: Uint8Array): Promise<Uint8Array | undefined> {
   return undefined;
 }
 
-test('parts of a file hold no more records than asked, and are the whole file', () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.nat((1 << 22) - 1), { maxLength: 300 }),
-      fc.integer({ min: 1, max: 60 }),
-      (offsets, most) => {
-        const histogram = new RecordHistogram(1 << 22);
-        for (const offset of offsets) histogram.add(offset);
-        const regions = planRegions(histogram, most);
-        if (regions === undefined) {
-          assert.ok(histogram.counts.some((n) => n > most));
-          return;
-        }
-        assert.equal(regions[0].from, 0);
-        assert.ok(regions.at(-1)!.to >= 1 << 22);
-        for (const [i, { from, to }] of regions.entries()) {
-          if (i > 0) assert.equal(from, regions[i - 1].to);
-          assert.ok(offsets.filter((offset) => offset >= from && offset < to).length <= most);
-        }
-      },
-    ),
-    { seed: SEED },
-  );
-});
-
-test('a file is divided so that only a single byte may have more records than asked', async () => {
-  const size = 1 << 22;
-  const crowd = fc.tuple(fc.nat(size), fc.nat(300), fc.integer({ min: 1, max: 80 }));
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.nat(size), { maxLength: 100 }),
-      fc.array(crowd, { maxLength: 3 }),
-      fc.integer({ min: 1, max: 60 }),
-      async (spread, crowds, most) => {
-        const offsets = [...spread];
-        for (const [at, width, count] of crowds) {
-          for (let n = 0; n < count; n++) offsets.push(Math.min(size, at + Math.round((n * width) / count)));
-        }
-        const histogram = new RecordHistogram(size);
-        for (const offset of offsets) histogram.add(offset);
-        const parts = await divide(histogram, most, async (take) =>
-          offsets.forEach((offset) => take(offset)),
-        );
-        assert.equal(parts[0].from, 0);
-        assert.ok(parts.at(-1)!.to > size);
-        for (const [i, { from, to, records }] of parts.entries()) {
-          if (i > 0) assert.equal(from, parts[i - 1].to);
-          assert.equal(records, offsets.filter((offset) => offset >= from && offset < to).length);
-          assert.ok(records <= most || to - from === 1);
-        }
-      },
-    ),
-    { seed: SEED },
-  );
-});
-
-test('elements come in order of their offsets, also past 4 GiB', () => {
-  fc.assert(
-    fc.property(fc.array(fc.double({ min: 0, max: 2 ** 44, noNaN: true }).map(Math.floor)), (offsets) => {
-      const columns = new ElementColumns(offsets.length);
-      offsets.forEach((offset, i) => (columns.offsets[i] = offset));
-      columns.length = offsets.length;
-      const order = columns.orderByOffset(0, 2 ** 44 + 1);
-      assert.deepEqual(
-        Array.from(order, (i) => offsets[i]),
-        [...offsets].sort((a, b) => a - b),
-      );
-    }),
-    { seed: SEED },
-  );
-});
-
 test('a database in several parts is proved as one in a single part', async () => {
   const records = Array.from({ length: 2000 }, (_, n) => ({
     key: Buffer.from(`key ${n}`),
@@ -313,9 +239,10 @@ test('a database in several parts is proved as one in a single part', async () =
   }));
   const { bytes } = await build(records, specFor(FORMATS[0]));
   const { db } = (await openProved(memorySource(bytes)))!;
-  const whole = await checkProved(db);
+  const proved = async (held?: number) => checkExamined(db, (await examineInOrder(db, held))!);
+  const whole = await proved();
   for (const held of [400, 10]) {
-    const parts = await checkProved(db, held);
+    const parts = await proved(held);
     assert.ok(whole && parts);
     assert.deepEqual(comparable(parts.checked), comparable(whole.checked));
     assert.equal(parts.proof.runs.length, whole.proof.runs.length);

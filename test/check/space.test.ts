@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { Extent, SpaceAccount, SpaceKind } from '../../src/check/space.js';
-import { MAX_OVERLAPS, RecordSpace, SPACE_KINDS } from '../../src/check/space.js';
+import { MAX_OVERLAPS, RecordSpace, SPACE_KINDS, Structures } from '../../src/check/space.js';
 import { accountOf } from '../../src/check/account.js';
-import { Structures } from '../../src/check/extents.js';
 import { SpaceMap } from './spacemap.js';
 import { runs } from '../tools/effort.js';
 

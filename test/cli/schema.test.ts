@@ -3,7 +3,7 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { LOSS_REASONS } from '../../src/check/record.js';
+import { LOSS_REASONS } from '../../src/check/marks.js';
 import { cli } from '../tools/cli.js';
 import { DAMAGES, damageFile } from '../tools/damage.js';
 import { fixture } from '../tools/fixtures.js';

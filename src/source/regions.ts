@@ -51,30 +51,6 @@ export interface Region {
   readonly to: number;
 }
 
-/**
- * Divides a file into parts in which no more than `most` records begin.
- *
- * @returns undefined where more begin in a single slice
- */
-export function planRegions(
-  { counts, slice }: Pick<RecordHistogram, 'counts' | 'slice'>,
-  most: number,
-): Region[] | undefined {
-  const regions: Region[] = [];
-  let first = 0;
-  let records = 0;
-  for (let i = 0; i < counts.length; i++) {
-    if (counts[i] > most) return undefined;
-    if (records + counts[i] > most) {
-      regions.push({ from: first * slice, to: i * slice });
-      first = i;
-      records = 0;
-    }
-    records += counts[i];
-  }
-  return [...regions, { from: first * slice, to: counts.length * slice }];
-}
-
 /** Part of a file, and the number of records that begin in it. */
 export interface FilePart extends Region {
   readonly records: number;
