@@ -4,9 +4,11 @@ import { diff as diffOpened, noCounts } from '../exchange/diff.js';
 import type { DumpForm } from '../exchange/dump.js';
 import { dumpPieces, writerOf } from '../exchange/dump.js';
 import { globOf } from '../exchange/glob.js';
+import { DumpError } from '../exchange/input.js';
 import type { MachineName } from '../format/machines.js';
 import type { Database, Inner } from './database.js';
 import { innerOf } from './database.js';
+import { GdbmError, translatedEach } from './error.js';
 import { judgeOf } from './report.js';
 
 export type { DumpForm };
@@ -22,7 +24,7 @@ export interface DumpOptions {
 /**
  * Writes every record of a database as a dump, in pieces of about 1 MiB. No record is held whole, however large it is.
  *
- * @throws GdbmError `CHANGED`, `IO`, `CLOSED`
+ * @throws GdbmError `CHANGED`, `IO`, `CLOSED`; with `keys` `TOO_LARGE` for a key of more than 4 MiB
  * @throws RangeError if there is no such form
  *
  * @example
@@ -50,7 +52,9 @@ export function dump(
   const wanted = options.keys === undefined ? undefined : globOf([options.keys].flat());
   return guarded(async function* () {
     // A copy: the memory of a piece is used again for the next one.
-    for await (const piece of dumpPieces(opened, writer, wanted)) yield piece.slice();
+    for await (const piece of translatedEach(dumpPieces(opened, writer, wanted), keyTooLarge)) {
+      yield piece.slice();
+    }
   });
 }
 
@@ -86,7 +90,13 @@ export function diff(before: Database, after: Database): AsyncGenerator<Change, 
 }
 
 async function* changes(a: Inner, b: Inner): AsyncGenerator<Change> {
-  for await (const { how, key, before, after } of diffOpened(a.opened, b.opened, noCounts())) {
+  const differences = translatedEach(diffOpened(a.opened, b.opened, noCounts()), keyTooLarge);
+  for await (const { how, key, before, after } of differences) {
     yield { how, key: key.slice(), before, after };
   }
+}
+
+/** The error for a key that must be held and is too large for it. */
+function keyTooLarge(error: unknown): unknown {
+  return error instanceof DumpError ? new GdbmError('TOO_LARGE', error.message, { cause: error }) : error;
 }

@@ -161,3 +161,12 @@ test('a comparison tells what was added, removed and changed, with the sizes', a
     { how: 'added', key: 'd', before: undefined, after: 3 },
   ]);
 });
+
+test('a key that is too large to be held is refused by its code, where it must be held', async () => {
+  const database = await open(await databaseOf(new Map([['x'.repeat(5 << 20), 'value']])));
+  await rejectedWith('TOO_LARGE', dump(database, 'ndjson', { keys: 'x*' }).next());
+  await rejectedWith('TOO_LARGE', diff(database, await open(await databaseOf(new Map()))).next());
+  let bytes = 0;
+  for await (const piece of dump(database, 'csv')) bytes += piece.length;
+  assert.ok(bytes > 5 << 20);
+});
