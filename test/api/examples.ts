@@ -81,16 +81,47 @@ export async function runCode(folder: string, code: string, node = process.execP
   return (await run(node, [file], { cwd: folder })).stdout;
 }
 
-/** Runs an example in a copy of a stage, and requires that it prints what it says. */
-export async function holdExample(
-  example: Example,
+/** Runs examples in one process, each in a copy of a stage, and requires that each prints what it says. */
+export async function holdExamples(
+  examples: readonly Example[],
   stage: string,
   folder: string,
   node = process.execPath,
 ): Promise<void> {
-  await cp(stage, folder, { recursive: true, verbatimSymlinks: true });
-  const printed = await runCode(folder, example.code, node).catch((error: unknown) => {
-    throw new Error(`${example.place}: ${(error as Error).message}`);
-  });
-  assert.equal(words(printed), promisedOutput(example), example.place);
+  const files: string[] = [];
+  for (const [n, { code }] of examples.entries()) {
+    const copy = join(folder, `${n}`);
+    await cp(stage, copy, { recursive: true, verbatimSymlinks: true });
+    files.push(join(copy, 'example.mjs'));
+    await writeFile(files[n], code);
+  }
+  const outcomes = JSON.parse(await runCode(stage, inTurn(files), node)) as Outcome[];
+  for (const [n, { printed, error }] of outcomes.entries()) {
+    assert.equal(error, undefined, examples[n].place);
+    assert.equal(words(printed), promisedOutput(examples[n]), examples[n].place);
+  }
+  assert.equal(outcomes.length, examples.length);
+}
+
+interface Outcome {
+  readonly printed: string;
+  readonly error?: string;
+}
+
+/** A module that runs others one after the other, each in its folder, and prints an {@link Outcome} of each. */
+function inTurn(files: readonly string[]): string {
+  return `
+    import { writeSync } from 'node:fs';
+    import { dirname } from 'node:path';
+
+    const outcomes = [];
+    for (const file of ${JSON.stringify(files)}) {
+      const outcome = { printed: '' };
+      process.chdir(dirname(file));
+      process.stdout.write = (text) => (outcome.printed += text);
+      await import(file).catch((error) => (outcome.error = error.stack));
+      outcomes.push(outcome);
+    }
+    writeSync(1, JSON.stringify(outcomes));
+  `;
 }

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
-import { examplesIn, holdExample, makeStage } from './examples.js';
+import { examplesIn, holdExamples, makeStage } from './examples.js';
 
 const run = promisify(execFile);
 const root = fixture('..');
@@ -148,9 +148,7 @@ testWith(
     for (const node of nodes) {
       const stage = await userFolder(t);
       await makeStage(stage, node);
-      for (const example of examples) {
-        await holdExample(example, stage, join(await temporaryFolder(t), 'example'), node);
-      }
+      await holdExamples(examples, stage, await temporaryFolder(t), node);
       const bin = join(stage, 'node_modules', 'gdbm-doctor', 'bin', 'gdbm-doctor.js');
       const { stdout } = await run(node, [bin, 'check', 'tasks.db'], { cwd: stage });
       assert.match(stdout, /^tasks\.db: healthy/);

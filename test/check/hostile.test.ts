@@ -160,7 +160,7 @@ test('avail blocks that lie on each other by the thousand are not all read', asy
 });
 
 test('elements that all have one home are checked in bounded time', async () => {
-  const s = oneBucket(SWEEP ? 1 << 21 : 1 << 19, 4096);
+  const s = oneBucket(SWEEP ? 1 << 21 : 1 << 18, 4096);
   const at = anyBucket(s);
   const bucket = s.bucket(at);
   const pointer = at + s.bucketSize;
@@ -200,7 +200,7 @@ test('different keys of one hash by the ten thousands are checked and rebuilt in
 });
 
 test('different keys of one hash by the thousand in a damaged bucket are rebuilt in bounded time', async () => {
-  const s = oneBucket(SWEEP ? 1 << 19 : 1 << 17, 1 << 20);
+  const s = oneBucket(SWEEP ? 1 << 19 : 1 << 16, 1 << 20);
   const at = anyBucket(s);
   const stored = storeAlike(s, s.bucket(at).elements - 1);
   s.setInt(s.bucketFieldAt(at, 'count'), stored - 1);
@@ -210,7 +210,7 @@ test('different keys of one hash by the thousand in a damaged bucket are rebuilt
 });
 
 test('a bucket of more wrong elements than a call takes arguments is reported', async () => {
-  const s = oneBucket(1 << 22, 4096);
+  const s = oneBucket(SWEEP ? 1 << 22 : 1 << 21, 4096);
   const at = anyBucket(s);
   const bucket = s.bucket(at);
   s.fill(bucket.elementOffset(0) + at, at + s.bucketSize, 7);
@@ -318,8 +318,8 @@ test('header fields of any size ask for no more than the file has', async () => 
 });
 
 test('a header whose every field says huge is read in bounded time and memory', async () => {
-  for (const block of [1 << 20, 1 << 26, 1 << 30]) {
-    for (const bits of [6, 28, 30]) {
+  for (const [turn, block] of [1 << 20, 1 << 26, 1 << 30].entries()) {
+    for (const bits of sample([6, 28, 30], 1, turn)) {
       const s = Specimen.frame(FORMAT, 200_000, { block, bits: Math.min(bits, 27) });
       s.setInt(s.headerAt('dir_bits'), bits);
       s.setOffset(s.headerAt('dir'), 4096);

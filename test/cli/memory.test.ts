@@ -22,8 +22,8 @@ import { NATIVE } from '../torture/databases.js';
  * and 96 for a file of 100 MB, from which the moments of garbage collection may differ by 16.
  */
 const MOST = SWEEP ? 144 : 112;
-/** A database of 300 MB in a sweep, else of 90 MB and few records, which take less time. */
-const RECORDS = SWEEP ? 600_000 : 40_000;
+/** A database of 300 MB in a sweep, else of 60 MB and few records, which take less time. */
+const RECORDS = SWEEP ? 600_000 : 26_000;
 const VALUE = SWEEP ? 500 : 2250;
 
 async function largeDatabase(path: string): Promise<void> {

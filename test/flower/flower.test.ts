@@ -19,7 +19,7 @@ import { until } from '../tools/until.js';
 
 const GUARD = ['--interval=0.3'];
 const SEED = 20261124;
-const ROUNDS = SWEEP ? 30 : 4;
+const ROUNDS = SWEEP ? 30 : 2;
 
 interface GoodState {
   readonly stage: Stage;
