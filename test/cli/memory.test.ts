@@ -64,8 +64,10 @@ test('no command takes more memory for a large file than it may, sound and damag
   await measure('sound', ['load', dump, loaded], 0);
   await measure('sound', ['diff', path, loaded], 0);
   await measure('sound', ['list', path], 0);
-  await measure('sound', ['get', path, 'key-key-k777'], 0);
-  await measure('sound', ['salvage', path], 0);
+  if (SWEEP) {
+    await measure('sound', ['get', path, 'key-key-k777'], 0);
+    await measure('sound', ['salvage', path], 0);
+  }
   await measure('sound, also old ones', ['salvage', '--deleted', path], 0);
   await measure('map', ['inspect', path, 'map', '--all'], 0);
   await measure('as a page', ['report', path, '--html', join(folder, 'page.html')], 0);
