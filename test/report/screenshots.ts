@@ -29,7 +29,7 @@ for (const [name, file] of Object.entries(files)) {
   for (const [size, [width, height]] of Object.entries(SIZES)) {
     for (const colorScheme of ['light', 'dark'] as const) {
       const page = await browser.newPage({ viewport: { width, height }, colorScheme });
-      await openReport(browser, pathToFileURL(html).href, page);
+      await openReport(page, pathToFileURL(html).href);
       await page.waitForTimeout(100);
       const base = join(folder, `${name}-${size}-${colorScheme}`);
       await page.screenshot({ path: `${base}.png` });
@@ -40,7 +40,7 @@ for (const [name, file] of Object.entries(files)) {
 }
 // docs/report.png, which the README shows.
 const shown = await browser.newPage({ viewport: { width: 1280, height: 1060 }, colorScheme: 'light' });
-await openReport(browser, pathToFileURL(join(work, 'damaged.html')).href, shown);
+await openReport(shown, pathToFileURL(join(work, 'damaged.html')).href);
 await shown.evaluate(`document.getElementById('map').scrollIntoView({ block: 'center' })`);
 await shown.locator('#map').click({ position: { x: 300, y: 160 } });
 await shown.evaluate('scrollTo(0, 0)');

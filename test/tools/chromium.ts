@@ -12,24 +12,20 @@ export function launch(): Promise<Browser> {
   });
 }
 
-/** Opens a report and collects everything that a browser complains of. */
-export async function openReport(
-  browser: Browser,
-  url: string,
-  page?: Page,
-): Promise<{ page: Page; said: string[] }> {
-  const opened = page ?? (await browser.newPage({ viewport: { width: 1366, height: 768 } }));
+/** Opens a report in a page, and collects everything that the browser complains of. */
+export async function openReport(page: Page, url: string): Promise<{ page: Page; said: string[] }> {
   const said: string[] = [];
-  opened.on('console', (message) => said.push(`${message.type()}: ${message.text()}`));
-  opened.on('pageerror', (error) => said.push(String(error)));
-  opened.on('request', (request) => {
+  for (const event of ['console', 'pageerror', 'request', 'dialog']) page.removeAllListeners(event);
+  page.on('console', (message) => said.push(`${message.type()}: ${message.text()}`));
+  page.on('pageerror', (error) => said.push(String(error)));
+  page.on('request', (request) => {
     if (request.url() !== url) said.push(`request: ${request.url()}`);
   });
-  opened.on('dialog', (dialog) => {
+  page.on('dialog', (dialog) => {
     said.push(`dialog: ${dialog.message()}`);
     void dialog.dismiss();
   });
-  await opened.goto(url);
-  await opened.waitForSelector('html[data-ready=yes]');
-  return { page: opened, said };
+  await page.goto(url);
+  await page.waitForSelector('html[data-ready=yes]');
+  return { page, said };
 }
