@@ -91,7 +91,7 @@ export async function convert(
       );
       return EXIT.damaged;
     }
-    const { hashChar } = checked.format!;
+    const { hashChar } = checked.format;
     const target = targetFor(wanted, {
       format: db.format,
       // No key tells the hash flavour, so that each is found by either.

@@ -200,7 +200,7 @@ async function explainErrors(
 }
 
 /** The command line itself is wrong. */
-export class UsageError extends Error {}
+class UsageError extends Error {}
 
 /**
  * The parser of a command line.

@@ -192,7 +192,7 @@ export function progressLine(): { report: Report; end: () => void } {
 }
 
 /** Progress of a step, in bytes. */
-export interface StepProgress {
+interface StepProgress {
   readonly step: string;
   readonly done: number;
   readonly all: number;

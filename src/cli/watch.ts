@@ -47,7 +47,7 @@ export const watching = {
   },
 } as const;
 
-export type WatchingArguments = ArgumentsCamelCase<InferredOptionTypes<typeof watching>>;
+type WatchingArguments = ArgumentsCamelCase<InferredOptionTypes<typeof watching>>;
 
 export const numbersAreValid = ({ interval, keep }: { interval: number; keep: number }) =>
   (interval > 0 && Number.isFinite(interval) && Number.isInteger(keep) && keep > 0) ||

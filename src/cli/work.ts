@@ -10,7 +10,7 @@ import { EXIT, printReport, progressLine, tell } from './terminal.js';
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /** Work that writes, as {@link runWork} runs it. */
-export interface Work {
+interface Work {
   readonly path: string;
   /** For a message: "cannot ... : no permission". */
   readonly doing: string;

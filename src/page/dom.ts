@@ -49,3 +49,10 @@ export function parseOffset(text: string): number {
   const plain = text.trim().replace(/[,_ ]/g, '');
   return /^(0x[0-9a-f]+|\d+)$/i.test(plain) ? Number(plain) : NaN;
 }
+
+/** Printable ASCII as it is, all else as dots. */
+export function plain(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·')).join(
+    '',
+  );
+}

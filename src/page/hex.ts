@@ -1,5 +1,5 @@
 import { data, areaAt } from './data.js';
-import { hex, number, byId, decode64, el, parseOffset } from './dom.js';
+import { hex, number, byId, decode64, el, parseOffset, plain } from './dom.js';
 
 /** A field of a structure where it stands. */
 interface Field {
@@ -49,8 +49,7 @@ const ROW: Readonly<Record<string, string>> = { bucket: 'element', avail: 'entry
 function valueOf(name: string, bytes: Uint8Array, size: number): string {
   if (bytes.length < size && (size === 4 || size === 8)) return 'not in this page';
   if (name === 'key' || name === 'value') return `${number(size)} bytes`;
-  if (name.endsWith('key_start'))
-    return [...bytes].map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·')).join('');
+  if (name.endsWith('key_start')) return plain(bytes);
   if (size !== 4 && size !== 8) return `${number(size)} bytes`;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (size === 8) return number(Number(view.getBigInt64(0, data.little)));
@@ -120,12 +119,7 @@ export class HexView {
         if (field !== undefined) cell.title = field.name;
         cells.append(cell);
         if (bytes.length === 0) missing++;
-        text +=
-          bytes.length === 0
-            ? ' '
-            : bytes[0] >= 0x20 && bytes[0] < 0x7f
-              ? String.fromCharCode(bytes[0])
-              : '·';
+        text += bytes.length === 0 ? ' ' : plain(bytes.subarray(0, 1));
       }
       table.append(
         el(

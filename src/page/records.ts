@@ -1,5 +1,5 @@
 import { data } from './data.js';
-import { byId, decode64, el, hex, number, quoted, sizeText } from './dom.js';
+import { byId, decode64, el, hex, number, plain, quoted, sizeText } from './dom.js';
 
 const codes = new Map(data.opcodes.map(([code, name, argument]) => [code, { name, argument }]));
 const MOST = 40;
@@ -48,13 +48,6 @@ function opcodesOf(bytes: Uint8Array): string[] {
   }
   lines.push('…');
   return lines;
-}
-
-/** Printable ASCII as it is, all else as dots. */
-export function plain(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·')).join(
-    '',
-  );
 }
 
 function little(bytes: Uint8Array): bigint {

@@ -42,7 +42,7 @@ export function isHashable(kind: number): boolean {
  * big-endian). `bytes1`, `bytes4`, `bytes8`: a length of so many bytes, then as many bytes; `text` the same in UTF-8.
  * `decimal`, `real`: a number as a line of ASCII. `names`: two lines, a module and a name in it.
  */
-export type Argument =
+type Argument =
   | 0
   | 1
   | 2
@@ -59,7 +59,7 @@ export type Argument =
   | 'names';
 
 /** One instruction of a pickle. */
-export interface Opcode {
+interface Opcode {
   readonly name: string;
   readonly code: number;
   readonly argument: Argument;

@@ -6,9 +6,9 @@ import type { Kind } from './opcodes.js';
 import { KINDS } from './opcodes.js';
 
 /** The result of a walk through a pickle: it is whole, from its PROTO to its STOP, or has a fault. */
-export type PickleWalk = WholePickle | ({ readonly whole: false } & PickleFault);
+type PickleWalk = WholePickle | ({ readonly whole: false } & PickleFault);
 
-export interface WholePickle {
+interface WholePickle {
   readonly whole: true;
   /** 2 to 5. */
   readonly protocol: number;

@@ -40,7 +40,7 @@ export function repairCommand(
  * - `unrepairable`: a repair refuses it; only an earlier copy helps.
  * - `values`: only values inside of records are wrong, which an earlier copy may have whole.
  */
-export interface NextStep {
+interface NextStep {
   readonly kind: 'nothing' | 'other' | 'convert' | 'repair' | 'unrepairable' | 'values';
   /** The shell command for it, if there is one. */
   readonly command: string | undefined;

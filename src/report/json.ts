@@ -30,7 +30,7 @@ export interface Evidence {
 }
 
 /** One document, whatever the command. */
-export interface ReportDocument {
+interface ReportDocument {
   readonly version: typeof REPORT_VERSION;
   readonly files: readonly object[];
   /** The command that made the document, if it is known. */

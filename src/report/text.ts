@@ -40,7 +40,7 @@ import {
 /** Places of one kind of finding shown to a person before the rest is only counted. */
 const SHOWN_PER_CODE = 3;
 
-export interface TextOptions {
+interface TextOptions {
   /** Colours, or none. */
   readonly style: ChalkInstance;
   /** Shows every finding that was kept. */

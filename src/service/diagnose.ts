@@ -105,7 +105,7 @@ export function databaseFacts({ checked, profile }: CheckedContents): DatabaseFa
   };
 }
 
-export interface DiagnoseOptions {
+interface DiagnoseOptions {
   /** Results of a check of the database, to be compared with this machine. */
   readonly database?: DatabaseFacts | undefined;
 }

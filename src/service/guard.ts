@@ -24,7 +24,7 @@ import { Watcher, watchLoop } from './watcher.js';
 export type Fallback = 'empty' | 'no-persistence' | 'fail';
 
 /** The program to run, and what to do about its database. */
-export interface GuardOptions {
+interface GuardOptions {
   readonly command: readonly string[];
   readonly env: Environment;
   readonly fallback: Fallback;

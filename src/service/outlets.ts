@@ -6,10 +6,10 @@ import { FreshFile } from '../store/fresh.js';
 import type { Look } from './look.js';
 
 /** Urgency of a log line. */
-export type Level = 'info' | 'warning' | 'error';
+type Level = 'info' | 'warning' | 'error';
 
 /** An event for the log, for people and for programs. */
-export interface LogEvent {
+interface LogEvent {
   readonly level: Level;
   /** Stable name, such as `repaired`. */
   readonly event: string;
@@ -18,7 +18,7 @@ export interface LogEvent {
   readonly details?: Readonly<Record<string, string | number | boolean | null>>;
 }
 
-export type LogFormat = 'text' | 'json';
+type LogFormat = 'text' | 'json';
 
 /** Receives each event. */
 export type Log = (event: LogEvent) => void;

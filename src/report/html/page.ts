@@ -119,7 +119,7 @@ function adviceOf(
 }
 
 /** Markup that is safe to put into a page. */
-export class Markup {
+class Markup {
   constructor(readonly text: string) {}
 }
 
