@@ -39,7 +39,10 @@ export class ElementMarks {
   /** True if any element is marked. */
   hasMarked = false;
 
+  /** @throws RangeError for 2^32 elements or more, whose buckets alone have 80 GB */
   constructor(sites: number, elements: number) {
+    if (sites * elements >= 2 ** 32)
+      throw new RangeError('The database has too many elements to be examined');
     this.elements = elements;
     this.flags = new Uint8Array(sites * elements);
     this.kept = new Uint32Array(sites);
