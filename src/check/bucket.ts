@@ -1,4 +1,4 @@
-import { cutElementsOf } from '../database/cutelements.js';
+import { cutElementsOf } from '../database/database.js';
 import type { Database } from '../database/database.js';
 import { isHeld, readDirectory } from '../database/readdirectory.js';
 import type { BucketSite } from '../database/site.js';

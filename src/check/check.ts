@@ -1,4 +1,4 @@
-import { isCreationInterrupted } from '../database/created.js';
+import { isCreationInterrupted } from '../database/likelycause.js';
 import type { Database } from '../database/database.js';
 import { asItIs } from '../database/database.js';
 import type { OtherFile } from '../database/identify.js';

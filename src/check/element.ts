@@ -1,7 +1,5 @@
-import type { CutElements } from '../database/cutelements.js';
-import { cutElementsOf } from '../database/cutelements.js';
-import type { Database } from '../database/database.js';
-import { mayBeCut } from '../database/database.js';
+import type { CutElements, Database } from '../database/database.js';
+import { cutElementsOf, mayBeCut } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
 import { isOutdated, rulerOf } from '../database/survey.js';

@@ -1,10 +1,7 @@
 import type { HashClaims } from '../database/claims.js';
-import type { CutElements } from '../database/cutelements.js';
-import { cutElementsOf } from '../database/cutelements.js';
-import type { Database } from '../database/database.js';
-import { mayBeCut } from '../database/database.js';
+import type { CutElements, Database } from '../database/database.js';
+import { cutElementsOf, mayBeCut } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
-import { AlikeSites } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
 import { claimSettled, isOutdated, isPlaced, isReadable, rulerOf } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
@@ -152,7 +149,6 @@ export async function examineInOrder(
   const used = copied === undefined ? runs.length * db.geometry.bucketElements : 0;
   const examiner = new Examiner(db, runs.length, used, held);
   const sites = new Array<BucketSite>(runs.length);
-  const alike = new AlikeSites();
   const reader = new SiteReader(db);
   const behind = neighbours(runs.length, (n) => runs.offsets[n], db.geometry.bucketSize);
   let elements = 0;
@@ -163,7 +159,7 @@ export async function examineInOrder(
     const site = placedSite(db, runs, run, words);
     if (site === undefined) return undefined;
     const s = numbers[run];
-    sites[s] = alike.slim(site);
+    sites[s] = site;
     if (copied === undefined) examiner.takeBucket(s, site, words, reader.view);
     else {
       const isOrdered = examiner.takeCopied(s, site, words, reader.view);

@@ -1,7 +1,5 @@
-import { cutElementsOf } from '../database/cutelements.js';
 import type { CorrectedHashes, Database, WrongHash } from '../database/database.js';
-import { mayBeCut } from '../database/database.js';
-import { equalAt } from '../database/equalat.js';
+import { cutElementsOf, equalAt, mayBeCut } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
 import { isOutdated, readSite, roomForBucket, rulerOf } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';

@@ -1,12 +1,15 @@
+import { elementsStart, elementStruct } from '../format/bucket.js';
+import { equalBytes } from '../format/bytes.js';
 import type { Format } from '../format/format.js';
 import type { DirectoryPlace, Geometry, ExtendedHeader, Header } from '../format/header.js';
 import { decodeExtendedHeader, extendedHeaderOffset, extendedHeaderStruct } from '../format/header.js';
 import type { Fault, Rearrangement } from '../source/views.js';
 import { BlockGrid, shifted } from '../source/views.js';
-import { exact } from '../source/source.js';
+import { exact, readInto } from '../source/source.js';
 import type { Source } from '../source/source.js';
 import { inferFormat } from './infer.js';
 import { readDirectory } from './readdirectory.js';
+import type { BucketSite } from './site.js';
 import type { Range } from '../source/ranges.js';
 
 /** A GDBM file that is open for reading: how it is read, and its directory. */
@@ -105,7 +108,7 @@ export function isGone(moved: MovedBytes, offset: number): boolean {
 }
 
 /** Test of a fault against a range of the file as it lies there, before any rearrangement. */
-export type Hits = (fault: Fault, from: number, to: number) => boolean;
+type Hits = (fault: Fault, from: number, to: number) => boolean;
 
 /**
  * Most pieces of a range that are checked. A range in more pieces hardly is a record, but comes from a wrong size.
@@ -133,6 +136,51 @@ export function mayBeCut(
   }
   return false;
 }
+
+/**
+ * Parts of a bucket that may have lost bytes or had bytes inserted. The bucket may look whole, because the bytes
+ * behind move up.
+ */
+export interface CutElements {
+  /** True if the head is affected. */
+  readonly head: boolean;
+  /** Returns true if element `i` is affected. */
+  has(i: number): boolean;
+}
+
+/**
+ * Finds the parts of a bucket that a fault may have cut.
+ *
+ * @param isSound whether the directory leads to the bucket, and it is sound as it is read
+ * @returns undefined if no byte of the bucket is missing and none was inserted, which is nearly always so
+ */
+export function cutElements(db: Database, bucket: number, isSound = false): CutElements | undefined {
+  if (!mayBeCut(db, bucket, bucket + db.geometry.bucketSize)) return undefined;
+  const { size } = elementStruct(db.format.layout);
+  const first = bucket + elementsStart(db.format);
+  const hits = isSound && isVague(db) ? CUTS : undefined;
+  const isCut = (from: number, to: number) => mayBeCut(db, from, to, hits);
+  return {
+    head: isCut(bucket, first),
+    has: (i) => isCut(first + i * size, first + (i + 1) * size),
+  };
+}
+
+/** {@link cutElements} for a bucket that was found. */
+export function cutElementsOf(db: Database, { offset, origin, state }: BucketSite): CutElements | undefined {
+  return cutElements(db, offset, origin === 'directory' && state === 'sound');
+}
+
+/**
+ * Returns true if the possible places of a fault are farther apart than the size of a bucket, which comes from more
+ * than one damage. To doubt all elements between them would lose whole buckets, although only one can be cut. Their
+ * keys prove the elements of sound buckets.
+ */
+function isVague({ fault, geometry }: Database): boolean {
+  return fault !== undefined && fault.last - fault.first >= geometry.bucketSize;
+}
+
+const CUTS: Hits = (fault, from, to) => fault.cuts(from, to);
 
 /** Block grid of the file as it is now; it is shifted if a part of a block is missing at the beginning. */
 export function blocksNow({ missing, geometry }: Database): BlockGrid {
@@ -192,4 +240,23 @@ export function* placesNow(db: Database, offset: number, length: number): Genera
   }
   for (const piece of rearrangement.pieces(offset, length))
     yield { offset: piece.offset - db.missing, length: piece.length };
+}
+
+/**
+ * Returns true if a source has exactly these bytes at an offset.
+ *
+ * @param room memory for the read, used if it is large enough: millions of small allocations take longer than the
+ *   reads
+ * @throws SourceError if the source cannot be read there
+ */
+export async function equalAt(
+  source: Source,
+  offset: number,
+  bytes: Uint8Array,
+  room: Uint8Array,
+): Promise<boolean> {
+  if (bytes.length > room.length) return equalBytes(await source.read(offset, bytes.length), bytes);
+  const there = room.subarray(0, bytes.length);
+  await readInto(source, offset, there);
+  return equalBytes(there, bytes);
 }

@@ -1,5 +1,10 @@
+import { availBlockStruct, decodeAvailHead } from '../format/avail.js';
+import { bucketElementCount } from '../format/bucket.js';
+import { directorySizeFor } from '../format/directory.js';
+import { magicMeaning, offsetSize } from '../format/format.js';
+import { headerAvailOffset } from '../format/header.js';
 import type { Source } from '../source/source.js';
-import { readUpTo } from '../source/source.js';
+import { exact, readUpTo } from '../source/source.js';
 import type { Database } from './database.js';
 import { CERTAIN, HEADER_BYTES, weighHeader } from './evidence.js';
 
@@ -110,4 +115,45 @@ function countMarks(bytes: Uint8Array): { lines: number; crlf: number; replaced:
     } else if (bytes[i] === 0xbf && bytes[i + 1] === 0xbd && bytes[i - 1] === 0xef) marks.replaced++;
   }
   return marks;
+}
+
+/** Blocks of a new database: the header, the directory, the bucket, and one of free space. */
+const NEW_BLOCKS = 4;
+
+/**
+ * Returns true if an interrupted creation left the file, as on a full volume: the whole header of a new database,
+ * followed at most by the written part of its directory. The first bucket's place is behind the end of the file, so
+ * no record was stored.
+ */
+export async function isCreationInterrupted(db: Database): Promise<boolean> {
+  const { source, format, header, headerLost, missing, fault } = db;
+  if (headerLost || missing !== 0 || fault !== undefined) return false;
+  const { block_size, dir, dir_size, dir_bits, bucket_size, bucket_elems, next_block } = header;
+  const at = headerAvailOffset(format);
+  const headSize = availBlockStruct(format.layout).size;
+  const directory = directorySizeFor(format.layout, block_size);
+  const isNew =
+    magicMeaning(header.magic) !== undefined &&
+    dir === block_size &&
+    dir_size === directory.size &&
+    dir_bits === directory.bits &&
+    bucket_size === block_size &&
+    bucket_elems === bucketElementCount(format.layout, bucket_size) &&
+    next_block === NEW_BLOCKS * block_size;
+  const bucket = dir + dir_size;
+  if (!isNew || source.size < at + headSize || source.size > bucket) return false;
+  const bytes = await exact(source).read(0, source.size);
+  const avail = decodeAvailHead(bytes.subarray(at), format.layout, format.byteOrder);
+  if (avail.count !== 0 || avail.next_block !== 0) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const width = offsetSize(format.layout);
+  const little = format.byteOrder === 'little';
+  for (let entry = dir; entry + width <= source.size; entry += width) {
+    // Bucket offsets of a new database are far below 4 GiB, so that the other half of a wide one is zero.
+    const [low, high] = [little ? 0 : width - 4, little ? width - 4 : 0];
+    const value = view.getUint32(entry + low, little);
+    const isZeroAbove = width === 4 || view.getUint32(entry + high, little) === 0;
+    if (!isZeroAbove || (value !== 0 && value !== bucket)) return false;
+  }
+  return true;
 }

@@ -4,9 +4,6 @@ import { FREE_HASH, HASH_BITS, HASH_RANGE } from '../format/hash.js';
 import { offsetSize } from '../format/format.js';
 import { HashClaims } from './claims.js';
 import type { BucketSite } from './site.js';
-import { AlikeSites, changedSite } from './site.js';
-import { placeEmpty } from './emptyhomes.js';
-import { SiteIndex } from './siteindex.js';
 import type { Database } from './database.js';
 import { Bits, NumberList } from '../numbers.js';
 import { readInto } from '../source/source.js';
@@ -35,8 +32,7 @@ export async function survey(db: Database): Promise<Survey> {
   const directoryTo = directoryFrom + directory.length * offsetSize(db.format.layout);
   const siteOfSlot = new Int32Array(directory.length).fill(-1);
   const sites: BucketSite[] = [];
-  const indexOf = new SiteIndex(sites);
-  const alike = new AlikeSites();
+  const indexOf = new Map<number, number>();
   let budget = READ_BUDGET * source.size + 2 * bucketSize;
   const bucket = new BucketView(new Uint8Array(bucketSize), db.format, geometry.bucketElements);
   let unreadIndex: number | undefined;
@@ -53,8 +49,8 @@ export async function survey(db: Database): Promise<Survey> {
         const isInDirectory = offset + bucketSize > directoryFrom && offset < directoryTo;
         // A bucket that overlaps the directory is wrong, unless it has records and a slot of its own leads to it.
         const isWrong = isInDirectory && !(site.state === 'sound' && site.used > 0 && isAtHome(site));
-        sites.push(alike.slim(isWrong ? changedSite(site, { state: 'overlapping' }) : site));
-        indexOf.add(index);
+        sites.push(isWrong ? { ...site, state: 'overlapping' } : site);
+        indexOf.set(offset, index);
       } else {
         // One site stands for all that are not read: a site for each would cost more than the directory.
         unreadIndex = index;
@@ -72,7 +68,7 @@ export function withOutdated(survey: Survey, outdated: ReadonlySet<number>): Sur
   if (outdated.size === 0) return survey;
   const { siteOfSlot } = survey;
   const sites = survey.sites.map((site, i): BucketSite =>
-    outdated.has(i) ? changedSite(site, { state: 'outdated' }) : site,
+    outdated.has(i) ? { ...site, state: 'outdated' } : site,
   );
   return surveyOf(sites, siteOfSlot);
 }
@@ -234,28 +230,19 @@ function surveyBucket(
     const anySlot = commonHash === undefined ? firstSlot : slotOf(commonHash, directoryBits);
     ownFirst = Math.floor(anySlot / ownSlots) * ownSlots;
   }
-  // One literal with all fields: an object spread from others takes twice the memory, and there may be 100,000.
   return {
     origin: 'directory',
-    offset: unboxed(offset),
+    offset,
     firstSlot,
     slots,
     bits,
     count,
     availCount,
     used,
-    ownFirst: unboxed(ownFirst),
-    ownSlots: unboxed(ownSlots),
+    ownFirst,
+    ownSlots,
     state: wiped ? 'wiped' : sound ? 'sound' : 'malformed',
   };
-}
-
-/**
- * The same number, as an integer if it fits 32 bits: the engine keeps each result of fractional arithmetic in an
- * object.
- */
-function unboxed(number: number): number {
-  return (number | 0) === number ? number | 0 : number;
 }
 
 /** The number of used elements, and a hash whose first `bits` bits most of them share. */
@@ -274,6 +261,41 @@ function majority(bucket: BucketView, bits: number): { used: number; commonHash:
     lead += commonHash !== undefined && hash >>> shift === commonHash >>> shift ? 1 : -1;
   }
   return { used, commonHash };
+}
+
+/** Slots that lead to one bucket, within one range that may be its own. */
+interface Home {
+  readonly ownFirst: number;
+  readonly firstSlot: number;
+  entries: number;
+}
+
+/**
+ * Places buckets without records at the slots that most entries give them. They have no hash that tells their slots,
+ * and the first entry that leads there may be wrong.
+ */
+function placeEmpty(sites: BucketSite[], siteOfSlot: Int32Array): void {
+  if (!sites.some(isEmpty)) return;
+  const best = new Map<number, Home>();
+  const last = new Map<number, Home>();
+  for (const [slot, index] of siteOfSlot.entries()) {
+    if (index < 0 || !isEmpty(sites[index])) continue;
+    const { ownSlots } = sites[index];
+    const ownFirst = Math.floor(slot / ownSlots) * ownSlots;
+    let home = last.get(index);
+    if (home?.ownFirst !== ownFirst) last.set(index, (home = { ownFirst, firstSlot: slot, entries: 0 }));
+    home.entries++;
+    if (home.entries > (best.get(index)?.entries ?? 0)) best.set(index, home);
+  }
+  for (const [index, { ownFirst, firstSlot }] of best) {
+    if (ownFirst === sites[index].ownFirst) continue;
+    const slots = endOfRun(siteOfSlot, firstSlot) - firstSlot;
+    sites[index] = { ...sites[index], firstSlot, slots, ownFirst };
+  }
+}
+
+function isEmpty({ state, used }: BucketSite): boolean {
+  return state === 'sound' && used === 0;
 }
 
 /**
@@ -303,7 +325,7 @@ function settleOverlaps(
     return leading[index] / (siteOfSlot.length + 1);
   };
   const giveWay = (index: number) => {
-    settled[index] = changedSite(settled[index], { state: 'overlapping' });
+    settled[index] = { ...settled[index], state: 'overlapping' };
   };
   let previous = -1;
   for (const index of order) {

@@ -1,5 +1,5 @@
 import { NumberSet, OffsetList, SALT, firstAfter } from '../numbers.js';
-import { equalAt } from '../database/equalat.js';
+import { equalAt } from '../database/database.js';
 import { equalBytes } from '../format/bytes.js';
 import { isPortableKey } from '../format/hash.js';
 import type { BatchLimits, RecordBatch } from '../read/batch.js';

@@ -1,11 +1,9 @@
 import type { HashRange } from '../database/claims.js';
 import { rangeName } from '../database/claims.js';
 import type { ExaminedSurvey } from '../check/examination.js';
-import { cutElements } from '../database/cutelements.js';
+import { cutElements } from '../database/database.js';
 import type { Database } from '../database/database.js';
-import { SiteIndex } from '../database/siteindex.js';
 import type { BucketSite } from '../database/site.js';
-import { changedSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
 import { isReadable, isSettled, rulerOf, settledSites, withOutdated } from '../database/survey.js';
 import { elementStruct, elementsStart } from '../format/bucket.js';
@@ -84,9 +82,10 @@ export async function adoptOrphans(
   const sites: BucketSite[] = [...survey.sites];
   const stale: BucketSite[] = [];
   // A bucket that a wrong entry leads to is known already, but may be in force for its own range.
-  const known = new SiteIndex(survey.sites);
+  const known = new Map<number, number>();
   const scattered: BucketSite[] = [];
-  for (const [index, { state }] of survey.sites.entries()) if (state !== 'outdated') known.add(index);
+  for (const [index, { state, offset }] of survey.sites.entries())
+    if (state !== 'outdated') known.set(offset, index);
   for (const { site, range } of ranked) {
     const index = site.state === 'sound' ? known.get(site.offset) : undefined;
     const adopted =
@@ -107,8 +106,8 @@ export async function adoptOrphans(
   };
   for (const site of scattered) {
     const split = await partFragment(db, site, isRuled, free, entries, kin);
-    if (split.open.length > 0) sites.push(changedSite(site, { elements: split.open }));
-    if (split.old.length > 0) stale.push(changedSite(site, { elements: split.old }));
+    if (split.open.length > 0) sites.push({ ...site, elements: split.open });
+    if (split.old.length > 0) stale.push({ ...site, elements: split.old });
   }
   return searched;
 }

@@ -1,10 +1,8 @@
 import type { Database } from '../database/database.js';
-import { equalAt } from '../database/equalat.js';
-import { isGone } from '../database/database.js';
+import { equalAt, isGone } from '../database/database.js';
 import type { HashRange } from '../database/claims.js';
 import { rangeOf } from '../database/claims.js';
 import type { BucketSite } from '../database/site.js';
-import { AlikeSites } from '../database/site.js';
 import { roomForBucket } from '../database/survey.js';
 import { BUCKET_AVAIL, BucketView, elementsStart, KEY_START } from '../format/bucket.js';
 import type { HashChar } from '../format/hash.js';
@@ -38,9 +36,8 @@ const TELLING = 8;
 /** Judges the buckets that a scan found, by their heads and a sample of their keys. */
 export async function judgeBuckets(db: Database, offsets: Float64Array): Promise<Candidate[]> {
   const candidates: Candidate[] = [];
-  const alike = new AlikeSites();
   for (let from = 0; from < offsets.length; from += BATCH) {
-    candidates.push(...(await judgeBatch(db, offsets.subarray(from, from + BATCH), alike)));
+    candidates.push(...(await judgeBatch(db, offsets.subarray(from, from + BATCH))));
   }
   return candidates;
 }
@@ -56,7 +53,7 @@ interface Sampled {
   readonly to: number;
 }
 
-async function judgeBatch(db: Database, offsets: Float64Array, alike: AlikeSites): Promise<Candidate[]> {
+async function judgeBatch(db: Database, offsets: Float64Array): Promise<Candidate[]> {
   const { source } = db;
   const buckets: Sampled[] = [];
   // One list per field of the keys: an object per key would take more memory than the buckets.
@@ -93,7 +90,7 @@ async function judgeBatch(db: Database, offsets: Float64Array, alike: AlikeSites
       sizes[length] = size;
       own[length++] = one;
     }
-    const site = alike.slim(orphanSite(offset, bucket));
+    const site = orphanSite(offset, bucket);
     const sharedBits = Math.min(Math.clz32(different) - 1, HASH_BITS);
     buckets.push({ site, hash, sharedBits, from, to: length });
   }
@@ -121,7 +118,6 @@ async function judgeBatch(db: Database, offsets: Float64Array, alike: AlikeSites
 
 function orphanSite(offset: number, bucket: BucketView): BucketSite {
   const { bits, count, availCount } = bucket;
-  // One literal with all fields takes half the memory.
   return {
     origin: 'scan',
     offset,

@@ -1,9 +1,8 @@
 import { examineBuckets } from '../check/bucket.js';
 import type { ExaminedSurvey } from '../check/examination.js';
 import { KEPT } from '../check/marks.js';
-import { cutElements } from '../database/cutelements.js';
+import { cutElements, equalAt } from '../database/database.js';
 import type { Database } from '../database/database.js';
-import { equalAt } from '../database/equalat.js';
 import type { BucketSite } from '../database/site.js';
 import { isPlaced, roomForBucket, rulerOf } from '../database/survey.js';
 import type { Searched } from '../examine.js';

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { cutElements } from '../../src/database/cutelements.js';
-import { openDatabase } from '../../src/database/database.js';
+import { cutElements, openDatabase } from '../../src/database/database.js';
 import { openSearched, search } from '../../src/examine.js';
 import { describeFormat } from '../../src/format/format.js';
 import { elementStruct, elementsStart } from '../../src/format/bucket.js';
