@@ -1,6 +1,6 @@
 import { KeyHasher } from '../format/hash.js';
 import type { RangeList } from '../source/ranges.js';
-import { firstEndingAfter, orderBySteps, readInOrder } from '../source/ranges.js';
+import { firstEndingAfter, RangeReader } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import { passChunks } from '../source/source.js';
 import { zeroBytes } from './zeros.js';
@@ -66,11 +66,11 @@ export async function hashRanges(
     signed[n] = hasher.signed;
     unsigned[n] = hasher.unsigned;
   };
-  const offsetOf = (n: number) => offsets[n];
-  const order = orderBySteps(length, offsetOf, source.size);
+  const places = offsets.subarray(0, length);
+  const reader = new RangeReader(source);
   const long: number[] = [];
-  const sizeOf = (n: number) => Math.min(sizes[n], SHORT);
-  await readInOrder(source, { offsetOf, sizeOf, order }, (n, bytes, at) => {
+  const beginnings = sizes.slice(0, length).map((size) => Math.min(size, SHORT));
+  await reader.read(places, beginnings, (n, bytes, at) => {
     if (sizes[n] <= SHORT) hash(n, bytes, at);
     else if (starts === undefined || mayBeKey(bytes, at, starts[n], sizes[n])) long.push(n);
   });
@@ -78,8 +78,9 @@ export async function hashRanges(
     long.filter((n) => sizes[n] <= SMALL).map((n) => sizes[n]),
     Math.max(BUDGET_LEAST, BUDGET * source.size),
   );
-  const small = long.filter((n) => sizes[n] <= Math.min(SMALL, most));
-  await readInOrder(source, { offsetOf, sizeOf: (n) => sizes[n], order: small }, hash);
+  const small = beginnings.fill(-1);
+  for (const n of long) if (sizes[n] <= Math.min(SMALL, most)) small[n] = sizes[n];
+  await reader.read(places, small, hash);
   const isDoubtful = (n: number) => starts !== undefined && zeroBytes(starts[n]) >= 2;
   for (const n of long) {
     const size = sizes[n];

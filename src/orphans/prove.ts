@@ -1,6 +1,6 @@
 import { BucketView, elementStruct, elementsStart } from '../format/bucket.js';
 import type { Format } from '../format/format.js';
-import { readInOrder } from '../source/ranges.js';
+import { RangeReader } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import type { KeyRanges, LongKeyBudget } from './keyhashes.js';
 import { hashRanges } from './keyhashes.js';
@@ -26,8 +26,7 @@ export async function readElements(source: Source, format: Format, at: Float64Ar
   // A bucket of one element, so that the bucket's reader decodes the fields.
   const bytes = new Uint8Array(first + size);
   const one = new BucketView(bytes, format, 1);
-  const order = Uint32Array.from(at, (_, i) => i);
-  await readInOrder(source, { offsetOf: (i) => at[i], sizeOf: () => size, order }, (i, from, start) => {
+  await new RangeReader(source).read(at, new Int32Array(length).fill(size), (i, from, start) => {
     bytes.set(from.subarray(start, start + size), first);
     hashes[i] = one.hash(0);
     offsets[i] = one.dataPointer(0);

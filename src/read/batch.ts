@@ -1,7 +1,7 @@
 import type { Database } from '../database/database.js';
 import { HASH_RANGE, KeyHasher } from '../format/hash.js';
 import type { RecordPart } from '../salvage/read.js';
-import { WindowReader } from '../source/ranges.js';
+import { RangeReader } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 
 /*
@@ -124,7 +124,7 @@ export class BatchReader {
   readonly #db: Database;
   readonly #limits: BatchLimits;
   readonly #batch: RecordBatch;
-  readonly #windows: WindowReader;
+  readonly #ranges: RangeReader;
   readonly #key = new KeyHasher();
   /** Bytes to read of each record; −1 for a large one. */
   readonly #sizes: Int32Array;
@@ -146,7 +146,7 @@ export class BatchReader {
       records: Math.min(Math.max(limits.records, elements), buckets * elements),
     });
     this.#sizes = new Int32Array(this.#batch.starts.length);
-    this.#windows = new WindowReader(source);
+    this.#ranges = new RangeReader(source);
   }
 
   /** True if one more bucket may have too many elements. */
@@ -228,7 +228,7 @@ export class BatchReader {
     const { count, words, offsets, bytes, part } = batch;
     let kept: Uint8Array | undefined;
     let changed = 0;
-    await this.#windows.read(offsets.subarray(0, count), this.#sizes, (i, window, from) => {
+    await this.#ranges.read(offsets.subarray(0, count), this.#sizes, (i, window, from) => {
       const at = i * WORDS;
       if (this.#isKeyOf(words, at, window, from)) {
         const size = words[at + KEY_SIZE] + (part === 'key' ? 0 : words[at + DATA_SIZE]);

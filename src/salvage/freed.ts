@@ -6,7 +6,7 @@ import type { BucketSite } from '../database/site.js';
 import { isPlaced, isReadable, roomForBucket } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
 import { FREE_HASH, HASH_RANGE, KeyHasher } from '../format/hash.js';
-import { orderBySteps, readInOrder } from '../source/ranges.js';
+import { RangeReader } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
 import type { InForcePart } from './inforcepart.js';
@@ -97,10 +97,8 @@ async function judged(
 ): Promise<FreedElement[]> {
   const found: FreedElement[] = [];
   const judge = new Judge(waiting);
-  const offsetOf = (n: number) => waiting.offsets[n];
-  const sizeOf = (n: number) => waiting.keySizes[n];
-  const order = orderBySteps(waiting.length, offsetOf, source.size);
-  await readInOrder(source, { offsetOf, sizeOf, order }, (n, window, at) => {
+  const offsets = waiting.offsets.subarray(0, waiting.length);
+  await new RangeReader(source).read(offsets, waiting.keySizes, (n, window, at) => {
     judge.look(n, window, at);
     if (isWanted(judge)) found.push(judge.told(n));
   });

@@ -3,7 +3,7 @@ import type { Examination } from '../check/examination.js';
 import { KEPT } from '../check/marks.js';
 import type { Database } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
-import { WindowReader } from '../source/ranges.js';
+import { RangeReader } from '../source/ranges.js';
 
 /** Keys that are read in one pass: 28 bytes each besides their own. */
 const HELD = 1 << 18;
@@ -26,7 +26,7 @@ export async function eachKeptKey(
   const sizes = new Int32Array(capacity);
   let held = 0;
   const reader = new SiteReader(db);
-  const keys = new WindowReader(db.source);
+  const keys = new RangeReader(db.source);
   const { flags, kept, elements } = marks;
   const readHeld = async () => {
     await keys.read(offsets.subarray(0, held), sizes, (n, bytes, at) =>

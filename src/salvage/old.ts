@@ -8,7 +8,7 @@ import { rulerOf } from '../database/survey.js';
 import { KEY_START } from '../format/bucket.js';
 import { HASH_RANGE, hashKey, isPortableKey } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
-import { orderBySteps, readInOrder } from '../source/ranges.js';
+import { RangeReader } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
 import type { Report } from '../source/sweep.js';
@@ -179,12 +179,11 @@ class Collector {
       if (ranges.lengthOf(i) === geometry.bucketSize && buckets.has(offset)) continue;
       own.push(i);
     }
-    const offsetOf = (n: number) => ranges.offsetOf(own[n]);
-    const sizeOf = (n: number) => Math.min(model.headSize, ranges.lengthOf(own[n]));
-    const order = orderBySteps(own.length, offsetOf, source.size);
-    await readInOrder(source, { offsetOf, sizeOf, order }, (n, window, at) => {
+    const offsets = Float64Array.from(own, (i) => ranges.offsetOf(i));
+    const sizes = Float64Array.from(own, (i) => Math.min(model.headSize, ranges.lengthOf(i)));
+    await new RangeReader(source).read(offsets, sizes, (n, window, at) => {
       const range = ranges.at(own[n]);
-      const head = window.subarray(at, at + sizeOf(n));
+      const head = window.subarray(at, at + sizes[n]);
       const division = model.divide(head, range.length, this.#listingBucket(range, head));
       if (division === undefined) return;
       const { keySize, bits } = division;
@@ -248,9 +247,8 @@ async function learnRecords(source: Source, { sample }: InForce, old: OldList): 
   const model = new RecordModel();
   const sizeOf = ({ keySize, dataSize }: Place) => keySize + Math.min(VALUE_BYTES, dataSize);
   const short = places.filter((place) => sizeOf(place) <= MOST_LEARNED);
-  const order = orderBySteps(short.length, (n) => short[n].offset, source.size);
-  const ranges = { offsetOf: (n: number) => short[n].offset, sizeOf: (n: number) => sizeOf(short[n]), order };
-  await readInOrder(source, ranges, (n, window, at) => {
+  const offsets = Float64Array.from(short, ({ offset }) => offset);
+  await new RangeReader(source).read(offsets, Float64Array.from(short, sizeOf), (n, window, at) => {
     const { keySize, dataSize } = short[n];
     const value = at + keySize;
     const start = window.subarray(value, value + Math.min(VALUE_BYTES, dataSize));

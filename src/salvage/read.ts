@@ -1,5 +1,5 @@
 import type { Source } from '../source/source.js';
-import { orderBySteps, readInOrder } from '../source/ranges.js';
+import { RangeReader } from '../source/ranges.js';
 import type { SalvagedBatch, SalvagedRecord } from './salvage.js';
 
 /** A record and its bytes. */
@@ -123,20 +123,21 @@ async function readHeld<R extends RecordPlace>(
   memory: { bytes: Uint8Array },
 ): Promise<ReadTogether<R>> {
   const starts = new Int32Array(records.length).fill(-1);
-  const small = Uint32Array.from(records.keys()).filter((n) => partSize(records[n], part) <= SMALL);
+  const offsets = Float64Array.from(records, ({ offset }) => offset);
+  const sizes = Float64Array.from(records, (record) => partSize(record, part));
   let room = 0;
-  for (const n of small) {
-    starts[n] = room;
-    room += partSize(records[n], part);
+  for (let n = 0; n < sizes.length; n++) {
+    if (sizes[n] > SMALL) sizes[n] = -1;
+    else {
+      starts[n] = room;
+      room += sizes[n];
+    }
   }
   // One piece of memory for all of them: a small one for each would take several times as much.
   if (memory.bytes.length < room) memory.bytes = new Uint8Array(room);
   const { bytes } = memory;
-  const sizeOf = (i: number) => partSize(records[small[i]], part);
-  const offsetOf = (i: number) => records[small[i]].offset;
-  const order = orderBySteps(small.length, offsetOf, source.size);
-  await readInOrder(source, { offsetOf, sizeOf, order }, (i, window, at) => {
-    bytes.set(window.subarray(at, at + sizeOf(i)), starts[small[i]]);
+  await new RangeReader(source).read(offsets, sizes, (n, window, at) => {
+    bytes.set(window.subarray(at, at + sizes[n]), starts[n]);
   });
   return { records, bytes, starts };
 }

@@ -1,4 +1,4 @@
-import { firstIndex } from '../numbers.js';
+import { firstIndex, OffsetSorter } from '../numbers.js';
 import type { Source } from './source.js';
 import { fill } from './source.js';
 
@@ -28,72 +28,17 @@ export const MAX_GAP = 16 * 1024;
 /** A joint read is at most so large, unless a single range is larger. */
 const MAX_READ = 1 << 18;
 
-/** Ranges are sorted by so many steps of their offset: what is in one step is read at once anyhow. */
-const STEPS = 2 ** 16;
-
-/** Many ranges of a source, by number, and the order in which to read them: nearly that of their offsets. */
-export interface OrderedRanges {
-  readonly offsetOf: (index: number) => number;
-  readonly sizeOf: (index: number) => number;
-  readonly order: ArrayLike<number>;
-}
-
 /**
- * Reads ranges, neighbours together. Memory: one joint read, of 256 KiB or of the longest range; no object for each.
- *
- * @param visit gets each index with where its bytes begin in `bytes`, which are only valid during the call
+ * Reads many ranges in order of their offsets, neighbours together. Memory, used again for the next ranges: 8 bytes for
+ * each, and one joint read, of 256 KiB or of the longest range.
  */
-export async function readInOrder(
-  source: Source,
-  { offsetOf, sizeOf, order }: OrderedRanges,
-  visit: (index: number, bytes: Uint8Array, at: number) => void,
-): Promise<void> {
-  let buffer = new Uint8Array(0);
-  for (let i = 0; i < order.length;) {
-    // Sorted by steps of offset, so that the first may not be the lowest.
-    let start = offsetOf(order[i]);
-    let end = start + sizeOf(order[i]);
-    let j = i + 1;
-    for (; j < order.length; j++) {
-      const offset = offsetOf(order[j]);
-      const low = Math.min(start, offset);
-      const high = Math.max(end, offset + sizeOf(order[j]));
-      if (offset > end + MAX_GAP || high - low > MAX_READ) break;
-      start = low;
-      end = high;
-    }
-    if (source.readInto !== undefined && buffer.length < end - start) {
-      // Most calls are for a few ranges: each with the largest buffer, they would leave much garbage.
-      buffer = new Uint8Array(Math.max(end - start, Math.min(MAX_READ, 4 * buffer.length)));
-    }
-    const bytes = await fill(source, start, end - start, buffer);
-    for (; i < j; i++) visit(order[i], bytes, offsetOf(order[i]) - start);
-  }
-}
-
-/** A window of a source, 2 to the power of so many bytes: its ranges are read together. */
-const WINDOW_BITS = 18;
-/** Bytes of a window for each wanted byte, and for each range, up to which one read is quicker than one for each range. */
-const SPARSE = 8;
-const SPARSE_RANGES = 8 * 1024;
-
-/**
- * Reads very many short ranges, a window of 256 KiB after the other; within a window in the order of their numbers. Its memory,
- * 16 bytes for each range, is used again for each list of ranges.
- */
-export class WindowReader {
+export class RangeReader {
   readonly #source: Source;
-  /** The place behind the ranges of each window. */
-  readonly #ends: Uint32Array;
-  /** Columns in the order of the windows: to look up each range by its number once more would take longer. */
-  #order = new Uint32Array(0);
-  #places = new Float64Array(0);
-  #lengths = new Int32Array(0);
+  readonly #sorter = new OffsetSorter();
   #buffer = new Uint8Array(0);
 
   constructor(source: Source) {
     this.#source = source;
-    this.#ends = new Uint32Array(Math.ceil(source.size / 2 ** WINDOW_BITS) + 2);
   }
 
   /**
@@ -102,62 +47,45 @@ export class WindowReader {
    */
   async read(
     offsets: Float64Array,
-    sizes: Int32Array,
+    sizes: ArrayLike<number>,
     visit: (index: number, bytes: Uint8Array, at: number) => void,
   ): Promise<void> {
-    const count = this.#sort(offsets, sizes);
-    const [order, places, lengths] = [this.#order, this.#places, this.#lengths];
-    for (let w = 0, from = 0; from < count; from = this.#ends[w++]) {
-      const to = this.#ends[w];
-      let [low, high, wanted] = [Infinity, 0, 0];
-      for (let n = from; n < to; n++) {
-        low = Math.min(low, places[n]);
-        high = Math.max(high, places[n] + lengths[n]);
-        wanted += lengths[n];
-      }
-      if (high - low > SPARSE * wanted + SPARSE_RANGES * (to - from)) {
-        for (let n = from; n < to; n++) visit(order[n], await this.#fill(places[n], lengths[n]), 0);
-      } else if (to > from) {
-        const bytes = await this.#fill(low, high - low);
-        for (let n = from; n < to; n++) visit(order[n], bytes, places[n] - low);
-      }
-    }
-  }
-
-  /** Puts the wanted ranges in the order of their windows, by a counting sort; gives their number. */
-  #sort(offsets: Float64Array, sizes: Int32Array): number {
-    const ends = this.#ends.fill(0);
-    const windowSize = 2 ** WINDOW_BITS;
     const { length } = offsets;
-    if (this.#order.length < length) {
-      this.#order = new Uint32Array(length);
-      this.#places = new Float64Array(length);
-      this.#lengths = new Int32Array(length);
+    const order = this.#sorter.orderOf(offsets, length, 0, this.#source.size + 1);
+    for (let n = 0; n < length;) {
+      if (sizes[order[n]] < 0) {
+        n++;
+        continue;
+      }
+      const start = offsets[order[n]];
+      let end = start + sizes[order[n]];
+      let next = n + 1;
+      for (; next < length; next++) {
+        const offset = offsets[order[next]];
+        const size = sizes[order[next]];
+        if (size < 0) continue;
+        if (offset > end + MAX_GAP || Math.max(end, offset + size) - start > MAX_READ) break;
+        if (offset + size > end) end = offset + size;
+      }
+      const bytes = await this.#fill(start, end - start);
+      for (; n < next; n++) {
+        const index = order[n];
+        if (sizes[index] >= 0) visit(index, bytes, offsets[index] - start);
+      }
     }
-    const [order, places, lengths] = [this.#order, this.#places, this.#lengths];
-    for (let i = 0; i < length; i++) if (sizes[i] >= 0) ends[Math.floor(offsets[i] / windowSize) + 1]++;
-    for (let w = 1; w < ends.length; w++) ends[w] += ends[w - 1];
-    const count = ends[ends.length - 1];
-    for (let i = 0; i < length; i++) {
-      if (sizes[i] < 0) continue;
-      const n = ends[Math.floor(offsets[i] / windowSize)]++;
-      order[n] = i;
-      places[n] = offsets[i];
-      lengths[n] = sizes[i];
-    }
-    return count;
   }
 
   #fill(offset: number, length: number): Promise<Uint8Array> {
     if (this.#source.readInto !== undefined && this.#buffer.length < length) {
-      this.#buffer = new Uint8Array(Math.max(length, 2 ** WINDOW_BITS));
+      // Most readers read a few ranges: each with the largest buffer, they would leave much garbage.
+      this.#buffer = new Uint8Array(Math.max(length, Math.min(MAX_READ, 4 * this.#buffer.length)));
     }
     return fill(this.#source, offset, length, this.#buffer);
   }
 }
 
 /**
- * Reads ranges in any order with few reads; see {@link readInOrder}.
+ * Reads ranges in any order with few reads; see {@link RangeReader}.
  *
  * @param visit gets each range's index and bytes, in order of offset; the bytes are only valid during the call
  */
@@ -166,21 +94,17 @@ export async function gather(
   ranges: readonly Range[],
   visit: (index: number, bytes: Uint8Array) => void,
 ): Promise<void> {
-  const offsetOf = (index: number) => ranges[index].offset;
-  const order = orderByOffsets(ranges.length, offsetOf, source.size);
-  const sizeOf = (index: number) => ranges[index].length;
-  await readInOrder(source, { offsetOf, sizeOf, order }, (i, bytes, at) =>
-    visit(i, bytes.subarray(at, at + sizeOf(i))),
+  const offsets = Float64Array.from(ranges, ({ offset }) => offset);
+  const sizes = Float64Array.from(ranges, ({ length }) => length);
+  await new RangeReader(source).read(offsets, sizes, (i, bytes, at) =>
+    visit(i, bytes.subarray(at, at + sizes[i])),
   );
 }
 
+/** Offsets are first sorted by so many steps. */
+const STEPS = 2 ** 16;
 /** Up to so many offsets are sorted by comparison: a counting sort takes milliseconds for its empty steps. */
 const FEW = 1 << 10;
-
-/** The indexes in order of the steps that their offsets are in, by a counting sort; within a step as they come. */
-export function orderBySteps(length: number, offsetOf: (index: number) => number, size: number): Uint32Array {
-  return length <= FEW ? orderOfFew(length, offsetOf) : inSteps(length, offsetOf, stepOf(size)).order;
-}
 
 /**
  * Numbers in order of their offsets, those with the same one in order of the numbers.
