@@ -1,4 +1,4 @@
-import type { CheckResult, ProvedCheck } from './check/check.js';
+import type { CheckResult, Proof, ProvedCheck } from './check/check.js';
 import { checkDatabase, checkEmpty, checkOther, checkExamined } from './check/check.js';
 import type { ExaminedSurvey, Examination, OrderedExamination } from './check/examination.js';
 import { accountFor } from './check/account.js';
@@ -28,14 +28,35 @@ import type { Progress, Report } from './source/sweep.js';
 import type { Source } from './source/source.js';
 import { exact, readUpTo } from './source/source.js';
 
-/** A database with every bucket that could be found. */
-export interface Searched {
+/** A database that is open for reading, sound or damaged, with every bucket that could be found. */
+export interface Opened {
   readonly db: Database;
+  /** The buckets; each of their elements was examined, unless only {@link search} was asked for them. */
   readonly survey: SearchedSurvey;
-  /** Result of the check, if a proof gave it. */
+  /** The proof that all buckets and records are in order; undefined for a damaged database. */
+  readonly proof?: Proof;
+  /** Result of the check, if there is a proof. */
   readonly checked?: CheckResult;
   /** True if the whole file was searched, so that the survey includes the superseded buckets. */
   readonly scanned?: boolean;
+}
+
+/** An open database all of whose buckets and records are in order. */
+export interface Proved extends Opened, ProvedCheck {
+  readonly survey: SearchedSurvey & OrderedExamination;
+  readonly proof: Proof;
+  readonly checked: ProvedCheck['checked'];
+}
+
+/**
+ * Opens a database. All of it is proved or else examined before the first record is given: in a file whose blocks changed
+ * places a value may be another record's, though its key and its bucket are in order.
+ *
+ * @returns undefined if nothing in the file speaks for the format
+ * @throws SourceError if the source cannot be read
+ */
+export async function open(source: Source, report?: Report): Promise<Opened | undefined> {
+  return (await openProved(source, report)) ?? openSearched(source, report);
 }
 
 /** Confidence below which a header that leads to no bucket is itself in doubt. */
@@ -60,17 +81,17 @@ export async function openSearched(
   source: Source,
   report?: Report,
   options: SearchOptions = {},
-): Promise<Searched | undefined> {
+): Promise<Opened | undefined> {
   const found = await openArrangedBest(source, report, options);
   return found && withTrueHashes(found, report, options);
 }
 
 /** The same database, read with the right hash where an element's hash alone is wrong. */
 async function withTrueHashes(
-  found: Searched,
+  found: Opened,
   report?: Report,
   { old = false }: SearchOptions = {},
-): Promise<Searched> {
+): Promise<Opened> {
   const { survey } = found;
   const { examination } = survey;
   if (examination === undefined) return found;
@@ -88,7 +109,7 @@ async function openArrangedBest(
   source: Source,
   report?: Report,
   { old = false }: SearchOptions = {},
-): Promise<Searched | undefined> {
+): Promise<Opened | undefined> {
   const progress = progressTo(report);
   report?.('looking at the buckets', 0, source.size);
   const found = await openRead(exact(source), progress, report, takeExamined(source));
@@ -103,7 +124,7 @@ async function openRead(
   progress: (step: string) => Progress,
   report?: Report,
   earlier?: FirstExamination,
-): Promise<Searched | undefined> {
+): Promise<Opened | undefined> {
   const first = await openExamined(source, progress, report, undefined, earlier);
   if (first === undefined) return undefined;
   const found = await openMoved(first, progress, report);
@@ -134,10 +155,10 @@ function otherReadings(
  * The file as it is, or as it was before bytes were lost or inserted or blocks changed places, whichever proves more.
  */
 async function openMoved(
-  found: Searched,
+  found: Opened,
   progress: (step: string) => Progress,
   report?: Report,
-): Promise<Searched> {
+): Promise<Opened> {
   const shifted = await openShifted(found, progress, report);
   if (shifted === undefined) return openArranged(found, progress, report);
   const both = await openArranged(shifted, progress, report);
@@ -148,7 +169,7 @@ async function openMoved(
 }
 
 /** The same reading, with superseded buckets too. */
-async function scannedWhole(found: Searched, progress: (step: string) => Progress): Promise<Searched> {
+async function scannedWhole(found: Opened, progress: (step: string) => Progress): Promise<Opened> {
   if (found.scanned) return found;
   const { db, survey } = found;
   return { ...found, survey: await withOld(db, survey, progress('looking for buckets')), scanned: true };
@@ -161,10 +182,10 @@ function progressTo(report: Report | undefined): (step: string) => Progress {
 
 /** The file as it was before bytes in its middle were lost or inserted; undefined if that proves no more. */
 async function openShifted(
-  found: Searched,
+  found: Opened,
   progress: (step: string) => Progress,
   report?: Report,
-): Promise<Searched | undefined> {
+): Promise<Opened | undefined> {
   report?.('looking for missing bytes', 0, found.db.source.size);
   const fault = await findFault(found.db, found.survey, progress('looking for missing bytes'));
   if (fault === undefined) return undefined;
@@ -183,7 +204,7 @@ async function openShifted(
  * Returns true if the file is in order but for its fault: it has the size in its header, and nothing is lost or
  * misplaced.
  */
-function isWhole({ db: { source, header, headerLost }, survey }: Searched): boolean {
+function isWhole({ db: { source, header, headerLost }, survey }: Opened): boolean {
   const { sites, claims, examination } = survey;
   return (
     !headerLost &&
@@ -200,11 +221,11 @@ function isWhole({ db: { source, header, headerLost }, survey }: Searched): bool
  * @param most blocks that may have changed places; more of them are another kind of damage, which is already known
  */
 async function openArranged(
-  found: Searched,
+  found: Opened,
   progress: (step: string) => Progress,
   report?: Report,
   most = Number.POSITIVE_INFINITY,
-): Promise<Searched> {
+): Promise<Opened> {
   const { source, missing, fault } = found.db;
   report?.('looking for moved blocks', 0, source.size);
   const rearrangement = await findMoved(
@@ -219,19 +240,19 @@ async function openArranged(
 }
 
 /** Number of records that are proved. */
-function recordsOf({ survey }: Searched): number {
+function recordsOf({ survey }: Opened): number {
   return survey.examination?.records ?? 0;
 }
 
 /** Number of proved records in buckets that the directory leads to. */
-function ledRecordsOf({ survey: { sites, examination } }: Searched): number {
+function ledRecordsOf({ survey: { sites, examination } }: Opened): number {
   if (examination === undefined) return 0;
   const { kept } = examination.marks;
   return sites.reduce((sum, { origin }, s) => (origin === 'directory' ? sum + kept[s] : sum), 0);
 }
 
 /** Score of a reading: records that the directory leads to count twice, because none of them is old. */
-function worthOf(found: Searched): number {
+function worthOf(found: Opened): number {
   return recordsOf(found) + ledRecordsOf(found);
 }
 
@@ -242,17 +263,17 @@ async function openExamined(
   report?: Report,
   moved?: MovedBytes,
   first?: FirstExamination,
-): Promise<Searched | undefined> {
+): Promise<Opened | undefined> {
   const opened = await openAsItIs(source, progress, moved, first);
   return opened && examined(opened, progress, report);
 }
 
 /** Examines every element of the buckets once, for all later questions. */
 async function examined(
-  { db, survey, scanned }: Searched,
+  { db, survey, scanned }: Opened,
   progress: (step: string) => Progress,
   report?: Report,
-): Promise<Searched> {
+): Promise<Opened> {
   // No more claims follow.
   survey.claims.release();
   report?.('examining elements', 0, db.source.size);
@@ -303,7 +324,7 @@ async function openAsItIs(
   progress: (step: string) => Progress,
   moved?: MovedBytes,
   first?: FirstExamination,
-): Promise<Searched | undefined> {
+): Promise<Opened | undefined> {
   const opened =
     first?.db ?? (await openDatabase(source)) ?? (await openLost(source, progress('looking for the format')));
   if (opened === undefined || (moved !== undefined && opened.missing !== 0)) return undefined;
@@ -322,7 +343,7 @@ async function openAsItIs(
  * Returns true if the directory leads to no bucket, and most elements stand outside whole buckets or there is no
  * whole bucket and little evidence.
  */
-function isDoubtful({ db, survey }: Searched): boolean {
+function isDoubtful({ db, survey }: Opened): boolean {
   if (atHome(survey) > 0) return false;
   const { whole, loose } = standing(survey);
   return loose > whole || (whole === 0 && db.confidence < BELIEVED);
@@ -345,7 +366,7 @@ function standing({ sites, stale }: SearchedSurvey): { whole: number; loose: num
  *
  * @throws SourceError if the source cannot be read
  */
-export async function searchExamined(db: Database, report?: Report): Promise<Searched> {
+export async function searchExamined(db: Database, report?: Report): Promise<Opened> {
   const progress = progressTo(report);
   return withTrueHashes(
     await examined(await search(db, progress('looking for buckets')), progress, report),
@@ -363,7 +384,7 @@ export async function search(
   progress?: Progress,
   old = false,
   known?: ExaminedSurvey,
-): Promise<Searched> {
+): Promise<Opened> {
   const first = known ?? (await survey(db));
   if (isInOrder(first) && !(await listsBucket(db, first.sites))) {
     return old
@@ -375,7 +396,7 @@ export async function search(
 }
 
 /** Finds the buckets by a scan of the whole file. */
-async function searchAll(db: Database, first: Survey, progress?: Progress): Promise<Searched> {
+async function searchAll(db: Database, first: Survey, progress?: Progress): Promise<Opened> {
   const { source, format, geometry } = db;
   const misled = isMisled(first);
   const known = misled ? [] : knownRanges(db, first);
@@ -422,12 +443,6 @@ async function openLost(source: Source, progress: Progress): Promise<Database | 
   return inferByScan(source, progress);
 }
 
-/** A database whose buckets and records are all in order. */
-export interface Proved extends ProvedCheck {
-  readonly db: Database;
-  readonly ordered: OrderedExamination;
-}
-
 /**
  * Opens a database and proves that its buckets and records are all in order, also one whose header is lost, if its
  * directory is whole.
@@ -456,7 +471,18 @@ export async function openProved(
   // Without a header, an older state that is whole cannot be told from the one in force.
   if (db.headerLost && (await mayBeNewer(db, buckets, account.unused()))) return undefined;
   examinations.delete(source);
-  return { db, ordered, ...proved };
+  const { sites, siteOfSlot, examination } = ordered;
+  const survey = {
+    sites,
+    siteOfSlot,
+    // Made on demand, as those of `ordered` are.
+    get claims() {
+      return ordered.claims;
+    },
+    examination,
+    stale: [],
+  };
+  return { db, survey, ...proved };
 }
 
 /** Results of attempts at a proof, kept so that the search that follows a failed one need not start again. */
@@ -474,12 +500,19 @@ function takeExamined(source: Source): FirstExamination | undefined {
   return first;
 }
 
-/** The search result for a database that was proved to be in order. */
-export async function searchedProved({ db, ordered, checked }: Proved): Promise<Searched> {
-  // Without a header the whole file is scanned, as in a search without a proof.
-  const { survey } = await search(db, undefined, db.headerLost, ordered);
-  const examination = survey.sites === ordered.sites ? ordered.examination : await examine(db, survey);
-  return { db, survey: { ...survey, examination }, checked };
+/**
+ * The buckets of a database that was proved to be in order, as {@link openSearched} finds them: without a header the whole
+ * file is scanned for superseded ones.
+ */
+export async function searchedProved(opened: Opened): Promise<Opened> {
+  const { db, survey, proof } = opened;
+  if (proof === undefined || !db.headerLost) return opened;
+  const found = await search(db, undefined, true, survey);
+  const { examination } = found.survey;
+  return {
+    ...opened,
+    survey: { ...found.survey, examination: examination ?? (await examine(db, found.survey)) },
+  };
 }
 
 /** A database without its header, with the directory that leads to its buckets. */

@@ -8,7 +8,7 @@ import type { RecordBatch } from '../read/batch.js';
 import { PART_BATCH } from '../read/batch.js';
 import type { FoundRecord } from '../read/lookup.js';
 import { Lookup } from '../read/lookup.js';
-import type { Opened } from '../read/open.js';
+import type { Opened } from '../examine.js';
 import type { ReadOptions } from '../read/records.js';
 import { keptRecords } from '../read/records.js';
 import type { RecordPart } from '../salvage/read.js';
@@ -285,9 +285,8 @@ export async function openSource(
 async function find(source: Source, { onProgress }: OpenOptions, path: string | undefined): Promise<Found> {
   const proved = source.size === 0 ? undefined : await openProved(source, onProgress);
   if (proved !== undefined) {
-    const { db, checked } = proved;
-    // The proof itself takes memory, and is not needed.
-    return { opened: { db }, checked, count: checked.records.count };
+    const { checked } = proved;
+    return { opened: proved, checked, count: checked.records.count };
   }
   const opened = source.size === 0 ? undefined : await openSearched(source, onProgress);
   if (opened === undefined) throw await notGdbm(source, path);
@@ -295,7 +294,7 @@ async function find(source: Source, { onProgress }: OpenOptions, path: string | 
   const checked = await checkDatabase(db, survey);
   let count = 0;
   for await (const batch of keptRecords(opened, readOptions('key', checked.doubtful))) count += batch.count;
-  return { opened: { db, survey }, checked, count };
+  return { opened, checked, count };
 }
 
 /** The error for an input that is no database. */

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { checkDatabase } from '../check/check.js';
-import { openProved, openSearched } from '../examine.js';
+import { open } from '../examine.js';
 import { PART_BATCH } from '../read/batch.js';
 import { copyInto, requireSound, whyTooLarge, targetFor, whyImpossible } from '../exchange/load.js';
 import { allRecords } from '../read/records.js';
@@ -79,12 +79,10 @@ export async function convert(
 ): Promise<ExitCode> {
   const source = await openDatabaseFile(file);
   try {
-    const proved = await openProved(source);
-    const found = proved === undefined ? await openSearched(source) : undefined;
-    const opened = proved ?? found;
+    const opened = await open(source);
     if (opened === undefined) return await source.refuse();
-    const { db } = opened;
-    const checked = proved?.checked ?? (await checkDatabase(db, found!.survey));
+    const { db, survey } = opened;
+    const checked = opened.checked ?? (await checkDatabase(db, survey));
     if (checked.verdict !== 'healthy') {
       tell(
         `${file}: expected a sound database, found a damaged one; nothing was written. Run: gdbm-doctor repair ${shellPath(file)}`,
@@ -103,11 +101,7 @@ export async function convert(
     if (tooLarge !== undefined) throw new RefusedError('io', `${file}: ${tooLarge}; nothing was written.`);
     const before = await stat(file);
     const { backup, notes } = await putFile(output, { ...wanted, signal }, async (fresh) => {
-      const built = await copyInto(
-        allRecords({ db, survey: found?.survey }, { limits: PART_BATCH }),
-        fresh,
-        target,
-      );
+      const built = await copyInto(allRecords(opened, { limits: PART_BATCH }), fresh, target);
       await fresh.whileSyncing(async () => requireSound(await readBack(fresh, signal), built));
       const after = await stat(file);
       if (

@@ -1,11 +1,8 @@
 import { openRegularFile } from '../api/checkedfile.js';
-import type { Database } from '../database/database.js';
 import { identifySource } from '../database/identify.js';
-import type { Searched } from '../examine.js';
-import { openProved, openSearched, search, searchedProved } from '../examine.js';
+import type { Opened } from '../examine.js';
+import { open } from '../examine.js';
 import type { RecordLoss } from '../read/records.js';
-import type { Opened } from '../read/open.js';
-import { openForReading } from '../read/open.js';
 import { number, shellPath } from '../report/escape.js';
 import type { FileSource } from '../source/file.js';
 import { RefusedError } from '../store/errors.js';
@@ -42,44 +39,23 @@ export async function openDatabaseFile(path: string): Promise<DatabaseFile> {
   };
 }
 
-/** An open database. One that is proved to be in order is searched only on demand. */
-export interface OpenDatabase {
-  readonly db: Database;
-  /** True if every bucket and every record is in order: a key that a lookup does not find is not there. */
-  readonly isProved: boolean;
-  readonly file: FileSource;
-  /** Returns its buckets. */
-  readonly searched: () => Promise<Searched>;
-  /** Returns its buckets with every element examined. */
-  readonly examined: () => Promise<Searched>;
-}
-
 /**
  * Opens a file and reads it as a database while `use` runs.
  *
  * @throws RefusedError if it is none
  */
-export async function withDatabase<T>(path: string, use: (open: OpenDatabase) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(
+  path: string,
+  use: (opened: Opened, file: FileSource) => Promise<T>,
+): Promise<T> {
   const file = await openDatabaseFile(path);
   try {
-    const result = await use(await openDatabase(file));
+    const result = await use(await openFileForReading(file), file);
     await tellIfChanged(path, file);
     return result;
   } finally {
     await file.close();
   }
-}
-
-async function openDatabase(file: DatabaseFile): Promise<OpenDatabase> {
-  const proved = await openProved(file);
-  if (proved !== undefined) {
-    const { db } = proved;
-    const examined = () => searchedProved(proved);
-    return { db, isProved: true, file, searched: () => search(db), examined };
-  }
-  const found = (await openSearched(file)) ?? (await file.refuse());
-  const again = () => Promise.resolve(found);
-  return { db: found.db, isProved: false, file, searched: again, examined: again };
 }
 
 /**
@@ -88,7 +64,7 @@ async function openDatabase(file: DatabaseFile): Promise<OpenDatabase> {
  * @throws RefusedError if it is none
  */
 export async function openFileForReading(source: DatabaseFile): Promise<Opened> {
-  return (await openForReading(source)) ?? (await source.refuse());
+  return (await open(source)) ?? (await source.refuse());
 }
 
 /** The records of a damaged database that could not be given, in words; undefined if all could. */

@@ -2,7 +2,7 @@ import { doubtfulIn } from '../check/doubtful.js';
 import { mayBeCut } from '../database/database.js';
 import type { FoundRecord } from '../read/lookup.js';
 import { Lookup } from '../read/lookup.js';
-import type { Searched } from '../examine.js';
+import type { Opened } from '../examine.js';
 import { escapeStart, shellPath } from '../report/escape.js';
 import { readChunks } from '../source/source.js';
 import { withDatabase } from './file.js';
@@ -21,15 +21,16 @@ export const command = defineCommand(
       .example('$0 get --key-encoding hex some.db 2d78', 'The key -x'),
   async ({ file, key: text, keyEncoding }) => {
     const key = decodeKey(text, keyEncoding);
-    return withDatabase(file, async ({ db, isProved, examined }) => {
+    return withDatabase(file, async (opened) => {
+      const { db, proof } = opened;
       // A record that libgdbm finds may be in doubt: then the reason is told.
       let found = await new Lookup({ db }).find(key);
-      if (found === undefined && !isProved) found = await new Lookup(await examined()).find(key);
+      if (found === undefined && proof === undefined) found = await new Lookup(opened).find(key);
       if (found === undefined) {
         tell(noSuchKey(file, text, key));
         return EXIT.damaged;
       }
-      const doubt = isProved ? undefined : await doubtAbout(await examined(), key, found);
+      const doubt = proof === undefined ? await doubtAbout(opened, key, found) : undefined;
       if (doubt !== undefined) {
         tell(
           `${file}: expected the value of the key "${escapeStart(key, 200)}", found that ${doubt}, so that it may not be what was ` +
@@ -45,7 +46,7 @@ export const command = defineCommand(
 
 /** The reason for which a repair would not keep the record that a lookup found; undefined if there is none. */
 async function doubtAbout(
-  { db, survey }: Searched,
+  { db, survey }: Opened,
   key: Uint8Array,
   { valueOffset, valueSize }: FoundRecord,
 ): Promise<string | undefined> {

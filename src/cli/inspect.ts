@@ -1,3 +1,5 @@
+import type { Opened } from '../examine.js';
+import { searchedProved } from '../examine.js';
 import { withHashesAsStored } from '../database/database.js';
 import { inspectAt } from '../report/offset.js';
 import {
@@ -20,8 +22,8 @@ import { jsonText, shellPath } from '../report/escape.js';
 import type { Statement } from '../report/json.js';
 import { statementText } from '../report/text.js';
 import { fieldLines, structureText, TableText } from '../report/structures.js';
+import type { FileSource } from '../source/file.js';
 import { RefusedError } from '../store/errors.js';
-import type { OpenDatabase } from './file.js';
 import { withDatabase } from './file.js';
 import { all, decodeKey, defineCommand, file, hash, json, keyEncoding } from './options.js';
 import { statementNow, withEvidence } from './statement.js';
@@ -60,10 +62,10 @@ export const command = defineCommand(
       .example('$0 inspect flower.db record events', 'How a lookup goes, step by step'),
   async (args) => {
     const { file, structure, what, keyEncoding: encoding, json, hash } = args;
-    return withDatabase(file, async (open) => {
-      if (structure === 'map') return showMap(open, args);
+    return withDatabase(file, async (opened, source) => {
+      if (structure === 'map') return showMap(opened, source, args);
       const { result: structures, evidence } = await withEvidence(file, hash, () =>
-        viewsOf(open, file, structure, () => decodeKey(what ?? '', encoding), what),
+        viewsOf(opened, source, file, structure, () => decodeKey(what ?? '', encoding), what),
       );
       const statement = await statementNow(evidence);
       if (json) await print(documentText(file, structures, statement));
@@ -97,13 +99,14 @@ function parseNumber(text: string | undefined): number {
 }
 
 async function viewsOf(
-  { db: opened, file: source, searched, examined }: OpenDatabase,
+  opened: Opened,
+  source: FileSource,
   file: string,
   structure: StructureName,
   key: () => Uint8Array,
   what: string | undefined,
 ): Promise<readonly StructureView[]> {
-  const db = withHashesAsStored(opened);
+  const db = withHashesAsStored(opened.db);
   const refuse = (message: string) => new RefusedError('io', `${file}: ${message}`);
   switch (structure) {
     case 'header':
@@ -111,11 +114,11 @@ async function viewsOf(
     case 'avail':
       return inspectAvail(db);
     case 'count':
-      return inspectCount((await searched()).survey);
+      return inspectCount(opened.survey);
     case 'collisions':
-      return inspectCollisions(db, (await searched()).survey);
+      return inspectCollisions(db, opened.survey);
     case 'status':
-      return inspectStatus(db, (await searched()).survey);
+      return inspectStatus(db, opened.survey);
     case 'hash':
       return inspectHash(db, key());
     case 'record':
@@ -125,7 +128,7 @@ async function viewsOf(
       if (!(offset < source.size)) {
         throw refuse(`expected a file offset, 0 to ${source.size - 1}, found ${offset}.`);
       }
-      const found = await examined();
+      const found = await searchedProved(opened);
       return inspectAt(found.db, found.survey, source, offset);
     }
   }
@@ -149,11 +152,11 @@ interface MapOptions {
 }
 
 /** Shows the map of all bytes. A long one, of perhaps millions of ranges, is printed while the ranges are found. */
-async function showMap({ file: source, examined }: OpenDatabase, options: MapOptions) {
+async function showMap(opened: Opened, source: FileSource, options: MapOptions) {
   const { file, json, hash, all } = options;
   const style = styleFor(process.stdout);
   const { result: map, evidence } = await withEvidence(file, hash, async () => {
-    const found = await examined();
+    const found = await searchedProved(opened);
     const { claims } = await takePicture(found.db, found.survey, found.checked);
     const map = await inspectMap(claims, source.size, all);
     if (map.isLong) await printRows(map, claims, options);

@@ -7,7 +7,7 @@ import type { Readable } from 'node:stream';
 import { addAbortSignal } from 'node:stream';
 import { checkDatabase } from '../check/check.js';
 import { Lookup } from '../read/lookup.js';
-import { openProved, openSearched } from '../examine.js';
+import { open as openDatabase } from '../examine.js';
 import { PART_BATCH } from '../read/batch.js';
 import type { Loaded } from '../exchange/load.js';
 import { copyAndLoad, load, requireSound, whyTooLarge, readDump, targetFor } from '../exchange/load.js';
@@ -196,17 +196,16 @@ async function addTo(
   signal: AbortSignal,
 ): Promise<Loaded & { existing: number }> {
   const source = abortable(await fileSource(held.handle), signal);
-  const proved = await openProved(source);
-  const found = proved === undefined ? await openSearched(source) : undefined;
-  const db = (proved ?? found)?.db;
-  const checked = proved?.checked ?? (found && (await checkDatabase(found.db, found.survey)));
-  if (db === undefined || checked?.format === undefined || checked.verdict !== 'healthy') {
+  const opened = await openDatabase(source);
+  const checked = opened && (opened.checked ?? (await checkDatabase(opened.db, opened.survey)));
+  if (opened === undefined || checked?.format === undefined || checked.verdict !== 'healthy') {
     throw new RefusedError(
       'io',
       `${held.path}: nothing can be added, because it is not a sound database. ` +
         `See: gdbm-doctor check ${shellPath(held.path)}`,
     );
   }
+  const { db } = opened;
   const { hashChar } = checked.format;
   const target = targetFor(
     {},
@@ -220,7 +219,6 @@ async function addTo(
   );
   const tooLarge = whyTooLarge(target, checked.records.bytes);
   if (tooLarge !== undefined) throw new RefusedError('io', `${held.path}: ${tooLarge}; nothing was changed.`);
-  const opened = { db, survey: found?.survey };
   const lookup = new Lookup(opened);
   const has = async (key: Uint8Array) => (await lookup.find(key)) !== undefined;
   const records = allRecords(opened, { limits: PART_BATCH });

@@ -6,7 +6,7 @@ import type { BatchLimits, RecordBatch } from '../read/batch.js';
 import { DIGEST, HASH, KEY_SIZE, WORDS } from '../read/batch.js';
 import type { FoundRecord } from '../read/lookup.js';
 import { Lookup } from '../read/lookup.js';
-import type { Opened } from '../read/open.js';
+import type { Opened } from '../examine.js';
 import type { RecordLoss } from '../read/records.js';
 import { allRecords } from '../read/records.js';
 import { cached } from '../source/cached.js';

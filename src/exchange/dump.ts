@@ -1,5 +1,5 @@
+import type { Opened } from '../examine.js';
 import type { MachineName } from '../format/machines.js';
-import type { Opened } from '../read/open.js';
 import type { RecordLoss } from '../read/records.js';
 import { keptRecords } from '../read/records.js';
 import type { Source } from '../source/source.js';

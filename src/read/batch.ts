@@ -18,7 +18,7 @@ const DATA_SIZE = 4;
 const START = 5;
 /** A second hash of the key; only of a record whose bytes are held. */
 export const DIGEST = 6;
-/** The number of the bucket in the survey, −1 without one, times 4; and two bits. */
+/** The number of the bucket in the survey, times 4; and two bits. */
 const SITE = 7;
 
 /** The record's bucket is in order, and no other bucket has its key. */
@@ -78,7 +78,7 @@ export class RecordBatch {
     return this.words[i * WORDS + HASH];
   }
 
-  /** The number of the record's bucket in the survey; −1 in a database that was proved. */
+  /** The number of the record's bucket in the survey. */
   site(i: number): number {
     return this.words[i * WORDS + SITE] >> 2;
   }

@@ -5,7 +5,7 @@ import { cutElements, equalAt } from '../database/database.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import { isPlaced, roomForBucket, rulerOf } from '../database/survey.js';
-import type { Searched } from '../examine.js';
+import type { Opened } from '../examine.js';
 import { searchExamined } from '../examine.js';
 import type { BucketView } from '../format/bucket.js';
 import { slotOf } from '../format/directory.js';
@@ -13,7 +13,6 @@ import { digestOf, FREE_HASH, hashKey, KeyHasher } from '../format/hash.js';
 import { firstAfter, NumberList, OffsetList } from '../numbers.js';
 import type { RecordPlace } from '../salvage/read.js';
 import { readChunks, readInto } from '../source/source.js';
-import type { Opened } from './open.js';
 
 /** The value that a lookup found. */
 export interface FoundRecord {
@@ -45,22 +44,25 @@ const KEPT_GROUPS = 64;
 export class Lookup {
   #db: Database;
   #survey: ExaminedSurvey | undefined;
+  /** True if a probe run ends at a free element, because all elements are in order. */
+  readonly #isProved: boolean;
   /** True while a key that is not found where libgdbm looks may be elsewhere. */
   #isUnproved: boolean;
-  #searching: Promise<Searched> | undefined;
+  #searching: Promise<Opened> | undefined;
   readonly #buckets = new Map<number, BucketView>();
   readonly #digests = new Map<string, PlaceIndex>();
   readonly #room = new Uint8Array(4096);
   #loose: Promise<PlaceIndex> | undefined;
 
   /**
-   * @param opened a database that was proved or searched. A {@link Database} that was only opened will do: the first key that is not
-   *   found where libgdbm looks costs a search of the file
+   * @param opened a database that was proved or searched; without its buckets, keys are found where libgdbm looks. A
+   *   {@link Database} that was only opened will do: the first key that is not found there costs a search of the file
    */
-  constructor(opened: Opened | Database) {
+  constructor(opened: (Pick<Opened, 'db'> & Partial<Opened>) | Database) {
     const isOpened = 'db' in opened;
     this.#db = isOpened ? opened.db : opened;
     this.#survey = isOpened ? opened.survey : undefined;
+    this.#isProved = isOpened && opened.proof !== undefined;
     this.#isUnproved = !isOpened;
   }
 
@@ -127,7 +129,7 @@ export class Lookup {
       // A cut may leave the beginning of one element and the end of another in its place.
       if (cut?.has(i) === true) continue;
       const found = bucket.hash(i);
-      if (found === FREE_HASH && marks === undefined) return;
+      if (found === FREE_HASH && (marks === undefined || this.#isProved)) return;
       if (found !== hash) continue;
       if (marks !== undefined && (marks.flags[site * elements + i] & KEPT) === 0) continue;
       yield { offset: bucket.dataPointer(i), keySize: bucket.keySize(i), dataSize: bucket.dataSize(i) };

@@ -1,6 +1,6 @@
 import type { BucketExamination } from '../check/bucket.js';
 import { examineBuckets } from '../check/bucket.js';
-import { bySlots, directoryRuns, SiteReader } from '../check/bucketreader.js';
+import { SiteReader } from '../check/bucketreader.js';
 import type { DoubtfulRecords } from '../check/doubtful.js';
 import { doubtfulIn } from '../check/doubtful.js';
 import type { ExaminedSurvey } from '../check/examination.js';
@@ -8,8 +8,9 @@ import { KEPT } from '../check/marks.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import { isPlaced, isReadable } from '../database/survey.js';
+import type { Opened } from '../examine.js';
 import { searchExamined } from '../examine.js';
-import { HASH_BITS, HASH_RANGE, isPortableKey } from '../format/hash.js';
+import { HASH_RANGE, isPortableKey } from '../format/hash.js';
 import { PlaceSet } from '../salvage/placeset.js';
 import type { RecordPart } from '../salvage/read.js';
 import type { Provenance } from '../salvage/salvage.js';
@@ -17,7 +18,6 @@ import { provenanceOf } from '../salvage/salvage.js';
 import type { BatchLimits, RecordBatch } from './batch.js';
 import { BatchReader, CERTAIN, LOOSE, PART_BATCH, WHOLE_BATCH } from './batch.js';
 import { isLoose, Lookup } from './lookup.js';
-import type { Opened } from './open.js';
 
 /** The records that could not be given. */
 export interface RecordLoss {
@@ -50,14 +50,15 @@ const CLAIMABLE = 4;
  * @throws SourceError if the source cannot be read
  */
 export async function* allRecords(
-  { db, survey }: Opened,
+  opened: Opened,
   {
     loss = { records: 0, incomplete: false },
-    limits = survey === undefined ? WHOLE_BATCH : PART_BATCH,
+    limits = opened.proof === undefined ? PART_BATCH : WHOLE_BATCH,
     part = 'whole',
     doubtful,
   }: ReadOptions = {},
 ): AsyncGenerator<RecordBatch> {
+  const { db } = opened;
   let claimable = CLAIMABLE * db.source.size;
   const take: Take = (hash, offset, keySize, dataSize, site, flags) => {
     const size = keySize + dataSize;
@@ -68,8 +69,7 @@ export async function* allRecords(
     claimable -= size;
     reader.add(hash, offset, keySize, dataSize, site, flags);
   };
-  const buckets =
-    survey === undefined ? new ProvedBuckets(db, take, loss) : new ExaminedBuckets(db, survey, take, loss);
+  const buckets = new Buckets(opened, take, loss);
   const reader = new BatchReader(db, limits, part, buckets.length);
   for (let n = 0; n <= buckets.length; n++) {
     if (reader.isFull || n === buckets.length) {
@@ -84,65 +84,27 @@ export async function* allRecords(
 /** Takes an element that proves a record. */
 type Take = BatchReader['add'];
 
-/** The buckets of a database that was proved to be in order. There may be 100,000: no object is held for each. */
-class ProvedBuckets {
-  readonly length: number;
+/** The buckets of a database. Those about which there is something to tell are examined once more, one by one. */
+class Buckets {
+  readonly db: Database;
+  readonly survey: ExaminedSurvey;
   readonly #reader: SiteReader;
-  readonly #runs: ReturnType<typeof directoryRuns>;
-
-  constructor(
-    readonly db: Database,
-    readonly take: Take,
-    readonly loss: RecordLoss,
-  ) {
-    const runs = directoryRuns(db);
-    this.#runs = runs && bySlots(runs);
-    this.length = runs?.length ?? 0;
-    this.#reader = new SiteReader(db);
-  }
-
-  async read(n: number, reader: BatchReader): Promise<void> {
-    const { source, directory } = this.db;
-    const { offsets, firstSlots, bits } = this.#runs!;
-    const words = await this.#reader.read({ offset: offsets[n] });
-    const shift = HASH_BITS - bits[n];
-    const prefix = Math.floor(firstSlots[n] / (directory.length / 2 ** bits[n]));
-    const from = prefix * 2 ** shift;
-    const to = from + 2 ** shift;
-    // Anything else than what was proved comes of a program that writes to the file.
-    if (words.bits !== bits[n] || words.count !== words.usedCount) {
-      this.loss.incomplete = true;
-      return;
-    }
-    const { used, hashes, pointers, keySizes, dataSizes } = words;
-    for (let m = 0; m < words.usedCount; m++) {
-      const i = used[m];
-      const [hash, offset, keySize, dataSize] = [hashes[i], pointers[i], keySizes[i], dataSizes[i]];
-      const isInside =
-        offset >= 0 && keySize >= 0 && dataSize >= 0 && offset + keySize + dataSize <= source.size;
-      if (isInside && hash >= from && hash < to) this.take(hash, offset, keySize, dataSize, -1, CERTAIN);
-      else this.loss.records++;
-    }
-    reader.addRange(from, to);
-    reader.passHashes(to);
-  }
-}
-
-/** The buckets of a damaged database. Those about which there is something to tell are examined once more, one by one. */
-class ExaminedBuckets {
-  readonly #reader: SiteReader;
+  /** True if at most the tables of free space of some buckets are wrong. */
+  readonly #isProved: boolean;
   readonly #damaged: AsyncGenerator<BucketExamination>;
 
   constructor(
-    readonly db: Database,
-    readonly survey: ExaminedSurvey,
+    { db, survey, proof }: Opened,
     readonly take: Take,
     readonly loss: RecordLoss,
   ) {
+    this.db = db;
+    this.survey = survey;
     this.#reader = new SiteReader(db);
+    this.#isProved = proof !== undefined;
     const damaged = survey.sites.filter((_, s) => !this.#isInOrder(s));
     this.#damaged = examineBuckets(db, survey, damaged);
-    loss.incomplete = survey.claims.open().next().done !== true;
+    loss.incomplete = proof === undefined && survey.claims.open().next().done !== true;
   }
 
   get length(): number {
@@ -151,7 +113,7 @@ class ExaminedBuckets {
 
   #isInOrder(s: number): boolean {
     const { sites, examination } = this.survey;
-    return isReadable(sites[s]) && examination?.marks.sites[s] === 0;
+    return this.#isProved || (isReadable(sites[s]) && examination?.marks.sites[s] === 0);
   }
 
   async read(s: number, reader: BatchReader): Promise<void> {
@@ -168,14 +130,24 @@ class ExaminedBuckets {
 
   async #readInOrder(s: number, site: BucketSite): Promise<void> {
     const { flags: marks } = this.survey.examination!.marks;
+    const { size } = this.db.source;
     const words = await this.#reader.read(site);
+    // Anything else than what was examined comes of a program that writes to the file.
+    if (site.elements === undefined && words.usedCount !== site.used) {
+      this.loss.incomplete = true;
+      return;
+    }
+    const { used, hashes, pointers, keySizes, dataSizes } = words;
+    const isSure = isPlaced(site);
     const first = s * words.elements;
     for (let n = 0; n < words.usedCount; n++) {
-      const i = words.used[n];
+      const i = used[n];
       if ((marks[first + i] & KEPT) === 0) continue;
-      const hash = words.hashes[i];
-      const flags = isPlaced(site) ? CERTAIN : isLoose(this.survey, site, hash) ? LOOSE : 0;
-      this.take(hash, words.pointers[i], words.keySizes[i], words.dataSizes[i], s, flags);
+      const [hash, offset, keySize, dataSize] = [hashes[i], pointers[i], keySizes[i], dataSizes[i]];
+      const isInside = offset >= 0 && keySize >= 0 && dataSize >= 0 && offset + keySize + dataSize <= size;
+      const flags = isSure ? CERTAIN : isLoose(this.survey, site, hash) ? LOOSE : 0;
+      if (isInside) this.take(hash, offset, keySize, dataSize, s, flags);
+      else this.loss.records++;
     }
   }
 
@@ -204,8 +176,8 @@ const REMEMBERED = 1 << 20;
  * @param options without `doubtful` these are found first
  */
 export async function* keptRecords(opened: Opened, options: ReadOptions = {}): AsyncGenerator<RecordBatch> {
-  const { db, survey } = opened;
-  if (survey === undefined) {
+  const { db, survey, proof } = opened;
+  if (proof !== undefined) {
     yield* allRecords(opened, options);
     return;
   }
@@ -268,7 +240,6 @@ export async function* readRecords(opened: Opened | Database): AsyncGenerator<Ke
     const { count, starts, bytes, offsets, keySizes, dataSizes } = batch;
     for (let i = 0; i < count; i++) {
       const [start, offset, keySize, dataSize] = [starts[i], offsets[i], keySizes[i], dataSizes[i]];
-      const site = survey?.sites[batch.site(i)];
       yield {
         // A copy: the memory of the batch is used again.
         key: start < 0 ? await source.read(offset, keySize) : bytes.slice(start, start + keySize),
@@ -276,7 +247,7 @@ export async function* readRecords(opened: Opened | Database): AsyncGenerator<Ke
         offset,
         keySize,
         dataSize,
-        provenance: site === undefined ? 'live' : provenanceOf(site),
+        provenance: provenanceOf(survey.sites[batch.site(i)]),
         readValue: () => source.read(offset + keySize, dataSize),
       };
     }

@@ -5,7 +5,7 @@ import { checkContents, collectLost, withProfile } from '../contents.js';
 import type { HashClaims } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import { identifySource } from '../database/identify.js';
-import type { Proved, Searched } from '../examine.js';
+import type { Opened, Proved } from '../examine.js';
 import { openProved, openSearched } from '../examine.js';
 import { KEY_START } from '../format/bucket.js';
 import type { LostElement } from '../profile/detect.js';
@@ -37,7 +37,7 @@ export interface Subject {
   /** Set if all buckets and records are in order, so that no element needs to be examined by itself. */
   readonly proved?: Proved;
   /** Set if elements were examined one by one. */
-  readonly searched: { readonly found: Searched; readonly checked: CheckedDatabase } | undefined;
+  readonly searched: { readonly found: Opened; readonly checked: CheckedDatabase } | undefined;
   /** The contents of a fresh database; undefined where there is nothing to write. */
   readonly contents: Contents | undefined;
   /** True if they include records that are no longer in force, as the user asked. */
@@ -109,7 +109,7 @@ async function examineUnknown(source: Source, path: string, options: RepairOptio
 
 /** Examines a database element by element, and looks for records that are lost or old. */
 async function examineSearched(
-  searched: Searched,
+  searched: Opened,
   isOldWanted: boolean,
   options: RepairOptions,
 ): Promise<Subject> {
@@ -194,7 +194,7 @@ async function examineSearched(
 }
 
 /** Visits the records of superseded buckets, each place once. */
-async function eachStale({ db, survey }: Searched, visit: (record: SalvagedRecord) => void): Promise<void> {
+async function eachStale({ db, survey }: Opened, visit: (record: SalvagedRecord) => void): Promise<void> {
   const seen = new PlaceSet();
   for await (const batch of salvageStale(db, survey)) {
     for (const record of batch) {

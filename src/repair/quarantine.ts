@@ -4,7 +4,7 @@ import { open, unlink } from 'node:fs/promises';
 import { examineBuckets } from '../check/bucket.js';
 import type { CheckedDatabase } from '../check/check.js';
 import { openDatabase } from '../database/database.js';
-import type { Searched } from '../examine.js';
+import type { Opened } from '../examine.js';
 import { equalBytes } from '../format/bytes.js';
 import { FREE_HASH } from '../format/hash.js';
 import type { LeaveOutRule } from '../profile/leaveout.js';
@@ -231,7 +231,7 @@ async function* base64Pieces(source: Source, offset: number, length: number): As
  * all point at one large record do not multiply it.
  */
 async function* quarantined(
-  searched: Searched,
+  searched: Opened,
   checked: CheckedDatabase,
   { old, carved, isKept }: Rest,
 ): AsyncGenerator<Quarantined> {

@@ -1,6 +1,6 @@
 import type { CheckedDatabase, FileFormat } from '../check/check.js';
 import type { Doubt } from '../check/doubtful.js';
-import type { Proved, Searched } from '../examine.js';
+import type { Opened, Proved } from '../examine.js';
 import { HOST_IS_LITTLE } from '../format/bytes.js';
 import { LAYOUT_64, offsetSize } from '../format/format.js';
 import type { HashChar } from '../format/hash.js';
@@ -66,20 +66,20 @@ export interface Contents {
 const SMALL_DIRECTORY = 1 << 20;
 
 /** All records of a database that was proved to be in order. */
-export function provedContents({ db, proof, ordered, checked }: Proved): Contents {
+export function provedContents({ db, proof, survey, checked }: Proved): Contents {
   const { format } = checked;
   return {
     source: db.source,
     spec: specOf(format, db.source.size),
     hashChar: targetHash(format),
     records: () => salvageProved(db, proof),
-    original: new Original(db, ordered, ordered.examination, proof.runs, true),
+    original: new Original(db, survey, survey.examination, proof.runs, true),
   };
 }
 
 /** Every record that can be had from a database whose elements were examined, and what is to be added. */
 export function salvagedContents(
-  { db, survey }: Searched,
+  { db, survey }: Opened,
   checked: CheckedDatabase,
   added: Added = NOTHING_ADDED,
 ): Contents {
@@ -133,7 +133,7 @@ export function filteredContents(contents: Contents, keep: RecordFilter): Conten
 
 /** Visits the records in force that a fresh database cannot hold, in the order in which they are left out. */
 export async function eachNotKept(
-  searched: Searched,
+  searched: Opened,
   checked: CheckedDatabase,
   visit: (record: SalvagedRecord, reason: NotKept) => Promise<void> | void,
 ): Promise<void> {
@@ -175,7 +175,7 @@ function targetHash({ hashChar }: FileFormat): HashChar {
  * is kept, and only the file's own machines could ever read theirs.
  */
 async function* recordsToKeep(
-  { db, survey }: Searched,
+  { db, survey }: Opened,
   checked: CheckedDatabase,
   added: Added,
   leftOut?: LeftOut,

@@ -2,7 +2,7 @@ import type { CheckResult } from '../check/check.js';
 import { checkExamined } from '../check/check.js';
 import type { Database } from '../database/database.js';
 import { openDatabase } from '../database/database.js';
-import type { Proved, Searched } from '../examine.js';
+import type { Opened, Proved } from '../examine.js';
 import { openProved } from '../examine.js';
 import { encodeDirectory, MAX_DIRECTORY_BITS } from '../format/directory.js';
 import { magicOf, offsetSize } from '../format/format.js';
@@ -45,7 +45,7 @@ export function isPatchable({ verdict, image, findings }: CheckResult): boolean 
  *
  * @returns undefined if a new header does not make the database sound
  */
-export async function planNewHeader({ db, ordered, checked }: Proved): Promise<Patch | undefined> {
+export async function planNewHeader({ db, survey, checked }: Proved): Promise<Patch | undefined> {
   const { source, geometry, headerLost } = db;
   const size = sizeOf(db);
   if (size % geometry.blockSize !== 0) return undefined;
@@ -60,7 +60,7 @@ export async function planNewHeader({ db, ordered, checked }: Proved): Promise<P
     fresh.geometry.bucketSize === geometry.bucketSize;
   if (fresh === undefined || !isReadAlike) return undefined;
   // The buckets and records are the same bytes at the same places, so their examination holds.
-  const proved = await checkExamined(fresh, ordered);
+  const proved = await checkExamined(fresh, survey);
   return proved && patchOf(changes, database, proved.checked, checked);
 }
 
@@ -70,7 +70,7 @@ export async function planNewHeader({ db, ordered, checked }: Proved): Promise<P
  * @returns undefined if these do not make the database sound
  */
 export async function planNewDirectory(
-  { db, survey }: Searched,
+  { db, survey }: Opened,
   checked: CheckResult,
 ): Promise<Patch | undefined> {
   const { source, format, geometry, header } = db;

@@ -9,7 +9,7 @@ import { examineBuckets } from '../../src/check/bucket.js';
 import type { RejectedElement, StoredRecord } from '../../src/check/marks.js';
 import type { SpaceAccount } from '../../src/check/space.js';
 import { HashClaims } from '../../src/database/claims.js';
-import type { Searched } from '../../src/examine.js';
+import type { Opened } from '../../src/examine.js';
 import { openSearched } from '../../src/examine.js';
 import { examineApart } from '../../src/salvage/apart.js';
 import { memorySource } from '../../src/source/source.js';
@@ -36,7 +36,7 @@ function comparable(space: SpaceAccount, kept: readonly StoredRecord[] = []) {
   return { ...space, unused, isUsed: undefined, runs: undefined, overreaching: { size, of: overreaching } };
 }
 
-async function agree(found: Searched, what: string): Promise<void> {
+async function agree(found: Opened, what: string): Promise<void> {
   const { db, survey } = found;
   const expected = await checkByElement(db, survey);
   const checked = await checkDatabase(db, survey);
@@ -58,7 +58,7 @@ async function agree(found: Searched, what: string): Promise<void> {
 }
 
 /** The same of superseded buckets, each by itself. */
-async function agreeApart({ db, survey: { stale } }: Searched, what: string): Promise<void> {
+async function agreeApart({ db, survey: { stale } }: Opened, what: string): Promise<void> {
   const told = (one: BucketExamination) => [one.site.offset, one.records, one.rejected];
   const apart = { sites: stale, siteOfSlot: new Int32Array(0), claims: new HashClaims() };
   const expected: unknown[] = [];

@@ -5,7 +5,7 @@ import { survey } from '../../src/database/survey.js';
 import { diff, noCounts } from '../../src/exchange/diff.js';
 import { BucketView } from '../../src/format/bucket.js';
 import { FREE_HASH, hashKey } from '../../src/format/hash.js';
-import { openForReading } from '../../src/read/open.js';
+import { open } from '../../src/examine.js';
 import { memorySource } from '../../src/source/source.js';
 import type { KeyValue } from '../build/build.js';
 import { anyRecords, build, specFor, text } from '../build/build.js';
@@ -173,7 +173,7 @@ test('two databases of keys with one hash are compared by reading each a few tim
       reads++;
       return source.read(offset, length);
     };
-    return (await openForReading({ size: source.size, read }))!;
+    return (await open({ size: source.size, read }))!;
   };
   const counts = noCounts();
   for await (const one of diff(await counted(a), await counted(b), counts, LITTLE))

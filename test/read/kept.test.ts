@@ -3,7 +3,7 @@ import test from 'node:test';
 import { memorySink } from '../../src/write/sink.js';
 import { checkDatabase } from '../../src/check/check.js';
 import { openSearched } from '../../src/examine.js';
-import { openForReading } from '../../src/read/open.js';
+import { open } from '../../src/examine.js';
 import { keptRecords } from '../../src/read/records.js';
 import { salvagedContents } from '../../src/write/contents.js';
 import { writeFresh } from '../../src/write/write.js';
@@ -15,7 +15,7 @@ import { LITTLE, smallDatabases, walkedOf, whateverTheDamage } from './walked.js
 
 /** The records that are written of a damaged database. */
 async function kept(bytes: Uint8Array): Promise<[string, string][] | undefined> {
-  const database = await openForReading(memorySource(bytes));
+  const database = await open(memorySource(bytes));
   if (database === undefined) return undefined;
   const found: [string, string][] = [];
   for await (const batch of keptRecords(database, { limits: LITTLE })) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { openDatabase } from '../../src/database/database.js';
 import { check } from '../../src/examine.js';
-import { openForReading } from '../../src/read/open.js';
+import { open } from '../../src/examine.js';
 import { keptRecords } from '../../src/read/records.js';
 import { memorySource } from '../../src/source/source.js';
 import type { Source } from '../../src/source/source.js';
@@ -35,7 +35,7 @@ function counted(bytes: Uint8Array): { source: Source; reads: () => { count: num
 /** The reads of opening a file, and of giving all its records. */
 async function readsOf(bytes: Uint8Array) {
   const { source, reads } = counted(bytes);
-  const opened = (await openForReading(source))!;
+  const opened = (await open(source))!;
   const opening = reads();
   let records = 0;
   for await (const { count } of keptRecords(opened)) records += count;

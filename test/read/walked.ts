@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { openForReading } from '../../src/read/open.js';
-import type { Opened } from '../../src/read/open.js';
+import { open } from '../../src/examine.js';
+import type { Opened } from '../../src/examine.js';
 import { allRecords } from '../../src/read/records.js';
 import { openSearched } from '../../src/examine.js';
 import type { BatchLimits } from '../../src/read/batch.js';
@@ -61,7 +61,7 @@ export async function whateverTheDamage(
 export async function walkedOf(bytes: Uint8Array, limits?: BatchLimits) {
   const found: [string, string][] = [];
   const loss = { records: 0, incomplete: false };
-  const database = await openForReading(memorySource(bytes));
+  const database = await open(memorySource(bytes));
   if (database === undefined) return undefined;
   for await (const batch of allRecords(database, { loss, limits })) {
     for (let i = 0; i < batch.count; i++) {
@@ -91,7 +91,7 @@ export async function salvagedOf(bytes: Uint8Array): Promise<[string, string][] 
 
 /** Opens a file in memory that is a database. */
 export async function openedForWalk(bytes: Uint8Array): Promise<Opened> {
-  const database = await openForReading(memorySource(bytes));
+  const database = await open(memorySource(bytes));
   if (database === undefined) throw new Error('expected a database');
   return database;
 }

@@ -4,7 +4,7 @@ import { checkAvailChain } from '../../src/check/avail.js';
 import { examineBuckets } from '../../src/check/bucket.js';
 import { owns } from '../../src/database/survey.js';
 import { openProved, openSearched, searchedProved } from '../../src/examine.js';
-import type { Searched } from '../../src/examine.js';
+import type { Opened } from '../../src/examine.js';
 import { elementStruct } from '../../src/format/bucket.js';
 import { offsetSize } from '../../src/format/format.js';
 import { placesNow } from '../../src/database/database.js';
@@ -20,7 +20,7 @@ import { damagedCopy } from '../torture/judge.js';
 const named = (kind: string, offset: number, length: number) => `${offset}+${length} ${kind}`;
 
 /** All that claims bytes, told bucket by bucket of what an examination and a salvage give. */
-async function slowly({ db, survey }: Searched): Promise<string[]> {
+async function slowly({ db, survey }: Opened): Promise<string[]> {
   const { geometry, directory, format, headerLost, source } = db;
   const claims: string[] = [];
   const claim = (kind: string, at: number, bytes: number) => {
@@ -57,7 +57,7 @@ async function slowly({ db, survey }: Searched): Promise<string[]> {
 }
 
 /** The claims of a picture, read twice, because they are read from the buckets each time. */
-async function told({ db, survey, checked }: Searched): Promise<string[]> {
+async function told({ db, survey, checked }: Opened): Promise<string[]> {
   const { claims } = await takePicture(db, survey, checked);
   const lists: string[][] = [];
   for (let n = 0; n < 2; n++) {

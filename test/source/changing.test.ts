@@ -6,7 +6,7 @@ import { diff, noCounts } from '../../src/exchange/diff.js';
 import { LAYOUT_64 } from '../../src/format/format.js';
 import { AreaTotals, paint } from '../../src/report/map.js';
 import { takePicture } from '../../src/report/picture.js';
-import { openForReading } from '../../src/read/open.js';
+import { open } from '../../src/examine.js';
 import { allRecords } from '../../src/read/records.js';
 import { findOld } from '../../src/salvage/old.js';
 import { readSalvaged } from '../../src/salvage/read.js';
@@ -65,12 +65,12 @@ function changingSource(first: number, reads: readonly number[]): Source {
 const USES: Readonly<Record<string, (source: Source) => Promise<unknown>>> = {
   check,
   async walk(source) {
-    const database = await openForReading(source);
+    const database = await open(source);
     if (database === undefined) return;
     for await (const batch of allRecords(database)) void batch;
   },
   async 'comparison with the file at rest'(source) {
-    const [a, b] = [await openForReading(source), await openForReading(memorySource(STATES[20]))];
+    const [a, b] = [await open(source), await open(memorySource(STATES[20]))];
     if (a === undefined) return;
     for await (const one of diff(a, b!, noCounts())) void one;
     for await (const one of diff(b!, a, noCounts())) void one;

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { memorySink } from '../../src/write/sink.js';
 import type { CheckedDatabase } from '../../src/check/check.js';
 import { checkDatabase } from '../../src/check/check.js';
-import type { Searched } from '../../src/examine.js';
+import type { Opened as Found } from '../../src/examine.js';
 import { check, openSearched } from '../../src/examine.js';
 import { bucketStruct, elementStruct } from '../../src/format/bucket.js';
 import { FREE_HASH } from '../../src/format/hash.js';
@@ -32,7 +32,7 @@ const databases = [...formats('standard'), ...formats('numsync'), ...formats('ol
   miniDatabase(format, { blockSize: 512, seed: SEED, records: 150, maxValue: 120 }),
 );
 
-interface Opened extends Searched {
+interface Opened extends Found {
   readonly checked: CheckedDatabase;
 }
 
