@@ -55,7 +55,7 @@ export async function checkContents(
   requireProfile(wanted);
   if (source.size === 0) return { checked: checkEmpty(), profile: undefined };
   const name = wanted === 'auto' ? undefined : wanted;
-  const proved = await openProved(source, report, undefined, judge);
+  const proved = await openProved(source, report, judge);
   if (proved !== undefined) {
     const { db, checked, proof } = proved;
     if (wanted === 'none') return { checked, profile: undefined };

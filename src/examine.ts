@@ -36,7 +36,7 @@ export interface Opened {
   /** The proof that all buckets and records are in order; undefined for a damaged database. */
   readonly proof?: Proof;
   /** Result of the check, if there is a proof. */
-  readonly checked?: CheckResult;
+  readonly checked?: ProvedCheck['checked'];
   /** True if the whole file was searched, so that the survey includes the superseded buckets. */
   readonly scanned?: boolean;
 }
@@ -64,7 +64,7 @@ const BELIEVED = 0.5;
 /** Minimum score gain before the reading with a fault is preferred. */
 const CLEARLY_MORE = 3;
 
-export interface SearchOptions {
+interface SearchOptions {
   /** Scans the whole file for superseded buckets, even if every hash has its bucket. */
   readonly old?: boolean;
 }
@@ -165,7 +165,7 @@ async function openMoved(
   // Moved blocks may look like missing or inserted ones.
   if (isWhole(shifted)) return both;
   const arranged = await openArranged(found, progress, report, MAX_MOVED - 1);
-  return worthOf(both) >= worthOf(arranged) ? both : arranged;
+  return scoreOf(both) >= scoreOf(arranged) ? both : arranged;
 }
 
 /** The same reading, with superseded buckets too. */
@@ -193,11 +193,11 @@ async function openShifted(
   const again = await openExamined(fault.source, progress, report, moved);
   if (again === undefined) return undefined;
   // Records that the directory leads to are in their places, so a fault that loses several of them is none.
-  if (ledRecordsOf(again) + CLEARLY_MORE <= ledRecordsOf(found)) return undefined;
+  if (pointedToRecordsOf(again) + CLEARLY_MORE <= pointedToRecordsOf(found)) return undefined;
   // A fault that the header's file size confirms needs no gain: there may be one record behind it, and it loses the
   // one at its place.
   const more = isToldByHeader(found.db, fault.missing) ? 0 : CLEARLY_MORE;
-  return worthOf(again) >= worthOf(found) + more ? again : undefined;
+  return scoreOf(again) >= scoreOf(found) + more ? again : undefined;
 }
 
 /**
@@ -245,15 +245,15 @@ function recordsOf({ survey }: Opened): number {
 }
 
 /** Number of proved records in buckets that the directory leads to. */
-function ledRecordsOf({ survey: { sites, examination } }: Opened): number {
+function pointedToRecordsOf({ survey: { sites, examination } }: Opened): number {
   if (examination === undefined) return 0;
   const { kept } = examination.marks;
   return sites.reduce((sum, { origin }, s) => (origin === 'directory' ? sum + kept[s] : sum), 0);
 }
 
 /** Score of a reading: records that the directory leads to count twice, because none of them is old. */
-function worthOf(found: Opened): number {
-  return recordsOf(found) + ledRecordsOf(found);
+function scoreOf(found: Opened): number {
+  return recordsOf(found) + pointedToRecordsOf(found);
 }
 
 /** Opens a file as {@link openAsItIs} does, and examines what was found. */
@@ -406,12 +406,12 @@ async function searchAll(db: Database, first: Survey, progress?: Progress): Prom
     survey: await adoptOrphans(db, survey, found, judged),
     scanned: true,
   });
-  const led = db.directory.length > 0 && !misled;
-  if (led && atHome(first) > 0) return whole(db, first);
+  const hasDirectory = db.directory.length > 0 && !misled;
+  if (hasDirectory && atHome(first) > 0) return whole(db, first);
   const buckets = await judgeBuckets(db, found.buckets);
   const proved = buckets.filter(({ site, proved }) => site.used > 0 && proved >= BELIEVED).length;
   // A false directory leads to few places, and to no bucket.
-  if (led && proved <= damagedWithElements(db, first, found.loose)) return whole(db, first, buckets);
+  if (hasDirectory && proved <= damagedWithElements(db, first, found.loose)) return whole(db, first, buckets);
   const place = await findDirectoryOf(db, buckets, progress);
   if (place !== undefined) {
     const other = await withDirectory(db, place);
@@ -447,20 +447,18 @@ async function openLost(source: Source, progress: Progress): Promise<Database | 
  * Opens a database and proves that its buckets and records are all in order, also one whose header is lost, if its
  * directory is whole.
  *
- * @param held elements held at a time, if fewer than by default
  * @returns undefined if they are not; {@link openSearched} then finds what is there
  * @throws SourceError if the source cannot be read
  */
 export async function openProved(
   source: Source,
   report?: Report,
-  held?: number,
   judge?: Judge,
 ): Promise<Proved | undefined> {
   examinations.delete(source);
   const db = (await openDatabase(source)) ?? (await openWithout(exact(source), report));
   if (db === undefined) return undefined;
-  const ordered = await examineInOrder(db, held);
+  const ordered = await examineInOrder(db);
   if (!db.headerLost) examinations.set(source, { db, ordered });
   if (ordered === undefined) return undefined;
   const proved = await checkExamined(db, ordered, judge);
@@ -531,12 +529,8 @@ async function openWithout(source: Source, report?: Report): Promise<Database | 
  */
 export async function check(source: Source, report?: Report, judge?: Judge): Promise<CheckResult> {
   if (source.size === 0) return checkEmpty();
-  const proved = await openProved(source, report, undefined, judge);
-  return proved === undefined ? checkSearched(source, report, judge) : proved.checked;
-}
-
-/** Checks a file as {@link check} does, without trying a proof first. */
-export async function checkSearched(source: Source, report?: Report, judge?: Judge): Promise<CheckResult> {
+  const proved = await openProved(source, report, judge);
+  if (proved !== undefined) return proved.checked;
   const found = await openSearched(source, report);
   if (found === undefined) return checkOther(exact(source), judge);
   return checkDatabase(found.db, found.survey, undefined, judge);

@@ -21,7 +21,7 @@ export interface FoundDatabase {
   readonly isWhole: boolean;
 }
 
-export interface DatabasesOptions {
+interface DatabasesOptions {
   /** Ranges in which headers are looked for; by default the whole file. */
   readonly within?: RangeList | undefined;
   readonly progress?: Progress | undefined;

@@ -12,7 +12,7 @@ import { findDirectory } from './finddirectory.js';
 import { isHeld, readDirectory } from './readdirectory.js';
 
 /** The best reading of a file, with its confidence. */
-export interface Inference {
+interface Inference {
   readonly format: Format;
   readonly geometry: Geometry;
   /** The header as it stands in the file, right or wrong. */

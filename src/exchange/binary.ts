@@ -9,7 +9,7 @@ import { Arena, HELD_VALUE, LONGEST_KEY, PIECE } from './input.js';
  * The form of a length: always an `unsigned long` of the writing machine that holds the length as 32 bits in network
  * order. `le64`: four bytes and four zeroes. `be64`: four zeroes and four bytes. `long32`: four bytes.
  */
-export type LengthForm = 'le64' | 'be64' | 'long32';
+type LengthForm = 'le64' | 'be64' | 'long32';
 
 /** The form of the lengths in a binary dump of a machine. */
 export function lengthFormOf(machine: MachineName): LengthForm {
@@ -34,7 +34,7 @@ const STEP = 1 << 20;
 const MARK = 0x21;
 
 /** Writes a length; gives where the next byte goes. */
-export function encodeLength(form: LengthForm, length: number, into: Uint8Array, at: number): number {
+function encodeLength(form: LengthForm, length: number, into: Uint8Array, at: number): number {
   const { size, at: place } = SHAPE[form];
   into.fill(0, at, at + size);
   into[at + place] = length >>> 24;

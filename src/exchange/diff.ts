@@ -24,7 +24,7 @@ export interface Difference {
   readonly after: number | undefined;
 }
 
-export interface DiffCounts {
+interface DiffCounts {
   same: number;
   removed: number;
   added: number;

@@ -196,7 +196,7 @@ export interface DumpHeader {
 }
 
 /** `bdb` is a dump of Berkeley DB's db_dump. */
-export type DumpKind = 'ascii' | 'binary' | 'ndjson' | 'bdb';
+type DumpKind = 'ascii' | 'binary' | 'ndjson' | 'bdb';
 
 /** A dump that is being read. What is given is to be used before the next is asked for. */
 export interface DumpReader {

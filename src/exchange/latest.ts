@@ -15,9 +15,9 @@ export interface SnapshotFacts {
  * not what snapshots are. `same`: nothing tells them apart. `suspicious`: they are further apart than two that took
  * turns.
  */
-export type LatestVerdict = 'ok' | 'bad' | 'err' | 'same' | 'suspicious';
+type LatestVerdict = 'ok' | 'bad' | 'err' | 'same' | 'suspicious';
 
-export interface Latest {
+interface Latest {
   readonly verdict: LatestVerdict;
   readonly latest: 'even' | 'odd' | undefined;
   /** Reason, in a sentence. */

@@ -213,7 +213,7 @@ export async function* keptRecords(opened: Opened, options: ReadOptions = {}): A
 }
 
 /** A record with its key; its value stays in the source until it is asked for. */
-export interface KeyAndValue {
+interface KeyAndValue {
   readonly key: Uint8Array;
   readonly hash: number;
   /** File offset of the key; the value is directly behind it. */

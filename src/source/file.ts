@@ -8,7 +8,7 @@ import type { Source } from './source.js';
 import { requireRange, SourceError } from './source.js';
 
 /** Handling of pages that the disk cannot read. */
-export interface ReadErrorOptions {
+interface ReadErrorOptions {
   /** They become zeros, which `unreadable` lists; else a read throws. */
   readonly aroundErrors?: boolean;
   /** The whole file is searched for them first; see `orSearched`. */

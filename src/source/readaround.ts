@@ -2,7 +2,7 @@ import type { Range } from './ranges.js';
 import { firstEndingAfter } from './ranges.js';
 
 /** Reads bytes at an offset into an array, as `Source.readInto` does. */
-export type ReadInto = (offset: number, bytes: Uint8Array) => Promise<void>;
+type ReadInto = (offset: number, bytes: Uint8Array) => Promise<void>;
 
 /** Bytes of a page: the kernel reads a disk in pages, and a bad sector costs the page it is in. */
 const PAGE = 4096;
