@@ -20,7 +20,7 @@ const SKIP = process.platform === 'linux' ? false : 'memory is read from /proc, 
 /** MiB. */
 const IDLE_LIMIT = 64;
 const LOOK_LIMIT = 96;
-const LOOKS = SWEEP ? 20 : 6;
+const LOOKS = SWEEP ? 20 : 4;
 const PROGRAMS = { 'the package': INSTALLED, 'the one file': BIN };
 
 /** The peak and the present memory of a process in MiB; undefined once it is gone. */
