@@ -100,13 +100,13 @@ function placesIn(buckets: readonly number[], sizes: readonly number[]) {
   return starts.map((start, n) => ({ ...start, size: sizes[n % sizes.length] }));
 }
 
-for (const { name, sizes, doubtful, damage } of KINDS) {
+for (const [turn, { name, sizes, doubtful, damage }] of KINDS.entries()) {
   test(`where ${name} in a bucket no value is another one's, and at most ${doubtful} survivors are lost`, async () => {
     const faults: string[] = [];
     let n = 0;
     // Not each size at each place: it takes long.
     const buckets = intact.buckets.filter((_, i) => i % 2 === 0 || i === intact.buckets.length - 1);
-    for (const { bucket, at, size } of sample(placesIn(buckets, sizes), 4)) {
+    for (const { bucket, at, size } of sample(placesIn(buckets, sizes), 2, turn)) {
       n++;
       const damaged = damagedCopy(intact, [{ name, damage: (file) => damage(file, at, size) }], 0);
       const { score, fault } = await tryRepair(intact, damaged);
@@ -117,16 +117,16 @@ for (const { name, sizes, doubtful, damage } of KINDS) {
           `${size} bytes at ${at - bucket} of the bucket at ${bucket}: ${fault}, ${changed} changed`,
         );
     }
-    assert.ok(n >= 4, `${n} places`);
+    assert.ok(n >= 2, `${n} places`);
     assert.deepEqual(faults, []);
   });
 }
 
 test('what a dump walks through, and what a lookup finds, is what a check counts and what was stored', async () => {
   let cut = 0;
-  for (const { name, sizes, damage } of KINDS) {
+  for (const [turn, { name, sizes, damage }] of KINDS.entries()) {
     const buckets = intact.buckets.filter((_, i) => i % 3 === 0);
-    for (const { bucket, at, size } of sample(placesIn(buckets, sizes), 3)) {
+    for (const { bucket, at, size } of sample(placesIn(buckets, sizes), 2, turn)) {
       const place = `${name}, ${size} bytes at ${at - bucket} of the bucket at ${bucket}`;
       const damaged = damagedCopy(intact, [{ name, damage: (file) => damage(file, at, size) }], 0);
       const found = await openSearched(memorySource(damaged.bytes));
@@ -151,12 +151,12 @@ test('what a dump walks through, and what a lookup finds, is what a check counts
       }
     }
   }
-  assert.ok(cut >= (SWEEP ? 80 : 5), `${cut} places`);
+  assert.ok(cut >= (SWEEP ? 80 : 3), `${cut} places`);
 });
 
 test('of a bucket that lost a sector as many elements are told to be gone as were in use there', async () => {
   let cut = 0;
-  for (const bucket of sample(intact.buckets.slice(0, 8), 2)) {
+  for (const bucket of sample(intact.buckets.slice(0, 8), 1)) {
     for (let at = bucket + SECTOR; at < bucket + BUCKET; at += SECTOR) {
       const damaged = damagedCopy(intact, [{ name: '', damage: (file) => file.drop(at, SECTOR) }], 0);
       const { findings, records } = await check(memorySource(damaged.bytes));
@@ -172,14 +172,14 @@ test('of a bucket that lost a sector as many elements are told to be gone as wer
       assert.ok(!findings.some(({ code }) => code === 'key-hash' || code === 'bucket-count'));
     }
   }
-  assert.ok(cut > (SWEEP ? 30 : 6), `${cut} places`);
+  assert.ok(cut > (SWEEP ? 30 : 3), `${cut} places`);
 });
 
 test('of a bucket whose head is gone about as many elements are told to be gone as were in use there', async () => {
   let cut = 0;
   let toldOf = 0;
   let goneOf = 0;
-  for (const bucket of sample(intact.buckets, 10)) {
+  for (const bucket of sample(intact.buckets, 6)) {
     const damaged = damagedCopy(intact, [{ name: '', damage: (file) => file.drop(bucket, 2 * SECTOR) }], 0);
     const { findings, records } = await check(memorySource(damaged.bytes));
     if (!findings.some(({ code }) => code === 'bucket-cut')) continue;
@@ -193,7 +193,7 @@ test('of a bucket whose head is gone about as many elements are told to be gone 
     goneOf += gone;
   }
   assert.ok(Math.abs(toldOf - goneOf) <= goneOf / 6, `${toldOf} of ${goneOf}`);
-  assert.ok(cut >= 5, `${cut} buckets`);
+  assert.ok(cut >= (SWEEP ? 5 : 3), `${cut} buckets`);
 });
 
 /** Buckets as large as many blocks, and the last ones of them without a record behind. */
@@ -252,7 +252,7 @@ test('where blocks of the beginning stand elsewhere, and the beginning is lost, 
   let arranged = 0;
   for (const format of [NATIVE, formats('numsync')[1]]) {
     const mini = miniDatabase(format, spec);
-    for (let seed = 1; seed <= (SWEEP ? 12 : 2); seed++) {
+    for (let seed = 1; seed <= (SWEEP ? 12 : 1); seed++) {
       const damaged = damagedCopy(mini, [model], seed);
       const found = await openSearched(memorySource(damaged.bytes));
       if (found === undefined || found.db.missing === 0 || found.db.rearrangement === undefined) continue;
@@ -267,5 +267,5 @@ test('where blocks of the beginning stand elsewhere, and the beginning is lost, 
       assert.deepEqual([lost, lostMoved, wrong, changed], [[], [], [], 0], `${mini.name}, seed ${seed}`);
     }
   }
-  assert.ok(arranged >= (SWEEP ? 8 : 2), `${arranged} files`);
+  assert.ok(arranged >= (SWEEP ? 8 : 1), `${arranged} files`);
 });
