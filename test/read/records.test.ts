@@ -4,7 +4,9 @@ import fc from 'fast-check';
 import { allRecords } from '../../src/read/records.js';
 import type { KeyValue } from '../build/build.js';
 import { build, text } from '../build/build.js';
+import { modelsNamed } from '../torture/combine.js';
 import { miniDatabase, NATIVE } from '../torture/databases.js';
+import { damagedCopy } from '../torture/judge.js';
 import { RUNS, SEED } from '../torture/settings.js';
 import {
   LITTLE,
@@ -138,4 +140,16 @@ test('of a bucket with many records no more is held at a time than was asked for
     assert.ok(batch.bytes.length < 200_000, `${batch.bytes.length}`);
   }
   assert.equal(given, records.length);
+});
+
+test('wrong tables of free space in some buckets cost no record', async () => {
+  for (const [name, intact] of smallDatabases('avail tables')) {
+    const before = (await walked(intact.bytes)).found.sort();
+    for (const seed of [1, 2, 3]) {
+      const { bytes } = damagedCopy(intact, modelsNamed(['avail tables of buckets wrong']), seed);
+      const { found, loss } = await walked(bytes);
+      assert.deepEqual(found.sort(), before, `${name}, ${seed}`);
+      assert.deepEqual(loss, { records: 0, incomplete: false });
+    }
+  }
 });
