@@ -8,7 +8,7 @@ import type { Step } from '../tools/libgdbm.js';
 import { LibGdbm } from '../tools/libgdbm.js';
 import { Random } from '../tools/random.js';
 
-/** How a program makes the n-th of its keys, and a value in some step. */
+/** A program: it makes the n-th of its keys, and a value in some step. */
 interface Program {
   readonly keyOf: (n: number) => string | Uint8Array;
   readonly valueOf: (step: number, random: Random) => string | Uint8Array;
@@ -75,7 +75,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   },
 };
 
-/** How many old records were whole in a file's free space, and what was listed of them. */
+/** The number of old records that are whole in free space, and of those that were listed. */
 export interface Listed {
   readonly whole: number;
   found: number;
