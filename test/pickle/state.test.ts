@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { walkPickle } from '../../src/pickle/walk.js';
 import { memorySource } from '../../src/source/source.js';
+import { sample, SWEEP } from '../tools/effort.js';
 import { testWith } from '../tools/needs.js';
 
 const SCRIPT = fileURLToPath(new URL('state.py', import.meta.url));
@@ -31,7 +32,7 @@ testWith('flower', 'each byte of a state of Flower changed: a walk says what Pyt
   assert.equal(states.length, 4);
   const changed = states.flatMap((state) =>
     [...state.keys()].flatMap((at) =>
-      [0x01, 0x20, 0x80].map((flip) => {
+      sample([0x01, 0x20, 0x80], 1, at).map((flip) => {
         const bytes = state.slice();
         bytes[at] ^= flip;
         return bytes;
@@ -61,5 +62,5 @@ testWith('flower', 'each byte of a state of Flower changed: a walk says what Pyt
     }
   }
   t.diagnostic(JSON.stringify(seen));
-  assert.ok(seen.refused > 2000 && seen.whole > 2000, JSON.stringify(seen));
+  assert.ok(Math.min(seen.refused, seen.whole) > (SWEEP ? 2000 : 500), JSON.stringify(seen));
 });

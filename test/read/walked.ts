@@ -53,7 +53,7 @@ export async function whateverTheDamage(
         await hold(damagedCopy(intact, modelsNamed(names), seed).bytes, intact);
       },
     ),
-    { seed: SEED, numRuns: RUNS * (SWEEP ? numRuns : Math.min(numRuns, 20)) },
+    { seed: SEED, numRuns: RUNS * (SWEEP ? numRuns : Math.max(8, Math.ceil(numRuns / 5))) },
   );
 }
 
