@@ -9,6 +9,7 @@ import { refusal } from '../../src/store/errors.js';
 import { cli } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
+import { testWith } from '../tools/needs.js';
 
 test('advice in JSON, in text and on a page has the name of the file in its commands', async (t) => {
   const folder = await temporaryFolder(t);
@@ -53,7 +54,7 @@ test('a command that fails writes a JSON document where one is wanted', async (t
   }
 });
 
-test('a key that is typed as list shows its bytes gets the hint to type it in hex', async () => {
+testWith('flock', 'a key that is typed as list shows its bytes gets the hint to type it in hex', async () => {
   for (const command of ['get', 'delete']) {
     const { stderr } = await cli([command, fixture('amd64.db'), '\\xff\\xfe']);
     assert.match(stderr, /no key .*--key-encoding hex/);

@@ -14,6 +14,7 @@ import { verifyFresh, VerifyError, writeFresh } from '../../src/write/write.js';
 import { damageFile } from '../tools/damage.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
+import { testWith } from '../tools/needs.js';
 
 const BLOCK = 512;
 
@@ -48,37 +49,45 @@ const PATCHED = [
 ] as const;
 
 for (const name of PATCHED) {
-  test(`${name}: the repair gives the file as it was before the damage`, async (t) => {
+  testWith('flock', `${name}: the repair gives the file as it was before the damage`, async (t) => {
     const { after } = await repaired(t, (path) => damageFile(path, name));
     assert.ok(after.equals(await readFile(fixture('amd64.db'))));
   });
 }
 
-test('a directory of zeros: the repair gives the file as it was before the damage', async (t) => {
-  const { after } = await repaired(t, async (path) => {
-    const bytes = await readFile(path);
-    const directory = Number(bytes.readBigInt64LE(8));
-    await writeFile(path, bytes.fill(0, directory, directory + bytes.readInt32LE(16)));
-  });
-  assert.ok(after.equals(await readFile(fixture('amd64.db'))));
-});
+testWith(
+  'flock',
+  'a directory of zeros: the repair gives the file as it was before the damage',
+  async (t) => {
+    const { after } = await repaired(t, async (path) => {
+      const bytes = await readFile(path);
+      const directory = Number(bytes.readBigInt64LE(8));
+      await writeFile(path, bytes.fill(0, directory, directory + bytes.readInt32LE(16)));
+    });
+    assert.ok(after.equals(await readFile(fixture('amd64.db'))));
+  },
+);
 
-test('bytes behind the end that the header states are cut off', async (t) => {
+testWith('flock', 'bytes behind the end that the header states are cut off', async (t) => {
   const { after } = await repaired(t, (path) => damageFile(path, 'bytes appended'));
   assert.ok(after.equals(await readFile(fixture('amd64.db'))));
 });
 
-test('a lost header is made anew and the rest of the file is kept byte for byte, its free space listed', async (t) => {
-  const { before, after } = await repaired(t, zeroHeader);
-  assert.ok(after.subarray(BLOCK).equals(before.subarray(BLOCK)));
-  const [found, original] = [
-    await check(memorySource(after)),
-    await check(memorySource(await readFile(fixture('amd64.db')))),
-  ];
-  assert.ok(found.space!.bytes.unaccounted <= original.space!.bytes.unaccounted);
-});
+testWith(
+  'flock',
+  'a lost header is made anew and the rest of the file is kept byte for byte, its free space listed',
+  async (t) => {
+    const { before, after } = await repaired(t, zeroHeader);
+    assert.ok(after.subarray(BLOCK).equals(before.subarray(BLOCK)));
+    const [found, original] = [
+      await check(memorySource(after)),
+      await check(memorySource(await readFile(fixture('amd64.db')))),
+    ];
+    assert.ok(found.space!.bytes.unaccounted <= original.space!.bytes.unaccounted);
+  },
+);
 
-test('where the table of free space is damaged, too, the file is packed', async (t) => {
+testWith('flock', 'where the table of free space is damaged, too, the file is packed', async (t) => {
   const { before, after } = await repaired(t, (path) => damageFile(path, 'the avail block wrecked'));
   assert.ok(!after.subarray(BLOCK).equals(before.subarray(BLOCK)));
   assert.deepEqual((await check(memorySource(after))).findings, []);
