@@ -7,6 +7,7 @@ import { create, diff, dump, load, memorySink, open } from '../../src/index.js';
 import { text } from '../build/build.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
+import { testWith } from '../tools/needs.js';
 import { databaseOf, rejectedWith } from './tools.js';
 
 test('a new file has its name only at the end, is private, and replaces none', async (t) => {
@@ -26,7 +27,8 @@ test('a new file has its name only at the end, is private, and replaces none', a
   assert.deepEqual(await readdir(folder), ['new.db']);
 });
 
-test('with replace the file as it was stays, and mode is for new files', async (t) => {
+// Without getfacl an access control list cannot be seen, and the rights are the owner's only.
+testWith('acl', 'with replace the file as it was stays, and mode is for new files', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'new.db');
   await writeFile(path, 'no database', { mode: 0o640 });
