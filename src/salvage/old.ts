@@ -186,7 +186,7 @@ class Collector {
       const head = window.subarray(at, at + sizes[n]);
       const division = model.divide(head, range.length, this.#listingBucket(range, head));
       if (division === undefined) return;
-      const { keySize, bits } = division;
+      const { keySize, certainty } = division;
       const key = head.subarray(0, keySize);
       const place = { offset: range.offset, keySize, dataSize: range.length - keySize };
       if (part.has(place.offset, place.keySize, place.dataSize)) return;
@@ -199,7 +199,7 @@ class Collector {
           proof: 'range',
           homeBits: 0,
         },
-        ranges.areSeparate ? bits : Math.min(bits, RANGE_LOW),
+        ranges.areSeparate ? certainty : Math.min(certainty, RANGE_LOW),
       );
     });
   }
@@ -213,7 +213,7 @@ class Collector {
       const has = (hash: number) => rangeOf(hash, bits).first === first;
       return has(hashKey(key, 'signed')) || has(hashKey(key, 'unsigned'));
     };
-    return { bits, isOwn };
+    return { hashBits: bits, isOwn };
   }
 
   async #addRejected(one: RejectedElement, keyProved: boolean): Promise<void> {

@@ -18,6 +18,8 @@ import type { Place } from './overwritten.js';
 const MAX_KEY = 1024;
 /** Bytes of a value that are learned. */
 export const VALUE_BYTES = 32;
+/** Bytes behind the longest key that is looked for. */
+const VALUE_START = 2;
 /** Fewer records than this say too little of what a record looks like. */
 const LEAST = 8;
 /** Bits of a key whose hash is not of the bucket that lists its space. Measured: none of 260 keys was such a one. */
@@ -32,13 +34,13 @@ export interface Division {
   /** Bytes of the key, which begins with the range; the value is the rest. */
   readonly keySize: number;
   /** −log2 of the probability that this is wrong; at most 60. */
-  readonly bits: number;
+  readonly certainty: number;
 }
 
 /** The bucket that lists a range as free: keys whose records it freed have a hash of its own range. */
 export interface ListingBucket {
-  /** Bits that the hashes of all its keys have in common. */
-  readonly bits: number;
+  /** Bits that the hashes of all its keys have in common: another key has them by a chance of 2^-hashBits. */
+  readonly hashBits: number;
   /** Tells whether the first `keySize` bytes of the range are a key of this bucket. */
   readonly isOwn: (keySize: number) => boolean;
 }
@@ -69,7 +71,7 @@ export class RecordModel {
 
   /** Bytes at the beginning of a range that {@link divide} looks at; 0 if too little was learned. */
   get headSize(): number {
-    return this.#count < LEAST ? 0 : Math.min(MAX_KEY, Math.ceil(1.5 * this.#longest) + 8) + 2;
+    return this.#count < LEAST ? 0 : Math.min(MAX_KEY, Math.ceil(1.5 * this.#longest) + 8) + VALUE_START;
   }
 
   /**
@@ -80,7 +82,7 @@ export class RecordModel {
    */
   divide(head: Uint8Array, size: number, bucket?: ListingBucket): Division | undefined {
     const keys = this.#keys;
-    const last = Math.min(size, this.headSize - 2, head.length);
+    const last = Math.min(size, this.headSize - VALUE_START, head.length);
     const valueBits = this.#valueBits(head);
 
     const records = new Float64Array(last + 1);
@@ -89,23 +91,24 @@ export class RecordModel {
       const sizes = this.#keySizes.bits(k) + this.#valueSizes.bits(size - k);
       records[k] = bits + keys.endBits(head, 0, k, START) + valueBits[k] + sizes;
     }
-    // As many ranges are cut as are not, each byte of a record is as likely to be the first that is left.
+    // A bit, as as many ranges are cut as are not; and the place of the cut, which may be before any byte of a record.
     const anyCut = 1 + Math.log2(this.#bytes / this.#count + 2);
-    const others = new Float64Array(last + 1);
-    others[0] = anyCut + this.#insideBits(head);
+    const cuts = new Float64Array(last + 1);
+    cuts[0] = anyCut + this.#insideBits(head);
     for (let k = 1, bits = 0; k <= last; k++) {
       bits += keys.bits(head, 0, k - 1, UNKNOWN);
-      others[k] =
+      cuts[k] =
         anyCut + bits + keys.endBits(head, 0, k, UNKNOWN) + valueBits[k] + this.#valueSizes.bits(size - k);
     }
     if (bucket !== undefined) {
-      const best = Math.min(records.reduce(lower), others.reduce(lower));
+      const best = Math.min(records.reduce(lower), cuts.reduce(lower));
       for (let k = 0; k <= last; k++) {
-        if (records[k] < best + HASHED_WITHIN) records[k] += bucket.isOwn(k) ? -bucket.bits : FOREIGN_BITS;
+        if (records[k] < best + HASHED_WITHIN)
+          records[k] += bucket.isOwn(k) ? -bucket.hashBits : FOREIGN_BITS;
       }
     }
     const unwritten = head.every((byte) => byte === 0) ? UNWRITTEN_BITS : Infinity;
-    return mostProbable(records, [...others, unwritten]);
+    return mostProbable(records, [...cuts, unwritten]);
   }
 
   /** Bits of all bytes from each index on, if a value begins there. */
@@ -139,8 +142,9 @@ function mostProbable(records: Float64Array, others: readonly number[]): Divisio
   const record = records.reduce(weigh, 0);
   const none = others.reduce(weigh, 0);
   if (none > record) return undefined;
+  // The best one itself weighs 1.
   const wrong = record - 1 + none;
-  return { keySize, bits: Math.min(60, Math.log2((1 + wrong) / wrong)) };
+  return { keySize, certainty: Math.min(60, Math.log2((1 + wrong) / wrong)) };
 }
 
 /** Marks the place before the first byte of a key or value. */
@@ -150,7 +154,7 @@ const UNKNOWN = 257;
 /** Stands behind the last byte of a key. */
 const END = 258;
 const SYMBOLS = 259;
-/** A byte of which nothing is known is any of these. */
+/** Probability of a byte of which nothing is known: one of 256, or the end. */
 const ANY_BYTE = 1 / 257;
 
 /** Bits that are remembered. */
@@ -179,7 +183,7 @@ class ByteModel {
     this.#learn(text, text.length, END);
   }
 
-  /** Bits of the byte at an index of a text that begins at `from`, behind `edge`. */
+  /** Bits of the byte at an index of a text that begins at `from`. @param edge stands before it: START or UNKNOWN */
   bits(bytes: Uint8Array, from: number, at: number, edge: number): number {
     return this.#bits(bytes, from, at, edge, bytes[at]);
   }

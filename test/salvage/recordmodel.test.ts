@@ -34,7 +34,7 @@ test('a range is divided where keys of the database end and its values begin', (
   ]) {
     assert.equal(divide(model, key + value)?.keySize, key.length, key);
   }
-  assert.ok(divide(model, 'user:123{"n":12,"text":"abcabc"}')!.bits > 20);
+  assert.ok(divide(model, 'user:123{"n":12,"text":"abcabc"}')!.certainty > 20);
 });
 
 test('a range that was cut at its beginning is no record', () => {
@@ -57,9 +57,10 @@ test('where any size of the key would do, the bucket that lists the range tells 
   const model = modelOf(DIGITS);
   const alone = divide(model, '1234567')!;
   for (const keySize of [3, 4, 5]) {
-    const found = divide(model, '1234567', { bits: 12, isOwn: (size) => size === keySize })!;
+    const found = divide(model, '1234567', { hashBits: 12, isOwn: (size) => size === keySize })!;
     assert.equal(found.keySize, keySize);
-    if (keySize === alone.keySize) assert.ok(found.bits > alone.bits + 3, `${found.bits} and ${alone.bits}`);
+    if (keySize === alone.keySize)
+      assert.ok(found.certainty > alone.certainty + 3, `${found.certainty} and ${alone.certainty}`);
   }
 });
 
@@ -70,11 +71,11 @@ test('the bits are those of a probability: of divisions of so many bits no more 
   const model = modelOf(draw(0));
   const wrong = { all: 0, sure: 0, expected: 0 };
   for (const [key, value] of draw(5000)) {
-    const { keySize, bits } = divide(model, key + value) ?? { keySize: -1, bits: 0 };
-    wrong.expected += 2 ** -bits;
+    const { keySize, certainty } = divide(model, key + value) ?? { keySize: -1, certainty: 0 };
+    wrong.expected += 2 ** -certainty;
     if (keySize === key.length) continue;
     wrong.all++;
-    if (bits >= 10) wrong.sure++;
+    if (certainty >= 10) wrong.sure++;
   }
   assert.equal(wrong.sure, 0);
   assert.ok(wrong.all <= 1.5 * wrong.expected + 20, JSON.stringify(wrong));
