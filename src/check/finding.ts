@@ -131,7 +131,7 @@ export const FINDING_CODES = {
   'space-overlap': ['error', 'Two structures or records claim the same bytes; at most one of them is right.'],
   'space-unaccounted': [
     'note',
-    'Nothing uses this space and libgdbm will not use it again; a rebuild frees it.',
+    'Nothing uses this space and libgdbm will not use it again; it does no harm. A copy by repair -o has none.',
   ],
   'value-pickle': [
     'error',
