@@ -144,6 +144,7 @@ async function listAll(
   for (const one of old ?? []) {
     if (isListed(one, deleted)) await list.old(one);
   }
+  if (deleted) list.expect('deleted');
   if (carve) {
     const finds = await carveFound(found, expectKeys, (done, all) =>
       progress.report('looking for values by their shape', done, all),
@@ -287,6 +288,12 @@ class SalvageList {
       ...this.#place({ ...place, bucket: -1, element: -1 }),
       ...(await this.#sum(place)),
     });
+  }
+
+  /** Makes the sums say so if none is found of a kind that was asked for. */
+  expect(kind: 'deleted'): void {
+    const isFound = [...this.#counts.keys()].some((name) => name.startsWith(kind));
+    if (!isFound) this.#counts.set(kind, 0);
   }
 
   /**

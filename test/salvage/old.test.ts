@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import test from 'node:test';
 import { openDatabase } from '../../src/database/database.js';
 import { readRecords } from '../../src/read/records.js';
 import { repair } from '../../src/repair.js';
 import { memorySource } from '../../src/source/source.js';
 import { cli } from '../tools/cli.js';
+import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import type { Step } from '../tools/libgdbm.js';
 import { LibGdbm } from '../tools/libgdbm.js';
@@ -260,4 +262,9 @@ testWith('libgdbm', 'no byte of a key drives the terminal, whatever is listed', 
     // eslint-disable-next-line no-control-regex
     assert.doesNotMatch(stdout, /[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202e]/);
   }
+});
+
+test('a list of deleted records says so where there is none', async () => {
+  const { stdout } = await cli(['salvage', '--deleted', fixture('killed-shelve.db')]);
+  assert.match(stdout, /^found: 396 live, 0 deleted$/m);
 });
