@@ -8,6 +8,7 @@ import type { Survey } from '../database/survey.js';
 import { isInOrder } from '../database/survey.js';
 import type { Format } from '../format/format.js';
 import type { HashChar } from '../format/hash.js';
+import { hashOfSlot } from '../format/directory.js';
 import { HASH_RANGE } from '../format/hash.js';
 import type { ExtendedHeader, Geometry, Header } from '../format/header.js';
 import type { Source } from '../source/source.js';
@@ -300,7 +301,7 @@ class Tally {
     for (const { first, end } of surveyed.claims.open()) uncovered += (end - first) / HASH_RANGE;
     for (const { firstSlot, slots: own } of this.#malformed) {
       for (let slot = firstSlot; slot < firstSlot + own; slot++) {
-        if (surveyed.claims.ownerOf(slot * (HASH_RANGE / slots)) === undefined) uncovered -= 1 / slots;
+        if (surveyed.claims.ownerOf(hashOfSlot(slot, slots)) === undefined) uncovered -= 1 / slots;
       }
     }
     return {

@@ -2,9 +2,8 @@ import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
 import { owns, rulerOf } from '../database/survey.js';
-import { endOfRun } from '../format/directory.js';
+import { endOfRun, hashOfSlot } from '../format/directory.js';
 import { offsetSize } from '../format/format.js';
-import { HASH_RANGE } from '../format/hash.js';
 import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
 import { explainedByNextBlock } from './header.js';
@@ -54,7 +53,7 @@ export function* checkDirectory(db: Database, survey: Survey): Generator<Finding
     }
     const site = survey.sites[survey.siteOfSlot[slot]];
     if (site.state === 'outdated') {
-      const ruler = rulerOf(survey, slot * (HASH_RANGE / directory.length));
+      const ruler = rulerOf(survey, hashOfSlot(slot, directory.length));
       const own = ruler === undefined ? undefined : survey.sites[ruler];
       yield finding(
         'directory-entry-wrong',

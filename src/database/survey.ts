@@ -1,7 +1,8 @@
 import { BUCKET_AVAIL, BucketView, elementStruct } from '../format/bucket.js';
-import { endOfRun, slotOf } from '../format/directory.js';
-import { FREE_HASH, HASH_BITS, HASH_RANGE } from '../format/hash.js';
+import { endOfRun, hashOfSlot, slotOf } from '../format/directory.js';
+import { FREE_HASH, HASH_BITS } from '../format/hash.js';
 import { offsetSize } from '../format/format.js';
+import type { HashRange } from './claims.js';
 import { HashClaims } from './claims.js';
 import type { BucketSite } from './site.js';
 import type { Database } from './database.js';
@@ -85,10 +86,18 @@ export function claimSettled(survey: Omit<Survey, 'claims'>): HashClaims {
   const slots = survey.siteOfSlot.length;
   const deepestFirst = settledSites(survey).sort((a, b) => survey.sites[b].bits - survey.sites[a].bits);
   for (const index of deepestFirst) {
-    const { ownFirst, bits } = survey.sites[index];
-    claims.claim({ first: ownFirst * (HASH_RANGE / slots), bits }, index);
+    claims.claim(ownRange(survey.sites[index], slots), index);
   }
   return claims;
+}
+
+/**
+ * The range of hashes that a bucket's own bits and hashes give.
+ *
+ * @param slots of the directory
+ */
+export function ownRange({ ownFirst, bits }: BucketSite, slots: number): HashRange {
+  return { first: hashOfSlot(ownFirst, slots), bits };
 }
 
 /** Returns true if a bucket is sound and exactly the slots that its own bits and hashes give lead to it. */

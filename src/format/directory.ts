@@ -1,7 +1,7 @@
 import type { ByteOrder, Layout } from './format.js';
 import { offsetSize } from './format.js';
 import { readOffset, viewOf, writeOffset } from './struct.js';
-import { HASH_BITS } from './hash.js';
+import { HASH_BITS, HASH_RANGE } from './hash.js';
 
 /** A directory has at least 2^3 entries. */
 export const MIN_DIRECTORY_BITS = 3;
@@ -28,6 +28,11 @@ export function directorySizeFor(layout: Layout, bytes: number): { size: number;
 /** The directory slot that a hash belongs to. */
 export function slotOf(hash: number, directoryBits: number): number {
   return hash >>> (HASH_BITS - directoryBits);
+}
+
+/** The first hash that belongs to a slot of a directory with so many slots, a power of two. */
+export function hashOfSlot(slot: number, slots: number): number {
+  return slot * (HASH_RANGE / slots);
 }
 
 /** The slot behind a run of equal entries that begins at `slot`; likewise of what else is told for each slot. */

@@ -5,9 +5,9 @@ import { cutElements } from '../database/database.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
-import { isReadable, isSettled, rulerOf, settledSites, withOutdated } from '../database/survey.js';
+import { isReadable, isSettled, ownRange, rulerOf, settledSites, withOutdated } from '../database/survey.js';
 import { elementStruct, elementsStart } from '../format/bucket.js';
-import { slotOf } from '../format/directory.js';
+import { hashOfSlot, slotOf } from '../format/directory.js';
 import { HASH_RANGE } from '../format/hash.js';
 import { offsetSize } from '../format/format.js';
 import type { Range } from '../source/ranges.js';
@@ -114,11 +114,8 @@ export async function adoptOrphans(
 
 /** Ranges of hashes of the buckets that the directory leads to. */
 function* settledRanges(survey: Survey): Generator<HashRange> {
-  const share = HASH_RANGE / survey.siteOfSlot.length;
-  for (const index of settledSites(survey)) {
-    const { ownFirst, bits } = survey.sites[index];
-    yield { first: ownFirst * share, bits };
-  }
+  const { sites, siteOfSlot } = survey;
+  for (const index of settledSites(survey)) yield ownRange(sites[index], siteOfSlot.length);
 }
 
 /** File offsets of sound outdated buckets that no scan found: their records are old ones. */
@@ -235,7 +232,7 @@ function holdDamaged(
     if (atHome === 0 || site.state === 'sound') return;
     for (let slot = 0; slot < slots; slot++) {
       if (survey.siteOfSlot[slot] === index) {
-        survey.claims.claim({ first: slot * (HASH_RANGE / slots), bits }, index);
+        survey.claims.claim({ first: hashOfSlot(slot, slots), bits }, index);
       }
     }
   });

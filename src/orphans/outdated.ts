@@ -5,7 +5,7 @@ import { rangeName, rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
-import { settledSites } from '../database/survey.js';
+import { ownRange, settledSites } from '../database/survey.js';
 import { endOfRun } from '../format/directory.js';
 import { HASH_BITS, HASH_RANGE } from '../format/hash.js';
 import type { Candidate } from './candidates.js';
@@ -106,10 +106,9 @@ export async function findOutdated(
   for (const index of led.others.keys()) if (keys.has(survey.sites[index].offset)) outdated.sites.add(index);
   for (const [index, runs] of led.strays) {
     if (!isSplit(cover, runs)) continue;
-    const { offset, ownFirst, bits } = survey.sites[index];
-    const own = { first: ownFirst * (HASH_RANGE / survey.siteOfSlot.length), bits };
-    if (ruled.covers(own, bits) || cover.splits(own)) outdated.sites.add(index);
-    else outdated.reused.add(offset);
+    const own = led.rangeOf(index);
+    if (ruled.covers(own, own.bits) || cover.splits(own)) outdated.sites.add(index);
+    else outdated.reused.add(survey.sites[index].offset);
   }
   return outdated;
 }
@@ -224,8 +223,7 @@ class Led {
 
   /** All hashes that a settled bucket claims. */
   rangeOf(index: number): HashRange {
-    const { ownFirst, bits } = this.survey.sites[index];
-    return { first: ownFirst * (HASH_RANGE / this.survey.siteOfSlot.length), bits };
+    return ownRange(this.survey.sites[index], this.survey.siteOfSlot.length);
   }
 
   *ranges(settled = this.settled): Generator<HashRange> {

@@ -6,7 +6,8 @@ import { isReadable, readSite, roomForBucket } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
 import { KEY_START } from '../format/bucket.js';
 import { equalBytes } from '../format/bytes.js';
-import { FREE_HASH, HASH_BITS, HASH_RANGE, hashKey } from '../format/hash.js';
+import { hashOfSlot } from '../format/directory.js';
+import { FREE_HASH, HASH_BITS, hashKey } from '../format/hash.js';
 import type { BlockGrid } from '../source/views.js';
 import type { Source } from '../source/source.js';
 import type { SearchedSurvey } from './adopt.js';
@@ -113,7 +114,7 @@ export class Witnesses {
     for (const { origin, state, offset, firstSlot, slots } of survey.sites) {
       if (origin !== 'directory' || state === 'sound' || !Number.isInteger(Math.log2(slots))) continue;
       const bits = Math.log2(db.directory.length / slots);
-      homes.set(`${firstSlot * (HASH_RANGE / db.directory.length)} ${bits}`, offset);
+      homes.set(`${hashOfSlot(firstSlot, db.directory.length)} ${bits}`, offset);
     }
     if (homes.size === 0) return;
     const room = roomForBucket(db);

@@ -3,9 +3,9 @@ import { startOf } from '../check/element.js';
 import { rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
-import { isPlaced, isReadable, roomForBucket } from '../database/survey.js';
+import { isPlaced, isReadable, ownRange, roomForBucket } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
-import { FREE_HASH, HASH_RANGE, KeyHasher } from '../format/hash.js';
+import { FREE_HASH, KeyHasher } from '../format/hash.js';
 import { RangeReader } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import { readInto } from '../source/source.js';
@@ -223,7 +223,7 @@ async function takeFreeOf(
 function firstHashOf({ directory }: Database, site: BucketSite, hash: number | undefined): number {
   if (site.state !== 'sound') return -1;
   if (hash !== undefined) return rangeOf(hash, site.bits).first;
-  return isPlaced(site) ? site.ownFirst * (HASH_RANGE / directory.length) : -1;
+  return isPlaced(site) ? ownRange(site, directory.length).first : -1;
 }
 
 /** Compares free elements with the keys that they point at, one after the other. */

@@ -4,9 +4,9 @@ import { startOf } from '../check/element.js';
 import type { RejectedElement } from '../check/marks.js';
 import type { Database } from '../database/database.js';
 import { rangeOf } from '../database/claims.js';
-import { rulerOf } from '../database/survey.js';
+import { ownRange, rulerOf } from '../database/survey.js';
 import { KEY_START } from '../format/bucket.js';
-import { HASH_RANGE, hashKey, isPortableKey } from '../format/hash.js';
+import { hashKey, isPortableKey } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { RangeReader } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
@@ -206,8 +206,7 @@ class Collector {
 
   #listingBucket({ site }: FreeRange, head: Uint8Array) {
     if (site === undefined) return undefined;
-    const { bits, ownFirst } = site;
-    const first = ownFirst * (HASH_RANGE / this.#db.directory.length);
+    const { first, bits } = ownRange(site, this.#db.directory.length);
     const isOwn = (keySize: number) => {
       const key = head.subarray(0, keySize);
       const has = (hash: number) => rangeOf(hash, bits).first === first;

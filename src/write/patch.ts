@@ -4,9 +4,8 @@ import type { Database } from '../database/database.js';
 import { openDatabase } from '../database/database.js';
 import type { Opened, Proved } from '../examine.js';
 import { openProved } from '../examine.js';
-import { encodeDirectory, MAX_DIRECTORY_BITS } from '../format/directory.js';
+import { encodeDirectory, hashOfSlot, MAX_DIRECTORY_BITS } from '../format/directory.js';
 import { magicOf, offsetSize } from '../format/format.js';
-import { HASH_RANGE } from '../format/hash.js';
 import { encodeHeader, headerFieldsOf } from '../format/header.js';
 import type { Source } from '../source/source.js';
 import { readInto, requireRange } from '../source/source.js';
@@ -89,7 +88,7 @@ export async function planNewDirectory(
   if (!isPlace || size % geometry.blockSize !== 0) return undefined;
   const entries = new Float64Array(2 ** bits);
   for (let slot = 0; slot < entries.length; slot++) {
-    const owner = claims.ownerOf(slot * (HASH_RANGE / entries.length));
+    const owner = claims.ownerOf(hashOfSlot(slot, entries.length));
     if (owner === undefined) return undefined;
     entries[slot] = sites[owner].offset;
   }

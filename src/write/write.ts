@@ -94,7 +94,7 @@ export interface Verified {
  * 2. The bytes behind its header block are those of the records, in the order in which they were written.
  * 3. A lookup by the hash of each record comes to an element that leads to just that record.
  *
- * Of a patched copy every byte is compared with what was checked before it was written.
+ * A patched copy is compared byte for byte with what was checked before it was written.
  *
  * @throws VerifyError with the first difference
  */
