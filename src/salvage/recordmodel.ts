@@ -8,7 +8,8 @@ import type { Place } from './overwritten.js';
  * 2. For each size that the key may have, add up how many bits it takes to say the range so: the key's bytes and its end,
  *    the value's first bytes, both sizes.
  * 3. Beside these stand the explanations in which no record begins with the range: it was cut at its beginning, so that it is
- *    the end of a value, or the end of a key with its value; or nothing was ever written there, and all of it is zeroes.
+ *    the end of a value, or the end of a key with its value; nothing was ever written there, and all of it is zeroes;
+ *    or it is a piece of a structure, of any bytes.
  * 4. An explanation of n bits has the weight 2^-n; its probability is its share of all weights.
  *
  * The bytes far behind the key take as many bits in every explanation, so they are not looked at.
@@ -26,6 +27,8 @@ const LEAST = 8;
 const FOREIGN_BITS = 8;
 /** Bits of a range that was never written: one in a thousand is. */
 const UNWRITTEN_BITS = 10;
+/** Bits of a range that is a piece of a structure, such as of an old bucket: any bytes, and one range in a million. */
+const STRUCTURE_BITS = 20;
 /** A key that is worse than the best explanation by more bits than a hash has is not hashed. */
 const HASHED_WITHIN = 40;
 
@@ -108,7 +111,8 @@ export class RecordModel {
       }
     }
     const unwritten = head.every((byte) => byte === 0) ? UNWRITTEN_BITS : Infinity;
-    return mostProbable(records, [...cuts, unwritten]);
+    const structure = STRUCTURE_BITS + 8 * head.length;
+    return mostProbable(records, [...cuts, unwritten, structure]);
   }
 
   /** Bits of all bytes from each index on, if a value begins there. */

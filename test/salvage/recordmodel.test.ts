@@ -53,6 +53,11 @@ test('zeroes, which were never written, are no record', () => {
   assert.equal(divide(modelOf(USERS), '\0'.repeat(40)), undefined);
 });
 
+test('a piece of an old bucket is no record, though it has the beginning of a key', () => {
+  const element = Buffer.from('user\x34\xa7\x02\0\0\0\0\0\x10\0\0\0\x7d\0\0\0', 'latin1');
+  assert.equal(divide(modelOf(USERS), element.toString('latin1')), undefined);
+});
+
 test('where any size of the key would do, the bucket that lists the range tells which', () => {
   const model = modelOf(DIGITS);
   const alone = divide(model, '1234567')!;
