@@ -1,4 +1,6 @@
 import type { Random } from '../tools/random.js';
+import type { Range } from './intact.js';
+import { slice } from './intact.js';
 
 /** No byte of the sound file is here. */
 const NOWHERE = -1;
@@ -45,17 +47,11 @@ export class Damaged {
   }
 
   append(bytes: Uint8Array): void {
-    const longer = new Uint8Array(this.bytes.length + bytes.length);
-    longer.set(this.bytes);
-    longer.set(bytes, this.bytes.length);
-    this.#pinDown();
-    this.bytes = longer;
+    this.rearrange([{ at: 0, length: this.bytes.length }, bytes]);
   }
 
   truncate(length: number): void {
-    this.#pinDown();
-    this.bytes = this.bytes.slice(0, length);
-    this.#move((at) => (at < length ? at : NOWHERE));
+    this.rearrange([{ at: 0, length }]);
   }
 
   /** Takes away the file's first bytes, so that all others move. */
@@ -65,40 +61,45 @@ export class Damaged {
 
   /** Takes away a range, so that all bytes behind it move. */
   drop(at: number, length: number): void {
-    this.#pinDown();
-    this.bytes = Uint8Array.from(
-      Buffer.concat([this.bytes.subarray(0, at), this.bytes.subarray(at + length)]),
-    );
-    this.#move((one) => (one < at ? one : one < at + length ? NOWHERE : one - length));
+    this.rearrange([{ at: 0, length: at }, this.#behind(at + length)]);
   }
 
   /** Puts bytes in, so that all bytes behind them move. */
   insert(at: number, bytes: Uint8Array): void {
-    this.#pinDown();
-    this.bytes = Uint8Array.from(Buffer.concat([this.bytes.subarray(0, at), bytes, this.bytes.subarray(at)]));
-    this.#move((one) => (one < at ? one : one + bytes.length));
+    this.rearrange([{ at: 0, length: at }, bytes, this.#behind(at)]);
   }
 
-  /** Exchanges two ranges of the same length that do not touch. */
+  /** Exchanges two ranges of the same length that do not overlap. */
   swap(a: number, b: number, length: number): void {
-    if (a === b || Math.max(a, b) + length > this.bytes.length) return;
-    this.#pinDown();
-    const first = this.bytes.slice(a, a + length);
-    this.bytes.copyWithin(a, b, b + length);
-    this.bytes.set(first, b);
-    this.#move((at) => {
-      if (at >= a && at < a + length) return at - a + b;
-      return at >= b && at < b + length ? at - b + a : at;
-    });
+    const [first, second] = [Math.min(a, b), Math.max(a, b)];
+    if (a === b || second + length > this.bytes.length) return;
+    const between = { at: first + length, length: second - first - length };
+    this.rearrange([
+      { at: 0, length: first },
+      { at: second, length },
+      between,
+      { at: first, length },
+      this.#behind(second + length),
+    ]);
   }
 
-  /** From here on bytes are followed one by one. */
-  #pinDown(): void {
-    this.#went ??= Int32Array.from({ length: this.#length }, (_, at) => this.whereIs(at));
+  /** Makes the file of these pieces, one after the other: ranges of it, each byte of it once at most, and new bytes. */
+  rearrange(pieces: readonly (Range | Uint8Array)[]): void {
+    const parts = pieces.map((piece) => (piece instanceof Uint8Array ? piece : slice(this.bytes, piece)));
+    const to = new Int32Array(this.bytes.length).fill(NOWHERE);
+    let end = 0;
+    for (const [n, piece] of pieces.entries()) {
+      if (!(piece instanceof Uint8Array)) {
+        for (let i = 0; i < parts[n].length; i++) to[piece.at + i] = end + i;
+      }
+      end += parts[n].length;
+    }
+    const went = this.#went ?? Int32Array.from({ length: this.#length }, (_, at) => at);
+    this.#went = went.map((at) => (at >= 0 && at < to.length ? to[at] : NOWHERE));
+    this.bytes = Uint8Array.from(Buffer.concat(parts));
   }
 
-  #move(to: (at: number) => number): void {
-    const went = this.#went!;
-    for (let i = 0; i < went.length; i++) if (went[i] >= 0) went[i] = Math.max(NOWHERE, to(went[i]));
+  #behind(at: number): Range {
+    return { at, length: Math.max(0, this.bytes.length - at) };
   }
 }

@@ -44,7 +44,8 @@ for (const [turn, model] of FAULTS.entries()) {
       for (let run = 0; run < RUNS; run++) {
         const damaged = damagedCopy(intact, [model], seedFor(model.name, intact.name, run));
         const { fault, score } = await tryRepair(intact, damaged);
-        const { lost, lostMoved, wrong, changed, invented } = score;
+        const { lost, lostMoved, wrong, invented } = score;
+        const changed = score.changed + score.ambiguousWrong;
         const isAllowed =
           lost.length + lostMoved.length <= model.doubtful && wrong.length + invented.length === 0;
         if ((fault !== undefined && !isAllowed) || changed > 0)

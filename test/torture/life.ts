@@ -59,6 +59,26 @@ export function lifeOf(random: Random, spec: LifeSpec): Step[] {
   return [...steps, ['sync']];
 }
 
+/**
+ * The steps of a database of an application: JSON values of 60 to 900 bytes under keys of 12 to 30, a third of them
+ * replaced, a tenth deleted.
+ */
+export function jsonLifeOf(random: Random, { records, tag = '' }: LifeSpec): Step[] {
+  const steps: Step[] = [];
+  const keys: Uint8Array[] = [];
+  const value = () => Buffer.from(JSON.stringify(jsonOf(random)));
+  for (let n = 0; n < records; n++) {
+    const key = Buffer.from(
+      `${tag}${random.pick(['session', 'user', 'order', 'task-meta'])}-${n}-${hex(random, 8)}`,
+    );
+    keys.push(key);
+    steps.push(['store', key, value()]);
+  }
+  for (let n = 0; n < records / 3; n++) steps.push(['store', random.pick(keys), value()]);
+  for (let n = 0; n < records / 10; n++) steps.push(['delete', keys.splice(random.below(keys.length), 1)[0]]);
+  return [...steps, ['sync']];
+}
+
 /** Every value that each key ever had, the last one in force first; `undefined` first where it was deleted. */
 export function historyOf(steps: readonly Step[]): Map<string, (string | undefined)[]> {
   const history = new Map<string, (string | undefined)[]>();
@@ -103,4 +123,21 @@ function text(random: Random, length: number): Uint8Array {
     at += word.length;
   }
   return bytes;
+}
+
+function jsonOf(random: Random): object {
+  return {
+    id: hex(random, 32),
+    status: random.pick(['PENDING', 'STARTED', 'SUCCESS', 'FAILURE', 'RETRY']),
+    date_done: `2026-0${1 + random.below(9)}-1${random.below(10)}T0${random.below(10)}:00:00.${random.below(1e6)}`,
+    result: text(random, random.below(random.below(4) === 0 ? 700 : 120)).reduce(
+      (all, byte) => all + String.fromCharCode(byte),
+      '',
+    ),
+    children: Array.from({ length: random.below(4) }, () => hex(random, 12)),
+  };
+}
+
+function hex(random: Random, length: number): string {
+  return Buffer.from(random.bytes(length / 2)).toString('hex');
 }

@@ -23,14 +23,17 @@ export interface Recovered {
 /** A repair that takes longer is a fault of its own. */
 const MILLISECONDS = 60_000;
 
+/** The library's repair, of this checkout or of another one. */
+export type Repair = typeof repair;
+
 /** Repairs damaged bytes as a user does, by way of files. The one place that knows how our side is called. */
-export async function recover(damaged: Uint8Array): Promise<Recovered> {
+export async function recover(damaged: Uint8Array, repairFile: Repair = repair): Promise<Recovered> {
   const folder = await mkdtemp(join(tmpdir(), 'gdbm-doctor-torture-'));
   try {
     const path = join(folder, 'damaged.db');
     const output = join(folder, 'fresh.db');
     await writeFile(path, damaged);
-    const { action, reason } = await repair(path, {
+    const { action, reason } = await repairFile(path, {
       output,
       lock: false,
       signal: AbortSignal.timeout(MILLISECONDS),

@@ -8,8 +8,10 @@ import { isAbsenceKnown, survivalOf, survivorsOf } from './survivors.js';
 export interface Score {
   /** Records that survive, in place and moved. */
   readonly survivors: number;
-  /** Records that no one can tell where they are; see {@link Survivors}. */
+  /** Records of which the place cannot be told by their element alone (see {@link Survivors}), those that came back, and with another value. */
   readonly ambiguous: number;
+  readonly ambiguousRecalled: number;
+  readonly ambiguousWrong: number;
   /** Survivors that came back with their value. */
   readonly recalled: number;
   /** Survivors that did not come back at all, in place and moved. */
@@ -53,7 +55,7 @@ export function scoreOf(
   const survivors = survivorsOf(intact, damaged);
   const { inPlace, moved } = survivors;
   const missing = (keys: ReadonlySet<string>) => [...keys].filter((key) => !output.has(key));
-  const score = { recalled: 0, bonus: 0, outdated: 0, changed: 0 };
+  const score = { recalled: 0, ambiguousRecalled: 0, ambiguousWrong: 0, bonus: 0, outdated: 0, changed: 0 };
   const wrong: string[] = [];
   const unknown: string[] = [];
   for (const [key, value] of output) {
@@ -62,6 +64,9 @@ export function scoreOf(
     else if (survives(survivors, key)) {
       if (value === record.value) score.recalled++;
       else wrong.push(key);
+    } else if (survivors.ambiguous.has(key)) {
+      if (value === record.value) score.ambiguousRecalled++;
+      else score.ambiguousWrong++;
     } else if (value === record.value) score.bonus++;
     else if (intact.history.get(key)!.includes(value)) score.outdated++;
     else score.changed++;

@@ -1,189 +1,49 @@
 /**
- * Tortures `repair` and `gdbmtool recover` side by side and prints what came back.
+ * Tortures `repair` and prints what came back.
  *
- *     npm run torture -- [--seed N] [--runs N] [--write]
+ *     npm run torture -- [--seed N] [--runs N] [--write]     every row, beside `gdbmtool recover`; --write: docs/torture.md
+ *     npm run torture -- --rows REGEX [--databases REGEX] [--of CHECKOUT] [--seed N] [--runs N]
+ *                                                            some rows, of repair alone, printed as they end
  *
- * With `--write` the tables go into docs/torture.md.
+ * With `--of` the repair is that of another checkout, on the same damaged files.
  */
-import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
-import { arch } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import fc from 'fast-check';
 import { format as prettify } from 'prettier';
-import type { Format } from '../../src/format/format.js';
 import { fixture } from '../tools/fixtures.js';
+import type { Repair } from './recover.js';
 
 const { values: options } = parseArgs({
-  options: { seed: { type: 'string' }, runs: { type: 'string' }, write: { type: 'boolean', default: false } },
+  options: {
+    seed: { type: 'string' },
+    runs: { type: 'string' },
+    rows: { type: 'string' },
+    databases: { type: 'string', default: '' },
+    of: { type: 'string' },
+    write: { type: 'boolean', default: false },
+  },
 });
 // The settings are read from the environment when their module is loaded.
 if (options.seed !== undefined) process.env['SEED'] = options.seed;
-process.env['RUNS'] = options.runs ?? process.env['RUNS'] ?? '10';
-const { SEED, RUNS, seedFor } = await import('./settings.js');
-const { anyModelNames, modelsNamed } = await import('./combine.js');
-const { formats, miniDatabase, realDatabase } = await import('./databases.js');
-const { damagedCopy } = await import('./judge.js');
-const { recoverByGdbmtool } = await import('./gdbmtool.js');
-const { FAULTS } = await import('./faultmodels.js');
-const { MODELS } = await import('./models.js');
-const { recover } = await import('./recover.js');
-const { scoreOf } = await import('./score.js');
-const { Tally } = await import('./tally.js');
-type Intact = Awaited<ReturnType<typeof realDatabase>>;
-type Models = readonly (typeof MODELS)[number][];
+process.env['RUNS'] = options.runs ?? process.env['RUNS'] ?? (options.rows === undefined ? '10' : '1');
 
-/** Ways of damage by name, each trial drawing its own where there are several. */
-const rows: { name: string; draw: (seed: number) => Models }[] = [
-  ...MODELS.map((model) => ({ name: model.name, draw: () => [model] })),
-  {
-    name: 'two to four of these together',
-    draw: (seed) => modelsNamed(fc.sample(anyModelNames, { seed, numRuns: 1 })[0]),
-  },
-  ...FAULTS.map((model) => ({ name: model.name, draw: () => [model] })),
-];
-
-const REAL = { seed: seedFor('table'), records: 3000, huge: 3, maxValue: 8000 };
-const MINI = { seed: seedFor('table'), records: 700, maxValue: 300, blockSize: 512 };
-
-/** Both programs on every row's damage to the real library's files. */
-async function sideBySide(): Promise<string[]> {
-  const real = await Promise.all([512, 4096].map((blockSize) => realDatabase({ ...REAL, blockSize })));
-  const lines = [
-    '| damage | records still there | `gdbm-doctor repair` brought back | `gdbmtool recover` brought back |',
-    '| --- | --: | --- | --- |',
-  ];
-  const totals = [new Tally(), new Tally()];
-  for (const { name, draw } of rows) {
-    const tallies = [new Tally(), new Tally()];
-    for (const { intact, damaged } of damagedCopies(real, name, draw)) {
-      const outcomes = [await recover(damaged.bytes), await recoverByGdbmtool(damaged.bytes)];
-      for (const [i, { contents }] of outcomes.entries()) {
-        const score = scoreOf(intact, damaged, contents);
-        for (const tally of [tallies[i], totals[i]]) {
-          tally.add(intact.records.size, score, contents === undefined);
-        }
-      }
-    }
-    lines.push(sideBySideRow(name, tallies));
-    process.stderr.write(`${name}\n`);
-  }
-  return [...lines, sideBySideRow('**all**', totals)];
+async function repairOf(checkout: string): Promise<Repair> {
+  const path = join(resolve(checkout), 'src/repair.ts');
+  return ((await import(pathToFileURL(path).href)) as { repair: Repair }).repair;
 }
 
-function sideBySideRow(name: string, tallies: readonly InstanceType<typeof Tally>[]): string {
-  return `| ${name} | ${tallies[0].survival} | ${tallies.map(outcomeCell).join(' | ')} |`;
+if (options.rows !== undefined) {
+  const { judgeRows } = await import('./judgerows.js');
+  await judgeRows({
+    rows: new RegExp(options.rows),
+    databases: new RegExp(options.databases),
+    repair: options.of === undefined ? undefined : await repairOf(options.of),
+  });
+} else {
+  const { page } = await import('./page.js');
+  const pretty = await prettify(await page(), { parser: 'markdown', printWidth: 110 });
+  if (options.write) await writeFile(fixture('../docs/torture.md'), pretty);
+  else process.stdout.write(pretty);
 }
-
-/** The number of records that came back, and remarks if there are any. */
-function outcomeCell({
-  recall,
-  lost,
-  wrong,
-  inventions,
-  refused,
-  trials,
-}: InstanceType<typeof Tally>): string {
-  const rest = [
-    lost > 0 && `${lost} lost`,
-    wrong > 0 && `${wrong} wrong`,
-    inventions !== '0' && `${inventions} invented`,
-    refused > 0 && `refused ${refused} of ${trials}`,
-  ].filter((one) => one !== false);
-  return rest.length === 0 ? `**${recall}**` : `${recall}: ${rest.join(', ')}`;
-}
-
-/** The records that came back in each format, for each row. */
-async function everyFormat(): Promise<string[]> {
-  const all = [...formats('standard'), ...formats('numsync')];
-  const databases = all.map((format) => miniDatabase(format, MINI));
-  const lines = [
-    `| damage | ${all.map(shortName).join(' | ')} | all |`,
-    `| --- |${' --: |'.repeat(all.length)} --- |`,
-  ];
-  for (const { name, draw } of rows) {
-    const tallies = databases.map(() => new Tally());
-    const total = new Tally();
-    for (const [i, database] of databases.entries()) {
-      for (const { intact, damaged } of damagedCopies([database], name, draw)) {
-        const { contents } = await recover(damaged.bytes);
-        const score = scoreOf(intact, damaged, contents);
-        for (const tally of [tallies[i], total]) {
-          tally.add(intact.records.size, score, contents === undefined);
-        }
-      }
-    }
-    const recalls = tallies.map(({ recall }) => recall).join(' | ');
-    lines.push(`| ${name} | ${recalls} | ${outcomeCell(total)} |`);
-    process.stderr.write(`${name}, every format\n`);
-  }
-  return lines;
-}
-
-function* damagedCopies(databases: readonly Intact[], name: string, draw: (seed: number) => Models) {
-  for (const intact of databases) {
-    for (let run = 0; run < RUNS; run++) {
-      const seed = seedFor('table', name, intact.name, run);
-      yield { intact, damaged: damagedCopy(intact, draw(seed), seed) };
-    }
-  }
-}
-
-function shortName({ layout, byteOrder, variant }: Format): string {
-  const packed = layout.offsetBits === 64 && layout.alignment === 4 ? ' packed' : '';
-  return `${layout.offsetBits}${packed} ${byteOrder}${variant === 'numsync' ? ' numsync' : ''}`;
-}
-
-const version = execFileSync('gdbmtool', ['--version'], { encoding: 'utf8' }).split('\n')[0];
-const page = `# What comes back
-
-How much of a damaged database \`gdbm-doctor repair\` brings back, beside \`gdbmtool recover force\` of the real library.
-
-Made by
-
-\`\`\`sh
-npm run torture -- --seed ${SEED} --runs ${RUNS} --write
-\`\`\`
-
-on ${arch()} with
-${version}. Another seed looks at other damage.
-
-## How to read it
-
-Each row is a way in which files come to harm, and each trial a sound database that was damaged so, at places drawn by
-the seed. From the sound file the suite (\`test/torture/\`) knows which records are physically **still there**: those of
-which the bucket element, the key and the value are whole, at their places or, where the damage moved bytes, elsewhere.
-A cell says how many of these came back with their right value; in **bold** if there is nothing else to say. Else:
-
-- **lost**: still there, and not in the result.
-- **wrong**: still there, and in the result with another value.
-- **invented**: keys in the result that the database did not hold at last, deleted ones among them. In parentheses how
-  many of them nothing in the file tells from real ones: a deleted record whose bucket is gone and its directory entry
-  too, or a whole record of the other file where the blocks of two are mixed.
-- **refused**: trials that left no database that opens. Where nothing is left there is nothing to bring back.
-
-A value whose own bytes were hit cannot be told from a right one by anything in the format; it counts as neither.
-Not counted as still there is a record whose element and bytes moved apart while its key is there more than once: nothing
-tells which of the places is meant. The last rows are bytes that are gone from behind the header, or were put in, by a copy
-that skipped what it could not read or a block that was written twice; they are not among those that come together, as of two
-places that move bytes only one is found. Where two files' blocks are mixed, the header and a part of the directory are the
-first file's: else it would be the second one, with blocks of the first.
-
-## Files of the real library
-
-Two databases of ${REAL.records} records at first, with blocks of 512 and of 4096 bytes, updates, deletions and new records;
-${RUNS} damaged copies of each for each row.
-
-${(await sideBySide()).join('\n')}
-
-## Every format
-
-What \`repair\` brought back of databases by the project's own writer, in each layout (width of offsets in bits, \`packed\`
-if they are aligned to 4 bytes) and byte order, standard and numsync; ${RUNS} damaged copies of each for each row. The last
-column is all of them together, as in the first table.
-
-${(await everyFormat()).join('\n')}
-`;
-const pretty = await prettify(page, { parser: 'markdown', printWidth: 110 });
-if (options.write) await writeFile(fixture('../docs/torture.md'), pretty);
-else process.stdout.write(pretty);

@@ -5,40 +5,49 @@ import { isExcused } from './score.js';
 export class Tally {
   trials = 0;
   records = 0;
-  survivors = 0;
+  /** Records that are still in the file, in place or moved, and those of them that came back right. */
+  there = 0;
   recalled = 0;
   wrong = 0;
   invented = 0;
   /** Inventions that nothing in the file could have prevented; they are among `invented`. */
   excused = 0;
+  /** Records that were hit and came back with bytes that were never stored, and with an old value. */
   changed = 0;
+  outdated = 0;
+  /** Those among the ones that are there whose place several copies of their key leave open. */
+  ambiguous = 0;
+  ambiguousRecalled = 0;
   refused = 0;
 
   /** @param records how many the sound file held */
   add(records: number, score: Score, refused: boolean): void {
     this.trials++;
     this.records += records;
-    this.survivors += score.survivors;
-    this.recalled += score.recalled;
-    this.wrong += score.wrong.length;
+    this.there += score.survivors + score.ambiguous;
+    this.recalled += score.recalled + score.ambiguousRecalled;
+    this.wrong += score.wrong.length + score.ambiguousWrong;
     this.invented += score.invented.length;
     this.excused += score.invented.filter(isExcused).length;
-    this.changed += score.changed + score.outdated;
+    this.changed += score.changed;
+    this.outdated += score.outdated;
+    this.ambiguous += score.ambiguous;
+    this.ambiguousRecalled += score.ambiguousRecalled;
     if (refused) this.refused++;
   }
 
   get lost(): number {
-    return this.survivors - this.recalled - this.wrong;
+    return this.there - this.recalled - this.wrong;
   }
 
-  /** Share of the survivors that came back right, for people. */
+  /** Share of the records still there that came back right, for people. */
   get recall(): string {
-    return percent(this.recalled, this.survivors);
+    return percent(this.recalled, this.there);
   }
 
-  /** Share of the records that survived, for people. */
+  /** Share of the records that are still there, for people. */
   get survival(): string {
-    return percent(this.survivors, this.records);
+    return percent(this.there, this.records);
   }
 
   /** Number of invented keys and, in parentheses, of those that nothing in the file tells from real ones. */
