@@ -9,7 +9,7 @@ import { examineFile, examineValues, checkFreshValues } from './repair/examine.j
 import type { WrittenQuarantine } from './repair/quarantine.js';
 import { writeQuarantine } from './repair/quarantine.js';
 import type { RepairOptions, RepairResult } from './repair/result.js';
-import { requirePossible } from './repair/result.js';
+import { additionsOf, requirePossible } from './repair/result.js';
 import { fileSource } from './source/file.js';
 import { orSearched } from './source/readaround.js';
 import { abortable } from './source/source.js';
@@ -95,6 +95,7 @@ async function repairHeld(
       after,
       kept: written.records,
       added: verified.added,
+      olderState: verified.added.stale,
       quarantine: quarantine?.path,
       lost: lostRecords(subject.checked, written, stillThere(subject, options)),
       output,
@@ -113,13 +114,13 @@ async function repairHeld(
 
 /** The contents of the fresh database: without what its program cannot load, or else a patched copy if that is enough. */
 async function contentsToWrite(
-  { contents, proved, searched, checked, hasAdditions }: Subject,
+  { contents, proved, searched, checked, additions }: Subject,
   { leaveOut }: ExaminedValues,
 ): Promise<Contents> {
   if (leaveOut !== undefined) {
     return filteredContents(contents!, (record) => leaveOut(record) === undefined);
   }
-  if (hasAdditions || !isPatchable(checked)) return contents!;
+  if (countOf(additions) > 0 || !isPatchable(checked)) return contents!;
   const patch =
     proved !== undefined
       ? await planNewHeader(proved)
@@ -151,8 +152,9 @@ async function outcomeOf(
     backup: undefined,
     kept,
     added: undefined,
+    olderState: additionsOf(options).includes('stale') ? recoverable.count(['stale']) : 0,
     lost: lostRecords(checked, { leftOut }, stillThere(subject, options)),
-    recoverable: recoverable.beyond(options.include ?? []),
+    recoverable: recoverable.beyond(additionsOf(options)),
     betterCopy: await findBetterCopy(path, before, profile, left),
     setAside,
     found,
@@ -164,8 +166,14 @@ async function outcomeOf(
   };
 }
 
-function stillThere({ recoverable }: Subject, { include = [] }: RepairOptions) {
-  return { recovered: recoverable.count(include), more: recoverable.beyond(include).records };
+function stillThere({ recoverable }: Subject, options: RepairOptions) {
+  const additions = additionsOf(options);
+  return { recovered: recoverable.count(additions), more: recoverable.beyond(additions).records };
+}
+
+/** Number of records, of all kinds together. */
+function countOf(additions: Subject['additions']): number {
+  return Object.values(additions).reduce((sum, n) => sum + n, 0);
 }
 
 /**
@@ -194,8 +202,12 @@ async function decide(
   realPath: string,
   options: RepairOptions,
 ): Promise<Decision | undefined> {
-  const { checked, hasAdditions } = subject;
-  const { before, betterCopy, kept, lost } = outcome;
+  const { checked, additions } = subject;
+  const { before, betterCopy, kept } = outcome;
+  const { include = [] } = options;
+  const hasAdditions = countOf(additions) > 0;
+  // An older state alone is made a database, or lets a limit pass, only where somebody asked for it.
+  const isAskedFor = include.some((one) => additions[one] > 0);
   const isInPlace = options.output === undefined;
   const refused = (reason: string): Decision => ({ action: 'refused', reason });
   if (checked.verdict === 'not-gdbm' && !hasAdditions) {
@@ -207,22 +219,24 @@ async function decide(
     return refused(`Expected one database in the file, but ${found}. ${consequence}`);
   }
   if (checked.verdict === 'healthy' && values.leaveOut === undefined && isInPlace) {
-    const isMoreWanted = (options.include ?? []).length > 0 || options.quarantine !== undefined;
+    const isMoreWanted = include.length > 0 || options.quarantine !== undefined;
     const reason =
       before.verdict !== 'healthy' ? VALUES_DAMAGED : isMoreWanted ? ADDED_ONLY_BESIDE : undefined;
     return { action: 'none', reason };
   }
   if (checked.size === 0 && /\.(pag|dir|dat)$/.test(realPath)) return refused(PERHAPS_NDBM);
-  if (checked.unrepairable !== undefined && !hasAdditions) {
+  if (checked.unrepairable !== undefined && !isAskedFor) {
     return refused(`${checked.unrepairable}${additionsHint(subject)}`);
   }
   if (values.refusal !== undefined) return refused(values.refusal);
   const wouldBeEmpty = kept === 0 && !hasAdditions && isInPlace;
   if (wouldBeEmpty && betterCopy !== undefined && options.empty !== true) return refused(COPY_HAS_MORE);
+  const leftOut = outcome.setAside?.records ?? 0;
+  const lost = lostRecords(checked, { leftOut }, stillThere(subject, { include, stale: false }));
   const overLimit = exceedsLimit(lost, kept, options.maxLoss);
   if (overLimit !== undefined) return { ...refused(overLimit), limited: true };
   if (options.dryRun !== true) return undefined;
-  const counted = values.leaveOut === undefined ? await countKept(subject, options) : kept;
+  const counted = values.leaveOut === undefined ? await countKept(subject) : kept;
   const reason = 'Dry run: nothing was written. The records counted as kept would be.';
   return { action: 'none', reason, kept: counted ?? kept };
 }
@@ -232,11 +246,8 @@ async function decide(
  *
  * @returns undefined where the check counted them, or more are to be added
  */
-async function countKept(
-  { searched }: Subject,
-  { include = [] }: RepairOptions,
-): Promise<number | undefined> {
-  if (searched === undefined || include.length > 0) return undefined;
+async function countKept({ searched, additions }: Subject): Promise<number | undefined> {
+  if (searched === undefined || countOf(additions) > 0) return undefined;
   const { found, checked } = searched;
   let kept = 0;
   const batches = keptRecords(found, { doubtful: checked.doubtful, part: 'key' });

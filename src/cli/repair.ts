@@ -52,6 +52,12 @@ export const command = defineCommand(
           describe:
             'Add what may be old, where nothing better has the key: stale, deleted, carved, or several: a,b',
         },
+        stale: {
+          type: 'boolean',
+          default: true,
+          describe:
+            'Use the newest superseded bucket where none is left for a hash; --no-stale leaves it out',
+        },
         empty: {
           type: 'boolean',
           default: false,
@@ -114,6 +120,7 @@ export const command = defineCommand(
           wait,
           lock,
           include,
+          stale: args.stale,
           expectKeys: expectKey.map((key) => decodeKey(key, 'utf8')),
           profile: args.profile,
           leaveOut: args.keepUnloadable ? 'nothing' : args.onlyFatal ? 'fatal' : 'unloadable',

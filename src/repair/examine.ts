@@ -28,6 +28,7 @@ import { exact } from '../source/source.js';
 import type { Contents } from '../write/contents.js';
 import { bareContents, eachNotKept, provedContents, salvagedContents } from '../write/contents.js';
 import type { LostDetail, RepairOptions, SetAside } from './result.js';
+import { additionsOf } from './result.js';
 
 /** The examination of a file that is to be repaired. */
 export interface Subject {
@@ -40,8 +41,8 @@ export interface Subject {
   readonly searched: { readonly found: Opened; readonly checked: CheckedDatabase } | undefined;
   /** The contents of a fresh database; undefined where there is nothing to write. */
   readonly contents: Contents | undefined;
-  /** True if they include records that are no longer in force, as the user asked. */
-  readonly hasAdditions: boolean;
+  /** Records that are no longer in force and are to be added. */
+  readonly additions: Readonly<Record<Addition, number>>;
   readonly found: Record<Provenance, number>;
   /** Old records, where they are wanted: to be added, or for the quarantine. */
   readonly old: readonly OldRecord[];
@@ -71,7 +72,7 @@ export async function examineFile(source: Source, path: string, options: RepairO
   if (source.size === 0) {
     return { ...nothingFound(), checked: checkEmpty(), contents: bareContents(source, []) };
   }
-  const isOldWanted = include.length > 0 || options.quarantine !== undefined;
+  const isOldWanted = include.some((one) => one !== 'stale') || options.quarantine !== undefined;
   const proved = isOldWanted ? undefined : await openProved(source, report);
   if (proved !== undefined) {
     const { db, checked, proof } = proved;
@@ -100,7 +101,7 @@ async function examineUnknown(source: Source, path: string, options: RepairOptio
   return {
     ...subject,
     contents: carvedRecords.length === 0 ? undefined : bareContents(source, carvedRecords),
-    hasAdditions: carvedRecords.length > 0,
+    additions: { ...noAdditions(), carved: carvedRecords.length },
     found: { ...nothing.found, carved: carved.length },
     carved,
     carvedRecords,
@@ -115,7 +116,9 @@ async function examineSearched(
 ): Promise<Subject> {
   const { db, survey } = searched;
   const { report, include = [] } = options;
+  const wanted = new Set<Provenance>(additionsOf(options));
   const { found } = nothingFound();
+  const additions = noAdditions();
   const lostDetails: LostDetail[] = [];
   const lostElements: LostElement[] = [];
   const recoverable = new RecoverableKeys(survey.claims);
@@ -144,22 +147,25 @@ async function examineSearched(
 
   // 2. Old records, and values without an element, that could bring lost ones back.
   const { space, doubtful } = checked;
-  const takeAddable = ({ hash, provenance, offset, keySize, dataSize }: SalvagedRecord) => {
-    const addition = ADDITIONS.find((one) => one === provenance);
-    const length = keySize + dataSize;
-    const isFree = !space.isUsed(offset, length) && !doubtful.has(offset, length);
-    if (addition !== undefined && isFree) recoverable.addFound(hash, addition);
+  const isFree = ({ offset, keySize, dataSize }: SalvagedRecord) =>
+    !space.isUsed(offset, keySize + dataSize) && !doubtful.has(offset, keySize + dataSize);
+  const takeAddable = (record: SalvagedRecord) => {
+    const addition = ADDITIONS.find((one) => one === record.provenance);
+    if (addition === undefined || !isFree(record)) return;
+    recoverable.addFound(record.hash, addition);
+    if (wanted.has(addition)) additions[addition]++;
   };
   let old: readonly OldRecord[] = [];
   if (isOldWanted) {
     old = [...(await findOld(db, survey, { report, end: checked.image?.end }))];
     for (const one of old) {
       if (one.confidence !== 'trace') found[one.provenance]++;
-      if (isAddable(one)) takeAddable(one);
+      if (one.provenance === 'deleted' && isAddable(one)) takeAddable(one);
     }
-  } else if (checked.verdict === 'damaged') {
+  }
+  if (checked.verdict === 'damaged') {
     await eachStale(searched, (record) => {
-      found[record.provenance]++;
+      if (!isOldWanted) found[record.provenance]++;
       // Only a search for old records tells whether a deleted one may be added.
       if (record.provenance === 'stale') takeAddable(record);
     });
@@ -174,14 +180,23 @@ async function examineSearched(
   const carvedRecords = await recordsOf(db.source, carved);
   carvedRecords.forEach(takeAddable);
 
-  const added = { include, old: old.filter(isAddable), carved: carvedRecords };
-  const wanted: readonly Provenance[] = include;
+  const isWanted = (record: SalvagedRecord) => wanted.has(record.provenance) && isFree(record);
+  async function* added(): AsyncGenerator<SalvagedBatch> {
+    if (additions.stale > 0) {
+      for await (const batch of salvageStale(db, survey)) {
+        yield batch.filter((one) => one.provenance === 'stale' && isWanted(one));
+      }
+    }
+    yield old.filter((one) => one.provenance === 'deleted' && isAddable(one) && isWanted(one));
+    yield carvedRecords.filter(isWanted);
+  }
+  const hasAdditions = Object.values(additions).some((n) => n > 0);
   return {
     checked,
     db,
     searched: { found: searched, checked },
-    contents: salvagedContents(searched, checked, added),
-    hasAdditions: [...added.old, ...carvedRecords].some(({ provenance }) => wanted.includes(provenance)),
+    contents: salvagedContents(searched, checked, hasAdditions ? added : undefined),
+    additions,
     found,
     old,
     carved,
@@ -206,12 +221,16 @@ async function eachStale({ db, survey }: Opened, visit: (record: SalvagedRecord)
   }
 }
 
+function noAdditions(): Record<Addition, number> {
+  return { stale: 0, deleted: 0, carved: 0 };
+}
+
 function nothingFound(): Omit<Subject, 'checked'> {
   return {
     db: undefined,
     searched: undefined,
     contents: undefined,
-    hasAdditions: false,
+    additions: noAdditions(),
     found: { live: 0, orphaned: 0, loose: 0, stale: 0, deleted: 0, carved: 0 },
     old: [],
     carved: [],

@@ -27,6 +27,11 @@ export interface RepairOptions {
   readonly lock?: boolean;
   /** Records that the fresh database gets besides those in force, where none of those has the key. */
   readonly include?: readonly Addition[];
+  /**
+   * Uses, where no bucket in force is left for a hash, the newest superseded one; the default. It is told in
+   * {@link RepairResult.olderState}.
+   */
+  readonly stale?: boolean;
   /** Keys that may be before a value whose element is gone, besides those that the file itself still knows. */
   readonly expectKeys?: readonly Uint8Array[];
   /**
@@ -79,8 +84,13 @@ export interface RepairResult {
   readonly backup: string | undefined;
   /** Records in the fresh database; of a dry run, the ones that would be. */
   readonly kept: number;
-  /** Records among them that were added because it was asked for; undefined where nothing was written. */
+  /** Records among them that were not in force; undefined where nothing was written. */
   readonly added: Readonly<Record<Addition, number>> | undefined;
+  /**
+   * Number of the records that come from an older state of the database, because nothing newer is left for their
+   * hashes: values may be older, deleted keys may be back. Of a dry run, the ones that would.
+   */
+  readonly olderState: number;
   readonly lost: LostRecords;
   /** Lost records that other additions would bring back. */
   readonly recoverable: Recoverable;
@@ -111,6 +121,11 @@ export interface SetAside {
 /** The known data of a lost record. */
 export interface LostDetail extends Omit<RejectedElement, 'reason'> {
   readonly reason: RejectedElement['reason'] | NotKept;
+}
+
+/** The records that a repair adds to those in force: those asked for, and `stale` ones unless they are unwanted. */
+export function additionsOf({ include = [], stale = true }: RepairOptions): Addition[] {
+  return ADDITIONS.filter((one) => include.includes(one) || (one === 'stale' && stale));
 }
 
 /**

@@ -112,6 +112,7 @@ export function repairReport(result: RepairResult): object {
     backup: backup ?? null,
     kept,
     added: result.added ?? null,
+    olderState: result.olderState,
     lost: lost.records,
     lostDetail: {
       reasons: lost.reasons,

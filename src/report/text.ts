@@ -109,6 +109,7 @@ export function repairText(result: RepairResult, options: TextOptions): string {
   const lines = [
     action === 'none' ? `${name}: ${verdictText(before, options)}` : `${name}: ${style.green('REPAIRED')}`,
   ];
+  if (result.olderState > 0) lines.push(field('older', olderStateText(result)));
   lines.push(...betterCopyLines(result.betterCopy));
   if (reason !== undefined) lines.push(`  ${named(reason, result.path)}`);
   lines.push(...setAsideFields(result).map(([label, value]) => field(label, value)));
@@ -163,9 +164,18 @@ function describe(result: CheckResult, profile?: ProfileResult): string[] {
   return lines;
 }
 
-/** The number of kept records that were not in force. */
+/** The number of records that come from an older state. */
+function olderStateText({ olderState, action }: RepairResult): string {
+  const come = action === 'repaired' ? (olderState === 1 ? 'comes' : 'come') : 'would come';
+  return (
+    `${count(olderState, 'record')} ${come} from an older state of the database: ` +
+    'values may be older, deleted keys may be back; --no-stale leaves them out'
+  );
+}
+
+/** The number of kept records that were not in force, besides those of an older state. */
 function addedText({ added }: RepairResult): string {
-  const parts = Object.entries(added ?? {}).filter(([, n]) => n > 0);
+  const parts = Object.entries(added ?? {}).filter(([kind, n]) => n > 0 && kind !== 'stale');
   if (parts.length === 0) return '';
   return `; ${parts.map(([provenance, n]) => `${number(n)} ${provenance}`).join(', ')} among them, as asked for`;
 }

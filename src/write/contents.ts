@@ -6,7 +6,7 @@ import { LAYOUT_64, offsetSize } from '../format/format.js';
 import type { HashChar } from '../format/hash.js';
 import type { RecordFilter } from '../profile/leaveout.js';
 import { salvageProved } from '../salvage/proved.js';
-import type { Addition, SalvagedBatch, SalvagedRecord } from '../salvage/salvage.js';
+import type { SalvagedBatch, SalvagedRecord } from '../salvage/salvage.js';
 import { salvage } from '../salvage/salvage.js';
 import type { Source } from '../source/source.js';
 import { Original } from './copy.js';
@@ -33,16 +33,11 @@ interface LeftOut extends Record<NotKept, number> {
   readonly visit?: (record: SalvagedRecord, reason: NotKept) => void;
 }
 
-/** Records in addition to those in force. They never replace a better record of the same key. */
-export interface Added {
-  readonly include: readonly Addition[];
-  /** Records with the provenances `stale` and `deleted` of which no byte is known to be overwritten, the most likely one of a key first. */
-  readonly old: SalvagedBatch;
-  /** Records with the provenance `carved`, the most likely one of a key first. */
-  readonly carved: SalvagedBatch;
-}
-
-const NOTHING_ADDED: Added = { include: [], old: [], carved: [] };
+/**
+ * Gives records in addition to those in force, the most likely one of a key first. They never replace a better record
+ * of the same key.
+ */
+export type Added = () => AsyncIterable<SalvagedBatch>;
 
 /** The contents of a fresh database, before it is written and when it is verified. */
 export interface Contents {
@@ -78,18 +73,14 @@ export function provedContents({ db, proof, survey, checked }: Proved): Contents
 }
 
 /** Every record that can be had from a database whose elements were examined, and what is to be added. */
-export function salvagedContents(
-  { db, survey }: Opened,
-  checked: CheckedDatabase,
-  added: Added = NOTHING_ADDED,
-): Contents {
+export function salvagedContents({ db, survey }: Opened, checked: CheckedDatabase, added?: Added): Contents {
   const { examination } = survey;
   const { runs } = checked.space;
   const canCopy =
     examination !== undefined &&
     runs !== undefined &&
     checked.doubtful.size === 0 &&
-    added.include.length === 0 &&
+    added === undefined &&
     // Keys of another kind of machine get another hash.
     (examination.signed === 0 || examination.unsigned === 0);
   return {
@@ -143,7 +134,7 @@ export async function eachNotKept(
     leftOut: 0,
     visit: (...one: [SalvagedRecord, NotKept]) => out.push(one),
   };
-  for await (const batch of recordsToKeep(searched, checked, NOTHING_ADDED, leftOut)) {
+  for await (const batch of recordsToKeep(searched, checked, undefined, leftOut)) {
     void batch;
     for (const [record, reason] of out.splice(0)) await visit(record, reason);
   }
@@ -177,7 +168,7 @@ function targetHash({ hashChar }: FileFormat): HashChar {
 async function* recordsToKeep(
   { db, survey }: Opened,
   checked: CheckedDatabase,
-  added: Added,
+  added?: Added,
   leftOut?: LeftOut,
 ): AsyncGenerator<SalvagedBatch> {
   const target = targetHash(checked.format);
@@ -204,24 +195,11 @@ async function* recordsToKeep(
       });
     }
   }
-  for (const batch of additions(checked, added)) {
+  for await (const batch of added?.() ?? []) {
     yield batch.filter(({ keySize, dataSize }) => {
       const fits = keySize + dataSize <= claimable;
       if (fits) claimable -= keySize + dataSize;
       return fits;
     });
   }
-}
-
-/** The wanted additions that share no byte with anything in force or in doubt. */
-function additions({ space, doubtful }: CheckedDatabase, { include, old, carved }: Added): SalvagedBatch[] {
-  const wanted = new Set<string>(include);
-  return [old, carved].map((batch) =>
-    batch.filter(
-      ({ provenance, offset, keySize, dataSize }) =>
-        wanted.has(provenance) &&
-        !space.isUsed(offset, keySize + dataSize) &&
-        !doubtful.has(offset, keySize + dataSize),
-    ),
-  );
 }

@@ -100,7 +100,7 @@ test('a loss is one number, and what of it can be had is named with the command'
   const path = join(await temporaryFolder(t), 'state.db');
   const { bytes, records } = await withOldBucket();
   await writeFile(path, bytes);
-  const { stdout } = await cli(['repair', '--no-lock', '--dry-run', path]);
+  const { stdout } = await cli(['repair', '--no-lock', '--dry-run', '--no-stale', path]);
   const told = /^ {2}lost +about (\d+) of (\d+) records; (\d+) of them can be had: (.+)$/m.exec(stdout);
   assert.ok(told, stdout);
   const [missing, all, had] = told.slice(1, 4).map(Number);
@@ -108,7 +108,7 @@ test('a loss is one number, and what of it can be had is named with the command'
   assert.equal(had, records);
   assert.equal(told[4], `gdbm-doctor repair --include stale ${path}`);
   assert.doesNotMatch(stdout, /byte for byte/);
-  // The estimate and the limit know what is brought back.
+  // The estimate and the limit know what is brought back; an older state counts as lost unless it is asked for.
   const [limit, output] = [['--max-loss', '5%'], `${path}.fresh`];
   assert.equal((await cli(['repair', '--no-lock', ...limit, '-o', output, path])).code, 1);
   const included = await cli(['repair', '--no-lock', '--include', 'stale', ...limit, '-o', output, path]);
@@ -117,10 +117,23 @@ test('a loss is one number, and what of it can be had is named with the command'
   assert.equal((await contentsOf(output)).size, RECORDS);
 });
 
+test('where a bucket is lost its older state comes back, and the second line says so', async (t) => {
+  const path = join(await temporaryFolder(t), 'state.db');
+  const { bytes, records } = await withOldBucket();
+  await writeFile(path, bytes);
+  const dry = (await cli(['repair', '--no-lock', '--dry-run', path])).stdout.split('\n');
+  assert.match(dry[1], new RegExp(`^  older +${records} records would come from an older state`));
+  const output = `${path}.fresh`;
+  const { stdout } = await cli(['repair', '--no-lock', '--json', '-o', output, path]);
+  const [report] = (JSON.parse(stdout) as { files: { olderState: number; kept: number }[] }).files;
+  assert.deepEqual([report.olderState, report.kept], [records, RECORDS]);
+  assert.equal((await contentsOf(output)).size, RECORDS);
+});
+
 test('after a repair in place the command for the rest names the backup', async (t) => {
   const path = join(await temporaryFolder(t), 'state.db');
   await writeFile(path, (await withOldBucket()).bytes);
-  const { stdout } = await cli(['repair', '--no-lock', path]);
+  const { stdout } = await cli(['repair', '--no-lock', '--no-stale', path]);
   const [, quoted] = /can be had: gdbm-doctor (.+)$/m.exec(stdout) ?? [];
   const command = quoted.replaceAll("'", '');
   assert.equal(command, `repair --include stale ${path}.~1~ -o ${path}.more`, stdout);

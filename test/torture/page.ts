@@ -108,8 +108,8 @@ A cell says how many of these came back with their right value; in **bold** if t
 - **lost**: still there, and not in the result.
 - **wrong**: still there, and in the result with another value.
 - **invented**: keys in the result that the database did not hold at last, deleted ones among them. In parentheses how
-  many of them nothing in the file tells from real ones: a deleted record whose bucket is gone and its directory entry
-  too, or a whole record of the other file where the blocks of two are mixed.
+  many of them nothing in the file tells from real ones: a deleted record whose bucket is gone, so that an older
+  one is used, or a whole record of the other file where the blocks of two are mixed.
 - **refused**: trials that left no database that opens. Where nothing is left there is nothing to bring back.
 
 A value whose own bytes were hit cannot be told from a right one by anything in the format; it counts as neither.

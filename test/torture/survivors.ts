@@ -1,6 +1,5 @@
 import { slotOf } from '../../src/format/directory.js';
 import { hashKey } from '../../src/format/hash.js';
-import { offsetSize } from '../../src/format/format.js';
 import type { Intact, Range } from './intact.js';
 
 /** A damaged file's bytes, and where the sound file's bytes have gone in it. */
@@ -58,13 +57,10 @@ export function survivalOf({ bytes: sound }: Intact, damaged: Remains, { at, len
 
 /**
  * Tells whether the damaged file still shows that a key is not in the database: by the bucket in force for its hash, which
- * lacks it, or by the directory's entry, which says that no other bucket is in force.
+ * lacks it. Where that bucket is lost, an older one is used for its hashes.
  */
 export function isAbsenceKnown(intact: Intact, damaged: Remains, key: string): boolean {
-  const { slots, directory, format, header } = intact;
+  const { slots, header } = intact;
   const slot = slotOf(hashKey(Buffer.from(key, 'latin1'), intact.hashChar), Math.log2(slots.length));
-  const width = offsetSize(format.layout);
-  const bucket = { at: slots[slot], length: header.bucket_size };
-  const entry = { at: directory.at + slot * width, length: width };
-  return [bucket, entry].some((range) => survivalOf(intact, damaged, range) !== 'hit');
+  return survivalOf(intact, damaged, { at: slots[slot], length: header.bucket_size }) !== 'hit';
 }
