@@ -17,9 +17,15 @@ export const command = defineCommand(
         default: false,
         describe: 'Say of a clean file, too, whether it is locked',
       },
+      'snapshot-for': {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Keep the copy as a snapshot of this database',
+      },
+      'or-here': { type: 'boolean', default: false, describe: 'Else as one of the file itself' },
     }),
-  async ({ file: path, profile, snapshot, holders, snapshots, keep }) => {
-    const look = await lookOnce({ path, profile, snapshot, holders, snapshots, keep });
+  async ({ file: path, snapshotFor, ...options }) => {
+    const look = await lookOnce({ path, snapshotFor, ...options });
     await print(`${jsonText(look)}\n`);
     if (look.verdict === 'clean') return EXIT.ok;
     return look.verdict === 'damaged' || look.verdict === 'other-machine' ? EXIT.damaged : EXIT.failed;

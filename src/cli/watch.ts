@@ -4,12 +4,10 @@ import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { ArgumentsCamelCase, InferredOptionTypes } from 'yargs';
 import { commandRunner } from '../service/look.js';
-import type { BestSnapshot, Mending } from '../service/mend.js';
-import type { Log } from '../service/outlets.js';
+import type { Mending } from '../service/mend.js';
+import { bestSnapshotOf } from '../service/mend.js';
 import { isHealthy, Outlets } from '../service/outlets.js';
 import { lookAtAll, Watcher, watchLoop } from '../service/watcher.js';
-import { RefusedError } from '../store/errors.js';
-import { nameOf, newestGood } from '../store/folder.js';
 import { realPathOf } from '../store/held.js';
 import { KEEP } from '../store/snapshot.js';
 import { defineCommand, file, profile, snapshots } from './options.js';
@@ -180,33 +178,4 @@ export function mendingFor(
     bestSnapshot: bestSnapshotOf(path, snapshots, outlets.log),
   };
   return { mending, lookOptions: [...profileOptions, ...folderOptions, `--keep=${keep}`] };
-}
-
-/** Finds the newest good snapshot that is intact; logs once why others are not used. */
-function bestSnapshotOf(path: string, dir: string | undefined, log: Log): Mending['bestSnapshot'] {
-  const logged = new Set<string>();
-  const warn = (event: string, message: string) => {
-    if (!logged.has(message)) log({ level: 'warning', event, message, details: { path } });
-    logged.add(message);
-  };
-  return async (): Promise<BestSnapshot | undefined> => {
-    try {
-      const { folder, other, untrusted, newest, damaged } = await newestGood(path, dir);
-      if (other !== undefined) {
-        const whose = `${folder}: expected snapshots of ${path}, found those of ${nameOf(other)}`;
-        warn('another-database', `${whose}; none is brought back. Name another folder with --snapshots DIR.`);
-        return undefined;
-      }
-      for (const { path: one, why } of untrusted)
-        warn('snapshot-not-trusted', `${one}: this snapshot is not used: ${why}`);
-      for (const { path: one } of damaged) warn('snapshot-damaged', `${one}: this snapshot is damaged`);
-      return newest;
-    } catch (error) {
-      if (error instanceof RefusedError && error.code === 'not-trusted') {
-        warn('snapshots-not-trusted', error.message);
-      }
-      // A folder that cannot be read is as good as none; a look that wants to write there reports it.
-      return undefined;
-    }
-  };
 }

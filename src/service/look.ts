@@ -35,7 +35,7 @@ export interface Look {
   readonly digest: string;
   /** The most that another process does with the file; null if that cannot be seen, or was not looked for. */
   readonly use: 'locked' | 'open' | 'none' | null;
-  /** The snapshot that was just taken. */
+  /** The snapshot that holds these bytes: just taken, or the newest one already; null if none does. */
   readonly snapshot: { readonly id: string; readonly taken: boolean; readonly poor: string | null } | null;
   /** Why a wanted snapshot was not taken. */
   readonly snapshotTrouble: string | null;

@@ -16,6 +16,7 @@ import { orSearched } from '../source/readaround.js';
 import { SourceError } from '../source/source.js';
 import { refusal, RefusedError } from '../store/errors.js';
 import { fileState, MISSING } from '../store/held.js';
+import type { JudgedFile } from '../store/take.js';
 import { takeSnapshot } from '../store/take.js';
 import type { Look } from './look.js';
 import { bareLook, withoutPath } from './look.js';
@@ -29,8 +30,13 @@ interface LookOptions {
   readonly snapshot: boolean;
   /** Looks for other processes that use a clean file, too; those that use a damaged one are always looked for. */
   readonly holders?: boolean;
+  /** The folder of the snapshots; by default beside the database. */
   readonly snapshots: string | undefined;
   readonly keep: number;
+  /** The database of which the copy is a snapshot, if the file stands in for it; by default the file itself. */
+  readonly snapshotFor?: string | undefined;
+  /** Makes it a snapshot of the file itself if the place of `snapshotFor` cannot be written. */
+  readonly orHere?: boolean;
 }
 
 /**
@@ -171,25 +177,41 @@ async function keep(
   handle: FileHandle,
   stats: Stats,
   records: number,
-  { path: file, profile, snapshots: dir, keep: count }: LookOptions,
+  options: LookOptions,
 ): Promise<Pick<Look, 'snapshot' | 'snapshotTrouble'> | 'changed'> {
-  try {
-    const { taken, why } = await takeSnapshot(file, { handle, stats, records }, { dir, keep: count });
-    if (taken === undefined) return NO_SNAPSHOT;
-    // Writes through mmap need not change the file's time, so the copy itself is checked.
-    const copy = await openFileSource(taken.path);
+  const { path, snapshots, snapshotFor = path, orHere = false } = options;
+  let trouble: string | null = null;
+  for (const database of orHere ? [snapshotFor, path] : [snapshotFor]) {
+    const dir = database === snapshotFor ? snapshots : undefined;
     try {
-      const { verdict } = withProfile(await checkContents(copy, profile));
-      if (verdict !== 'healthy') {
-        await unlink(taken.path);
-        return 'changed';
-      }
-    } finally {
-      await copy.close();
+      const snapshot = await keepAs(database, dir, { handle, stats, records }, options);
+      return snapshot === 'changed' ? 'changed' : { snapshot, snapshotTrouble: trouble };
+    } catch (error) {
+      if (error instanceof RefusedError && error.code === 'changed') return 'changed';
+      trouble ??= troubleOf(error, database, 'keep a copy of it');
     }
-    return { snapshot: { id: taken.id, taken: true, poor: taken.poor ? why : null }, snapshotTrouble: null };
-  } catch (error) {
-    if (error instanceof RefusedError && error.code === 'changed') return 'changed';
-    return { snapshot: null, snapshotTrouble: troubleOf(error, file, 'keep a copy of it') };
   }
+  return { snapshot: null, snapshotTrouble: trouble };
+}
+
+async function keepAs(
+  database: string,
+  dir: string | undefined,
+  judged: JudgedFile,
+  { profile, keep: count }: LookOptions,
+): Promise<NonNullable<Look['snapshot']> | 'changed'> {
+  const { taken, same, why } = await takeSnapshot(database, judged, { dir, keep: count });
+  if (taken === undefined) return { id: same!.id, taken: false, poor: same!.poor ? why : null };
+  // Writes through mmap need not change the file's time, so the copy itself is checked.
+  const copy = await openFileSource(taken.path);
+  try {
+    const { verdict } = withProfile(await checkContents(copy, profile));
+    if (verdict !== 'healthy') {
+      await unlink(taken.path);
+      return 'changed';
+    }
+  } finally {
+    await copy.close();
+  }
+  return { id: taken.id, taken: true, poor: taken.poor ? why : null };
 }

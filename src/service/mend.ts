@@ -1,3 +1,5 @@
+import { RefusedError } from '../store/errors.js';
+import { nameOf, newestGood } from '../store/folder.js';
 import type { CommandResult, Look, RunCommand } from './look.js';
 import { lookAt, withoutPath } from './look.js';
 import type { Log } from './outlets.js';
@@ -6,6 +8,7 @@ import type { Log } from './outlets.js';
 export interface BestSnapshot {
   readonly id: string;
   readonly records: number;
+  readonly path: string;
 }
 
 /** Records that a repair could not recover. */
@@ -40,7 +43,7 @@ const UNKNOWN = ['none', 'shelve'];
  * @param look after the repair, if there was one
  * @param loss by the repair; undefined if there was none
  */
-export function isGain(best: BestSnapshot, look: Look, loss: Loss | undefined): boolean {
+export function isGain(best: Pick<BestSnapshot, 'records'>, look: Look, loss: Loss | undefined): boolean {
   if (best.records === 0) return false;
   if (look.verdict === 'missing' || (look.verdict === 'damaged' && !look.loads)) return true;
   if (look.verdict !== 'clean' && !look.loads) return false;
@@ -131,7 +134,7 @@ export async function mend(look: Look, mending: Mending, atRest = false): Promis
     } else if (result.code !== 0 || report?.action !== 'none' || report.reason !== null) {
       outcome = failureOf(report);
       const message = `${path}: not repaired: ${whyFailed(mending, report, result)}`;
-      mending.log({ level: 'error', event: 'repair-failed', message, details: { path } });
+      mending.log({ level: 'error', event: 'repair-failed', message, details: { path }, hourly: true });
     }
     now = await lookAt(run, path, ['--no-snapshot', ...profileOptions]);
   }
@@ -141,9 +144,14 @@ export async function mend(look: Look, mending: Mending, atRest = false): Promis
   return outcome === 'repaired' || outcome === 'prevented' ? outcome : restored;
 }
 
-async function restore(
-  best: BestSnapshot,
-  look: Look,
+/**
+ * Brings a snapshot back.
+ *
+ * @param look of the database that it replaces, whose state must still be the one in the look
+ */
+export async function restore(
+  best: Pick<BestSnapshot, 'id' | 'records'>,
+  look: Pick<Look, 'state' | 'verdict' | 'records'>,
   mending: Mending,
 ): Promise<'restored' | 'unmended' | 'prevented' | 'busy'> {
   const { run, log, path, folderOptions } = mending;
@@ -161,8 +169,10 @@ async function restore(
     logBusy(mending, report);
     return 'busy';
   }
+  // The file is what the snapshot is already.
+  if (result.code === 0 && report?.action === 'none') return 'restored';
   const message = `${path}: snapshot ${best.id} not brought back: ${whyFailed(mending, report, result)}`;
-  log({ level: 'error', event: 'restore-failed', message, details });
+  log({ level: 'error', event: 'restore-failed', message, details, hourly: true });
   return failureOf(report);
 }
 
@@ -178,7 +188,13 @@ function logRepair({ log, path }: Mending, report: Report, { estimated }: Loss, 
 
 function logBusy({ log, path }: Mending, report: Report | undefined): void {
   const why = withoutPath(report?.error?.message ?? 'it is in use', path);
-  log({ level: 'info', event: 'busy', message: `${path}: left alone for now: ${why}`, details: { path } });
+  log({
+    level: 'info',
+    event: 'busy',
+    message: `${path}: left alone for now: ${why}`,
+    details: { path },
+    hourly: true,
+  });
 }
 
 /** The reason in the report, or what the command printed. */
@@ -192,7 +208,7 @@ function failureOf(report: Report | undefined): 'unmended' | 'prevented' {
   return report === undefined || report.error !== undefined ? 'prevented' : 'unmended';
 }
 
-function ifState({ state }: Look): string[] {
+function ifState({ state }: Pick<Look, 'state'>): string[] {
   return state === '' ? [] : [`--if-state=${state}`];
 }
 
@@ -226,4 +242,45 @@ function firstReport(text: string): Report | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Writes the repaired copy of a file, or the copy of a sound one, to a new file.
+ *
+ * @returns the records that it lacks; undefined if nothing was written
+ */
+export async function copyOut(from: string, to: string, mending: Mending): Promise<Loss | undefined> {
+  const options = ['--only-fatal', '--empty', ...mending.profileOptions, `--output=${to}`];
+  const { stdout } = await lockingIfPossible(mending)(['repair', '--json', ...options, from]);
+  const report = firstReport(stdout);
+  return report?.action === 'repaired' ? lossOf(report) : undefined;
+}
+
+/** Finds the newest good snapshot that is intact; logs once why others are not used. */
+export function bestSnapshotOf(path: string, dir: string | undefined, log: Log): Mending['bestSnapshot'] {
+  const logged = new Set<string>();
+  const warn = (event: string, message: string) => {
+    if (!logged.has(message)) log({ level: 'warning', event, message, details: { path } });
+    logged.add(message);
+  };
+  return async (): Promise<BestSnapshot | undefined> => {
+    try {
+      const { folder, other, untrusted, newest, damaged } = await newestGood(path, dir);
+      if (other !== undefined) {
+        const whose = `${folder}: expected snapshots of ${path}, found those of ${nameOf(other)}`;
+        warn('another-database', `${whose}; none is brought back. Name another folder with --snapshots DIR.`);
+        return undefined;
+      }
+      for (const { path: one, why } of untrusted)
+        warn('snapshot-not-trusted', `${one}: this snapshot is not used: ${why}`);
+      for (const { path: one } of damaged) warn('snapshot-damaged', `${one}: this snapshot is damaged`);
+      return newest;
+    } catch (error) {
+      if (error instanceof RefusedError && error.code === 'not-trusted') {
+        warn('snapshots-not-trusted', error.message);
+      }
+      // A folder that cannot be read is as good as none; a look that wants to write there reports it.
+      return undefined;
+    }
+  };
 }

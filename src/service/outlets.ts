@@ -16,6 +16,8 @@ interface LogEvent {
   readonly message: string;
   /** Numbers and words for programs; file names are not escaped. */
   readonly details?: Readonly<Record<string, string | number | boolean | null>>;
+  /** True for a state that lasts: the same message is logged once an hour. */
+  readonly hourly?: boolean;
 }
 
 type LogFormat = 'text' | 'json';
@@ -43,6 +45,8 @@ function escapeControls(text: string): string {
 /** State of one database, for Prometheus and health checks. Times in milliseconds since 1970. */
 export interface Status {
   readonly path: string;
+  /** The temporary database that the program uses instead, because the place of its own one cannot be written. */
+  readonly temporary: string | undefined;
   readonly look: Look | undefined;
   readonly lookedAt: number | undefined;
   readonly looks: number;
@@ -52,9 +56,10 @@ export interface Status {
   readonly snapshotAt: number | undefined;
 }
 
-export function newStatus(path: string): Status {
+export function newStatus(path: string, temporary?: string): Status {
   return {
     path,
+    temporary,
     look: undefined,
     lookedAt: undefined,
     looks: 0,
@@ -65,9 +70,14 @@ export function newStatus(path: string): Status {
   };
 }
 
-/** Checks that the last look saw a database that its program can use, or one that is being written. */
-export function isHealthy({ look }: Status): boolean {
-  return look !== undefined && ['clean', 'changing', 'foreign'].includes(look.verdict);
+/**
+ * Checks that the last look saw a database that its program can use, or one that is being written. A temporary one is lost
+ * with its container, and so is not healthy.
+ */
+export function isHealthy({ look, temporary }: Status): boolean {
+  return (
+    temporary === undefined && look !== undefined && ['clean', 'changing', 'foreign'].includes(look.verdict)
+  );
 }
 
 interface Metric {
@@ -85,6 +95,12 @@ const METRICS: readonly Metric[] = [
     type: 'gauge',
     help: '1 if the last look saw a usable database.',
     value: (status) => Number(isHealthy(status)),
+  },
+  {
+    name: 'gdbm_doctor_temporary',
+    type: 'gauge',
+    help: '1 if the program uses a temporary database, because the place of its own one cannot be written.',
+    value: ({ temporary }) => Number(temporary !== undefined),
   },
   {
     name: 'gdbm_doctor_last_check_timestamp_seconds',
@@ -145,11 +161,13 @@ function escapeLabel(text: string): string {
 /** A line for each database: `healthy` or the fault. */
 export function healthText(statuses: readonly Status[]): string {
   return statuses
-    .map(
-      (status) =>
-        `${isHealthy(status) ? 'healthy' : `unhealthy: ${status.look?.what ?? 'not looked at yet'}`}\n`,
-    )
+    .map((status) => `${isHealthy(status) ? 'healthy' : `unhealthy: ${faultOf(status)}`}\n`)
     .join('');
+}
+
+function faultOf({ look, temporary }: Status): string {
+  if (temporary !== undefined) return `its place cannot be written; the program uses ${temporary} for now`;
+  return look?.what ?? 'not looked at yet';
 }
 
 /** Destinations of the log, the metrics and the health; each may be left out. */
@@ -159,6 +177,11 @@ interface OutletOptions {
   readonly metricsFile: string | undefined;
   readonly healthFile: string | undefined;
 }
+
+/** Milliseconds between two lines of a state that lasts. */
+const HOUR = 3_600_000;
+/** Messages of lasting states that are remembered. */
+const MAX_LASTING = 1000;
 
 /** Lines that wait for a log file on a stuck volume, at most. */
 const MAX_WAITING = 1000;
@@ -189,6 +212,8 @@ export class Outlets {
   readonly #options: OutletOptions;
   readonly #waiting: string[] = [];
   readonly #reported = new Set<string>();
+  /** Time of each lasting state's last line, by its message. */
+  readonly #lasting = new Map<string, number>();
   #writing: Promise<void> | undefined;
 
   constructor(options: OutletOptions) {
@@ -196,11 +221,20 @@ export class Outlets {
   }
 
   readonly log: Log = (event: LogEvent) => {
+    if (event.hourly === true && !this.#isDue(event.message)) return;
     const line = this.#logToStderr(event);
     if (this.#options.logFile === undefined || this.#waiting.length >= MAX_WAITING) return;
     this.#waiting.push(line);
     this.#writing ??= this.#drain(this.#options.logFile);
   };
+
+  #isDue(message: string): boolean {
+    const now = performance.now();
+    if (now - (this.#lasting.get(message) ?? -HOUR) < HOUR) return false;
+    if (this.#lasting.size >= MAX_LASTING) this.#lasting.clear();
+    this.#lasting.set(message, now);
+    return true;
+  }
 
   #logToStderr(event: LogEvent): string {
     const line = `${logLine(event, this.#options.logFormat, new Date())}\n`;

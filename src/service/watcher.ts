@@ -14,11 +14,16 @@ export type Step = 'rest' | 'look-again' | 'repair';
 export interface Memory {
   /** Digest of the damage at the last look; undefined after any other look. */
   readonly damage: string | undefined;
-  /** Damage that a repair could not or would not mend. It is not tried again until the file changes. */
+  /** Damage that a repair could not or would not mend. */
   readonly hopeless: string | undefined;
+  /** Looks until the repair of such damage is tried again; infinite if the file must change first. */
+  readonly rests: number;
 }
 
-export const NOTHING_SEEN: Memory = { damage: undefined, hopeless: undefined };
+export const NOTHING_SEEN: Memory = { damage: undefined, hopeless: undefined, rests: Infinity };
+
+/** Looks between two tries of a repair that its place prevents, as a full volume does: the place may be well by then. */
+const RESTS = 4;
 
 /**
  * Decides what follows a look. A file is repaired only if two looks in a row see the same damage of the same unchanged file
@@ -27,10 +32,15 @@ export const NOTHING_SEEN: Memory = { damage: undefined, hopeless: undefined };
 export function decide(memory: Memory, look: Look): { step: Step; memory: Memory } {
   if (look.verdict === 'changing') return { step: 'look-again', memory: { ...memory, damage: undefined } };
   if (look.verdict !== 'damaged') return { step: 'rest', memory: { ...memory, damage: undefined } };
-  if (look.digest === memory.hopeless) return { step: 'rest', memory };
+  if (look.digest === memory.hopeless) {
+    const rests = memory.rests - 1;
+    return rests > 0
+      ? { step: 'rest', memory: { ...memory, rests } }
+      : { step: 'look-again', memory: { ...NOTHING_SEEN, damage: look.digest } };
+  }
   // No repair would change it, and a snapshot would cost what was stored since: the damage is only reported.
   if (look.loads && look.digest === memory.damage) {
-    return { step: 'rest', memory: { damage: undefined, hopeless: look.digest } };
+    return { step: 'rest', memory: { ...NOTHING_SEEN, hopeless: look.digest } };
   }
   if (look.loads) return { step: 'look-again', memory: { ...memory, damage: look.digest } };
   // If other processes cannot be seen, the repair finds out by the lock.
@@ -39,9 +49,9 @@ export function decide(memory: Memory, look: Look): { step: Step; memory: Memory
   return { step: seenTwice ? 'repair' : 'look-again', memory: { ...memory, damage: look.digest } };
 }
 
-/** The memory after a repair that failed. */
-export function giveUp(memory: Memory): Memory {
-  return { damage: undefined, hopeless: memory.damage };
+/** The memory after a repair that failed, or that its place prevented. */
+export function giveUp({ damage }: Memory, outcome: 'unmended' | 'prevented'): Memory {
+  return { damage: undefined, hopeless: damage, rests: outcome === 'prevented' ? RESTS : Infinity };
 }
 
 /** Watches one database, a look at a time. Holds no lock and no open file, neither between looks nor during one. */
@@ -54,11 +64,14 @@ export class Watcher {
   #cleanState: string | undefined;
   #lastLogged = '';
 
-  /** @param lookOptions options of the `look` command: profile, snapshots */
-  constructor(mending: Mending, lookOptions: readonly string[]) {
+  /**
+   * @param lookOptions options of the `look` command: profile, snapshots
+   * @param ownPath the program's own database, if the watched one stands in for it
+   */
+  constructor(mending: Mending, lookOptions: readonly string[], ownPath?: string) {
     this.#mending = mending;
     this.#lookOptions = lookOptions;
-    this.#status = newStatus(mending.path);
+    this.#status = ownPath === undefined ? newStatus(mending.path) : newStatus(ownPath, mending.path);
   }
 
   get status(): Status {
@@ -92,7 +105,7 @@ export class Watcher {
     const outcome = await mend(look, this.#mending);
     const { repairs, failedRepairs, restores } = this.#status;
     if (outcome === 'unmended' || outcome === 'prevented') {
-      this.#memory = giveUp(this.#memory);
+      this.#memory = giveUp(this.#memory, outcome);
       this.#status = { ...this.#status, failedRepairs: failedRepairs + 1 };
       return;
     }
@@ -143,7 +156,7 @@ export class Watcher {
     }
     if (look.snapshotTrouble !== null) {
       const message = `${path}: no snapshot: ${look.snapshotTrouble}`;
-      log({ level: 'warning', event: 'snapshot-failed', message, details: { path } });
+      log({ level: 'warning', event: 'snapshot-failed', message, details: { path }, hourly: true });
     }
   }
 }

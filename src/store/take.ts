@@ -45,6 +45,8 @@ export interface TakeOptions {
 export interface Taken {
   /** The new snapshot; undefined if the newest of its kind holds the same bytes. */
   readonly taken: Snapshot | undefined;
+  /** The newest of its kind, if it holds the same bytes. */
+  readonly same?: Snapshot;
   /** Older ones that were removed. */
   readonly removed: readonly Snapshot[];
   /** A sentence for the log. */
@@ -108,7 +110,8 @@ async function takeInto(
       newest.records === name.records &&
       (await isIntact(newest, writers, signal))
     ) {
-      return { taken: undefined, removed: await prune(before, keep), why: `Nothing new since ${newest.id}.` };
+      const removed = await prune(before, keep);
+      return { taken: undefined, same: newest, removed, why: `Nothing new since ${newest.id}.` };
     }
     const path = join(folder, encodeName(name));
     await placeFile(fresh, path);

@@ -6,7 +6,7 @@ import type { Look } from '../../src/service/look.js';
 import { bareLook } from '../../src/service/look.js';
 import { playedMending } from '../tools/mending.js';
 
-const BEST = { id: 'x', records: 100 };
+const BEST = { id: 'x', records: 100, path: 'x.db' };
 
 function look(records: number, profile = 'none', verdict: Look['verdict'] = 'clean', usable = true): Look {
   return { ...bareLook('x', verdict, verdict), records, profile, usable };
@@ -61,7 +61,7 @@ for (const [what, found, loss, expected] of CASES) {
 }
 
 test('a snapshot without records is no gain', () => {
-  assert.equal(isGain({ id: 'x', records: 0 }, look(0, 'none', 'missing', false), undefined), false);
+  assert.equal(isGain({ records: 0 }, look(0, 'none', 'missing', false), undefined), false);
 });
 
 for (const [lostRecords, detail, expected] of [

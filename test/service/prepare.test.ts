@@ -4,8 +4,8 @@ import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
-import type { Fallback } from '../../src/service/guard.js';
-import { prepare } from '../../src/service/guard.js';
+import type { Fallback } from '../../src/service/prepare.js';
+import { prepare } from '../../src/service/prepare.js';
 import type { Look, CommandResult } from '../../src/service/look.js';
 import { bareLook, commandRunner } from '../../src/service/look.js';
 import type { Mending } from '../../src/service/mend.js';
@@ -137,7 +137,8 @@ for (const fallback of FALLBACKS) {
         lookOptions: [],
         patience: PATIENCE,
       };
-      assert.equal(await prepare(options, mending), fallback === 'fail' ? undefined : options);
+      const prepared = await prepare(options, mending);
+      assert.deepEqual(prepared, fallback === 'fail' ? undefined : { command: ['true'], env: {} });
       assert.match(messages.at(-1)!, /another process is still using it/);
       assert.deepEqual(await readFile(path), bytes);
       assert.deepEqual(await readdir(dirname(path)), ['state.db']);

@@ -54,11 +54,21 @@ test('damage is not repaired if it changes, is in use, or the file was sound in 
 
 test('a failed repair is not tried again until the file changes', () => {
   const { memory } = decide(NOTHING_SEEN, look('damaged', 'a'));
-  const hopeless = giveUp(memory);
+  const hopeless = giveUp(memory, 'unmended');
   assert.equal(decide(hopeless, look('damaged', 'a')).step, 'rest');
   const first = decide(hopeless, look('damaged', 'b'));
   assert.equal(first.step, 'look-again');
   assert.equal(decide(first.memory, look('damaged', 'b')).step, 'repair');
+});
+
+test('a repair that a full volume prevents is tried again although the file stays as it is', () => {
+  let memory = giveUp({ ...NOTHING_SEEN, damage: 'a' }, 'prevented');
+  const steps = Array.from({ length: 6 }, () => {
+    const decided = decide(memory, look('damaged', 'a'));
+    memory = decided.memory;
+    return decided.step;
+  });
+  assert.deepEqual(steps, ['rest', 'rest', 'rest', 'look-again', 'repair', 'repair']);
 });
 
 test('damage that no repair changes and its program loads is only reported, also of a file in use', () => {
