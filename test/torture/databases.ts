@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Format, Variant } from '../../src/format/format.js';
 import { describeFormat, LAYOUT_64 } from '../../src/format/format.js';
+import type { HashChar } from '../../src/format/hash.js';
 import { MACHINES } from '../format/formats.js';
 import type { Step } from '../tools/libgdbm.js';
 import { LibGdbm } from '../tools/libgdbm.js';
@@ -11,7 +12,7 @@ import { Random } from '../tools/random.js';
 import type { Intact } from './intact.js';
 import { intactOf } from './intact.js';
 import type { LifeSpec } from './life.js';
-import { historyOf, jsonLifeOf, lifeOf } from './life.js';
+import { growingLifeOf, historyOf, jsonLifeOf, lifeOf } from './life.js';
 
 export interface DatabaseSpec extends LifeSpec {
   readonly blockSize: number;
@@ -40,6 +41,73 @@ export function applicationDatabases(seed: number): Promise<Intact[]> {
   ]);
 }
 
+/** A database that grew, by the project's own writer, with its earlier states. */
+function growingMini(format: Format, spec: DatabaseSpec): Intact {
+  const mini = new MiniGdbm({ format, blockSize: spec.blockSize, hashChar: hashCharOf(format) });
+  const stages = growingLifeOf(new Random(spec.seed), spec);
+  const states = stages.map((steps) => mini.run(steps).bytes());
+  return grownOf(describeFormat(format), format, stages, states);
+}
+
+/** The same by the real library. */
+async function growingReal(spec: DatabaseSpec): Promise<Intact> {
+  const lib = new LibGdbm();
+  const folder = await mkdtemp(join(tmpdir(), 'gdbm-doctor-torture-'));
+  try {
+    const path = join(folder, 'growing.db');
+    const stages = growingLifeOf(new Random(spec.seed), spec);
+    await lib.create(path, [], { blockSize: spec.blockSize });
+    const states: Uint8Array[] = [];
+    for (const steps of stages) {
+      await lib.change(path, steps);
+      states.push(await readFile(path));
+    }
+    return grownOf(`libgdbm, blocks of ${spec.blockSize}, ${spec.records} records`, NATIVE, stages, states);
+  } finally {
+    lib.close();
+    await rm(folder, { recursive: true });
+  }
+}
+
+function grownOf(
+  name: string,
+  format: Format,
+  stages: readonly Step[][],
+  states: readonly Uint8Array[],
+): Intact {
+  const earlier: Intact[] = [];
+  for (const [n, bytes] of states.entries()) {
+    const history = historyOf(stages.slice(0, n + 1).flat());
+    const made = {
+      name: `growing, ${name}`,
+      bytes,
+      format,
+      hashChar: hashCharOf(format),
+      history,
+      other: undefined,
+    };
+    earlier.push(intactOf({ ...made, earlier: [...earlier] }));
+  }
+  return earlier[earlier.length - 1];
+}
+
+/** Small databases that grew through splits, in every format. */
+export function growingMinis(seed: number): Intact[] {
+  const spec = { seed, records: 400, blockSize: 512, maxValue: 300 };
+  return [...formats('standard'), ...formats('numsync')].map((format) => growingMini(format, spec));
+}
+
+/** Databases of the real library that grew through splits. */
+export function growingReals(seed: number): Promise<Intact[]> {
+  const specs = [
+    { records: 560, blockSize: 512 },
+    { records: 1500, blockSize: 512 },
+    { records: 700, blockSize: 4096 },
+    { records: 1500, blockSize: 4096 },
+  ];
+  return Promise.all(specs.map((spec) => growingReal({ ...spec, seed })));
+}
+
 /** Tells whether the real library of this machine can open such a file. */
 export function isNative({ layout, byteOrder }: Format): boolean {
   return layout === NATIVE.layout && byteOrder === NATIVE.byteOrder;
@@ -50,12 +118,16 @@ export function formats(variant: Variant): Format[] {
   return MACHINES.map((machine) => ({ ...machine, variant }));
 }
 
+/** As the machines do: the big-endian ones and those with 32-bit offsets stand for those with unsigned chars. */
+function hashCharOf({ byteOrder, layout }: Format): HashChar {
+  return byteOrder === 'big' || layout.offsetBits === 32 ? 'unsigned' : 'signed';
+}
+
 /** A database of any format by the project's own writer. The one that is mixed into it is made when it is asked for. */
 export function miniDatabase(format: Format, spec: DatabaseSpec): Intact {
   const name =
     spec.left === undefined ? describeFormat(format) : `${describeFormat(format)}, few records left`;
-  // As the machines do: the big-endian ones and those with 32-bit offsets stand for those with unsigned chars.
-  const hashChar = format.byteOrder === 'big' || format.layout.offsetBits === 32 ? 'unsigned' : 'signed';
+  const hashChar = hashCharOf(format);
   const make = (tag: string): Intact => {
     const steps = stepsOf(spec, tag);
     const bytes = new MiniGdbm({ format, blockSize: spec.blockSize, hashChar }).run(steps).bytes();

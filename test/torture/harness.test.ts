@@ -12,7 +12,7 @@ import { testWith } from '../tools/needs.js';
 import { Random } from '../tools/random.js';
 import { outcome } from '../tools/records.js';
 import { Damaged } from './damaged.js';
-import { formats, miniDatabase, NATIVE } from './databases.js';
+import { formats, growingMinis, miniDatabase, NATIVE } from './databases.js';
 import { damagedCopy } from './judge.js';
 import { lifeOf } from './life.js';
 import { MODELS } from './models.js';
@@ -20,7 +20,7 @@ import { MOVED } from './movedmodels.js';
 import { contentsOf } from './recover.js';
 import { scoreOf } from './score.js';
 import { seedFor } from './settings.js';
-import { survivalOf, survivorsOf } from './survivors.js';
+import { olderValuesOf, survivalOf, survivorsOf } from './survivors.js';
 
 const SPEC = { blockSize: 512, seed: seedFor('harness'), records: 700, maxValue: 300 };
 const intact = miniDatabase(NATIVE, SPEC);
@@ -155,6 +155,28 @@ test('of records that have moved apart from their elements, those count whose ke
     if (elements === 'in place') assert.equal(ambiguous.has(key), key === '' || places > 1, key);
   }
   assert.ok(moved.size + ambiguous.size > 0);
+});
+
+test('of a file with old pages the records by their newest values, by copies of elements and by older values are told apart', () => {
+  const grown = growingMinis(seedFor('harness'))[0];
+  const file = new Damaged(grown.bytes);
+  const last = grown.earlier!.at(-1)!;
+  const [bucket] = grown.buckets.filter((at) => !last.buckets.includes(at));
+  // A bucket that the last state added is lost: its elements that were in the split one are still there.
+  file.fill(bucket, grown.header.bucket_size, 0);
+  const isIn = (at: number) => at >= bucket && at < bucket + grown.header.bucket_size;
+  const hit = [...grown.records.values()].filter(({ element }) => isIn(element.at));
+  const survivors = survivorsOf(grown, file);
+  const { inPlace, ambiguous } = survivors;
+  assert.equal(inPlace.size, grown.records.size - hit.length);
+  for (const { key, value, bytes } of hit) {
+    const before = last.records.get(key);
+    const isUnchanged = before?.value === value && before.bytes.at === bytes.at;
+    assert.equal(ambiguous.has(key), isUnchanged, key);
+  }
+  for (const [key, value] of olderValuesOf(grown, file, survivors)) {
+    assert.ok(grown.history.get(key)!.slice(1).includes(value) && !ambiguous.has(key), key);
+  }
 });
 
 const smallOnes = [...formats('standard'), ...formats('numsync')].map((format) =>

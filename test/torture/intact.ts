@@ -39,6 +39,8 @@ export interface Intact {
   readonly history: ReadonlyMap<string, readonly (string | undefined)[]>;
   /** Another database of the same kind, none of whose keys are this one's. */
   readonly other: Intact | undefined;
+  /** Synced states that the file went through before, oldest first. */
+  readonly earlier?: readonly Intact[];
 }
 
 /**
@@ -47,7 +49,7 @@ export interface Intact {
  * @throws if it does not hold what its history says
  */
 export function intactOf(
-  made: Pick<Intact, 'name' | 'bytes' | 'format' | 'hashChar' | 'history' | 'other'>,
+  made: Pick<Intact, 'name' | 'bytes' | 'format' | 'hashChar' | 'history' | 'other' | 'earlier'>,
 ): Intact {
   const { bytes, format, history, name } = made;
   const { layout, byteOrder } = format;

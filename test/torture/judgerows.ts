@@ -1,13 +1,25 @@
 import { cpuTime } from '../tools/cpu.js';
-import { applicationDatabases, miniDatabases } from './databases.js';
+import { applicationDatabases, growingMinis, growingReals, miniDatabases } from './databases.js';
+import { Lookups } from './lookedup.js';
+import type { Intact } from './intact.js';
 import type { Repair } from './recover.js';
 import { recover } from './recover.js';
+import type { Row } from './rows.js';
 import { damagedCopies, ROWS } from './rows.js';
 import { scoreOf } from './score.js';
 import { RUNS, seedFor } from './settings.js';
 import { Tally } from './tally.js';
 
-/** Columns after the row's name: the title, and the number of a tally. */
+/**
+ * Columns after the row's name: the title, and the number of a tally.
+ *
+ * - there, back, lost, wrong: records that are still in the file, that came back right, not at all, with another value.
+ * - changed, old: records that were hit and came back with bytes that were never stored, with a value that they once had.
+ * - invented: keys that were not in force; in parentheses those that nothing in the file tells from real ones.
+ * - worse: records that a lookup by libgdbm finds right in the damaged file, and the repaired one lacks.
+ * - older: records of which only an older value is left; how many came back with it.
+ * - unclear: records that are there but not by their element alone, see `Survivors.ambiguous`; how many came back.
+ */
 const COLUMNS: readonly (readonly [title: string, cell: (tally: Tally) => string | number])[] = [
   ['trials', ({ trials }) => trials],
   ['there', ({ there }) => there],
@@ -19,25 +31,31 @@ const COLUMNS: readonly (readonly [title: string, cell: (tally: Tally) => string
   ['old', ({ outdated }) => outdated],
   ['invented', ({ inventions }) => inventions],
   ['refused', ({ refused }) => refused],
+  ['worse', ({ worse }) => worse],
+  ['older', ({ older, olderRecalled }) => `${olderRecalled}/${older}`],
   ['unclear', ({ ambiguous, ambiguousRecalled }) => `${ambiguousRecalled}/${ambiguous}`],
 ];
 const WIDTH = 11;
 
-/**
- * Judges some rows on the small databases of every format and on those of the real library, and prints each as it ends:
- * records that are there, that came back, that were lost, that came back with another value; records that were hit and came
- * back with bytes that were never stored (changed) or with an old value; keys that were not in force; refusals; and of the
- * records that are there those whose place several copies of their key leave open, how many came back.
- */
+/** The databases that rows are judged on. */
+const DATABASES = {
+  usual: async (seed: number) => [...miniDatabases(seed), ...(await applicationDatabases(seed))],
+  growing: async (seed: number) => [...growingMinis(seed), ...(await growingReals(seed))],
+};
+
+/** Judges some rows, and prints each as it ends. */
 export async function judgeRows(options: {
   readonly rows: RegExp;
   readonly databases: RegExp;
   readonly repair: Repair | undefined;
 }): Promise<void> {
   const seed = seedFor('table');
-  const databases = [...miniDatabases(seed), ...(await applicationDatabases(seed))].filter(({ name }) =>
-    options.databases.test(name),
-  );
+  const groups = new Map<string, Intact[]>();
+  const databasesOf = async ({ databases = 'usual' }: Row) => {
+    const group = groups.get(databases) ?? (await DATABASES[databases](seed));
+    groups.set(databases, group);
+    return group.filter(({ name }) => options.databases.test(name));
+  };
   const rows = ROWS.filter(({ name }) => options.rows.test(name));
   const width = Math.max(3, ...rows.map(({ name }) => name.length));
   const print = (name: string, cells: readonly (string | number)[]) => {
@@ -45,6 +63,7 @@ export async function judgeRows(options: {
     process.stdout.write(`${name.padEnd(width)}${padded}\n`);
   };
   print('row', [...COLUMNS.map(([title]) => title), 'CPU s']);
+  const lookups = new Lookups();
   const total = new Tally();
   const began = cpuTime();
   const end = (name: string, tally: Tally, since: number) => {
@@ -54,12 +73,17 @@ export async function judgeRows(options: {
   for (const row of rows) {
     const since = cpuTime();
     const tally = new Tally();
-    for (const { intact, damaged } of damagedCopies(row, databases, RUNS)) {
+    for (const { intact, damaged } of damagedCopies(row, await databasesOf(row), RUNS)) {
       const { contents } = await recover(damaged.bytes, options.repair);
       const score = scoreOf(intact, damaged, contents);
-      for (const one of [tally, total]) one.add(intact.records.size, score, contents === undefined);
+      const worse = await lookups.worse(intact, damaged.bytes, contents);
+      for (const one of [tally, total]) {
+        one.add(intact.records.size, score, contents === undefined);
+        one.worse += worse;
+      }
     }
     end(row.name, tally, since);
   }
   end('all', total, began);
+  lookups.close();
 }

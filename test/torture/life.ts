@@ -79,6 +79,26 @@ export function jsonLifeOf(random: Random, { records, tag = '' }: LifeSpec): Ste
   return [...steps, ['sync']];
 }
 
+/** A growing database: the steps up to each of some synced states; between them it doubles its directory and splits buckets. */
+export function growingLifeOf(random: Random, { records, maxValue = 600 }: LifeSpec): Step[][] {
+  const keys: Uint8Array[] = [];
+  const value = () =>
+    random.below(2) === 0 ? Buffer.from(JSON.stringify(jsonOf(random))) : valueOf(random, maxValue);
+  const shares = [0.3, 0.15, 0.15, 0.2, 0.2];
+  return shares.map((share, stage) => {
+    const steps: Step[] = [];
+    const old = keys.length;
+    for (let n = 0; n < share * records; n++) {
+      const key = Buffer.from(`${random.pick(['job', 'user', 'item'])}-${stage}-${n}-${hex(random, 4)}`);
+      keys.push(key);
+      steps.push(['store', key, value()]);
+    }
+    for (let n = 0; n < old / 5; n++) steps.push(['store', random.pick(keys), value()]);
+    for (let n = 0; n < old / 20; n++) steps.push(['delete', keys.splice(random.below(keys.length), 1)[0]]);
+    return [...steps, ['sync']];
+  });
+}
+
 /** Every value that each key ever had, the last one in force first; `undefined` first where it was deleted. */
 export function historyOf(steps: readonly Step[]): Map<string, (string | undefined)[]> {
   const history = new Map<string, (string | undefined)[]>();

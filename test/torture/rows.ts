@@ -8,10 +8,13 @@ import type { Model } from './models.js';
 import { MODELS } from './models.js';
 import { MOVED } from './movedmodels.js';
 import { seedFor } from './settings.js';
+import { VERSIONS } from './versionmodels.js';
 
 /** A way of damage that is judged by itself: a row of docs/torture.md. */
 export interface Row {
   readonly name: string;
+  /** The databases that are damaged so; the usual ones where it is not set. */
+  readonly databases?: 'usual' | 'growing';
   /** The models of one trial, one after the other. */
   readonly draw: (seed: number) => readonly Model[];
 }
@@ -24,6 +27,7 @@ export const ROWS: readonly Row[] = [
   },
   ...FAULTS.map(single),
   ...MOVED.map(single),
+  ...VERSIONS.map((model): Row => ({ ...single(model), databases: 'growing' })),
 ];
 
 function single(model: Model): Row {

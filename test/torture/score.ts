@@ -2,7 +2,7 @@ import { hashKey } from '../../src/format/hash.js';
 import type { Damaged } from './damaged.js';
 import type { Intact } from './intact.js';
 import type { Survivors } from './survivors.js';
-import { isAbsenceKnown, survivalOf, survivorsOf } from './survivors.js';
+import { isAbsenceKnown, olderValuesOf, survivalOf, survivorsOf } from './survivors.js';
 
 /** Result of a recovery, compared with what survived. */
 export interface Score {
@@ -25,6 +25,9 @@ export interface Score {
   readonly bonus: number;
   /** Records that were hit and came back with a value that they had before. */
   readonly outdated: number;
+  /** Records of which only an older value is left (see {@link olderValuesOf}), and those that came back with it. */
+  readonly older: number;
+  readonly olderRecalled: number;
   /** Records that were hit and came back with other bytes; nothing in the format can show this. */
   readonly changed: number;
 }
@@ -56,6 +59,7 @@ export function scoreOf(
   const { inPlace, moved } = survivors;
   const missing = (keys: ReadonlySet<string>) => [...keys].filter((key) => !output.has(key));
   const score = { recalled: 0, ambiguousRecalled: 0, ambiguousWrong: 0, bonus: 0, outdated: 0, changed: 0 };
+  const older = olderValuesOf(intact, damaged, survivors);
   const wrong: string[] = [];
   const unknown: string[] = [];
   for (const [key, value] of output) {
@@ -75,6 +79,8 @@ export function scoreOf(
     ...score,
     survivors: inPlace.size + moved.size,
     ambiguous: survivors.ambiguous.size,
+    older: older.size,
+    olderRecalled: [...older].filter(([key, value]) => output.get(key) === value).length,
     lost: missing(inPlace),
     lostMoved: missing(moved),
     wrong,

@@ -1,6 +1,7 @@
 import { slotOf } from '../../src/format/directory.js';
 import { hashKey } from '../../src/format/hash.js';
 import type { Intact, Range } from './intact.js';
+import { slice } from './intact.js';
 
 /** A damaged file's bytes, and where the sound file's bytes have gone in it. */
 export interface Remains {
@@ -18,8 +19,9 @@ export interface Survivors {
   /** Element, key and value are whole, but not all of them where they were. */
   readonly moved: ReadonlySet<string>;
   /**
-   * Element and record are whole but have moved apart, and the key's bytes are also elsewhere: which of the places
-   * the element means cannot be told. Not counted as survivors.
+   * Whole, but not by its element alone. Either element and record have moved apart and the key's bytes are also
+   * elsewhere; or an older page has overwritten the element, and a copy of it stands in an older bucket. Not counted as
+   * survivors: a repair promises less for them.
    */
   readonly ambiguous: ReadonlySet<string>;
 }
@@ -30,6 +32,9 @@ export function survivorsOf(intact: Intact, damaged: Remains): Survivors {
   const ambiguous = new Set<string>();
   for (const { key, element, bytes } of intact.records.values()) {
     const parts = [survivalOf(intact, damaged, element), survivalOf(intact, damaged, bytes)];
+    if (intact.earlier !== undefined && parts[0] === 'hit' && parts[1] === 'in place') {
+      if (includes(damaged.bytes, slice(intact.bytes, element))) ambiguous.add(key);
+    }
     if (parts.includes('hit')) continue;
     const apart = damaged.whereIs(element.at) - element.at !== damaged.whereIs(bytes.at) - bytes.at;
     if (!parts.includes('moved')) inPlace.add(key);
@@ -38,10 +43,35 @@ export function survivorsOf(intact: Intact, damaged: Remains): Survivors {
   return { inPlace, moved, ambiguous };
 }
 
+function includes({ buffer, byteOffset, byteLength }: Uint8Array, part: Uint8Array): boolean {
+  return Buffer.from(buffer, byteOffset, byteLength).includes(Buffer.from(part));
+}
+
 function isTwice(bytes: Uint8Array, key: string): boolean {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const first = file.indexOf(key, 0, 'latin1');
   return file.includes(key, first + 1, 'latin1');
+}
+
+/**
+ * The newest value that is left of each record whose last value is not there any more: whole in the file, at its places
+ * in an earlier state.
+ */
+export function olderValuesOf(
+  { earlier = [], records }: Intact,
+  { bytes }: Remains,
+  { inPlace, moved, ambiguous }: Survivors,
+): Map<string, string> {
+  const inPlaceOnly = { bytes, whereIs: (offset: number) => offset };
+  const older = new Map<string, string>();
+  for (const state of earlier) {
+    for (const { key, value, element, bytes: record } of state.records.values()) {
+      if (!records.has(key) || [inPlace, moved, ambiguous].some((keys) => keys.has(key))) continue;
+      const parts = [element, record].map((range) => survivalOf(state, inPlaceOnly, range));
+      if (!parts.includes('hit')) older.set(key, value);
+    }
+  }
+  return older;
 }
 
 /** State of a run of the sound file's bytes in the damaged one. */

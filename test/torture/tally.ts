@@ -18,6 +18,11 @@ export class Tally {
   /** Those among the ones that are there whose place several copies of their key leave open. */
   ambiguous = 0;
   ambiguousRecalled = 0;
+  /** Records of which only an older value is left, and those that came back with it. */
+  older = 0;
+  olderRecalled = 0;
+  /** Records that a lookup by the real library finds right in the damaged file, and the repaired one lacks. */
+  worse = 0;
   refused = 0;
 
   /** @param records how many the sound file held */
@@ -31,6 +36,8 @@ export class Tally {
     this.excused += score.invented.filter(isExcused).length;
     this.changed += score.changed;
     this.outdated += score.outdated;
+    this.older += score.older;
+    this.olderRecalled += score.olderRecalled;
     this.ambiguous += score.ambiguous;
     this.ambiguousRecalled += score.ambiguousRecalled;
     if (refused) this.refused++;
