@@ -21,6 +21,7 @@ export type { SalvagedRecord, SalvageOptions } from './api/salvage.js';
 export { memorySink } from './write/sink.js';
 export type { MemorySink, Sink, Spill } from './write/sink.js';
 export type { BlobLike, Source } from './source/source.js';
+export type { TransformName } from './source/transforms.js';
 export type { Verdict } from './check/check.js';
 export type { Doubt } from './check/doubtful.js';
 export type { FindingCode, FindingGroup, FindingPlace, Severity } from './check/finding.js';

@@ -9,6 +9,7 @@ import { correctHashes } from './check/wronghash.js';
 import type { Database, MovedBytes } from './database/database.js';
 import { openDatabase, withDirectory, withoutDirectory } from './database/database.js';
 import { identifyOther, isDeclared } from './database/identify.js';
+import { likelyTransforms } from './database/transformed.js';
 import type { Survey } from './database/survey.js';
 import { isInOrder, isPlaced, survey } from './database/survey.js';
 import type { SearchedSurvey } from './orphans/adopt.js';
@@ -67,7 +68,12 @@ const CLEARLY_MORE = 3;
 interface SearchOptions {
   /** Scans the whole file for superseded buckets, even if every hash has its bucket. */
   readonly old?: boolean;
+  /** Changes of all bytes that are already undone. */
+  readonly depth?: number;
 }
+
+/** Changes of all bytes that are undone one after the other. */
+const MAX_TRANSFORMS = 2;
 
 /**
  * Opens a file, sound or damaged, and finds its buckets: those that the directory leads to and, where it leads to
@@ -82,8 +88,75 @@ export async function openSearched(
   report?: Report,
   options: SearchOptions = {},
 ): Promise<Opened | undefined> {
-  const found = await openArrangedBest(source, report, options);
-  return found && withTrueHashes(found, report, options);
+  return (await openBest(source, report, options))?.opened;
+}
+
+/** A way to read a file. */
+interface Reading {
+  readonly opened: Opened;
+  /** True if the file is sound but for changes of all its bytes, which are undone. */
+  readonly isWhole: boolean;
+}
+
+/** Opens a file as it is, or with changes of all its bytes undone, whichever proves more. */
+async function openBest(
+  source: Source,
+  report?: Report,
+  options: SearchOptions = {},
+): Promise<Reading | undefined> {
+  let undone = await openUndone(source, false, report, options);
+  if (undone?.isWhole === true) return undone;
+  const arranged = await openArrangedBest(source, report, options);
+  const opened = arranged && (await withTrueHashes(arranged, report, options));
+  const score = opened === undefined ? 0 : scoreOf(opened);
+  if (score === 0) undone ??= await openUndone(source, true, report, options);
+  const least = score + (score === 0 ? 0 : CLEARLY_MORE);
+  if (undone !== undefined && scoreOf(undone.opened) > least) return undone;
+  return opened && { opened, isWhole: false };
+}
+
+/**
+ * Opens a file of which all bytes seem to be changed, as by a copy in text mode, with that undone. A file may have been
+ * changed twice.
+ *
+ * @param isHopeless true if the file as it is proves no record
+ * @returns the reading that proves most
+ */
+async function openUndone(
+  source: Source,
+  isHopeless: boolean,
+  report?: Report,
+  options: SearchOptions = {},
+): Promise<Reading | undefined> {
+  const { depth = 0 } = options;
+  const original = exact(source);
+  let best: Reading | undefined;
+  for (const transform of depth < MAX_TRANSFORMS ? await likelyTransforms(original, isHopeless) : []) {
+    report?.('undoing a change of all bytes', 0, original.size);
+    const before = exact(await transform.undo(original));
+    // Without a mark a search would be too much for what is hardly a database.
+    if (isHopeless && !(await isPerhapsDatabase(before))) continue;
+    const proved = await openProved(before, report);
+    const isHealthy = proved?.checked.verdict === 'healthy';
+    const found =
+      proved === undefined || options.old === true
+        ? await openBest(before, report, { ...options, depth: depth + 1 })
+        : { opened: proved, isWhole: isHealthy };
+    if (found === undefined) continue;
+    const { db, survey, scanned } = found.opened;
+    const transforms = [transform, ...(db.undone?.transforms ?? [])];
+    const undone = { original, source: db.undone?.source ?? before, transforms };
+    // Without the proof and the check, which say that the file is sound.
+    const opened = { db: { ...db, undone }, survey, ...(scanned && { scanned }) };
+    if (isHealthy || found.isWhole) return { opened, isWhole: true };
+    if (best === undefined || scoreOf(opened) > scoreOf(best.opened)) best = { opened, isWhole: false };
+  }
+  return best;
+}
+
+/** Returns true if elements in a file prove keys, or if it seems to be changed as a whole. */
+async function isPerhapsDatabase(source: Source): Promise<boolean> {
+  return (await likelyTransforms(source)).length > 0 || (await inferWithBuckets(source)) !== undefined;
 }
 
 /** The same database, read with the right hash where an element's hash alone is wrong. */
@@ -464,6 +537,9 @@ export async function openProved(
   const proved = await checkExamined(db, ordered, judge);
   if (proved === undefined) return undefined;
   const { buckets, account } = proved.proof;
+  // All keys may be in their places in a file that was changed as a whole, but not its size.
+  const isOfItsSize = db.headerLost || db.header.next_block === db.source.size;
+  if (!isOfItsSize && (await likelyTransforms(db.source)).length > 0) return undefined;
   // A proof reads no values, so it does not notice zeros in place of an unreadable one.
   if ((db.source.unreadable?.() ?? []).length > 0) return undefined;
   // Without a header, an older state that is whole cannot be told from the one in force.

@@ -14,6 +14,7 @@ import type { MachineName } from '../format/machines.js';
 import { MACHINE_NAMES, MACHINES } from '../format/machines.js';
 import type { FoundKey, ProfileResult, ValueCounts } from '../profile/inspect.js';
 import type { ProfileName } from '../profile/profiles.js';
+import type { TransformName } from '../source/transforms.js';
 import { translated } from './error.js';
 import type { Input, WorkOptions } from './input.js';
 import { sourceOf } from './input.js';
@@ -47,6 +48,11 @@ export interface Report {
   readonly libgdbm: LibgdbmMessage | null;
   /** A walk by libgdbm through a damaged file that it opens; undefined if that is not known. */
   readonly libgdbmUse: LibgdbmUse | undefined;
+  /**
+   * Changes of all bytes of the file, such as a copy in text mode, that were undone to read it, the last one first. All
+   * sizes and offsets are those of the undone file.
+   */
+  readonly undone: readonly TransformName[];
   /** The reason why a repair would be refused, a sentence; undefined if it would not. */
   readonly unrepairable: string | undefined;
   /** The contents, judged for the program that the database belongs to; undefined if no profile was asked for. */
@@ -143,6 +149,7 @@ export function reportOf(contents: CheckedContents): Report {
     findings: groupFindings(checked),
     libgdbm: checked.libgdbm,
     libgdbmUse: checked.use,
+    undone: checked.undone ?? [],
     unrepairable: checked.unrepairable,
     profile: contents.profile && profileOf(contents.profile),
   };

@@ -12,6 +12,7 @@ import { hashOfSlot } from '../format/directory.js';
 import { HASH_RANGE } from '../format/hash.js';
 import type { ExtendedHeader, Geometry, Header } from '../format/header.js';
 import type { Source } from '../source/source.js';
+import type { TransformName } from '../source/transforms.js';
 import { accountFor, judgeSpace } from './account.js';
 import type { SiteVerdict } from './bucket.js';
 import { bucketsLost, hasLostAllBuckets, judgeSites } from './bucket.js';
@@ -59,6 +60,11 @@ export interface CheckResult {
   readonly space: SpaceAccount | undefined;
   /** Counted records whose value may not be the one that was stored; a repair does not keep them. */
   readonly doubtful: DoubtfulRecords | undefined;
+  /**
+   * Changes of all bytes of the file, the last one first, that were undone to read it; left out if there are none. All
+   * sizes and offsets are those of the undone file.
+   */
+  readonly undone?: readonly TransformName[];
   /** Present if the file is an image with this database in it. */
   readonly image?: Image | undefined;
   /**
@@ -219,6 +225,7 @@ export async function checkDatabase(
     explainedCounts: findings.explained,
     space: account,
     doubtful,
+    ...(db.undone && { undone: db.undone.transforms.map(({ name, what }) => ({ name, what })) }),
     image,
     libgdbm,
     use,

@@ -16,6 +16,10 @@ export const FINDING_CODES = {
     'error',
     'The database was being created and never held a record, as where the volume was full; no program can open it.',
   ],
+  'file-transformed': [
+    'error',
+    'No program can read it so. It was read with this undone: all sizes and offsets are those of the file before.',
+  ],
   'header-truncated': ['error', 'The file ends inside its first block; no program can open it.'],
   'header-lost': ['error', 'libgdbm does not open the file; what is left of it is found by its structure.'],
   'bytes-missing': [

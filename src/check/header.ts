@@ -28,6 +28,13 @@ function checkBlocks({ rearrangement }: Database): Finding[] {
   );
 }
 
+/** Returns the findings for changes of all bytes of the file. */
+function checkTransforms({ undone }: Database): Finding[] {
+  if (undone === undefined) return [];
+  const found = undone.transforms.map(({ what }) => what).join('; before that, ');
+  return [finding('file-transformed', null, `a file of which ${found}`, 'the bytes as they were written')];
+}
+
 /** Returns the findings for ranges that the disk cannot read; they were read as zeros. */
 function checkUnreadable({ source }: Database): Finding[] {
   return (source.unreadable?.() ?? []).map(({ offset, length }) =>
@@ -52,7 +59,7 @@ function checkFault({ fault }: Database): Finding[] {
 /** Checks the header's fields against each other, the file's size and the rest of the file. */
 export function checkHeader(db: Database): Finding[] {
   const { format, header, geometry, source } = db;
-  const moved = [...checkUnreadable(db), ...checkBlocks(db)];
+  const moved = [...checkTransforms(db), ...checkUnreadable(db), ...checkBlocks(db)];
   if (db.missing !== 0) {
     const found = db.missing > 0 ? `${db.missing} bytes too few` : `${-db.missing} bytes too many`;
     return [finding('bytes-missing', 0, found, 'a file that begins with its header'), ...moved];

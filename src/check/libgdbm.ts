@@ -277,6 +277,7 @@ function isReadAlike({ header, format }: Opened, { db }: Examined): boolean {
     db.missing === 0 &&
     db.fault === undefined &&
     db.rearrangement === undefined &&
+    db.undone === undefined &&
     db.format.byteOrder === format.byteOrder &&
     db.format.layout === format.layout &&
     bucketSize === header.bucket_size &&

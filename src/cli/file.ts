@@ -1,4 +1,5 @@
 import { openRegularFile } from '../api/checkedfile.js';
+import type { Database } from '../database/database.js';
 import { identifySource } from '../database/identify.js';
 import type { Opened } from '../examine.js';
 import { open } from '../examine.js';
@@ -10,6 +11,7 @@ import { tell } from './terminal.js';
 
 /** A file that should be a database. */
 export interface DatabaseFile extends FileSource {
+  readonly path: string;
   /** @throws RefusedError that says what it is instead */
   refuse(): Promise<never>;
 }
@@ -32,6 +34,7 @@ export async function openDatabaseFile(path: string): Promise<DatabaseFile> {
   }
   return {
     ...source,
+    path,
     async refuse() {
       const { what, advice } = await identifySource(source, path);
       throw new RefusedError('io', `${path}: expected a GDBM database, found ${what}. ${advice}`);
@@ -59,12 +62,21 @@ export async function withDatabase<T>(
 }
 
 /**
- * Opens a file as a database whose records are to be read.
+ * Opens a file as a database whose records are to be read, and tells of changes of all its bytes that were undone.
  *
  * @throws RefusedError if it is none
  */
 export async function openFileForReading(source: DatabaseFile): Promise<Opened> {
-  return (await open(source)) ?? (await source.refuse());
+  const opened = (await open(source)) ?? (await source.refuse());
+  tellUndone(source.path, opened.db);
+  return opened;
+}
+
+/** Tells of changes of all bytes of a file that were undone to read it. */
+export function tellUndone(path: string, { undone }: Pick<Database, 'undone'>): void {
+  for (const { what } of undone?.transforms ?? []) {
+    tell(`${path}: ${what}; it was read with that undone, and offsets are those of the file before`);
+  }
 }
 
 /** The records of a damaged database that could not be given, in words; undefined if all could. */

@@ -125,11 +125,12 @@ async function viewsOf(
       return inspectRecord(db, key());
     case 'at': {
       const offset = parseNumber(what);
-      if (!(offset < source.size)) {
-        throw refuse(`expected a file offset, 0 to ${source.size - 1}, found ${offset}.`);
+      const bytes = db.undone?.source ?? source;
+      if (!(offset < bytes.size)) {
+        throw refuse(`expected a file offset, 0 to ${bytes.size - 1}, found ${offset}.`);
       }
       const found = await searchedProved(opened);
-      return inspectAt(found.db, found.survey, source, offset);
+      return inspectAt(found.db, found.survey, bytes, offset);
     }
   }
   if (db.directory.length === 0) {
@@ -158,7 +159,8 @@ async function showMap(opened: Opened, source: FileSource, options: MapOptions) 
   const { result: map, evidence } = await withEvidence(file, hash, async () => {
     const found = await searchedProved(opened);
     const { claims } = await takePicture(found.db, found.survey, found.checked);
-    const map = await inspectMap(claims, source.size, all);
+    const { size } = found.db.undone?.source ?? source;
+    const map = await inspectMap(claims, size, all);
     if (map.isLong) await printRows(map, claims, options);
     return map;
   });

@@ -94,7 +94,7 @@ async function pageOf(
     wanted === 'none' ? undefined : await checkProfile(db.source, () => salvage(db, survey), name, lost);
   const result = withProfile({ checked: judgedFor(picture.checked, judgeFor(undefined)), profile });
   const words = pageWords(path, result, profile, machineFor(undefined));
-  return pageOfDatabase(db, source, { ...picture, checked: result }, words, path);
+  return pageOfDatabase(db, db.undone?.source ?? source, { ...picture, checked: result }, words, path);
 }
 
 /** Lets a page replace an older page, and nothing else. */

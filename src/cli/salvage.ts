@@ -20,7 +20,7 @@ import type { FileSource } from '../source/file.js';
 import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
 import { RefusedError } from '../store/errors.js';
-import { tellIfChanged } from './file.js';
+import { tellIfChanged, tellUndone } from './file.js';
 import { decodeKey, defineCommand, expectKey, file, hash, json } from './options.js';
 import { EXIT, Output, print, progressLine, tell } from './terminal.js';
 import { sha256OfRange, statementNow, withEvidence } from './statement.js';
@@ -105,6 +105,7 @@ async function salvageSource(
     );
   }
   tellImage(file, found.checked);
+  tellUndone(file, found.db);
   return listAll(options, progress, found);
 }
 
@@ -139,6 +140,7 @@ async function listAll(
   const { deleted, carve, expectKeys } = options;
   const { db, records, unproved = [], old } = found;
   const list = new SalvageList(db, options);
+  await list.undone(found.checked);
   await visitKeys(db.source, records, (record, key) => list.record(record, key));
   for (const one of unproved) await list.unproved(one);
   for (const one of old ?? []) {
@@ -203,6 +205,12 @@ class SalvageList {
         : { key: base64(key) };
     const proof = { ...name, provenance, confidence: 'proved', overwritten: false };
     await this.#object({ kind: 'record', ...proof, ...this.#place(record), ...(await this.#sum(record)) });
+  }
+
+  /** Changes of all bytes of the file that were undone, for programs; all offsets are those of the file before. */
+  async undone({ undone = [] }: CheckResult): Promise<void> {
+    if (!this.#json) return;
+    for (const one of undone) await this.#object({ kind: 'undone', ...one });
   }
 
   /** A record that is no longer in force, with the bytes known to be overwritten. */

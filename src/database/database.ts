@@ -11,6 +11,7 @@ import { inferFormat } from './infer.js';
 import { readDirectory } from './readdirectory.js';
 import type { BucketSite } from './site.js';
 import type { Range } from '../source/ranges.js';
+import type { Transform } from '../source/transforms.js';
 
 /** A GDBM file that is open for reading: how it is read, and its directory. */
 export interface Database {
@@ -35,12 +36,24 @@ export interface Database {
   readonly rearrangement: Rearrangement | undefined;
   /** Elements with wrong hashes in the file; the source has the right ones. */
   readonly corrected?: CorrectedHashes;
+  /** Changes of all bytes of the file, undone in the source; left out if there are none. All offsets are of the undone file. */
+  readonly undone?: UndoneFile;
   /** Only in a numsync file. */
   readonly extended: ExtendedHeader | undefined;
   /** The directory's entries, file offsets of buckets, right or wrong; empty where none was found. */
   readonly directory: Float64Array;
   /** Share of the evidence that agrees with this reading, 0 to 1. */
   readonly confidence: number;
+}
+
+/** A file of which all bytes were changed. */
+export interface UndoneFile {
+  /** The file as it is. */
+  readonly original: Source;
+  /** The file with the changes undone, and with nothing else corrected. */
+  readonly source: Source;
+  /** The changes, the last one first. */
+  readonly transforms: readonly Transform[];
 }
 
 /** Elements in which only the hash is wrong. */
@@ -89,7 +102,8 @@ export async function openDatabase(bytes: Source): Promise<Database | undefined>
 export type MovedBytes = Pick<Database, 'missing' | 'fault' | 'rearrangement'>;
 
 /** The file as it is now, without the corrections that the database's source applies. */
-export function asItIs({ source: read, corrected, missing, fault, rearrangement }: Database): Source {
+export function asItIs({ source: read, corrected, missing, fault, rearrangement, undone }: Database): Source {
+  if (undone !== undefined) return undone.original;
   const source = corrected?.original ?? read;
   if (fault !== undefined) return fault.original;
   const whole = rearrangement === undefined ? source : rearrangement.undone(source);

@@ -19,6 +19,8 @@ export interface FoundDatabase {
   readonly format: Format;
   /** True if its directory leads to buckets. If not, it may be a copy of a header, or its parts lie elsewhere. */
   readonly isWhole: boolean;
+  /** Score of its header; see `weighHeader`. */
+  readonly score: number;
 }
 
 interface DatabasesOptions {
@@ -82,7 +84,7 @@ export async function* databasesIn(
         budget > 0 ? await follow(source, offset, format, header) : { end: 0, isWhole: false, read: 0 };
       budget -= contents.read;
       const size = Math.min(Math.max(header.next_block, contents.end), source.size - offset);
-      yield { offset, size, format, isWhole: contents.isWhole };
+      yield { offset, size, format, isWhole: contents.isWhole, score: best.score };
       if (contents.isWhole) free = offset + size;
     }
   }

@@ -1,5 +1,5 @@
 import { exact, passChunks, readUpTo } from '../source/source.js';
-import { changeOfAll, likelyCause } from './likelycause.js';
+import { likelyCause } from './likelycause.js';
 import type { Source } from '../source/source.js';
 import type { FoundDatabase } from './databases.js';
 import { databasesOf, HEADLESS_SEARCHED, MAX_DATABASES } from './databases.js';
@@ -61,14 +61,6 @@ const CARVE =
 export async function identifySource(source: Source, name = ''): Promise<OtherFile> {
   const other = identifyOther(await readUpTo(source, 0, HEAD), name);
   if (isDeclared(other)) return other;
-  const change = changeOfAll(await readUpTo(source, 0, HEAD), source.size);
-  if (change !== undefined) {
-    return {
-      kind: 'unknown',
-      what: `a GDBM database of which every byte was changed: ${change}`,
-      advice: 'Undo that in a copy, then check the copy.',
-    };
-  }
   const databases = (await databasesOf(exact(source))).filter(({ offset }) => offset > 0);
   if (databases.length > 0) return imageOf(databases, other);
   if (other.kind === 'zeroes' && !(await isZero(source))) return withLimit(ZEROES_FIRST, source);

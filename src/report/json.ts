@@ -53,7 +53,7 @@ export function checkReport(
   profile?: ProfileResult,
   betterCopy?: BetterCopy,
 ): object {
-  const { verdict, size, format, other, records, findingCounts, space, libgdbm, use } = result;
+  const { verdict, size, format, other, records, findingCounts, space, libgdbm, use, undone } = result;
   return {
     path,
     verdict,
@@ -62,6 +62,7 @@ export function checkReport(
     ...(other && {
       identifiedAs: { ...other, what: named(other.what, path), advice: named(other.advice, path) },
     }),
+    ...(undone && { undone }),
     records,
     findings: groupFindings(result),
     findingCounts,

@@ -37,6 +37,7 @@ export function textOf(lines: readonly string[]): string {
 export function factsOf(result: CheckResult, profile: ProfileResult | undefined): [string, string][] {
   const { format, records, size } = result;
   return [
+    ...undoneFields(result),
     ['libgdbm', libgdbmText(result)],
     ...(format === undefined ? [] : [['format', formatText(format)] as [string, string]]),
     ['records', recordsText(result)],
@@ -47,6 +48,13 @@ export function factsOf(result: CheckResult, profile: ProfileResult | undefined)
       ? [['uncovered', `${percent(records.uncovered)} of all hashes lead to no bucket`] as [string, string]]
       : []),
   ];
+}
+
+/** A named line on changes of all bytes of the file that were undone to read it, if there are any. */
+export function undoneFields({ undone = [] }: CheckResult): [string, string][] {
+  if (undone.length === 0) return [];
+  const changes = undone.map(({ what }) => what).join('; before that, ');
+  return [['undone', `the whole file was changed: ${changes}`]];
 }
 
 /** The answer of libgdbm to opening a file, and how far a walk through it gets. */

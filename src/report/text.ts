@@ -35,6 +35,7 @@ import {
   REASON_OF_ONE,
   setAsideFields,
   textOf,
+  undoneFields,
 } from './sentences.js';
 
 /** Places of one kind of finding shown to a person before the rest is only counted. */
@@ -109,6 +110,7 @@ export function repairText(result: RepairResult, options: TextOptions): string {
   const lines = [
     action === 'none' ? `${name}: ${verdictText(before, options)}` : `${name}: ${style.green('REPAIRED')}`,
   ];
+  lines.push(...undoneFields(before).map(([label, value]) => field(label, value)));
   if (result.olderState > 0) lines.push(field('older', olderStateText(result)));
   lines.push(...betterCopyLines(result.betterCopy));
   if (reason !== undefined) lines.push(`  ${named(reason, result.path)}`);

@@ -76,6 +76,14 @@ const DAMAGES: readonly Damage[] = [
     },
   },
   {
+    code: 'file-transformed',
+    what: 'a file of which the bytes of each pair were swapped',
+    damage: (s) => {
+      s.replace(Buffer.from(s.bytes).swap16());
+      return null;
+    },
+  },
+  {
     code: 'bytes-missing',
     what: 'a file without its first 700 bytes',
     damage: (s) => {

@@ -83,53 +83,6 @@ test('a repair and one with --include stale see the same file', async (t) => {
   assert.equal(plain.keys.length, more.keys.length);
 });
 
-/** A database of the real library, and copies of it that another program changed as a whole. */
-async function json300(t: TestContext): Promise<Uint8Array> {
-  const lib = new LibGdbm();
-  t.after(() => lib.close());
-  const path = join(await temporaryFolder(t), 'json.db');
-  await lib.create(
-    path,
-    Array.from({ length: 300 }, (_, n) => {
-      const value = JSON.stringify({ n, text: `line ${n} `.repeat(n % 20) }, null, 1);
-      return ['store', Buffer.from(`user:${n}`), Buffer.from(value)];
-    }),
-    { blockSize: 4096 },
-  );
-  return readFile(path);
-}
-
-const CHANGES: readonly (readonly [string, RegExp, (bytes: Buffer) => Buffer])[] = [
-  ['bytes of each pair swapped', /dd conv=swab/, (bytes) => Buffer.from(bytes).swap16()],
-  ['encoded as UTF-8', /encoded as UTF-8/, (bytes) => Buffer.from(bytes.toString('latin1'), 'utf8')],
-  ['decoded as UTF-8', /decoded as UTF-8 text/, (bytes) => Buffer.from(bytes.toString('utf8'), 'utf8')],
-  [
-    'copied in text mode',
-    /each line feed became a carriage return and a line feed/,
-    (bytes) => Buffer.from(bytes.toString('latin1').replaceAll('\n', '\r\n'), 'latin1'),
-  ],
-];
-
-for (const [what, cause, change] of CHANGES) {
-  testWith('libgdbm', `a whole database ${what} is refused, and the cause is named`, async (t) => {
-    const { result } = await repaired(t, change(Buffer.from(await json300(t))));
-    assert.equal(result.action, 'refused');
-    assert.match(result.reason ?? '', cause);
-  });
-}
-
-test('a database copied by dd conv=swab is refused with the line that undoes it', async (t) => {
-  const bytes = await caseBytes('swab');
-  const { result } = await repaired(t, bytes);
-  assert.equal(result.action, 'refused');
-  assert.match(result.reason ?? '', /dd conv=swab/);
-  const text = checkText('my copy.db', await check(memorySource(bytes)), {
-    style: new Chalk({ level: 0 }),
-    all: false,
-  });
-  assert.match(text, /dd if='my copy\.db' of=COPY conv=swab/);
-});
-
 /** Files that a repair refuses although they are databases. */
 async function refusedFiles(): Promise<[string, Uint8Array][]> {
   const flower = await caseBytes('flower-directory-block-0xff');
