@@ -1,6 +1,7 @@
 import type { Random } from '../tools/random.js';
 import type { Range } from './intact.js';
 import { slice } from './intact.js';
+import type { Remains } from './survivors.js';
 
 /** No byte of the sound file is here. */
 const NOWHERE = -1;
@@ -10,6 +11,8 @@ export class Damaged {
   bytes: Uint8Array;
   /** For each offset of the sound file where its byte went; undefined while every byte is at its place. */
   #went: Int32Array | undefined;
+  /** The bytes before they were encoded; undefined if they were not. */
+  #decoded: Uint8Array | undefined;
   readonly #length: number;
 
   constructor(sound: Uint8Array) {
@@ -20,7 +23,18 @@ export class Damaged {
   /** The present offset of the sound file's byte at `offset`, which may have been changed; −1 if it is gone. */
   whereIs(offset: number): number {
     const at = this.#went === undefined ? offset : this.#went[offset];
-    return at < this.bytes.length ? at : NOWHERE;
+    return at < (this.#decoded ?? this.bytes).length ? at : NOWHERE;
+  }
+
+  /** The file before it was encoded: by it is judged which records are still there. */
+  get remains(): Remains {
+    return { bytes: this.#decoded ?? this.bytes, whereIs: (offset) => this.whereIs(offset) };
+  }
+
+  /** Encodes all bytes in a way that can be undone. It comes last: places are those of the bytes before. */
+  encode(encode: (bytes: Uint8Array) => Uint8Array): void {
+    this.#decoded ??= this.bytes;
+    this.bytes = encode(this.bytes);
   }
 
   /** Fills a range as far as it is there. */

@@ -12,7 +12,7 @@ import { Random } from '../tools/random.js';
 import type { Intact } from './intact.js';
 import { intactOf } from './intact.js';
 import type { LifeSpec } from './life.js';
-import { growingLifeOf, historyOf, jsonLifeOf, lifeOf } from './life.js';
+import { growingLifeOf, historyOf, jsonLifeOf, lifeOf, mailLifeOf, nestingLifeOf } from './life.js';
 
 export interface DatabaseSpec extends LifeSpec {
   readonly blockSize: number;
@@ -106,6 +106,35 @@ export function growingReals(seed: number): Promise<Intact[]> {
     { records: 1500, blockSize: 4096 },
   ];
   return Promise.all(specs.map((spec) => growingReal({ ...spec, seed })));
+}
+
+/**
+ * Databases with another one as a value: small ones in every format with a smaller one of the same kind of machine, and some
+ * of the real library with one of more records than their own.
+ */
+export async function nestingDatabases(seed: number): Promise<Intact[]> {
+  const specOf = (format: Format, inner: Pick<DatabaseSpec, 'records' | 'blockSize'>) => {
+    const { bytes } = miniDatabase(format, { ...inner, seed, maxValue: 200, tag: 'in-' });
+    return { seed, life: nestingLifeOf(bytes) };
+  };
+  const minis = [...formats('standard'), ...formats('numsync')].map((format) => {
+    const spec = specOf(format, { records: 60, blockSize: 512 });
+    return miniDatabase(format, { ...spec, records: 200, blockSize: 512 });
+  });
+  const reals = [512, 4096].flatMap((blockSize) =>
+    [512, 4096].map((inner) => {
+      const spec = specOf(NATIVE, { records: 500, blockSize: inner });
+      return realDatabase({ ...spec, records: 250 + (inner >> 8), blockSize });
+    }),
+  );
+  return [...minis, ...(await Promise.all(reals))];
+}
+
+/** Databases with mails among their values. */
+export function mailDatabases(seed: number): Promise<Intact[]> {
+  return Promise.all(
+    [512, 4096].map((blockSize) => realDatabase({ seed, life: mailLifeOf, records: 560, blockSize })),
+  );
 }
 
 /** Tells whether the real library of this machine can open such a file. */

@@ -14,9 +14,12 @@ import { outcome } from '../tools/records.js';
 import { Damaged } from './damaged.js';
 import { formats, growingMinis, miniDatabase, NATIVE } from './databases.js';
 import { damagedCopy } from './judge.js';
+import type { IntactRecord } from './intact.js';
+import { slice } from './intact.js';
 import { lifeOf } from './life.js';
 import { MODELS } from './models.js';
 import { MOVED } from './movedmodels.js';
+import { CONTAINERS, TRANSFORMS } from './wholemodels.js';
 import { contentsOf } from './recover.js';
 import { scoreOf } from './score.js';
 import { seedFor } from './settings.js';
@@ -157,6 +160,25 @@ test('of records that have moved apart from their elements, those count whose ke
   assert.ok(moved.size + ambiguous.size > 0);
 });
 
+test('in a container or encoded every record is still there, and a text copy that drops CRs hits those that have one', () => {
+  for (const model of [...CONTAINERS, ...TRANSFORMS]) {
+    const file = damagedCopy(intact, [model], 5);
+    const { inPlace, moved, ambiguous } = survivorsOf(intact, file.remains);
+    const hit =
+      model.suits === undefined
+        ? 0
+        : intact.records.size - [...intact.records.values()].filter(hasNoCr).length;
+    assert.equal(inPlace.size + moved.size + ambiguous.size, intact.records.size - hit, model.name);
+  }
+  function hasNoCr({ element, bytes: { at, length } }: IntactRecord): boolean {
+    // A pair may begin with the last byte of a part.
+    const parts = [element, { at, length }].map((range) =>
+      slice(intact.bytes, { at: range.at, length: range.length + 1 }),
+    );
+    return parts.every((part) => !Buffer.from(part).includes('\r\n'));
+  }
+});
+
 test('of a file with old pages the records by their newest values, by copies of elements and by older values are told apart', () => {
   const grown = growingMinis(seedFor('harness'))[0];
   const file = new Damaged(grown.bytes);
@@ -183,7 +205,7 @@ const smallOnes = [...formats('standard'), ...formats('numsync')].map((format) =
   miniDatabase(format, { ...SPEC, records: 60 }),
 );
 
-for (const model of [...MODELS, ...MOVED]) {
+for (const model of [...MODELS, ...MOVED, ...CONTAINERS, ...TRANSFORMS]) {
   test(`${model.name}: damages every format, the same from the same seed`, () => {
     for (const made of smallOnes.filter((one) => model.suits?.(one) !== false)) {
       // Damage may hit bytes that were so already; not five times in a row.

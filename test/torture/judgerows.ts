@@ -1,11 +1,10 @@
 import { cpuTime } from '../tools/cpu.js';
-import { applicationDatabases, growingMinis, growingReals, miniDatabases } from './databases.js';
 import { Lookups } from './lookedup.js';
 import type { Intact } from './intact.js';
 import type { Repair } from './recover.js';
 import { recover } from './recover.js';
 import type { Row } from './rows.js';
-import { damagedCopies, ROWS } from './rows.js';
+import { damagedCopies, DATABASES, ROWS } from './rows.js';
 import { scoreOf } from './score.js';
 import { RUNS, seedFor } from './settings.js';
 import { Tally } from './tally.js';
@@ -37,12 +36,6 @@ const COLUMNS: readonly (readonly [title: string, cell: (tally: Tally) => string
 ];
 const WIDTH = 11;
 
-/** The databases that rows are judged on. */
-const DATABASES = {
-  usual: async (seed: number) => [...miniDatabases(seed), ...(await applicationDatabases(seed))],
-  growing: async (seed: number) => [...growingMinis(seed), ...(await growingReals(seed))],
-};
-
 /** Judges some rows, and prints each as it ends. */
 export async function judgeRows(options: {
   readonly rows: RegExp;
@@ -51,7 +44,7 @@ export async function judgeRows(options: {
 }): Promise<void> {
   const seed = seedFor('table');
   const groups = new Map<string, Intact[]>();
-  const databasesOf = async ({ databases = 'usual' }: Row) => {
+  const databasesOf = async ({ databases }: Row) => {
     const group = groups.get(databases) ?? (await DATABASES[databases](seed));
     groups.set(databases, group);
     return group.filter(({ name }) => options.databases.test(name));

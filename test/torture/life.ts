@@ -79,6 +79,28 @@ export function jsonLifeOf(random: Random, { records, tag = '' }: LifeSpec): Ste
   return [...steps, ['sync']];
 }
 
+/** The same with mails among the values, whose lines end with CR LF. */
+export function mailLifeOf(random: Random, spec: LifeSpec): Step[] {
+  return jsonLifeOf(random, spec).flatMap((step) => {
+    if (step[0] !== 'store' || random.below(10) > 0) return [step];
+    const lines = Array.from(
+      { length: 1 + random.below(5) },
+      (_, n) => `X-Header-${n}: ${hex(random, 16)}\r\n`,
+    );
+    return [['store', step[1], Buffer.from(lines.join(''))]];
+  });
+}
+
+/** The same with another database as the value of one record in the middle. */
+export function nestingLifeOf(inner: Uint8Array): (random: Random, spec: LifeSpec) => Step[] {
+  return (random, spec) => {
+    const steps = jsonLifeOf(random, spec);
+    const middle = Math.floor(steps.length / 2);
+    const attachment: Step = ['store', Buffer.from('attachment-cache.db'), inner];
+    return [...steps.slice(0, middle), attachment, ...steps.slice(middle)];
+  };
+}
+
 /** A growing database: the steps up to each of some synced states; between them it doubles its directory and splits buckets. */
 export function growingLifeOf(random: Random, { records, maxValue = 600 }: LifeSpec): Step[][] {
   const keys: Uint8Array[] = [];

@@ -5,8 +5,6 @@ import type { Model } from './models.js';
 
 const SECTOR = 512;
 const KIB = 1024;
-/** Bytes of a byte order mark in UTF-8. */
-const MARK = Uint8Array.of(0xef, 0xbb, 0xbf);
 
 /** Damage that moves bytes at several places, or in pieces that are no longer in order. No byte is changed. */
 export const MOVED: readonly Model[] = [
@@ -57,14 +55,6 @@ export const MOVED: readonly Model[] = [
   }),
   { name: 'halves exchanged', damage: (file) => rotate(file, 1 / 2) },
   { name: 'rotated by a third', damage: (file) => rotate(file, 1 / 3) },
-  { name: 'a byte order mark before the file', damage: (file) => file.insert(0, MARK) },
-  {
-    name: '1 to 512 bytes before the file',
-    damage: (file, _, random) => {
-      const length = 1 + random.below(SECTOR);
-      file.insert(0, random.below(2) === 0 ? new Uint8Array(length) : random.bytes(length));
-    },
-  },
 ];
 
 function sectorBehindFirst(file: Damaged, random: Random): number {

@@ -1,7 +1,7 @@
 import { hashKey } from '../../src/format/hash.js';
 import type { Damaged } from './damaged.js';
 import type { Intact } from './intact.js';
-import type { Survivors } from './survivors.js';
+import type { Remains, Survivors } from './survivors.js';
 import { isAbsenceKnown, olderValuesOf, survivalOf, survivorsOf } from './survivors.js';
 
 /** Result of a recovery, compared with what survived. */
@@ -55,11 +55,12 @@ export function scoreOf(
   damaged: Damaged,
   output: ReadonlyMap<string, string> = new Map(),
 ): Score {
-  const survivors = survivorsOf(intact, damaged);
+  const { remains } = damaged;
+  const survivors = survivorsOf(intact, remains);
   const { inPlace, moved } = survivors;
   const missing = (keys: ReadonlySet<string>) => [...keys].filter((key) => !output.has(key));
   const score = { recalled: 0, ambiguousRecalled: 0, ambiguousWrong: 0, bonus: 0, outdated: 0, changed: 0 };
-  const older = olderValuesOf(intact, damaged, survivors);
+  const older = olderValuesOf(intact, remains, survivors);
   const wrong: string[] = [];
   const unknown: string[] = [];
   for (const [key, value] of output) {
@@ -84,11 +85,11 @@ export function scoreOf(
     lost: missing(inPlace),
     lostMoved: missing(moved),
     wrong,
-    invented: unknown.length === 0 ? [] : inventionsOf(intact, damaged, unknown),
+    invented: unknown.length === 0 ? [] : inventionsOf(intact, remains, unknown),
   };
 }
 
-function inventionsOf(intact: Intact, damaged: Damaged, keys: readonly string[]): Invented[] {
+function inventionsOf(intact: Intact, damaged: Remains, keys: readonly string[]): Invented[] {
   const { other } = intact;
   // Blocks of the other file may have come before or after others were moved.
   const places = [damaged, { bytes: damaged.bytes, whereIs: (at: number) => at }];

@@ -32,7 +32,7 @@ export function survivorsOf(intact: Intact, damaged: Remains): Survivors {
   const ambiguous = new Set<string>();
   for (const { key, element, bytes } of intact.records.values()) {
     const parts = [survivalOf(intact, damaged, element), survivalOf(intact, damaged, bytes)];
-    if (intact.earlier !== undefined && parts[0] === 'hit' && parts[1] === 'in place') {
+    if (intact.earlier !== undefined && parts[0] === 'hit' && parts[1] !== 'hit') {
       if (includes(damaged.bytes, slice(intact.bytes, element))) ambiguous.add(key);
     }
     if (parts.includes('hit')) continue;
