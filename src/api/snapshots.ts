@@ -31,7 +31,10 @@ export interface LockOptions {
 
 /** Options of {@link Snapshots.take}. */
 export interface TakeOptions extends LockOptions {
-  /** Number of good snapshots that stay, and of poor ones; 1 or more, 5 by default. */
+  /**
+   * Number of good snapshots that stay, and of poor ones; 1 or more. By default the last 5 stay, then hourly ones for a day,
+   * daily ones for a week and weekly ones for a month.
+   */
   readonly keep?: number | undefined;
   /** The program that must be able to load the database, or `auto`; `none` by default. */
   readonly profile?: WantedProfile | undefined;

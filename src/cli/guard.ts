@@ -3,7 +3,7 @@ import { guard, runUnguarded } from '../service/guard.js';
 import { Outlets } from '../service/outlets.js';
 import { defineCommand } from './options.js';
 import { EXIT, tell } from './terminal.js';
-import { judgeOutlets, mendingFor, numbersAreValid, watching } from './watch.js';
+import { judgeOutlets, mendingFor, intervalIsValid, watching } from './watch.js';
 
 /** Profiles of the programs whose command lines are understood. */
 const PROFILES = { flower: 'flower', beat: 'celerybeat', other: 'auto' } as const;
@@ -31,7 +31,7 @@ export const command = defineCommand(
           describe: 'Where nothing can be done: a new database, none, or no start',
         },
       })
-      .check(numbersAreValid)
+      .check(intervalIsValid)
       .check((args) => {
         const [program] = commandIn(args);
         // A variable that is not set leaves an empty word.

@@ -2,7 +2,7 @@ import { jsonText } from '../report/escape.js';
 import { lookOnce } from '../service/lookonce.js';
 import { defineCommand, file, profile, snapshots } from './options.js';
 import { EXIT, print } from './terminal.js';
-import { keep } from './watch.js';
+import { keep, maxBytes } from './watch.js';
 
 /** Looks once at a database, for `watch` and `guard`: prints a line of JSON, see `Look`. */
 export const command = defineCommand(
@@ -11,6 +11,7 @@ export const command = defineCommand(
       profile,
       snapshots,
       keep,
+      'max-bytes': maxBytes,
       snapshot: { type: 'boolean', default: true, describe: 'Keep a copy of a clean file' },
       holders: {
         type: 'boolean',

@@ -9,16 +9,48 @@ import { bestSnapshotOf } from '../service/mend.js';
 import { isHealthy, Outlets } from '../service/outlets.js';
 import { lookAtAll, Watcher, watchLoop } from '../service/watcher.js';
 import { realPathOf } from '../store/held.js';
-import { KEEP } from '../store/snapshot.js';
+import type { Keep } from '../store/retention.js';
+import { KEEP } from '../store/retention.js';
 import { defineCommand, file, profile, snapshots } from './options.js';
 import { EXIT, tell } from './terminal.js';
 
 export const keep = {
-  type: 'number',
-  default: KEEP,
+  type: 'string',
   requiresArg: true,
-  describe: 'Snapshots that are kept',
+  default: Object.values(KEEP).join(','),
+  coerce: parseKeep,
+  describe: 'Snapshots that are kept: the last ones, then one an hour, a day, a week',
 } as const;
+
+export const maxBytes = {
+  type: 'string',
+  requiresArg: true,
+  coerce: parseBytes,
+  describe: 'Bytes of snapshots and backups together, such as 500M; 20 % of their volume by default',
+} as const;
+
+/**
+ * Parses counts as `LAST,HOURLY,DAILY,WEEKLY`; those that are left out are 0.
+ *
+ * @throws Error
+ */
+function parseKeep(texts: string | string[]): Keep {
+  const text = [texts].flat().at(-1)!;
+  const [last, hourly = 0, daily = 0, weekly = 0, ...more] = text.split(',').map(Number);
+  const all = [last, hourly, daily, weekly];
+  if (more.length > 0 || last < 1 || !/^[\d,]+$/.test(text) || !all.every(Number.isSafeInteger))
+    throw new Error(`expected --keep LAST,HOURLY,DAILY,WEEKLY, such as ${keep.default}, found "${text}"`);
+  return { last, hourly, daily, weekly };
+}
+
+/** @throws Error */
+function parseBytes(texts: string | string[]): number {
+  const text = [texts].flat().at(-1)!;
+  const match = /^(\d+)([KMGT]?)$/i.exec(text);
+  if (match === null)
+    throw new Error(`expected --max-bytes as a number of bytes, such as 500M, found "${text}"`);
+  return Number(match[1]) * 1024 ** ' KMGT'.indexOf(match[2].toUpperCase() || ' ');
+}
 
 /** The options that `watch` and `guard` have in common. */
 export const watching = {
@@ -26,6 +58,7 @@ export const watching = {
   profile,
   snapshots,
   keep,
+  'max-bytes': maxBytes,
   'log-file': { type: 'string', requiresArg: true, describe: 'Also write the log here' },
   'log-format': {
     choices: ['text', 'json'] as const,
@@ -47,9 +80,8 @@ export const watching = {
 
 type WatchingArguments = ArgumentsCamelCase<InferredOptionTypes<typeof watching>>;
 
-export const numbersAreValid = ({ interval, keep }: { interval: number; keep: number }) =>
-  (interval > 0 && Number.isFinite(interval) && Number.isInteger(keep) && keep > 0) ||
-  'expected --interval SECONDS of more than 0 and --keep N of 1 or more';
+export const intervalIsValid = ({ interval }: { interval: number }) =>
+  (interval > 0 && Number.isFinite(interval)) || 'expected --interval SECONDS of more than 0';
 
 /** Milliseconds between the two looks of `--once`. */
 const SECOND_LOOK_AFTER = 2000;
@@ -74,7 +106,7 @@ export const command = defineCommand(
           `expected one file with --snapshots DIR, found ${files.length}, whose snapshots would mix there. Leave ` +
             'it out, and those of each are beside it in .NAME.snapshots; or run a watch for each',
       )
-      .check(numbersAreValid)
+      .check(intervalIsValid)
       .example('$0 watch --interval 30 /data/flower.db', 'In a sidecar')
       .example('$0 watch --once /data/flower.db', 'From cron'),
   async ({ files, once, ...options }) => {
@@ -161,7 +193,7 @@ function isSameFile(a: NamedFile, b: NamedFile): boolean {
 /** The means to mend one database, and the options of a look at it. */
 export function mendingFor(
   file: string,
-  { profile, snapshots, keep }: WatchingArguments,
+  { profile, snapshots, keep, maxBytes }: WatchingArguments,
   outlets: Outlets,
 ): { mending: Mending; lookOptions: string[] } {
   // Absolute, so that a name that begins with a dash is no option of our own commands.
@@ -177,5 +209,7 @@ export function mendingFor(
     folderOptions,
     bestSnapshot: bestSnapshotOf(path, snapshots, outlets.log),
   };
-  return { mending, lookOptions: [...profileOptions, ...folderOptions, `--keep=${keep}`] };
+  const limits = [`--keep=${Object.values(keep).join(',')}`];
+  if (maxBytes !== undefined) limits.push(`--max-bytes=${maxBytes}`);
+  return { mending, lookOptions: [...profileOptions, ...folderOptions, ...limits] };
 }

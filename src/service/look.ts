@@ -36,7 +36,13 @@ export interface Look {
   /** The most that another process does with the file; null if that cannot be seen, or was not looked for. */
   readonly use: 'locked' | 'open' | 'none' | null;
   /** The snapshot that holds these bytes: just taken, or the newest one already; null if none does. */
-  readonly snapshot: { readonly id: string; readonly taken: boolean; readonly poor: string | null } | null;
+  readonly snapshot: {
+    readonly id: string;
+    readonly taken: boolean;
+    readonly poor: string | null;
+    /** Paths of older backups of the database that were removed. */
+    readonly removedBackups: readonly string[];
+  } | null;
   /** Why a wanted snapshot was not taken. */
   readonly snapshotTrouble: string | null;
 }

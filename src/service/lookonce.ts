@@ -16,6 +16,7 @@ import { orSearched } from '../source/readaround.js';
 import { SourceError } from '../source/source.js';
 import { refusal, RefusedError } from '../store/errors.js';
 import { fileState, MISSING } from '../store/held.js';
+import type { Keep } from '../store/retention.js';
 import type { JudgedFile } from '../store/take.js';
 import { takeSnapshot } from '../store/take.js';
 import type { Look } from './look.js';
@@ -32,7 +33,9 @@ interface LookOptions {
   readonly holders?: boolean;
   /** The folder of the snapshots; by default beside the database. */
   readonly snapshots: string | undefined;
-  readonly keep: number;
+  readonly keep?: Keep | undefined;
+  /** Bytes that snapshots and backups may take; 20 % of their volume by default. */
+  readonly maxBytes?: number | undefined;
   /** The database of which the copy is a snapshot, if the file stands in for it; by default the file itself. */
   readonly snapshotFor?: string | undefined;
   /** Makes it a snapshot of the file itself if the place of `snapshotFor` cannot be written. */
@@ -198,10 +201,13 @@ async function keepAs(
   database: string,
   dir: string | undefined,
   judged: JudgedFile,
-  { profile, keep: count }: LookOptions,
+  { profile, keep, maxBytes }: LookOptions,
 ): Promise<NonNullable<Look['snapshot']> | 'changed'> {
-  const { taken, same, why } = await takeSnapshot(database, judged, { dir, keep: count });
-  if (taken === undefined) return { id: same!.id, taken: false, poor: same!.poor ? why : null };
+  const limits = { dir, keep, maxBytes, limitBackups: true };
+  const { taken, same, removedBackups, why } = await takeSnapshot(database, judged, limits);
+  const kept = (taken ?? same)!;
+  const snapshot = { id: kept.id, taken: taken !== undefined, poor: kept.poor ? why : null, removedBackups };
+  if (taken === undefined) return snapshot;
   // Writes through mmap need not change the file's time, so the copy itself is checked.
   const copy = await openFileSource(taken.path);
   try {
@@ -213,5 +219,5 @@ async function keepAs(
   } finally {
     await copy.close();
   }
-  return { id: taken.id, taken: true, poor: taken.poor ? why : null };
+  return snapshot;
 }

@@ -144,6 +144,11 @@ export class Watcher {
         details: { path, snapshot: snapshot.id, records: look.records },
       });
     }
+    const removed = snapshot?.removedBackups ?? [];
+    if (removed.length > 0) {
+      const message = `${path}: older backups are removed, as --keep and --max-bytes say: ${removed.join(', ')}`;
+      log({ level: 'info', event: 'backups-removed', message, details: { path, removed: removed.length } });
+    }
     const finding = `${look.verdict}: ${look.what}`;
     if (!isUnsure && finding !== this.#lastLogged) {
       this.#lastLogged = finding;

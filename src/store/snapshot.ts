@@ -65,23 +65,6 @@ export function byAge(a: SnapshotName, b: SnapshotName): number {
   return b.time.getTime() - a.time.getTime() || (a.hash < b.hash ? -1 : a.hash > b.hash ? 1 : 0);
 }
 
-/** Number of snapshots of each kind, good and poor, that are kept by default. */
-export const KEEP = 5;
-
-/**
- * The snapshots to remove: all but the newest `keep` good ones and the newest `keep` poor ones. Each kind has its own count,
- * so that a poor one never pushes out a good one, and the newest good one always stays.
- */
-export function tooMany<T extends SnapshotName>(snapshots: readonly T[], keep: number): T[] {
-  const kept = Math.max(1, keep);
-  return [false, true].flatMap((poor) =>
-    snapshots
-      .filter((one) => one.poor === poor)
-      .sort(byAge)
-      .slice(kept),
-  );
-}
-
 /**
  * Says why a file is worse than the newest good snapshot, so that its copy must not push the good ones out; undefined if it
  * is not. A program that truncates its file before it saves, as Flower does, leaves a sound and empty database.

@@ -1,8 +1,7 @@
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { changedMeanwhile, takingRefused } from './errors.js';
+import { changedMeanwhile, refusal, takingRefused } from './errors.js';
 import {
   lockFolder,
   makeFolder,
@@ -16,7 +15,9 @@ import type { FreshFile } from './fresh.js';
 import { copyBeside } from './fresh.js';
 import { placeFile } from './replace.js';
 import type { Snapshot } from './snapshot.js';
-import { encodeName, isWorse, KEEP, shortHash, snapshotId, tooMany } from './snapshot.js';
+import type { Keep, Limits } from './retention.js';
+import { KEEP, prune, volumeOf } from './retention.js';
+import { encodeName, isWorse, shortHash, snapshotId } from './snapshot.js';
 import type { Writers } from './rights.js';
 import { writersOf } from './rights.js';
 
@@ -35,8 +36,14 @@ export interface JudgedFile {
 export interface TakeOptions {
   /** The folder of the snapshots; `.NAME.snapshots` beside the database by default. */
   readonly dir?: string | undefined;
-  /** Number of snapshots of each kind, good and poor, that stay; 1 or more, 5 by default. */
-  readonly keep?: number | undefined;
+  /** Snapshots that stay: by age as {@link KEEP} by default; a number means that many of the newest ones, 1 or more. */
+  readonly keep?: number | Keep | undefined;
+  /** Bytes that snapshots and, if they are limited, backups may take together; 20 % of the volume by default. */
+  readonly maxBytes?: number | undefined;
+  /** Limits the backups `NAME.~N~`, too. */
+  readonly limitBackups?: boolean;
+  /** The current time in milliseconds; for tests. */
+  readonly now?: () => number;
   /** Ends the work; nothing is left behind. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -49,6 +56,8 @@ export interface Taken {
   readonly same?: Snapshot;
   /** Older ones that were removed. */
   readonly removed: readonly Snapshot[];
+  /** Paths of backups that were removed. */
+  readonly removedBackups: readonly string[];
   /** A sentence for the log. */
   readonly why: string;
 }
@@ -59,7 +68,7 @@ export interface Taken {
  * 1. The bytes are copied into a fresh file, private and synced.
  * 2. The copy and the file are read and compared. If the file changed since the check, the copy is thrown away.
  * 3. The copy gets a snapshot's name in one step, and the folder is synced.
- * 4. Only then are old snapshots in excess of `keep` removed.
+ * 4. Only then are old snapshots and backups removed that `keep` and `maxBytes` leave out.
  *
  * @throws RefusedError no snapshot was taken; the existing ones and the database are unchanged
  * @throws RangeError if `keep` is not possible
@@ -69,19 +78,17 @@ export async function takeSnapshot(
   judged: JudgedFile,
   options: TakeOptions = {},
 ): Promise<Taken> {
-  const { keep = KEEP, signal } = options;
-  if (!Number.isSafeInteger(keep) || keep < 1) {
-    throw new RangeError(`expected to keep 1 snapshot or more, found ${keep}`);
-  }
+  const { maxBytes, limitBackups: backups = false } = options;
+  const limits = { keep: countsOf(options.keep), maxBytes, backups };
   let folder = options.dir ?? dbPath;
   try {
     folder = await snapshotFolder(dbPath, options.dir);
     const writers = await writersOf(dbPath);
     await makeFolder(folder);
-    const lock = await lockFolder(folder, writers, signal);
+    const lock = await lockFolder(folder, writers, options.signal);
     try {
       if (options.dir !== undefined) await requireOwnFolder(folder, dbPath);
-      return await takeInto(folder, dbPath, judged, { keep, writers, signal });
+      return await takeInto(folder, dbPath, judged, { ...options, limits, writers });
     } finally {
       await lock.close();
     }
@@ -90,19 +97,29 @@ export async function takeSnapshot(
   }
 }
 
+/** @throws RangeError */
+function countsOf(keep: number | Keep = KEEP): Keep {
+  const counts = typeof keep === 'number' ? { last: keep, hourly: 0, daily: 0, weekly: 0 } : keep;
+  const all = Object.values(counts) as number[];
+  if (counts.last < 1 || !all.every((one) => Number.isSafeInteger(one) && one >= 0))
+    throw new RangeError(`expected to keep 1 snapshot or more, found ${all.join(', ')}`);
+  return counts;
+}
+
 async function takeInto(
   folder: string,
   dbPath: string,
   judged: JudgedFile,
-  { keep, writers, signal }: { keep: number; writers: Writers; signal: AbortSignal | undefined },
+  { limits, writers, signal, now }: TakeOptions & { limits: Limits; writers: Writers },
 ): Promise<Taken> {
   const { snapshots: before } = await readFolder(folder, writers);
   const newestOf = (poor: boolean) => before.find((one) => one.poor === poor);
+  if (before.length > 0) await requireRoom(folder, dbPath, judged.stats.size);
   const worse = judged.poor ?? isWorse(newestOf(false), judged);
   const fresh = await copyBeside(join(folder, 'snapshot'), judged.handle, signal);
   try {
     const hash = shortHash(await fresh.whileSyncing(() => requireJudged(fresh, judged, dbPath, signal)));
-    const name = { time: nextTime(before), hash, records: judged.records, poor: worse !== undefined };
+    const name = { time: nextTime(before, now), hash, records: judged.records, poor: worse !== undefined };
     const newest = newestOf(name.poor);
     // A damaged snapshot of the same contents does not count.
     if (
@@ -110,15 +127,15 @@ async function takeInto(
       newest.records === name.records &&
       (await isIntact(newest, writers, signal))
     ) {
-      const removed = await prune(before, keep);
-      return { taken: undefined, same: newest, removed, why: `Nothing new since ${newest.id}.` };
+      const pruned = await prune(folder, dbPath, before, limits);
+      return { taken: undefined, same: newest, ...pruned, why: `Nothing new since ${newest.id}.` };
     }
     const path = join(folder, encodeName(name));
     await placeFile(fresh, path);
     const taken = { ...name, id: snapshotId(name), bytes: judged.stats.size, path };
-    const removed = await prune([taken, ...before], keep);
+    const pruned = await prune(folder, dbPath, [taken, ...before], limits);
     const why = worse === undefined ? `Kept as ${taken.id}.` : `Kept apart as ${taken.id}: ${worse}.`;
-    return { taken, removed, why };
+    return { taken, ...pruned, why };
   } finally {
     await fresh.close();
   }
@@ -128,8 +145,8 @@ async function takeInto(
  * The current time, but later than every existing snapshot: a clock that was set back, or starts in the past as on a machine
  * without a battery, must not make the new one the oldest.
  */
-function nextTime(snapshots: readonly Snapshot[]): Date {
-  const now = Math.floor(Date.now() / 1000) * 1000;
+function nextTime(snapshots: readonly Snapshot[], clock = Date.now): Date {
+  const now = Math.floor(clock() / 1000) * 1000;
   return new Date(Math.max(now, ...snapshots.map(({ time }) => time.getTime() + 1000)));
 }
 
@@ -157,14 +174,12 @@ async function requireJudged(
   return copied;
 }
 
-/** Removes snapshots in excess. One that cannot be removed is left to the next run. */
-async function prune(snapshots: readonly Snapshot[], keep: number): Promise<Snapshot[]> {
-  const removed: Snapshot[] = [];
-  for (const one of tooMany(snapshots, keep)) {
-    await unlink(one.path).then(
-      () => removed.push(one),
-      () => {},
-    );
-  }
-  return removed;
+/**
+ * Refuses a copy that would leave less room than the program needs to save its database. The older snapshots stay.
+ *
+ * @throws RefusedError `no-space`
+ */
+async function requireRoom(folder: string, dbPath: string, size: number): Promise<void> {
+  if ((await volumeOf(folder)).free < 2 * size)
+    throw refusal({ code: 'ENOSPC' }, dbPath, 'keep a copy of it');
 }

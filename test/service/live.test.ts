@@ -4,6 +4,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { KEEP } from '../../src/store/retention.js';
 import { lookOnce } from '../../src/service/lookonce.js';
 import { decide, NOTHING_SEEN } from '../../src/service/watcher.js';
 import { BIN } from '../tools/cli.js';
@@ -48,7 +49,13 @@ testWith(
     const seen: Record<string, number> = {};
     let memory = NOTHING_SEEN;
     while (running) {
-      const look = await lookOnce({ path, profile: 'flower', snapshot: true, snapshots, keep: 1000 });
+      const look = await lookOnce({
+        path,
+        profile: 'flower',
+        snapshot: true,
+        snapshots,
+        keep: { ...KEEP, last: 1000 },
+      });
       seen[look.verdict] = (seen[look.verdict] ?? 0) + 1;
       const decided = decide(memory, look);
       memory = decided.memory;
@@ -60,7 +67,13 @@ testWith(
     t.diagnostic(`looks: ${JSON.stringify(seen)}`);
     assert.equal(answer.trim(), '0 []', 'a save failed');
     assert.ok(Object.values(seen).reduce((a, b) => a + b) >= 20, JSON.stringify(seen));
-    const last = await lookOnce({ path, profile: 'flower', snapshot: true, snapshots, keep: 1000 });
+    const last = await lookOnce({
+      path,
+      profile: 'flower',
+      snapshot: true,
+      snapshots,
+      keep: { ...KEEP, last: 1000 },
+    });
     assert.equal(last.verdict, 'clean', last.what);
     for (const name of await readdir(snapshots)) {
       if (!name.endsWith('.db')) continue;

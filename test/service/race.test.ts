@@ -29,7 +29,7 @@ async function damaged(t: TestContext): Promise<string> {
 }
 
 function looked(path: string, snapshot = false) {
-  return lookOnce({ path, profile: 'auto', snapshot, snapshots: undefined, keep: 5 });
+  return lookOnce({ path, profile: 'auto', snapshot, snapshots: undefined });
 }
 
 testWith('flock', 'a file that changed since the look is neither repaired nor replaced', async (t) => {
