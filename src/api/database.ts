@@ -11,6 +11,7 @@ import { Lookup } from '../read/lookup.js';
 import type { Opened } from '../examine.js';
 import type { ReadOptions } from '../read/records.js';
 import { keptRecords } from '../read/records.js';
+import { named } from '../report/advice.js';
 import type { RecordPart } from '../salvage/read.js';
 import type { Source } from '../source/source.js';
 import type { Translate } from './error.js';
@@ -302,5 +303,6 @@ export async function notGdbm(source: Source, path: string | undefined): Promise
   const name = path === undefined ? '' : `${path}: `;
   if (source.size === 0) return new GdbmError('NOT_GDBM', `${name}expected a GDBM database, found 0 bytes`);
   const { what, advice } = await identifySource(source, path);
-  return new GdbmError('NOT_GDBM', `${name}expected a GDBM database, found ${what}. ${advice}`);
+  const text = `expected a GDBM database, found ${what}. ${advice}`;
+  return new GdbmError('NOT_GDBM', `${name}${path === undefined ? text : named(text, path)}`);
 }

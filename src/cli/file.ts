@@ -4,6 +4,7 @@ import { identifySource } from '../database/identify.js';
 import type { Opened } from '../examine.js';
 import { open } from '../examine.js';
 import type { RecordLoss } from '../read/records.js';
+import { named } from '../report/advice.js';
 import { number, shellPath } from '../report/escape.js';
 import type { FileSource } from '../source/file.js';
 import { RefusedError } from '../store/errors.js';
@@ -37,7 +38,10 @@ export async function openDatabaseFile(path: string): Promise<DatabaseFile> {
     path,
     async refuse() {
       const { what, advice } = await identifySource(source, path);
-      throw new RefusedError('io', `${path}: expected a GDBM database, found ${what}. ${advice}`);
+      throw new RefusedError(
+        'io',
+        `${path}: expected a GDBM database, found ${named(what, path)}. ${named(advice, path)}`,
+      );
     },
   };
 }

@@ -6,6 +6,7 @@ import type { RejectedElement } from '../check/marks.js';
 import type { MovedBytes } from '../database/database.js';
 import { placeNow } from '../database/database.js';
 import { identifySource, isDeclared } from '../database/identify.js';
+import { named } from '../report/advice.js';
 import { base64, escapeBytes, escapeStart, jsonText, number, shellPath } from '../report/escape.js';
 import { REASON_OF_ONE } from '../report/sentences.js';
 import { statementText } from '../report/text.js';
@@ -98,7 +99,7 @@ async function salvageSource(
   if (found === undefined) {
     const other = await identifySource(source, file);
     if (options.carve && !isDeclared(other)) return listCarved(source, options, progress);
-    const what = other.kind === 'image' ? other.what : 'nothing of one';
+    const what = other.kind === 'unknown' ? 'nothing of one' : named(other.what, file);
     throw new RefusedError(
       'io',
       `${file}: expected a GDBM database, found ${what}. See: gdbm-doctor check ${shellPath(file)}`,

@@ -41,7 +41,7 @@ const MAGIC_MIDDLE = 0x57;
 const MAGIC_TOP = 0x13;
 const MAGIC_THIRD = 0x9a;
 /** Minimum score of a header: its magic, and more than half of the score of its other fields. Random bytes have 2. */
-const HEADER_SCORE = 12;
+export const HEADER_SCORE = 12;
 /** Bytes of a directory that are read to follow it, and buckets of it that are sampled. */
 const DIRECTORY_READ = 1 << 16;
 const SAMPLE = 16;

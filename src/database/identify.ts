@@ -3,6 +3,7 @@ import { likelyCause } from './likelycause.js';
 import type { Source } from '../source/source.js';
 import type { FoundDatabase } from './databases.js';
 import { databasesOf, HEADLESS_SEARCHED, MAX_DATABASES } from './databases.js';
+import { CERTAIN_KINDS, identifyPacked } from './packed.js';
 
 /** Bytes at the beginning that identify a file. */
 const HEAD = 4096;
@@ -18,6 +19,17 @@ export interface OtherFile {
     | 'gdbm-dump-ascii'
     | 'gdbm-dump-binary'
     | 'gzip'
+    | 'bzip2'
+    | 'xz'
+    | 'zstd'
+    | 'lz4'
+    | 'zlib'
+    | 'age'
+    | 'openssl'
+    | 'gpg'
+    | 'base64'
+    | 'uuencode'
+    | 'hex'
     | 'zip'
     | 'image'
     | 'zeroes'
@@ -36,8 +48,8 @@ const DECLARED: readonly OtherFile['kind'][] = [
   'dumbdbm',
   'gdbm-dump-ascii',
   'gdbm-dump-binary',
-  'gzip',
   'zip',
+  ...CERTAIN_KINDS,
 ];
 
 /** Returns true if the file's own first bytes declare its kind. */
@@ -152,13 +164,8 @@ export function identifyOther(head: Uint8Array, name = ''): OtherFile {
       advice: "Use Berkeley DB's own db_recover or 'db_dump -r FILE'.",
     };
   }
-  if (head[0] === 0x1f && head[1] === 0x8b) {
-    return {
-      kind: 'gzip',
-      what: 'a gzip-compressed file',
-      advice: 'Decompress it first: gunzip < FILE > OUT',
-    };
-  }
+  const packed = identifyPacked(head);
+  if (packed !== undefined) return packed;
   if (text.startsWith('PK\x03\x04')) {
     return { kind: 'zip', what: 'a ZIP archive', advice: 'Unpack it first.' };
   }

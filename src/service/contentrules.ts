@@ -57,16 +57,13 @@ function otherKind(facts: VolumeFacts): VolumeProblem[] {
     case 'gdbm-dump-ascii':
     case 'gdbm-dump-binary':
       return contents.size === 0 ? [] : [problem('other-database', found, command)];
-    case 'gzip':
-    case 'zip':
-    case 'image':
-    case 'text':
-      return [problem('other-file', found, command)];
     case 'zeroes':
       return [problem('copy-incomplete', found, command)];
     case 'unknown':
       // It may be a GDBM file that lost its beginning, which the check reports.
       return [];
+    default:
+      return [problem('other-file', found, command)];
   }
 }
 

@@ -15,7 +15,7 @@ test('advice in JSON, in text and on a page has the name of the file in its comm
   const folder = await temporaryFolder(t);
   const path = join(folder, 'a file.db');
   await writeFile(path, Buffer.alloc(9000, 'no database at all: ').fill(0x1f, 0, 1).fill(0x8b, 1, 2));
-  const named = `gunzip < '${path}' > OUT`;
+  const named = `gzip -dc < '${path}' > '${path}'.decoded`;
   for (const args of [
     ['check', path],
     ['check', '--json', path],
