@@ -35,6 +35,8 @@ export interface Look {
   readonly digest: string;
   /** The most that another process does with the file; null if that cannot be seen, or was not looked for. */
   readonly use: 'locked' | 'open' | 'none' | null;
+  /** The process that does, such as `process 12 (celery)`; null if none was seen. */
+  readonly holder: string | null;
   /** The snapshot that holds these bytes: just taken, or the newest one already; null if none does. */
   readonly snapshot: {
     readonly id: string;
@@ -69,6 +71,7 @@ export function bareLook(path: string, verdict: Look['verdict'], what: string): 
     state: '',
     digest: '',
     use: null,
+    holder: null,
     snapshot: null,
     snapshotTrouble: null,
   };

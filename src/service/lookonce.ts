@@ -3,7 +3,8 @@ import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open, unlink } from 'node:fs/promises';
 import { groupFindings } from '../check/finding.js';
-import type { WantedProfile } from '../contents.js';
+import type { Judge } from '../check/libgdbm.js';
+import type { CheckedContents, WantedProfile } from '../contents.js';
 import { checkContents, withProfile } from '../contents.js';
 import { isDeclared } from '../database/identify.js';
 import { MACHINES } from '../format/machines.js';
@@ -13,14 +14,15 @@ import { shellPath } from '../report/escape.js';
 import { foreignText } from '../report/sentences.js';
 import { fileSource, isUnchanged, openFileSource } from '../source/file.js';
 import { orSearched } from '../source/readaround.js';
+import type { Source } from '../source/source.js';
 import { SourceError } from '../source/source.js';
-import { refusal, RefusedError } from '../store/errors.js';
+import { changedMeanwhile, refusal, RefusedError } from '../store/errors.js';
 import { fileState, MISSING } from '../store/held.js';
 import type { Keep } from '../store/retention.js';
-import type { JudgedFile } from '../store/take.js';
+import type { BusyFile, JudgedFile } from '../store/take.js';
 import { takeSnapshot } from '../store/take.js';
 import type { Look } from './look.js';
-import { bareLook, withoutPath } from './look.js';
+import { bareLook, isInUse, withoutPath } from './look.js';
 import { thisMachine } from './machine.js';
 import { findHolders } from './procfs.js';
 
@@ -42,12 +44,40 @@ interface LookOptions {
   readonly orHere?: boolean;
 }
 
+/** Copies of a file that are made and examined until one is sound: of one that changes, and of one that looks damaged. */
+const COPIES = { changing: 5, damaged: 2 } as const;
+
 /**
- * Looks once at a database that may be in use: reads it, and trusts the result only if the file did not change meanwhile.
- * Takes no lock, so that no save of its program fails.
+ * Looks once at a database that may be in use. Takes no lock, so that no save of its program fails.
+ *
+ * 1. The file is read, and the result counts only if it did not change meanwhile.
+ * 2. If it did, or if it looks damaged while a process has it open, a copy is made and examined instead. A sound copy is a
+ *    state that the program's next start can use.
  */
 export async function lookOnce(options: LookOptions): Promise<Look> {
-  const { path } = options;
+  const look = await lookAtFile(options);
+  const { verdict, use, holder } = look;
+  const mayBeWritten = verdict === 'changing' || (verdict === 'damaged' && !look.loads && isInUse(look));
+  if (!options.snapshot || !mayBeWritten) return look;
+  let snapshotTrouble: string | null = null;
+  for (let n = 0; n < COPIES[verdict]; n++) {
+    const copied = await withFile(options.path, (handle) => lookAtCopy(handle, options));
+    if (copied.verdict === 'clean') return { ...copied, use, holder };
+    ({ snapshotTrouble } = copied);
+  }
+  return { ...look, snapshotTrouble };
+}
+
+async function lookAtFile(options: LookOptions): Promise<Look> {
+  return withFile(options.path, async (handle) => {
+    const before = await handle.stat({ bigint: true });
+    const judged = await handle.stat();
+    return lookInto(handle, before, judged, options);
+  });
+}
+
+/** Opens a file for a look; errors of the file become a look. */
+async function withFile(path: string, look: (handle: FileHandle) => Promise<Look>): Promise<Look> {
   let handle: FileHandle;
   try {
     // Without O_NONBLOCK opening a pipe would wait for its writer.
@@ -59,16 +89,53 @@ export async function lookOnce(options: LookOptions): Promise<Look> {
     return lookOfTrouble(error, path);
   }
   try {
-    const before = await handle.stat({ bigint: true });
-    const judged = await handle.stat();
-    if (!before.isFile()) return bareLook(path, 'unreadable', 'it is no regular file');
-    return await lookInto(handle, before, judged, options);
+    if (!(await handle.stat()).isFile()) return bareLook(path, 'unreadable', 'it is no regular file');
+    return await look(handle);
   } catch (error) {
     if (error instanceof SourceError) return bareLook(path, 'changing', 'it was written to meanwhile');
     return lookOfTrouble(error, path);
   } finally {
     await handle.close();
   }
+}
+
+/** Takes a snapshot of a file that a program may be writing to. `changing` if its copy is not sound. */
+async function lookAtCopy(handle: FileHandle, options: LookOptions): Promise<Look> {
+  const { path } = options;
+  let contents: CheckedContents | undefined;
+  const examine = async (copy: Source) => {
+    contents = await checkContents(copy, options.profile, undefined, machineJudge());
+    const { verdict, records } = withProfile(contents);
+    if (verdict !== 'healthy' || contents.profile?.usable === false) throw changedMeanwhile(path);
+    return { records: records.count };
+  };
+  const kept = await keep({ handle, examine }, options);
+  if (kept === 'changed' || contents === undefined) {
+    const trouble = kept === 'changed' ? null : kept.snapshotTrouble;
+    return { ...bareLook(path, 'changing', 'it was written to meanwhile'), snapshotTrouble: trouble };
+  }
+  const { checked, profile } = contents;
+  const { size } = checked;
+  const records = checked.records.count;
+  const sound = bareLook(path, 'clean', `sound, with ${records} records`);
+  return {
+    ...sound,
+    ...kept,
+    records,
+    size,
+    profile: profile?.name ?? nameOf(options.profile),
+    usable: true,
+  };
+}
+
+function nameOf(profile: WantedProfile): string {
+  return profile === 'auto' ? 'none' : profile;
+}
+
+/** The machine whose libgdbm will use the file; undefined if it is unknown. */
+function machineJudge(): Judge | undefined {
+  const machine = thisMachine();
+  return machine && MACHINES[machine];
 }
 
 async function lookInto(
@@ -79,7 +146,7 @@ async function lookInto(
 ): Promise<Look> {
   const { path } = options;
   const machine = thisMachine();
-  const judge = machine && MACHINES[machine];
+  const judge = machineJudge();
   const contents = await orSearched(async (isSearched) =>
     checkContents(
       await fileSource(handle, { aroundErrors: true, isSearched }),
@@ -99,7 +166,7 @@ async function lookInto(
     records: records.count,
     size: Number(before.size),
     state: fileState(before),
-    profile: profile?.name ?? (options.profile === 'auto' ? 'none' : options.profile),
+    profile: profile?.name ?? nameOf(options.profile),
     // Programs take an empty file for a new database, but Python's whichdb rejects it.
     usable: verdict === 'healthy' && profile?.usable !== false,
   };
@@ -111,11 +178,12 @@ async function lookInto(
     return { ...bareLook(path, 'other-machine', `${foreignText(checked, machine)}. To do: ${to}`), ...about };
   }
   if (about.usable) {
-    const kept = options.snapshot ? await keep(handle, judged, about.records, options) : NO_SNAPSHOT;
+    const { records } = about;
+    const kept = options.snapshot ? await keep({ handle, stats: judged, records }, options) : NO_SNAPSHOT;
     if (kept === 'changed') return bareLook(path, 'changing', 'it was written to meanwhile');
-    const use = options.holders === true ? await useOf(before) : null;
-    const sound = bareLook(path, 'clean', `sound, with ${about.records} records`);
-    return { ...sound, ...about, ...kept, use };
+    const use = options.holders === true ? await useOf(before) : NOT_SEEN;
+    const sound = bareLook(path, 'clean', `sound, with ${records} records`);
+    return { ...sound, ...about, ...kept, ...use };
   }
   const worst = groupFindings(checked).find(({ severity }) => severity === 'error');
   const said = libgdbm === null ? '' : `, libgdbm says "${libgdbm}"`;
@@ -128,16 +196,24 @@ async function lookInto(
     ...about,
     loads,
     digest: [about.state, ...findings.map(({ code, offset }) => `${code}@${offset}`)].join(' '),
-    use: await useOf(before),
+    ...(await useOf(before)),
   };
 }
 
+/** The use of a file by another process, and a process that uses it. */
+type Use = Pick<Look, 'use' | 'holder'>;
+
+const NOT_SEEN: Use = { use: null, holder: null };
+
 /** Looks for other processes that use the file. */
-async function useOf({ dev, ino }: BigIntStats): Promise<Look['use']> {
+async function useOf({ dev, ino }: BigIntStats): Promise<Use> {
   const { holders } = await findHolders({ dev, ino }, []);
-  if (holders === undefined) return null;
-  if (holders.some(({ lock }) => lock !== 'none')) return 'locked';
-  return holders.length > 0 ? 'open' : 'none';
+  if (holders === undefined) return NOT_SEEN;
+  const holder = holders.find(({ lock }) => lock !== 'none') ?? holders.at(0);
+  if (holder === undefined) return { use: 'none', holder: null };
+  const { lock, pid, command } = holder;
+  const name = `process ${pid}${command === undefined ? '' : ` (${command})`}`;
+  return { use: lock === 'none' ? 'open' : 'locked', holder: name };
 }
 
 /** Names the way out if values that are no pickles are intended, where the profile was inferred from the other values. */
@@ -177,9 +253,7 @@ const NO_SNAPSHOT = { snapshot: null, snapshotTrouble: null };
 
 /** Takes a snapshot; `changed` if the file turns out to have changed during the look. */
 async function keep(
-  handle: FileHandle,
-  stats: Stats,
-  records: number,
+  file: JudgedFile | BusyFile,
   options: LookOptions,
 ): Promise<Pick<Look, 'snapshot' | 'snapshotTrouble'> | 'changed'> {
   const { path, snapshots, snapshotFor = path, orHere = false } = options;
@@ -187,7 +261,7 @@ async function keep(
   for (const database of orHere ? [snapshotFor, path] : [snapshotFor]) {
     const dir = database === snapshotFor ? snapshots : undefined;
     try {
-      const snapshot = await keepAs(database, dir, { handle, stats, records }, options);
+      const snapshot = await keepAs(database, dir, file, options);
       return snapshot === 'changed' ? 'changed' : { snapshot, snapshotTrouble: trouble };
     } catch (error) {
       if (error instanceof RefusedError && error.code === 'changed') return 'changed';
@@ -200,14 +274,14 @@ async function keep(
 async function keepAs(
   database: string,
   dir: string | undefined,
-  judged: JudgedFile,
+  file: JudgedFile | BusyFile,
   { profile, keep, maxBytes }: LookOptions,
 ): Promise<NonNullable<Look['snapshot']> | 'changed'> {
   const limits = { dir, keep, maxBytes, limitBackups: true };
-  const { taken, same, removedBackups, why } = await takeSnapshot(database, judged, limits);
+  const { taken, same, removedBackups, why } = await takeSnapshot(database, file, limits);
   const kept = (taken ?? same)!;
   const snapshot = { id: kept.id, taken: taken !== undefined, poor: kept.poor ? why : null, removedBackups };
-  if (taken === undefined) return snapshot;
+  if (taken === undefined || 'examine' in file) return snapshot;
   // Writes through mmap need not change the file's time, so the copy itself is checked.
   const copy = await openFileSource(taken.path);
   try {

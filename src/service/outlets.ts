@@ -54,6 +54,8 @@ export interface Status {
   readonly failedRepairs: number;
   readonly restores: number;
   readonly snapshotAt: number | undefined;
+  /** When the database last was in a good state that a snapshot has; the beginning of the watch before. */
+  readonly goodAt: number;
 }
 
 export function newStatus(path: string, temporary?: string): Status {
@@ -67,6 +69,7 @@ export function newStatus(path: string, temporary?: string): Status {
     failedRepairs: 0,
     restores: 0,
     snapshotAt: undefined,
+    goodAt: Date.now(),
   };
 }
 
@@ -138,6 +141,12 @@ const METRICS: readonly Metric[] = [
     type: 'gauge',
     help: 'When the newest snapshot was taken.',
     value: ({ snapshotAt }) => seconds(snapshotAt),
+  },
+  {
+    name: 'gdbm_doctor_last_good_age_seconds',
+    type: 'gauge',
+    help: 'Seconds since the database was in a good state that a snapshot has.',
+    value: ({ goodAt }) => Math.max(0, Date.now() - goodAt) / 1000,
   },
 ];
 

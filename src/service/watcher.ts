@@ -63,6 +63,8 @@ export class Watcher {
   /** State of the file at the last look that found nothing to do. */
   #cleanState: string | undefined;
   #lastLogged = '';
+  /** Looks in a row that left the verdict open. */
+  #unsure = 0;
 
   /**
    * @param lookOptions options of the `look` command: profile, snapshots
@@ -87,16 +89,16 @@ export class Watcher {
     const { run, path } = this.#mending;
     const before = await stateOf(path);
     if (before !== undefined && before === this.#cleanState) {
-      this.#status = { ...this.#status, lookedAt: Date.now(), looks: this.#status.looks + 1 };
+      const now = Date.now();
+      this.#status = { ...this.#status, lookedAt: now, goodAt: now, looks: this.#status.looks + 1 };
       return false;
     }
-    const look = await lookAt(run, path, this.#lookOptions);
+    const look = await lookAt(run, path, ['--holders', ...this.#lookOptions]);
     const { step, memory } = decide(this.#memory, look);
     // Damage that only one look has seen may be a save in progress.
     this.#record(look, look.verdict === 'changing' || (look.verdict === 'damaged' && step === 'look-again'));
     this.#memory = memory;
-    if (step === 'rest')
-      this.#cleanState = look.verdict === 'clean' && look.snapshotTrouble === null ? before : undefined;
+    if (step === 'rest') this.#cleanState = isAtRest(look) ? before : undefined;
     if (step === 'repair') await this.#repair(look);
     return step === 'look-again';
   }
@@ -126,6 +128,8 @@ export class Watcher {
    */
   #record(look: Look, isUnsure: boolean): void {
     const { log, path } = this.#mending;
+    this.#unsure = isUnsure ? this.#unsure + 1 : 0;
+    if (this.#unsure >= UNSURE) logUnsure(this.#mending, look);
     const { snapshot } = look;
     const now = Date.now();
     this.#status = {
@@ -134,6 +138,7 @@ export class Watcher {
       lookedAt: now,
       looks: this.#status.looks + 1,
       snapshotAt: snapshot?.taken === true ? now : this.#status.snapshotAt,
+      goodAt: isProtected(look) ? now : this.#status.goodAt,
     };
     if (snapshot?.taken === true) {
       const poor = snapshot.poor === null ? '' : `, kept apart: ${snapshot.poor}`;
@@ -164,6 +169,29 @@ export class Watcher {
       log({ level: 'warning', event: 'snapshot-failed', message, details: { path }, hourly: true });
     }
   }
+}
+
+/** True if the newest good snapshot has what the look saw. */
+function isProtected({ verdict, snapshot, snapshotTrouble }: Look): boolean {
+  return verdict === 'clean' && snapshot?.poor === null && snapshotTrouble === null;
+}
+
+/** True if the same state of the file tells that it is as it was: a program that has it open may write through mmap. */
+function isAtRest(look: Look): boolean {
+  return isProtected(look) && (look.use === 'none' || look.use === null);
+}
+
+/** Looks in a row without a verdict, after which the log says so. */
+const UNSURE = 3;
+
+/** Logs a state that cannot be judged, once an hour while it lasts. */
+function logUnsure({ log, path }: Mending, { verdict, what, holder }: Look): void {
+  const user = holder === null ? '' : `; in use by ${holder}`;
+  const message =
+    verdict === 'changing'
+      ? `${path}: no snapshot: it is written to at each look, and no copy of it is sound`
+      : `${path}: ${what}${user}; not judged as long as it is`;
+  log({ level: 'warning', event: 'not-judged', message, details: { path, holder }, hourly: true });
 }
 
 /** Milliseconds before a second look that should follow soon; less if the interval is shorter. */

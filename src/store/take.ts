@@ -1,6 +1,8 @@
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileSource } from '../source/file.js';
+import type { Source } from '../source/source.js';
 import { changedMeanwhile, refusal, takingRefused } from './errors.js';
 import {
   lockFolder,
@@ -31,6 +33,14 @@ export interface JudgedFile {
   readonly records: number;
   /** Why it is worse than its previous contents, if the caller knows; a file without records is noticed here. */
   readonly poor?: string | undefined;
+}
+
+/** A database that a program may be writing to. Its copy is examined, and is kept if it is sound. */
+export interface BusyFile {
+  /** The open file; it stays open. */
+  readonly handle: FileHandle;
+  /** Examines the copy. Throws `changed` if it is not sound, because it was made amid a write. */
+  readonly examine: (copy: Source) => Promise<Pick<JudgedFile, 'records' | 'poor'>>;
 }
 
 export interface TakeOptions {
@@ -66,7 +76,8 @@ export interface Taken {
  * Keeps a copy of a database that was found sound:
  *
  * 1. The bytes are copied into a fresh file, private and synced.
- * 2. The copy and the file are read and compared. If the file changed since the check, the copy is thrown away.
+ * 2. The copy and the file are read and compared. If the file changed since the check, the copy is thrown away. The copy of a
+ *    {@link BusyFile} is examined instead.
  * 3. The copy gets a snapshot's name in one step, and the folder is synced.
  * 4. Only then are old snapshots and backups removed that `keep` and `maxBytes` leave out.
  *
@@ -75,7 +86,7 @@ export interface Taken {
  */
 export async function takeSnapshot(
   dbPath: string,
-  judged: JudgedFile,
+  file: JudgedFile | BusyFile,
   options: TakeOptions = {},
 ): Promise<Taken> {
   const { maxBytes, limitBackups: backups = false } = options;
@@ -88,7 +99,7 @@ export async function takeSnapshot(
     const lock = await lockFolder(folder, writers, options.signal);
     try {
       if (options.dir !== undefined) await requireOwnFolder(folder, dbPath);
-      return await takeInto(folder, dbPath, judged, { ...options, limits, writers });
+      return await takeInto(folder, dbPath, file, { ...options, limits, writers });
     } finally {
       await lock.close();
     }
@@ -109,16 +120,20 @@ function countsOf(keep: number | Keep = KEEP): Keep {
 async function takeInto(
   folder: string,
   dbPath: string,
-  judged: JudgedFile,
+  file: JudgedFile | BusyFile,
   { limits, writers, signal, now }: TakeOptions & { limits: Limits; writers: Writers },
 ): Promise<Taken> {
   const { snapshots: before } = await readFolder(folder, writers);
   const newestOf = (poor: boolean) => before.find((one) => one.poor === poor);
-  if (before.length > 0) await requireRoom(folder, dbPath, judged.stats.size);
-  const worse = judged.poor ?? isWorse(newestOf(false), judged);
-  const fresh = await copyBeside(join(folder, 'snapshot'), judged.handle, signal);
+  if (before.length > 0) await requireRoom(folder, dbPath, (await file.handle.stat()).size);
+  const fresh = await copyBeside(join(folder, 'snapshot'), file.handle, signal);
   try {
-    const hash = shortHash(await fresh.whileSyncing(() => requireJudged(fresh, judged, dbPath, signal)));
+    const judged = 'examine' in file ? await file.examine(await fileSource(fresh.handle)) : file;
+    const worse = judged.poor ?? isWorse(newestOf(false), judged);
+    const sha256 = await fresh.whileSyncing(() =>
+      'examine' in file ? contentHash(fresh.handle, signal) : requireJudged(fresh, file, dbPath, signal),
+    );
+    const hash = shortHash(sha256);
     const name = { time: nextTime(before, now), hash, records: judged.records, poor: worse !== undefined };
     const newest = newestOf(name.poor);
     // A damaged snapshot of the same contents does not count.
@@ -132,7 +147,7 @@ async function takeInto(
     }
     const path = join(folder, encodeName(name));
     await placeFile(fresh, path);
-    const taken = { ...name, id: snapshotId(name), bytes: judged.stats.size, path };
+    const taken = { ...name, id: snapshotId(name), bytes: fresh.size, path };
     const pruned = await prune(folder, dbPath, [taken, ...before], limits);
     const why = worse === undefined ? `Kept as ${taken.id}.` : `Kept apart as ${taken.id}: ${worse}.`;
     return { taken, ...pruned, why };

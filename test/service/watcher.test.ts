@@ -5,8 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Look } from '../../src/service/look.js';
 import { parseLook } from '../../src/service/look.js';
 import { Outlets, newStatus } from '../../src/service/outlets.js';
-import type { Memory, Step, Watcher } from '../../src/service/watcher.js';
-import { decide, giveUp, NOTHING_SEEN, watchLoop } from '../../src/service/watcher.js';
+import type { Memory, Step } from '../../src/service/watcher.js';
+import { decide, giveUp, NOTHING_SEEN, Watcher, watchLoop } from '../../src/service/watcher.js';
+import { playedMending } from '../tools/mending.js';
 
 function look(verdict: Look['verdict'], digest = '', use: Look['use'] = 'none'): Look {
   const nothing = {
@@ -16,6 +17,7 @@ function look(verdict: Look['verdict'], digest = '', use: Look['use'] = 'none'):
     state: '',
     usable: false,
     loads: false,
+    holder: null,
     snapshot: null,
     snapshotTrouble: null,
   };
@@ -74,6 +76,20 @@ test('a repair that a full volume prevents is tried again although the file stay
 test('damage that no repair changes and its program loads is only reported, also of a file in use', () => {
   const one = { ...look('damaged', 'a', 'open'), loads: true };
   assert.deepEqual(stepsOf([one, one, one]), ['look-again', 'rest', 'rest']);
+});
+
+test('a damaged file that its program holds has a log line with the process, and grows the age of the last good state', async () => {
+  const held = { ...look('damaged', 'a', 'open'), holder: 'process 7 (celery)' };
+  const messages: string[] = [];
+  const run = async () => ({ code: 1, stdout: JSON.stringify(held), said: '' });
+  const watcher = new Watcher(
+    { ...playedMending('x', run, []), log: ({ message }) => void messages.push(message) },
+    [],
+  );
+  const { goodAt } = watcher.status;
+  for (let n = 0; n < 4; n++) await watcher.look();
+  assert.ok(messages.length > 0 && messages.every((one) => one.includes('in use by process 7 (celery)')));
+  assert.equal(watcher.status.goodAt, goodAt);
 });
 
 test('for any looks, a repair follows only two equal looks at damage', () => {
