@@ -1,11 +1,13 @@
 import type { Database } from '../database/database.js';
 import { openDatabase } from '../database/database.js';
+import type { FoundDatabase } from '../database/databases.js';
 import { databasesOf, HEADLESS_SEARCHED, HEADLESS_SEARCHED_FOR_ONE } from '../database/databases.js';
 import { exact } from '../source/source.js';
 import { bucketElementCount, BucketView, elementsStart } from '../format/bucket.js';
 import type { Format } from '../format/format.js';
 import { FREE_HASH } from '../format/hash.js';
 import { LAYOUTS } from '../format/format.js';
+import type { Range } from '../source/ranges.js';
 import { shifted } from '../source/views.js';
 import type { Source } from '../source/source.js';
 import { isKeyAt } from './askedkeys.js';
@@ -18,12 +20,17 @@ import { locateKeys, MAX_LOCATED, MIN_LOCATED } from './locate.js';
 import { Votes } from './votes.js';
 import { OffsetList } from '../numbers.js';
 import type { Progress } from '../source/sweep.js';
-import { lastPlace, sweep } from '../source/sweep.js';
+import { coveredPlaces, lastPlace, sweep } from '../source/sweep.js';
 
-/** Number of buckets that is enough to determine a format without keys. */
-const ENOUGH_BUCKETS = 64;
-/** Maximum number of keys that are searched for to find the shift of a file. */
-const MAX_KEYS = 2000;
+/** Number of buckets that is enough to determine a format, and maximum number of keys that are searched for. */
+interface Sample {
+  readonly buckets: number;
+  readonly keys: number;
+}
+
+const SMALL_SAMPLE: Sample = { buckets: 64, keys: 2000 };
+/** A sample in which one record is looked for: the one with another database in its value. */
+const LARGE_SAMPLE: Sample = { buckets: 1 << 12, keys: 1 << 16 };
 /** Minimum number of keys at one distance from their place: one alone may be an old copy. */
 const MIN_VOTES = 3;
 /**
@@ -45,6 +52,9 @@ const SECTORS = Array.from({ length: 32 }, (_, n) => (n % 2 === 0 ? 1 : -1) * SE
  * 2. by a header that stands elsewhere: bytes were put before the file, or it is in an image;
  * 3. if the beginning is gone, by its buckets and by the present places of their keys.
  *
+ * A database in the value of a record has a header, too. Buckets are therefore looked for outside of the databases that
+ * have one; if a record of those buckets has such a database in its value, the outer one is read.
+ *
  * @returns undefined if there is no evidence of a GDBM file, and for an image of several databases, because the file
  *   is none of them
  */
@@ -53,30 +63,79 @@ export async function inferByScan(source: Source, progress?: Progress): Promise<
   // The empty key matches at every place, so a few elements are no proof.
   if (inPlace !== undefined && inPlace.confidence > 0.9) return inPlace;
   const databases = await databasesOf(exact(source), progress);
-  const isHeadless = databases.length === 0 || databases[0].offset === 0;
-  if (!isHeadless && databases.length > 1) return undefined;
-  const [{ offset, size }] = isHeadless ? [{ offset: 0, size: 0 }] : databases;
-  // A database that fills less than half of the file may be one in a record's value.
-  const missing = 2 * size > source.size ? undefined : await findMissing(source, progress);
-  if (!isHeadless && (missing === undefined || missing <= 0)) {
+  const headed = databases[0]?.offset === 0 ? [] : databases;
+  const sample = headed.length === 0 ? SMALL_SAMPLE : LARGE_SAMPLE;
+  const beginning = await findBeginning(source, outsideOf(headed, source.size), sample, progress);
+  if (beginning !== undefined && (headed.length === 0 || (await hasInValue(source, beginning, headed)))) {
+    const { missing } = beginning;
+    const before = await inferByKeys(shifted(source, missing), progress);
+    if (before !== undefined) return { ...before, missing };
+  }
+  if (headed.length > 1) return undefined;
+  for (const { offset } of headed) {
     const opened = await openDatabase(shifted(source, -offset));
     if (opened !== undefined) return { ...opened, missing: -offset };
   }
-  if (missing === undefined) return inPlace;
-  const before = await inferByKeys(shifted(source, missing), progress);
-  return before === undefined ? inPlace : { ...before, missing };
+  return inPlace;
+}
+
+/** The place at which a file began, and the keys that tell it. */
+interface Beginning {
+  /** Bytes that are missing at the beginning; negative for bytes that were put before it. */
+  readonly missing: number;
+  readonly keys: readonly RecordKey[];
+}
+
+/** A key with the size of its record. */
+interface RecordKey extends WantedKey {
+  /** Bytes of key and value. */
+  readonly bytes: number;
+}
+
+/** The ranges of a file outside of its whole databases. */
+function outsideOf(databases: readonly FoundDatabase[], size: number): Range[] {
+  const ranges: Range[] = [];
+  let from = 0;
+  for (const { offset, size: length, isWhole } of databases) {
+    if (!isWhole) continue;
+    if (offset > from) ranges.push({ offset: from, length: offset - from });
+    from = offset + length;
+  }
+  if (size > from) ranges.push({ offset: from, length: size - from });
+  return ranges;
+}
+
+/** Returns true if a record whose key is there has one of some databases in its value. */
+async function hasInValue(
+  source: Source,
+  { missing, keys }: Beginning,
+  databases: readonly FoundDatabase[],
+): Promise<boolean> {
+  for (const { pointer, size, bytes, hash } of keys) {
+    const at = pointer - missing;
+    const isAround = databases.some(
+      ({ offset, size: length }) => offset >= at + size && offset + length <= at + bytes,
+    );
+    if (isAround && (await isKeyAt(source, at, size, hash))) return true;
+  }
+  return false;
 }
 
 /** Finds the number of bytes by which the file is shifted; undefined without evidence. */
-async function findMissing(source: Source, progress?: Progress): Promise<number | undefined> {
+async function findBeginning(
+  source: Source,
+  within: readonly Range[],
+  sample: Sample,
+  progress?: Progress,
+): Promise<Beginning | undefined> {
   // A bucket with one element may be chance, but in a file most of whose records were deleted, buckets have no more.
   for (const [least, lookedAt] of [
     [2, HEADLESS_SEARCHED],
     [1, HEADLESS_SEARCHED_FOR_ONE],
   ]) {
-    const wanted = await findBuckets(source, least, lookedAt, progress);
-    const missing = wanted && (await findDistance(source, wanted, progress));
-    if (missing !== undefined) return missing;
+    const keys = await findBuckets(source, within, sample, least, lookedAt, progress);
+    const missing = keys.length === 0 ? undefined : await findDistance(source, keys, progress);
+    if (missing !== undefined) return { missing, keys };
   }
   return undefined;
 }
@@ -84,10 +143,12 @@ async function findMissing(source: Source, progress?: Progress): Promise<number 
 /** Keys of the format whose first whole buckets have the most elements. */
 async function findBuckets(
   source: Source,
+  within: readonly Range[],
+  sample: Sample,
   least: number,
   lookedAt: number,
   progress?: Progress,
-): Promise<WantedKey[] | undefined> {
+): Promise<RecordKey[]> {
   let best: { format: Format; elements: number; found: OffsetList; used: number } | undefined;
   for (const byteOrder of ['little', 'big'] as const) {
     for (const layout of LAYOUTS) {
@@ -95,9 +156,12 @@ async function findBuckets(
         const format: Format = { byteOrder, layout, variant: 'standard' };
         const filter = new BucketFilter(format, bucketSize, source.size);
         const found = new OffsetList();
-        for await (const window of sweep(source, bucketSize, progress)) {
-          filter.find(window.view, 0, lastPlace(window, bucketSize), window.base, found, least);
-          if (found.length >= ENOUGH_BUCKETS || filter.isExhausted || window.base >= lookedAt) break;
+        for await (const window of sweep(source, bucketSize, progress, within)) {
+          const end = lastPlace(window, bucketSize);
+          for (const [from, to] of coveredPlaces(window, within)) {
+            filter.find(window.view, from, Math.min(to, end), window.base, found, least);
+          }
+          if (found.length >= sample.buckets || filter.isExhausted || window.base >= lookedAt) break;
         }
         const used = await usedIn(source, format, found);
         if (used > (best?.used ?? 0)) {
@@ -106,9 +170,9 @@ async function findBuckets(
       }
     }
   }
-  if (best === undefined) return undefined;
+  if (best === undefined) return [];
   const { format, elements, found } = best;
-  const wanted: WantedKey[] = [];
+  const keys: RecordKey[] = [];
   for (const offset of found.values()) {
     const first = new BucketView(new Uint8Array(0), format, 0).elementOffset(elements);
     const bucket = new BucketView(
@@ -116,16 +180,16 @@ async function findBuckets(
       format,
       elements,
     );
-    for (let i = 0; i < elements && wanted.length < MAX_KEYS; i++) {
+    for (let i = 0; i < elements && keys.length < sample.keys; i++) {
       const hash = bucket.hash(i);
       const size = bucket.keySize(i);
       if (hash === FREE_HASH || size < LEAST || size > MAX_LOCATED) continue;
       const { buffer, byteOffset } = bucket.keyStart(i);
       const start = new DataView(buffer, byteOffset).getUint32(0);
-      wanted.push({ hash, size, pointer: bucket.dataPointer(i), start });
+      keys.push({ hash, size, pointer: bucket.dataPointer(i), start, bytes: size + bucket.dataSize(i) });
     }
   }
-  return wanted;
+  return keys;
 }
 
 /** Sum of the elements in use that buckets count. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { describeFormat } from '../../src/format/format.js';
+import { build, heldBy, specFor } from '../build/build.js';
 import { formats } from '../torture/databases.js';
 import { contentsOf, recover } from '../torture/recover.js';
 import { sample } from '../tools/effort.js';
@@ -49,5 +50,36 @@ test('a key that is elsewhere by itself does not tell that the beginning is miss
     // An old copy of one of the two is a sector before.
     damaged.write('counter', at - 512);
     assert.deepEqual((await recover(damaged)).contents, contents, name);
+  }
+});
+
+test('of a database whose beginning is lost the records come back, not those of a database in a value', async () => {
+  const of = (tag: string, count: number) =>
+    Array.from({ length: count }, (_, i) => ({
+      key: Buffer.from(`${tag}:${i}`),
+      value: Buffer.from(`value ${i} of ${tag} `.repeat(1 + (i % 7))),
+    }));
+  for (const format of sample(formats('standard'), 2)) {
+    for (const sizes of [[20], [900], [20, 300, 60]]) {
+      const inner = [];
+      for (const size of sizes) {
+        const { bytes } = await build(of(`in ${size}`, size), specFor(format));
+        inner.push({ key: Buffer.from(`attachment ${size}`), value: bytes });
+      }
+      const all = [...of('first', 100), ...inner, ...of('last', 100)];
+      const { bytes } = await build(all, specFor(format));
+      const contents = heldBy(all);
+      const headless = Buffer.from(bytes).fill(0, 0, 512);
+      for (const [what, damaged, most] of [
+        ['header lost', headless, 0],
+        ['header lost, bytes before it', Buffer.concat([Buffer.from('\ufeff'), headless]), 0],
+        ['700 bytes missing', Buffer.from(bytes.subarray(700)), 4],
+      ] as const) {
+        const about = `${describeFormat(format)}, ${sizes.join()}: ${what}`;
+        const found = (await recover(damaged)).contents ?? new Map<string, string>();
+        for (const [key, value] of found) assert.equal(value, contents.get(key), about);
+        assert.ok(found.size >= contents.size - most, `${about}: ${found.size} of ${contents.size}`);
+      }
+    }
   }
 });
