@@ -6,7 +6,7 @@ import type { Report } from './source/sweep.js';
 import { openProved, openSearched } from './examine.js';
 import type { LostElement } from './profile/detect.js';
 import type { ProfileResult } from './profile/inspect.js';
-import { checkProfile } from './profile/inspect.js';
+import { checkProfile, tasksIn } from './profile/inspect.js';
 import type { ProfileName } from './profile/profiles.js';
 import { PROFILE_NAMES } from './profile/profiles.js';
 import { salvageProved } from './salvage/proved.js';
@@ -92,4 +92,15 @@ export function withProfile({ checked, profile }: CheckedContents): CheckResult 
     findings: [...checked.findings, ...profile.findings],
     findingCounts: { ...checked.findingCounts, ...profile.findingCounts },
   };
+}
+
+/** The amount of what is in a database: records, tasks if it is a Flower's, and bytes of keys and values. */
+export function amountOf({ checked, profile }: CheckedContents): {
+  records: number;
+  contentBytes: number;
+  tasks?: number;
+} {
+  const { count, bytes } = checked.records;
+  const tasks = tasksIn(profile);
+  return { records: count, contentBytes: bytes, ...(tasks !== undefined && { tasks }) };
 }

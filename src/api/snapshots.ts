@@ -1,5 +1,5 @@
 import type { WantedProfile } from '../contents.js';
-import { checkContents, withProfile } from '../contents.js';
+import { amountOf, checkContents, withProfile } from '../contents.js';
 import { fileSource } from '../source/file.js';
 import { abortable } from '../source/source.js';
 import { holdFile } from '../store/held.js';
@@ -133,7 +133,8 @@ async function take(
   try {
     const { handle, stats } = held;
     const source = abortable(await fileSource(handle), signal);
-    const { verdict, records } = withProfile(await checkContents(source, profile));
+    const contents = await checkContents(source, profile);
+    const { verdict } = withProfile(contents);
     if (verdict !== 'healthy') {
       const what = verdict === 'not-gdbm' ? 'it is no GDBM database' : 'it is damaged';
       throw new GdbmError(
@@ -141,7 +142,8 @@ async function take(
         `${path}: no snapshot was taken: ${what}`,
       );
     }
-    return await takeSnapshot(path, { handle, stats, records: records.count }, { dir, keep, signal });
+    const judged = { handle, stats, ...amountOf(contents) };
+    return await takeSnapshot(path, judged, { dir, keep, signal });
   } finally {
     await held.release();
   }

@@ -44,6 +44,8 @@ export class PickleMachine {
   protocol = 0;
   /** True after a FRAME, whose length of 8 bytes was right. */
   framed = false;
+  /** Pairs of a class and a dict, from which a function makes an object: celery pickles each task so. */
+  objects = 0;
   done = false;
   fault: PickleFault | undefined;
 
@@ -73,7 +75,7 @@ export class PickleMachine {
   begin(offset: number, end: number): void {
     this.next = this.#start = offset;
     this.#end = end;
-    this.rest = this.opcodes = this.protocol = 0;
+    this.rest = this.opcodes = this.protocol = this.objects = 0;
     this.restIsText = this.framed = this.done = false;
     this.fault = undefined;
     this.#frameEnd = Infinity;
@@ -186,6 +188,7 @@ export class PickleMachine {
             break;
           }
           depth -= takes;
+          if (code === 0x86 && stack[depth] === GLOBAL && stack[depth + 1] === DICT) this.objects++;
         }
         if (depth === stack.length) {
           stack = this.#growStack(depth);

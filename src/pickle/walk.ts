@@ -18,6 +18,8 @@ interface WholePickle {
   readonly opcodes: number;
   /** True if it has frames, whose lengths of 8 bytes were right. */
   readonly framed: boolean;
+  /** Pairs of a class and a dict of fields in it; celery pickles each task so. */
+  readonly objects: number;
   /** Kind of the pickled object. */
   readonly kind: Kind;
 }
@@ -55,8 +57,9 @@ export async function walkPickle(
     if (machine.rest > 0 && !machine.restIsText) machine.skip();
     size = Math.min(LARGEST_WINDOW, 2 * size);
   } while (!machine.done);
-  const { protocol, opcodes, framed } = machine;
-  return { whole: true, protocol, size: machine.next - offset, opcodes, framed, kind: KINDS[machine.top] };
+  const { protocol, opcodes, framed, objects } = machine;
+  const kind = KINDS[machine.top];
+  return { whole: true, protocol, size: machine.next - offset, opcodes, framed, objects, kind };
 }
 
 /**

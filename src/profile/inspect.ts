@@ -55,6 +55,14 @@ export interface FoundKey {
   readonly state: ValueState['state'];
   /** Protocol of a whole pickle. */
   readonly protocol: number | undefined;
+  /** Pairs of a class and a dict in its pickle: the tasks of a Flower's `events`. */
+  readonly objects: number;
+}
+
+/** The number of tasks in a Flower's database; undefined for another program's. */
+export function tasksIn(profile: ProfileResult | undefined): number | undefined {
+  if (profile?.name !== 'flower') return undefined;
+  return profile.keys.find(({ key }) => key === 'events')?.objects ?? 0;
 }
 
 /** Returns true for a value that is no pickle that Python loads. */
@@ -165,6 +173,7 @@ class Inspection {
       size: dataSize,
       state: value.state,
       protocol: pickle?.protocol,
+      objects: pickle?.objects ?? 0,
     });
     if (pickle === undefined || own.kind === undefined || pickle.kind === own.kind) return;
     const [expected, found] = [own.kind, pickle.kind].map((kind) =>

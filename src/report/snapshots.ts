@@ -1,3 +1,4 @@
+import { contentsText } from '../store/snapshot.js';
 import type { ChalkInstance } from 'chalk';
 import type { Listed, ListedSnapshot } from '../store/folder.js';
 import { nameOf } from '../store/folder.js';
@@ -91,13 +92,14 @@ export function failedSnapshotsJson(path: string, code: string, message: string)
 }
 
 function snapshotJson(one: ListedSnapshot, now: Date): object {
-  const { id, time, hash, records, bytes, poor, path, intact } = one;
+  const { id, time, hash, records, tasks, bytes, poor, path, intact } = one;
   return {
     id,
     time: time.toISOString(),
     ageSeconds: Math.floor((now.getTime() - time.getTime()) / 1000),
     hash,
     records,
+    ...(tasks !== undefined && { tasks }),
     bytes,
     poor,
     path,
@@ -105,8 +107,10 @@ function snapshotJson(one: ListedSnapshot, now: Date): object {
   };
 }
 
-function noteOf({ poor, intact }: ListedSnapshot, style: ChalkInstance): string {
+function noteOf(one: ListedSnapshot, style: ChalkInstance): string {
+  const { poor, intact, tasks } = one;
   const notes: string[] = [];
+  if (tasks !== undefined) notes.push(contentsText(one));
   if (intact === false) notes.push(style.red('DAMAGED'));
   if (intact === true) notes.push('intact');
   if (poor) notes.push(style.yellow('kept apart: worse than the one before'));

@@ -19,6 +19,8 @@ export interface Look {
   /** The finding in a few words, without the path. */
   readonly what: string;
   readonly records: number;
+  /** Number of tasks, if it is a Flower's. */
+  readonly tasks?: number;
   /** Bytes of the file. */
   readonly size: number;
   /** The profile, and whether its program gets what it needs from the file. */
@@ -31,7 +33,7 @@ export interface Look {
   readonly loads: boolean;
   /** The state (`fileState`) of the file: `missing` if there is none, empty if it is unknown. */
   readonly state: string;
-  /** Identifies the damage: the file's state and its findings. */
+  /** Identifies the damage: the file's state and its findings; of a sound file only the state. */
   readonly digest: string;
   /** The most that another process does with the file; null if that cannot be seen, or was not looked for. */
   readonly use: 'locked' | 'open' | 'none' | null;

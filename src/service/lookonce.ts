@@ -5,7 +5,7 @@ import { open, unlink } from 'node:fs/promises';
 import { groupFindings } from '../check/finding.js';
 import type { Judge } from '../check/libgdbm.js';
 import type { CheckedContents, WantedProfile } from '../contents.js';
-import { checkContents, withProfile } from '../contents.js';
+import { amountOf, checkContents, withProfile } from '../contents.js';
 import { isDeclared } from '../database/identify.js';
 import { MACHINES } from '../format/machines.js';
 import { needsRepair } from '../profile/leaveout.js';
@@ -20,6 +20,7 @@ import { changedMeanwhile, refusal, RefusedError } from '../store/errors.js';
 import { fileState, MISSING } from '../store/held.js';
 import type { Keep } from '../store/retention.js';
 import type { BusyFile, JudgedFile } from '../store/take.js';
+import { contentsText } from '../store/snapshot.js';
 import { takeSnapshot } from '../store/take.js';
 import type { Look } from './look.js';
 import { bareLook, isInUse, withoutPath } from './look.js';
@@ -105,9 +106,9 @@ async function lookAtCopy(handle: FileHandle, options: LookOptions): Promise<Loo
   let contents: CheckedContents | undefined;
   const examine = async (copy: Source) => {
     contents = await checkContents(copy, options.profile, undefined, machineJudge());
-    const { verdict, records } = withProfile(contents);
+    const { verdict } = withProfile(contents);
     if (verdict !== 'healthy' || contents.profile?.usable === false) throw changedMeanwhile(path);
-    return { records: records.count };
+    return amountOf(contents);
   };
   const kept = await keep({ handle, examine }, options);
   if (kept === 'changed' || contents === undefined) {
@@ -116,12 +117,13 @@ async function lookAtCopy(handle: FileHandle, options: LookOptions): Promise<Loo
   }
   const { checked, profile } = contents;
   const { size } = checked;
-  const records = checked.records.count;
-  const sound = bareLook(path, 'clean', `sound, with ${records} records`);
+  const { records, tasks } = amountOf(contents);
+  const amount = { records, ...(tasks !== undefined && { tasks }) };
+  const sound = bareLook(path, 'clean', `sound, with ${contentsText(amount)}`);
   return {
     ...sound,
     ...kept,
-    records,
+    ...amount,
     size,
     profile: profile?.name ?? nameOf(options.profile),
     usable: true,
@@ -156,14 +158,16 @@ async function lookInto(
     ),
   );
   const checked = withProfile(contents);
-  const { verdict, findings, other, records, libgdbm } = checked;
+  const { verdict, findings, other, libgdbm } = checked;
+  const { records, tasks } = amountOf(contents);
   const { profile } = contents;
   if (!(await isUnchanged(handle, before, path))) {
     return bareLook(path, 'changing', 'it was written to meanwhile');
   }
   const about = {
     path,
-    records: records.count,
+    records,
+    ...(tasks !== undefined && { tasks }),
     size: Number(before.size),
     state: fileState(before),
     profile: profile?.name ?? nameOf(options.profile),
@@ -178,12 +182,12 @@ async function lookInto(
     return { ...bareLook(path, 'other-machine', `${foreignText(checked, machine)}. To do: ${to}`), ...about };
   }
   if (about.usable) {
-    const { records } = about;
-    const kept = options.snapshot ? await keep({ handle, stats: judged, records }, options) : NO_SNAPSHOT;
+    const file = { handle, stats: judged, ...amountOf(contents) };
+    const kept = options.snapshot ? await keep(file, options) : NO_SNAPSHOT;
     if (kept === 'changed') return bareLook(path, 'changing', 'it was written to meanwhile');
     const use = options.holders === true ? await useOf(before) : NOT_SEEN;
-    const sound = bareLook(path, 'clean', `sound, with ${records} records`);
-    return { ...sound, ...about, ...kept, ...use };
+    const sound = bareLook(path, 'clean', `sound, with ${contentsText(about)}`);
+    return { ...sound, ...about, ...kept, ...use, digest: about.state };
   }
   const worst = groupFindings(checked).find(({ severity }) => severity === 'error');
   const said = libgdbm === null ? '' : `, libgdbm says "${libgdbm}"`;
@@ -278,9 +282,14 @@ async function keepAs(
   { profile, keep, maxBytes }: LookOptions,
 ): Promise<NonNullable<Look['snapshot']> | 'changed'> {
   const limits = { dir, keep, maxBytes, limitBackups: true };
-  const { taken, same, removedBackups, why } = await takeSnapshot(database, file, limits);
+  const { taken, same, removedBackups, worse, why } = await takeSnapshot(database, file, limits);
   const kept = (taken ?? same)!;
-  const snapshot = { id: kept.id, taken: taken !== undefined, poor: kept.poor ? why : null, removedBackups };
+  const snapshot = {
+    id: kept.id,
+    taken: taken !== undefined,
+    poor: kept.poor ? (worse ?? why) : null,
+    removedBackups,
+  };
   if (taken === undefined || 'examine' in file) return snapshot;
   // Writes through mmap need not change the file's time, so the copy itself is checked.
   const copy = await openFileSource(taken.path);

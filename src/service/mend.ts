@@ -1,13 +1,14 @@
 import { RefusedError } from '../store/errors.js';
 import { nameOf, newestGood } from '../store/folder.js';
+import type { Contents } from '../store/snapshot.js';
+import { contentsText } from '../store/snapshot.js';
 import type { CommandResult, Look, RunCommand } from './look.js';
 import { lookAt, withoutPath } from './look.js';
 import type { Log } from './outlets.js';
 
 /** The newest good snapshot of a database. */
-export interface BestSnapshot {
+export interface BestSnapshot extends Contents {
   readonly id: string;
-  readonly records: number;
   readonly path: string;
 }
 
@@ -23,7 +24,7 @@ export interface Loss {
 }
 
 /** Programs whose few records are one state: an older state with more records is no gain. */
-const ONE_STATE = ['flower', 'celerybeat'];
+export const ONE_STATE: readonly string[] = ['flower', 'celerybeat'];
 
 /** Profiles that say nothing about the program: it may have left few records, or none, on purpose. */
 const UNKNOWN = ['none', 'shelve'];
@@ -150,8 +151,8 @@ export async function mend(look: Look, mending: Mending, atRest = false): Promis
  * @param look of the database that it replaces, whose state must still be the one in the look
  */
 export async function restore(
-  best: Pick<BestSnapshot, 'id' | 'records'>,
-  look: Pick<Look, 'state' | 'verdict' | 'records'>,
+  best: Omit<BestSnapshot, 'path'>,
+  look: Pick<Look, 'state' | 'verdict' | 'records' | 'tasks'>,
   mending: Mending,
 ): Promise<'restored' | 'unmended' | 'prevented' | 'busy'> {
   const { run, log, path, folderOptions } = mending;
@@ -160,8 +161,8 @@ export async function restore(
   const details = { path, snapshot: best.id, records: best.records };
   if (result.code === 0 && report?.action === 'restored') {
     const message =
-      `${path}: the snapshot ${best.id} is back, with ${best.records} records; the file had ` +
-      `${look.verdict === 'clean' ? look.records : 'none that can be used'}`;
+      `${path}: the snapshot ${best.id} is back, with ${contentsText(best)}; the file had ` +
+      `${look.verdict === 'clean' ? contentsText(look) : 'none that can be used'}`;
     log({ level: 'warning', event: 'restored', message, details });
     return 'restored';
   }

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IN_USE, setAside } from '../store/backup.js';
 import { realPathOf } from '../store/held.js';
+import type { Contents } from '../store/snapshot.js';
+import { contentsText } from '../store/snapshot.js';
 import type { Environment } from './commandline.js';
 import { withDatabase, withoutPersistence } from './commandline.js';
 import type { VolumeCode, VolumeProblem } from './facts.js';
@@ -290,9 +292,9 @@ async function goElsewhere(
     log({ level: 'error', event: 'fallback', message, details });
     return { command, env };
   }
-  const { temporary, records } = begun;
+  const { temporary, contents } = begun;
   const message =
-    `${cannot} uses ${temporary.path} for now, which begins ${records === 0 ? 'empty' : `with ${records} records`}; ` +
+    `${cannot} uses ${temporary.path} for now, which begins ${contents.records === 0 ? 'empty' : `with ${contentsText(contents)}`}; ` +
     'it is taken back once the place is well, and lost with the container';
   log({ level: 'error', event: 'fallback', message, details: { ...details, elsewhere: temporary.path } });
   return { ...withDatabase(command, env, temporary.path)!, temporary };
@@ -303,7 +305,7 @@ async function goOn(
   temporary: Temporary,
   { lookOptions, patience }: GuardOptions,
   mending: Mending,
-): Promise<{ temporary: Temporary; records: number } | undefined> {
+): Promise<{ temporary: Temporary; contents: Contents } | undefined> {
   const options = lookOptionsOf(mending, lookOptions);
   const { outcome, look } = await makeReady(mendingOf(temporary, mending), {
     lookOptions: options,
@@ -312,7 +314,7 @@ async function goOn(
   if (outcome === 'unmended') await forgetTemporary(temporary, mending);
   // Another program uses it, or it could not be looked at.
   if (outcome === 'unmended' || outcome === 'busy' || outcome === 'unknown') return undefined;
-  return { temporary, records: look.records };
+  return { temporary, contents: look };
 }
 
 /** Starts the program without touching the database, which may be whole or in use. */

@@ -7,6 +7,7 @@ import { chmod, lstat, mkdtemp, readdir, readFile, rm, stat, unlink, writeFile }
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { MISSING, stateOf } from '../store/held.js';
+import type { Contents } from '../store/snapshot.js';
 import { lookAt } from './look.js';
 import type { Mending } from './mend.js';
 import { bestSnapshotOf, copyOut, isGain, restore } from './mend.js';
@@ -77,40 +78,40 @@ export function lookOptionsOf(mending: Mending, lookOptions: readonly string[]):
  * Begins a temporary database as the repaired copy of what can be read of the program's own one, or of its newest good
  * snapshot if that has more. Where there is neither, the program makes a new one.
  *
- * @returns the database and the number of records that it begins with; undefined if there is no folder for it
+ * @returns the database and what it begins with; undefined if there is no folder for it
  */
 export async function beginTemporary(
   mending: Mending,
-): Promise<{ temporary: Temporary; records: number } | undefined> {
+): Promise<{ temporary: Temporary; contents: Contents } | undefined> {
   const ownBefore = (await stateOf(mending.path)) ?? MISSING;
   let folder: string | undefined;
   try {
     // Private, because all users share the folder above.
     folder = await mkdtemp(join(tmpdir(), PREFIX));
     const path = join(folder, basename(mending.path));
-    const records = await fill(path, mending);
+    const contents = await fill(path, mending);
     // The copy has the mode of a file that may not be writable.
     await chmod(path, 0o600).catch(() => {});
     const begun = (await stateOf(path)) ?? MISSING;
     const origin: Origin = { path: mending.path, ownBefore, begun };
     await writeFile(join(folder, ORIGIN), `${JSON.stringify(origin)}\n`, { mode: 0o600 });
-    return { temporary: { folder, path, ownBefore, begun }, records };
+    return { temporary: { folder, path, ownBefore, begun }, contents };
   } catch {
     if (folder !== undefined) await rm(folder, { recursive: true, force: true }).catch(() => {});
     return undefined;
   }
 }
 
-/** Fills a new file. Returns the number of its records. */
-async function fill(path: string, mending: Mending): Promise<number> {
+/** Fills a new file. Returns what is in it. */
+async function fill(path: string, mending: Mending): Promise<Contents> {
   const { run, profileOptions } = mending;
   const best = await mending.bestSnapshot();
   const copied = await copyOut(mending.path, path, mending);
   const look = await lookAt(run, path, ['--no-snapshot', ...profileOptions]);
-  if (best === undefined || !isGain(best, look, copied)) return look.records;
+  if (best === undefined || !isGain(best, look, copied)) return look;
   await unlink(path).catch(() => {});
   const loss = await copyOut(best.path, path, mending);
-  return loss === undefined ? 0 : best.records;
+  return loss === undefined ? { records: 0 } : best;
 }
 
 /**
@@ -159,7 +160,7 @@ export async function takeBack(
     await removeTemporary(temporary);
     return 'kept';
   }
-  const restored = await restore({ id, records: look.records }, { ...look, state: own }, mending);
+  const restored = await restore({ ...look, id }, { ...look, state: own }, mending);
   if (restored !== 'restored') return restored === 'busy' ? 'busy' : 'prevented';
   const message = `${path}: its history is taken back from ${temporary.path}, which is removed`;
   log({ level: 'warning', event: 'taken-back', message, details });

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stateOf } from '../store/held.js';
+import { shellPath } from '../report/escape.js';
+import { contentsText } from '../store/snapshot.js';
 import type { Look } from './look.js';
 import { isInUse, lookAt } from './look.js';
 import type { Mending } from './mend.js';
-import { mend } from './mend.js';
+import { mend, ONE_STATE } from './mend.js';
 import type { Outlets, Status } from './outlets.js';
 import { newStatus } from './outlets.js';
 
@@ -25,13 +27,22 @@ export const NOTHING_SEEN: Memory = { damage: undefined, hopeless: undefined, re
 /** Looks between two tries of a repair that its place prevents, as a full volume does: the place may be well by then. */
 const RESTS = 4;
 
+/** A sound database that a known program emptied, as Flower does before it saves, while a good snapshot has more. */
+function isEmptied({ verdict, records, profile, snapshot }: Look): boolean {
+  return (
+    verdict === 'clean' && records === 0 && ONE_STATE.includes(profile) && typeof snapshot?.poor === 'string'
+  );
+}
+
 /**
- * Decides what follows a look. A file is repaired only if two looks in a row see the same damage of the same unchanged file
- * and nobody holds its lock: a program that is saving changes the file, or holds it.
+ * Decides what follows a look. A file is mended only if two looks in a row see the same damage of the same unchanged file
+ * and nobody holds its lock: a program that is saving changes the file, or holds it. An emptied database counts as damaged.
  */
 export function decide(memory: Memory, look: Look): { step: Step; memory: Memory } {
   if (look.verdict === 'changing') return { step: 'look-again', memory: { ...memory, damage: undefined } };
-  if (look.verdict !== 'damaged') return { step: 'rest', memory: { ...memory, damage: undefined } };
+  const emptied = isEmptied(look);
+  if (look.verdict !== 'damaged' && !emptied)
+    return { step: 'rest', memory: { ...memory, damage: undefined } };
   if (look.digest === memory.hopeless) {
     const rests = memory.rests - 1;
     return rests > 0
@@ -44,7 +55,8 @@ export function decide(memory: Memory, look: Look): { step: Step; memory: Memory
   }
   if (look.loads) return { step: 'look-again', memory: { ...memory, damage: look.digest } };
   // If other processes cannot be seen, the repair finds out by the lock.
-  if (isInUse(look)) return { step: 'look-again', memory: { ...memory, damage: undefined } };
+  if (isInUse(look) || (emptied && look.use === 'open'))
+    return { step: 'look-again', memory: { ...memory, damage: undefined } };
   const seenTwice = look.digest === memory.damage;
   return { step: seenTwice ? 'repair' : 'look-again', memory: { ...memory, damage: look.digest } };
 }
@@ -106,8 +118,8 @@ export class Watcher {
   async #repair(look: Look): Promise<void> {
     const outcome = await mend(look, this.#mending);
     const { repairs, failedRepairs, restores } = this.#status;
-    if (outcome === 'unmended' || outcome === 'prevented') {
-      this.#memory = giveUp(this.#memory, outcome);
+    if (outcome === 'unmended' || outcome === 'prevented' || (outcome === 'sound' && isEmptied(look))) {
+      this.#memory = giveUp(this.#memory, outcome === 'prevented' ? outcome : 'unmended');
       this.#status = { ...this.#status, failedRepairs: failedRepairs + 1 };
       return;
     }
@@ -141,11 +153,13 @@ export class Watcher {
       goodAt: isProtected(look) ? now : this.#status.goodAt,
     };
     if (snapshot?.taken === true) {
-      const poor = snapshot.poor === null ? '' : `, kept apart: ${snapshot.poor}`;
+      const back = `gdbm-doctor restore ${shellPath(path)}, while the program is stopped`;
+      const poor =
+        snapshot.poor === null ? '' : `, kept apart: ${snapshot.poor}. To bring the good one back: ${back}`;
       log({
         level: snapshot.poor === null ? 'info' : 'warning',
         event: 'snapshot',
-        message: `${path}: snapshot ${snapshot.id}, ${look.records} records${poor}`,
+        message: `${path}: snapshot ${snapshot.id}, ${contentsText(look)}${poor}`,
         details: { path, snapshot: snapshot.id, records: look.records },
       });
     }

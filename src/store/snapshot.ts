@@ -1,16 +1,30 @@
 import { RefusedError } from './errors.js';
 
+/** The amount of what is in a database. */
+export interface Contents {
+  /** Number of records. */
+  readonly records: number;
+  /** Number of tasks, if it is a Flower's. */
+  readonly tasks?: number;
+  /** Bytes of keys and values. */
+  readonly contentBytes?: number;
+}
+
+/** The amount in words: what its user counts. */
+export function contentsText({ records, tasks }: Contents): string {
+  const [count, noun] = tasks === undefined ? [records, 'record'] : [tasks, 'task'];
+  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /**
  * The facts in a snapshot's file name. Nothing else is stored about a snapshot, so nothing can contradict it:
- * `20261124T050312Z-3f2a9c01d2e4-r150.db`, or `….poor.db`.
+ * `20261124T050312Z-3f2a9c01d2e4-r150.db`, `…-r1-t60-b12583.db`, or `….poor.db`.
  */
-export interface SnapshotName {
+export interface SnapshotName extends Contents {
   /** The time when it was taken, to the second. */
   readonly time: Date;
   /** The first {@link HASH_DIGITS} hexadecimal digits of the SHA-256 of its bytes. */
   readonly hash: string;
-  /** Number of records. */
-  readonly records: number;
   /** True if it was worse than the one before it. A poor snapshot never pushes out a good one. */
   readonly poor: boolean;
 }
@@ -27,7 +41,8 @@ export interface Snapshot extends SnapshotName {
 /** 48 bits: too many for two snapshots of a folder to share them by chance, or for a damaged one to keep them. */
 const HASH_DIGITS = 12;
 
-const PATTERN = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-([0-9a-f]{12})-r(0|[1-9]\d{0,15})(\.poor)?\.db$/;
+const PATTERN =
+  /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-([0-9a-f]{12})-r(0|[1-9]\d{0,15})(?:-t(0|[1-9]\d{0,15}))?(?:-b(0|[1-9]\d{0,15}))?(\.poor)?\.db$/;
 
 /** The part of a SHA-256 that names carry. */
 export function shortHash(sha256: string): string {
@@ -40,7 +55,10 @@ export function shortHash(sha256: string): string {
  * @param name its time in the years 0 to 9999
  */
 export function encodeName(name: SnapshotName): string {
-  return `${snapshotId(name)}-r${name.records}${name.poor ? '.poor' : ''}.db`;
+  const { records, tasks, contentBytes, poor } = name;
+  const amounts = `-r${records}${tasks === undefined ? '' : `-t${tasks}`}`;
+  const bytes = contentBytes === undefined ? '' : `-b${contentBytes}`;
+  return `${snapshotId(name)}${amounts}${bytes}${poor ? '.poor' : ''}.db`;
 }
 
 /** Time and hash, by which users name a snapshot. */
@@ -52,10 +70,17 @@ export function snapshotId({ time, hash }: Pick<SnapshotName, 'time' | 'hash'>):
 export function decodeName(text: string): SnapshotName | undefined {
   const match = PATTERN.exec(text);
   if (match === null) return undefined;
-  const [, year, month, day, hour, minute, second, hash, records, poor] = match;
+  const [, year, month, day, hour, minute, second, hash, records, tasks, bytes, poor] = match;
   const time = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
   if (Number.isNaN(time.getTime())) return undefined;
-  const name = { time, hash, records: Number(records), poor: poor !== undefined };
+  const name = {
+    time,
+    hash,
+    records: Number(records),
+    ...(tasks !== undefined && { tasks: Number(tasks) }),
+    ...(bytes !== undefined && { contentBytes: Number(bytes) }),
+    poor: poor !== undefined,
+  };
   // Date turns 30 February into another day, and Number rounds a count above 2^53.
   return encodeName(name) === text ? name : undefined;
 }
@@ -65,18 +90,33 @@ export function byAge(a: SnapshotName, b: SnapshotName): number {
   return b.time.getTime() - a.time.getTime() || (a.hash < b.hash ? -1 : a.hash > b.hash ? 1 : 0);
 }
 
+/** A state with less than this share of the one before is kept apart. */
+const SHRUNK = 0.1;
+/** Milliseconds for which such a state is kept apart: a program may have been cleared on purpose. */
+const APART = 24 * 60 * 60 * 1000;
+
 /**
  * Says why a file is worse than the newest good snapshot, so that its copy must not push the good ones out; undefined if it
- * is not. A program that truncates its file before it saves, as Flower does, leaves a sound and empty database.
+ * is not. A program that truncates its file before it saves, as Flower does, leaves a sound and empty database, or one with
+ * next to nothing in it after its next start.
  *
  * @param previous the newest good snapshot, if there is one
+ * @param now the state, and the time when it was seen
  */
 export function isWorse(
-  previous: { readonly records: number } | undefined,
-  now: { readonly records: number },
+  previous: (Contents & { readonly time: Date }) | undefined,
+  now: Contents & { readonly time: Date },
 ): string | undefined {
-  if (now.records > 0 || previous === undefined || previous.records === 0) return undefined;
-  return `it holds no record any more; the newest good snapshot has ${previous.records}`;
+  if (previous === undefined || previous.records === 0) return undefined;
+  const has = `the newest good snapshot has ${contentsText(previous)}`;
+  if (now.records === 0) return `it holds no record any more; ${has}`;
+  if (now.time.getTime() - previous.time.getTime() > APART) return undefined;
+  const isCounted = previous.tasks !== undefined && now.tasks !== undefined;
+  const [before, after] = isCounted
+    ? [previous.tasks, now.tasks]
+    : [previous.contentBytes ?? 0, now.contentBytes ?? Infinity];
+  if (after >= before * SHRUNK) return undefined;
+  return `it holds ${contentsText(now)}, less than a tenth of what was there; ${has}`;
 }
 
 /**

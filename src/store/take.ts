@@ -16,7 +16,7 @@ import {
 import type { FreshFile } from './fresh.js';
 import { copyBeside } from './fresh.js';
 import { placeFile } from './replace.js';
-import type { Snapshot } from './snapshot.js';
+import type { Contents, Snapshot } from './snapshot.js';
 import type { Keep, Limits } from './retention.js';
 import { KEEP, prune, volumeOf } from './retention.js';
 import { encodeName, isWorse, shortHash, snapshotId } from './snapshot.js';
@@ -24,13 +24,11 @@ import type { Writers } from './rights.js';
 import { writersOf } from './rights.js';
 
 /** A database that was checked and found sound. The caller's lock must keep other programs from writing to it. */
-export interface JudgedFile {
+export interface JudgedFile extends Contents {
   /** The open file that was checked; it stays open. */
   readonly handle: FileHandle;
   /** The file's stats before the check. */
   readonly stats: Pick<Stats, 'size' | 'mtimeMs' | 'ino' | 'dev'>;
-  /** Number of records. */
-  readonly records: number;
   /** Why it is worse than its previous contents, if the caller knows; a file without records is noticed here. */
   readonly poor?: string | undefined;
 }
@@ -40,7 +38,7 @@ export interface BusyFile {
   /** The open file; it stays open. */
   readonly handle: FileHandle;
   /** Examines the copy. Throws `changed` if it is not sound, because it was made amid a write. */
-  readonly examine: (copy: Source) => Promise<Pick<JudgedFile, 'records' | 'poor'>>;
+  readonly examine: (copy: Source) => Promise<Contents & Pick<JudgedFile, 'poor'>>;
 }
 
 export interface TakeOptions {
@@ -68,6 +66,8 @@ export interface Taken {
   readonly removed: readonly Snapshot[];
   /** Paths of backups that were removed. */
   readonly removedBackups: readonly string[];
+  /** Why it is kept apart; undefined if it is not, or nothing was taken. */
+  readonly worse?: string | undefined;
   /** A sentence for the log. */
   readonly why: string;
 }
@@ -129,12 +129,21 @@ async function takeInto(
   const fresh = await copyBeside(join(folder, 'snapshot'), file.handle, signal);
   try {
     const judged = 'examine' in file ? await file.examine(await fileSource(fresh.handle)) : file;
-    const worse = judged.poor ?? isWorse(newestOf(false), judged);
+    const time = nextTime(before, now);
+    const worse = judged.poor ?? isWorse(newestOf(false), { ...judged, time });
     const sha256 = await fresh.whileSyncing(() =>
       'examine' in file ? contentHash(fresh.handle, signal) : requireJudged(fresh, file, dbPath, signal),
     );
     const hash = shortHash(sha256);
-    const name = { time: nextTime(before, now), hash, records: judged.records, poor: worse !== undefined };
+    const { records, tasks, contentBytes } = judged;
+    const name = {
+      time,
+      hash,
+      records,
+      ...(tasks !== undefined && { tasks }),
+      ...(contentBytes !== undefined && { contentBytes }),
+      poor: worse !== undefined,
+    };
     const newest = newestOf(name.poor);
     // A damaged snapshot of the same contents does not count.
     if (
@@ -150,7 +159,7 @@ async function takeInto(
     const taken = { ...name, id: snapshotId(name), bytes: fresh.size, path };
     const pruned = await prune(folder, dbPath, [taken, ...before], limits);
     const why = worse === undefined ? `Kept as ${taken.id}.` : `Kept apart as ${taken.id}: ${worse}.`;
-    return { taken, ...pruned, why };
+    return { taken, ...pruned, worse, why };
   } finally {
     await fresh.close();
   }

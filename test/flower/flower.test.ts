@@ -88,7 +88,7 @@ testWith(
     assert.ok(tasks.every((id) => saved.has(id)));
     const snapshots = join(folder, '.flower.snapshots');
     const newest = (await readdir(snapshots))
-      .filter((name) => /-r[1-9]\d*\.db$/.test(name))
+      .filter((name) => /-r[1-9][^.]*\.db$/.test(name))
       .sort()
       .at(-1)!;
     assert.deepEqual(await readFile(join(snapshots, newest)), await readFile(path));
@@ -233,7 +233,7 @@ testWith(
 
 /** The tasks in the newest good snapshot, as Python reads it. */
 async function newestTasks(stage: Stage, folder: string): Promise<string[]> {
-  const names = (await readdir(folder)).filter((name) => /-r[1-9]\d*\.db$/.test(name)).sort();
+  const names = (await readdir(folder)).filter((name) => /-r[1-9][^.]*\.db$/.test(name)).sort();
   const tasks = await stage.saved(join(folder, names.at(-1)!));
   assert.ok(tasks !== undefined, `Python loads the snapshot ${names.at(-1)}`);
   return tasks;

@@ -90,7 +90,7 @@ test('the last good snapshot survives any sequence of snapshots', () => {
       let lastWithRecords: Sized | undefined;
       for (const [i, records] of life.entries()) {
         const newestGood = stored.filter(({ poor }) => !poor).sort(byAge)[0];
-        const poor = isWorse(newestGood, { records }) !== undefined;
+        const poor = isWorse(newestGood, { records, time: new Date(START + i * 1000) }) !== undefined;
         const one = { ...snapshot(START + i * 1000, 1, poor), records };
         stored = [one, ...stored];
         const gone = new Set(excess(stored, [], last(count), 0));
