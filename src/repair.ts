@@ -238,7 +238,7 @@ async function decide(
   if (options.dryRun !== true) return undefined;
   const counted = values.leaveOut === undefined ? await countKept(subject) : kept;
   const reason = 'Dry run: nothing was written. The records counted as kept would be.';
-  return { action: 'none', reason, kept: counted ?? kept };
+  return { action: 'none', reason, kept: (counted ?? kept) + outcome.olderState };
 }
 
 /**

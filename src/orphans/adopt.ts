@@ -13,14 +13,14 @@ import { offsetSize } from '../format/format.js';
 import type { Range } from '../source/ranges.js';
 import type { Candidate } from './candidates.js';
 import { bitsOfHead, judgeBuckets, judgeFragment } from './candidates.js';
-import { withoutContradicted, withoutMisplaced } from './emptied.js';
+import { emptiedInGaps, withoutContradicted, withoutMisplaced } from './emptied.js';
 import type { FoundOrphans } from './find.js';
 import { gatherUnderHeads, joinFragments } from './fragments.js';
 import { FreeSpace, holdsAny } from './free.js';
-import { Kin } from './kin.js';
+import { areMixed, Kin } from './kin.js';
 import type { LooseList } from './loose.js';
 import { rank, unrivalled } from './rank.js';
-import { findOutdated, isAllocated } from './outdated.js';
+import { findOutdated } from './outdated.js';
 import { DoubtfulEntries, ELSEWHERE } from './refuted.js';
 import { readElements } from './prove.js';
 
@@ -46,7 +46,7 @@ export async function adoptOrphans(
   found: FoundOrphans,
   judged?: readonly Candidate[],
 ): Promise<SearchedSurvey> {
-  const { format, geometry } = db;
+  const { geometry } = db;
   const buckets = withoutContradicted(
     judged ?? (await judgeBuckets(db, found.buckets)),
     surveyed.sites,
@@ -54,30 +54,22 @@ export async function adoptOrphans(
     found.loose.length > 0,
   );
   const others = withoutMisplaced(buckets, () => settledRanges(surveyed));
-  const outdated = await findOutdated(db, surveyed, others);
+  const torn = await fragmentsOf(db, found.loose, new Uint8Array(found.loose.length));
+  const outdated = await findOutdated(db, surveyed, [...others, ...torn.filter(({ isHeaded }) => isHeaded)]);
   const survey = withOutdated(surveyed, outdated.sites);
   const sound = [...others, ...(await judgeBuckets(db, splitBuckets(surveyed, outdated.sites, others)))];
   const held = holdDamaged(db, survey, found, sound);
-  const directoryBits = Math.log2(db.directory.length);
-  const entryOf = (hash: number) =>
-    db.directory.length === 0 ? undefined : db.directory[slotOf(hash, directoryBits)];
-  const fragments = [...joinFragments(found.loose, format, geometry.bucketElements, held, entryOf)];
   const settled = survey.sites.filter(
     (site, i) => site.state === 'sound' && survey.siteOfSlot[site.ownFirst] === i,
   );
-  const whole = [...sound];
-  const heads: (number | undefined)[] = [];
-  for (const fragment of fragments) heads.push(await bitsOfHead(db, fragment));
-  const gathered = gatherUnderHeads(fragments, heads, found.loose, format, geometry.bucketElements);
-  for (const [n, fragment] of gathered.entries())
-    if (fragment.elements.length > 0) whole.push(judgeFragment(fragment, heads[n]));
+  const whole = [...sound, ...(await fragmentsOf(db, found.loose, held))];
   if (whole.length === 0) return { ...survey, stale: [] };
   const kin = await Kin.read(db, settled, whole);
   const candidates = kin === undefined ? whole : whole.map((one) => kin.judge(one));
   const inForce = [...settled, ...unrivalled(candidates, survey.claims)];
   const free = await FreeSpace.read(db, inForce);
   const entries = await DoubtfulEntries.read(db, survey, settled, outdated.reused);
-  const ranked = await rank(db, candidates, free, inForce);
+  const ranked = await rank(db, candidates, free, inForce, areMixed(settled, whole, db.directory.length));
 
   const sites: BucketSite[] = [...survey.sites];
   const stale: BucketSite[] = [];
@@ -90,12 +82,17 @@ export async function adoptOrphans(
     const index = site.state === 'sound' ? known.get(site.offset) : undefined;
     const adopted =
       range !== undefined &&
-      !isElsewhere(db, site, range, entries, free) &&
+      !isElsewhere(db, site, range, entries, free, outdated.end) &&
       survey.claims.claim(range, index ?? sites.length);
     if (index !== undefined) continue;
     if (adopted) sites.push(site);
     else if (site.state === 'headless' && range === undefined) scattered.push(site);
     else stale.push(site);
+  }
+  for (const [range, site] of emptiedInGaps(ranked, survey.claims)) {
+    survey.claims.claim(range, sites.length);
+    sites.push(site);
+    stale.splice(stale.indexOf(site), 1);
   }
   // A whole bucket in force knows all records of its hashes. Any other element for them is an old one, wherever it
   // is.
@@ -110,6 +107,31 @@ export async function adoptOrphans(
     if (split.old.length > 0) stale.push({ ...site, elements: split.old });
   }
   return searched;
+}
+
+/**
+ * Buckets of which only elements are left, as candidates.
+ *
+ * @param held 1 for each loose element that is known to belong to another bucket
+ */
+async function fragmentsOf(
+  db: Database,
+  loose: LooseList,
+  held: Uint8Array,
+): Promise<(Candidate & { readonly isHeaded: boolean })[]> {
+  const { format, geometry, directory } = db;
+  const directoryBits = Math.log2(directory.length);
+  const entryOf = (hash: number) =>
+    directory.length === 0 ? undefined : directory[slotOf(hash, directoryBits)];
+  const fragments = [...joinFragments(loose, format, geometry.bucketElements, held, entryOf)];
+  const heads: (number | undefined)[] = [];
+  for (const fragment of fragments) heads.push(await bitsOfHead(db, fragment));
+  const gathered = gatherUnderHeads(fragments, heads, loose, format, geometry.bucketElements);
+  return gathered.flatMap((fragment, n) =>
+    fragment.elements.length === 0
+      ? []
+      : [{ ...judgeFragment(fragment, heads[n]), isHeaded: heads[n] !== undefined }],
+  );
 }
 
 /** Ranges of hashes of the buckets that the directory leads to. */
@@ -251,6 +273,7 @@ function isElsewhere(
   range: HashRange,
   entries: DoubtfulEntries,
   free: FreeSpace,
+  end: number,
 ): boolean {
   const slots = db.directory.length;
   if (slots === 0) return false;
@@ -263,7 +286,8 @@ function isElsewhere(
   const before = db.directory[Math.floor(first) - 1];
   const after = db.directory[Math.floor(first) + Math.max(1, count)];
   if (before !== seen && after !== seen) return false;
-  return !isAllocated(db, site.offset) || free.covers(site.offset, db.geometry.bucketSize);
+  const { bucketSize } = db.geometry;
+  return site.offset + bucketSize > end || free.covers(site.offset, bucketSize);
 }
 
 /**

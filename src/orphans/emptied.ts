@@ -1,4 +1,4 @@
-import type { HashRange } from '../database/claims.js';
+import type { HashClaims, HashRange } from '../database/claims.js';
 import { rangeOf } from '../database/claims.js';
 import type { BucketSite } from '../database/site.js';
 import { HASH_BITS } from '../format/hash.js';
@@ -61,6 +61,27 @@ export function withoutContradicted(
   const isWithin = ({ site: { offset } }: Candidate) =>
     holdsAny(places, offset - bucketSize, offset + bucketSize) && !holdsAny(places, offset - 1, offset + 1);
   return candidates.filter((one) => !isOnly(one) || !(isContradicted || isWithin(one)));
+}
+
+/**
+ * Places emptied buckets whose elements do not tell their range: one that alone has as many bits as the only range
+ * of its size without a bucket is the bucket of that range, because a bucket without records is never split.
+ */
+export function emptiedInGaps(
+  candidates: readonly Candidate[],
+  claims: HashClaims,
+): [HashRange, BucketSite][] {
+  const waiting = candidates.filter((one) => isEmptied(one) && one.range === undefined);
+  if (waiting.length === 0) return [];
+  const gaps: HashRange[][] = Array.from({ length: HASH_BITS + 1 }, () => []);
+  for (const { first, end } of claims.open()) {
+    const bits = HASH_BITS - Math.log2(end - first);
+    if (Number.isInteger(bits) && rangeOf(first, bits).first === first) gaps[bits].push({ first, bits });
+  }
+  return gaps.flatMap((ranges, bits) => {
+    const fitting = waiting.filter(({ site }) => site.bits === bits);
+    return ranges.length === 1 && fitting.length === 1 ? [[ranges[0], fitting[0].site]] : [];
+  });
 }
 
 /** Returns true if all records of a bucket were deleted. */

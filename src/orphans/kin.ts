@@ -78,8 +78,7 @@ export class Kin {
     settled: readonly BucketSite[],
     candidates: readonly Candidate[],
   ): Promise<Kin | undefined> {
-    if (settled.length === 0 || countTwins(settled, candidates, db.directory.length) < TWINS)
-      return undefined;
+    if (settled.length === 0 || !areMixed(settled, candidates, db.directory.length)) return undefined;
     const blocks = blocksNow(db);
     const count = blocks.blockOf(db.source.size) + 1;
     if (count > MAX_BLOCKS) return undefined;
@@ -118,10 +117,16 @@ export class Kin {
 }
 
 /**
- * Counts the buckets with the same range of hashes as another one; candidates count only if enough of their keys are
- * there.
+ * Returns true if several buckets have the same range of hashes as another one, because there are blocks of two files.
+ * Candidates count only if enough of their keys are there.
+ *
+ * @param slots number of entries of the directory
  */
-function countTwins(settled: readonly BucketSite[], candidates: readonly Candidate[], slots: number): number {
+export function areMixed(
+  settled: readonly BucketSite[],
+  candidates: readonly Candidate[],
+  slots: number,
+): boolean {
   const names = new NumberSet();
   // If most directory entries are wrong, the scan also reports the buckets that the directory leads to.
   const led = new NumberSet();
@@ -137,7 +142,7 @@ function countTwins(settled: readonly BucketSite[], candidates: readonly Candida
     if (range === undefined || site.state !== 'sound' || proved < HALFWAY || led.has(site.offset)) continue;
     add(range);
   }
-  return twins;
+  return twins >= TWINS;
 }
 
 /** @returns undefined if there are too many elements */

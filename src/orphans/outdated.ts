@@ -1,5 +1,5 @@
 import { SiteReader } from '../check/bucketreader.js';
-import { Bits } from '../numbers.js';
+import { Bits, NumberList, OffsetList } from '../numbers.js';
 import type { HashRange } from '../database/claims.js';
 import { rangeName, rangeOf } from '../database/claims.js';
 import type { Database } from '../database/database.js';
@@ -9,12 +9,15 @@ import { ownRange, settledSites } from '../database/survey.js';
 import { endOfRun } from '../format/directory.js';
 import { HASH_BITS, HASH_RANGE } from '../format/hash.js';
 import type { Candidate } from './candidates.js';
-import { judgeBuckets, UNSEEN } from './candidates.js';
+import { judgeBuckets } from './candidates.js';
 import { Cover } from './cover.js';
 import { FreeSpace } from './free.js';
 import { RecordsInUse } from './inuse.js';
+import { hashRanges } from './keyhashes.js';
 import { Kin } from './kin.js';
+import { MAX_LOCATED } from './locate.js';
 import { placesInUse } from './overlaps.js';
+import { ENOUGH_PROVED } from './rank.js';
 
 /** Parts of a directory that are stale. */
 export interface Outdated {
@@ -25,6 +28,8 @@ export interface Outdated {
    * bucket of these slots had been split.
    */
   readonly reused: ReadonlySet<number>;
+  /** End of the space that is known to be allocated; a bucket behind it may be of a split that was not finished. */
+  readonly end: number;
 }
 
 /** Maximum number of bytes of a record that count as in use: its size may be wrong. */
@@ -43,7 +48,7 @@ export async function findOutdated(
   survey: Survey,
   candidates: readonly Candidate[],
 ): Promise<Outdated> {
-  const outdated = { sites: new Set<number>(), reused: new Set<number>() };
+  const outdated = { sites: new Set<number>(), reused: new Set<number>(), end: headerEnd(db) };
   const led = new Led(survey);
   let found = candidates.filter(isBelievable);
   const first = new Cover(led.ranges(), rangesOf(found));
@@ -57,11 +62,13 @@ export async function findOutdated(
   const all = sitesOf(led.settled);
   const kin = await Kin.read(db, all, candidates);
   if (kin !== undefined) found = found.map((one) => kin.judge(one)).filter(isBelievable);
+  outdated.end = await allocatedEnd(db, inForce);
+  const isAllocated = ({ site }: Candidate) => site.offset + db.geometry.bucketSize <= outdated.end;
   const free = await FreeSpace.read(db, inForce);
   const newer = await notOverwritten(db, found, free, inForce);
   const cover = new Cover(led.ranges(), rangesOf(newer));
   // A split writes the header last, so a bucket with space by the header comes from a finished split.
-  const written = new Cover(led.ranges(), rangesOf(newer.filter(({ site }) => isAllocated(db, site.offset))));
+  const written = new Cover(led.ranges(), rangesOf(newer.filter(isAllocated)));
 
   // 1. Buckets that were split.
   const judged = await judgeBuckets(
@@ -74,15 +81,17 @@ export async function findOutdated(
     const range = led.rangeOf(index);
     const { site, proved } = judged[n];
     const isFree = () => free.covers(site.offset, db.geometry.bucketSize);
-    const isSplitByNow =
-      cover.splits(range) ||
-      (written.reachesInto(range) && (await hasHashIn(reader, site, written, range.bits + 1))) ||
-      (cover.reachesInto(range) && isFree());
-    if (!isSplitByNow) continue;
+    if (written.reachesInto(range) && (await hasHashIn(reader, site, written, range.bits + 1))) {
+      outdated.sites.add(index);
+      continue;
+    }
+    if (!cover.reachesInto(range)) continue;
+    const isSplitByNow = cover.splits(range) || isFree();
     const deepest = [...cover.inside(range)].filter((one) => !cover.splits(one));
     const deeper = deepest.flatMap((one) => provedOf.get(rangeName(one)) ?? []);
     // Buckets of another time of the database, put after this file, have fewer of their keys here.
-    if (meanOf(deeper) >= proved) outdated.sites.add(index);
+    const share = meanOf(deeper);
+    if (isSplitByNow ? share >= proved : share > proved) outdated.sites.add(index);
   }
 
   // 2. Places that hold no bucket, or no longer hold one.
@@ -98,7 +107,8 @@ export async function findOutdated(
     const isOverwritten = site.state === 'malformed' && records.has(site.offset);
     const isRuled = () =>
       runs.every((run) => everySlot(run, (slot) => ruled.covers(slot, 0) || cover.covers(slot, run.bits)));
-    if (isSplit(cover, runs) || (isOverwritten && isRuled())) outdated.sites.add(index);
+    const isSplitByNow = () => site.state === 'malformed' && runs.some((run) => reachesBelow(written, run));
+    if (isSplit(cover, runs) || isSplitByNow() || (isOverwritten && isRuled())) outdated.sites.add(index);
     else if (isOverwritten) doubtful.push(site.offset);
   }
   // A key at a place was written after the bucket. This test does not depend on a size that may be wrong.
@@ -139,6 +149,11 @@ function meanOf(proved: readonly number[]): number {
   return proved.length === 0 ? 1 : proved.reduce((a, b) => a + b) / proved.length;
 }
 
+/** Returns true if a deeper bucket has a slot. */
+function reachesBelow(cover: Cover, run: Run): boolean {
+  return !everySlot(run, (slot) => !cover.covers(slot, run.bits + 1));
+}
+
 /** Returns true if deeper buckets have all hashes of these slots. */
 function isSplit(cover: Cover, runs: readonly Run[]): boolean {
   return runs.every((run) => everySlot(run, (slot) => cover.covers(slot, run.bits + 1)));
@@ -160,14 +175,40 @@ async function hasHashIn(
   return false;
 }
 
-/** Returns true if a place lies within the space that the header counts. */
-export function isAllocated({ header, headerLost, geometry }: Database, offset: number): boolean {
-  return !headerLost && offset + geometry.bucketSize <= header.next_block;
+/** End of the space that the header counts. */
+function headerEnd({ header, headerLost }: Database): number {
+  return headerLost ? 0 : header.next_block;
 }
 
-/** Returns true if a scanned bucket is whole and most of its keys are there. */
-function isBelievable({ site, range, proved }: Candidate): boolean {
-  return site.state === 'sound' && range !== undefined && proved > UNSEEN;
+/**
+ * End of the space that is known to be allocated: the header's; or the file's, if a record in force lies behind that,
+ * so that the header is older than its bucket.
+ */
+async function allocatedEnd(db: Database, inForce: readonly BucketSite[]): Promise<number> {
+  const end = headerEnd(db);
+  const { size } = db.source;
+  if (db.headerLost || size <= end) return end;
+  const [offsets, sizes, hashes] = [new OffsetList(), new NumberList(), new NumberList()];
+  const reader = new SiteReader(db);
+  for (const site of inForce) {
+    const { used, usedCount, pointers, keySizes, hashes: own } = await reader.read(site);
+    for (let n = 0; n < usedCount; n++) {
+      const [offset, keySize] = [pointers[used[n]], keySizes[used[n]]];
+      if (!(offset >= end && keySize > 0 && keySize <= MAX_LOCATED && offset + keySize <= size)) continue;
+      offsets.push(offset);
+      sizes.push(keySize);
+      hashes.push(own[used[n]]);
+    }
+  }
+  const keys = { length: offsets.length, offsets: offsets.values(), sizes: sizes.values() };
+  const { signed, unsigned } = await hashRanges(db.source, keys);
+  const isProved = (hash: number, n: number) => hash === signed[n] || hash === unsigned[n];
+  return hashes.values().some(isProved) ? size : end;
+}
+
+/** Returns true if a bucket's range is told, and enough of its keys are there. */
+function isBelievable({ range, proved }: Candidate): boolean {
+  return range !== undefined && proved >= ENOUGH_PROVED;
 }
 
 function rangesOf(candidates: readonly Candidate[]): HashRange[] {

@@ -10,7 +10,7 @@ import { RecordsInUse } from './inuse.js';
 import { placesInUse } from './overlaps.js';
 
 /** Minimum share of proved keys; a bucket with less ranks after every other one. */
-const ENOUGH_PROVED = 0.25;
+export const ENOUGH_PROVED = 0.25;
 
 /**
  * Share of proved keys from which on a bucket ranks first. Of two files with mixed blocks, the one with fewer blocks
@@ -61,12 +61,14 @@ export function unrivalled(candidates: readonly Candidate[], claims: HashClaims)
  * Sorts the candidates, the likeliest in force first.
  *
  * @param inForce buckets that are surely in force
+ * @param areMixed true if there are blocks of another file, of whose buckets fewer keys are there
  */
 export async function rank(
   db: Database,
   candidates: readonly Candidate[],
   free: FreeSpace,
   inForce: readonly BucketSite[],
+  areMixed: boolean,
 ): Promise<Candidate[]> {
   const { bucketSize } = db.geometry;
   const inUse = await RecordsInUse.read(db, inForce);
@@ -75,7 +77,7 @@ export async function rank(
   // One number per candidate encodes the criteria: the first one that differs decides.
   const worth = new Float64Array(candidates.length);
   for (const [n, { site, range, proved }] of candidates.entries()) {
-    let value = proved < ENOUGH_PROVED ? 0 : proved < MOSTLY_PROVED ? 1 : 2;
+    let value = proved < ENOUGH_PROVED ? 0 : areMixed && proved < MOSTLY_PROVED ? 1 : 2;
     const isUsed = !overwritten.has(site.offset) && !free.covers(site.offset, bucketSize);
     value = 2 * value + Number(isUsed);
     value = 2 * value + Number(!(await inUse.isContradicted(site)));

@@ -234,8 +234,8 @@ function recoverText(result: RepairResult): string | undefined {
 }
 
 function lostLines(result: RepairResult, all: boolean): string[] {
-  const { lost, before, kept, added, uncoveredRanges, lostDetails } = result;
-  const own = kept - Object.values(added ?? {}).reduce((sum, n) => sum + n, 0);
+  const { lost, before, kept, added, olderState, uncoveredRanges, lostDetails } = result;
+  const own = kept - (added ? Object.values(added).reduce((sum, n) => sum + n, 0) : olderState);
   const more = recoverText(result);
   const reasons = Object.entries(lost.reasons).map(
     ([reason, n]) => `${number(n)} ${REASON_OF_MANY[reason] ?? reason}`,

@@ -2,6 +2,7 @@ import type { StoredRecord } from '../check/marks.js';
 import type { Database } from '../database/database.js';
 import { readSite, roomForBucket, rulerOf } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
+import { slotOf } from '../format/directory.js';
 import { FREE_HASH } from '../format/hash.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { examineApart } from './apart.js';
@@ -19,8 +20,9 @@ export async function* salvageStale(db: Database, survey: SearchedSurvey): Async
     const batch: SalvagedRecord[] = [];
     for (const record of records) {
       const ruler = rulerOf(survey, record.hash);
-      if (ruler === undefined) batch.push(withProvenance(record, 'stale'));
-      else if (!(await rulers.knows(ruler, record))) batch.push(withProvenance(record, 'deleted'));
+      const state = ruler === undefined ? 'denies nothing' : await rulers.judge(ruler, record);
+      if (state === 'denies nothing') batch.push(withProvenance(record, 'stale'));
+      else if (state === 'denies') batch.push(withProvenance(record, 'deleted'));
     }
     yield batch;
   }
@@ -42,8 +44,15 @@ class Rulers {
     this.#survey = survey;
   }
 
-  /** Returns true if the bucket in force has exactly this record. */
-  async knows(index: number, { hash, offset, keySize, dataSize }: StoredRecord): Promise<boolean> {
+  /**
+   * Tells whether the bucket in force has exactly this record, or denies it. A bucket that is not whole denies only
+   * the hashes whose lookup ends in the part that is left, at a free element, and no record to which the directory
+   * leads, because libgdbm finds that.
+   */
+  async judge(
+    index: number,
+    { hash, offset, keySize, dataSize, bucket: found }: StoredRecord,
+  ): Promise<'has it' | 'denies' | 'denies nothing'> {
     const bucket = await this.#bucketOf(index);
     for (let i = 0; i < bucket.elements; i++) {
       if (bucket.hash(i) === FREE_HASH || bucket.hash(i) !== hash) continue;
@@ -52,8 +61,23 @@ class Rulers {
         bucket.keySize(i) === keySize &&
         bucket.dataSize(i) === dataSize
       ) {
-        return true;
+        return 'has it';
       }
+    }
+    if (this.#survey.sites[index].state === 'sound') return 'denies';
+    const { directory } = this.#db;
+    const isLed = directory.length > 0 && directory[slotOf(hash, Math.log2(directory.length))] === found;
+    return !isLed && this.#endsAtFree(bucket, hash) ? 'denies' : 'denies nothing';
+  }
+
+  #endsAtFree(bucket: BucketView, hash: number): boolean {
+    const { size } = this.#db.source;
+    for (let n = 0; n < bucket.elements; n++) {
+      const i = (hash + n) % bucket.elements;
+      if (bucket.hash(i) === FREE_HASH) return true;
+      const [at, keySize, dataSize] = [bucket.dataPointer(i), bucket.keySize(i), bucket.dataSize(i)];
+      const isPossible = bucket.hash(i) >= 0 && at > 0 && keySize >= 0 && dataSize >= 0;
+      if (!isPossible || at + keySize + dataSize > size) return false;
     }
     return false;
   }
@@ -64,7 +88,11 @@ class Rulers {
     const slot = this.#next;
     this.#next = (slot + 1) % KEPT;
     const room = this.#kept[slot]?.bucket ?? roomForBucket(this.#db);
-    const bucket = await readSite(this.#db, this.#survey.sites[index], room);
+    const { offset } = this.#survey.sites[index];
+    // The free elements of a bucket whose head is gone tell what it did not have.
+    const isInside = offset >= 0 && offset + this.#db.geometry.bucketSize <= this.#db.source.size;
+    const site = isInside ? { offset } : this.#survey.sites[index];
+    const bucket = await readSite(this.#db, site, room);
     this.#kept[slot] = { index, bucket };
     return bucket;
   }
