@@ -24,13 +24,15 @@ export interface DatabaseSpec extends LifeSpec {
 /** The format that the real library of this machine writes; the suite's machines are amd64 and arm64. */
 export const NATIVE: Format = { byteOrder: 'little', layout: LAYOUT_64, variant: 'standard' };
 
+const everyFormat = [...formats('standard'), ...formats('numsync')];
+
 /** Small databases in every format. */
 export function miniDatabases(seed: number): Intact[] {
   const spec = { seed, records: 700, maxValue: 300, blockSize: 512 };
-  return [...formats('standard'), ...formats('numsync')].map((format) => miniDatabase(format, spec));
+  return everyFormat.map((format) => miniDatabase(format, spec));
 }
 
-/** Databases of the real library: JSON values under long keys, and keys and values of mixed sizes. */
+/** Databases of the real library: JSON values under long keys, and keys and values of mixed sizes up to 100 KB. */
 export function applicationDatabases(seed: number): Promise<Intact[]> {
   const json = { seed, life: jsonLifeOf };
   return Promise.all([
@@ -38,6 +40,7 @@ export function applicationDatabases(seed: number): Promise<Intact[]> {
     realDatabase({ ...json, records: 560, blockSize: 4096 }),
     realDatabase({ seed, records: 560, blockSize: 512, maxValue: 2000 }),
     realDatabase({ seed, records: 700, blockSize: 4096, maxValue: 4000 }),
+    realDatabase({ seed, records: 1000, blockSize: 4096, maxValue: 8000, huge: 3 }),
   ]);
 }
 
@@ -94,7 +97,7 @@ function grownOf(
 /** Small databases that grew through splits, in every format. */
 export function growingMinis(seed: number): Intact[] {
   const spec = { seed, records: 400, blockSize: 512, maxValue: 300 };
-  return [...formats('standard'), ...formats('numsync')].map((format) => growingMini(format, spec));
+  return everyFormat.map((format) => growingMini(format, spec));
 }
 
 /** Databases of the real library that grew through splits. */
@@ -108,33 +111,39 @@ export function growingReals(seed: number): Promise<Intact[]> {
   return Promise.all(specs.map((spec) => growingReal({ ...spec, seed })));
 }
 
-/**
- * Databases with another one as a value: small ones in every format with a smaller one of the same kind of machine, and some
- * of the real library with one of more records than their own.
- */
-export async function nestingDatabases(seed: number): Promise<Intact[]> {
-  const specOf = (format: Format, inner: Pick<DatabaseSpec, 'records' | 'blockSize'>) => {
-    const { bytes } = miniDatabase(format, { ...inner, seed, maxValue: 200, tag: 'in-' });
-    return { seed, life: nestingLifeOf(bytes) };
-  };
-  const minis = [...formats('standard'), ...formats('numsync')].map((format) => {
-    const spec = specOf(format, { records: 60, blockSize: 512 });
-    return miniDatabase(format, { ...spec, records: 200, blockSize: 512 });
+/** Small databases in every format with a smaller one of the same kind of machine as a value. */
+export function nestingMinis(seed: number): Intact[] {
+  return everyFormat.map((format) => {
+    const life = nestingLifeOf(innerDatabase(format, { seed, records: 60, blockSize: 512 }));
+    return miniDatabase(format, { seed, life, records: 200, blockSize: 512 });
   });
-  const reals = [512, 4096].flatMap((blockSize) =>
-    [512, 4096].map((inner) => {
-      const spec = specOf(NATIVE, { records: 500, blockSize: inner });
-      return realDatabase({ ...spec, records: 250 + (inner >> 8), blockSize });
-    }),
-  );
-  return [...minis, ...(await Promise.all(reals))];
 }
 
-/** Databases with mails among their values. */
-export function mailDatabases(seed: number): Promise<Intact[]> {
-  return Promise.all(
-    [512, 4096].map((blockSize) => realDatabase({ seed, life: mailLifeOf, records: 560, blockSize })),
+/** Databases of the real library with one of more records than their own as a value. */
+export function nestingReals(seed: number): Promise<Intact[]> {
+  const specs = [512, 4096].flatMap((blockSize) =>
+    [512, 4096].map((inner): DatabaseSpec => {
+      const life = nestingLifeOf(innerDatabase(NATIVE, { seed, records: 500, blockSize: inner }));
+      return { seed, life, records: 250 + (inner >> 8), blockSize };
+    }),
   );
+  return Promise.all(specs.map(realDatabase));
+}
+
+function innerDatabase(format: Format, spec: DatabaseSpec): Uint8Array {
+  return miniDatabase(format, { ...spec, maxValue: 200, tag: 'in-' }).bytes;
+}
+
+/** Small databases in every format with mails among their values. */
+export function mailMinis(seed: number): Intact[] {
+  const spec = { seed, life: mailLifeOf, records: 300, blockSize: 512 };
+  return everyFormat.map((format) => miniDatabase(format, spec));
+}
+
+/** Databases of the real library with mails among their values. */
+export function mailReals(seed: number): Promise<Intact[]> {
+  const spec = { seed, life: mailLifeOf, records: 560 };
+  return Promise.all([512, 4096].map((blockSize) => realDatabase({ ...spec, blockSize })));
 }
 
 /** Tells whether the real library of this machine can open such a file. */

@@ -13,38 +13,29 @@ function sectorOfBucket({ buckets, header }: Intact, random: Random): number {
 
 /**
  * Bytes that are missing behind the header, or were put in: a copy that skipped what it could not read, a block written
- * twice. All behind that place is whole but shifted; what lies just there may not be told from whole. Not among those of
- * which several come together: where a second one moves bytes, too, what is where is found for one of them only.
+ * twice. All behind that place is whole but moved; a value at the place itself may not be told from a whole one.
  */
-export const FAULTS: readonly (Model & {
-  /** Number of survivors at the place itself that may be given up. */
-  readonly doubtful: number;
-})[] = [
+export const FAULTS: readonly Model[] = [
   {
     name: 'the sector behind the header missing',
-    doubtful: 0,
     damage: (file) => file.drop(SECTOR, SECTOR),
   },
   {
     name: 'a sector missing',
-    doubtful: 1,
     damage: (file, _, random) => file.drop(SECTOR * (1 + random.below(sectorsOf(file) - 1)), SECTOR),
   },
   {
     name: 'some sectors missing',
-    doubtful: 1,
     damage: (file, _, random) =>
       file.drop(SECTOR * (1 + random.below(sectorsOf(file) - 9)), SECTOR * (2 + random.below(7))),
   },
   {
     name: 'some bytes missing',
-    doubtful: 3,
     damage: (file, { header }, random) =>
       file.drop(header.block_size + random.below(file.bytes.length / 2), 1 + random.below(5000)),
   },
   {
     name: 'a sector twice',
-    doubtful: 1,
     damage: (file, _, random) => {
       const at = SECTOR * (1 + random.below(sectorsOf(file) - 1));
       file.insert(at, file.bytes.slice(at, at + SECTOR));
@@ -52,18 +43,15 @@ export const FAULTS: readonly (Model & {
   },
   {
     name: 'a page of zeroes put in',
-    doubtful: 1,
     damage: (file, _, random) =>
       file.insert(SECTOR * (1 + random.below(sectorsOf(file) - 1)), new Uint8Array(4096)),
   },
   {
     name: 'a sector of a bucket missing',
-    doubtful: 3,
     damage: (file, intact, random) => file.drop(sectorOfBucket(intact, random), SECTOR),
   },
   {
     name: 'a sector of a bucket twice',
-    doubtful: 3,
     damage: (file, intact, random) => {
       const at = sectorOfBucket(intact, random);
       file.insert(at, file.bytes.slice(at, at + SECTOR));
@@ -71,7 +59,6 @@ export const FAULTS: readonly (Model & {
   },
   {
     name: 'bytes of a bucket twice',
-    doubtful: 3,
     damage: (file, { buckets, header }, random) => {
       const at = random.pick(buckets) + random.below(header.bucket_size);
       file.insert(at, file.bytes.slice(at, at + 1 + random.below(Math.min(5000, file.bytes.length - at))));
@@ -79,7 +66,6 @@ export const FAULTS: readonly (Model & {
   },
   {
     name: 'some bytes put in',
-    doubtful: 3,
     damage: (file, { header }, random) =>
       file.insert(
         header.block_size + random.below(file.bytes.length / 2),

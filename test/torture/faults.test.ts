@@ -15,10 +15,11 @@ import { FAULTS } from './faultmodels.js';
 import { damagedCopy, tryRepair } from './judge.js';
 import type { Model } from './models.js';
 import { setNumber } from './models.js';
-import { RUNS, seedFor } from './settings.js';
+import { seedFor } from './settings.js';
 
 /*
- * Bytes that are missing behind the header, or were put in: all behind that place comes back.
+ * Bytes that are missing behind the header, or were put in: how the place is found. The rows of such damage tell what comes
+ * back.
  */
 
 const SECTOR = 512;
@@ -36,27 +37,6 @@ const minis = [
     miniDatabase(format, { ...MINI, records: 300, maxValue: 300, left: 0.1 }),
   ),
 ];
-
-for (const [turn, model] of FAULTS.entries()) {
-  test(`${model.name}: all behind it comes back, in every format`, async () => {
-    const faults: string[] = [];
-    for (const intact of sample(minis, 3, turn)) {
-      for (let run = 0; run < RUNS; run++) {
-        const damaged = damagedCopy(intact, [model], seedFor(model.name, intact.name, run));
-        const { fault, score } = await tryRepair(intact, damaged);
-        const { lost, lostMoved, wrong, invented } = score;
-        const changed = score.changed + score.ambiguousWrong;
-        const isAllowed =
-          lost.length + lostMoved.length <= model.doubtful && wrong.length + invented.length === 0;
-        if ((fault !== undefined && !isAllowed) || changed > 0)
-          faults.push(
-            `${intact.name}, run ${run}: ${fault ?? `${changed} values are not those that were stored`}`,
-          );
-      }
-    }
-    assert.deepEqual(faults, []);
-  });
-}
 
 test('where blocks changed places, too, no fault is taken for all that is wrong', async () => {
   const spec = { ...MINI, seed: 8, blockSize: 1024, records: 200, maxValue: 900 };

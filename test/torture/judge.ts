@@ -7,6 +7,7 @@ import { Damaged } from './damaged.js';
 import { isNative } from './databases.js';
 import type { Intact } from './intact.js';
 import type { Model } from './models.js';
+import type { Recovered, Repair } from './recover.js';
 import { recover } from './recover.js';
 import type { Score } from './score.js';
 import { isExcused, scoreOf } from './score.js';
@@ -21,22 +22,36 @@ export function damagedCopy(intact: Intact, models: readonly Model[], seed: numb
 
 /** A repair of a damaged copy, scored. */
 export interface Trial {
+  /** Every key with its value; undefined where the repair refused. */
+  readonly contents: Recovered['contents'];
   readonly score: Score;
   /** A broken promise of the repair; undefined if all is well. */
   readonly fault: string | undefined;
   readonly refused: boolean;
+  /** Fault of the fresh file itself, or an error in place of a result; undefined if there is none. */
+  readonly unsound: string | undefined;
 }
 
 /**
  * Repairs a damaged copy and holds the result against what survived.
  *
  * @param lib where given, the real library walks what it can open
+ * @param repairFile the repair of another checkout
  */
-export async function tryRepair(intact: Intact, damaged: Damaged, lib?: LibGdbm): Promise<Trial> {
-  const { contents, bytes, trouble, failed } = await recover(damaged.bytes);
+export async function tryRepair(
+  intact: Intact,
+  damaged: Damaged,
+  lib?: LibGdbm,
+  repairFile?: Repair,
+): Promise<Trial> {
+  const { contents, bytes, trouble, failed } = await recover(damaged.bytes, repairFile);
   const score = scoreOf(intact, damaged, contents);
   const { lost, lostMoved, wrong } = score;
   const invented = score.invented.filter((one) => !isExcused(one));
+  const walked =
+    lib !== undefined && bytes !== undefined && isNative(intact.format)
+      ? await walkTrouble(lib, bytes, contents!)
+      : undefined;
   const faults = [
     lost.length > 0 && `${lost.length} of ${score.survivors} survivors lost, such as ${show(lost[0])}`,
     lostMoved.length > 0 &&
@@ -45,12 +60,16 @@ export async function tryRepair(intact: Intact, damaged: Damaged, lib?: LibGdbm)
     invented.length > 0 &&
       `${invented.length} keys invented, such as ${show(invented[0].key)}, ${invented[0].from}`,
     (failed || lost.length + lostMoved.length > 0) && trouble,
-    lib !== undefined && bytes !== undefined && isNative(intact.format)
-      ? await walkTrouble(lib, bytes, contents!)
-      : false,
+    walked,
   ];
   const fault = faults.filter((one) => typeof one === 'string').join('; ');
-  return { score, fault: fault === '' ? undefined : fault, refused: contents === undefined };
+  return {
+    contents,
+    score,
+    fault: fault === '' ? undefined : fault,
+    refused: contents === undefined,
+    unsound: (failed ? trouble : undefined) ?? walked,
+  };
 }
 
 /** Walks a file that should hold these records with the real library: the difference, or undefined. */

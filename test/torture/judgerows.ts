@@ -2,10 +2,10 @@ import { cpuTime } from '../tools/cpu.js';
 import { Lookups } from './lookedup.js';
 import type { Intact } from './intact.js';
 import type { Repair } from './recover.js';
-import { recover } from './recover.js';
+import { shortfalls } from './floors.js';
+import { tryRepair } from './judge.js';
 import type { Row } from './rows.js';
-import { damagedCopies, DATABASES, ROWS } from './rows.js';
-import { scoreOf } from './score.js';
+import { damagedCopies, DATABASES, floorOf, ROWS } from './rows.js';
 import { RUNS, seedFor } from './settings.js';
 import { Tally } from './tally.js';
 
@@ -30,22 +30,41 @@ const COLUMNS: readonly (readonly [title: string, cell: (tally: Tally) => string
   ['old', ({ outdated }) => outdated],
   ['invented', ({ inventions }) => inventions],
   ['refused', ({ refused }) => refused],
+  ['unsound', ({ unsound }) => unsound],
   ['worse', ({ worse }) => worse],
   ['older', ({ older, olderRecalled }) => `${olderRecalled}/${older}`],
   ['unclear', ({ ambiguous, ambiguousRecalled }) => `${ambiguousRecalled}/${ambiguous}`],
 ];
 const WIDTH = 11;
 
-/** Judges some rows, and prints each as it ends. */
+/** Results of a row for these databases. */
+export async function tallyOf(
+  row: Row,
+  databases: readonly Intact[],
+  lookups: Lookups,
+  repair?: Repair,
+): Promise<Tally> {
+  const tally = new Tally();
+  for (const { intact, damaged } of damagedCopies(row, databases, RUNS)) {
+    const trial = await tryRepair(intact, damaged, lookups.lib, repair);
+    tally.add(intact.records.size, trial);
+    if (trial.unsound !== undefined) process.stderr.write(`${row.name}, ${intact.name}: ${trial.unsound}\n`);
+    tally.worse += await lookups.worse(intact, damaged.bytes, trial.contents);
+  }
+  return tally;
+}
+
+/** Judges some rows, and prints each as it ends. @returns the rows that are below their floor, and why */
 export async function judgeRows(options: {
   readonly rows: RegExp;
   readonly databases: RegExp;
   readonly repair: Repair | undefined;
-}): Promise<void> {
+}): Promise<string[]> {
   const seed = seedFor('table');
   const groups = new Map<string, Intact[]>();
   const databasesOf = async ({ databases }: Row) => {
-    const group = groups.get(databases) ?? (await DATABASES[databases](seed));
+    const { minis, reals } = DATABASES[databases];
+    const group = groups.get(databases) ?? [...minis(seed), ...(await reals(seed))];
     groups.set(databases, group);
     return group.filter(({ name }) => options.databases.test(name));
   };
@@ -56,6 +75,7 @@ export async function judgeRows(options: {
     process.stdout.write(`${name.padEnd(width)}${padded}\n`);
   };
   print('row', [...COLUMNS.map(([title]) => title), 'CPU s']);
+  const below: string[] = [];
   const lookups = new Lookups();
   const total = new Tally();
   const began = cpuTime();
@@ -65,18 +85,13 @@ export async function judgeRows(options: {
   };
   for (const row of rows) {
     const since = cpuTime();
-    const tally = new Tally();
-    for (const { intact, damaged } of damagedCopies(row, await databasesOf(row), RUNS)) {
-      const { contents } = await recover(damaged.bytes, options.repair);
-      const score = scoreOf(intact, damaged, contents);
-      const worse = await lookups.worse(intact, damaged.bytes, contents);
-      for (const one of [tally, total]) {
-        one.add(intact.records.size, score, contents === undefined);
-        one.worse += worse;
-      }
-    }
+    const tally = await tallyOf(row, await databasesOf(row), lookups, options.repair);
+    total.include(tally);
     end(row.name, tally, since);
+    const found = shortfalls(tally, floorOf(row), row.changesBytes === true);
+    if (found.length > 0) below.push(`${row.name}: ${found.join('; ')}`);
   }
   end('all', total, began);
   lookups.close();
+  return below;
 }

@@ -8,7 +8,7 @@ import { latin1 } from './life.js';
 
 /** Lookups by the real library in damaged files: a repair must not give less than they do. */
 export class Lookups {
-  #lib = new LibGdbm();
+  lib = new LibGdbm();
 
   /**
    * Keys that the real library finds with the right value in a damaged file; none in a format that it cannot open, or
@@ -21,7 +21,7 @@ export class Lookups {
       const path = join(folder, 'damaged.db');
       await writeFile(path, damaged);
       const keys = [...records.keys()];
-      const values = await this.#lib.lookups(
+      const values = await this.lib.lookups(
         path,
         keys.map((key) => Buffer.from(key, 'latin1')),
       );
@@ -30,8 +30,8 @@ export class Lookups {
         return value !== undefined && latin1(value) === records.get(key)!.value;
       });
     } catch {
-      this.#lib.close();
-      this.#lib = new LibGdbm();
+      this.lib.close();
+      this.lib = new LibGdbm();
       return [];
     } finally {
       await rm(folder, { recursive: true });
@@ -45,6 +45,6 @@ export class Lookups {
   }
 
   close(): void {
-    this.#lib.close();
+    this.lib.close();
   }
 }

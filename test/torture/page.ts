@@ -1,80 +1,106 @@
 import { execFileSync } from 'node:child_process';
 import { arch } from 'node:os';
 import type { Format } from '../../src/format/format.js';
-import { miniDatabases, realDatabase } from './databases.js';
+import type { Trial } from './judge.js';
+import type { Intact } from './intact.js';
+import { shortfalls } from './floors.js';
 import { recoverByGdbmtool } from './gdbmtool.js';
-import { recover } from './recover.js';
-import { damagedCopies, ROWS } from './rows.js';
+import { tallyOf } from './judgerows.js';
+import { Lookups } from './lookedup.js';
+import type { Row } from './rows.js';
+import { damagedCopies, DATABASES, floorOf, ROWS } from './rows.js';
 import { scoreOf } from './score.js';
 import { RUNS, SEED, seedFor } from './settings.js';
 import { Tally } from './tally.js';
 
-const REAL = { seed: seedFor('table'), records: 3000, huge: 3, maxValue: 8000 };
+type Kind = Row['databases'];
 
-/** Both programs on every row's damage to the real library's files. */
-async function sideBySide(): Promise<string[]> {
-  const real = await Promise.all([512, 4096].map((blockSize) => realDatabase({ ...REAL, blockSize })));
-  const lines = [
-    '| damage | records still there | `gdbm-doctor repair` brought back | `gdbmtool recover` brought back |',
+/** The databases of each kind, each made once. */
+class Databases {
+  readonly #minis = new Map<Kind, Intact[]>();
+  readonly #reals = new Map<Kind, Promise<Intact[]>>();
+
+  minis(kind: Kind): Intact[] {
+    const made = this.#minis.get(kind) ?? DATABASES[kind].minis(seedFor('table'));
+    this.#minis.set(kind, made);
+    return made;
+  }
+
+  reals(kind: Kind): Promise<Intact[]> {
+    const made = this.#reals.get(kind) ?? DATABASES[kind].reals(seedFor('table'));
+    this.#reals.set(kind, made);
+    return made;
+  }
+}
+
+/** The text of docs/torture.md, with the results of both programs, and the rows that are below their floor. */
+export async function makePage(): Promise<{ text: string; below: string[] }> {
+  const databases = new Databases();
+  const lookups = new Lookups();
+  const [ours, theirs, minisTotal] = [new Tally(), new Tally(), new Tally()];
+  const formats = databases.minis('usual').map(({ format }) => format);
+  const real = [
+    '| damage | still there | `gdbm-doctor repair` brought back | `gdbmtool recover` brought back |',
     '| --- | --: | --- | --- |',
   ];
-  const totals = [new Tally(), new Tally()];
+  const every = [
+    `| damage | ${formats.map(shortName).join(' | ')} | all |`,
+    `| --- |${' --: |'.repeat(formats.length)} --- |`,
+  ];
+  const below: string[] = [];
   for (const row of ROWS) {
-    const tallies = [new Tally(), new Tally()];
-    for (const { intact, damaged } of damagedCopies(row, real, RUNS)) {
-      const outcomes = [await recover(damaged.bytes), await recoverByGdbmtool(damaged.bytes)];
-      for (const [i, { contents }] of outcomes.entries()) {
-        const score = scoreOf(intact, damaged, contents);
-        for (const tally of [tallies[i], totals[i]]) {
-          tally.add(intact.records.size, score, contents === undefined);
-        }
-      }
+    const reals = await databases.reals(row.databases);
+    const mine = await tallyOf(row, reals, lookups);
+    const other = await gdbmtoolsTally(row, reals);
+    ours.include(mine);
+    theirs.include(other);
+    real.push(`| ${row.name} | ${mine.survival} | ${outcomeCell(mine)} | ${outcomeCell(other)} |`);
+
+    const all = new Tally();
+    const cells: string[] = [];
+    for (const intact of databases.minis(row.databases)) {
+      const tally = await tallyOf(row, [intact], lookups);
+      all.include(tally);
+      cells.push(tally.recall);
     }
-    lines.push(sideBySideRow(row.name, tallies));
+    minisTotal.include(all);
+    every.push(`| ${row.name} | ${cells.join(' | ')} | ${outcomeCell(all)} |`);
+
+    all.include(mine);
+    const found = shortfalls(all, floorOf(row), row.changesBytes === true);
+    if (found.length > 0) below.push(`${row.name}: ${found.join('; ')}`);
     process.stderr.write(`${row.name}\n`);
   }
-  return [...lines, sideBySideRow('**all**', totals)];
+  lookups.close();
+  real.push(`| **all** | ${ours.survival} | ${outcomeCell(ours)} | ${outcomeCell(theirs)} |`);
+  every.push(`| **all** |${' |'.repeat(formats.length)} ${outcomeCell(minisTotal)} |`);
+  return { text: textOf(real.join('\n'), every.join('\n')), below };
 }
 
-function sideBySideRow(name: string, tallies: readonly Tally[]): string {
-  return `| ${name} | ${tallies[0].survival} | ${tallies.map(outcomeCell).join(' | ')} |`;
+async function gdbmtoolsTally(row: Row, reals: readonly Intact[]): Promise<Tally> {
+  const tally = new Tally();
+  for (const { intact, damaged } of damagedCopies(row, reals, RUNS)) {
+    const { contents } = await recoverByGdbmtool(damaged.bytes);
+    const trial: Pick<Trial, 'score' | 'refused' | 'unsound'> = {
+      score: scoreOf(intact, damaged, contents),
+      refused: contents === undefined,
+      unsound: undefined,
+    };
+    tally.add(intact.records.size, trial);
+  }
+  return tally;
 }
 
-/** The number of records that came back, and remarks if there are any. */
-function outcomeCell({ recall, lost, wrong, inventions, refused, trials }: Tally): string {
+/** The share of records that came back, and remarks if there are any. */
+function outcomeCell({ recall, lost, wrong, inventions, refused, trials, worse }: Tally): string {
   const rest = [
     lost > 0 && `${lost} lost`,
     wrong > 0 && `${wrong} wrong`,
     inventions !== '0' && `${inventions} invented`,
+    worse > 0 && `${worse} missed`,
     refused > 0 && `refused ${refused} of ${trials}`,
   ].filter((one) => one !== false);
   return rest.length === 0 ? `**${recall}**` : `${recall}: ${rest.join(', ')}`;
-}
-
-/** The records that came back in each format, for each row. */
-async function everyFormat(): Promise<string[]> {
-  const databases = miniDatabases(seedFor('table'));
-  const lines = [
-    `| damage | ${databases.map(({ format }) => shortName(format)).join(' | ')} | all |`,
-    `| --- |${' --: |'.repeat(databases.length)} --- |`,
-  ];
-  for (const row of ROWS) {
-    const tallies = databases.map(() => new Tally());
-    const total = new Tally();
-    for (const [i, database] of databases.entries()) {
-      for (const { intact, damaged } of damagedCopies(row, [database], RUNS)) {
-        const { contents } = await recover(damaged.bytes);
-        const score = scoreOf(intact, damaged, contents);
-        for (const tally of [tallies[i], total]) {
-          tally.add(intact.records.size, score, contents === undefined);
-        }
-      }
-    }
-    const recalls = tallies.map(({ recall }) => recall).join(' | ');
-    lines.push(`| ${row.name} | ${recalls} | ${outcomeCell(total)} |`);
-    process.stderr.write(`${row.name}, every format\n`);
-  }
-  return lines;
 }
 
 function shortName({ layout, byteOrder, variant }: Format): string {
@@ -82,56 +108,55 @@ function shortName({ layout, byteOrder, variant }: Format): string {
   return `${layout.offsetBits}${packed} ${byteOrder}${variant === 'numsync' ? ' numsync' : ''}`;
 }
 
-/** The text of docs/torture.md, with both programs' results. */
-export async function page(): Promise<string> {
+function textOf(real: string, every: string): string {
   const version = execFileSync('gdbmtool', ['--version'], { encoding: 'utf8' }).split('\n')[0];
   return `# What comes back
 
-How much of a damaged database \`gdbm-doctor repair\` brings back, beside \`gdbmtool recover force\` of the real library.
-
-Made by
+The share of a damaged database that \`gdbm-doctor repair\` brings back, beside \`gdbmtool recover force\` of the real
+library. Made on ${arch()} with ${version} by
 
 \`\`\`sh
 npm run torture -- --seed ${SEED} --runs ${RUNS} --write
 \`\`\`
 
-on ${arch()} with
-${version}. Another seed looks at other damage.
+Another seed damages other places. Some rows alone, in seconds: \`npm run torture -- --rows 'sectors|swapped'\`; with
+\`--of CHECKOUT\` the repair of another checkout is judged on the same files. Each row has a floor
+(\`test/torture/floors.ts\`); the command fails and names the rows that are below theirs.
 
 ## How to read it
 
-Each row is a way in which files come to harm, and each trial a sound database that was damaged so, at places drawn by
-the seed. From the sound file the suite (\`test/torture/\`) knows which records are physically **still there**: those of
-which the bucket element, the key and the value are whole, at their places or, where the damage moved bytes, elsewhere.
-A cell says how many of these came back with their right value; in **bold** if there is nothing else to say. Else:
+A row is a kind of damage. A trial is a sound database that was damaged so, at places drawn from the seed. A record is
+**still there** if its bucket element, its key and its value are whole somewhere in the damaged file: at their places,
+moved, or, where pages of older states have come back, with the element in an older bucket. Before an encoding is undone
+the bytes before it count.
 
-- **lost**: still there, and not in the result.
-- **wrong**: still there, and in the result with another value.
-- **invented**: keys in the result that the database did not hold at last, deleted ones among them. In parentheses how
-  many of them nothing in the file tells from real ones: a deleted record whose bucket is gone, so that an older
-  one is used, or a whole record of the other file where the blocks of two are mixed.
-- **refused**: trials that left no database that opens. Where nothing is left there is nothing to bring back.
+A cell gives the share of these records that came back with their value, in **bold** if there is nothing else to say:
 
-A value whose own bytes were hit cannot be told from a right one by anything in the format; it counts as neither.
-Not counted as still there is a record whose element and bytes moved apart while its key is there more than once: nothing
-tells which of the places is meant. The last rows are bytes that are gone from behind the header, or were put in, by a copy
-that skipped what it could not read or a block that was written twice; they are not among those that come together, as of two
-places that move bytes only one is found. Where two files' blocks are mixed, the header and a part of the directory are the
-first file's: else it would be the second one, with blocks of the first.
+- **lost**: records that are still there and are not in the result.
+- **wrong**: records that are still there and came back with another value.
+- **invented**: keys that were not in the database in the end, deleted ones among them. In parentheses those that nothing
+  in the file tells from real ones: a deleted record whose bucket is gone, so that an older one is used, or a whole record
+  of the other file where two are mixed.
+- **missed**: records that a lookup by libgdbm finds in the damaged file and the repaired one lacks.
+- **refused**: trials without a result. Where nothing is left, there is nothing to bring back.
+
+A record whose own value was overwritten counts as neither: the format has no checksum of values. Where the blocks of two
+files are mixed, the header and a part of the directory are the first file's; otherwise it would be the second file, with
+blocks of the first.
 
 ## Files of the real library
 
-Two databases of ${REAL.records} records at first, with blocks of 512 and of 4096 bytes, updates, deletions and new records;
-${RUNS} damaged copies of each for each row.
+Databases of 560 to 1,500 records, with JSON values and with values of 0 bytes to 100 KB, blocks of 512 and of 4,096 bytes,
+updates and deletions; for the rows of page versions they grew in five steps, and for those of inner databases one value is a
+whole database. ${RUNS} damaged copies of each for each row.
 
-${(await sideBySide()).join('\n')}
+${real}
 
 ## Every format
 
-What \`repair\` brought back of databases by the project's own writer, in each layout (width of offsets in bits, \`packed\`
-if they are aligned to 4 bytes) and byte order, standard and numsync; ${RUNS} damaged copies of each for each row. The last
-column is all of them together, as in the first table.
+Databases of the project's own writer, in each layout (width of offsets in bits, \`packed\` if they are aligned to 4 bytes)
+and byte order, standard and numsync; ${RUNS} damaged copies of each for each row. The last column is all of them together.
 
-${(await everyFormat()).join('\n')}
+${every}
 `;
 }

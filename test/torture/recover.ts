@@ -32,7 +32,8 @@ export async function recover(damaged: Uint8Array, repairFile: Repair = repair):
   try {
     const path = join(folder, 'damaged.db');
     const output = join(folder, 'fresh.db');
-    await writeFile(path, damaged);
+    // No ACL is handed on where only the owner has rights; another program would have to read it.
+    await writeFile(path, damaged, { mode: 0o600 });
     const { action, reason } = await repairFile(path, {
       output,
       lock: false,

@@ -6,10 +6,14 @@ import {
   applicationDatabases,
   growingMinis,
   growingReals,
-  mailDatabases,
+  mailMinis,
+  mailReals,
   miniDatabases,
-  nestingDatabases,
+  nestingMinis,
+  nestingReals,
 } from './databases.js';
+import type { Floor } from './floors.js';
+import { ALL, FLOORS } from './floors.js';
 import { FAULTS } from './faultmodels.js';
 import type { Intact } from './intact.js';
 import { damagedCopy } from './judge.js';
@@ -20,13 +24,16 @@ import { seedFor } from './settings.js';
 import { VERSIONS } from './versionmodels.js';
 import { CONTAINERS, TRANSFORMS } from './wholemodels.js';
 
-/** The databases that rows are judged on. */
+/** The databases that rows are judged on: by the project's own writer, in every format, and by the real library. */
 export const DATABASES = {
-  usual: async (seed: number) => [...miniDatabases(seed), ...(await applicationDatabases(seed))],
-  growing: async (seed: number) => [...growingMinis(seed), ...(await growingReals(seed))],
-  mails: mailDatabases,
-  nesting: nestingDatabases,
-} as const satisfies Record<string, (seed: number) => Promise<Intact[]>>;
+  usual: { minis: miniDatabases, reals: applicationDatabases },
+  growing: { minis: growingMinis, reals: growingReals },
+  mails: { minis: mailMinis, reals: mailReals },
+  nesting: { minis: nestingMinis, reals: nestingReals },
+} as const satisfies Record<
+  string,
+  { minis: (seed: number) => Intact[]; reals: (seed: number) => Promise<Intact[]> }
+>;
 
 /** A way of damage that is judged by itself: a row of docs/torture.md. */
 export interface Row {
@@ -34,6 +41,13 @@ export interface Row {
   readonly databases: keyof typeof DATABASES;
   /** The models of one trial, one after the other. */
   readonly draw: (seed: number, intact: Intact) => readonly Model[];
+  /** The damage changes bytes, so that a value may be changed and nothing tells of it. */
+  readonly changesBytes?: boolean;
+}
+
+/** The least result of a row. */
+export function floorOf({ name }: Row): Floor {
+  return FLOORS[name] ?? ALL;
 }
 
 /** Models in the order in which several come together: old pages are at their places, and an encoding hides all places. */
@@ -46,15 +60,16 @@ const WITH_INNER = [
 ];
 
 export const ROWS: readonly Row[] = [
-  ...MODELS.map(single),
+  ...MODELS.map((model): Row => ({ ...single(model), changesBytes: true })),
   {
     name: 'two to four of these together',
     databases: 'usual',
+    changesBytes: true,
     draw: (seed) => modelsNamed(fc.sample(anyModelNames, { seed, numRuns: 1 })[0]),
   },
   ...FAULTS.map(single),
   ...MOVED.map(single),
-  ...VERSIONS.map((model): Row => ({ ...single(model), databases: 'growing' })),
+  ...VERSIONS.map((model): Row => ({ ...single(model), databases: 'growing', changesBytes: true })),
   ...CONTAINERS.map(single),
   ...WITH_INNER.map((model): Row => ({
     ...single(model),
@@ -79,6 +94,7 @@ function together(word: string, count: number, databases: 'usual' | 'growing'): 
   return {
     name: `any ${word} of all these together${databases === 'growing' ? ', in a file that grew' : ''}`,
     databases,
+    changesBytes: true,
     draw: (seed, intact) => {
       const random = new Random(seed);
       const suiting = IN_ORDER.filter(({ suits }) => suits?.(intact) !== false);

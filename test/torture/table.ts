@@ -5,7 +5,7 @@
  *     npm run torture -- --rows REGEX [--databases REGEX] [--of CHECKOUT] [--seed N] [--runs N]
  *                                                            some rows, of repair alone, printed as they end
  *
- * With `--of` the repair is that of another checkout, on the same damaged files.
+ * It fails, and names the rows, where one is below its floor (floors.ts). With `--of` the repair is that of another checkout, on the same damaged files.
  */
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -34,16 +34,21 @@ async function repairOf(checkout: string): Promise<Repair> {
   return ((await import(pathToFileURL(path).href)) as { repair: Repair }).repair;
 }
 
+let below: readonly string[];
 if (options.rows !== undefined) {
   const { judgeRows } = await import('./judgerows.js');
-  await judgeRows({
+  below = await judgeRows({
     rows: new RegExp(options.rows),
     databases: new RegExp(options.databases),
     repair: options.of === undefined ? undefined : await repairOf(options.of),
   });
 } else {
-  const { page } = await import('./page.js');
-  const pretty = await prettify(await page(), { parser: 'markdown', printWidth: 110 });
+  const { makePage } = await import('./page.js');
+  const page = await makePage();
+  const pretty = await prettify(page.text, { parser: 'markdown', printWidth: 110 });
   if (options.write) await writeFile(fixture('../docs/torture.md'), pretty);
   else process.stdout.write(pretty);
+  below = page.below;
 }
+for (const line of below) process.stderr.write(`below its floor: ${line}\n`);
+if (below.length > 0) process.exitCode = 1;

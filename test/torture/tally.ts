@@ -1,5 +1,10 @@
-import type { Score } from './score.js';
+import type { Trial } from './judge.js';
 import { isExcused } from './score.js';
+
+/** The numbers of a tally. */
+type Counts = {
+  [Name in keyof Tally as Tally[Name] extends number ? Exclude<Name, 'lost'> : never]: number;
+};
 
 /** Scores of many trials, added up. */
 export class Tally {
@@ -24,9 +29,11 @@ export class Tally {
   /** Records that a lookup by the real library finds right in the damaged file, and the repaired one lacks. */
   worse = 0;
   refused = 0;
+  /** Fresh files that are not sound, and errors in place of a result. */
+  unsound = 0;
 
   /** @param records how many the sound file held */
-  add(records: number, score: Score, refused: boolean): void {
+  add(records: number, { score, refused, unsound }: Pick<Trial, 'score' | 'refused' | 'unsound'>): void {
     this.trials++;
     this.records += records;
     this.there += score.survivors + score.ambiguous;
@@ -41,6 +48,12 @@ export class Tally {
     this.ambiguous += score.ambiguous;
     this.ambiguousRecalled += score.ambiguousRecalled;
     if (refused) this.refused++;
+    if (unsound !== undefined) this.unsound++;
+  }
+
+  /** Adds another tally to this one. */
+  include(other: Tally): void {
+    for (const name of Object.keys(this) as (keyof Counts)[]) this[name] += other[name];
   }
 
   get lost(): number {
