@@ -109,33 +109,41 @@ async function openBest(
   const arranged = await openArrangedBest(source, report, options);
   const opened = arranged && (await withTrueHashes(arranged, report, options));
   const score = opened === undefined ? 0 : scoreOf(opened);
-  if (score === 0) undone ??= await openUndone(source, true, report, options);
+  if (opened === undefined || isHopeless(opened)) undone ??= await openUndone(source, true, report, options);
   const least = score + (score === 0 ? 0 : CLEARLY_MORE);
   if (undone !== undefined && scoreOf(undone.opened) > least) return undone;
   return opened && { opened, isWhole: false };
+}
+
+/** Share of elements in use that prove a record below which a file is probably read in a wrong way. */
+const HOPELESS = 1 / 16;
+
+function isHopeless(opened: Opened): boolean {
+  const used = opened.survey.sites.reduce((sum, site) => sum + site.used, 0);
+  return recordsOf(opened) <= used * HOPELESS;
 }
 
 /**
  * Opens a file of which all bytes seem to be changed, as by a copy in text mode, with that undone. A file may have been
  * changed twice.
  *
- * @param isHopeless true if the file as it is proves no record
+ * @param isLastResort true if the file as it is proves next to no record, so that weak marks count
  * @returns the reading that proves most
  */
 async function openUndone(
   source: Source,
-  isHopeless: boolean,
+  isLastResort: boolean,
   report?: Report,
   options: SearchOptions = {},
 ): Promise<Reading | undefined> {
   const { depth = 0 } = options;
   const original = exact(source);
   let best: Reading | undefined;
-  for (const transform of depth < MAX_TRANSFORMS ? await likelyTransforms(original, isHopeless) : []) {
+  for (const transform of depth < MAX_TRANSFORMS ? await likelyTransforms(original, isLastResort) : []) {
     report?.('undoing a change of all bytes', 0, original.size);
     const before = exact(await transform.undo(original));
     // Without a mark a search would be too much for what is hardly a database.
-    if (isHopeless && !(await isPerhapsDatabase(before))) continue;
+    if (isLastResort && !(await isPerhapsDatabase(before))) continue;
     const proved = await openProved(before, report);
     const isHealthy = proved?.checked.verdict === 'healthy';
     const found =

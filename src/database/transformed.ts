@@ -19,14 +19,15 @@ const MIN_ZEROS = 1 / 64;
  * The transforms of which a file has marks. They are cheap to find and prove nothing: the records that the undone file
  * proves decide.
  *
- * @param isHopeless true if the file as it is proves no record, so that bytes may be swapped though no header shows it
+ * @param isLastResort true if the file as it is proves next to no record, so that bytes may be swapped though no header
+ *   shows it
  * @throws SourceError if the source cannot be read
  */
-export async function likelyTransforms(source: Source, isHopeless = false): Promise<Transform[]> {
+export async function likelyTransforms(source: Source, isLastResort = false): Promise<Transform[]> {
   const head = await readUpTo(source, 0, LOOKED_AT);
   const { lines, crlf, high, utf8, zeros } = marksOf(head);
   const plain = await headerScore(source);
-  const isSparse = isHopeless && source.size <= HEADLESS_SEARCHED && 4 * zeros >= head.length * MIN_ZEROS;
+  const isSparse = isLastResort && source.size <= HEADLESS_SEARCHED && 4 * zeros >= head.length * MIN_ZEROS;
   const isMarked = (marks: number, all: number) => marks > 0 && all - marks <= all * TOLERATED;
   const found: Transform[] = [];
   for (const transform of TRANSFORMS) {
