@@ -27,6 +27,7 @@ import { mayBeNewer } from './orphans/newer.js';
 import { inferByScan } from './orphans/missing.js';
 import type { Progress, Report } from './source/sweep.js';
 import type { Source } from './source/source.js';
+import type { Transform } from './source/transforms.js';
 import { exact, readUpTo } from './source/source.js';
 
 /** A database that is open for reading, sound or damaged, with every bucket that could be found. */
@@ -69,7 +70,7 @@ interface SearchOptions {
   /** Scans the whole file for superseded buckets, even if every hash has its bucket. */
   readonly old?: boolean;
   /** Changes of all bytes that are already undone. */
-  readonly depth?: number;
+  readonly undone?: readonly Transform[];
 }
 
 /** Changes of all bytes that are undone one after the other. */
@@ -136,10 +137,12 @@ async function openUndone(
   report?: Report,
   options: SearchOptions = {},
 ): Promise<Reading | undefined> {
-  const { depth = 0 } = options;
+  const { undone = [] } = options;
   const original = exact(source);
+  const hasSwap = undone.some(({ isSwap }) => isSwap);
+  const likely = undone.length < MAX_TRANSFORMS ? await likelyTransforms(original, isLastResort) : [];
   let best: Reading | undefined;
-  for (const transform of depth < MAX_TRANSFORMS ? await likelyTransforms(original, isLastResort) : []) {
+  for (const transform of likely.filter(({ isSwap }) => !(isSwap && hasSwap))) {
     report?.('undoing a change of all bytes', 0, original.size);
     const before = exact(await transform.undo(original));
     // Without a mark a search would be too much for what is hardly a database.
@@ -148,14 +151,14 @@ async function openUndone(
     const isHealthy = proved?.checked.verdict === 'healthy';
     const found =
       proved === undefined || options.old === true
-        ? await openBest(before, report, { ...options, depth: depth + 1 })
+        ? await openBest(before, report, { ...options, undone: [...undone, transform] })
         : { opened: proved, isWhole: isHealthy };
     if (found === undefined) continue;
     const { db, survey, scanned } = found.opened;
     const transforms = [transform, ...(db.undone?.transforms ?? [])];
-    const undone = { original, source: db.undone?.source ?? before, transforms };
+    const file = { original, source: db.undone?.source ?? before, transforms };
     // Without the proof and the check, which say that the file is sound.
-    const opened = { db: { ...db, undone }, survey, ...(scanned && { scanned }) };
+    const opened = { db: { ...db, undone: file }, survey, ...(scanned && { scanned }) };
     if (isHealthy || found.isWhole) return { opened, isWhole: true };
     if (best === undefined || scoreOf(opened) > scoreOf(best.opened)) best = { opened, isWhole: false };
   }

@@ -31,14 +31,13 @@ export async function likelyTransforms(source: Source, isLastResort = false): Pr
   const isMarked = (marks: number, all: number) => marks > 0 && all - marks <= all * TOLERATED;
   const found: Transform[] = [];
   for (const transform of TRANSFORMS) {
-    const { name } = transform;
-    const isLikely =
-      name === 'crlf'
+    const { name, isSwap } = transform;
+    const isLikely = isSwap
+      ? // Swapped words of a file with 32-bit offsets have a header of the other byte order.
+        isSparse || (await headerScore(await transform.undo(source))) > plain
+      : name === 'crlf'
         ? isMarked(crlf, lines)
-        : name === 'utf8'
-          ? utf8 >= MIN_UTF8 && isMarked(2 * utf8, high)
-          : // Swapped words of a file with 32-bit offsets have a header of the other byte order.
-            isSparse || (await headerScore(await transform.undo(source))) > plain;
+        : utf8 >= MIN_UTF8 && isMarked(2 * utf8, high);
     if (isLikely) found.push(transform);
   }
   return found;

@@ -6,13 +6,15 @@ import { firstAfter } from '../numbers.js';
 /** A change of all bytes of a file. */
 export interface TransformName {
   /** A stable name for programs. */
-  readonly name: 'swap16' | 'swap32' | 'crlf' | 'utf8';
+  readonly name: 'swap16' | 'swap32' | 'halves32' | 'crlf' | 'utf8';
   /** The change as a clause, for people. */
   readonly what: string;
 }
 
 /** A change of all bytes of a file, and how it is undone. */
 export interface Transform extends TransformName {
+  /** True if bytes only changed places in groups of a fixed size: two such changes are another one, or none. */
+  readonly isSwap: boolean;
   /** The shell command that undoes it; FILE stands for the file's name. */
   readonly command: string;
   /**
@@ -54,32 +56,48 @@ export const UTF8: Pair = {
 export const TRANSFORMS: readonly Transform[] = [
   {
     name: 'swap16',
+    isSwap: true,
     what: "the bytes of each pair were swapped, as 'dd conv=swab' does",
     command: 'dd if=FILE of=FILE.undone conv=swab',
-    undo: (source) => Promise.resolve(swapped(source, 2)),
+    undo: (source) => Promise.resolve(swapped(source, 2, 1)),
   },
   {
     name: 'swap32',
+    isSwap: true,
     what: 'the bytes of each four were put in reverse order',
     command: 'objcopy -I binary -O binary --reverse-bytes=4 FILE FILE.undone',
-    undo: (source) => Promise.resolve(swapped(source, 4)),
+    undo: (source) => Promise.resolve(swapped(source, 4, 3)),
+  },
+  {
+    name: 'halves32',
+    isSwap: true,
+    what: 'the halves of each four bytes were swapped',
+    command:
+      'dd if=FILE of=FILE.swab conv=swab && objcopy -I binary -O binary --reverse-bytes=4 FILE.swab FILE.undone',
+    undo: (source) => Promise.resolve(swapped(source, 4, 2)),
   },
   {
     name: 'crlf',
+    isSwap: false,
     what: 'every line feed became a carriage return and a line feed, as a copy in text mode makes them',
     command: "LC_ALL=C sed 's/\\r$//' FILE > FILE.undone",
     undo: (source) => joined(source, CRLF),
   },
   {
     name: 'utf8',
+    isSwap: false,
     what: 'every byte was taken for a character of Latin-1 and encoded as UTF-8',
     command: 'iconv -f UTF-8 -t LATIN1 FILE > FILE.undone',
     undo: (source) => joined(source, UTF8),
   },
 ];
 
-/** A source with the bytes of each group in reverse order. A group that the end of the file cuts stays, as `dd` leaves it. */
-export function swapped(source: Source, group: 2 | 4): Source {
+/**
+ * A source with the bytes of each group in another order. A group that the end of the file cuts stays, as `dd` leaves it.
+ *
+ * @param mask bits of a byte's number in its group that change: all for the reverse order
+ */
+export function swapped(source: Source, group: 2 | 4, mask: number): Source {
   const { size } = source;
   const whole: Source = {
     size,
@@ -90,7 +108,7 @@ export function swapped(source: Source, group: 2 | 4): Source {
       const bytes = await source.read(from, to - from);
       const end = size - (size % group) - from;
       for (let i = 0, at = offset - from; i < into.length; i++, at++) {
-        into[i] = bytes[at < end ? at ^ (group - 1) : at];
+        into[i] = bytes[at < end ? at ^ mask : at];
       }
     },
     async read(offset, length) {

@@ -123,10 +123,13 @@ for (const name of NAMES) {
   });
 }
 
+const isSwap = (name: string) => /32|16/.test(name);
+
 test('a file that was changed twice is undone twice', async (t) => {
   const all = records(200);
   for (const first of NAMES) {
-    for (const second of NAMES.filter((name) => name !== first)) {
+    // Two of the three that swap are the third.
+    for (const second of NAMES.filter((name) => !(isSwap(name) && isSwap(first)))) {
       const { bytes } = await build(all, specFor(FORMATS[0]));
       const { result, contents } = await repaired(t, changed(second, changed(first, bytes)));
       assert.deepEqual(contents, heldBy(all), `${first}, ${second}`);

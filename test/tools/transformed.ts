@@ -7,6 +7,8 @@ export function changed(name: Transform['name'], bytes: Uint8Array): Buffer {
       return reversedGroups(bytes, 2);
     case 'swap32':
       return reversedGroups(bytes, 4);
+    case 'halves32':
+      return reversedGroups(reversedGroups(bytes, 4), 2, 4);
     case 'crlf':
       return Buffer.from(Buffer.from(bytes).toString('latin1').replaceAll('\n', '\r\n'), 'latin1');
     case 'utf8':
@@ -14,8 +16,10 @@ export function changed(name: Transform['name'], bytes: Uint8Array): Buffer {
   }
 }
 
-function reversedGroups(bytes: Uint8Array, group: number): Buffer {
+/** @param unit bytes of the groups that stay whole at the end of the file */
+function reversedGroups(bytes: Uint8Array, group: number, unit = group): Buffer {
   const copy = Buffer.from(bytes);
-  for (let i = 0; i + group <= copy.length; i += group) copy.subarray(i, i + group).reverse();
+  for (let i = 0; i + group <= copy.length - (copy.length % unit); i += group)
+    copy.subarray(i, i + group).reverse();
   return copy;
 }
