@@ -23,6 +23,7 @@ export const command = defineCommand(
         requiresArg: true,
         describe: 'Keep the copy as a snapshot of this database',
       },
+      poor: { type: 'string', requiresArg: true, describe: 'Why the file is no good state' },
       'or-here': { type: 'boolean', default: false, describe: 'Else as one of the file itself' },
     }),
   async ({ file: path, snapshotFor, ...options }) => {

@@ -3,13 +3,11 @@ import { isForeign, judgedFor } from '../check/libgdbm.js';
 import type { MachineName } from '../format/machines.js';
 import { MACHINES } from '../format/machines.js';
 import { repair } from '../repair.js';
-import type { RepairOptions, RepairResult } from '../repair/result.js';
+import type { RepairResult } from '../repair/result.js';
 import { failedRepairReport, repairReport, reportText } from '../report/json.js';
 import { shellPath } from '../report/escape.js';
 import { foreignText } from '../report/sentences.js';
 import { repairText } from '../report/text.js';
-import type { Addition } from '../salvage/salvage.js';
-import { ADDITIONS } from '../salvage/salvage.js';
 import { convert } from './convert.js';
 import type { WantedMachine } from './options.js';
 import {
@@ -31,6 +29,7 @@ import {
   profile,
   waitIsValid,
 } from './options.js';
+import { parseInclude, parseMaxLoss } from './repairlimits.js';
 import type { ExitCode } from './terminal.js';
 import { EXIT, printReport, styleFor } from './terminal.js';
 import { runWork } from './work.js';
@@ -142,32 +141,6 @@ export const command = defineCommand(
       },
     ),
 );
-
-/** @throws Error that says what was expected */
-function parseInclude(texts: string | string[]): Addition[] {
-  const names = [texts].flat().flatMap((text) => text.split(','));
-  return names.map((name) => {
-    const found = ADDITIONS.find((one) => one === name);
-    if (found === undefined) throw new Error(`expected --include ${ADDITIONS.join(',')}, found "${name}"`);
-    return found;
-  });
-}
-
-/**
- * Reads a number of records, or a share of all as `N%`.
- *
- * @throws Error that says what was expected
- */
-function parseMaxLoss(texts: string | string[]): NonNullable<RepairOptions['maxLoss']> {
-  const text = [texts].flat().at(-1)!;
-  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text);
-  const value = Number(match?.[1]);
-  const isShare = match?.[2] === '%';
-  if (match === null || (isShare ? value > 100 : !Number.isSafeInteger(value))) {
-    throw new Error(`expected --max-loss as a number of records or N%, found "${text}"`);
-  }
-  return isShare ? { share: value / 100 } : { records: value };
-}
 
 /** Returns true for a sound database of another machine than the one that was asked for: it is to be converted. */
 function isForAnotherMachine(

@@ -12,6 +12,7 @@ import { realPathOf } from '../store/held.js';
 import type { Keep } from '../store/retention.js';
 import { KEEP } from '../store/retention.js';
 import { defineCommand, file, profile, snapshots } from './options.js';
+import { parseInclude, parseMaxLoss } from './repairlimits.js';
 import { EXIT, tell } from './terminal.js';
 
 export const keep = {
@@ -59,6 +60,21 @@ export const watching = {
   snapshots,
   keep,
   'max-bytes': maxBytes,
+  include: {
+    type: 'string',
+    requiresArg: true,
+    coerce: (texts: string | string[]) => parseInclude(texts).join(','),
+    describe: 'What a repair adds, as of repair: stale, deleted, carved, or several: a,b',
+  },
+  'max-loss': {
+    type: 'string',
+    requiresArg: true,
+    coerce: (texts: string | string[]) => {
+      parseMaxLoss(texts);
+      return [texts].flat().at(-1)!;
+    },
+    describe: 'Refuse a repair that loses more: a number of records or N%',
+  },
   'log-file': { type: 'string', requiresArg: true, describe: 'Also write the log here' },
   'log-format': {
     choices: ['text', 'json'] as const,
@@ -193,13 +209,18 @@ function isSameFile(a: NamedFile, b: NamedFile): boolean {
 /** The means to mend one database, and the options of a look at it. */
 export function mendingFor(
   file: string,
-  { profile, snapshots, keep, maxBytes }: WatchingArguments,
+  { profile, snapshots, keep, maxBytes, include, maxLoss }: WatchingArguments,
   outlets: Outlets,
 ): { mending: Mending; lookOptions: string[] } {
   // Absolute, so that a name that begins with a dash is no option of our own commands.
   const path = resolve(file);
   const profileOptions = [`--profile=${profile}`];
   const folderOptions = snapshots === undefined ? [] : [`--snapshots=${snapshots}`];
+  const limits = [`--keep=${Object.values(keep).join(',')}`];
+  if (maxBytes !== undefined) limits.push(`--max-bytes=${maxBytes}`);
+  const repairOptions: string[] = [];
+  if (include !== undefined) repairOptions.push(`--include=${include}`);
+  if (maxLoss !== undefined) repairOptions.push(`--max-loss=${maxLoss}`);
   const script = process.argv[1];
   const mending: Mending = {
     run: commandRunner([process.execPath, ...process.execArgv, script]),
@@ -207,9 +228,10 @@ export function mendingFor(
     path,
     profileOptions,
     folderOptions,
+    limitOptions: limits,
+    repairOptions,
+    counts: { lost: 0 },
     bestSnapshot: bestSnapshotOf(path, snapshots, outlets.log),
   };
-  const limits = [`--keep=${Object.values(keep).join(',')}`];
-  if (maxBytes !== undefined) limits.push(`--max-bytes=${maxBytes}`);
   return { mending, lookOptions: [...profileOptions, ...folderOptions, ...limits] };
 }

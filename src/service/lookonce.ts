@@ -41,6 +41,8 @@ interface LookOptions {
   readonly maxBytes?: number | undefined;
   /** The database of which the copy is a snapshot, if the file stands in for it; by default the file itself. */
   readonly snapshotFor?: string | undefined;
+  /** Why the file is no good state, if the caller knows: its copy is kept apart. */
+  readonly poor?: string | undefined;
   /** Makes it a snapshot of the file itself if the place of `snapshotFor` cannot be written. */
   readonly orHere?: boolean;
 }
@@ -182,7 +184,7 @@ async function lookInto(
     return { ...bareLook(path, 'other-machine', `${foreignText(checked, machine)}. To do: ${to}`), ...about };
   }
   if (about.usable) {
-    const file = { handle, stats: judged, ...amountOf(contents) };
+    const file = { handle, stats: judged, ...amountOf(contents), poor: options.poor };
     const kept = options.snapshot ? await keep(file, options) : NO_SNAPSHOT;
     if (kept === 'changed') return bareLook(path, 'changing', 'it was written to meanwhile');
     const use = options.holders === true ? await useOf(before) : NOT_SEEN;

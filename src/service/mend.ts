@@ -67,6 +67,12 @@ export interface Mending {
   readonly profileOptions: readonly string[];
   /** Options that name the folder of the snapshots. */
   readonly folderOptions: readonly string[];
+  /** Options that limit the snapshots. */
+  readonly limitOptions?: readonly string[];
+  /** Options of a repair: what it adds, and the loss that it refuses. */
+  readonly repairOptions?: readonly string[];
+  /** Records that repairs lost so far. */
+  readonly counts?: { lost: number };
   readonly bestSnapshot: () => Promise<BestSnapshot | undefined>;
 }
 
@@ -111,7 +117,7 @@ const BUSY = ['locked', 'changed'];
  * @param atRest whether the program of the database is known not to run, so that no lock is needed if no program can take one
  */
 export async function mend(look: Look, mending: Mending, atRest = false): Promise<Outcome> {
-  const { path, profileOptions } = mending;
+  const { path, profileOptions, repairOptions = [] } = mending;
   const run = atRest ? lockingIfPossible(mending) : mending.run;
   let now = look;
   let outcome: Outcome = 'sound';
@@ -122,12 +128,13 @@ export async function mend(look: Look, mending: Mending, atRest = false): Promis
   if (look.verdict === 'damaged' && !emptied) {
     // Only values that keep the program from starting are removed, because nobody is there to bring them back. The repair
     // may end without records: the comparison with the snapshot follows below.
-    const options = ['--only-fatal', '--empty', ...ifState(look), ...profileOptions];
+    const options = ['--only-fatal', '--empty', ...ifState(look), ...profileOptions, ...repairOptions];
     const result = await run(['repair', '--json', ...options, path]);
     const report = firstReport(result.stdout);
     if (report?.action === 'repaired') {
       outcome = 'repaired';
       loss = lossOf(report);
+      if (mending.counts !== undefined) mending.counts.lost += loss.records + (loss.estimated ?? 0);
       logRepair(mending, report, loss, look.size === 0);
     } else if (isBusy(report)) {
       logBusy(mending, report);
@@ -139,10 +146,26 @@ export async function mend(look: Look, mending: Mending, atRest = false): Promis
     }
     now = await lookAt(run, path, ['--no-snapshot', ...profileOptions]);
   }
-  if (best === undefined || !isGain(best, now, loss)) return outcome;
+  if (best === undefined || !isGain(best, now, loss)) {
+    if (loss !== undefined) await keepApart(now, loss, mending);
+    return outcome;
+  }
   const restored = await restore(best, now, { ...mending, run });
   if (restored === 'restored' || restored === 'busy') return restored;
+  if (loss !== undefined) await keepApart(now, loss, mending);
   return outcome === 'repaired' || outcome === 'prevented' ? outcome : restored;
+}
+
+/** A repair that lost more than this share of the records leaves no good state. */
+const MUCH = 0.1;
+
+/** Keeps the result of a repair that lost much as a poor snapshot: its bytes are then not taken for a good state. */
+async function keepApart({ records }: Look, loss: Loss, mending: Mending): Promise<void> {
+  const { run, path, profileOptions, folderOptions, limitOptions = [] } = mending;
+  const lost = loss.records + (loss.estimated ?? 0);
+  if (loss.estimated !== null && lost <= MUCH * (records + lost)) return;
+  const why = `a repair lost ${loss.estimated === null ? 'an unknown number of' : lost} records`;
+  await lookAt(run, path, [`--poor=${why}`, ...profileOptions, ...folderOptions, ...limitOptions]);
 }
 
 /**
@@ -251,7 +274,8 @@ function firstReport(text: string): Report | undefined {
  * @returns the records that it lacks; undefined if nothing was written
  */
 export async function copyOut(from: string, to: string, mending: Mending): Promise<Loss | undefined> {
-  const options = ['--only-fatal', '--empty', ...mending.profileOptions, `--output=${to}`];
+  const { profileOptions, repairOptions = [] } = mending;
+  const options = ['--only-fatal', '--empty', ...profileOptions, ...repairOptions, `--output=${to}`];
   const { stdout } = await lockingIfPossible(mending)(['repair', '--json', ...options, from]);
   const report = firstReport(stdout);
   return report?.action === 'repaired' ? lossOf(report) : undefined;

@@ -53,6 +53,8 @@ export interface Status {
   readonly repairs: number;
   readonly failedRepairs: number;
   readonly restores: number;
+  /** Records that repairs lost. */
+  readonly lost: number;
   readonly snapshotAt: number | undefined;
   /** When the database last was in a good state that a snapshot has; the beginning of the watch before. */
   readonly goodAt: number;
@@ -68,6 +70,7 @@ export function newStatus(path: string, temporary?: string): Status {
     repairs: 0,
     failedRepairs: 0,
     restores: 0,
+    lost: 0,
     snapshotAt: undefined,
     goodAt: Date.now(),
   };
@@ -129,6 +132,12 @@ const METRICS: readonly Metric[] = [
     type: 'counter',
     help: 'Repairs that could not be done.',
     value: ({ failedRepairs }) => failedRepairs,
+  },
+  {
+    name: 'gdbm_doctor_lost_records_total',
+    type: 'counter',
+    help: 'Records that repairs could not recover.',
+    value: ({ lost }) => lost,
   },
   {
     name: 'gdbm_doctor_restores_total',

@@ -82,7 +82,7 @@ export async function prepare(options: GuardOptions, mending: Mending): Promise<
   if (outcome !== 'unmended') return { command, env };
   return setFileAside(options, mending, {
     state: look.state,
-    inUse: has(['locked-by-process', 'open-in-process']),
+    inUse: has(IN_USE_CODES),
   });
 }
 
@@ -118,6 +118,9 @@ const UNWRITABLE: readonly VolumeCode[] = [
   'file-immutable',
 ];
 
+/** Other processes that use the database. */
+const IN_USE_CODES: readonly VolumeCode[] = ['locked-by-process', 'open-in-process'];
+
 /** Problems that only keep a program from writing more than there is. */
 const FULL: readonly VolumeCode[] = ['volume-full', 'inodes-exhausted'];
 
@@ -127,7 +130,9 @@ async function diagnosePlace({ run, log, path }: Mending): Promise<VolumeProblem
   for (const { code, severity, found, advice } of problems) {
     // The look reports a missing or empty file itself, if it is a problem at all.
     if (severity === 'notice' || code === 'file-missing' || code === 'file-empty') continue;
-    log({ level: severity, event: code, message: `${found} To do: ${advice}`, details: { path } });
+    // The other program may be healthy: it is waited for, not to be stopped.
+    const toDo = IN_USE_CODES.includes(code) ? '' : ` To do: ${advice}`;
+    log({ level: severity, event: code, message: `${found}${toDo}`, details: { path } });
   }
   return problems;
 }

@@ -89,7 +89,7 @@ export class Watcher {
   }
 
   get status(): Status {
-    return this.#status;
+    return { ...this.#status, lost: this.#mending.counts?.lost ?? 0 };
   }
 
   /**

@@ -119,6 +119,14 @@ export function isWorse(
   return `it holds ${contentsText(now)}, less than a tenth of what was there; ${has}`;
 }
 
+/** Says that the same bytes were kept apart within the last day; undefined if they were not. */
+export function wasWorse(snapshots: readonly Snapshot[], hash: string, time: Date): string | undefined {
+  const earlier = snapshots.find(
+    (one) => one.poor && one.hash === hash && time.getTime() - one.time.getTime() <= APART,
+  );
+  return earlier && `it is what was kept apart as ${earlier.id}`;
+}
+
 /**
  * Selects the snapshots that a user means, the best first; the others serve if the first one is damaged.
  *

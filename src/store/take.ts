@@ -19,7 +19,7 @@ import { placeFile } from './replace.js';
 import type { Contents, Snapshot } from './snapshot.js';
 import type { Keep, Limits } from './retention.js';
 import { KEEP, prune, volumeOf } from './retention.js';
-import { encodeName, isWorse, shortHash, snapshotId } from './snapshot.js';
+import { encodeName, isWorse, shortHash, snapshotId, wasWorse } from './snapshot.js';
 import type { Writers } from './rights.js';
 import { writersOf } from './rights.js';
 
@@ -129,12 +129,13 @@ async function takeInto(
   const fresh = await copyBeside(join(folder, 'snapshot'), file.handle, signal);
   try {
     const judged = 'examine' in file ? await file.examine(await fileSource(fresh.handle)) : file;
-    const time = nextTime(before, now);
-    const worse = judged.poor ?? isWorse(newestOf(false), { ...judged, time });
     const sha256 = await fresh.whileSyncing(() =>
       'examine' in file ? contentHash(fresh.handle, signal) : requireJudged(fresh, file, dbPath, signal),
     );
     const hash = shortHash(sha256);
+    const time = nextTime(before, now);
+    const worse =
+      judged.poor ?? isWorse(newestOf(false), { ...judged, time }) ?? wasWorse(before, hash, time);
     const { records, tasks, contentBytes } = judged;
     const name = {
       time,

@@ -124,6 +124,18 @@ test('a missing command and a wrong option are reported', async (t) => {
     assert.equal((await start(t, ['guard', path, '--interval', seconds, ...node('')]).ended).code, 2);
 });
 
+test('the options of a repair are those of guard: a wrong one does not start the program', async (t) => {
+  const path = await database(t);
+  const script = node('console.log("ran")');
+  for (const option of ['--max-loss=x', '--include=everything', '--keep=0', '--max-bytes=much']) {
+    const { code, stdout } = await start(t, ['guard', path, option, ...script]).ended;
+    assert.deepEqual([code, stdout], [2, ''], option);
+  }
+  const options = ['--max-loss=1%', '--include=stale,deleted', '--keep=3,2,1', '--max-bytes=5M'];
+  const { code, stdout, stderr } = await start(t, ['guard', path, ...options, ...script]).ended;
+  assert.deepEqual([code, stdout], [0, 'ran\n'], stderr);
+});
+
 test('a damaged database is repaired before the program starts, and the old file stays', async (t) => {
   const path = await database(t);
   const bytes = await readFile(path);

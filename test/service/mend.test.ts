@@ -121,3 +121,43 @@ for (const [code, event, told] of [
     assert.deepEqual(logged, [[event, told]]);
   });
 }
+
+/** Mends a damaged database with a simulated repair; the commands that were run, and the records that were counted as lost. */
+async function mended(
+  report: object,
+  options: Partial<Mending> = {},
+): Promise<{ ran: string[][]; lost: number }> {
+  const ran: string[][] = [];
+  const counts = { lost: 0 };
+  const run = async (args: readonly string[]) => {
+    ran.push([...args]);
+    const stdout = args[0] === 'look' ? JSON.stringify(look(30)) : JSON.stringify({ files: [report] });
+    return { code: 0, stdout, said: '' };
+  };
+  const mending = { ...playedMending('x', run, []), counts, ...options };
+  await mend({ ...look(30, 'none', 'damaged', false), size: 1 }, mending, true);
+  return { ran, lost: counts.lost };
+}
+
+for (const [lostRecords, estimated, isApart] of [
+  [0, 0, false],
+  [3, 0, false],
+  [10, 0, true],
+  [0, 10, true],
+  [0, null, true],
+] as const) {
+  const what = `${lostRecords} of ${30 + lostRecords} records, and ${estimated ?? 'an unknown number'} without a trace`;
+  test(`a repair that lost ${what} is ${isApart ? 'no' : 'a'} good state, and its loss is counted`, async () => {
+    const lostDetail = { uncovered: estimated === 0 ? 0 : 0.3, estimated };
+    const { ran, lost } = await mended({ action: 'repaired', kept: 30, lost: lostRecords, lostDetail });
+    const apart = ran.filter(([command, option]) => command === 'look' && option.startsWith('--poor='));
+    assert.equal(apart.length, isApart ? 1 : 0);
+    assert.equal(lost, lostRecords + (estimated ?? 0));
+  });
+}
+
+test('what a repair adds, and the loss that it refuses, are the options of the guard', async () => {
+  const { ran } = await mended({ action: 'none' }, { repairOptions: ['--include=stale', '--max-loss=1%'] });
+  const [repair] = ran.filter(([command]) => command === 'repair');
+  assert.ok(repair.includes('--include=stale') && repair.includes('--max-loss=1%'));
+});

@@ -330,3 +330,16 @@ testWith(['flock', 'root'], 'a folder of another user is reported', async (t) =>
   assert.match(stderr, /^no-permission .*no permission to keep a snapshot there/);
   assert.equal(stdout, 'went on\n');
 });
+
+test('bytes that were kept apart are no good state for a day', async (t) => {
+  const { path } = await soundFile(t);
+  const start = Date.UTC(2026, 10, 24);
+  const hour = 3_600_000;
+  await take(path, { now: () => start, poor: 'a repair lost 50 records' });
+  assert.equal((await take(path, { now: () => start + hour })).taken, undefined);
+  await change(path, 1);
+  assert.equal((await take(path, { now: () => start + 2 * hour })).taken?.poor, false);
+  const { path: other } = await soundFile(t);
+  await take(other, { now: () => start, poor: 'a repair lost 50 records' });
+  assert.equal((await take(other, { now: () => start + 25 * hour })).taken?.poor, false);
+});
