@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { cpuTime } from '../tools/cpu.js';
 import { Lookups } from './lookedup.js';
 import type { Intact } from './intact.js';
@@ -37,15 +39,27 @@ const COLUMNS: readonly (readonly [title: string, cell: (tally: Tally) => string
 ];
 const WIDTH = 11;
 
+/** Options of a judgement. */
+interface JudgeOptions {
+  /** The repair of another checkout. */
+  readonly repair?: Repair | undefined;
+  /** Folder to which the damaged files are written. */
+  readonly keep?: string | undefined;
+}
+
 /** Results of a row for these databases. */
 export async function tallyOf(
   row: Row,
   databases: readonly Intact[],
   lookups: Lookups,
-  repair?: Repair,
+  { repair, keep }: JudgeOptions = {},
 ): Promise<Tally> {
   const tally = new Tally();
-  for (const { intact, damaged } of damagedCopies(row, databases, RUNS)) {
+  for (const { intact, run, damaged } of damagedCopies(row, databases, RUNS)) {
+    if (keep !== undefined) {
+      const name = `${row.name}, ${intact.name}, ${run}.db`.replaceAll('/', ' ');
+      await writeFile(join(keep, name), damaged.bytes);
+    }
     const trial = await tryRepair(intact, damaged, lookups.lib, repair);
     tally.add(intact.records.size, trial);
     if (trial.unsound !== undefined) process.stderr.write(`${row.name}, ${intact.name}: ${trial.unsound}\n`);
@@ -55,11 +69,9 @@ export async function tallyOf(
 }
 
 /** Judges some rows, and prints each as it ends. @returns the rows that are below their floor, and why */
-export async function judgeRows(options: {
-  readonly rows: RegExp;
-  readonly databases: RegExp;
-  readonly repair: Repair | undefined;
-}): Promise<string[]> {
+export async function judgeRows(
+  options: JudgeOptions & { readonly rows: RegExp; readonly databases: RegExp },
+): Promise<string[]> {
   const seed = seedFor('table');
   const groups = new Map<string, Intact[]>();
   const databasesOf = async ({ databases }: Row) => {
@@ -85,7 +97,7 @@ export async function judgeRows(options: {
   };
   for (const row of rows) {
     const since = cpuTime();
-    const tally = await tallyOf(row, await databasesOf(row), lookups, options.repair);
+    const tally = await tallyOf(row, await databasesOf(row), lookups, options);
     total.include(tally);
     end(row.name, tally, since);
     const found = shortfalls(tally, floorOf(row), row.changesBytes === true);

@@ -113,7 +113,7 @@ export function* damagedCopies({ name, draw }: Row, databases: readonly Intact[]
       const models = draw(seed, intact);
       if (models.some(({ suits }) => suits?.(intact) === false)) continue;
       const damaged: Damaged = damagedCopy(intact, models, seed);
-      yield { intact, models, damaged };
+      yield { intact, run, damaged };
     }
   }
 }

@@ -2,10 +2,11 @@
  * Tortures `repair` and prints what came back.
  *
  *     npm run torture -- [--seed N] [--runs N] [--write]     every row, beside `gdbmtool recover`; --write: docs/torture.md
- *     npm run torture -- --rows REGEX [--databases REGEX] [--of CHECKOUT] [--seed N] [--runs N]
+ *     npm run torture -- --rows REGEX [--databases REGEX] [--of CHECKOUT] [--keep DIR] [--seed N] [--runs N]
  *                                                            some rows, of repair alone, printed as they end
  *
- * It fails, and names the rows, where one is below its floor (floors.ts). With `--of` the repair is that of another checkout, on the same damaged files.
+ * It fails, and names the rows, where one is below its floor (floors.ts). With `--of` the repair is that of another checkout, on
+ * the same damaged files; with `--keep` these are written to a folder.
  */
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -22,6 +23,7 @@ const { values: options } = parseArgs({
     rows: { type: 'string' },
     databases: { type: 'string', default: '' },
     of: { type: 'string' },
+    keep: { type: 'string' },
     write: { type: 'boolean', default: false },
   },
 });
@@ -40,6 +42,7 @@ if (options.rows !== undefined) {
   below = await judgeRows({
     rows: new RegExp(options.rows),
     databases: new RegExp(options.databases),
+    keep: options.keep,
     repair: options.of === undefined ? undefined : await repairOf(options.of),
   });
 } else {
