@@ -166,7 +166,8 @@ async function follow(
   for (let n = 0; n < runs.length; n += step) {
     const { address, slots } = runs[n];
     looked++;
-    if (!(address >= block_size && offset + address + bucket_size <= source.size)) continue;
+    const length = Math.max(bucket_size, headBytes);
+    if (!(address >= block_size && offset + address + length <= source.size)) continue;
     const head = new BucketView(await source.read(offset + address, headBytes), format, 0);
     const { bits, count, availCount } = head;
     const isBucket =

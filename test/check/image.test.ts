@@ -7,7 +7,9 @@ import { databasesIn } from '../../src/database/databases.js';
 import { identifySource } from '../../src/database/identify.js';
 import { check } from '../../src/examine.js';
 import type { ByteOrder } from '../../src/format/format.js';
-import { LAYOUTS } from '../../src/format/format.js';
+import { LAYOUTS, offsetSize } from '../../src/format/format.js';
+import { decodeHeader, headerStruct } from '../../src/format/header.js';
+import { member, writeOffset } from '../../src/format/struct.js';
 import { repair } from '../../src/repair.js';
 import { memorySource } from '../../src/source/source.js';
 import type { Source } from '../../src/source/source.js';
@@ -210,4 +212,17 @@ test('where a search ends before the file does, the text says so', async () => {
   const { what } = await identifySource(same(65 << 20));
   assert.match(what, /buckets without a header in the first 64 MiB/);
   assert.doesNotMatch((await identifySource(same(1 << 20))).what, /64 MiB/);
+});
+
+test('a header with any bucket size, whose directory leads beyond the end, is followed without an error', async () => {
+  const bytes = await database('flower', 10);
+  const { layout, byteOrder } = FORMAT;
+  const header = decodeHeader(bytes, layout, byteOrder);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = header.dir; at < header.dir + header.dir_size; at += offsetSize(layout))
+    writeOffset(view, at, bytes.length + 4096, layout, true);
+  for (const size of [-0x80000000, -(2 * bytes.length), -4096, 0, 8, 0x7fffffff]) {
+    view.setInt32(member(headerStruct(layout), 'bucket_size').offset, size, true);
+    for await (const { isWhole } of databasesIn(memorySource(bytes))) assert.ok(!isWhole, `${size}`);
+  }
 });
