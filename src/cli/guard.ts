@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { understandCommand } from '../service/commandline.js';
 import { guard, runUnguarded } from '../service/guard.js';
 import { Outlets } from '../service/outlets.js';
@@ -11,6 +12,13 @@ const PROFILES = { flower: 'flower', beat: 'celerybeat', other: 'auto' } as cons
 /** The words behind `--`. */
 function commandIn(args: object): string[] {
   return (args as { '--'?: string[] })['--'] ?? [];
+}
+
+/** Says that a configuration may name a database; undefined if there is no such file. */
+async function unknownBy(config: string | undefined): Promise<string | undefined> {
+  if (config === undefined) return undefined;
+  const found = await stat(config).catch(() => undefined);
+  return found && `${config} may name one`;
 }
 
 /** Makes a program's database usable, runs the program, and watches the database while it runs. */
@@ -43,7 +51,7 @@ export const command = defineCommand(
   async ({ file, fallback, ...options }) => {
     const { env } = process;
     const command = commandIn(options);
-    const { program, database } = understandCommand(command, env);
+    const { program, database, config } = understandCommand(command, env);
     const path = file ?? database;
     const wrong = await judgeOutlets(path === undefined ? [] : [path], options);
     if (wrong !== undefined) {
@@ -52,12 +60,22 @@ export const command = defineCommand(
     }
     const outlets = new Outlets(options);
     if (path === undefined) {
-      const message =
-        program === 'other'
-          ? 'expected a database, found none named and a command that is not known: it runs without a guard. ' +
-            'Name the database before the --'
-          : 'this command keeps no database, so there is nothing to guard';
-      outlets.log({ level: 'warning', event: 'no-database', message });
+      const unknown = program === 'other' ? 'the command is not known' : await unknownBy(config);
+      if (unknown === undefined) {
+        const message = 'this command keeps no database, so there is nothing to guard';
+        outlets.log({ level: 'warning', event: 'no-database', message });
+        return runUnguarded(command, env, outlets);
+      }
+      const isRefused = fallback === 'fail';
+      const then = isRefused
+        ? `with --fallback fail ${command[0]} is not started`
+        : 'it runs without a guard';
+      const message = `expected a database, found none named, and ${unknown}: ${then}. Name the database before the --`;
+      outlets.log({ level: isRefused ? 'error' : 'warning', event: 'no-database', message });
+      if (isRefused) {
+        await outlets.flush();
+        return EXIT.failed;
+      }
       return runUnguarded(command, env, outlets);
     }
     const profile = options.profile === 'auto' ? PROFILES[program] : options.profile;

@@ -3,25 +3,31 @@ interface GuardedCommand {
   readonly program: 'flower' | 'beat' | 'other';
   /** Its database, from the command or the environment; undefined if it keeps none, or none is known. */
   readonly database: string | undefined;
+  /** The configuration, a program of its own, that may name a database if the command and the environment do not. */
+  readonly config?: string;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Flower's default database (flower 2.0, `options.py`). */
 const FLOWER_DB = 'flower';
+/** Flower's default configuration. */
+const FLOWER_CONFIG = 'flowerconfig.py';
 /** Beat's default database (celery 5, `beat_schedule_filename`). */
 const BEAT_DB = 'celerybeat-schedule';
 
 /**
  * Parses the command lines of Flower and of celery beat. Flower reads the environment's `FLOWER_…` first, and overrides it by
  * its arguments `--name=value`, with dashes or underscores alike (tornado's parser). It keeps a database only if it is
- * `persistent`. A `flowerconfig.py` is a program and therefore ignored.
+ * `persistent`. Its configuration is a program, so what that says is not known.
  */
 export function understandCommand(command: readonly string[], env: Environment): GuardedCommand {
   const program = programOf(command);
   if (program === 'flower') {
     const persistent = flowerOption(command, env, 'persistent');
-    const keeps = persistent !== undefined && isTrue(persistent);
+    const config = flowerOption(command, env, 'conf') ?? FLOWER_CONFIG;
+    if (persistent === undefined) return { program, database: undefined, config };
+    const keeps = isTrue(persistent);
     return { program, database: keeps ? (flowerOption(command, env, 'db') ?? FLOWER_DB) : undefined };
   }
   if (program === 'beat') {

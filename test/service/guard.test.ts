@@ -356,3 +356,19 @@ test('a command without a database runs unchanged', async (t) => {
   assert.equal(code, 6);
   assert.match(stderr, /Name the database before the --/);
 });
+
+test('where a configuration may name the database guard asks for it, and with --fallback fail starts nothing', async (t) => {
+  const program = await celery(t);
+  const config = join(await temporaryFolder(t), 'flowerconfig.py');
+  const command = ['--', program, 'flower', `--conf=${config}`];
+  const without = await start(t, ['guard', ...command]).ended;
+  assert.match(without.stderr, /this command keeps no database/);
+  await writeFile(config, 'persistent = True');
+  const asked = await start(t, ['guard', ...command]).ended;
+  assert.equal(asked.code, 0);
+  assert.match(asked.stderr, /flowerconfig\.py may name one: it runs without a guard\. Name the database/);
+  const refused = await start(t, ['guard', '--fallback=fail', ...command]).ended;
+  assert.deepEqual([refused.code, refused.stdout], [2, '']);
+  const other = await start(t, ['guard', '--fallback=fail', ...node('console.log("ran")')]).ended;
+  assert.deepEqual([other.code, other.stdout], [2, '']);
+});
