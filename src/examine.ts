@@ -8,8 +8,9 @@ import type { Judge } from './check/libgdbm.js';
 import { correctHashes } from './check/wronghash.js';
 import type { Database, MovedBytes } from './database/database.js';
 import { openDatabase, withDirectory, withoutDirectory } from './database/database.js';
+import { databasesOf } from './database/databases.js';
 import { identifyOther, isDeclared } from './database/identify.js';
-import { likelyTransforms } from './database/transformed.js';
+import { likelyTransforms, LOOKED_AT } from './database/transformed.js';
 import type { Survey } from './database/survey.js';
 import { isInOrder, isPlaced, survey } from './database/survey.js';
 import type { SearchedSurvey } from './orphans/adopt.js';
@@ -165,9 +166,14 @@ async function openUndone(
   return best;
 }
 
-/** Returns true if elements in a file prove keys, or if it seems to be changed as a whole. */
+/** Returns true if a search for a database in a file may find one, and for a file so small that the search costs little. */
 async function isPerhapsDatabase(source: Source): Promise<boolean> {
-  return (await likelyTransforms(source)).length > 0 || (await inferWithBuckets(source)) !== undefined;
+  return (
+    source.size <= LOOKED_AT ||
+    (await likelyTransforms(source)).length > 0 ||
+    (await databasesOf(source)).length > 0 ||
+    (await inferWithBuckets(source)) !== undefined
+  );
 }
 
 /** The same database, read with the right hash where an element's hash alone is wrong. */

@@ -161,6 +161,17 @@ test('a database of which the header is lost is found though its bytes were swap
   }
 });
 
+test('a swapped database in an archive, or without its beginning, is found', async (t) => {
+  const all = records(200);
+  for (const name of NAMES.filter(isSwap)) {
+    const { bytes } = await build(all, specFor(FORMATS[0]));
+    const archive = Buffer.concat([Buffer.alloc(2048, 'another file '), bytes, Buffer.alloc(1024)]);
+    assert.deepEqual((await repaired(t, changed(name, archive))).contents, heldBy(all), name);
+    const { contents } = await repaired(t, changed(name, bytes.subarray(512)));
+    assert.deepEqual(contents, heldBy(all), name);
+  }
+});
+
 test('a sound database with line ends of text mode only is healthy, and a damaged one keeps its values', async (t) => {
   const all = Array.from({ length: 300 }, (_, i) => ({
     key: Buffer.from(`page ${i}`),
