@@ -62,7 +62,11 @@ export async function findOutdated(
   const all = sitesOf(led.settled);
   const kin = await Kin.read(db, all, candidates);
   if (kin !== undefined) found = found.map((one) => kin.judge(one)).filter(isBelievable);
-  outdated.end = await allocatedEnd(db, inForce);
+  const judged = await judgeBuckets(
+    db,
+    Float64Array.from(contested, (index) => survey.sites[index].offset),
+  );
+  outdated.end = await allocatedEnd(db, inForce, meanOf(judged.map(({ proved }) => proved)));
   const isAllocated = ({ site }: Candidate) => site.offset + db.geometry.bucketSize <= outdated.end;
   const free = await FreeSpace.read(db, inForce);
   const newer = await notOverwritten(db, found, free, inForce);
@@ -71,10 +75,6 @@ export async function findOutdated(
   const written = new Cover(led.ranges(), rangesOf(newer.filter(isAllocated)));
 
   // 1. Buckets that were split.
-  const judged = await judgeBuckets(
-    db,
-    Float64Array.from(contested, (index) => survey.sites[index].offset),
-  );
   const provedOf = new Map(newer.map(({ range, proved }) => [rangeName(range!), proved]));
   const reader = new SiteReader(db);
   for (const [n, index] of contested.entries()) {
@@ -181,13 +181,23 @@ function headerEnd({ header, headerLost }: Database): number {
 }
 
 /**
- * End of the space that is known to be allocated: the header's; or the file's, if a record in force lies behind that,
- * so that the header is older than its bucket.
+ * Maximum share of keys that the buckets of one state of a database may lack; if they lack more, some pages of the
+ * file are newer than they are.
  */
-async function allocatedEnd(db: Database, inForce: readonly BucketSite[]): Promise<number> {
+const FEW_MISSING = 1 / 16;
+
+/**
+ * End of the space that is known to be allocated: the header's; or the file's, if the header is older than other pages.
+ * It is if a record in force lies behind its end, or if buckets that may have been split lack keys: an older state that
+ * is whole has all of them.
+ *
+ * @param proved share of the keys that are there, of the buckets that may have been split
+ */
+async function allocatedEnd(db: Database, inForce: readonly BucketSite[], proved: number): Promise<number> {
   const end = headerEnd(db);
   const { size } = db.source;
   if (db.headerLost || size <= end) return end;
+  if (proved < 1 - FEW_MISSING) return size;
   const [offsets, sizes, hashes] = [new OffsetList(), new NumberList(), new NumberList()];
   const reader = new SiteReader(db);
   for (const site of inForce) {
