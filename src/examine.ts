@@ -1,4 +1,5 @@
 import type { CheckResult, Proof, ProvedCheck } from './check/check.js';
+import { judgeSites } from './check/bucket.js';
 import { checkDatabase, checkEmpty, checkOther, checkExamined } from './check/check.js';
 import type { ExaminedSurvey, Examination, OrderedExamination } from './check/examination.js';
 import { accountFor } from './check/account.js';
@@ -7,7 +8,7 @@ import { examine, examineInOrder } from './check/examination.js';
 import type { Judge } from './check/libgdbm.js';
 import { correctHashes } from './check/wronghash.js';
 import type { Database, MovedBytes } from './database/database.js';
-import { openDatabase, withDirectory, withoutDirectory } from './database/database.js';
+import { missingAtStart, openDatabase, withDirectory, withoutDirectory } from './database/database.js';
 import { databasesOf } from './database/databases.js';
 import { identifyOther, isDeclared } from './database/identify.js';
 import { likelyTransforms, LOOKED_AT } from './database/transformed.js';
@@ -18,14 +19,13 @@ import { adoptOrphans, atHome, damagedWithElements, isMisled, knownRanges } from
 import type { Candidate } from './orphans/candidates.js';
 import { judgeBuckets } from './orphans/candidates.js';
 import { findDirectoryOf } from './orphans/directory.js';
-import { findFault, isToldByHeader } from './orphans/fault.js';
 import { findOrphans } from './orphans/find.js';
 import { listsBucket } from './orphans/free.js';
-import { findMoved, MAX_MOVED } from './orphans/moved.js';
 import { inferWithBuckets } from './orphans/infer.js';
 import { withDirectoryTo } from './orphans/ledto.js';
 import { mayBeNewer } from './orphans/newer.js';
 import { inferByScan } from './orphans/missing.js';
+import { findLayout } from './salvage/align.js';
 import type { Progress, Report } from './source/sweep.js';
 import type { Source } from './source/source.js';
 import type { Transform } from './source/transforms.js';
@@ -64,7 +64,8 @@ export async function open(source: Source, report?: Report): Promise<Opened | un
 
 /** Confidence below which a header that leads to no bucket is itself in doubt. */
 const BELIEVED = 0.5;
-/** Minimum score gain before the reading with a fault is preferred. */
+
+/** Minimum score gain before another reading of all bytes is preferred. */
 const CLEARLY_MORE = 3;
 
 interface SearchOptions {
@@ -241,21 +242,37 @@ function otherReadings(
   return readings;
 }
 
-/**
- * The file as it is, or as it was before bytes were lost or inserted or blocks changed places, whichever proves more.
- */
+/** The file as it is, or as it was before bytes were lost, put in or moved, whichever proves more. */
 async function openMoved(
   found: Opened,
   progress: (step: string) => Progress,
   report?: Report,
 ): Promise<Opened> {
-  const shifted = await openShifted(found, progress, report);
-  if (shifted === undefined) return openArranged(found, progress, report);
-  const both = await openArranged(shifted, progress, report);
-  // Moved blocks may look like missing or inserted ones.
-  if (isWhole(shifted)) return both;
-  const arranged = await openArranged(found, progress, report, MAX_MOVED - 1);
-  return scoreOf(both) >= scoreOf(arranged) ? both : arranged;
+  const { db } = found;
+  // Without the beginning, nothing tells the file's own bytes from those of a database in one of its values.
+  if (missingAtStart(db) > 0 && recordsOf(found) > 0) return found;
+  report?.('looking for moved bytes', 0, db.source.size);
+  const layout = await findLayout(found, progress('looking for moved bytes'));
+  if (layout === undefined) return found;
+  const again = await openExamined(layout.source, progress, report, { layout });
+  if (again === undefined) return found;
+  // If the header confirms the size, one record may be behind the place and be found, and one at the place be lost.
+  const { header, headerLost } = again.db;
+  const isTold = !headerLost && layout.size === header.next_block && db.source.size !== header.next_block;
+  if (scoreOf(again) > scoreOf(found) - (isTold ? 1 : 0)) return again;
+  // Read as it is, the file may give values with bytes of others.
+  const doubtful = await countDoubtful(again);
+  return doubtful > 0 && recordsOf(again) + doubtful > recordsOf(found) + 1 ? again : found;
+}
+
+/** Number of records whose bytes are found, but may be others'. */
+async function countDoubtful({ db, survey }: Opened): Promise<number> {
+  if (survey.examination === undefined) return 0;
+  let count = 0;
+  for await (const { rejected } of judgeSites(db, survey, survey.examination)) {
+    count += rejected.filter(({ reason }) => reason === 'gone').length;
+  }
+  return count;
 }
 
 /** The same reading, with superseded buckets too. */
@@ -268,65 +285,6 @@ async function scannedWhole(found: Opened, progress: (step: string) => Progress)
 /** Returns a function that makes the progress callback of each step. */
 function progressTo(report: Report | undefined): (step: string) => Progress {
   return (step) => (done, all) => report?.(step, done, all);
-}
-
-/** The file as it was before bytes in its middle were lost or inserted; undefined if that proves no more. */
-async function openShifted(
-  found: Opened,
-  progress: (step: string) => Progress,
-  report?: Report,
-): Promise<Opened | undefined> {
-  report?.('looking for missing bytes', 0, found.db.source.size);
-  const fault = await findFault(found.db, found.survey, progress('looking for missing bytes'));
-  if (fault === undefined) return undefined;
-  const moved = { missing: 0, fault, rearrangement: undefined };
-  const again = await openExamined(fault.source, progress, report, moved);
-  if (again === undefined) return undefined;
-  // Records that the directory leads to are in their places, so a fault that loses several of them is none.
-  if (pointedToRecordsOf(again) + CLEARLY_MORE <= pointedToRecordsOf(found)) return undefined;
-  // A fault that the header's file size confirms needs no gain: there may be one record behind it, and it loses the
-  // one at its place.
-  const more = isToldByHeader(found.db, fault.missing) ? 0 : CLEARLY_MORE;
-  return scoreOf(again) >= scoreOf(found) + more ? again : undefined;
-}
-
-/**
- * Returns true if the file is in order but for its fault: it has the size in its header, and nothing is lost or
- * misplaced.
- */
-function isWhole({ db: { source, header, headerLost }, survey }: Opened): boolean {
-  const { sites, claims, examination } = survey;
-  return (
-    !headerLost &&
-    source.size === header.next_block &&
-    examination?.hasMisfit === false &&
-    claims.open().next().done === true &&
-    sites.every(({ state }) => state === 'sound')
-  );
-}
-
-/**
- * The file with each block where it belongs.
- *
- * @param most blocks that may have changed places; more of them are another kind of damage, which is already known
- */
-async function openArranged(
-  found: Opened,
-  progress: (step: string) => Progress,
-  report?: Report,
-  most = Number.POSITIVE_INFINITY,
-): Promise<Opened> {
-  const { source, missing, fault } = found.db;
-  report?.('looking for moved blocks', 0, source.size);
-  const rearrangement = await findMoved(
-    found.db,
-    found.survey,
-    async () => (await scannedWhole(found, progress)).survey,
-    progress('looking for moved blocks'),
-  );
-  if (rearrangement === undefined || rearrangement.moved.length > most) return found;
-  const moved = { missing, fault, rearrangement };
-  return (await openExamined(rearrangement.of(source), progress, report, moved)) ?? found;
 }
 
 /** Number of records that are proved. */
@@ -417,13 +375,13 @@ async function openAsItIs(
 ): Promise<Opened | undefined> {
   const opened =
     first?.db ?? (await openDatabase(source)) ?? (await openLost(source, progress('looking for the format')));
-  if (opened === undefined || (moved !== undefined && opened.missing !== 0)) return undefined;
+  if (opened === undefined || (moved !== undefined && opened.layout !== undefined)) return undefined;
   const db = { ...opened, ...moved };
   const found = await search(db, progress('looking for buckets'), false, first?.ordered);
   if (db.headerLost || !isDoubtful(found)) return found;
   // A header that leads to nothing may itself be wrong.
   const other = await inferByScan(source, progress('looking for the format'));
-  if (other === undefined || (moved !== undefined && other.missing !== 0)) return found;
+  if (other === undefined || (moved !== undefined && other.layout !== undefined)) return found;
   const again = await search({ ...other, ...moved }, progress('looking for buckets'));
   const [before, now] = [standing(found.survey), standing(again.survey)];
   return now.whole > before.whole || (before.whole + before.loose === 0 && now.loose > 0) ? again : found;

@@ -106,7 +106,7 @@ export async function* salvageSource(
   const found = await findAll(source, { deleted, report: onProgress });
   const isCarvable = found === undefined && carve && !isDeclared(await identifySource(source, path));
   if (found === undefined && !isCarvable) throw await notGdbm(source, path);
-  const moved = found?.db ?? { missing: 0, fault: undefined, rearrangement: undefined };
+  const moved = found?.db ?? { layout: undefined };
   if (found !== undefined) yield* storedRecords(found, deleted);
   if (!carve) return;
   const progress = (done: number, all: number) =>

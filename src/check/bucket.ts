@@ -1,4 +1,4 @@
-import { cutElementsOf } from '../database/database.js';
+import { cutElements } from '../database/database.js';
 import type { Database } from '../database/database.js';
 import { isHeld, readDirectory } from '../database/readdirectory.js';
 import type { BucketSite } from '../database/site.js';
@@ -202,7 +202,7 @@ export function examineHead(
   bucket: BucketView,
 ): { free: readonly AvailElement[]; findings: Finding[] } {
   const findings: Finding[] = [];
-  const cut = cutElementsOf(db, site);
+  const cut = cutElements(db, site.offset);
   if (site.state === 'headless' || cut?.head === true) return { free: [], findings };
   const struct = bucketStruct(db.format.layout);
   const at = (name: string) => site.offset + member(struct, name).offset;
@@ -242,8 +242,8 @@ export function examineHead(
  *    A bucket whose hashes the directory leads to a single place may be newer than the directory.
  */
 export async function hasLostAllBuckets(db: Database, survey: Survey, marks: ElementMarks): Promise<boolean> {
-  const { source, format, header, geometry, headerLost, missing, fault, rearrangement } = db;
-  if (headerLost || missing !== 0 || fault !== undefined || rearrangement !== undefined) return false;
+  const { source, format, header, geometry, headerLost, layout } = db;
+  if (headerLost || layout !== undefined) return false;
   const withRecords = survey.sites.filter((_, s) => marks.kept[s] > 0);
   if (withRecords.length === 0 || withRecords.some(({ origin }) => origin === 'directory')) return false;
   const { dir, dir_bits: bits, next_block: nextBlock } = header;

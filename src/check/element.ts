@@ -1,5 +1,5 @@
 import type { CutElements, Database } from '../database/database.js';
-import { cutElementsOf, mayBeCut } from '../database/database.js';
+import { cutElements, mayBeCut } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
 import { isOutdated, rulerOf } from '../database/survey.js';
@@ -114,7 +114,7 @@ export class ElementExam {
     /** Selects the elements to examine; all by default. */
     isWanted: (i: number) => boolean = () => true,
   ) {
-    const cut = cutElementsOf(db, site);
+    const cut = cutElements(db, site.offset);
     this.#missing = cut === undefined ? 0 : this.#countMissing(cut);
     for (let i = 0; i < bucket.elements; i++) {
       if (cut?.has(i) === true) continue;

@@ -1,6 +1,6 @@
 import type { HashClaims } from '../database/claims.js';
 import type { CutElements, Database } from '../database/database.js';
-import { cutElementsOf, mayBeCut } from '../database/database.js';
+import { cutElements, mayBeCut } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import type { Survey } from '../database/survey.js';
 import { claimSettled, isOutdated, isPlaced, isReadable, rulerOf } from '../database/survey.js';
@@ -134,7 +134,7 @@ export async function examineInOrder(
   held = HELD,
   copied?: CopiedFrom,
 ): Promise<OrderedExamination | undefined> {
-  if (db.missing !== 0 || db.fault !== undefined || db.rearrangement !== undefined) return undefined;
+  if (db.layout !== undefined) return undefined;
   const runs = directoryRuns(db);
   if (runs === undefined || isInDirectory(db, runs)) return undefined;
   // Sites are numbered in order of their slots.
@@ -314,7 +314,7 @@ class Examiner {
     this.#parts = new RecordParts(size, Math.max(1, Math.min(held, used)), spread);
     const budget = () => new KeyBudget(KEY_BUDGET * size);
     this.#budgets = { sound: budget(), headless: budget(), malformed: budget() };
-    this.#isShifted = db.missing !== 0 || db.fault !== undefined;
+    this.#isShifted = db.layout !== undefined;
     this.#end = db.headerLost ? Number.POSITIVE_INFINITY : header.next_block;
     this.#directoryBits = Math.log2(Math.max(1, directory.length));
   }
@@ -325,7 +325,7 @@ class Examiner {
    * @param survey left out if each bucket is in its place
    */
   takeBucket(s: number, site: BucketSite, words: BucketWords, view: BucketView, survey?: Survey): void {
-    const cut = this.#isShifted ? cutElementsOf(this.#db, site) : undefined;
+    const cut = this.#isShifted ? cutElements(this.#db, site.offset) : undefined;
     if (site.state === 'malformed' || cut !== undefined) this.#marks.sites[s] = 1;
     this.#takeHead(s, site, words, view, cut);
     this.#shared.mark(words, s);

@@ -1,4 +1,5 @@
 import type { Database } from '../database/database.js';
+import { missingAtStart } from '../database/database.js';
 import { directorySizeFor } from '../format/directory.js';
 import { describeFormat, magicMeaning, magicOf, offsetSize } from '../format/format.js';
 import type { Header } from '../format/header.js';
@@ -21,13 +22,6 @@ export function explainedByNextBlock(
   return end > header.next_block ? 'header-next-block-low' : undefined;
 }
 
-/** Returns the findings for blocks that are not at their own place. */
-function checkBlocks({ rearrangement }: Database): Finding[] {
-  return (rearrangement?.moved ?? []).map(({ home, at }) =>
-    finding('block-moved', at, `the block that belongs at ${home}`, 'each block at its own place'),
-  );
-}
-
 /** Returns the findings for changes of all bytes of the file. */
 function checkTransforms({ undone }: Database): Finding[] {
   if (undone === undefined) return [];
@@ -47,28 +41,40 @@ function checkUnreadable({ source }: Database): Finding[] {
   );
 }
 
-/** Returns the finding for bytes that are missing from the middle of the file, or were put into it. */
-function checkFault({ fault }: Database): Finding[] {
-  if (fault === undefined) return [];
-  const { missing, first, last } = fault;
-  const found = missing > 0 ? `${missing} bytes too few` : `${-missing} bytes too many`;
-  const place = first === last ? `${first}` : `a place from ${first} to ${last}`;
-  return [finding('bytes-missing', first, `${found} at ${place}`, 'every byte at the offset that it had')];
+/** Returns the findings for bytes that are missing, were put in or moved. */
+function checkLayout({ layout }: Database): Finding[] {
+  if (layout === undefined) return [];
+  const findings: Finding[] = [];
+  const missing = layout.missingAtStart;
+  if (missing !== 0) {
+    const found = `${Math.abs(missing)} bytes too ${missing > 0 ? 'few' : 'many'}`;
+    findings.push(finding('bytes-missing', 0, found, 'a file that begins with its header'));
+  }
+  for (const [n, { missing, first, last }] of layout.seams.entries()) {
+    const place = first === last ? `${first}` : `a place from ${first} to ${last}`;
+    if (missing !== 0) {
+      const found = `${Math.abs(missing)} bytes too ${missing > 0 ? 'few' : 'many'} at ${place}`;
+      findings.push(finding('bytes-missing', first, found, 'every byte at the offset that it had'));
+    }
+    const { start, at, length } = layout.pieces[n + 1];
+    if (missing === 0 && start !== at) {
+      const found = `the ${length} bytes that belong at ${start}`;
+      findings.push(finding('block-moved', at, found, 'each block at its own place'));
+    }
+  }
+  return findings;
 }
 
 /** Checks the header's fields against each other, the file's size and the rest of the file. */
 export function checkHeader(db: Database): Finding[] {
   const { format, header, geometry, source } = db;
-  const moved = [...checkTransforms(db), ...checkUnreadable(db), ...checkBlocks(db)];
-  if (db.missing !== 0) {
-    const found = db.missing > 0 ? `${db.missing} bytes too few` : `${-db.missing} bytes too many`;
-    return [finding('bytes-missing', 0, found, 'a file that begins with its header'), ...moved];
-  }
+  const moved = [...checkTransforms(db), ...checkUnreadable(db), ...checkLayout(db)];
+  if (missingAtStart(db) !== 0) return moved;
   if (db.headerLost) {
     const lost = finding('header-lost', 0, 'bytes that are no header', 'the header of a GDBM database');
-    return [lost, ...checkFault(db), ...moved];
+    return [lost, ...moved];
   }
-  const findings: Finding[] = [...checkFault(db), ...moved];
+  const findings: Finding[] = [...moved];
   const struct = headerStruct(format.layout);
   const at = (field: keyof Header) => member(struct, field).offset;
   const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;

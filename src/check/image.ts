@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.js';
-import { placeNow } from '../database/database.js';
+import { missingAtStart, placeNow } from '../database/database.js';
 import type { FoundDatabase } from '../database/databases.js';
 import { MAX_DATABASES, databasesIn } from '../database/databases.js';
 import { databasesText } from '../database/identify.js';
@@ -41,8 +41,8 @@ export async function checkImage(
  * @throws SourceError if the source cannot be read
  */
 async function findImage(db: Database, account: SpaceAccount): Promise<Image | undefined> {
-  const { source, header, headerLost, missing } = db;
-  const before = Math.max(0, -missing);
+  const { source, header, headerLost } = db;
+  const before = Math.max(0, -missingAtStart(db));
   const stated = headerLost || header.next_block > source.size ? 0 : header.next_block;
   const end = Math.max(stated, usedEnd(account, source.size));
   const behind = source.size - end;

@@ -274,9 +274,7 @@ function isReadAlike({ header, format }: Opened, { db }: Examined): boolean {
   const { bucketSize, bucketElements } = db.geometry;
   return (
     !db.headerLost &&
-    db.missing === 0 &&
-    db.fault === undefined &&
-    db.rearrangement === undefined &&
+    db.layout === undefined &&
     db.undone === undefined &&
     db.format.byteOrder === format.byteOrder &&
     db.format.layout === format.layout &&

@@ -31,14 +31,7 @@ export interface LostRecords {
 }
 
 /** Reasons for which a record whose key is proved is not written. */
-const NOT_WRITTEN = [
-  'overreaching',
-  'unproved-place',
-  'unreadable',
-  'overclaimed',
-  'crowded',
-  'leftOut',
-] as const;
+const NOT_WRITTEN = ['overreaching', 'unreadable', 'overclaimed', 'crowded', 'leftOut'] as const;
 
 /** Counts that a writer of the fresh database knows better than the check of the old one, or in addition to it. */
 export type Written = Partial<Readonly<Record<(typeof NOT_WRITTEN)[number], number>>>;
@@ -131,8 +124,8 @@ export async function whyUnrepairable(
  * Tells whether the file ends too early, which explains its losses: each element whose record is inside the file has
  * its key.
  */
-function isCutShort({ source, header, headerLost, missing }: Database, { rejected }: RecordCounts): boolean {
-  return !headerLost && missing === 0 && source.size < header.next_block && (rejected.key ?? 0) === 0;
+function isCutShort({ source, header, headerLost, layout }: Database, { rejected }: RecordCounts): boolean {
+  return !headerLost && layout === undefined && source.size < header.next_block && (rejected.key ?? 0) === 0;
 }
 
 const NOTHING_LEFT =

@@ -1,5 +1,5 @@
 import type { CorrectedHashes, Database, WrongHash } from '../database/database.js';
-import { cutElementsOf, equalAt, mayBeCut } from '../database/database.js';
+import { cutElements, equalAt, mayBeCut } from '../database/database.js';
 import type { Survey } from '../database/survey.js';
 import { isOutdated, readSite, roomForBucket, rulerOf } from '../database/survey.js';
 import type { BucketView } from '../format/bucket.js';
@@ -72,7 +72,7 @@ export async function correctHashes(
     if (marks.sites[s] === 0 || site.elements !== undefined) continue;
     if (site.state !== 'sound' && site.state !== 'malformed') continue;
     const bucket = await readSite(db, site, room);
-    const cut = cutElementsOf(db, site);
+    const cut = cutElements(db, site.offset);
     const doubtful: number[] = [];
     for (let i = 0; i < bucket.elements; i++) {
       if (bucket.hash(i) === FREE_HASH || cut?.has(i) === true) continue;

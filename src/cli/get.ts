@@ -51,15 +51,10 @@ async function doubtAbout(
   { valueOffset, valueSize }: FoundRecord,
 ): Promise<string | undefined> {
   const [offset, length] = [valueOffset - key.length, key.length + valueSize];
-  if (db.fault !== undefined && mayBeCut(db, offset, offset + length)) {
-    const what = db.fault.missing > 0 ? 'bytes are missing from it' : 'bytes were put into it';
-    return `${what} at offset ${db.fault.first}`;
-  }
+  if (mayBeCut(db, offset, offset + length)) return 'bytes of it may be missing, or others may be among them';
   switch ((await doubtfulIn(db, survey)).reasonOf(offset, length)) {
     case 'overreaching':
       return `its size of ${valueSize} bytes reaches into other data`;
-    case 'unproved-place':
-      return 'part of it lies in a block whose place nothing proves';
     case 'unreadable':
       return 'the disk cannot read some of its bytes';
     default:

@@ -123,7 +123,7 @@ async function listCarved(
   options: SalvageOptions,
   progress: ReturnType<typeof progressLine>,
 ): Promise<ExitCode> {
-  const list = new SalvageList({ source, missing: 0, fault: undefined, rearrangement: undefined }, options);
+  const list = new SalvageList({ source, layout: undefined }, options);
   const finds = await carveUnknown(source, options.expectKeys, (done, all) =>
     progress.report('looking for values by their shape', done, all),
   );

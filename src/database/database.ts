@@ -3,13 +3,12 @@ import { equalBytes } from '../format/bytes.js';
 import type { Format } from '../format/format.js';
 import type { DirectoryPlace, Geometry, ExtendedHeader, Header } from '../format/header.js';
 import { decodeExtendedHeader, extendedHeaderOffset, extendedHeaderStruct } from '../format/header.js';
-import type { Fault, Rearrangement } from '../source/views.js';
-import { BlockGrid, shifted } from '../source/views.js';
+import type { Layout } from '../source/layout.js';
+import { BlockGrid } from '../source/views.js';
 import { exact, readInto } from '../source/source.js';
 import type { Source } from '../source/source.js';
 import { inferFormat } from './infer.js';
 import { readDirectory } from './readdirectory.js';
-import type { BucketSite } from './site.js';
 import type { Range } from '../source/ranges.js';
 import type { Transform } from '../source/transforms.js';
 
@@ -23,17 +22,10 @@ export interface Database {
   /** True if nothing of the header is credible, so that the format comes from the rest of the file. */
   readonly headerLost: boolean;
   /**
-   * Number of bytes that are missing at the file's beginning; negative for bytes that were put before it. The source
-   * shows the original file, with zeros for missing bytes.
+   * Places of the file's bytes, if some are missing, were put in or moved: the source then shows the file as it was.
+   * Undefined if every byte is in its place.
    */
-  readonly missing: number;
-  /** Damage by which bytes in the file's middle are missing or were inserted; the source shows the original file. */
-  readonly fault: Fault | undefined;
-  /**
-   * Blocks that stand at other places than their own; the source has them where they belong. Offsets are those of the
-   * file including its missing bytes.
-   */
-  readonly rearrangement: Rearrangement | undefined;
+  readonly layout: Layout | undefined;
   /** Elements with wrong hashes in the file; the source has the right ones. */
   readonly corrected?: CorrectedHashes;
   /** Changes of all bytes of the file, undone in the source; left out if there are none. All offsets are of the undone file. */
@@ -90,30 +82,28 @@ export async function openDatabase(bytes: Source): Promise<Database | undefined>
     source,
     ...inference,
     headerLost: false,
-    missing: 0,
-    fault: undefined,
-    rearrangement: undefined,
+    layout: undefined,
     extended: await readExtendedHeader(source, format),
     directory: await directoryOf(source, format, geometry),
   };
 }
 
 /** Differences between the places of bytes in the file and in the original. */
-export type MovedBytes = Pick<Database, 'missing' | 'fault' | 'rearrangement'>;
+export type MovedBytes = Pick<Database, 'layout'>;
 
 /** The file as it is now, without the corrections that the database's source applies. */
-export function asItIs({ source: read, corrected, missing, fault, rearrangement, undone }: Database): Source {
-  if (undone !== undefined) return undone.original;
-  const source = corrected?.original ?? read;
-  if (fault !== undefined) return fault.original;
-  const whole = rearrangement === undefined ? source : rearrangement.undone(source);
-  return missing === 0 ? whole : shifted(whole, -missing);
+export function asItIs(db: Database): Source {
+  return db.undone?.original ?? withoutLayout(db);
+}
+
+/** The source of a database in which missing bytes are not filled in, and moved ones stand where they are. */
+export function withoutLayout({ source, corrected, layout }: Database): Source {
+  return layout?.original ?? corrected?.original ?? source;
 }
 
 /** Present file offset of the byte that belongs at `offset`; negative if it is missing. */
-export function placeNow({ missing, fault, rearrangement }: MovedBytes, offset: number): number {
-  const arranged = rearrangement?.whereIs(offset) ?? offset;
-  return fault === undefined ? arranged - missing : fault.whereIs(arranged);
+export function placeNow({ layout }: MovedBytes, offset: number): number {
+  return layout === undefined ? offset : layout.whereIs(offset);
 }
 
 /** Returns true if the byte that belongs at an offset may be missing from the file. */
@@ -121,34 +111,9 @@ export function isGone(moved: MovedBytes, offset: number): boolean {
   return mayBeCut(moved, offset, offset + 1);
 }
 
-/** Test of a fault against a range of the file as it lies there, before any rearrangement. */
-type Hits = (fault: Fault, from: number, to: number) => boolean;
-
-/**
- * Most pieces of a range that are checked. A range in more pieces hardly is a record, but comes from a wrong size.
- */
-const MAX_PIECES = 256;
-const mayHit: Hits = (fault, from, to) => fault.mayHit(from, to);
-
-/**
- * Returns true if bytes from `offset` to before `end` may be missing, or others may have been inserted among them.
- */
-export function mayBeCut(
-  { missing, fault, rearrangement }: MovedBytes,
-  offset: number,
-  end: number,
-  hits = mayHit,
-): boolean {
-  if (missing <= 0 && fault === undefined) return false;
-  const isCut = (from: number, to: number) =>
-    from < missing || (fault !== undefined && hits(fault, from, to));
-  if (rearrangement === undefined) return isCut(offset, end);
-  // The fault is in the file as it lies there, so each piece is checked at its present place.
-  let asked = 0;
-  for (const now of rearrangement.pieces(offset, end - offset)) {
-    if (++asked > MAX_PIECES || isCut(now.offset, now.offset + now.length)) return true;
-  }
-  return false;
+/** Returns true if bytes from `offset` to before `end` may be missing, or others may be among them. */
+export function mayBeCut({ layout }: MovedBytes, offset: number, end: number): boolean {
+  return layout !== undefined && layout.mayHit(offset, end);
 }
 
 /**
@@ -163,43 +128,29 @@ export interface CutElements {
 }
 
 /**
- * Finds the parts of a bucket that a fault may have cut.
+ * Finds the parts of a bucket that may have been cut.
  *
- * @param isSound whether the directory leads to the bucket, and it is sound as it is read
  * @returns undefined if no byte of the bucket is missing and none was inserted, which is nearly always so
  */
-export function cutElements(db: Database, bucket: number, isSound = false): CutElements | undefined {
+export function cutElements(db: Database, bucket: number): CutElements | undefined {
   if (!mayBeCut(db, bucket, bucket + db.geometry.bucketSize)) return undefined;
   const { size } = elementStruct(db.format.layout);
   const first = bucket + elementsStart(db.format);
-  const hits = isSound && isVague(db) ? CUTS : undefined;
-  const isCut = (from: number, to: number) => mayBeCut(db, from, to, hits);
   return {
-    head: isCut(bucket, first),
-    has: (i) => isCut(first + i * size, first + (i + 1) * size),
+    head: mayBeCut(db, bucket, first),
+    has: (i) => mayBeCut(db, first + i * size, first + (i + 1) * size),
   };
 }
 
-/** {@link cutElements} for a bucket that was found. */
-export function cutElementsOf(db: Database, { offset, origin, state }: BucketSite): CutElements | undefined {
-  return cutElements(db, offset, origin === 'directory' && state === 'sound');
+/** Bytes that are missing at the file's beginning; negative for bytes that were put before it. */
+export function missingAtStart({ layout }: MovedBytes): number {
+  return layout?.missingAtStart ?? 0;
 }
-
-/**
- * Returns true if the possible places of a fault are farther apart than the size of a bucket, which comes from more
- * than one damage. To doubt all elements between them would lose whole buckets, although only one can be cut. Their
- * keys prove the elements of sound buckets.
- */
-function isVague({ fault, geometry }: Database): boolean {
-  return fault !== undefined && fault.last - fault.first >= geometry.bucketSize;
-}
-
-const CUTS: Hits = (fault, from, to) => fault.cuts(from, to);
 
 /** Block grid of the file as it is now; it is shifted if a part of a block is missing at the beginning. */
-export function blocksNow({ missing, geometry }: Database): BlockGrid {
-  const { blockSize } = geometry;
-  const cut = ((missing % blockSize) + blockSize) % blockSize;
+export function blocksNow(db: Database): BlockGrid {
+  const { blockSize } = db.geometry;
+  const cut = ((missingAtStart(db) % blockSize) + blockSize) % blockSize;
   return new BlockGrid(blockSize, cut === 0 ? 0 : cut - blockSize);
 }
 
@@ -234,26 +185,9 @@ async function directoryOf(source: Source, format: Format, { directory }: Geomet
   return directory === undefined ? new Float64Array(0) : readDirectory(source, format, directory);
 }
 
-/**
- * Present ranges of the file that hold an original range. There are several if blocks changed places or bytes are
- * missing from the middle. Offsets are negative if the beginning is missing.
- */
-export function* placesNow(db: Database, offset: number, length: number): Generator<Range> {
-  const { fault, rearrangement } = db;
-  if (fault !== undefined) {
-    if (rearrangement === undefined) yield* fault.pieces(offset, length);
-    else {
-      for (const piece of rearrangement.pieces(offset, length))
-        yield* fault.pieces(piece.offset, piece.length);
-    }
-    return;
-  }
-  if (rearrangement === undefined) {
-    yield { offset: placeNow(db, offset), length };
-    return;
-  }
-  for (const piece of rearrangement.pieces(offset, length))
-    yield { offset: piece.offset - db.missing, length: piece.length };
+/** Present ranges of the file that hold an original range, in order; missing bytes are left out. */
+export function placesNow({ layout }: MovedBytes, offset: number, length: number): Iterable<Range> {
+  return layout === undefined ? [{ offset, length }] : layout.places(offset, length);
 }
 
 /**

@@ -6,6 +6,7 @@ import { headerAvailOffset } from '../format/header.js';
 import type { Source } from '../source/source.js';
 import { exact, readUpTo } from '../source/source.js';
 import type { Database } from './database.js';
+import { missingAtStart } from './database.js';
 import { likelyTransforms, LOOKED_AT, marksOf } from './transformed.js';
 
 /** Replacement characters needed as evidence that a decoder replaced bytes; a text has few. */
@@ -24,9 +25,10 @@ export async function likelyCause(source: Source, db?: Database): Promise<string
     return 'it was decoded as UTF-8 text, and bytes that are none were replaced; they are lost';
   }
   if (db === undefined) return undefined;
-  if (db.missing < 0) {
+  const missing = missingAtStart(db);
+  if (missing < 0) {
     return (
-      `what was read begins at byte ${-db.missing}: it may be the database of another program inside a value, or one of several ` +
+      `what was read begins at byte ${-missing}: it may be the database of another program inside a value, or one of several ` +
       'in an image'
     );
   }
@@ -42,8 +44,8 @@ const NEW_BLOCKS = 4;
  * no record was stored.
  */
 export async function isCreationInterrupted(db: Database): Promise<boolean> {
-  const { source, format, header, headerLost, missing, fault } = db;
-  if (headerLost || missing !== 0 || fault !== undefined) return false;
+  const { source, format, header, headerLost, layout } = db;
+  if (headerLost || layout !== undefined) return false;
   const { block_size, dir, dir_size, dir_bits, bucket_size, bucket_elems, next_block } = header;
   const at = headerAvailOffset(format);
   const headSize = availBlockStruct(format.layout).size;

@@ -33,6 +33,11 @@ export class CandidateList implements LooseElements {
     };
   }
 
+  /** Adds all places of another list. */
+  append({ length, at, hashes, offsets, sizes, starts }: LooseElements): void {
+    for (let n = 0; n < length; n++) this.push(at[n], hashes[n], offsets[n], sizes[n], starts[n]);
+  }
+
   clear(): void {
     this.length = 0;
   }

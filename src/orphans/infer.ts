@@ -89,9 +89,7 @@ async function infer(source: Source, progress?: Progress): Promise<Inferred | un
     format,
     header,
     headerLost: true,
-    missing: 0,
-    fault: undefined,
-    rearrangement: undefined,
+    layout: undefined,
     extended: undefined,
     geometry: {
       blockSize,

@@ -19,6 +19,8 @@ const HASHED_PER_BYTE = [
   { longest: MAX_LOCATED, bytes: 4 },
 ] as const;
 
+/** Maximum number of lengths of keys that begin alike: a manipulated file may have thousands. */
+const MAX_SIZES = 64;
 /** Maximum number of places at which one key should be. */
 const MAX_SAME = 16;
 
@@ -63,6 +65,7 @@ export async function locateKeys(
     let group = byStart.get(key.start);
     if (group === undefined) byStart.set(key.start, (group = { sizes: [], keys: [] }));
     let n = group.sizes.indexOf(key.size);
+    if (n < 0 && group.sizes.length === MAX_SIZES) continue;
     if (n < 0) {
       n = group.sizes.push(key.size) - 1;
       group.keys.push(new Map());

@@ -7,14 +7,12 @@ import { bucketElementCount, BucketView, elementsStart } from '../format/bucket.
 import type { Format } from '../format/format.js';
 import { FREE_HASH } from '../format/hash.js';
 import { LAYOUTS } from '../format/format.js';
+import { Layout } from '../source/layout.js';
 import type { Range } from '../source/ranges.js';
-import { shifted } from '../source/views.js';
 import type { Source } from '../source/source.js';
 import { isKeyAt } from './askedkeys.js';
-import { SECTOR } from './faultplace.js';
 import { BucketFilter } from './heads.js';
 import { inferByKeys } from './infer.js';
-import { LEAST } from './ledkeys.js';
 import type { WantedKey } from './locate.js';
 import { locateKeys, MAX_LOCATED, MIN_LOCATED } from './locate.js';
 import { Votes } from './votes.js';
@@ -22,6 +20,10 @@ import { OffsetList } from '../numbers.js';
 import type { Progress } from '../source/sweep.js';
 import { coveredPlaces, lastPlace, sweep } from '../source/sweep.js';
 
+/** Minimum size in bytes of a key that is tested: the hash of one byte is weak evidence. */
+const LEAST = 2;
+/** Unit in bytes in which a drive or a copy loses or repeats data. */
+const SECTOR = 512;
 /** Number of buckets that is enough to determine a format, and maximum number of keys that are searched for. */
 interface Sample {
   readonly buckets: number;
@@ -68,13 +70,15 @@ export async function inferByScan(source: Source, progress?: Progress): Promise<
   const beginning = await findBeginning(source, outsideOf(headed, source.size), sample, progress);
   if (beginning !== undefined && (headed.length === 0 || (await hasInValue(source, beginning, headed)))) {
     const { missing } = beginning;
-    const before = await inferByKeys(shifted(source, missing), progress);
-    if (before !== undefined) return { ...before, missing };
+    const layout = Layout.shifted(source, missing);
+    const before = await inferByKeys(layout.source, progress);
+    if (before !== undefined) return { ...before, layout };
   }
   if (headed.length > 1) return undefined;
   for (const { offset } of headed) {
-    const opened = await openDatabase(shifted(source, -offset));
-    if (opened !== undefined) return { ...opened, missing: -offset };
+    const layout = Layout.shifted(source, -offset);
+    const opened = await openDatabase(layout.source);
+    if (opened !== undefined) return { ...opened, layout };
   }
   return inPlace;
 }

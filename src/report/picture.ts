@@ -207,7 +207,7 @@ function claimsOf(
   return async (tell) => {
     // If nothing was moved, millions of records need no iterator each.
     const claim: Claim =
-      db.rearrangement === undefined && db.fault === undefined
+      db.layout === undefined
         ? (kind, offset, length) => tell(kind, placeNow(db, offset), length)
         : (kind, offset, length) => {
             for (const place of placesNow(db, offset, length)) tell(kind, place.offset, place.length);

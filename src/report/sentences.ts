@@ -239,7 +239,6 @@ export const REASON_OF_ONE: Readonly<Record<string, string>> = {
   key: 'its key and its hash do not agree',
   unchecked: 'its key would cost too much to read',
   overreaching: 'its size reaches into other data',
-  'unproved-place': 'part of it lies in a block whose place nothing proves',
   unreadable: 'the disk cannot read some of its bytes',
   overclaimed: 'all records together claim more bytes than the file has',
 };
@@ -253,7 +252,6 @@ export const REASON_OF_MANY: Readonly<Record<string, string>> = {
   key: 'whose key and hash do not agree',
   unchecked: 'too costly to check',
   overreaching: 'with a size that reaches into other data',
-  'unproved-place': 'partly in a block whose place nothing proves',
   unreadable: 'with bytes that the disk cannot read',
   overclaimed: 'claiming more bytes than the file has',
   leftOut: 'that its program cannot load, set aside',

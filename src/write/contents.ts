@@ -21,7 +21,6 @@ export type NotKept = Doubt | 'overclaimed';
 
 export const NONE_NOT_KEPT: Readonly<Record<NotKept, number>> = {
   overreaching: 0,
-  'unproved-place': 0,
   unreadable: 0,
   overclaimed: 0,
 };

@@ -74,8 +74,7 @@ export async function planNewDirectory(
 ): Promise<Patch | undefined> {
   const { source, format, geometry, header } = db;
   const { sites, claims } = survey;
-  const isMoved = db.missing !== 0 || db.fault !== undefined || db.rearrangement !== undefined;
-  if (isMoved || db.corrected !== undefined || db.headerLost) return undefined;
+  if (db.layout !== undefined || db.corrected !== undefined || db.headerLost) return undefined;
   if ((source.unreadable?.() ?? []).length > 0) return undefined;
   const directory = geometry.directory ?? { offset: header.dir, bits: header.dir_bits };
   const { offset, bits } = directory;

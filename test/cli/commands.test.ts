@@ -280,14 +280,14 @@ test('get refuses a value that lost or gained bytes, and gives the values behind
     await databaseOf(Array.from({ length: 60 }, (_, n) => [`a key of number ${n}`, valueOf(n)])),
   );
   const at = whole.indexOf(valueOf(30)) + 50;
-  for (const [what, damaged] of [
-    ['bytes are missing from it', Buffer.concat([whole.subarray(0, at), whole.subarray(at + 30)])],
-    ['bytes were put into it', Buffer.concat([whole.subarray(0, at), Buffer.alloc(30), whole.subarray(at)])],
-  ] as const) {
+  for (const damaged of [
+    Buffer.concat([whole.subarray(0, at), whole.subarray(at + 30)]),
+    Buffer.concat([whole.subarray(0, at), Buffer.alloc(30), whole.subarray(at)]),
+  ]) {
     await writeFile(path, damaged);
     const { code, stdout, stderr } = await cli(['get', path, 'a key of number 30']);
     assert.deepEqual([code, stdout], [1, '']);
-    assert.match(stderr, new RegExp(what));
+    assert.match(stderr, /bytes of it may be missing, or others may be among them/);
     for (const n of [0, 29, 31, 59]) {
       assert.equal((await cli(['get', path, `a key of number ${n}`])).stdout, valueOf(n));
     }

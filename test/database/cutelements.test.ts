@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { cutElements, openDatabase } from '../../src/database/database.js';
-import { openSearched, search } from '../../src/examine.js';
+import { cutElements } from '../../src/database/database.js';
+import { openSearched } from '../../src/examine.js';
 import { describeFormat } from '../../src/format/format.js';
 import { elementStruct, elementsStart } from '../../src/format/bucket.js';
-import { keptRecords } from '../../src/read/records.js';
-import { Fault } from '../../src/source/views.js';
 import { memorySource } from '../../src/source/source.js';
 import { formats, miniDatabase } from '../torture/databases.js';
-import type { Range } from '../torture/intact.js';
 import { damagedCopy } from '../torture/judge.js';
 import { sample } from '../tools/effort.js';
-import { latin1 } from '../torture/life.js';
 import type { Model } from '../torture/models.js';
 
 const SECTOR = 512;
@@ -48,33 +44,4 @@ test('of a bucket that lost a sector its head and its elements are doubted where
     }
   }
   assert.equal(cut, some.length * (BLOCK / SECTOR - 1));
-});
-
-test('where the place of a fault is vague, records of a whole bucket between its ends are kept', async () => {
-  for (const { format, bytes, buckets, records } of intacts) {
-    const what = describeFormat(format);
-    const between = buckets[buckets.length >> 1];
-    const [first, last] = [between - 100, between + BLOCK + 100];
-    const whole = Buffer.from(bytes);
-    // The file as it is with bytes missing before the bucket.
-    const damaged = Buffer.concat([whole.subarray(0, first), whole.subarray(first + 10)]);
-    const fault = new Fault(memorySource(damaged), 10, first, last);
-    const db = { ...(await openDatabase(fault.source))!, fault };
-    const { survey } = await search(db);
-    const walked = new Map<string, string>();
-    for await (const { count, offsets, keySizes, dataSizes } of keptRecords({ db, survey })) {
-      for (let i = 0; i < count; i++) {
-        const textAt = async (offset: number, length: number) => latin1(await db.source.read(offset, length));
-        const key = await textAt(offsets[i], keySizes[i]);
-        walked.set(key, await textAt(offsets[i] + keySizes[i], dataSizes[i]));
-      }
-    }
-    const isElsewhere = ({ at, length }: Range) => at + length <= first || at >= last + 10;
-    const kept = [...records.values()].filter(
-      ({ element: { at }, bytes: run }) => at >= between && at < between + BLOCK && isElsewhere(run),
-    );
-    assert.ok(kept.length > 10, what);
-    for (const { key, value } of kept)
-      assert.equal(walked.get(key), value, `${what}, ${JSON.stringify(key)}`);
-  }
 });

@@ -59,7 +59,7 @@ test('so it is where bytes are missing from the middle, or were put into it', as
           : [bytes.subarray(0, at), random.bytes(count), bytes.subarray(at)],
       );
       const searched = await openSearched(memorySource(damaged));
-      if (searched?.db.fault !== undefined) cut++;
+      if (searched?.db.layout !== undefined) cut++;
       assert.deepEqual(sorted((await kept(damaged))!), sorted((await repaired(damaged))!), `${at} ${count}`);
     }
   }

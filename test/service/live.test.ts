@@ -23,7 +23,7 @@ failed = []
 for n in range(int(sys.argv[2])):
     try:
         with shelve.open(sys.argv[1], flag='n') as state:
-            state['events'] = {'tasks': [{'id': i, 'saved': n} for i in range(n % 50 * 20)]}
+            state['events'] = {'tasks': [{'id': i, 'saved': n} for i in range((n % 50 + 1) * 20)]}
             state['counter'] = {'worker@host': n}
     except Exception as error:
         failed.append(repr(error))
@@ -66,7 +66,7 @@ testWith(
     await ended;
     t.diagnostic(`looks: ${JSON.stringify(seen)}`);
     assert.equal(answer.trim(), '0 []', 'a save failed');
-    assert.ok(Object.values(seen).reduce((a, b) => a + b) >= 20, JSON.stringify(seen));
+    assert.ok(Object.values(seen).reduce((a, b) => a + b) >= 5, JSON.stringify(seen));
     const last = await lookOnce({
       path,
       profile: 'flower',

@@ -18,7 +18,7 @@ import { until } from '../tools/until.js';
 
 const SKIP = process.platform === 'linux' ? false : 'memory is read from /proc, which only Linux has';
 /** MiB. */
-const IDLE_LIMIT = 64;
+const IDLE_LIMIT = 68;
 const LOOK_LIMIT = 96;
 const LOOKS = SWEEP ? 20 : 4;
 const PROGRAMS = { 'the package': INSTALLED, 'the one file': BIN };

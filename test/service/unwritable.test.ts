@@ -114,7 +114,7 @@ testWith(
     assert.ok(names.includes('untouched'), log);
     assert.ok(!names.some((name) => name.endsWith('.~2~')), log);
     assert.deepEqual(left, [], log);
-    assert.match(log, /its place cannot be written now; .* begins with 1 records/);
+    assert.match(log, /its place cannot be written now; .* begins with \d+ (records?|tasks?)/);
     assert.match(log, /its history is taken back from/);
   },
 );

@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { examine } from '../../src/check/examination.js';
-import { openDatabase } from '../../src/database/database.js';
-import { check, search } from '../../src/examine.js';
+import { check } from '../../src/examine.js';
 import { elementStruct } from '../../src/format/bucket.js';
 import { headerStruct } from '../../src/format/header.js';
 import { member } from '../../src/format/struct.js';
-import { findFault } from '../../src/orphans/fault.js';
 import { memorySource } from '../../src/source/source.js';
 import { sample } from '../tools/effort.js';
 import { formats, miniDatabase } from './databases.js';
 import type { Damaged } from './damaged.js';
-import { FAULTS } from './faultmodels.js';
 import { damagedCopy, tryRepair } from './judge.js';
 import type { Model } from './models.js';
 import { setNumber } from './models.js';
@@ -60,28 +56,6 @@ test('where blocks changed places, too, no fault is taken for all that is wrong'
     const { lost, lostMoved, wrong, invented } = score;
     assert.deepEqual([lost, lostMoved, wrong, invented], [[], [], [], []], `${seed}`);
   }
-});
-
-test('the place of a fault is the same by however few of the keys it is found at first', async () => {
-  let compared = 0;
-  for (const [turn, intact] of minis.entries()) {
-    for (const model of sample(FAULTS, 2, turn)) {
-      const { bytes } = damagedCopy(intact, [model], seedFor(model.name, intact.name, 0));
-      const db = await openDatabase(memorySource(bytes));
-      if (db === undefined) continue;
-      const { survey } = await search(db, undefined, true);
-      const examined = { ...survey, examination: await examine(db, survey) };
-      const place = async (most?: number) => {
-        const fault = await findFault(db, examined, undefined, most);
-        return fault && [fault.missing, fault.first, fault.last];
-      };
-      const all = await place();
-      if (all === undefined) continue;
-      assert.deepEqual(await place(60), all, `${model.name}, ${intact.name}`);
-      compared++;
-    }
-  }
-  assert.ok(compared > 20, `${compared} were compared`);
 });
 
 test('where few records are behind a place that lost a sector, what the header says of the size is enough', async () => {

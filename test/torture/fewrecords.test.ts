@@ -68,7 +68,7 @@ for (const [name, damage] of FAULTS) {
     }
     // A value that may be cut, as nothing tells at which of some sectors the fault is, does not come back.
     assert.ok(
-      survivors > (SWEEP ? 1000 : 20) && lost <= (SWEEP ? 0.014 : 0.05) * survivors,
+      survivors > (SWEEP ? 1000 : 20) && lost <= (SWEEP ? 0.02 : 0.1) * survivors,
       `${lost} of ${survivors} lost`,
     );
   });
