@@ -8,7 +8,13 @@ import { examine, examineInOrder } from './check/examination.js';
 import type { Judge } from './check/libgdbm.js';
 import { correctHashes } from './check/wronghash.js';
 import type { Database, MovedBytes } from './database/database.js';
-import { missingAtStart, openDatabase, withDirectory, withoutDirectory } from './database/database.js';
+import {
+  missingAtStart,
+  openDatabase,
+  withDirectory,
+  withoutDirectory,
+  withoutLayout,
+} from './database/database.js';
 import { databasesOf } from './database/databases.js';
 import { identifyOther, isDeclared } from './database/identify.js';
 import { likelyTransforms, LOOKED_AT } from './database/transformed.js';
@@ -250,7 +256,8 @@ async function openMoved(
 ): Promise<Opened> {
   const { db } = found;
   // Without the beginning, nothing tells the file's own bytes from those of a database in one of its values.
-  if (missingAtStart(db) > 0 && recordsOf(found) > 0) return found;
+  const isInDoubt = missingAtStart(db) > 0 && recordsOf(found) > 0;
+  if (isInDoubt && (await databasesOf(withoutLayout(db))).length > 0) return found;
   report?.('looking for moved bytes', 0, db.source.size);
   const layout = await findLayout(found, progress('looking for moved bytes'));
   if (layout === undefined) return found;

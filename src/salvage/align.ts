@@ -99,7 +99,7 @@ export async function findLayout(
   const { format } = db;
   const { size } = source;
   const [{ header, score }] = weighHeader(await firstBytes(source), size);
-  const hasHeader = score >= BELIEVED;
+  const hasHeader = score >= BELIEVED && size >= HEADER_BYTES;
   // Behind the last key, the size that the header gives tells how many bytes are missing.
   const told = hasHeader && header.next_block <= 2 * size ? header.next_block - size : undefined;
   const end = hasHeader ? Math.min(Math.max(size, header.next_block), 2 * size) : 2 * size;

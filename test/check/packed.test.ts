@@ -29,7 +29,7 @@ function shell(line: string, folder: string): void {
 
 /** Ways to pack a file by real programs, with what a check calls the result. */
 const PACKED: readonly (readonly [tools: readonly Tool[], pack: string, what: RegExp])[] = [
-  [[], 'gzip -c', /a gzip-compressed file/],
+  [['gzip'], 'gzip -c', /a gzip-compressed file/],
   [['bzip2'], 'bzip2 -c', /a bzip2-compressed file/],
   [['xz'], 'xz -c', /an xz-compressed file/],
   [['zstd'], 'zstd -c', /a zstd-compressed file/],
@@ -39,10 +39,10 @@ const PACKED: readonly (readonly [tools: readonly Tool[], pack: string, what: Re
     "python3 -c 'import sys, zlib; sys.stdout.buffer.write(zlib.compress(sys.stdin.buffer.read()))'",
     /zlib/,
   ],
-  [[], 'base64', /a GDBM database as base64 text/],
-  [[], 'base64 -w 0', /a GDBM database as base64 text/],
-  [[], "base64 | sed 's/$/\\r/'", /a GDBM database as base64 text/],
-  [[], 'gzip -c | base64', /a gzip-compressed file as base64 text/],
+  [['base64'], 'base64', /a GDBM database as base64 text/],
+  [['base64'], 'base64 -w 0', /a GDBM database as base64 text/],
+  [['base64'], "base64 | sed 's/$/\\r/'", /a GDBM database as base64 text/],
+  [['gzip', 'base64'], 'gzip -c | base64', /a gzip-compressed file as base64 text/],
   [['xxd'], 'xxd', /a GDBM database as hexadecimal text/],
   [['xxd'], 'xxd -p', /a GDBM database as hexadecimal text/],
   [['xxd'], 'xxd -u -c 32', /a GDBM database as hexadecimal text/],
@@ -51,7 +51,7 @@ const PACKED: readonly (readonly [tools: readonly Tool[], pack: string, what: Re
     `perl -e 'local $/; print "begin 644 tasks.db\\n", pack("u", <STDIN>), "\\\`\\nend\\n"'`,
     /a GDBM database as uuencoded text/,
   ],
-  [[], '(echo begin-base64 644 tasks.db; base64; echo ====)', /a GDBM database as uuencoded text/],
+  [['base64'], '(echo begin-base64 644 tasks.db; base64; echo ====)', /a GDBM database as uuencoded text/],
   [['openssl'], 'openssl enc -aes-256-cbc -pbkdf2 -pass pass:x', /encrypted with openssl/],
   [['openssl'], 'openssl enc -aes-256-cbc -pbkdf2 -pass pass:x -base64', /encrypted with openssl/],
   [['gpg'], 'gpg --batch --pinentry-mode loopback --passphrase x -c', /encrypted with gpg/],

@@ -35,6 +35,8 @@ const TOOLS = {
     found: () => process.env['GDBM_DOCTOR_NODES'] !== undefined,
     get: 'Node 20.19 and 22.12, and name their programs in GDBM_DOCTOR_NODES, with a colon between',
   },
+  gzip: { found: () => runs('gzip', '--version'), get: 'gzip' },
+  base64: { found: () => runs('base64', '--version'), get: 'coreutils' },
   bzip2: { found: () => runs('bzip2', '--help'), get: 'bzip2' },
   xz: { found: () => runs('xz', '--version'), get: 'xz-utils' },
   zstd: { found: () => runs('zstd', '--version'), get: 'zstd' },
