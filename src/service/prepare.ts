@@ -61,29 +61,27 @@ export async function prepare(options: GuardOptions, mending: Mending): Promise<
   const problems = await diagnosePlace(mending);
   const has = (codes: readonly VolumeCode[]) => problems.some(({ code }) => codes.includes(code));
   const temporary = await findTemporary(mending.path);
-  if (has(UNWRITABLE)) return goElsewhere(options, mending, temporary);
+  const elsewhere = (earlier: Temporary | undefined) =>
+    fallBack(options, mending, () => goElsewhere(options, mending, earlier));
+  if (has(UNWRITABLE)) return elsewhere(temporary);
   if (temporary !== undefined && (await returnHistory(temporary, options, mending)) === 'prevented')
-    return goElsewhere(options, mending, temporary);
+    return elsewhere(temporary);
   const { outcome, look } = await makeReady(mending, options);
   const isNew = look.verdict === 'missing' && outcome !== 'restored';
   if (isNew && (has(['folder-not-writable']) || (await isFolderMissing(mending.path))))
-    return goElsewhere(options, mending, undefined);
+    return elsewhere(undefined);
   // The file may be whole, or another process may be about to save it.
   if (outcome === 'busy') return leaveAlone(options, mending, 'another process is still using it');
   if (outcome === 'unknown') {
     return leaveAlone(options, mending, `what it is could not be found out, ${look.what}`);
   }
   // The file itself was not found to be damaged beyond repair, so it must not be set aside.
-  if (outcome === 'prevented' || look.verdict === 'unreadable')
-    return goElsewhere(options, mending, undefined);
+  if (outcome === 'prevented' || look.verdict === 'unreadable') return elsewhere(undefined);
   // The program can read a sound file, but its next save would fail, or end it.
-  if (outcome === 'sound' && fallback === 'empty' && has(FULL))
-    return goElsewhere(options, mending, undefined);
+  if (outcome === 'sound' && fallback === 'empty' && has(FULL)) return elsewhere(undefined);
   if (outcome !== 'unmended') return { command, env };
-  return setFileAside(options, mending, {
-    state: look.state,
-    inUse: has(IN_USE_CODES),
-  });
+  const file = { state: look.state, inUse: has(IN_USE_CODES) };
+  return fallBack(options, mending, () => setFileAside(options, mending, file));
 }
 
 /** Checks for a symbolic link that leads into a folder that does not exist, as on a volume that is not mounted. */
@@ -229,13 +227,21 @@ interface Hopeless {
   readonly inUse: boolean;
 }
 
-/** The program without its database, or none, as the user chose; undefined if it is to have another database. */
-function withoutDatabase(
-  { command, env, fallback }: GuardOptions,
-  { log, path }: Mending,
-): Prepared | 'none' | undefined {
-  if (fallback === 'fail') return 'none';
-  if (fallback === 'empty') return undefined;
+/**
+ * Does what the user chose for a database that cannot be used: starts no program, starts it without a database, or gives
+ * it another one.
+ *
+ * @param another gives the program another database
+ */
+async function fallBack(
+  options: GuardOptions,
+  mending: Mending,
+  another: () => Promise<Prepared | undefined>,
+): Promise<Prepared | undefined> {
+  const { command, env, fallback } = options;
+  const { log, path } = mending;
+  if (fallback === 'fail') return notStarted(options, mending, 'nothing could be done for it');
+  if (fallback === 'empty') return another();
   const without = withoutPersistence(command, env);
   const message =
     without === undefined
@@ -253,9 +259,6 @@ async function setFileAside(
 ): Promise<Prepared | undefined> {
   const { log, path } = mending;
   const { command, env, fallback } = options;
-  const without = withoutDatabase(options, mending);
-  if (without === 'none') return notStarted(options, mending, 'nothing could be done for it');
-  if (without !== undefined) return without;
   const details = { path, fallback };
   try {
     const name = await setAside(path, file);
@@ -283,9 +286,6 @@ async function goElsewhere(
 ): Promise<Prepared | undefined> {
   const { log, path } = mending;
   const { command, env, fallback } = options;
-  const without = withoutDatabase(options, mending);
-  if (without === 'none') return notStarted(options, mending, 'nothing could be done for it');
-  if (without !== undefined) return without;
   const details = { path, fallback };
   const cannot = `${path}: its place cannot be written now; it is left as it is, and ${command[0]}`;
   const begun =
