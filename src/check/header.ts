@@ -5,6 +5,7 @@ import { describeFormat, magicMeaning, magicOf, offsetSize } from '../format/for
 import type { Header } from '../format/header.js';
 import { headerFieldsOf, headerStruct } from '../format/header.js';
 import { member } from '../format/struct.js';
+import { changesText } from '../source/transforms.js';
 import type { Finding, FindingCode } from './finding.js';
 import { finding } from './finding.js';
 
@@ -25,8 +26,8 @@ export function explainedByNextBlock(
 /** Returns the findings for changes of all bytes of the file. */
 function checkTransforms({ undone }: Database): Finding[] {
   if (undone === undefined) return [];
-  const found = undone.transforms.map(({ what }) => what).join('; before that, ');
-  return [finding('file-transformed', null, `a file of which ${found}`, 'the bytes as they were written')];
+  const found = `a file of which ${changesText(undone.transforms)}`;
+  return [finding('file-transformed', null, found, 'the bytes as they were written')];
 }
 
 /** Returns the findings for ranges that the disk cannot read; they were read as zeros. */

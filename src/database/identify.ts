@@ -3,7 +3,7 @@ import { likelyCause } from './likelycause.js';
 import type { Source } from '../source/source.js';
 import type { FoundDatabase } from './databases.js';
 import { databasesOf, HEADLESS_SEARCHED, MAX_DATABASES } from './databases.js';
-import { CERTAIN_KINDS, identifyPacked } from './packed.js';
+import { CERTAIN_KINDS, identifyPacked, latin1 } from './packed.js';
 
 /** Bytes at the beginning that identify a file. */
 const HEAD = 4096;
@@ -268,8 +268,4 @@ function isText(head: Uint8Array): boolean {
 
 function ascii(text: string): number[] {
   return Array.from(text, (letter) => letter.charCodeAt(0));
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
 }

@@ -213,7 +213,8 @@ function decodeUu(text: string): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-function latin1(bytes: Uint8Array): string {
+/** Bytes as text with a letter each. */
+export function latin1(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
 }
 

@@ -1,3 +1,4 @@
+import { changesText } from '../source/transforms.js';
 import type { CheckResult, FileFormat } from '../check/check.js';
 import { machinesFor } from '../check/libgdbm.js';
 import type { LostRecords } from '../check/losses.js';
@@ -53,8 +54,7 @@ export function factsOf(result: CheckResult, profile: ProfileResult | undefined)
 /** A named line on changes of all bytes of the file that were undone to read it, if there are any. */
 export function undoneFields({ undone = [] }: CheckResult): [string, string][] {
   if (undone.length === 0) return [];
-  const changes = undone.map(({ what }) => what).join('; before that, ');
-  return [['undone', `the whole file was changed: ${changes}`]];
+  return [['undone', `the whole file was changed: ${changesText(undone)}`]];
 }
 
 /** The answer of libgdbm to opening a file, and how far a walk through it gets. */

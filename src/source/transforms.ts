@@ -11,6 +11,11 @@ export interface TransformName {
   readonly what: string;
 }
 
+/** Changes in words, the last one first. */
+export function changesText(changes: readonly TransformName[]): string {
+  return changes.map(({ what }) => what).join('; before that, ');
+}
+
 /** A change of all bytes of a file, and how it is undone. */
 export interface Transform extends TransformName {
   /** True if bytes only changed places in groups of a fixed size: two such changes are another one, or none. */
