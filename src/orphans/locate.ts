@@ -1,6 +1,5 @@
 import { KEY_START } from '../format/bucket.js';
 import { KeyHasher } from '../format/hash.js';
-import type { RangeList } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sweep } from '../source/sweep.js';
@@ -49,14 +48,12 @@ const NONE: readonly WantedKey[] = [];
  * Searches a file for keys by their first bytes, their length and their hash.
  *
  * @param visit receives each key with each file offset at which such bytes stand, in order of the offsets
- * @param within ranges in which the keys begin; by default the whole file
  */
 export async function locateKeys(
   source: Source,
   wanted: readonly WantedKey[],
   visit: (key: WantedKey, at: number) => void,
   progress?: Progress,
-  within?: RangeList,
 ): Promise<void> {
   const byStart = new Map<number, StartGroup>();
   const starts = new Uint8Array(1 << 16);
@@ -82,7 +79,7 @@ export async function locateKeys(
   const classOf = (size: number) => HASHED_PER_BYTE.findIndex((one) => size <= one.longest);
   // Consecutive places often have the same first bytes.
   let last: { start: number; group: StartGroup | undefined } = { start: -1, group: undefined };
-  for await (const window of sweep(source, longest, progress, within)) {
+  for await (const window of sweep(source, longest, progress)) {
     const { view, base } = window;
     const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
     const end = lastPlace(window, KEY_START);

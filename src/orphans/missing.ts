@@ -5,12 +5,11 @@ import { databasesOf, HEADLESS_SEARCHED, HEADLESS_SEARCHED_FOR_ONE } from '../da
 import { exact } from '../source/source.js';
 import { bucketElementCount, BucketView, elementsStart } from '../format/bucket.js';
 import type { Format } from '../format/format.js';
-import { FREE_HASH } from '../format/hash.js';
+import { FREE_HASH, hashKey } from '../format/hash.js';
 import { LAYOUTS } from '../format/format.js';
 import { Layout } from '../source/layout.js';
 import type { Range } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
-import { isKeyAt } from './askedkeys.js';
 import { BucketFilter } from './heads.js';
 import { inferByKeys } from './infer.js';
 import type { WantedKey } from './locate.js';
@@ -248,4 +247,17 @@ async function bestOf(
   const { missing, there, inside } = best;
   const isTold = there >= MIN_VOTES ? 2 * there > inside : there >= FEW_VOTES && there === wanted.length;
   return missing !== 0 && isTold ? missing : undefined;
+}
+
+/**
+ * Returns true if a range of a source is a key with this hash, in either flavour.
+ *
+ * @param offset file offset
+ * @param size bytes; a key longer than {@link MAX_LOCATED} is not read and counts as absent
+ */
+async function isKeyAt(source: Source, offset: number, size: number, hash: number): Promise<boolean> {
+  const isInside = offset >= 0 && size >= 0 && size <= MAX_LOCATED && offset + size <= source.size;
+  if (!isInside) return false;
+  const key = await source.read(offset, size);
+  return hashKey(key, 'signed') === hash || hashKey(key, 'unsigned') === hash;
 }

@@ -17,11 +17,6 @@ export class BlockGrid {
   blockOf(offset: number): number {
     return Math.floor((offset - this.first) / this.size);
   }
-
-  /** File offset. */
-  startOf(block: number): number {
-    return this.first + block * this.size;
-  }
 }
 
 /** Bytes that a source is read with in place of its own. */
