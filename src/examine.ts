@@ -31,7 +31,7 @@ import { inferWithBuckets } from './orphans/infer.js';
 import { withDirectoryTo } from './orphans/ledto.js';
 import { mayBeNewer } from './orphans/newer.js';
 import { inferByScan } from './orphans/missing.js';
-import { findLayout } from './salvage/align.js';
+import { findLayout } from './salvage/findlayout.js';
 import type { Progress, Report } from './source/sweep.js';
 import type { Source } from './source/source.js';
 import type { Transform } from './source/transforms.js';

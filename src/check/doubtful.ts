@@ -17,8 +17,8 @@ import type { OverreachingRecords, SpaceAccount } from './space.js';
 
 /**
  * Reason why a record with a proved key may not have the value that was stored. `overreaching`: another record, a
- * bucket or the directory begins inside it, so that its size is wrong. `unreadable`: the disk
- * cannot read some of its bytes.
+ * bucket or the directory begins inside it, so that its size is wrong. `unreadable`: the disk cannot read some of its
+ * bytes.
  */
 export type Doubt = 'overreaching' | 'unreadable';
 

@@ -35,6 +35,13 @@ const SURE_FIT = 0.9;
 /** Buckets looked at to judge a reading. */
 const SAMPLE = 32;
 
+/** The bytes in which a file's header is, with zeroes for what a shorter file lacks. */
+export async function readHead(source: Source): Promise<Uint8Array> {
+  const head = new Uint8Array(HEADER_BYTES);
+  head.set(await readUpTo(source, 0, HEADER_BYTES));
+  return head;
+}
+
 /**
  * Finds how to read a file: layout, byte order, variant, block and bucket size and the directory's place, from
  * whatever of the evidence is sound, so that a file with a damaged magic or header field is still read right.
@@ -42,8 +49,7 @@ const SAMPLE = 32;
  * @returns undefined if nothing speaks for a GDBM file
  */
 export async function inferFormat(source: Source): Promise<Inference | undefined> {
-  const head = new Uint8Array(HEADER_BYTES);
-  head.set(await readUpTo(source, 0, HEADER_BYTES));
+  const head = await readHead(source);
   const hypotheses = weighHeader(head, source.size);
   // A directory cannot make up for a score far behind the best, and looking at it costs reads.
   const least = hypotheses[0].score >= CERTAIN ? CERTAIN : Math.max(2, hypotheses[0].score - FIT_WORTH);

@@ -262,6 +262,17 @@ export class BucketPlaces {
 /** Likely distances of what stands, or belongs, at an offset. */
 export type Distances = (offset: number) => readonly number[];
 
+/** Returns true if an element stands in a bucket, displaced by one of its likely distances. */
+export function isInBucket(
+  { at, hashes }: CandidateList,
+  n: number,
+  bucket: number,
+  places: BucketPlaces,
+  distances: Distances,
+): boolean {
+  return distances(at[n]).some((distance) => places.has(bucket, hashes[n], at[n] + distance));
+}
+
 /** Finds the elements that stand where the directory and their hash say, if they are displaced by a likely distance. */
 export function placeElements(
   { length, at, hashes }: CandidateList,
@@ -295,15 +306,13 @@ export async function placeEntries(
   distances: Distances,
   likely: readonly number[],
 ): Promise<Anchors> {
-  const { at, hashes } = elements;
+  const { hashes } = elements;
   const found = new CandidateList();
   if (bits > MOST_BITS) return anchorsOf(found);
   const width = offsetSize(format.layout);
   const order = Uint32Array.from({ length: elements.length }, (_, n) => n).sort(
     (a, b) => hashes[a] - hashes[b],
   );
-  const leadsTo = (bucket: number, n: number) =>
-    distances(at[n]).some((distance) => places.has(bucket, hashes[n], at[n] + distance));
   for (const distance of likely) {
     // A part of the directory, in whole entries, may be outside of the file.
     const first = Math.max(0, Math.ceil((distance - offset) / width));
@@ -316,7 +325,7 @@ export async function placeEntries(
       to = endOfRun(entries, from);
       let isRight = false;
       for (; next < order.length && slotOf(hashes[order[next]], bits) < first + to; next++) {
-        isRight ||= leadsTo(entries[from], order[next]);
+        isRight ||= isInBucket(elements, order[next], entries[from], places, distances);
       }
       if (!isRight) continue;
       for (let slot = first + from; slot < first + to; slot++) {

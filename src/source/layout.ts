@@ -1,3 +1,4 @@
+import { firstIndex } from '../numbers.js';
 import type { Range, RangeList } from './ranges.js';
 import { firstEndingAfter } from './ranges.js';
 import type { Source } from './source.js';
@@ -96,12 +97,6 @@ export class Layout {
     return false;
   }
 
-  /** Returns true if the file is read from two pieces between `offset` and `end`, or bytes there are missing. */
-  isCut(offset: number, end: number): boolean {
-    const piece = this.pieces[this.#firstEndingAfter(offset)];
-    return piece === undefined || piece.start > offset || piece.start + piece.length < end;
-  }
-
   /** The file as it was, with zeroes for what is missing. */
   get source(): Source {
     const { original, size } = this;
@@ -139,13 +134,9 @@ export class Layout {
   }
 
   #firstEndingAfter(offset: number): number {
-    let [low, high] = [0, this.pieces.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const { start, length } = this.pieces[middle];
-      if (start + length > offset) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+    return firstIndex(0, this.pieces.length, (n) => {
+      const { start, length } = this.pieces[n];
+      return start + length > offset;
+    });
   }
 }
