@@ -76,9 +76,10 @@ testWith(
       path,
       `--metrics-file=${files[0]}`,
       `--health-file=${files[1]}`,
-      // The names of temporary files in former versions, too.
+      // Only once both were written, so that no write is under way; the last one follows when the program has ended. The
+      // names of temporary files in former versions, too.
       ...program(
-        'for (const one of a) for (const name of [one, `${one}.${process.ppid}.tmp`]) { fs.rmSync(name, { force: true }); run("mkfifo", [name]); } process.exitCode = 7',
+        'for (const one of a) while (!fs.existsSync(one)) run("sleep", ["0.02"]); for (const one of a) for (const name of [one, `${one}.${process.ppid}.tmp`]) { fs.rmSync(name, { force: true }); run("mkfifo", [name]); } process.exitCode = 7',
         ...files,
       ),
     ]);
