@@ -1,7 +1,8 @@
 import type { BetterCopy } from '../copies.js';
 import { findBetterCopy, findCopyOfMissing } from '../copies.js';
 import { named, nextStep } from '../report/advice.js';
-import { safeSentence } from '../report/escape.js';
+import { jsonText, safeSentence } from '../report/escape.js';
+import { errorsText, findErrors, withPath } from '../report/errors/find.js';
 import { checkReport, reportText, unreadableReport } from '../report/json.js';
 import { betterCopyText, count, foreignText } from '../report/sentences.js';
 import { volumeReport } from '../report/volume.js';
@@ -12,47 +13,84 @@ import { checkFile } from './check.js';
 import type { WantedMachine } from './options.js';
 import { defineCommand, file, forMachine, json, machineFor } from './options.js';
 import { EXIT, printReport, styleFor } from './terminal.js';
+import type { ExitCode } from './terminal.js';
 import type { ExpectedError } from './work.js';
 import { explain } from './work.js';
 
-/** Tells what is wrong with a database's place, then with the database, then what to do next; never writes. */
+/**
+ * Tells what is wrong with a database's place, then with the database, then what to do next; or explains an error message.
+ * Never writes.
+ */
 export const command = defineCommand(
   (parser) =>
     parser
-      .positional('file', file)
-      .options({ json, for: forMachine })
+      .positional('file', { ...file, demandOption: false })
+      .options({
+        json,
+        for: forMachine,
+        error: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Explain an error message or traceback; - reads it from stdin',
+        },
+      })
+      .check(
+        ({ file, error }) => file !== undefined || error !== undefined || 'expected a file, or --error TEXT',
+      )
       .example('$0 doctor /data/flower.db', 'What is wrong, and the one line to do about it')
-      .example('$0 doctor --json /data/flower.db | jq .files[].volume.problems', 'For programs'),
-  async ({ file, json, for: machine }) => {
-    const checked = await tryCheck(file, machine);
-    const found = await diagnoseVolume(file, {
-      database:
-        'result' in checked
-          ? databaseFacts({ checked: checked.result, profile: checked.profile })
-          : undefined,
-    });
-    // The check has judged for the wanted machine; the diagnosis knows only this one.
-    const problems = found.problems.filter(
-      ({ code }) => machine === undefined || !code.startsWith('foreign-'),
-    );
-    const diagnosis = { ...found, problems };
-    const next = nextSentence(file, diagnosis, checked, machine);
-    const isHealthy = 'result' in checked && checked.result.verdict === 'healthy';
-    if (json) {
-      const document = { ...databaseJson(file, checked), volume: { problems, facts: found.facts }, next };
-      await printReport(reportText([document]));
-    } else {
-      const style = styleFor(process.stdout);
-      const line = (name: string, value: string) =>
-        `  ${name.padEnd(12)} ${value.replaceAll('\n', '\\x0a')}\n`;
-      const verdict = safeSentence(verdictText(checked, machine));
-      const database = line('database', isHealthy ? style.green(verdict) : style.red(verdict));
-      await printReport(volumeReport(diagnosis, style) + database + line('next', safeSentence(next)));
-    }
-    const placeIsSound = problems.every(({ severity }) => severity !== 'error');
-    return placeIsSound && isHealthy ? EXIT.ok : EXIT.damaged;
+      .example('$0 doctor --json /data/flower.db | jq .files[].volume.problems', 'For programs')
+      .example('$0 doctor --error "Database needs recovery"', 'What a message means, and what to do')
+      .example('docker logs flower 2>&1 | $0 doctor --error -', 'The same for a whole log'),
+  async ({ file, json, for: machine, error }) => {
+    if (error !== undefined) return explainText(error === '-' ? await readStdin() : error, file, json);
+    return diagnose(file!, json, machine);
   },
 );
+
+/** Explains the error messages in a text. */
+async function explainText(text: string, path: string | undefined, json: boolean): Promise<ExitCode> {
+  const found = findErrors(text);
+  const errors = found.entries.map((entry) => withPath(entry, path));
+  await printReport(
+    json ? `${jsonText({ version: 1, isExact: found.isExact, errors }, 2)}\n` : errorsText(found, path),
+  );
+  return found.isExact ? EXIT.ok : EXIT.damaged;
+}
+
+/** Bytes at the end of a log that are read: the error that ended a program is the last. */
+const MOST_TEXT = 1 << 20;
+
+async function readStdin(): Promise<string> {
+  let text = '';
+  process.stdin.setEncoding('utf8');
+  for await (const more of process.stdin) text = (text + (more as string)).slice(-MOST_TEXT);
+  return text;
+}
+
+async function diagnose(file: string, json: boolean, machine: WantedMachine): Promise<ExitCode> {
+  const checked = await tryCheck(file, machine);
+  const found = await diagnoseVolume(file, {
+    database:
+      'result' in checked ? databaseFacts({ checked: checked.result, profile: checked.profile }) : undefined,
+  });
+  // The check has judged for the wanted machine; the diagnosis knows only this one.
+  const problems = found.problems.filter(({ code }) => machine === undefined || !code.startsWith('foreign-'));
+  const diagnosis = { ...found, problems };
+  const next = nextSentence(file, diagnosis, checked, machine);
+  const isHealthy = 'result' in checked && checked.result.verdict === 'healthy';
+  if (json) {
+    const document = { ...databaseJson(file, checked), volume: { problems, facts: found.facts }, next };
+    await printReport(reportText([document]));
+  } else {
+    const style = styleFor(process.stdout);
+    const line = (name: string, value: string) => `  ${name.padEnd(12)} ${value.replaceAll('\n', '\\x0a')}\n`;
+    const verdict = safeSentence(verdictText(checked, machine));
+    const database = line('database', isHealthy ? style.green(verdict) : style.red(verdict));
+    await printReport(volumeReport(diagnosis, style) + database + line('next', safeSentence(next)));
+  }
+  const placeIsSound = problems.every(({ severity }) => severity !== 'error');
+  return placeIsSound && isHealthy ? EXIT.ok : EXIT.damaged;
+}
 
 /** The check of a file, or why it cannot be read; and a copy beside it that has more records. */
 type Checked = (CheckedFile | ExpectedError) & { readonly betterCopy?: BetterCopy | undefined };

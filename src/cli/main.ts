@@ -28,7 +28,7 @@ const COMMANDS: readonly ListedCommand[] = [
     load: () => import('./check.js'),
   },
   {
-    usage: 'doctor <file>',
+    usage: 'doctor [file]',
     describe:
       'Tell what is wrong with the place of a database: mount, rights, room, who holds it; never writes',
     load: () => import('./doctor.js'),

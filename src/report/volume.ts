@@ -66,7 +66,8 @@ function oneLine(text: string): string {
   return safeSentence(text).replaceAll('\n', '\\x0a');
 }
 
-function wrap(text: string, width: number): string[] {
+/** Breaks a text between words into lines of at most `width` characters. */
+export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {
