@@ -1,3 +1,4 @@
+import { isBerkeley, SQLITE_MAGIC } from '../dbm/kind.js';
 import { exact, passChunks, readUpTo } from '../source/source.js';
 import { likelyCause } from './likelycause.js';
 import type { Source } from '../source/source.js';
@@ -56,8 +57,6 @@ const DECLARED: readonly OtherFile['kind'][] = [
 export function isDeclared({ kind }: OtherFile): boolean {
   return DECLARED.includes(kind);
 }
-
-const BERKELEY_MAGICS = [0x00053162, 0x00061561, 0x00042253, 0x00040988];
 
 const CARVE =
   'To look for values by their shape alone: gdbm-doctor salvage --carve --expect-key KEY FILE; ' +
@@ -136,7 +135,7 @@ async function isZero(source: Source): Promise<boolean> {
  */
 export function identifyOther(head: Uint8Array, name = ''): OtherFile {
   const text = latin1(head.subarray(0, 64));
-  if (text.startsWith('SQLite format 3\0')) {
+  if (text.startsWith(SQLITE_MAGIC)) {
     return {
       kind: 'sqlite',
       what: 'an SQLite database (Python 3.13 and later make these for a shelve)',
@@ -241,17 +240,6 @@ const IMAGES: readonly { marks: [at: number, bytes: number[]][]; what: string; a
     advice: 'Make a plain one of it first: qemu-img convert -O raw FILE OUT',
   },
 ];
-
-function isBerkeley(head: Uint8Array): boolean {
-  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
-  // Version 1.85 has its magic at 0, later ones at 12, in the byte order of the machine.
-  return [0, 12].some(
-    (at) =>
-      head.length >= at + 4 &&
-      (BERKELEY_MAGICS.includes(view.getUint32(at, true)) ||
-        BERKELEY_MAGICS.includes(view.getUint32(at, false))),
-  );
-}
 
 function isText(head: Uint8Array): boolean {
   const isShown = (byte: number) =>

@@ -5,8 +5,8 @@ import type { Ran } from './cli.js';
 import { run } from './cli.js';
 import { fixture } from './fixtures.js';
 
-/** The kinds of machine whose real libgdbm can be run. */
-export type Machine = 'amd64' | 'i386' | 'arm64' | 'armhf' | 's390x';
+/** The kinds of machine whose real libgdbm can be run; `trixie` has Python 3.13 instead. */
+export type Machine = 'amd64' | 'i386' | 'arm64' | 'armhf' | 's390x' | 'trixie';
 
 /** Runs a program of a machine's real libgdbm. */
 export function runOn(machine: Machine, program: string, ...args: string[]): Promise<Ran> {
