@@ -20,6 +20,8 @@ export interface BetterCopy {
   /** When it was taken, or last written. */
   readonly time: Date;
   readonly records: number;
+  /** Number of tasks, if it is known to be a Flower's. */
+  readonly tasks?: number;
   /** Bytes of its records, keys and values. */
   readonly bytes: number;
   /** The shell command that brings it back. */
@@ -80,10 +82,18 @@ async function* copiesOf(path: string): AsyncGenerator<BetterCopy> {
   if (realPath === undefined) return;
   const found = await newestGood(path).catch(() => undefined);
   if (found?.newest !== undefined) {
-    const { path: from, time } = found.newest;
+    const { path: from, time, tasks } = found.newest;
     const command = `gdbm-doctor restore ${shellPath(path)}`;
     const contents = await readContents(from, path);
-    if (contents !== undefined) yield { kind: 'snapshot', path: from, ...contents, time, command };
+    if (contents !== undefined)
+      yield {
+        kind: 'snapshot',
+        path: from,
+        ...contents,
+        ...(tasks !== undefined && { tasks }),
+        time,
+        command,
+      };
   }
   const folder = dirname(realPath);
   const name = basename(realPath);

@@ -8,6 +8,7 @@ import { betterCopyText, count, foreignText } from '../report/sentences.js';
 import { volumeReport } from '../report/volume.js';
 import type { VolumeDiagnosis } from '../service/diagnose.js';
 import { databaseFacts, diagnoseVolume } from '../service/diagnose.js';
+import { remarked } from '../service/remedy.js';
 import type { CheckedFile } from './check.js';
 import { checkFile } from './check.js';
 import type { WantedMachine } from './options.js';
@@ -72,6 +73,7 @@ async function diagnose(file: string, json: boolean, machine: WantedMachine): Pr
   const found = await diagnoseVolume(file, {
     database:
       'result' in checked ? databaseFacts({ checked: checked.result, profile: checked.profile }) : undefined,
+    betterCopy: checked.betterCopy && restoreAdvice(checked.betterCopy),
   });
   // The check has judged for the wanted machine; the diagnosis knows only this one.
   const problems = found.problems.filter(({ code }) => machine === undefined || !code.startsWith('foreign-'));
@@ -93,7 +95,7 @@ async function diagnose(file: string, json: boolean, machine: WantedMachine): Pr
 }
 
 /** The check of a file, or why it cannot be read; and a copy beside it that has more records. */
-type Checked = (CheckedFile | ExpectedError) & { readonly betterCopy?: BetterCopy | undefined };
+export type Checked = (CheckedFile | ExpectedError) & { readonly betterCopy?: BetterCopy | undefined };
 
 async function tryCheck(path: string, machine: WantedMachine): Promise<Checked> {
   try {
@@ -126,8 +128,13 @@ function verdictText(checked: Checked, machine: WantedMachine): string {
   }
 }
 
+/** The command that brings a copy back, with the copy's age and contents. */
+export function restoreAdvice(copy: BetterCopy, options = ''): string {
+  return remarked(`${copy.command}${options}`, betterCopyText(copy));
+}
+
 /** The one thing to do now: a problem of the place that stands in the way comes before the repair. */
-function nextSentence(
+export function nextSentence(
   path: string,
   { problems }: VolumeDiagnosis,
   checked: Checked,
@@ -136,10 +143,13 @@ function nextSentence(
   const adviceOf = (wanted: string) => problems.find(({ code }) => code === wanted)?.advice;
   const { betterCopy } = checked;
   const first = problems.find(({ severity }) => severity === 'error');
-  const isGone = first?.code === 'file-missing' || first?.code === 'file-empty';
-  if (first !== undefined && !(isGone && betterCopy !== undefined)) return first.advice;
+  // Advice on what the file holds names the better copy itself.
+  if (first !== undefined) return first.advice;
   const release = adviceOf('locked-by-process');
-  if (betterCopy !== undefined) return release ?? `${betterCopy.command} (${betterCopyText(betterCopy)})`;
+  if (betterCopy !== undefined) {
+    if (release === undefined) return restoreAdvice(betterCopy);
+    return betterCopy.kind === 'snapshot' ? restoreAdvice(betterCopy, ' --wait 30') : release;
+  }
   if (!('result' in checked)) return checked.message;
   const { result, profile } = checked;
   const { kind, command = '' } = nextStep(path, result, profile, machineFor(machine));
@@ -150,6 +160,6 @@ function nextSentence(
   if (kind === 'convert') return command;
   const other = adviceOf('other-database');
   if (other !== undefined) return other;
-  if (kind === 'other') return named(result.other?.advice ?? 'Check the path.', path);
+  if (kind === 'other') return named(result.other?.advice ?? 'ls -la FILE  # check the path', path);
   return kind === 'repair' ? (release ?? command) : command;
 }

@@ -59,8 +59,8 @@ export function isDeclared({ kind }: OtherFile): boolean {
 }
 
 const CARVE =
-  'To look for values by their shape alone: gdbm-doctor salvage --carve --expect-key KEY FILE; ' +
-  'to keep those with a key: gdbm-doctor repair --include carved --expect-key KEY -o OUT FILE';
+  'gdbm-doctor salvage --carve FILE  # looks for values by their shape alone; those with a key, such as events, are kept by: ' +
+  'gdbm-doctor repair --include carved --expect-key events -o FILE.repaired FILE';
 
 /**
  * Identifies a file that is not GDBM by its bytes, or by its name if they are inconclusive. A file with databases
@@ -77,14 +77,14 @@ export async function identifySource(source: Source, name = ''): Promise<OtherFi
   if (other.kind === 'zeroes' && !(await isZero(source))) return withLimit(ZEROES_FIRST, source);
   if (other.kind !== 'unknown') return other;
   const cause = await likelyCause(source);
-  const advice = cause === undefined ? other.advice : `Likely cause: ${cause}. ${other.advice}`;
+  const advice = cause === undefined ? other.advice : `${other.advice}; likely cause: ${cause}`;
   return withLimit({ ...other, advice }, source);
 }
 
 const ZEROES_FIRST: OtherFile = {
   kind: 'unknown',
   what: 'not a GDBM database that can be read: it begins with zero bytes, and nothing behind them fits the format',
-  advice: `Its beginning never reached the disk, or was wiped: restore it from a copy. ${CARVE}`,
+  advice: `${CARVE}; its beginning never reached the disk, or was wiped: restore it from a copy`,
 };
 
 /** Adds how far a search went that ended before the end of the file. */
@@ -98,14 +98,16 @@ function withLimit(other: OtherFile, { size }: Source): OtherFile {
 function imageOf(databases: readonly FoundDatabase[], other: OtherFile): OtherFile {
   const isNamed = other.kind === 'image';
   const what = isNamed ? other.what : 'no GDBM database by itself but looks like an image';
-  const advice = isNamed ? other.advice : 'Take the files out of it with the program that made it';
+  const unpack = isNamed
+    ? other.advice
+    : 'ls -la FILE  # take the files out of it with the program that made it';
   const whole = databases.find(({ isWhole }) => isWhole);
-  const cut =
+  const advice =
     whole === undefined
-      ? ''
-      : `; or cut out the database at ${whole.offset}: tail -c +${whole.offset + 1} FILE | head -c ${whole.size} > OUT`;
+      ? unpack
+      : `tail -c +${whole.offset + 1} FILE | head -c ${whole.size} > FILE.database  # cuts out the database at ${whole.offset}; or: ${unpack}`;
   const found = databasesText(databases.map(({ offset }) => offset));
-  return { kind: 'image', what: `${what}: ${found}`, advice: advice + cut };
+  return { kind: 'image', what: `${what}: ${found}`, advice };
 }
 
 /** Databases whose offsets are listed. */
@@ -139,34 +141,35 @@ export function identifyOther(head: Uint8Array, name = ''): OtherFile {
     return {
       kind: 'sqlite',
       what: 'an SQLite database (Python 3.13 and later make these for a shelve)',
-      advice: "Open it with 'sqlite3 FILE .recover' if it is damaged; it needs no GDBM repair.",
+      advice: 'sqlite3 FILE .recover > FILE.sql  # only if it is damaged; it needs no GDBM repair',
     };
   }
   if (text.startsWith('# GDBM dump file')) {
     return {
       kind: 'gdbm-dump-ascii',
       what: 'a text dump made by gdbm_dump, not a database',
-      advice: "Load it with 'gdbm_load FILE DATABASE'.",
+      advice: 'gdbm-doctor load FILE FILE.db  # makes a database of it',
     };
   }
   if (text.startsWith('!\r\n! GDBM FLAT FILE DUMP')) {
     return {
       kind: 'gdbm-dump-binary',
       what: 'a binary dump made by gdbm_dump or gdbm_export, not a database',
-      advice: "Load it with 'gdbm_load FILE DATABASE'.",
+      advice: 'gdbm-doctor load FILE FILE.db  # makes a database of it',
     };
   }
   if (isBerkeley(head)) {
     return {
       kind: 'berkeley-db',
       what: 'a Berkeley DB database',
-      advice: "Use Berkeley DB's own db_recover or 'db_dump -r FILE'.",
+      advice:
+        'db_dump -p FILE | gdbm-doctor load - FILE.gdbm  # makes a GDBM file of it; db_dump is in the package db-util, and takes -r for -p if it is damaged',
     };
   }
   const packed = identifyPacked(head);
   if (packed !== undefined) return packed;
   if (text.startsWith('PK\x03\x04')) {
-    return { kind: 'zip', what: 'a ZIP archive', advice: 'Unpack it first.' };
+    return { kind: 'zip', what: 'a ZIP archive', advice: 'unzip FILE -d FILE.unpacked' };
   }
   const image = imageBySignature(head);
   if (image !== undefined) return { kind: 'image', what: image.what, advice: image.advice };
@@ -174,34 +177,38 @@ export function identifyOther(head: Uint8Array, name = ''): OtherFile {
     return {
       kind: 'dumbdbm',
       what: "the index of a Python 'dbm.dumb' database",
-      advice: "It is text: open it with Python's dbm.dumb; it needs no GDBM repair.",
+      advice: "head -n 3 FILE  # it is text: open it with Python's dbm.dumb; it needs no GDBM repair",
     };
   }
   if (/\.(pag|dir)$/.test(name)) {
     return {
       kind: 'ndbm',
       what: 'part of an ndbm or sdbm database by its name',
-      advice: 'Open it with the program that made it; it is not in the GDBM format.',
+      advice: 'ls -la FILE  # open it with the program that made it; it is not in the GDBM format',
     };
   }
   if (head.length > 0 && head.every((byte) => byte === 0)) {
     return {
       kind: 'zeroes',
       what: 'zero bytes only',
-      advice: 'Its contents never reached the disk, or were wiped: restore it from a copy.',
+      advice: 'gdbm-doctor snapshots FILE  # its contents never reached the disk, or were wiped',
     };
   }
   if (head.length > 0 && isText(head)) {
-    return { kind: 'text', what: 'a text file', advice: 'Check the path: this is not a database.' };
+    return {
+      kind: 'text',
+      what: 'a text file',
+      advice: 'head -n 3 FILE  # check the path: this is not a database',
+    };
   }
   return {
     kind: 'unknown',
     what: 'not a GDBM database: nothing in its first block fits the format',
-    advice: `Check the path. If it once was a GDBM database, its beginning is gone. ${CARVE}`,
+    advice: `${CARVE}; if it was never a GDBM database, check the path`,
   };
 }
 
-const MOUNT = 'Mount it read-only and take the files out: mount -o ro,loop FILE DIRECTORY';
+const MOUNT = 'mkdir FILE.mounted && mount -o ro,loop FILE FILE.mounted  # as root; then take the files out';
 
 /** The kind of image or archive that a file's first bytes say it is. */
 function imageBySignature(head: Uint8Array): { what: string; advice: string } | undefined {
@@ -215,9 +222,13 @@ const IMAGES: readonly { marks: [at: number, bytes: number[]][]; what: string; a
   {
     marks: [[257, ascii('ustar')]],
     what: 'a tar archive',
-    advice: 'Unpack it into a new folder first: mkdir NEW && tar -xf FILE -C NEW',
+    advice: 'mkdir FILE.unpacked && tar -xf FILE -C FILE.unpacked',
   },
-  { marks: [[0, ascii('070701')]], what: 'a cpio archive', advice: 'Unpack it first: cpio -id < FILE' },
+  {
+    marks: [[0, ascii('070701')]],
+    what: 'a cpio archive',
+    advice: 'mkdir FILE.unpacked && cpio -id -D FILE.unpacked < FILE',
+  },
   {
     // The superblock is at 1024, its magic at 56 of it and its revision, 1 since 1995, at 76.
     marks: [
@@ -232,12 +243,12 @@ const IMAGES: readonly { marks: [at: number, bytes: number[]][]; what: string; a
   {
     marks: [[512, ascii('EFI PART')]],
     what: 'an image of a disk with partitions',
-    advice: 'Attach it read-only and take the files out: losetup -rP --find --show FILE',
+    advice: 'losetup -rP --find --show FILE  # as root; then mount its partitions and take the files out',
   },
   {
     marks: [[0, [...ascii('QFI'), 0xfb]]],
     what: 'a disk image of QEMU',
-    advice: 'Make a plain one of it first: qemu-img convert -O raw FILE OUT',
+    advice: 'qemu-img convert -O raw FILE FILE.raw  # makes a plain image of it',
   },
 ];
 

@@ -24,7 +24,7 @@ interface Packing {
   readonly what: string;
   readonly isPacked: (head: Uint8Array, text: string) => boolean;
   /** The verb of the advice. */
-  readonly verb: 'Decompress' | 'Decrypt' | 'Decode';
+  readonly verb: 'decompress' | 'decrypt' | 'decode';
   /** A shell command that reads the packed file from stdin and writes the other one to stdout. */
   readonly filter: string;
   /** Options that the filter may need. */
@@ -68,7 +68,7 @@ const PACKINGS: readonly Packing[] = [
 
 function compressed(kind: Kind, isPacked: Packing['isPacked'], filter: string): Packing {
   const article = /^[lx]/.test(kind) ? 'an' : 'a';
-  return { kind, what: `${article} ${kind}-compressed file`, isPacked, verb: 'Decompress', filter };
+  return { kind, what: `${article} ${kind}-compressed file`, isPacked, verb: 'decompress', filter };
 }
 
 function encrypted(kind: Kind, isPacked: Packing['isPacked'], filter: string, note?: string): Packing {
@@ -76,7 +76,7 @@ function encrypted(kind: Kind, isPacked: Packing['isPacked'], filter: string, no
     kind,
     what: `a file encrypted with ${kind}`,
     isPacked,
-    verb: 'Decrypt',
+    verb: 'decrypt',
     filter,
     ...(note && { note }),
   };
@@ -150,7 +150,7 @@ export function identifyPacked(head: Uint8Array): OtherFile | undefined {
     if (inner === undefined && !isDatabase(bytes)) continue;
     const what = `${inner?.what ?? 'a GDBM database'} as ${name} text`;
     const pipe = inner === undefined ? filters(text) : [...filters(text), inner.filter];
-    return described({ ...inner, kind, what, verb: 'Decode' }, pipe);
+    return described({ ...inner, kind, what, verb: 'decode' }, pipe);
   }
   return undefined;
 }
@@ -164,8 +164,8 @@ function described(
   [first, ...others]: readonly string[],
 ): OtherFile {
   const pipe = others.map((filter) => ` | ${filter}`).join('');
-  const options = note === undefined ? '' : ` (${note})`;
-  return { kind, what, advice: `${verb} it first: ${first} < FILE${pipe} > FILE.decoded${options}` };
+  const options = note === undefined ? '' : `; ${note}`;
+  return { kind, what, advice: `${first} < FILE${pipe} > FILE.decoded  # ${verb} it first${options}` };
 }
 
 function isDatabase(bytes: Uint8Array): boolean {

@@ -25,7 +25,7 @@ export function repairCommand(
   const options = [
     ...(dryRun ? ['--dry-run'] : []),
     ...(machine === undefined ? [] : ['--for', machine]),
-    ...(elsewhere === undefined ? [] : ['-o', 'OUT']),
+    ...(elsewhere === undefined ? [] : ['-o', shellPath(`${path}.repaired`)]),
   ];
   return ['gdbm-doctor repair', ...options, shellPath(path)].join(' ');
 }

@@ -8,6 +8,7 @@ import type { MachineName } from '../format/machines.js';
 import type { FoundKey, ProfileResult } from '../profile/inspect.js';
 import type { LeftOutReason } from '../profile/leaveout.js';
 import type { RepairResult } from '../repair/result.js';
+import { contentsText } from '../store/snapshot.js';
 import { escapeText, number, safeSentence, shellPath } from './escape.js';
 
 /** A line of a report: a name in a column, then its value. */
@@ -225,10 +226,11 @@ export function recordsText({ records, doubtful }: CheckResult): string {
 }
 
 /** A copy that has more: what it is, how old, and how much it holds. */
-export function betterCopyText({ kind, path, time, records, bytes }: BetterCopy, now = new Date()): string {
+export function betterCopyText(copy: BetterCopy, now = new Date()): string {
+  const { kind, path, time, bytes } = copy;
   const when = `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC, ${ageInWords(now.getTime() - time.getTime())}`;
   const which = kind === 'snapshot' ? 'the snapshot' : `the backup ${escapeText(path)}`;
-  return `${which} of ${when}, has ${count(records, 'record')} of ${number(bytes)} bytes`;
+  return `${which} of ${when}, has ${contentsText(copy)} of ${number(bytes)} bytes`;
 }
 
 /** Reasons for which an element in use proves no record that is kept, for one element. */

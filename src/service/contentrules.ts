@@ -1,8 +1,10 @@
 import { basename } from 'node:path';
 import { machinesOf, layoutOf } from '../format/format.js';
+import { named } from '../report/advice.js';
 import { shellPath } from '../report/escape.js';
 import type { DatabaseFacts, MachineFacts, VolumeFacts, VolumeProblem } from './facts.js';
 import { problem } from './facts.js';
+import { remarked } from './remedy.js';
 
 /** Blocks of zero bytes at the end of a broken copy, at least; libgdbm leaves fewer as free space. */
 const ZERO_BLOCKS = 2;
@@ -20,11 +22,12 @@ export function judgeContents(facts: VolumeFacts): VolumeProblem[] {
   return zeroTail(facts);
 }
 
-function empty({ realPath }: VolumeFacts): VolumeProblem {
+function empty({ realPath, betterCopy }: VolumeFacts): VolumeProblem {
+  const begin = `gdbm-doctor repair ${shellPath(realPath)}`;
   return problem(
     'file-empty',
     `Expected a database at ${realPath}, found a file of 0 bytes: a copy or a write that never got anywhere.`,
-    `Copy it again from where it is whole, or begin anew: gdbm-doctor repair ${shellPath(realPath)}`,
+    betterCopy ?? remarked(begin, 'begins anew; if it is whole elsewhere, copy it again instead'),
   );
 }
 
@@ -36,29 +39,34 @@ function otherKind(facts: VolumeFacts): VolumeProblem[] {
   const bySiblings = otherBySiblings(facts);
   if (bySiblings !== undefined) {
     const { kind, files } = bySiblings;
-    const opens = kind === 'dumbdbm' ? "Python's dbm.dumb" : 'the ndbm or sdbm library';
+    const module = kind === 'dumbdbm' ? 'dbm.dumb' : 'dbm.ndbm';
+    const stem = shellPath(realPath.replace(PAIR_SUFFIX, ''));
+    const count = `python3 -c 'import ${module} as m, sys; print(len(m.open(sys.argv[1]).keys()))' ${stem}`;
     return [
       problem(
         'other-database',
         `Expected a GDBM file at ${realPath}, found the files of a ${kind} database: ${files.join(' and ')}.`,
-        `Open it with ${opens}, by its name without the suffix; it needs no GDBM repair.`,
+        remarked(
+          count,
+          `counts its records; open it with ${module}, by the name without a suffix; it needs no GDBM repair`,
+        ),
       ),
     ];
   }
+  if (facts.berkeleySibling !== undefined || contents?.other.kind === 'berkeley-db') return [berkeley(facts)];
   if (contents === undefined) return [];
   const { kind, what, advice } = contents.other;
   const found = `Expected a GDBM file at ${realPath}, found ${what}.`;
-  const command = advice.replaceAll('FILE', shellPath(realPath));
+  const command = named(advice, realPath);
   switch (kind) {
     case 'sqlite':
-    case 'berkeley-db':
     case 'ndbm':
     case 'dumbdbm':
     case 'gdbm-dump-ascii':
     case 'gdbm-dump-binary':
       return contents.size === 0 ? [] : [problem('other-database', found, command)];
     case 'zeroes':
-      return [problem('copy-incomplete', found, command)];
+      return [problem('copy-incomplete', found, facts.betterCopy ?? command)];
     case 'unknown':
       // It may be a GDBM file that lost its beginning, which the check reports.
       return [];
@@ -66,6 +74,33 @@ function otherKind(facts: VolumeFacts): VolumeProblem[] {
       return [problem('other-file', found, command)];
   }
 }
+
+/**
+ * Judges a Berkeley DB. Debian's Python without python3-gdbm makes one with dbm.ndbm, under the program's name with `.db`;
+ * once a GDBM file has the name itself, NAME.db would still be opened in its place.
+ */
+function berkeley({ realPath, berkeleySibling }: VolumeFacts): VolumeProblem {
+  const file = berkeleySibling ?? realPath;
+  const name = file.replace(/\.db$/, '');
+  const isOfName = name !== file;
+  const target = isOfName ? name : `${file}.gdbm`;
+  const load = `db_dump -p ${shellPath(file)} | gdbm-doctor load - ${shellPath(target)}`;
+  const aside = isOfName ? ` && mv ${shellPath(file)} ${shellPath(`${file}.old`)}` : '';
+  const made = isOfName
+    ? `; Python's dbm.ndbm makes it of the name ${name} where python3-gdbm is missing`
+    : '';
+  return problem(
+    'other-database',
+    `Expected a GDBM file at ${realPath}, found a Berkeley DB database${file === realPath ? '' : ` at ${file}`}${made}.`,
+    remarked(
+      load + aside,
+      `makes a GDBM file of it, for Python with python3-gdbm; db_dump is in the package db-util, and takes -r for -p if it is damaged`,
+    ),
+  );
+}
+
+/** Suffixes of the files of a pair, whose program uses the name without it. */
+const PAIR_SUFFIX = /\.(dir|dat|pag)$/;
 
 /**
  * The kind of database that is a pair of files with the path's name: NAME.dir and NAME.dat for Python's dbm.dumb, NAME.dir
@@ -79,7 +114,7 @@ export function otherBySiblings({
 }: VolumeFacts): { kind: 'dumbdbm' | 'ndbm'; files: string[] } | undefined {
   // Libgdbm's ndbm interface makes such a pair, too, and its NAME.pag is a GDBM file.
   if (contents?.hasMagic === true || gdbmSibling !== undefined) return undefined;
-  const stem = realPath.replace(/\.(dir|dat|pag)$/, '');
+  const stem = realPath.replace(PAIR_SUFFIX, '');
   const has = (suffix: string) => siblings.includes(stem + suffix);
   // The path means the file with the bare name.
   if (contents !== undefined && basename(stem) === basename(realPath)) return undefined;
@@ -89,11 +124,15 @@ export function otherBySiblings({
   return undefined;
 }
 
-function halfCopied({ realPath }: VolumeFacts, database: DatabaseFacts): VolumeProblem[] {
+/** The better way where the whole file exists elsewhere. */
+const COPY_AGAIN =
+  'if it is whole elsewhere, stop its program, copy it again and compare with sha256sum instead';
+
+function halfCopied({ realPath, betterCopy }: VolumeFacts, database: DatabaseFacts): VolumeProblem[] {
   const { nextBlock, size, blockSize, healthy } = database;
   // gdbm 1.8 does not pad the last block, so a whole file may end within it.
   if (healthy === true && nextBlock - size <= (blockSize ?? DEFAULT_BLOCK)) return [];
-  const again = `Stop its program, copy it again and compare with sha256sum; if that is gone: gdbm-doctor repair ${shellPath(realPath)}`;
+  const again = betterCopy ?? remarked(`gdbm-doctor repair ${shellPath(realPath)}`, COPY_AGAIN);
   const whole = (n: number) => blockSize === undefined || blockSize <= 0 || n % blockSize === 0;
   // A next_block between two blocks is a damaged header, not the size of a whole file.
   if (nextBlock > size && whole(nextBlock)) {
@@ -116,7 +155,7 @@ function halfCopied({ realPath }: VolumeFacts, database: DatabaseFacts): VolumeP
 }
 
 /** Judges zero bytes at the end: a broken copy that allocated its space first, or a crash. */
-function zeroTail({ realPath, contents, database }: VolumeFacts): VolumeProblem[] {
+function zeroTail({ realPath, contents, database, betterCopy }: VolumeFacts): VolumeProblem[] {
   if (contents === undefined || database?.healthy === true) return [];
   const { size, zeroTail: zeroes } = contents;
   // libgdbm leaves zero bytes behind the end of the database if it is killed while the file grows.
@@ -133,7 +172,7 @@ function zeroTail({ realPath, contents, database }: VolumeFacts): VolumeProblem[
       'tail-zero',
       `Expected data up to the end of ${realPath}, found that its last ${tail} of ${size} bytes are zero: a copy was ` +
         `broken off, or a crash lost what was not yet on the disk.`,
-      `Stop its program and copy it again; if that is gone: gdbm-doctor repair ${shellPath(realPath)}`,
+      betterCopy ?? remarked(`gdbm-doctor repair ${shellPath(realPath)}`, COPY_AGAIN),
     ),
   ];
 }
@@ -143,12 +182,12 @@ export function judgeMachine({ realPath, machine, database }: VolumeFacts): Volu
   if (database === undefined) return [];
   const { byteOrder, offsetBits, alignment, hashChar } = database;
   const path = shellPath(realPath);
-  const move =
-    (machine.name === undefined
-      ? ''
-      : `Write it as this machine has it: gdbm-doctor repair --for ${machine.name} ${path}; `) +
-    `under a new name: gdbm-doctor convert ${kindOf(machine)} ${path} NEW; ` +
-    `or where it was made: gdbm_dump ${path} OUT, and here: gdbm_load OUT NEW`;
+  const move = remarked(
+    machine.name === undefined
+      ? `gdbm-doctor convert ${kindOf(machine)} ${path} ${shellPath(`${realPath}.converted`)}`
+      : `gdbm-doctor repair --for ${machine.name} ${path}`,
+    'writes it as this machine has it, with every record',
+  );
   if (byteOrder !== machine.byteOrder) {
     return [
       problem(
@@ -185,9 +224,8 @@ export function judgeMachine({ realPath, machine, database }: VolumeFacts): Volu
   ];
 }
 
-/** The options with which `convert` writes what this machine reads. */
-function kindOf({ name, byteOrder, alignment, hashChar }: MachineFacts): string {
-  if (name !== undefined) return `--for ${name}`;
+/** The options with which `convert` writes what a machine without a name reads. */
+function kindOf({ byteOrder, alignment, hashChar }: MachineFacts): string {
   return [
     `--byte-order ${byteOrder} --offset 64`,
     ...(alignment === undefined ? [] : [`--alignment ${alignment}`]),

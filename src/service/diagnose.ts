@@ -7,14 +7,18 @@ import { problem } from './facts.js';
 import { gatherFacts } from './gather.js';
 import { judgeMount, judgeSpace } from './mountrules.js';
 import { judgeAccess, judgePath } from './pathrules.js';
+import { asRoot, remarked, stopCommand } from './remedy.js';
 
 /** Processes that a sentence names before it only counts the rest. */
 const NAMED = 3;
 
 /** Judges the other processes that have the file. */
-function judgeHolders({ holders = [], realPath }: VolumeFacts): VolumeProblem[] {
+function judgeHolders(facts: VolumeFacts): VolumeProblem[] {
+  const { holders = [], realPath } = facts;
   const locking = holders.filter(({ lock }) => lock !== 'none');
-  const open = holders.filter(({ lock }) => lock === 'none');
+  const writing = holders.filter(({ lock, writes }) => lock === 'none' && writes);
+  const open = holders.filter(({ lock, writes }) => lock === 'none' && !writes);
+  const kill = (some: readonly Holder[]) => killCommand(facts, some);
   const found: VolumeProblem[] = [];
   if (locking.length > 0) {
     const how = locking.some(({ lock }) => lock === 'exclusive') ? 'to write' : 'to read';
@@ -22,7 +26,23 @@ function judgeHolders({ holders = [], realPath }: VolumeFacts): VolumeProblem[] 
       problem(
         'locked-by-process',
         `Expected ${realPath} at rest, found it locked ${how} by ${names(locking)}.`,
-        `Stop it before a repair: ${kill(locking)}; or let the repair wait: gdbm-doctor repair --wait 30 ${shellPath(realPath)}`,
+        remarked(
+          `gdbm-doctor repair --wait 30 ${shellPath(realPath)}`,
+          `waits for it, and leaves a healthy file as it is; to end it first: ${kill(locking)}`,
+        ),
+      ),
+    );
+  }
+  if (writing.length > 0) {
+    found.push(
+      problem(
+        'writer-without-lock',
+        `Expected every program that writes to ${realPath} to hold libgdbm's lock, found it open for writing without one in ` +
+          `${names(writing)}: what two of them write destroys what the other has written.`,
+        remarked(
+          `${kill(writing)} && gdbm-doctor check ${shellPath(realPath)}`,
+          "then open it without the flag 'u' (GDBM_NOLOCK), from one program at a time",
+        ),
       ),
     );
   }
@@ -31,7 +51,7 @@ function judgeHolders({ holders = [], realPath }: VolumeFacts): VolumeProblem[] 
       problem(
         'open-in-process',
         `Expected nobody to have ${realPath} open, found it open without a lock in ${names(open)}.`,
-        `If that writes to it, stop it before a repair: ${kill(open)}`,
+        remarked(kill(open), 'if that writes to it, before a repair'),
       ),
     );
   }
@@ -47,20 +67,23 @@ function names(holders: readonly Holder[]): string {
 }
 
 /** A command that ends the processes. Process 1 of a container takes signals only from outside. */
-function kill(holders: readonly Holder[]): string {
+function killCommand(facts: VolumeFacts, holders: readonly Holder[]): string {
   return holders.some(({ pid }) => pid === 1)
-    ? 'docker stop CONTAINER'
+    ? stopCommand(facts)
     : `kill ${holders.map(({ pid }) => pid).join(' ')}`;
 }
 
 /** Judges whether a repair can lock the database as libgdbm does. */
-function judgeLockProgram({ hasLockProgram }: VolumeFacts): VolumeProblem[] {
-  if (hasLockProgram) return [];
+function judgeLockProgram(facts: VolumeFacts): VolumeProblem[] {
+  if (facts.hasLockProgram) return [];
   return [
     problem(
       'lock-program-missing',
       'Expected the program flock on the PATH, found none: a repair and a guard cannot lock the database against other programs.',
-      'Install it: apt-get install util-linux, or apk add util-linux; or stop every program that uses the file and add --no-lock',
+      remarked(
+        asRoot(facts, 'apt-get install util-linux || apk add util-linux'),
+        'or stop every program that uses the file and add --no-lock',
+      ),
     ),
   ];
 }
@@ -108,6 +131,8 @@ export function databaseFacts({ checked, profile }: CheckedContents): DatabaseFa
 interface DiagnoseOptions {
   /** Results of a check of the database, to be compared with this machine. */
   readonly database?: DatabaseFacts | undefined;
+  /** The shell command that brings back a copy that has more than is left of the database. */
+  readonly betterCopy?: string | undefined;
 }
 
 /** The problems of the place of a database. */
@@ -123,7 +148,10 @@ export interface VolumeDiagnosis {
  * Diagnoses the place of a database: the path, the mount, permissions, space, processes that hold it, and the machine that
  * made it. Writes nothing, takes no lock, and does not throw if it cannot see something.
  */
-export async function diagnoseVolume(path: string, options: DiagnoseOptions = {}): Promise<VolumeDiagnosis> {
-  const facts = await gatherFacts(path, options.database);
+export async function diagnoseVolume(
+  path: string,
+  { database, betterCopy }: DiagnoseOptions = {},
+): Promise<VolumeDiagnosis> {
+  const facts = await gatherFacts(path, { database, betterCopy });
   return { path, problems: judge(facts), facts };
 }

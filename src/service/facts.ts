@@ -29,6 +29,8 @@ export interface VolumeFacts {
   readonly siblings: readonly string[];
   /** The one of `siblings` that is a GDBM file: libgdbm's ndbm interface keeps it in NAME.pag. */
   readonly gdbmSibling: string | undefined;
+  /** NAME.db, if it is the Berkeley DB file that Debian's dbm.ndbm makes of the name. */
+  readonly berkeleySibling: string | undefined;
   readonly user: UserFacts | undefined;
   /** The mount of the file, or of the nearest existing folder. */
   readonly mount: MountFacts | undefined;
@@ -37,14 +39,16 @@ export interface VolumeFacts {
   /** True if a program is installed that takes a flock, which Node cannot. */
   readonly hasLockProgram: boolean;
   readonly space: SpaceFacts | undefined;
-  /** True if this process runs in a container, by the usual signs. */
-  readonly inContainer: boolean;
+  /** The container in which this process runs, by the usual signs. */
+  readonly container: ContainerFacts | undefined;
   readonly contents: ContentFacts | undefined;
   /** Other processes that have the file open or locked, as far as they can be seen. */
   readonly holders: readonly Holder[] | undefined;
   readonly machine: MachineFacts;
   /** Results of a check of the database, if there was one. */
   readonly database: DatabaseFacts | undefined;
+  /** The shell command that brings back a snapshot or backup that has more than is left of the database. */
+  readonly betterCopy: string | undefined;
   /** A sentence for each fact that could not be found out. */
   readonly unseen: readonly string[];
 }
@@ -68,6 +72,13 @@ export type Access = 'allowed' | (string & {});
 
 /** `allowed`, or the error with which libgdbm fails. */
 export type MappingAnswer = 'allowed' | 'EINVAL' | 'ENODEV';
+
+/** A container, as commands outside of it name it. */
+export interface ContainerFacts {
+  readonly runtime: 'docker' | 'podman' | 'kubernetes';
+  /** The container's number or name, or the pod's name, as a shell takes it. */
+  readonly name: string;
+}
 
 /** The user of this process. */
 export interface UserFacts {
@@ -113,6 +124,8 @@ export interface Holder {
   readonly command: string | undefined;
   /** Its lock on the file; `none` if it only has the file open. */
   readonly lock: 'exclusive' | 'shared' | 'none';
+  /** Present if it was seen to have the file open for writing. */
+  readonly writes?: true;
 }
 
 /** Format that the libgdbm of this machine writes. */
@@ -174,6 +187,7 @@ export const VOLUME_CODES = {
   'inodes-exhausted': 'error',
   'locked-by-process': 'warning',
   'open-in-process': 'notice',
+  'writer-without-lock': 'warning',
   'lock-program-missing': 'warning',
   'file-empty': 'error',
   'copy-incomplete': 'error',

@@ -1,8 +1,11 @@
 import type { BigIntStats } from 'node:fs';
 import { constants } from 'node:fs';
 import { access, lstat, readFile, readlink, realpath, stat, statfs } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { identifySource } from '../database/identify.js';
+import { whichDbm } from '../dbm/which.js';
+import { shellWord } from '../report/escape.js';
 import { magicMeaning } from '../format/format.js';
 import { swap32 } from '../format/bytes.js';
 import { openFileSource } from '../source/file.js';
@@ -10,8 +13,8 @@ import type { Source } from '../source/source.js';
 import { readUpTo } from '../source/source.js';
 import type {
   Access,
+  ContainerFacts,
   ContentFacts,
-  DatabaseFacts,
   Holder,
   MountFacts,
   PlaceFacts,
@@ -32,7 +35,10 @@ const MAX_LINKS = 40;
  * Gathers the facts about the place of a file. Takes no lock, writes nothing, opens the file for reading only and never
  * throws: a fact that cannot be found out is named in `unseen`.
  */
-export async function gatherFacts(path: string, database: DatabaseFacts | undefined): Promise<VolumeFacts> {
+export async function gatherFacts(
+  path: string,
+  { database, betterCopy }: Pick<VolumeFacts, 'database' | 'betterCopy'>,
+): Promise<VolumeFacts> {
   const unseen: string[] = [];
   const { stats, ...followed } = await follow(path, unseen);
   const { realPath } = followed;
@@ -52,16 +58,18 @@ export async function gatherFacts(path: string, database: DatabaseFacts | undefi
     ancestor,
     siblings,
     gdbmSibling: await gdbmOf(siblings),
+    berkeleySibling: await berkeleyOf(realPath),
     user: process.getuid && process.getgid && { uid: process.getuid(), gid: process.getgid() },
     mount,
     mapping: isFile ? await probeMapping(realPath, mount?.fsType) : undefined,
     hasLockProgram: await hasLockProgram(),
     space: await spaceFacts(nearest, unseen),
-    inContainer: await isInContainer(),
+    container: await containerFacts(),
     contents: isFile ? await contentsOf(realPath, unseen) : undefined,
     holders: isFile ? await holdersOf(stats, mount?.line, unseen) : undefined,
     machine: machineFacts(),
     database,
+    betterCopy,
     unseen,
   };
 }
@@ -181,6 +189,12 @@ async function gdbmOf(paths: readonly string[]): Promise<string | undefined> {
   return undefined;
 }
 
+/** NAME.db, if a program that opens NAME with dbm.ndbm gets a Berkeley DB file. */
+async function berkeleyOf(path: string): Promise<string | undefined> {
+  const { kind, files } = await whichDbm(path).catch(() => ({ kind: 'none' as const, files: [] }));
+  return kind === 'berkeley-db' && files[0] !== path ? files[0] : undefined;
+}
+
 /** Programs that take a lock; busybox has flock as an applet. */
 const LOCK_PROGRAMS = ['flock', 'busybox'];
 
@@ -226,10 +240,17 @@ async function spaceFacts(path: string, unseen: string[]): Promise<SpaceFacts | 
 }
 
 /** Looks for the files that Docker and Podman make, and the variables that Kubernetes and others set. */
-async function isInContainer(): Promise<boolean> {
-  if (process.env['KUBERNETES_SERVICE_HOST'] !== undefined || process.env['container'] !== undefined)
-    return true;
-  return ((await statOf('/.dockerenv')) ?? (await statOf('/run/.containerenv'))) !== undefined;
+async function containerFacts(): Promise<ContainerFacts | undefined> {
+  const { KUBERNETES_SERVICE_HOST, container } = process.env;
+  const name = shellWord(hostname());
+  if (KUBERNETES_SERVICE_HOST !== undefined) return { runtime: 'kubernetes', name };
+  if (container === 'podman' || (await statOf('/run/.containerenv')) !== undefined)
+    return { runtime: 'podman', name };
+  if (container === undefined && (await statOf('/.dockerenv')) === undefined) return undefined;
+  // The host's name may be another one than the container's; Docker mounts files from a folder with its number.
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
+  const [, id] = /\/containers\/([0-9a-f]{12})[0-9a-f]{52}\//.exec(mounts) ?? [];
+  return { runtime: 'docker', name: id ?? name };
 }
 
 async function contentsOf(path: string, unseen: string[]): Promise<ContentFacts | undefined> {

@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
+import { dirname } from 'node:path';
 import { shellPath } from '../report/escape.js';
 import type { MappingAnswer, MountFacts, VolumeFacts, VolumeProblem } from './facts.js';
 import { problem } from './facts.js';
+import { asRoot, elsewhere, mountsCommand, remarked, saveCommand, volumeName } from './remedy.js';
 
 /** Judges the mount of the file. */
 export function judgeMount(facts: VolumeFacts): VolumeProblem[] {
@@ -26,16 +28,24 @@ function readOnly(facts: VolumeFacts, { line, isFile }: MountFacts): VolumeProbl
   const refused = file?.write === 'EROFS' || folder?.write === 'EROFS';
   if (!byMount && !bySystem && !refused) return [];
   const place = line?.mountPoint ?? realPath;
+  const remount = asRoot({ ...facts, container: undefined }, `mount -o remount,rw ${shellPath(place)}`);
+  const onHost = facts.container === undefined ? '' : 'on the host; ';
   const advice = bySystem
-    ? `Look for disk errors in dmesg, then: mount -o remount,rw ${shellPath(place)}`
-    : `Mount it without :ro (Kubernetes: readOnly: false), or: gdbm-doctor repair ${shellPath(realPath)} -o OUT`;
+    ? remarked(`dmesg | tail -n 50; ${remount}`, `${onHost}after disk errors copy the data away first`)
+    : remarked(
+        `gdbm-doctor repair ${shellPath(realPath)} -o ${elsewhere(realPath)}`,
+        'or mount the volume without :ro (Kubernetes: readOnly: false)',
+      );
   return [
     problem(
       'volume-read-only',
       `Expected to write ${isFile ? 'the file' : 'on the volume'} at ${place}, found it mounted read-only` +
         `${bySystem ? ', the file system as a whole' : ''}.`,
-      line?.mountPoint === '/' && facts.inContainer
-        ? `Start the container without --read-only, or mount a volume at ${shellPath(facts.folderPath)}`
+      line?.mountPoint === '/' && facts.container !== undefined
+        ? remarked(
+            mountsCommand(facts, facts.folderPath),
+            `start the container without --read-only, or mount a volume: ${mountOption(facts)}`,
+          )
         : advice,
     ),
   ];
@@ -53,7 +63,10 @@ function network({ realPath }: VolumeFacts, { line, fsType }: MountFacts): Volum
     problem(
       'network-file-system',
       `Expected a file system of this machine under ${realPath}, found ${kind.what}${from}: ${kind.unsafe}.${here}${ERRNO}`,
-      'Keep the database on a local disk or block volume, and let programs of one machine only open it.',
+      remarked(
+        `cp -p ${shellPath(realPath)} ${elsewhere(realPath)}`,
+        'keep the database on a local disk or block volume, and let programs of one machine only open it',
+      ),
     ),
   ];
 }
@@ -72,31 +85,41 @@ function mapping({ realPath, mapping: refused }: VolumeFacts, { fsType }: MountF
       'mapping-refused',
       `Expected that ${realPath} can be mapped into memory, shared and writable, found that its file system ` +
         `(${fsType ?? 'of unknown type'}) refuses it: libgdbm cannot use a database here, and Python ends with ${errno}.`,
-      `Move the database to a local disk${way === undefined ? '' : `, or ${way}`}.`,
+      remarked(
+        `cp -p ${shellPath(realPath)} ${elsewhere(realPath)}`,
+        `name a file on a local disk to the program${way === undefined ? '' : `, or ${way}`}; gdbm-doctor itself needs no mmap`,
+      ),
     ),
   ];
 }
 
-function mountedAlone({ realPath, folderPath }: VolumeFacts, { isFile }: MountFacts): VolumeProblem[] {
+function mountedAlone(facts: VolumeFacts, { isFile, line }: MountFacts): VolumeProblem[] {
   if (isFile !== true) return [];
+  const { realPath, folderPath } = facts;
+  const source = line === undefined ? undefined : dirname(line.root);
+  const option =
+    source === undefined || source === '/'
+      ? mountOption(facts)
+      : `-v ${shellPath(source)}:${shellPath(folderPath)}`;
   return [
     problem(
       'file-mounted-alone',
       `Expected the folder of ${realPath} to be mounted, found the file mounted by itself: nothing can be renamed ` +
         `over it, so that a repair copies into place, which a crash can leave half done.`,
-      `Mount the folder instead of the file: docker run -v HOSTFOLDER:${shellPath(folderPath)}`,
+      remarked(mountsCommand(facts, realPath), `mount the folder instead of the file: ${option}`),
     ),
   ];
 }
 
-function sourceDeleted({ realPath }: VolumeFacts, { line }: MountFacts): VolumeProblem[] {
+function sourceDeleted(facts: VolumeFacts, { line }: MountFacts): VolumeProblem[] {
   if (line?.root.endsWith('//deleted') !== true) return [];
+  const { realPath } = facts;
   return [
     problem(
       'mount-source-deleted',
       `Expected what is mounted at ${line.mountPoint} to exist on the host, found it deleted or replaced there: ` +
         `what is written to ${realPath} is lost.`,
-      `Copy it away now (cp ${shellPath(realPath)} OUT), then start the container again.`,
+      remarked(saveCommand(facts), 'copies it away; then start the container again'),
     ),
   ];
 }
@@ -105,29 +128,43 @@ function notMounted(facts: VolumeFacts, { line, fsType }: MountFacts): VolumePro
   const overlay = fsType !== undefined && isOverlay(fsType);
   // Without mountinfo an overlay is the only sign there is.
   const isRoot = line === undefined ? overlay : line.mountPoint === '/';
-  if (!isRoot || !(overlay || facts.inContainer)) return [];
-  const { folderPath } = facts;
+  if (!isRoot || !(overlay || facts.container !== undefined)) return [];
+  const { folderPath, state } = facts;
+  const look = state === 'present' ? saveCommand(facts) : mountsCommand(facts, folderPath);
+  const saved = state === 'present' ? 'saves it; then ' : '';
   return [
     problem(
       'volume-not-mounted',
       `Expected a volume at ${folderPath} or above it, found no mount: it lies on the container's own file system ` +
         `(${fsType ?? 'of unknown type'}), and data here is lost with the container.`,
-      `Mount a volume there: docker run -v NAME:${shellPath(folderPath)} (Kubernetes: mountPath: ${shellPath(folderPath)})`,
+      remarked(look, `${saved}mount a volume: ${mountOption(facts)}`),
     ),
   ];
 }
 
-function inMemory({ folderPath }: VolumeFacts, { line, fsType }: MountFacts): VolumeProblem[] {
+function inMemory(facts: VolumeFacts, { line, fsType }: MountFacts): VolumeProblem[] {
   if (fsType === undefined || !isMemory(fsType)) return [];
+  const { folderPath } = facts;
   const place = line?.mountPoint ?? folderPath;
   return [
     problem(
       'volume-in-memory',
       `Expected a volume on a disk, found ${place} in memory (${fsType}): data here is gone when it is unmounted or ` +
         `the machine stops.`,
-      `Mount a volume on a disk at ${shellPath(place)}, if the data is to stay.`,
+      remarked(
+        mountsCommand(facts, place),
+        `if the data is to stay, mount a volume on a disk: ${mountOption(facts)}`,
+      ),
     ),
   ];
+}
+
+/** The option that mounts a volume at the folder, for Docker and for Kubernetes. */
+function mountOption({ folderPath, realPath, container }: VolumeFacts): string {
+  const folder = shellPath(folderPath);
+  return container?.runtime === 'kubernetes'
+    ? `mountPath: ${folder}`
+    : `-v ${volumeName(realPath)}:${folder}`;
 }
 
 /** Size of a fresh file as a share of the old one's size. */
@@ -136,7 +173,14 @@ const REPAIR_SHARE = 1.1;
 const SAVE_BYTES = 1 << 16;
 
 /** Judges the free bytes and inodes. */
-export function judgeSpace({ space, file, folder, folderPath, mount }: VolumeFacts): VolumeProblem[] {
+export function judgeSpace({
+  space,
+  file,
+  folder,
+  folderPath,
+  mount,
+  realPath,
+}: VolumeFacts): VolumeProblem[] {
   if (space === undefined || folder === undefined || isReadOnly()) return [];
   const place = mount?.line?.mountPoint ?? folderPath;
   const found: VolumeProblem[] = [];
@@ -147,7 +191,7 @@ export function judgeSpace({ space, file, folder, folderPath, mount }: VolumeFac
         'volume-full',
         `Expected room to save on the volume at ${place}, found ${bytes(space.freeBytes)} of ` +
           `${bytes(space.totalBytes)} free for this user; a repair needs ${bytes(Math.max(needed, SAVE_BYTES))}.`,
-        `Free space or enlarge the volume; what takes it: du -xah ${shellPath(place)} | sort -h | tail`,
+        remarked(`du -xah ${shellPath(place)} | sort -h | tail`, 'then free space, or enlarge the volume'),
       ),
     );
   } else if (space.totalBytes > 0 && space.freeBytes < needed) {
@@ -156,7 +200,10 @@ export function judgeSpace({ space, file, folder, folderPath, mount }: VolumeFac
         'volume-low',
         `Expected room for a repair on the volume at ${place}, ${bytes(needed)}, found ${bytes(space.freeBytes)} free ` +
           `for this user.`,
-        `Free space, enlarge the volume, or repair to another one with -o OUT.`,
+        remarked(
+          `gdbm-doctor repair ${shellPath(realPath)} -o ${elsewhere(realPath)}`,
+          'or free space, or enlarge the volume',
+        ),
       ),
     );
   }
@@ -166,7 +213,7 @@ export function judgeSpace({ space, file, folder, folderPath, mount }: VolumeFac
         'inodes-exhausted',
         `Expected an inode for a new file on the volume at ${place}, found none of ` +
           `${space.totalInodes.toLocaleString('en-US')} free, whatever room there is.`,
-        `Delete small files; where they are: du -x --inodes ${shellPath(place)} | sort -n | tail`,
+        remarked(`du -x --inodes ${shellPath(place)} | sort -n | tail`, 'then delete small files there'),
       ),
     );
   }

@@ -2,6 +2,7 @@ import { shellPath } from '../report/escape.js';
 import { otherBySiblings } from './contentrules.js';
 import type { PlaceFacts, UserFacts, VolumeCode, VolumeFacts, VolumeProblem } from './facts.js';
 import { problem } from './facts.js';
+import { asRoot, fsGroupCommand, mountsCommand, remarked } from './remedy.js';
 
 /** Judges whether the path leads to a file. */
 export function judgePath(facts: VolumeFacts): VolumeProblem[] {
@@ -14,7 +15,7 @@ export function judgePath(facts: VolumeFacts): VolumeProblem[] {
           problem(
             'not-a-file',
             `Expected a regular file at ${realPath}, found a device, pipe or socket.`,
-            'Name the database file itself.',
+            remarked(`ls -la ${shellPath(realPath)}`, 'name the database file itself'),
           ),
         ];
       }
@@ -26,7 +27,10 @@ export function judgePath(facts: VolumeFacts): VolumeProblem[] {
         problem(
           'path-not-answering',
           `Expected a file at ${realPath}, found that the system cannot say what is there: ${facts.trouble}.`,
-          "Check the path; if it is right, unmount its volume and mount it again, and look into 'dmesg'.",
+          remarked(
+            'dmesg | tail -n 50',
+            'check the path; if it is right, unmount its volume and mount it again',
+          ),
         ),
       ];
     case 'dangling-link':
@@ -34,7 +38,7 @@ export function judgePath(facts: VolumeFacts): VolumeProblem[] {
         problem(
           'link-dangling',
           `Expected a file behind the symbolic link ${path}, found that ${realPath} does not exist or leads in a circle.`,
-          `See where it leads with ls -la ${shellPath(path)}, and mount the volume that it leads into.`,
+          remarked(`ls -la ${shellPath(path)}`, 'shows where it leads: mount the volume there'),
         ),
       ];
     case 'missing':
@@ -44,47 +48,54 @@ export function judgePath(facts: VolumeFacts): VolumeProblem[] {
 
 function directoryInstead({ realPath, mount }: VolumeFacts): VolumeProblem {
   const mounted = mount?.line?.mountPoint === realPath;
-  const look = `Name the database file in it: ls -la ${shellPath(realPath)}`;
+  const look = `ls -la ${shellPath(realPath)}`;
   return problem(
     'path-is-directory',
     `Expected a file at ${realPath}, found a folder${mounted ? ' that is mounted there' : ''}.`,
     // Docker makes a folder if the file to mount is missing on the host.
-    mounted
-      ? `${look}; if this was to be the file itself, it is missing on the host: put it there, restart`
-      : look,
+    remarked(
+      look,
+      `name the database file in it${mounted ? '; if this was to be the file itself, it is missing on the host: mount its folder' : ''}`,
+    ),
   );
 }
 
-function notSearchable({ realPath, barrier, user }: VolumeFacts): VolumeProblem {
+function notSearchable(facts: VolumeFacts): VolumeProblem {
+  const { realPath, barrier, user, folderPath } = facts;
   const who = user === undefined ? 'this user' : `uid ${user.uid}`;
   const where = barrier === undefined ? 'a folder above it' : barrier;
   return problem(
     'path-not-searchable',
     `Expected ${who} to reach ${realPath}, found that it may not enter ${where}.`,
-    barrier === undefined ? 'Run as the owner of the file.' : `chmod a+x ${shellPath(barrier)}`,
+    barrier === undefined
+      ? remarked(`ls -ld ${shellPath(folderPath)}`, 'run as the owner of the file')
+      : asRoot(facts, `chmod a+x ${shellPath(barrier)}`),
   );
 }
 
-function folderMissing({ folderPath, folder, ancestor, inContainer }: VolumeFacts): VolumeProblem {
+function folderMissing(facts: VolumeFacts): VolumeProblem {
+  const { folderPath, folder, ancestor, container } = facts;
   const nearest = ancestor === undefined ? '' : `; the nearest that exists is ${ancestor}`;
   const found = folder === undefined ? `none${nearest}` : 'something that is no folder';
   if (folder !== undefined) {
-    return problem('folder-missing', `Expected the folder ${folderPath}, found ${found}.`, 'Check the path.');
+    const look = remarked(`ls -ld ${shellPath(folderPath)}`, 'check the path');
+    return problem('folder-missing', `Expected the folder ${folderPath}, found ${found}.`, look);
   }
   const make = `mkdir -p ${shellPath(folderPath)}`;
   return problem(
     'folder-missing',
     `Expected the folder ${folderPath}, found ${found}.`,
-    inContainer
-      ? `Mount the volume at ${shellPath(folderPath)}; for a new database: ${make}`
-      : `Check the path, or mount its volume; for a new database: ${make}`,
+    container === undefined
+      ? remarked(make, 'for a new database; else check the path, or mount its volume')
+      : remarked(mountsCommand(facts, folderPath), `mount the volume there; for a new database: ${make}`),
   );
 }
 
 function fileMissing(facts: VolumeFacts): VolumeProblem[] {
   // The name with suffixes is a database of another kind, which the rules for contents report.
   if (otherBySiblings(facts) !== undefined) return [];
-  const { realPath, siblings, gdbmSibling, folderPath } = facts;
+  if (facts.berkeleySibling !== undefined) return [];
+  const { realPath, siblings, gdbmSibling, folderPath, betterCopy } = facts;
   const near = siblings.length > 0 ? `, but there is ${siblings.join(' and ')}` : '';
   const inPair = gdbmSibling?.endsWith('.pag') === true ? ", as libgdbm's ndbm interface keeps it" : '';
   return [
@@ -92,8 +103,12 @@ function fileMissing(facts: VolumeFacts): VolumeProblem[] {
       'file-missing',
       `Expected a file at ${realPath}, found none in its folder${near}${inPair}.`,
       siblings.length > 0
-        ? `Name that file: gdbm-doctor doctor ${shellPath(gdbmSibling ?? siblings[0])}`
-        : `Check the name, and that the right volume is mounted: ls -la ${shellPath(folderPath)}`,
+        ? remarked(`gdbm-doctor doctor ${shellPath(gdbmSibling ?? siblings[0])}`, 'name that file')
+        : (betterCopy ??
+            remarked(
+              `ls -la ${shellPath(folderPath)}`,
+              'check the name, and that the right volume is mounted',
+            )),
     ),
   ];
 }
@@ -117,16 +132,16 @@ export function judgeAccess(facts: VolumeFacts): VolumeProblem[] {
     if (doing !== undefined) {
       const code = doing === 'read' ? 'file-not-readable' : 'file-not-writable';
       refused.push({ code, found: cannot(doing, 'file', realPath, file, user), path: realPath, place: file });
-    } else found.push(...immutable(realPath, file), ...ownerDiffers(facts));
+    } else found.push(...immutable(facts, realPath, file), ...ownerDiffers(facts));
   }
   if (folder?.kind === 'directory') {
     if (isForbidden(folder.write)) {
       const why = `${cannot('write', 'folder', folderPath, folder, user)} A repair makes its fresh file there.`;
       refused.push({ code: 'folder-not-writable', found: why, path: folderPath, place: folder });
-    } else found.push(...immutable(folderPath, folder));
+    } else found.push(...immutable(facts, folderPath, folder));
   }
   // One remedy for all of them, so that the first line to paste is enough.
-  const advice = remedy(refused, user);
+  const advice = remedy(facts, refused);
   return [...refused.map((one) => problem(one.code, one.found, advice)), ...found];
 }
 
@@ -150,22 +165,30 @@ function cannot(
 }
 
 /**
- * One line that lets this user use all places: chmod for those that the user owns, then chown and chmod for the rest, which
- * need root.
+ * One line that lets this user use all places: chmod for those that the user owns, then chown and chmod for the rest, as root;
+ * in Kubernetes the group of the volume.
  */
-function remedy(refused: readonly Refused[], user: UserFacts | undefined): string {
-  if (user === undefined) return 'Run as its owner.';
+function remedy(facts: VolumeFacts, refused: readonly Refused[]): string {
+  const { user, container, realPath, folderPath } = facts;
+  if (user === undefined) return remarked(`ls -la ${shellPath(folderPath)}`, 'run as its owner');
   const owned = refused.filter(({ place }) => place.uid === user.uid);
   const others = refused.filter(({ place }) => place.uid !== user.uid);
   if (others.length === 0) return owned.map(chmod).join(' && ');
   const [{ place, path }] = others;
   // Root without its capabilities, or mapped to another user by a server.
   if (user.uid === 0) {
-    return `Run as its owner: docker exec --user ${place.uid}:${place.gid} CONTAINER gdbm-doctor doctor ${shellPath(path)}`;
+    const doctor = `gdbm-doctor doctor ${shellPath(realPath)}`;
+    const enter =
+      container === undefined || container.runtime === 'kubernetes'
+        ? `sudo -u '#${place.uid}' -g '#${place.gid}'`
+        : `${container.runtime} exec -u ${place.uid}:${place.gid} ${container.name}`;
+    return remarked(`${enter} ${doctor}`, `run as the owner of ${shellPath(path)}`);
   }
+  const byGroup = fsGroupCommand(facts);
+  if (byGroup !== undefined) return byGroup;
   const chown = `chown ${user.uid}:${user.gid} ${others.map((one) => shellPath(one.path)).join(' ')}`;
   const stillRefused = others.filter((one) => (one.place.mode & ownerBits(one)) !== ownerBits(one));
-  return `${[...owned.map(chmod), chown, ...stillRefused.map(chmod)].join(' && ')}  # as root`;
+  return asRoot(facts, [...owned.map(chmod), chown, ...stillRefused.map(chmod)].join(' && '));
 }
 
 function chmod({ path, place }: Refused): string {
@@ -177,19 +200,20 @@ function ownerBits({ place }: Refused): number {
   return place.kind === 'directory' ? 0o700 : 0o600;
 }
 
-function immutable(path: string, place: PlaceFacts): VolumeProblem[] {
+function immutable(facts: VolumeFacts, path: string, place: PlaceFacts): VolumeProblem[] {
   if (place.write !== 'EPERM') return [];
   return [
     problem(
       'file-immutable',
       `Expected ${path} to be writable, found it marked as immutable, which binds root too.`,
-      `chattr -i ${shellPath(path)}`,
+      asRoot(facts, `chattr -i ${shellPath(path)}`),
     ),
   ];
 }
 
 /** Judges a file that root left in the folder of a program that is not root. */
-function ownerDiffers({ realPath, file, folder, user }: VolumeFacts): VolumeProblem[] {
+function ownerDiffers(facts: VolumeFacts): VolumeProblem[] {
+  const { realPath, file, folder, user } = facts;
   if (file === undefined || folder === undefined || user === undefined) return [];
   const sticky = (folder.mode & 0o1000) !== 0;
   if (folder.uid === 0 || folder.uid === file.uid || sticky) return [];
@@ -202,7 +226,7 @@ function ownerDiffers({ realPath, file, folder, user }: VolumeFacts): VolumeProb
       'owner-differs',
       `Expected the file to belong to ${folder.uid}:${folder.gid} as its folder does, found ${file.uid}:${file.gid}: ` +
         `a program of uid ${folder.uid} cannot write it.`,
-      `chown ${folder.uid}:${folder.gid} ${shellPath(realPath)}  # as root`,
+      asRoot(facts, `chown ${folder.uid}:${folder.gid} ${shellPath(realPath)}`),
     ),
   ];
 }

@@ -117,7 +117,7 @@ const UNWRITABLE: readonly VolumeCode[] = [
 ];
 
 /** Other processes that use the database. */
-const IN_USE_CODES: readonly VolumeCode[] = ['locked-by-process', 'open-in-process'];
+const IN_USE_CODES: readonly VolumeCode[] = ['locked-by-process', 'open-in-process', 'writer-without-lock'];
 
 /** Problems that only keep a program from writing more than there is. */
 const FULL: readonly VolumeCode[] = ['volume-full', 'inodes-exhausted'];

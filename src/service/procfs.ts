@@ -166,32 +166,37 @@ export async function findHolders(
   const pids = (names ?? []).filter((name) => /^\d+$/.test(name)).map(Number);
   if (!pids.includes(process.pid)) return { holders: undefined, hidden: 0 };
 
-  const found = new Map<number, Holder['lock']>();
+  const found = new Map<number, Pick<Holder, 'lock' | 'writes'>>();
   let hidden = 0;
   for (const pid of pids.filter((one) => one !== process.pid)) {
-    const lock = await holdOf(join(proc, String(pid)), file);
-    if (lock === 'hidden') hidden++;
-    else if (lock !== undefined) found.set(pid, lock);
+    const hold = await holdOf(join(proc, String(pid)), file);
+    if (hold === 'hidden') hidden++;
+    else if (hold !== undefined) found.set(pid, hold);
   }
   // A flock that a program took for another process, such as `flock` for us, is listed with the number of that program even
   // after its end. So a process that is gone is no holder; the search above has found the real one.
   const all = parseLocks(await readFile(join(proc, 'locks'), 'utf8').catch(() => ''));
-  const known = [deviceName(file.dev), ...devices];
+  const ownDevices = [deviceName(file.dev), ...devices];
   for (const { pid, mode, inode, device } of all) {
-    if (pid === undefined || pid === process.pid || inode !== file.ino || !known.includes(device)) continue;
-    if (pids.includes(pid) && found.get(pid) !== 'exclusive') found.set(pid, mode);
+    if (pid === undefined || pid === process.pid || inode !== file.ino || !ownDevices.includes(device))
+      continue;
+    const known = found.get(pid);
+    if (pids.includes(pid) && known?.lock !== 'exclusive') found.set(pid, { ...known, lock: mode });
   }
   const holders: Holder[] = [];
-  for (const [pid, lock] of found)
-    holders.push({ pid, command: await commandOf(join(proc, String(pid))), lock });
+  for (const [pid, hold] of found)
+    holders.push({ pid, command: await commandOf(join(proc, String(pid))), ...hold });
   return { holders: holders.sort((a, b) => a.pid - b.pid), hidden };
 }
+
+/** Access mode of a descriptor's flags, which are octal: 0 for reading only. */
+const ACCESS_MODE = 3;
 
 /** Finds out if a process has the file locked, only open, or not at all (undefined). */
 async function holdOf(
   processFolder: string,
   file: FileIdentity,
-): Promise<Holder['lock'] | 'hidden' | undefined> {
+): Promise<Pick<Holder, 'lock' | 'writes'> | 'hidden' | undefined> {
   let descriptors: string[];
   try {
     descriptors = await readdir(join(processFolder, 'fd'));
@@ -199,16 +204,20 @@ async function holdOf(
     // A process that ended meanwhile is not hidden.
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'hidden';
   }
-  let hold: Holder['lock'] | undefined;
+  let lock: Holder['lock'] | undefined;
+  let writes: true | undefined;
   for (const fd of descriptors) {
     const { dev, ino } = (await stat(join(processFolder, 'fd', fd), { bigint: true }).catch(() => {})) ?? {};
     if (dev !== file.dev || ino !== file.ino) continue;
-    const locks = parseLocks(await readFile(join(processFolder, 'fdinfo', fd), 'utf8').catch(() => ''));
-    if (locks.some(({ mode }) => mode === 'exclusive')) return 'exclusive';
-    if (locks.length > 0) hold = 'shared';
-    else hold ??= 'none';
+    const info = await readFile(join(processFolder, 'fdinfo', fd), 'utf8').catch(() => '');
+    const locks = parseLocks(info);
+    const [, flags = '0'] = /^flags:\s+([0-7]+)$/m.exec(info) ?? [];
+    if ((parseInt(flags, 8) & ACCESS_MODE) !== 0) writes = true;
+    if (locks.some(({ mode }) => mode === 'exclusive')) lock = 'exclusive';
+    else if (locks.length > 0 && lock !== 'exclusive') lock = 'shared';
+    else lock ??= 'none';
   }
-  return hold;
+  return lock && { lock, ...(writes && { writes }) };
 }
 
 async function commandOf(processFolder: string): Promise<string | undefined> {

@@ -33,7 +33,7 @@ test('a command to repair writes an image and a read-only file elsewhere', async
   assert.equal(repairCommand('-x.db', { dryRun: true }), 'gdbm-doctor repair --dry-run ./-x.db');
   assert.equal(
     repairCommand('x.db', { machine: 'arm64', elsewhere: true }),
-    'gdbm-doctor repair --for arm64 -o OUT x.db',
+    'gdbm-doctor repair --for arm64 -o x.db.repaired x.db',
   );
   const other = await checkOther(memorySource(new Uint8Array(5000).fill(7)));
   assert.deepEqual(nextStep('x.db', other, undefined, undefined), { kind: 'other', command: undefined });

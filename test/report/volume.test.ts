@@ -22,7 +22,7 @@ test('the report says the problem, the one line to do about it, and what was see
     PLAIN,
   );
   assert.match(report, /^\/data\/flower\.db: 1 error about its place\n {2}error folder-not-writable\n/);
-  assert.match(report, /\n {4}To do: chown 1000:1000 \/data {2}# as root\n/);
+  assert.match(report, /\n {4}To do: docker exec -u 0 --privileged 3f2a9c01d2e4 chown 1000:1000 \/data\n/);
   assert.match(report, /\n {2}mount {8}\/data, ext4 of \/dev\/sda1, read-write\n/);
   assert.match(report, /\n {2}not seen {5}Who holds the file could not be seen/);
   for (const line of report.split('\n')) assert.ok(line.length <= 100, line);

@@ -4,6 +4,7 @@ import { identifyOther } from '../../src/database/identify.js';
 import { judge } from '../../src/service/diagnose.js';
 import type { VolumeCode, VolumeFacts } from '../../src/service/facts.js';
 import { VOLUME_CODES } from '../../src/service/facts.js';
+import { assertPasteable } from './pasteable.js';
 import { ABSENT, CONTENTS, DATABASE, FILE, FOLDER, mounted, place } from './facts.js';
 
 interface Case {
@@ -15,15 +16,17 @@ interface Case {
 const head = (text: string) => identifyOther(Buffer.from(text));
 const unchecked = { database: undefined };
 const mebibyte = 1 << 20;
+/** The beginning of a Berkeley DB hash database of version 9, as Debian's dbm.ndbm makes it. */
+const BERKELEY = Uint8Array.from([0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0x61, 0x15, 6, 0, 9, 0, 0, 0]);
 
 /** For each code a place with only that problem; a code without a case does not compile. */
 const CASES: Record<VolumeCode, Case> = {
   'folder-missing': {
     facts: { ...ABSENT, folder: undefined, ancestor: '/', folderPath: '/data/state' },
     found: /folder \/data\/state, found none; the nearest that exists is \/\./,
-    advice: /^Mount the volume at \/data\/state; .*mkdir -p \/data\/state$/,
+    advice: /^docker inspect .* 3f2a9c01d2e4 {2}# mount the volume there; .*mkdir -p \/data\/state$/,
   },
-  'file-missing': { facts: ABSENT, found: /found none in its folder/, advice: /ls -la \/data$/ },
+  'file-missing': { facts: ABSENT, found: /found none in its folder/, advice: /^ls -la \/data {2}#/ },
   'link-dangling': {
     facts: { ...ABSENT, state: 'dangling-link', realPath: '/gone/flower.db', folder: undefined },
     found: /link \/data\/flower.db, found that \/gone\/flower.db does not exist/,
@@ -32,7 +35,7 @@ const CASES: Record<VolumeCode, Case> = {
   'path-not-searchable': {
     facts: { ...ABSENT, state: 'unreachable', barrier: '/data', folder: undefined },
     found: /uid 1000 .* may not enter \/data/,
-    advice: /^chmod a\+x \/data$/,
+    advice: /^docker exec -u 0 --privileged 3f2a9c01d2e4 chmod a\+x \/data$/,
   },
   'path-not-answering': {
     facts: { ...ABSENT, state: 'unseen', trouble: 'ESTALE: stale file handle, stat', folder: undefined },
@@ -42,27 +45,28 @@ const CASES: Record<VolumeCode, Case> = {
   'path-is-directory': {
     facts: { file: { ...FOLDER }, contents: undefined, ...unchecked },
     found: /found a folder/,
-    advice: /ls -la \/data\/flower.db$/,
+    advice: /^ls -la \/data\/flower.db {2}# name the database file in it$/,
   },
   'not-a-file': {
     facts: { file: { ...FILE, kind: 'other' }, contents: undefined, ...unchecked },
     found: /device, pipe or socket/,
-    advice: /Name the database file/,
+    advice: /name the database file/,
   },
   'volume-not-mounted': {
     facts: mounted({ mountPoint: '/', fsType: 'overlay', source: 'overlay' }),
     found: /found no mount: .*overlay.*lost with the container/,
-    advice: /docker run -v NAME:\/data .*mountPath: \/data/,
+    advice:
+      /^docker exec 3f2a9c01d2e4 cat \/data\/flower.db > flower.db {2}# saves it; .*-v flower-data:\/data$/,
   },
   'volume-in-memory': {
     facts: mounted({ fsType: 'tmpfs', source: 'tmpfs' }),
     found: /\/data in memory \(tmpfs\)/,
-    advice: /volume on a disk at \/data/,
+    advice: /volume on a disk: -v flower-data:\/data/,
   },
   'volume-read-only': {
     facts: mounted({ superOptions: ['ro'], options: ['ro'] }),
     found: /at \/data, found it mounted read-only, the file system as a whole/,
-    advice: /mount -o remount,rw \/data$/,
+    advice: /^dmesg .*; sudo mount -o remount,rw \/data {2}# on the host/,
   },
   'network-file-system': {
     facts: mounted({ fsType: 'nfs4', source: 'nas:/export', superOptions: ['rw', 'local_lock=all'] }),
@@ -72,7 +76,7 @@ const CASES: Record<VolumeCode, Case> = {
   'mapping-refused': {
     facts: { ...mounted({ fsType: 'zfs', source: 'pool/data' }), mapping: 'EINVAL' },
     found: /\(zfs\) refuses it: .*\[Errno 22\] Invalid argument/,
-    advice: /^Move the database to a local disk\.$/,
+    advice: /^cp -p \/data\/flower.db \/var\/tmp\/flower.db {2}# name a file on a local disk/,
   },
   'lock-program-missing': {
     facts: { hasLockProgram: false },
@@ -82,37 +86,37 @@ const CASES: Record<VolumeCode, Case> = {
   'file-mounted-alone': {
     facts: mounted({ mountPoint: '/data/flower.db' }, { isFile: true }),
     found: /file mounted by itself: nothing can be renamed over it/,
-    advice: /docker run -v HOSTFOLDER:\/data$/,
+    advice: /^docker inspect .*mount the folder instead of the file: -v flower-data:\/data$/,
   },
   'mount-source-deleted': {
     facts: mounted({ root: '/srv/data//deleted' }),
     found: /deleted or replaced there/,
-    advice: /cp \/data\/flower.db OUT/,
+    advice: /^docker exec 3f2a9c01d2e4 cat \/data\/flower.db > flower.db/,
   },
   'file-not-readable': {
     facts: { file: { ...FILE, uid: 0, gid: 0, mode: 0o600, read: 'EACCES', write: 'EACCES' } },
     found: /uid 1000 to be able to read the file .* belongs to 0:0 with mode 0600/,
-    advice: /^chown 1000:1000 \/data\/flower.db {2}# as root$/,
+    advice: /^docker exec -u 0 --privileged 3f2a9c01d2e4 chown 1000:1000 \/data\/flower.db$/,
   },
   'file-not-writable': {
     facts: { file: { ...FILE, uid: 0, gid: 0, write: 'EACCES' } },
     found: /uid 1000 to be able to write the file .* belongs to 0:0 with mode 0644/,
-    advice: /^chown 1000:1000 \/data\/flower.db {2}# as root$/,
+    advice: /^docker exec -u 0 --privileged 3f2a9c01d2e4 chown 1000:1000 \/data\/flower.db$/,
   },
   'folder-not-writable': {
     facts: { folder: { ...FOLDER, uid: 0, gid: 0, write: 'EACCES' } },
     found: /write the folder \/data, .* 0:0 with mode 0755\. A repair makes its fresh file there/,
-    advice: /^chown 1000:1000 \/data {2}# as root$/,
+    advice: /^docker exec -u 0 --privileged 3f2a9c01d2e4 chown 1000:1000 \/data$/,
   },
   'file-immutable': {
     facts: { file: { ...FILE, write: 'EPERM' } },
     found: /immutable/,
-    advice: /^chattr -i \/data\/flower.db$/,
+    advice: /--privileged 3f2a9c01d2e4 chattr -i \/data\/flower.db$/,
   },
   'owner-differs': {
     facts: { user: { uid: 0, gid: 0 }, file: { ...FILE, uid: 0, gid: 0 } },
     found: /belong to 1000:1000 as its folder does, found 0:0/,
-    advice: /^chown 1000:1000 \/data\/flower.db {2}# as root$/,
+    advice: /^chown 1000:1000 \/data\/flower.db$/,
   },
   'volume-full': {
     facts: { space: { freeBytes: 0, totalBytes: mebibyte, freeInodes: 5, totalInodes: 9 } },
@@ -122,7 +126,7 @@ const CASES: Record<VolumeCode, Case> = {
   'volume-low': {
     facts: { space: { freeBytes: mebibyte, totalBytes: 1 << 30, freeInodes: 5, totalInodes: 9 } },
     found: /1\.1 MiB, found 1\.0 MiB free/,
-    advice: /-o OUT/,
+    advice: /^gdbm-doctor repair \/data\/flower.db -o \/var\/tmp\/flower.db {2}#/,
   },
   'inodes-exhausted': {
     facts: { space: { freeBytes: 1 << 30, totalBytes: 1 << 30, freeInodes: 0, totalInodes: 2000 } },
@@ -132,17 +136,27 @@ const CASES: Record<VolumeCode, Case> = {
   'locked-by-process': {
     facts: { holders: [{ pid: 77, command: 'celery flower', lock: 'exclusive' }] },
     found: /locked to write by process 77 \(celery flower\)/,
-    advice: /kill 77; .*repair --wait 30 \/data\/flower.db$/,
+    advice: /^gdbm-doctor repair --wait 30 \/data\/flower.db {2}# .*kill 77$/,
   },
   'open-in-process': {
     facts: { holders: [{ pid: 78, command: undefined, lock: 'none' }] },
     found: /open without a lock in process 78\./,
-    advice: /kill 78$/,
+    advice: /^kill 78 {2}#/,
+  },
+  'writer-without-lock': {
+    facts: {
+      holders: [
+        { pid: 5, command: 'python a.py', lock: 'none', writes: true },
+        { pid: 6, command: undefined, lock: 'none', writes: true },
+      ],
+    },
+    found: /open for writing without one in process 5 \(python a.py\), process 6: /,
+    advice: /^kill 5 6 && gdbm-doctor check \/data\/flower.db {2}# .*flag 'u'/,
   },
   'file-empty': {
     facts: { contents: { ...CONTENTS, size: 0, hasMagic: false }, ...unchecked },
     found: /0 bytes/,
-    advice: /gdbm-doctor repair \/data\/flower.db$/,
+    advice: /^gdbm-doctor repair \/data\/flower.db {2}#/,
   },
   'copy-incomplete': {
     facts: { database: { ...DATABASE, nextBlock: 2 * mebibyte, healthy: false } },
@@ -162,18 +176,17 @@ const CASES: Record<VolumeCode, Case> = {
   'foreign-byte-order': {
     facts: { database: { ...DATABASE, byteOrder: 'big', hashChar: 'unsigned' } },
     found: /little-endian file on this machine \(x64\), found a big-endian one, made by s390x/,
-    advice:
-      /repair --for amd64 \/data\/flower.db; .*convert --for amd64 \/data\/flower.db NEW; .*gdbm_load OUT NEW$/,
+    advice: /^gdbm-doctor repair --for amd64 \/data\/flower.db {2}#/,
   },
   'foreign-layout': {
     facts: { database: { ...DATABASE, alignment: 4 } },
     found: /64-bit offsets aligned to 8 bytes .* found 64-bit offsets aligned to 4 bytes, made by i386/,
-    advice: /gdbm-doctor convert .* gdbm_dump/,
+    advice: /^gdbm-doctor repair --for amd64 /,
   },
   'foreign-hash': {
     facts: { database: { ...DATABASE, hashChar: 'unsigned' } },
     found: /hashed with signed char .* found unsigned char \(ARM/,
-    advice: /gdbm-doctor convert .* gdbm_dump/,
+    advice: /^gdbm-doctor repair --for amd64 /,
   },
   'other-database': {
     facts: { contents: { ...CONTENTS, hasMagic: false, other: head('SQLite format 3\0') }, ...unchecked },
@@ -183,7 +196,7 @@ const CASES: Record<VolumeCode, Case> = {
   'other-file': {
     facts: { contents: { ...CONTENTS, hasMagic: false, other: head('hello') }, ...unchecked },
     found: /found a text file/,
-    advice: /Check the path/,
+    advice: /check the path/,
   },
 };
 
@@ -204,6 +217,7 @@ for (const [code, { facts, found, advice }] of Object.entries(CASES)) {
     assert.match(problems[0].found, found);
     assert.match(problems[0].advice, advice);
     assert.doesNotMatch(problems[0].advice, /\n|undefined/);
+    assertPasteable(problems[0].advice);
     assert.doesNotMatch(problems[0].found, /undefined/);
   });
 }
@@ -246,7 +260,7 @@ test('without mountinfo the number of the file system identifies it', () => {
 
 test('the root file system of a machine is a safe place', () => {
   const root = mounted({ mountPoint: '/' });
-  assert.deepEqual(codes({ ...root, inContainer: false }), []);
+  assert.deepEqual(codes({ ...root, container: undefined }), []);
   assert.deepEqual(codes(root), ['volume-not-mounted']);
 });
 
@@ -277,30 +291,39 @@ test('a read-only volume is reported once, not also as a lack of permission or s
     ['volume-read-only'],
   );
   const bound = judge(place(mounted({ options: ['ro'] })));
-  assert.match(bound[0].advice, /without :ro/);
+  assert.match(bound[0].advice, /^gdbm-doctor repair \S+ -o \S+ {2}# .*without :ro/);
 });
 
-test('the advice depends on the user', () => {
-  const advice = (facts: Partial<VolumeFacts>) => judge(place(facts))[0].advice;
+test('the advice depends on the user, and on how root is reached', () => {
+  const advice = (facts: Partial<VolumeFacts>) => {
+    const [{ advice }] = judge(place(facts));
+    assertPasteable(advice);
+    return advice;
+  };
   const locked = { ...FOLDER, write: 'EACCES', mode: 0o555 };
   assert.equal(advice({ folder: locked }), 'chmod u+rwx /data');
-  assert.match(advice({ folder: locked, user: { uid: 0, gid: 0 } }), /--user 1000:1000/);
-  assert.equal(
-    advice({ folder: { ...locked, uid: 0, gid: 0 }, folderPath: "/my data's" }),
-    `chown 1000:1000 '/my data'\\''s' && chmod u+rwx '/my data'\\''s'  # as root`,
-  );
+  const root = { folder: locked, user: { uid: 0, gid: 0 } };
+  assert.match(advice(root), /^docker exec -u 1000:1000 3f2a9c01d2e4 gdbm-doctor doctor /);
+  assert.match(advice({ ...root, container: undefined }), /^sudo -u '#1000' -g '#1000' gdbm-doctor doctor /);
+  const ofRoot = { folder: { ...locked, uid: 0, gid: 0 } };
+  const named = { ...ofRoot, folderPath: "/my data's" };
+  const command = `chown 1000:1000 '/my data'\\''s' && chmod u+rwx '/my data'\\''s'`;
+  const word = `'${command.replaceAll("'", `'\\''`)}'`;
+  assert.equal(advice(named), `docker exec -u 0 --privileged 3f2a9c01d2e4 sh -c ${word}`);
+  assert.equal(advice({ ...named, container: undefined }), `sudo sh -c ${word}`);
+  const pod = (name: string) => advice({ ...ofRoot, container: { runtime: 'kubernetes', name } });
+  const patch = `--patch '{"spec":{"template":{"spec":{"securityContext":{"fsGroup":1000}}}}}'`;
+  assert.ok(pod('flower-7d4b9c6f5-x2x7z').startsWith(`kubectl patch deployment/flower ${patch}  #`));
+  assert.ok(pod('flower-0').startsWith(`kubectl patch statefulset/flower ${patch}  #`));
+  assert.match(pod('flower'), /^chown .*# as root, on the node/);
   const readOnly = { ...FILE, write: 'EACCES', mode: 0o444 };
   assert.equal(advice({ file: readOnly, folder: locked }), 'chmod u+rw /data/flower.db && chmod u+rwx /data');
-  assert.equal(
-    advice({ file: { ...readOnly, uid: 0, gid: 0 }, folder: locked }),
-    'chmod u+rwx /data && chown 1000:1000 /data/flower.db && chmod u+rw /data/flower.db  # as root',
-  );
 });
 
 test('no folder is suggested in the place of a file', () => {
   const file = { ...ABSENT, folderPath: '/data/flower.db', folder: { ...FOLDER, kind: 'file' as const } };
   const [{ code, advice }] = judge(place(file));
-  assert.deepEqual([code, advice], ['folder-missing', 'Check the path.']);
+  assert.deepEqual([code, advice], ['folder-missing', 'ls -ld /data/flower.db  # check the path']);
 });
 
 test('a file of another owner is no problem if it is shared, or the folder is everybody’s', () => {
@@ -329,7 +352,7 @@ test('the files of a dumbdbm or ndbm database are recognised by their pair, with
   );
   assert.equal(code, 'file-missing');
   assert.match(found, /\/data\/state\.pag, as libgdbm's ndbm interface keeps it/);
-  assert.equal(advice, 'Name that file: gdbm-doctor doctor /data/state.pag');
+  assert.equal(advice, 'gdbm-doctor doctor /data/state.pag  # name that file');
 });
 
 test('an invented number of inodes is no problem', () => {
@@ -366,6 +389,35 @@ test('zero bytes that libgdbm leaves are no incomplete copy', () => {
 });
 
 test('process 1 of a container is stopped from outside', () => {
-  const [{ advice }] = judge(place({ holders: [{ pid: 1, command: 'flower', lock: 'shared' }] }));
-  assert.match(advice, /docker stop/);
+  const advice = (name: string, runtime: 'docker' | 'podman' | 'kubernetes') =>
+    judge(
+      place({ container: { name, runtime }, holders: [{ pid: 1, command: 'flower', lock: 'shared' }] }),
+    )[0].advice;
+  assert.match(advice('flower', 'docker'), /docker stop flower$/);
+  assert.match(advice('flower', 'podman'), /podman stop flower$/);
+  assert.match(
+    advice('flower-7d4b9c6f5-x2x7z', 'kubernetes'),
+    /kubectl scale --replicas=0 deployment\/flower$/,
+  );
+  assert.match(advice('flower', 'kubernetes'), /kubectl delete pod flower$/);
+});
+
+test('a Berkeley DB is told by the name that the program uses, with the line that makes a GDBM file of it', () => {
+  const facts = {
+    ...ABSENT,
+    realPath: '/data/state',
+    berkeleySibling: '/data/state.db',
+    siblings: ['/data/state.db'],
+  };
+  const [problem, ...more] = judge(place(facts));
+  assert.deepEqual([problem.code, more], ['other-database', []]);
+  assert.match(problem.found, /Berkeley DB database at \/data\/state\.db; .*python3-gdbm is missing/);
+  const load =
+    'db_dump -p /data/state.db | gdbm-doctor load - /data/state && mv /data/state.db /data/state.db.old';
+  assert.ok(problem.advice.startsWith(`${load}  # `), problem.advice);
+  const contents = { ...CONTENTS, hasMagic: false, other: identifyOther(BERKELEY) };
+  const itself = judge(place({ contents, database: undefined, realPath: '/data/state.db' }));
+  assert.ok(itself[0].advice.startsWith(`${load}  # `), itself[0].advice);
+  const other = judge(place({ contents, database: undefined, realPath: '/data/state' }));
+  assert.match(other[0].advice, /^db_dump -p \/data\/state \| gdbm-doctor load - \/data\/state\.gdbm {2}#/);
 });

@@ -171,12 +171,14 @@ test('each process that has the file is found with its strongest lock', async (t
   await add(20, 'reader\0', [[path, LOCK('READ')]]);
   await add(10, '', [
     ['/dev/null', LOCK('WRITE')],
-    [path, 'pos:\t0\n'],
+    [path, 'pos:\t0\nflags:\t0100000\n'],
   ]);
+  await add(15, 'unlocked\0', [[path, 'pos:\t0\nflags:\t02100002\n']]);
   await add(40, 'other\0', [['/dev/null', LOCK('WRITE')]]);
   assert.deepEqual(await findHolders(file, [], proc), {
     holders: [
       { pid: 10, command: undefined, lock: 'none' },
+      { pid: 15, command: 'unlocked', lock: 'none', writes: true },
       { pid: 20, command: 'reader', lock: 'shared' },
       { pid: 30, command: 'python -m celery', lock: 'exclusive' },
     ],

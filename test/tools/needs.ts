@@ -37,6 +37,7 @@ const TOOLS = {
   },
   gzip: { found: () => runs('gzip', '--version'), get: 'gzip' },
   base64: { found: () => runs('base64', '--version'), get: 'coreutils' },
+  dbdump: { found: () => runs('db_dump', '-V'), get: 'db-util' },
   bzip2: { found: () => runs('bzip2', '--help'), get: 'bzip2' },
   xz: { found: () => runs('xz', '--version'), get: 'xz-utils' },
   zstd: { found: () => runs('zstd', '--version'), get: 'zstd' },
