@@ -11,7 +11,7 @@ const MAY_USE: Record<string, string[]> = {
   format: [],
   source: ['numbers.ts'],
   // The kinds of database by their first bytes need nothing else; the rest of the room reads files.
-  dbm: ['format', 'source', 'exchange'],
+  dbm: ['format', 'source', 'read', 'write', 'exchange', 'report', 'store'],
   database: ['numbers.ts', 'format', 'source', 'dbm'],
   check: ['numbers.ts', 'format', 'source', 'database'],
   orphans: ['numbers.ts', 'format', 'source', 'database', 'check'],
@@ -43,6 +43,9 @@ const AT_THE_EDGE = [
   'dbm/which.ts',
   'dbm/check.ts',
   'dbm/sqlite.ts',
+  'dbm/dict.ts',
+  'dbm/records.ts',
+  'dbm/make.ts',
   'store/',
   'service/',
   'cli/',

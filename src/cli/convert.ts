@@ -1,15 +1,20 @@
 import { stat } from 'node:fs/promises';
 import { checkDatabase } from '../check/check.js';
+import type { Batches } from '../dbm/dict.js';
+import type { Made, MadeKind } from '../dbm/make.js';
+import { MADE_KINDS, makeDbm } from '../dbm/make.js';
+import { batchesOf, readableDbm, withRecords } from '../dbm/records.js';
 import { open } from '../examine.js';
 import { PART_BATCH } from '../read/batch.js';
-import { copyInto, requireSound, whyTooLarge, targetFor, whyImpossible } from '../exchange/load.js';
+import { copyInto, load, requireSound, whyTooLarge, targetFor, whyImpossible } from '../exchange/load.js';
 import { allRecords } from '../read/records.js';
 import type { WantedFormat } from '../exchange/load.js';
 import { describeFormat } from '../format/format.js';
-import { MACHINE_NAMES } from '../format/machines.js';
+import { MACHINE_NAMES, MACHINES } from '../format/machines.js';
 import type { PutOptions } from '../store/replace.js';
 import { putFile, readBack } from '../store/replace.js';
 import { safeSentence, shellPath } from '../report/escape.js';
+import { thisMachine } from '../service/machine.js';
 import { RefusedError } from '../store/errors.js';
 import { openDatabaseFile } from './file.js';
 import { defineCommand, file, locking, notStream } from './options.js';
@@ -49,22 +54,91 @@ export const putOptions = {
 
 export const formatIsPossible = (wanted: WantedFormat) => whyImpossible(wanted) ?? true;
 
-/** Writes a database as another kind of machine would have written it. */
+/** The kind of database that is made; the options of GDBM's format are for no other kind. */
+export const toOption = {
+  choices: MADE_KINDS,
+  default: 'gdbm' as const,
+  requiresArg: true,
+  describe: 'dbm.sqlite3 and dbm.dumb are those that Python opens without GDBM',
+};
+
+export const formatFitsKind = (args: Record<string, unknown>) => {
+  const given = Object.keys(formatOptions).find((name) => args[name] !== undefined);
+  return (
+    args['to'] === 'gdbm' || given === undefined || `expected --to ${String(args['to'])} without --${given}`
+  );
+};
+
+/** Writes a database as another kind of machine would have written it, or as another kind of database. */
 export const command = defineCommand(
   (parser) =>
     parser
       .positional('file', file)
       .positional('output', { type: 'string', demandOption: true, describe: 'The new database' })
-      .options({ ...formatOptions, ...putOptions })
+      .options({ to: toOption, ...formatOptions, ...putOptions })
       .check(formatIsPossible)
+      .check(formatFitsKind)
       .check(({ output }) => notStream(output))
       .example('$0 convert --for arm64 amd64.db arm64.db', 'To take along to another machine')
+      .example('$0 convert --to dbm.sqlite3 a.db b.db', 'For a Python without GDBM')
       .example('$0 convert --variant standard a.db b.db', 'For shelve, which knows no numsync'),
-  async ({ file, output, for: machine, ...wanted }) =>
-    runWork({ path: file, doing: 'make it' }, (signal) =>
-      convert(file, output, { ...wanted, machine }, signal),
-    ),
+  async ({ file, output, to, for: machine, ...wanted }) =>
+    runWork({ path: file, doing: 'make it' }, async (signal) => {
+      const other = await readableDbm(file);
+      if (other !== undefined) {
+        return withRecords(
+          file,
+          other,
+          (batches) => make(batches, other.files[0], output, { ...wanted, to, machine }, signal),
+          signal,
+        );
+      }
+      return convert(file, output, { ...wanted, to, machine }, signal);
+    }),
 );
+
+/**
+ * Makes a database of the records of one that is not GDBM.
+ *
+ * @param file its first file, whose owner and mode a new one gets
+ */
+async function make(
+  batches: Batches,
+  file: string,
+  output: string,
+  { to, ...wanted }: WantedFormat & { to: MadeKind } & Omit<PutOptions, 'signal'>,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const rights = await stat(file);
+  const options = { ...wanted, signal, duplicates: 'refuse' } as const;
+  if (to !== 'gdbm') return reportMade(output, to, await makeDbm(to, output, batches, rights, options));
+  const { byteOrder, layout, hashChar } = MACHINES[wanted.machine ?? thisMachine() ?? 'amd64'];
+  const target = targetFor(wanted, {
+    format: { byteOrder, layout, variant: 'standard' },
+    hashChar,
+    blockSize: 0,
+  });
+  let records = 0;
+  const put = await putFile(output, options, async (fresh) => {
+    const built = await load({ header: { kind: 'binary' }, batches }, fresh, target);
+    await fresh.whileSyncing(async () => requireSound(await readBack(fresh, signal), built));
+    records = built.records;
+    return rights;
+  });
+  return reportMade(output, to, { records, ...put });
+}
+
+/** Reports a database that was made. */
+export async function reportMade(
+  output: string,
+  kind: string,
+  { records, backup, notes }: Made,
+): Promise<ExitCode> {
+  for (const note of notes) tell(note);
+  const kept = backup === undefined ? '' : `; as it was: ${backup}`;
+  await printReport(safeSentence(`${output}: ${records} records, ${kind}${kept}`) + '\n');
+  return EXIT.ok;
+}
 
 /**
  * Writes a sound database in another format, and reports it.
@@ -74,7 +148,7 @@ export const command = defineCommand(
 export async function convert(
   file: string,
   output: string,
-  wanted: WantedFormat & Omit<PutOptions, 'signal'>,
+  { to = 'gdbm', ...wanted }: WantedFormat & { to?: MadeKind } & Omit<PutOptions, 'signal'>,
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const source = await openDatabaseFile(file);
@@ -97,30 +171,35 @@ export async function convert(
       blockSize: db.geometry.blockSize,
       numsync: db.extended?.numsync,
     });
+    const before = await stat(file);
+    const requireRest = async (records: number) => {
+      const after = await stat(file);
+      const isSame = after.mtimeMs === before.mtimeMs && after.size === before.size;
+      if (records === checked.records.count && isSame) return;
+      throw new RefusedError(
+        'changed',
+        `${file}: expected it at rest, found that a program wrote to it; try again.`,
+      );
+    };
+    const limits = PART_BATCH;
+    if (to !== 'gdbm') {
+      const options = { ...wanted, signal, duplicates: 'refuse' } as const;
+      const made = await makeDbm(to, output, batchesOf(allRecords(opened, { limits })), before, {
+        ...options,
+        confirm: requireRest,
+      });
+      return await reportMade(output, to, made);
+    }
     const tooLarge = whyTooLarge(target, checked.records.bytes);
     if (tooLarge !== undefined) throw new RefusedError('io', `${file}: ${tooLarge}; nothing was written.`);
-    const before = await stat(file);
     const { backup, notes } = await putFile(output, { ...wanted, signal }, async (fresh) => {
-      const built = await copyInto(allRecords(opened, { limits: PART_BATCH }), fresh, target);
+      const built = await copyInto(allRecords(opened, { limits }), fresh, target);
       await fresh.whileSyncing(async () => requireSound(await readBack(fresh, signal), built));
-      const after = await stat(file);
-      if (
-        built.records !== checked.records.count ||
-        after.mtimeMs !== before.mtimeMs ||
-        after.size !== before.size
-      ) {
-        throw new RefusedError(
-          'changed',
-          `${file}: expected it at rest, found that a program wrote to it; try again.`,
-        );
-      }
+      await requireRest(built.records);
       return before;
     });
-    for (const note of notes) tell(note);
-    const kept = backup === undefined ? '' : `; as it was: ${backup}`;
     const kind = `${describeFormat(target.spec.format)}, hash of ${target.hashChar} char`;
-    await printReport(safeSentence(`${output}: ${checked.records.count} records, ${kind}${kept}`) + '\n');
-    return EXIT.ok;
+    return await reportMade(output, kind, { records: checked.records.count, backup, notes });
   } finally {
     await source.close();
   }

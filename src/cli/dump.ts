@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { asctime } from '../exchange/ascii.js';
-import type { Dumped, DumpForm } from '../exchange/dump.js';
-import { dump, DUMP_FORMS, writerOf } from '../exchange/dump.js';
+import { readableDbm, withRecords } from '../dbm/records.js';
+import type { DumpForm } from '../exchange/dump.js';
+import { dumpBatches, dumpPieces, DUMP_FORMS, noneDumped, writerOf } from '../exchange/dump.js';
 import { globOf } from '../exchange/glob.js';
 import { MACHINE_NAMES } from '../format/machines.js';
 import { number, shellPath } from '../report/escape.js';
@@ -11,6 +12,7 @@ import { FreshFile } from '../store/fresh.js';
 import { placeFile } from '../store/replace.js';
 import { lossText, openDatabaseFile, openFileForReading, tellIfChanged } from './file.js';
 import { defineCommand, file } from './options.js';
+import type { ExitCode } from './terminal.js';
 import { EXIT, packageVersion, print, tell } from './terminal.js';
 import { runWork } from './work.js';
 
@@ -47,55 +49,74 @@ export const command = defineCommand(
       .example('$0 dump flower.db --format ascii flower.dump', 'For gdbm_load')
       .example("$0 dump flower.db --keys 'task-*' > tasks.ndjson", 'Some keys, a line each'),
   async ({ file, output = '-', format, keys, for: machine }) => {
-    const source = await openDatabaseFile(file);
-    try {
-      const walk = await openFileForReading(source);
-      const variant = walk.db.format.variant === 'numsync' ? 'numsync' : 'standard';
+    const wanted = keys === undefined ? undefined : globOf(keys);
+    const write = (pieces: AsyncIterable<Uint8Array>, signal?: AbortSignal) =>
+      signal === undefined ? printAll(pieces) : writeInto(output, pieces, signal);
+    const writerFor = async (path: string, variant: 'standard' | 'numsync') => {
       const head = {
         by: `gdbm-doctor ${await packageVersion()}`,
         date: asctime(new Date()),
         file,
-        ...(await ownerOf(await stat(file))),
+        ...(await ownerOf(await stat(path))),
         variant,
       } as const;
-      const writer = writerOf(
-        FORM_OF[format] ?? (format as DumpForm),
-        head,
-        machine ?? thisMachine() ?? 'amd64',
+      return writerOf(FORM_OF[format] ?? (format as DumpForm), head, machine ?? thisMachine() ?? 'amd64');
+    };
+    const run = (work: (signal?: AbortSignal) => Promise<ExitCode>) =>
+      output === '-' ? work() : runWork({ path: file, doing: 'make it' }, work);
+    const other = await readableDbm(file);
+    if (other !== undefined) {
+      const writer = await writerFor(other.files[0], 'standard');
+      return run((signal) =>
+        withRecords(
+          file,
+          other,
+          async (batches) => {
+            await write(dumpBatches(batches, writer, wanted), signal);
+            return EXIT.ok;
+          },
+          signal,
+        ),
       );
-      const wanted = keys === undefined ? undefined : globOf(keys);
-      const report = async ({ written, ...loss }: Dumped) => {
+    }
+    const source = await openDatabaseFile(file);
+    try {
+      const walk = await openFileForReading(source);
+      const writer = await writerFor(file, walk.db.format.variant === 'numsync' ? 'numsync' : 'standard');
+      return await run(async (signal) => {
+        const dumped = noneDumped();
+        await write(dumpPieces(walk, writer, wanted, dumped), signal);
+        const { written, ...loss } = dumped;
         if (await tellIfChanged(file, source)) return EXIT.failed;
         const lost = lossText(loss);
         if (lost === undefined) return EXIT.ok;
         const saved = `the ${number(written)} that can be had were written`;
         tell(`${file}: damaged: ${lost}; ${saved}. See: gdbm-doctor check ${shellPath(file)}`);
         return EXIT.damaged;
-      };
-      if (output === '-') return await report(await dump(walk, writer, print, wanted));
-      return await runWork({ path: file, doing: 'make it' }, async (signal) =>
-        report(await dumpInto(output, signal, (write) => dump(walk, writer, write, wanted))),
-      );
+      });
     } finally {
       await source.close();
     }
   },
 );
 
+async function printAll(pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const piece of pieces) await print(piece);
+}
+
 /** Writes a dump to a file, which gets its name only once it is whole. */
-async function dumpInto(
+async function writeInto(
   output: string,
+  pieces: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
-  writeDump: (write: (bytes: Uint8Array) => Promise<void>) => Promise<Dumped>,
-): Promise<Dumped> {
+): Promise<void> {
   const fresh = await FreshFile.createBeside(output, signal);
   try {
-    const dumped = await writeDump((bytes) => fresh.write(fresh.size, bytes));
+    for await (const piece of pieces) await fresh.write(fresh.size, piece);
     // As a shell's > would make it.
     await fresh.handle.chmod(0o666 & ~process.umask());
     await fresh.sync();
     await placeFile(fresh, output);
-    return dumped;
   } catch (error) {
     if (error instanceof Error && 'syscall' in error) throw refusal(error, output, 'write it');
     throw error;

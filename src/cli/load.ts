@@ -23,7 +23,15 @@ import { abortable } from '../source/source.js';
 import { refusal, RefusedError } from '../store/errors.js';
 import type { FreshFile } from '../store/fresh.js';
 import type { HeldFile } from '../store/held.js';
-import { formatIsPossible, formatOptions, putOptions } from './convert.js';
+import {
+  formatFitsKind,
+  formatIsPossible,
+  formatOptions,
+  putOptions,
+  reportMade,
+  toOption,
+} from './convert.js';
+import { makeDbm } from '../dbm/make.js';
 import { defineCommand, notStream } from './options.js';
 import { EXIT, printReport, tell } from './terminal.js';
 import { runWork } from './work.js';
@@ -38,6 +46,7 @@ export const command = defineCommand(
         describe: 'The database; by default the name that is in the dump',
       })
       .options({
+        to: toOption,
         ...formatOptions,
         ...putOptions,
         add: {
@@ -55,20 +64,21 @@ export const command = defineCommand(
         },
       })
       .check(formatIsPossible)
+      .check(formatFitsKind)
       .check(({ output }) => notStream(output))
       .check((args) => {
         if (!args.add) return true;
         const others = ['replace', 'mode', ...Object.keys(formatOptions)].filter((name) => args[name]);
         return (
-          (others.length === 0 && args.output !== undefined) ||
-          'expected load --add DUMP FILE without --replace, --mode and format options: FILE stays what it is'
+          (others.length === 0 && args.output !== undefined && args.to === 'gdbm') ||
+          'expected load --add DUMP FILE without --replace, --mode, --to and format options: FILE stays what it is'
         );
       })
       .check(({ mode }) => mode === undefined || /^[0-7]{3,4}$/.test(mode) || 'expected --mode in octal')
       .example('$0 load flower.dump flower.db', 'From gdbm_dump, ASCII or binary')
       .example('$0 dump a.db | $0 load - b.db', 'By a pipe')
       .example('$0 load --add a.db.quarantine.~1~ a.db', 'Bring back what was set aside'),
-  async ({ dump, output, add, mode, meta, duplicates, for: machine, ...wanted }) =>
+  async ({ dump, output, to, add, mode, meta, duplicates, for: machine, ...wanted }) =>
     runWork({ path: dump, doing: 'make it' }, async (signal) => {
       let opened: OpenDump | undefined;
       try {
@@ -76,6 +86,12 @@ export const command = defineCommand(
         const reader = await readDump(opened.pieces);
         const { header } = reader;
         const path = output ?? nameIn(header, dump);
+        const rights = () =>
+          ownerAndMode(meta ? header : undefined, mode === undefined ? undefined : parseInt(mode, 8));
+        if (to !== 'gdbm') {
+          const made = { ...wanted, duplicates, signal };
+          return await reportMade(path, to, await makeDbm(to, path, reader.batches, await rights(), made));
+        }
         const { byteOrder, layout, hashChar } = MACHINES[machine ?? thisMachine() ?? 'amd64'];
         const format = { byteOrder, layout, variant: header.variant ?? 'standard' } as const;
         const target = targetFor({ ...wanted, machine }, { format, hashChar, blockSize: 0 });
@@ -92,7 +108,7 @@ export const command = defineCommand(
           } else built = await load(reader, fresh, target, duplicates);
           await fresh.whileSyncing(async () => requireSound(await readBack(fresh, signal), built));
           records = built.records;
-          return ownerAndMode(meta ? header : undefined, mode === undefined ? undefined : parseInt(mode, 8));
+          return rights();
         });
         for (const note of notes) tell(note);
         const kept = backup === undefined ? '' : `; as it was: ${backup}`;

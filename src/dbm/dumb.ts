@@ -1,3 +1,10 @@
+import { OutputBuffer } from '../exchange/dump.js';
+import type { DumpReader, Input } from '../exchange/input.js';
+import { Arena, DumpError, HELD_LINE, HELD_VALUE } from '../exchange/input.js';
+import type { Source } from '../source/source.js';
+import { passChunks } from '../source/source.js';
+import type { Sink } from '../write/sink.js';
+
 /** A line of an index of dbm.dumb: `'key', (pos, size)`. */
 export interface DumbEntry {
   readonly key: Uint8Array;
@@ -64,4 +71,113 @@ const LONGEST_PLACE = 64;
 function hexByte(line: Uint8Array, at: number): number | undefined {
   const digits = String.fromCharCode(line[at] ?? 0, line[at + 1] ?? 0);
   return /^[0-9a-f]{2}$/i.test(digits) ? parseInt(digits, 16) : undefined;
+}
+
+/**
+ * The records of a dbm.dumb, in the order of its index.
+ *
+ * @param index the lines of NAME.dir
+ * @param data NAME.dat
+ * @throws DumpError for a line of another form, or one that leads out of the data
+ */
+export async function* readDumb(index: Input, data: Source): DumpReader['batches'] {
+  const arena = new Arena();
+  for (;;) {
+    const line = await index.takeLine(HELD_LINE);
+    if (line === undefined) break;
+    const entry = parseDumbLine(line);
+    if (entry === undefined) index.failLine(1, "'KEY', (PLACE, SIZE)", 'something else');
+    const { key, pos, size } = entry;
+    if (pos + size > data.size)
+      index.failLine(1, `a place in ${data.size} bytes`, `bytes ${pos} to ${pos + size}`);
+    if (arena.isFull || size > HELD_VALUE) {
+      if (arena.count > 0) yield arena;
+      arena.clear();
+    }
+    if (size > HELD_VALUE) yield { key, dataSize: size, pieces: keyAndValue(key, data, pos, size) };
+    else arena.append(key, await data.read(pos, size));
+  }
+  if (arena.count > 0) yield arena;
+}
+
+async function* keyAndValue(
+  key: Uint8Array,
+  data: Source,
+  pos: number,
+  size: number,
+): AsyncGenerator<Uint8Array> {
+  yield key;
+  yield* passChunks(data, pos, size);
+}
+
+/** Bytes that are written at once. */
+const FLUSH = 1 << 20;
+const PADDING = new Uint8Array(DUMB_BLOCK);
+
+/** Writes a dbm.dumb as Python does: each value at the beginning of a block, and a line of the index for it. */
+export class DumbWriter {
+  readonly #data = new OutputBuffer();
+  readonly #index = new OutputBuffer();
+  #dataSize = 0;
+  #dataWritten = 0;
+  #indexWritten = 0;
+
+  /**
+   * @param data NAME.dat
+   * @param index NAME.dir
+   */
+  constructor(
+    readonly data: Sink,
+    readonly index: Sink,
+  ) {}
+
+  /** Adds a record whose value comes in pieces. */
+  async add(
+    key: Uint8Array,
+    size: number,
+    value: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    const padding = (DUMB_BLOCK - (this.#dataSize % DUMB_BLOCK)) % DUMB_BLOCK;
+    this.#data.copy(PADDING, 0, padding);
+    const pos = this.#dataSize + padding;
+    let written = 0;
+    for await (const piece of value) {
+      this.#data.copy(piece, 0, piece.length);
+      written += piece.length;
+      await this.#flush(FLUSH);
+    }
+    if (written !== size) throw new DumpError(`expected a value of ${size} bytes, found ${written}.`);
+    this.#dataSize = pos + size;
+    this.#index.text(`${dumbKey(key)}, (${pos}, ${size})\n`);
+    await this.#flush(FLUSH);
+  }
+
+  /** Writes what is still held. */
+  finish(): Promise<void> {
+    return this.#flush(1);
+  }
+
+  async #flush(least: number): Promise<void> {
+    if (this.#data.used >= least) {
+      const bytes = this.#data.take();
+      await this.data.write(this.#dataWritten, bytes);
+      this.#dataWritten += bytes.length;
+    }
+    if (this.#index.used >= least) {
+      const bytes = this.#index.take();
+      await this.index.write(this.#indexWritten, bytes);
+      this.#indexWritten += bytes.length;
+    }
+  }
+}
+
+/** A key as a Python string literal of ASCII. */
+function dumbKey(key: Uint8Array): string {
+  let text = "'";
+  for (const byte of key) {
+    const letter = String.fromCharCode(byte);
+    if (letter === "'" || letter === '\\') text += `\\${letter}`;
+    else text += byte >= 0x20 && byte < 0x7f ? letter : `\\x${byte.toString(16).padStart(2, '0')}`;
+  }
+  return `${text}'`;
 }

@@ -4,13 +4,14 @@ import { copyFile, mkdtemp, open, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { RefusedError } from '../store/errors.js';
 import type { DbmCheck, DbmCheckOptions } from './kind.js';
 import { unknownBecause } from './kind.js';
 import type { FoundDbm } from './which.js';
 
 /** Bytes of the header. */
 const HEADER = 100;
-/** Bytes of a database that is copied to be checked with its journal, at most: the copy may be in memory. */
+/** Bytes of a database that is copied to be read with its journal, at most: the copy may be in memory. */
 const COPIED = 256 << 20;
 /** Milliseconds of SQLite's own check by default. */
 const TIMEOUT = 60_000;
@@ -19,23 +20,73 @@ const HEAP = 64;
 
 /**
  * Checks an SQLite database: its header against its size, then SQLite's own `PRAGMA integrity_check`, where Node brings
- * SQLite. The file is opened as one that does not change, so that SQLite makes no file beside it and takes no lock. One
- * with a journal is copied with it to a private folder, because SQLite would write to both.
+ * SQLite.
  */
 export async function checkSqlite(found: FoundDbm, options: DbmCheckOptions = {}): Promise<DbmCheck> {
-  const [path] = found.files;
-  const before = await stateOf(found.files);
-  const [first, ...journals] = before;
-  const hasJournal = journals.some(({ size }) => size > 0);
-  const wrong = hasJournal ? undefined : await headerProblem(path, first.size);
-  const checked =
-    wrong === undefined
-      ? await (hasJournal ? checkCopy(found, first.size, options) : askSqlite(path, 'immutable=1', options))
-      : ({ verdict: 'damaged', records: undefined, problems: [wrong] } as const);
-  const after = await stateOf(found.files);
-  const isSame = after.every(({ size, time }, i) => size === before[i].size && time === before[i].time);
-  return isSame ? checked : unknownBecause('a program writes to it');
+  try {
+    return await withSqlite(found, async (uri, hasJournal, requireRest) => {
+      const [path] = found.files;
+      const { size } = await stat(path);
+      const wrong = hasJournal ? undefined : await headerProblem(path, size);
+      const checked: DbmCheck =
+        wrong === undefined
+          ? await askSqlite(uri, options)
+          : { verdict: 'damaged', records: undefined, problems: [wrong] };
+      await requireRest();
+      return checked;
+    });
+  } catch (error) {
+    if (error instanceof RefusedError) return unknownBecause(error.message.replace(/\.$/, ''));
+    throw error;
+  }
 }
+
+/**
+ * Gives the URI by which SQLite can read a database without harm to it or its program: as a file that does not change, so
+ * that SQLite makes no file beside it and takes no lock. One with a journal is copied with it to a private folder, because
+ * SQLite would write to both.
+ *
+ * @param use calls `requireRest` when it has read all: it throws a RefusedError if a program wrote to the file meanwhile
+ * @throws RefusedError if it has a journal and is too large to be copied
+ */
+export async function withSqlite<T>(
+  { files }: FoundDbm,
+  use: (uri: string, hasJournal: boolean, requireRest: () => Promise<void>) => Promise<T>,
+): Promise<T> {
+  const before = await stateOf(files);
+  const [{ size }, ...journals] = before;
+  const requireRest = async () => {
+    const after = await stateOf(files);
+    const isSame = after.every(({ size, time }, i) => size === before[i].size && time === before[i].time);
+    if (!isSame) throw new RefusedError('changed', 'a program wrote to it meanwhile; try again.');
+  };
+  const hasJournal = journals.some((journal) => journal.size > 0);
+  if (!hasJournal) return use(`${pathToFileURL(files[0]).href}?immutable=1`, false, requireRest);
+  if (size > COPIED) throw new RefusedError('io', JOURNALED);
+  const folder = await mkdtemp(join(tmpdir(), 'gdbm-doctor-'));
+  try {
+    const uri = `${pathToFileURL(await copyTo(folder, files)).href}?mode=rw`;
+    await requireRest();
+    return await use(uri, true, requireRest);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Copies a database with its journals; returns the path of the copy. */
+async function copyTo(folder: string, files: readonly string[]): Promise<string> {
+  const [path, ...journals] = [await realpath(files[0]), ...files.slice(1)];
+  const copy = join(folder, 'copy');
+  await copyFile(path, copy, constants.COPYFILE_FICLONE);
+  for (const journal of journals) {
+    await copyFile(journal, copy + journal.slice(path.length), constants.COPYFILE_FICLONE);
+  }
+  return copy;
+}
+
+const JOURNALED =
+  'a program has it open or died with it open (its changes are in a journal beside it), and it is too large to be read as ' +
+  'a copy. Let its program close it.';
 
 async function stateOf(files: readonly string[]): Promise<{ size: number; time: bigint }[]> {
   return Promise.all(
@@ -69,26 +120,6 @@ async function headerProblem(path: string, size: number): Promise<string | undef
   }
 }
 
-async function checkCopy({ files }: FoundDbm, size: number, options: DbmCheckOptions): Promise<DbmCheck> {
-  if (size > COPIED) {
-    return unknownBecause(
-      'a program has it open or died with it open, and it is too large to be checked as a copy',
-    );
-  }
-  const [path, ...journals] = [await realpath(files[0]), ...files.slice(1)];
-  const folder = await mkdtemp(join(tmpdir(), 'gdbm-doctor-'));
-  try {
-    const copy = join(folder, 'copy');
-    await copyFile(path, copy, constants.COPYFILE_FICLONE);
-    for (const journal of journals) {
-      await copyFile(journal, copy + journal.slice(path.length), constants.COPYFILE_FICLONE);
-    }
-    return await askSqlite(copy, 'mode=rw', options);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
 /**
  * The check in a process of its own: it may take long, and a hostile file ends only that process. It evaluates nothing
  * that a schema says but what the check itself needs.
@@ -105,13 +136,8 @@ const records = problems.length === 0 && isDict ? all('SELECT count(*) AS n FROM
 require('node:fs').writeSync(process.stdout.fd, JSON.stringify({ problems, records }));
 `;
 
-async function askSqlite(
-  path: string,
-  mode: string,
-  { signal, timeout = TIMEOUT }: DbmCheckOptions,
-): Promise<DbmCheck> {
+async function askSqlite(uri: string, { signal, timeout = TIMEOUT }: DbmCheckOptions): Promise<DbmCheck> {
   const args = ['--no-warnings', `--max-old-space-size=${HEAP}`, '-e', SCRIPT, '--'];
-  const uri = `${pathToFileURL(path).href}?${mode}`;
   // The options of this process may load modules that the other one does not need.
   const env = { ...process.env, NODE_OPTIONS: '' };
   const { failed, out, errors } = await new Promise<{
@@ -146,7 +172,7 @@ async function askSqlite(
   }
   if (failed.killed === true) return unknownBecause(`SQLite's check took longer than ${timeout / 1000} s`);
   if (/ERR_UNKNOWN_BUILTIN_MODULE|Cannot find module 'node:sqlite'|No such built-in module/.test(errors)) {
-    return unknownBecause(`${SQLITE_NEEDED}, found Node ${process.versions.node}`);
+    return unknownBecause(`${SQLITE_NEEDED}, and this is Node ${process.versions.node}`);
   }
   const said = /^Error: (.*)$/m.exec(errors)?.[1];
   if (said !== undefined && /malformed|not a database/.test(said)) {
@@ -156,4 +182,4 @@ async function askSqlite(
 }
 
 /** The need of everything that reads or writes an SQLite database. */
-export const SQLITE_NEEDED = 'SQLite comes with Node 22.13 and later';
+export const SQLITE_NEEDED = 'dbm.sqlite3 is read and written by the SQLite of Node 22.13 and later';

@@ -10,6 +10,7 @@ import { base64Length, encodeBase64, RecentView } from './base64.js';
 import { binaryWriter, lengthFormOf } from './binary.js';
 import { csvWriter } from './csv.js';
 import type { Glob } from './glob.js';
+import type { DumpReader, LargeRecord } from './input.js';
 import { DumpError, LONGEST_KEY } from './input.js';
 import { ndjsonWriter } from './ndjson.js';
 
@@ -106,8 +107,75 @@ export async function* dumpPieces(
 }
 
 /** The counts before a dump. */
-function noneDumped(): Dumped {
+export function noneDumped(): Dumped {
   return { written: 0, records: 0, incomplete: false };
+}
+
+/**
+ * Records of a dump, or of a database that is not GDBM, as a dump.
+ *
+ * @param wanted selects keys; without it all records are written
+ * @param dumped counts the records that were written
+ */
+export async function* dumpBatches(
+  batches: DumpReader['batches'],
+  writer: DumpWriter,
+  wanted?: Glob,
+  dumped: Dumped = noneDumped(),
+): AsyncGenerator<Uint8Array> {
+  const out = new OutputBuffer();
+  writer.head(out);
+  for await (const batch of batches) {
+    if (!('count' in batch)) {
+      if (wanted !== undefined && !wanted(batch.key)) continue;
+      yield* writePassing(out, writer, batch);
+      dumped.written++;
+      continue;
+    }
+    const { count, bytes, keySizes, dataSizes } = batch;
+    for (let i = 0, at = 0; i < count; i++) {
+      const [from, keyEnd] = [at, at + keySizes[i]];
+      at = keyEnd + dataSizes[i];
+      if (wanted !== undefined && !wanted(bytes.subarray(from, keyEnd))) continue;
+      writeSmall(out, writer, bytes, from, keyEnd, at);
+      dumped.written++;
+      if (out.used >= FLUSH) yield out.take();
+    }
+  }
+  writer.tail(out, dumped.written);
+  if (out.used > 0) yield out.take();
+}
+
+/** Writes a record whose value goes by in pieces, in pieces of {@link DUMP_PIECE} bytes. */
+async function* writePassing(
+  out: OutputBuffer,
+  writer: DumpWriter,
+  { key, dataSize, pieces }: LargeRecord,
+): AsyncGenerator<Uint8Array> {
+  if (dataSize === undefined) throw new DumpError('expected a value whose size is known, found one without.');
+  writer.begin(out, 'key', key.length);
+  writer.piece(out, key, 0, key.length, true);
+  writer.end(out, 'key');
+  writer.begin(out, 'value', dataSize);
+  const held = new Uint8Array(DUMP_PIECE);
+  let used = 0;
+  let skipped = 0;
+  for await (const piece of pieces) {
+    let at = Math.min(piece.length, key.length - skipped);
+    skipped += at;
+    while (at < piece.length) {
+      const part = piece.subarray(at, at + DUMP_PIECE - used);
+      held.set(part, used);
+      used += part.length;
+      at += part.length;
+      if (used < DUMP_PIECE) break;
+      writer.piece(out, held, 0, used, used === dataSize);
+      used = 0;
+      if (out.used >= FLUSH) yield out.take();
+    }
+  }
+  if (used > 0 || dataSize === 0) writer.piece(out, held, 0, used, used === dataSize);
+  writer.end(out, 'value');
 }
 
 async function* writeLarge(
@@ -145,22 +213,6 @@ function writeSmall(
   writer.begin(out, 'value', end - keyEnd);
   writer.piece(out, bytes, keyEnd, end, true);
   writer.end(out, 'value');
-}
-
-/**
- * Writes every record of a database as a dump; see {@link dumpPieces}.
- *
- * @param write gets the dump in pieces, each valid until `write` is done
- */
-export async function dump(
-  opened: Opened,
-  writer: DumpWriter,
-  write: (bytes: Uint8Array) => Promise<void>,
-  wanted?: Glob,
-): Promise<Dumped> {
-  const dumped = noneDumped();
-  for await (const piece of dumpPieces(opened, writer, wanted, dumped)) await write(piece);
-  return dumped;
 }
 
 /**

@@ -35,6 +35,10 @@ const TOOLS = {
     found: () => process.env['GDBM_DOCTOR_NODES'] !== undefined,
     get: 'Node 20.19 and 22.12, and name their programs in GDBM_DOCTOR_NODES, with a colon between',
   },
+  sqlite: {
+    found: () => SQLITE_NODE !== undefined,
+    get: 'Node 22.13 or later, and name its program in GDBM_DOCTOR_SQLITE_NODE',
+  },
   gzip: { found: () => runs('gzip', '--version'), get: 'gzip' },
   base64: { found: () => runs('base64', '--version'), get: 'coreutils' },
   dbdump: { found: () => runs('db_dump', '-V'), get: 'db-util' },
@@ -78,6 +82,12 @@ export function testWith(
 /** Debian's own Python, to which python3-gdbm belongs, before another one on the path; or the one that is told. */
 export const PYTHON =
   process.env['GDBM_DOCTOR_PYTHON'] ?? (existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3');
+
+/** A Node that brings SQLite: this one, or the one that is told. */
+export const SQLITE_NODE =
+  process.getBuiltinModule('node:sqlite' as 'node:fs') === undefined
+    ? process.env['GDBM_DOCTOR_SQLITE_NODE']
+    : process.execPath;
 
 const known = new Map<Tool, boolean>();
 

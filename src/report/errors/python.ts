@@ -19,12 +19,13 @@ export const DBM: readonly ErrorEntry[] = [
     meaning: 'The file is a GDBM database, and this Python has no module that opens one.',
     cause: `${NO_MODULE} The file was made by another Python, as of an older image.`,
     commands: [
+      'gdbm-doctor convert --replace --to dbm.sqlite3 FILE FILE',
+      'gdbm-doctor convert --to dbm.dumb FILE FILE',
       'apt-get install python3-gdbm',
       'conda install python-gdbm || conda install gdbm',
-      'gdbm-doctor dump FILE FILE.ndjson',
     ],
     expect:
-      "The first line is for Debian's own python3, as root; the official python images have the module. For pyenv install libgdbm-dev and build that Python again. Where none of this can be had, dump writes the records as lines of JSON with base64, which any Python reads.",
+      "One line of the four. The first is for Python 3.13 and later, the second for any Python: it makes FILE.dat and FILE.dir, which Python opens by the same name. Every record is there, and the program stays as it is. The third is for Debian's own python3, as root; the official python images have the module. For pyenv install libgdbm-dev and build that Python again.",
   },
   {
     messages: [
@@ -54,9 +55,13 @@ export const DBM: readonly ErrorEntry[] = [
     meaning:
       'The file is of a kind that this Python does not open: SQLite (since 3.13), or Berkeley DB (Python 2).',
     cause: 'The file was made by another version of Python.',
-    commands: [DOCTOR, 'db_dump -p FILE | gdbm-doctor load - FILE.gdbm'],
+    commands: [
+      DOCTOR,
+      'gdbm-doctor convert FILE FILE.gdbm',
+      'db_dump -p FILE | gdbm-doctor load - FILE.gdbm',
+    ],
     expect:
-      'The second line is for Berkeley DB, with db_dump of the package db-util. A SQLite file needs a Python with sqlite3.',
+      'The second line makes a GDBM database of a SQLite one; convert --to dbm.dumb makes one that any Python opens. The third is for Berkeley DB, with db_dump of the package db-util.',
   },
   {
     messages: ['db type could not be determined'],
