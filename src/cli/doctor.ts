@@ -8,6 +8,7 @@ import { betterCopyText, count, foreignText } from '../report/sentences.js';
 import { volumeReport } from '../report/volume.js';
 import type { VolumeDiagnosis } from '../service/diagnose.js';
 import { databaseFacts, diagnoseVolume } from '../service/diagnose.js';
+import type { VolumeCode } from '../service/facts.js';
 import { remarked } from '../service/remedy.js';
 import type { CheckedFile } from './check.js';
 import { checkFile } from './check.js';
@@ -133,6 +134,8 @@ export function restoreAdvice(copy: BetterCopy, options = ''): string {
   return remarked(`${copy.command}${options}`, betterCopyText(copy));
 }
 
+const IN_USE: readonly VolumeCode[] = ['locked-by-process', 'open-in-process'];
+
 /** The one thing to do now: a problem of the place that stands in the way comes before the repair. */
 export function nextSentence(
   path: string,
@@ -150,12 +153,12 @@ export function nextSentence(
     if (release === undefined) return restoreAdvice(betterCopy);
     return betterCopy.kind === 'snapshot' ? restoreAdvice(betterCopy, ' --wait 30') : release;
   }
-  if (!('result' in checked)) return checked.message;
+  if (!('result' in checked)) return adviceOf('other-database') ?? checked.message;
   const { result, profile } = checked;
   const { kind, command = '' } = nextStep(path, result, profile, machineFor(machine));
   if (kind === 'nothing') {
-    const isWarned = problems.some(({ severity }) => severity === 'warning');
-    return isWarned ? 'nothing to repair; see to the warnings' : 'nothing to do';
+    // A program that uses its database is as it should be.
+    return problems.find(({ code }) => !IN_USE.includes(code))?.advice ?? 'nothing to do';
   }
   if (kind === 'convert') return command;
   const other = adviceOf('other-database');

@@ -2,38 +2,16 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cli, run } from '../tools/cli.js';
+import { cli } from '../tools/cli.js';
 import { temporaryFolder } from '../tools/folder.js';
-import { PYTHON, testWith } from '../tools/needs.js';
+import { testWith } from '../tools/needs.js';
+import { saveTasks } from '../tools/savetasks.js';
 
 /*
  * Flower empties its database before it saves. A kill in between leaves a sound and empty one, and its next start saves a
  * state without tasks.
  */
 
-/** Saves a shelf as Flower does: tasks pickled as celery pickles them. With -1 tasks it is killed while it saves. */
-const SAVE = `
-import shelve, sys, types
-module = sys.modules['tasks'] = types.ModuleType('tasks')
-def restored(cls, fields):
-    return cls(**fields)
-class Task:
-    def __init__(self, **fields):
-        self.__dict__.update(fields)
-    def __reduce__(self):
-        return restored, (type(self), self.__dict__)
-restored.__module__ = Task.__module__ = 'tasks'
-module.restored, module.Task = restored, Task
-count = int(sys.argv[2])
-with shelve.open(sys.argv[1], flag='n') as shelf:
-    if count >= 0:
-        shelf['events'] = {'task-%d' % n: Task(name='add', args='()', number=n) for n in range(count)}
-`;
-
-const save = async (path: string, tasks: number) => {
-  const { code, stderr } = await run(PYTHON, ['-c', SAVE, path, String(tasks)]);
-  assert.equal(code, 0, stderr);
-};
 const watch = (path: string) => cli(['watch', '--once', '--profile=flower', path]);
 
 testWith(
@@ -41,11 +19,11 @@ testWith(
   'watch brings the tasks of an emptied database back, and says how many',
   async (t) => {
     const path = join(await temporaryFolder(t), 'flower');
-    await save(path, 60);
+    await saveTasks(path, 60);
     const first = await watch(path);
     assert.match(first.stderr, /snapshot \S+, 60 tasks\n.*sound, with 60 tasks/, first.stderr);
     const bytes = await readFile(path);
-    await save(path, -1);
+    await saveTasks(path, -1);
     const second = await watch(path);
     assert.match(second.stderr, /the snapshot \S+ is back, with 60 tasks; the file had 0 tasks/);
     assert.deepEqual(await readFile(path), bytes);
@@ -54,9 +32,9 @@ testWith(
 
 testWith(['python', 'flock'], 'an emptied database that its program holds is left alone', async (t) => {
   const path = join(await temporaryFolder(t), 'flower');
-  await save(path, 60);
+  await saveTasks(path, 60);
   await watch(path);
-  await save(path, -1);
+  await saveTasks(path, -1);
   const bytes = await readFile(path);
   const holder = spawn('flock', [path, 'sh', '-c', 'echo held; exec cat'], {
     stdio: ['pipe', 'pipe', 'ignore'],
@@ -73,10 +51,10 @@ testWith(
   'a state with next to no tasks is kept apart with a warning, and pushes no snapshot out',
   async (t) => {
     const path = join(await temporaryFolder(t), 'flower');
-    await save(path, 60);
+    await saveTasks(path, 60);
     await watch(path);
     for (let tasks = 0; tasks < 2; tasks++) {
-      await save(path, tasks);
+      await saveTasks(path, tasks);
       const { stderr } = await cli(['watch', '--once', '--profile=flower', '--keep=1', path]);
       assert.match(
         stderr,
@@ -85,7 +63,7 @@ testWith(
     }
     const { stdout } = await cli(['snapshots', path]);
     assert.match(stdout, /60 tasks\n/);
-    await save(path, 90);
+    await saveTasks(path, 90);
     assert.match((await watch(path)).stderr, /info: .*snapshot \S+, 90 tasks\n/);
   },
 );
