@@ -148,6 +148,7 @@ async function outcomeOf(
     before,
     profile,
     after: undefined,
+    isInPlace: options.output === undefined,
     output: undefined,
     backup: undefined,
     kept,

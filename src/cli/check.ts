@@ -9,8 +9,8 @@ import type { Evidence } from '../report/json.js';
 import { checkText, statementText } from '../report/text.js';
 import type { WantedMachine } from './options.js';
 import {
-  all,
   defineCommand,
+  detail,
   file,
   forMachine,
   hash,
@@ -19,7 +19,7 @@ import {
   machineFor,
   profile,
 } from './options.js';
-import { EXIT, printReport, progressLine, styleFor, tell } from './terminal.js';
+import { detailOf, EXIT, printReport, printSummary, progressLine, tell } from './terminal.js';
 import { statementNow, withEvidence } from './statement.js';
 import type { ExitCode } from './terminal.js';
 import { explain } from './work.js';
@@ -29,12 +29,14 @@ export const command = defineCommand(
   (parser) =>
     parser
       .positional('files', { ...file, array: true })
-      .options({ json, all, profile, hash, for: forMachine })
+      .options({ json, ...detail, profile, hash, for: forMachine })
       .example('$0 check flower.db', 'Is it healthy, and what would libgdbm say?')
+      .example('$0 check --findings flower.db', 'What exactly is wrong, and where')
       .example('$0 check --json *.db | jq .files[].verdict', 'For programs'),
   async (args) => {
     const reports: object[] = [];
     const hashes: Evidence[] = [];
+    const outcomes: string[] = [];
     let exit: ExitCode = EXIT.ok;
     for (const path of args.files) {
       try {
@@ -44,20 +46,23 @@ export const command = defineCommand(
         hashes.push(...evidence);
         const { result, profile } = checked;
         exit = worse(exit, EXITS[result.verdict]);
+        outcomes.push(VERDICTS[result.verdict]);
         const betterCopy = await findBetterCopy(path, result, profile);
         if (args.json) reports.push(checkReport(path, result, profile, betterCopy));
         else {
-          const style = styleFor(process.stdout);
-          const machine = machineFor(args.for);
-          await printReport(checkText(path, result, { style, all: args.all, profile, betterCopy, machine }));
+          const isShown = !args.quiet || result.verdict !== 'healthy';
+          const options = { ...detailOf(args), profile, betterCopy, machine: machineFor(args.for) };
+          if (isShown) await printReport(checkText(path, result, options));
         }
       } catch (error) {
         const { code, message } = explain(error, path, 'read it');
         exit = EXIT.failed;
+        outcomes.push('could not be read');
         if (args.json) reports.push(unreadableReport(path, code, message));
         tell(message);
       }
     }
+    if (!args.json && !args.quiet) await printSummary(outcomes);
     const statement = await statementNow(hashes);
     if (args.json) await printReport(reportText(reports, statement));
     else if (args.hash) await printReport(statementText(statement));
@@ -70,6 +75,13 @@ const EXITS: Record<CheckResult['verdict'], ExitCode> = {
   damaged: EXIT.damaged,
   foreign: EXIT.damaged,
   'not-gdbm': EXIT.failed,
+};
+
+const VERDICTS: Record<CheckResult['verdict'], string> = {
+  healthy: 'healthy',
+  damaged: 'damaged',
+  foreign: 'for another machine',
+  'not-gdbm': 'not GDBM',
 };
 
 function worse(a: ExitCode, b: ExitCode): ExitCode {

@@ -16,7 +16,7 @@ import {
   output,
   waitIsValid,
 } from './options.js';
-import { EXIT, printReport, styleFor, tell } from './terminal.js';
+import { EXIT, printReport, reportStyle, tell } from './terminal.js';
 import { runWork } from './work.js';
 
 /** Removes one record; the old file stays as a backup. */
@@ -50,7 +50,7 @@ export const command = defineCommand(
         }).finally(progress.end);
         const isThere = deleted.valueSize !== undefined;
         if (json) await printReport(reportText([deletedReport(deleted, key)]));
-        else if (isThere) await printReport(deletedText(deleted, key, styleFor(process.stdout)));
+        else if (isThere) await printReport(deletedText(deleted, key, reportStyle()));
         if (isThere) return EXIT.ok;
         tell(noSuchKey(file, text, key));
         return EXIT.damaged;

@@ -25,7 +25,7 @@ import { fieldLines, structureText, TableText } from '../report/structures.js';
 import type { FileSource } from '../source/file.js';
 import { RefusedError } from '../store/errors.js';
 import { withDatabase } from './file.js';
-import { all, decodeKey, defineCommand, file, hash, json, keyEncoding } from './options.js';
+import { decodeKey, defineCommand, detail, file, hash, json, keyEncoding } from './options.js';
 import { statementNow, withEvidence } from './statement.js';
 import { EXIT, Output, print, styleFor } from './terminal.js';
 
@@ -51,7 +51,7 @@ export const command = defineCommand(
       })
       .options({
         json,
-        all: { ...all, describe: 'With map: each range, not the first few' },
+        all: { ...detail.all, describe: 'With map: each range, not the first few' },
         hash,
         'key-encoding': keyEncoding,
       })

@@ -34,7 +34,7 @@ const COMMANDS: readonly ListedCommand[] = [
     load: () => import('./doctor.js'),
   },
   {
-    usage: 'repair <file>',
+    usage: 'repair <files..>',
     describe: 'Write a fresh database with every record that can be reached',
     load: () => import('./repair.js'),
   },

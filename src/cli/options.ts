@@ -39,10 +39,20 @@ export const hash = {
   describe: 'SHA-256 of the file before and after, and how the report was made',
 } as const;
 
-export const all = {
-  type: 'boolean',
-  default: false,
-  describe: 'Show every finding, not the first few',
+/** Options of reports for a person. */
+export const detail = {
+  findings: {
+    type: 'boolean',
+    default: false,
+    describe: 'Show what is wrong in the structures of the file, with offsets',
+  },
+  all: { type: 'boolean', default: false, describe: 'The same with every finding, not the first few' },
+  quiet: {
+    alias: 'q',
+    type: 'boolean',
+    default: false,
+    describe: 'One line for each file, and none for one that is healthy',
+  },
 } as const;
 
 export const forMachine = {

@@ -2,7 +2,7 @@ import { reportText } from '../report/json.js';
 import { failedRestoreJson, restoreJson, restoreText } from '../report/snapshots.js';
 import { restoreSnapshot } from '../store/restore.js';
 import { defineCommand, dryRun, file, ifState, json, locking, snapshots, waitIsValid } from './options.js';
-import { EXIT, printReport, styleFor } from './terminal.js';
+import { EXIT, printReport, reportStyle } from './terminal.js';
 import { runWork } from './work.js';
 
 /** Brings a snapshot back in the place of the database, which stays as a backup. */
@@ -42,7 +42,7 @@ export const command = defineCommand(
         const restored = await restoreSnapshot(file, at, options);
         const text = json
           ? reportText([restoreJson(restored, new Date())])
-          : restoreText(restored, styleFor(process.stdout));
+          : restoreText(restored, reportStyle());
         await printReport(text);
         return EXIT.ok;
       },

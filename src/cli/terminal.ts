@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isatty } from 'node:tty';
 import { safeSentence } from '../report/escape.js';
+import { COLUMNS } from '../report/wrap.js';
 import type { Report } from '../source/sweep.js';
 
 /** Exit codes of the process. */
@@ -32,6 +33,15 @@ export function styleFor(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv = p
 }
 
 const STDOUT = 1;
+
+/** Longer lines are hard to read, however wide the terminal is. */
+const MOST_COLUMNS = 100;
+
+/** Settings of a report for a person: colours, the characters of a line, and the folder that relative paths begin at. */
+export function reportStyle() {
+  const width = Math.min(process.stdout.columns || COLUMNS, MOST_COLUMNS);
+  return { style: styleFor(process.stdout), width, cwd: process.cwd() };
+}
 
 /**
  * State of standard output, which only this file writes to. Node's own stream takes a short write to a file for a whole
@@ -71,6 +81,20 @@ export async function printReport(text: string | Uint8Array): Promise<void> {
   } catch (error) {
     output.error = error as NodeJS.ErrnoException;
   }
+}
+
+/** Settings of a report for a person, of the options of that name. */
+export function detailOf({ findings, all, quiet }: { findings: boolean; all: boolean; quiet: boolean }) {
+  return { ...reportStyle(), findings: findings || all, all, quiet };
+}
+
+/** Writes how many of several files ended in which way, on one line. */
+export async function printSummary(outcomes: readonly string[]): Promise<void> {
+  if (outcomes.length < 2) return;
+  const kinds = [...new Set(outcomes)].map(
+    (kind) => `${outcomes.filter((one) => one === kind).length} ${kind}`,
+  );
+  await printReport(`${outcomes.length} files: ${kinds.join(', ')}\n`);
 }
 
 /** Returns true if anything was written. */
@@ -159,8 +183,6 @@ function withoutBreaks(text: string, args: readonly string[]): string {
 
 /** Milliseconds between two updates of the line; shorter work shows none. */
 const UPDATE_EVERY = 200;
-/** Width of a terminal that does not report one. */
-const COLUMNS = 80;
 
 /**
  * Shows the progress of long work on one line of the terminal, which `end` wipes; nothing if stderr is no terminal.

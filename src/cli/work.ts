@@ -14,8 +14,8 @@ interface Work {
   readonly path: string;
   /** For a message: "cannot ... : no permission". */
   readonly doing: string;
-  /** The JSON document of a failure, where that is wanted. */
-  readonly failed?: ((code: string, message: string) => string) | undefined;
+  /** Gets a failure; returns the JSON document of it, where one is to be printed. */
+  readonly failed?: ((code: string, message: string) => string | void) | undefined;
 }
 
 /**
@@ -47,7 +47,8 @@ export async function runWork(
       return SIGNALS[stoppedBy];
     }
     const { code, message } = explain(error, path, doing);
-    if (failed !== undefined) await printReport(failed(code, message));
+    const document = failed?.(code, message);
+    if (typeof document === 'string') await printReport(document);
     tell(message);
     return EXIT.failed;
   } finally {

@@ -78,6 +78,8 @@ export interface RepairResult {
   readonly profile: ProfileResult | undefined;
   /** The check of the fresh database; with the profile's findings, where a profile was asked for. */
   readonly after: CheckResult | undefined;
+  /** True if the fresh database takes the name of the source. */
+  readonly isInPlace: boolean;
   /** The path of the fresh database: the source's own unless another was asked for. */
   readonly output: string | undefined;
   /** The path of the source as it was. */

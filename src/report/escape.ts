@@ -95,7 +95,7 @@ export function shellPath(path: string): string {
  * show stand as `$'\xNN'`, which bash and busybox know.
  */
 export function shellWord(word: string): string {
-  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
+  if (/^(?:[\w@%+=:,./-]|(?<=[\w.])~)+$/.test(word)) return word;
   if (!HIDDEN.test(word)) return `'${word.replaceAll("'", `'\\''`)}'`;
   const bytes = Array.from(new TextEncoder().encode(word), (byte) =>
     byte < 0x20 || byte > 0x7e || byte === 0x27 || byte === 0x5c

@@ -30,11 +30,6 @@ export function percent(share: number): string {
   return `${(share * 100).toFixed(share < 0.1 ? 2 : 1)} %`;
 }
 
-/** Lines as a text, each with its end. */
-export function textOf(lines: readonly string[]): string {
-  return lines.map((line) => `${line}\n`).join('');
-}
-
 /** Names and values of the facts that a check found out about a database. */
 export function factsOf(result: CheckResult, profile: ProfileResult | undefined): [string, string][] {
   const { format, records, size } = result;
@@ -59,7 +54,7 @@ export function undoneFields({ undone = [] }: CheckResult): [string, string][] {
 }
 
 /** The answer of libgdbm to opening a file, and how far a walk through it gets. */
-function libgdbmText(result: CheckResult): string {
+export function libgdbmText(result: CheckResult): string {
   const { libgdbm } = result;
   return (libgdbm === null ? 'opens it' : `"${libgdbm}"`) + useText(result);
 }
@@ -84,7 +79,7 @@ function useText({ use, records }: CheckResult): string {
  */
 export function lossText(lost: LostRecords, kept: number): string {
   const { records, estimated, recovered, missing, likelyDamaged } = lost;
-  if (missing === null) return 'how many records cannot be told: nothing is left to count them by';
+  if (missing === null) return 'unknown: nothing is left to count the records by';
   const all = kept + records + (estimated ?? 0);
   const about = estimated === 0 ? '' : 'about ';
   const parts = [

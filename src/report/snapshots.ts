@@ -4,8 +4,9 @@ import type { Listed, ListedSnapshot } from '../store/folder.js';
 import { nameOf } from '../store/folder.js';
 import type { Restored } from '../store/restore.js';
 import { escapeText, number, safeSentence } from './escape.js';
-import { ageInWords, count, fieldOnOneLine, textOf } from './sentences.js';
-import { placeLines } from './text.js';
+import { ageInWords, count, fieldOnOneLine } from './sentences.js';
+import { wrappedText } from './wrap.js';
+import { oldFileText, placeLines } from './text.js';
 
 /** A folder of snapshots for a person: a line each, the newest first. */
 export function snapshotsText(
@@ -51,8 +52,11 @@ export function snapshotsJson(
 }
 
 /** The result of a restore, for a person. */
-export function restoreText(restored: Restored, style: ChalkInstance): string {
-  const { path, action, reason, snapshot, output, backup, notes } = restored;
+export function restoreText(
+  restored: Restored,
+  { style, width, cwd }: { style: ChalkInstance; width?: number; cwd?: string },
+): string {
+  const { path, action, reason, snapshot, backup, notes } = restored;
   const done = action === 'restored' ? style.green('RESTORED') : 'nothing written';
   const lines = [`${escapeText(path)}: ${done}`];
   if (reason !== undefined) lines.push(`  ${safeSentence(reason)}`);
@@ -63,7 +67,12 @@ export function restoreText(restored: Restored, style: ChalkInstance): string {
   );
   if (snapshot.poor)
     lines.push(fieldOnOneLine('', 'kept apart when it was taken: worse than the one before it'));
-  return textOf([...lines, ...placeLines(output, backup, notes)]);
+  lines.push(...placeLines(undefined, undefined, notes));
+  if (action === 'restored') {
+    const old = backup === undefined ? '' : ` ${oldFileText(path, backup, cwd)}`;
+    lines.push(`  ${style.bold(`Start your program now.${old}`)}`);
+  }
+  return wrappedText(lines, width);
 }
 
 /** The same as programs read it. */

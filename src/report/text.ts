@@ -20,6 +20,8 @@ import {
   shellWord,
 } from './escape.js';
 import type { Statement } from './json.js';
+import type { Line } from './wrap.js';
+import { textOf, wrappedText } from './wrap.js';
 import {
   betterCopyText,
   count,
@@ -29,12 +31,12 @@ import {
   insideText,
   isLoss,
   isUndoubted,
+  libgdbmText,
   lossText,
   percent,
   REASON_OF_MANY,
   REASON_OF_ONE,
   setAsideFields,
-  textOf,
   undoneFields,
 } from './sentences.js';
 
@@ -44,8 +46,16 @@ const SHOWN_PER_CODE = 3;
 interface TextOptions {
   /** Colours, or none. */
   readonly style: ChalkInstance;
+  /** The folder that relative paths begin at. */
+  readonly cwd?: string | undefined;
+  /** Characters of a line, at most. */
+  readonly width?: number | undefined;
+  /** Shows what was found in the structures of the file, in the terms of the format. */
+  readonly findings?: boolean;
   /** Shows every finding that was kept. */
   readonly all: boolean;
+  /** The verdict alone, on one line. */
+  readonly quiet?: boolean;
   /** The profile of the contents, if it was checked; its findings are among those of the file. */
   readonly profile?: ProfileResult | undefined;
   /** The machine that is to use the file, where it was judged for one. */
@@ -56,89 +66,189 @@ interface TextOptions {
 
 /** A checked file for a person, the verdict first and what to do last. */
 export function checkText(path: string, result: CheckResult, options: TextOptions): string {
-  const lines = [
-    `${escapeText(path)}: ${verdictText(result, options)}`,
-    ...betterCopyLines(options.betterCopy),
-  ];
+  const { profile, betterCopy, machine, width } = options;
+  const head = `${escapeText(path)}: ${verdictText(result, options)}`;
+  if (options.quiet === true) return textOf([head]);
+  const lines: Line[] = [head, ...betterCopyLines(betterCopy, result.other !== undefined)];
   if (result.other !== undefined) {
-    lines.push(`  This is ${named(result.other.what, path)}.`, `  ${named(result.other.advice, path)}`);
-    return textOf(lines);
+    const { what, advice } = result.other;
+    return wrappedText([...lines, `  This is ${named(what, path)}.`, ...adviceLines(advice, path)], width);
   }
-  if (result.verdict === 'damaged' && result.format !== undefined) {
-    const lost = lostRecords(result);
-    if (isLoss(lost)) lines.push(field('lost', lossText(lost, keptOf(result))));
-  }
-  lines.push(...describe(result, options.profile), ...findingLines(result, options));
-  if (options.betterCopy !== undefined) lines.push(`  To do: ${options.betterCopy.command}`);
-  const { kind, command } = nextStep(path, result, options.profile, options.machine);
+  if (options.findings === true) {
+    lines.push(...missingLines(result), ...describe(result, profile), ...findingLines(result, options));
+  } else lines.push(...recordLines(result), ...briefLines(path, result, profile));
+  if (betterCopy !== undefined) lines.push(`  To do: ${betterCopy.command}`);
+  const { kind, command } = nextStep(path, result, profile, machine);
   if (result.unrepairable !== undefined)
     lines.push(field('repair', `refuses: ${named(result.unrepairable, path)}`));
-  if (command !== undefined) lines.push(`  ${options.betterCopy === undefined ? 'To do' : 'Or'}: ${command}`);
-  if (kind === 'values' && options.profile !== undefined && leaveOutRule(options.profile)) {
+  if (command !== undefined) lines.push(`  ${betterCopy === undefined ? 'To do' : 'Or'}: ${command}`);
+  if (kind === 'values' && profile !== undefined && leaveOutRule(profile)) {
     lines.push(
       `  Or: ${repairCommand(path)}`,
-      `      sets aside what ${options.profile.name} cannot load. If it is meant to be so: check --profile none`,
+      `      sets aside what ${profile.name} cannot load. If it is meant to be so: check --profile none`,
     );
   }
-  return textOf(lines);
+  return wrappedText(lines, width);
+}
+
+/** The records of a checked file: how many there are, and how many are missing. */
+function recordLines(result: CheckResult): string[] {
+  const { verdict, format, records } = result;
+  if (format === undefined) return [];
+  if (verdict !== 'damaged') return [field('records', number(records.count))];
+  return [field('records', `${number(keptOf(result))} that a repair keeps`), ...missingLines(result)];
+}
+
+function missingLines(result: CheckResult): string[] {
+  if (result.verdict !== 'damaged' || result.format === undefined) return [];
+  return [field('missing', lossText(lostRecords(result), keptOf(result)))];
+}
+
+/** The facts about a file that need no term of the format. */
+function briefLines(path: string, result: CheckResult, profile: ProfileResult | undefined): string[] {
+  const { verdict } = result;
+  const lines = undoneFields(result);
+  if (verdict !== 'healthy') lines.push(['libgdbm', libgdbmText(result)]);
+  if (profile !== undefined && profile.name !== 'none') lines.push(['inside', insideText(profile)]);
+  const codes = codesText(result);
+  if (codes !== '') {
+    const more = `gdbm-doctor check --findings ${shellPath(path)}`;
+    lines.push([verdict === 'damaged' ? 'wrong' : 'noticed', `${codes}; see: ${more}`]);
+  }
+  return lines.map(([name, value]) => field(name, value));
+}
+
+/** Advice: a command with a remark behind it, each on a line of its own, or a sentence. */
+function adviceLines(advice: string, path: string): Line[] {
+  const [command, ...remark] = safeSentence(named(advice, path)).split('  # ');
+  if (remark.length === 0) return [`  ${command}`];
+  return [{ whole: `  To do: ${command}` }, `  # ${remark.join('  # ')}`];
 }
 
 /** The result of a repair, for a person. */
 export function repairText(result: RepairResult, options: TextOptions): string {
-  const { path, action, before, reason, output, backup, notes, kept } = result;
-  const { style } = options;
+  const { path, action, before, reason } = result;
+  const { width } = options;
   const name = escapeText(path);
-  if (action === 'refused') {
-    return textOf([
-      `${name}: ${style.red('NOT REPAIRED')}`,
-      ...betterCopyLines(result.betterCopy),
-      `  ${safeSentence(named(reason ?? '', path))}`,
-      ...setAsideFields(result).map(([label, value]) => field(label, value)),
-      ...(result.limited === true ? [...lostLines(result, options.all), ...foundLines(result)] : []),
-      ...findingLines(before, options),
-    ]);
-  }
   if (action === 'none' && before.verdict === 'foreign') return checkText(path, before, options);
-  if (action === 'none' && reason === undefined) {
-    const what = result.betterCopy === undefined ? 'nothing to do' : 'but a copy has more';
-    return textOf([
-      `${name}: ${style.green('healthy')}, ${what}`,
+  const head = `${name}: ${repairHead(result, options)}`;
+  if (options.quiet === true) return textOf([head]);
+  const lines: Line[] = [head];
+  if (action === 'refused') {
+    lines.push(
       ...betterCopyLines(result.betterCopy),
-      ...describe(before, result.profile),
-    ]);
-  }
-  const lines = [
-    action === 'none' ? `${name}: ${verdictText(before, options)}` : `${name}: ${style.green('REPAIRED')}`,
-  ];
-  lines.push(...undoneFields(before).map(([label, value]) => field(label, value)));
-  if (result.olderState > 0) lines.push(field('older', olderStateText(result)));
-  lines.push(...betterCopyLines(result.betterCopy));
-  if (reason !== undefined) lines.push(`  ${named(reason, result.path)}`);
-  lines.push(...setAsideFields(result).map(([label, value]) => field(label, value)));
-  lines.push(...lostLines(result, options.all));
-  if (result.after?.verdict === 'damaged') {
-    lines.push(field('still there', `${errorsText(result.after)}: a check of the result says DAMAGED`));
-  }
-  const isOld = before.findingCounts['buckets-lost'] !== undefined;
-  const how = isUndoubted(result.lost, before) ? ', byte for byte' : isOld ? OLD : '';
-  lines.push(
-    field('kept', `${count(kept, 'record')}${how}${addedText(result)}`),
-    ...foundLines(result),
-    field('libgdbm said', before.libgdbm === null ? 'nothing: it opens the file' : `"${before.libgdbm}"`),
-  );
-  if (result.profile !== undefined && result.profile.name !== 'none') {
-    lines.push(field('inside', insideText(result.profile)));
-  }
-  if (result.quarantine !== undefined && result.setAside === undefined)
-    lines.push(field('quarantine', escapeText(result.quarantine)));
-  lines.push(...placeLines(output, backup, notes), ...findingLines(before, options));
-  return textOf(lines);
+      ...adviceLines(reason ?? '', path),
+      ...setAsideFields(result).map(([label, value]) => field(label, value)),
+      ...(result.limited === true ? lostLines(result) : []),
+    );
+  } else if (action === 'none' && reason === undefined) {
+    lines.push(
+      ...betterCopyLines(result.betterCopy),
+      field('records', number(before.records.count)),
+      ...(options.findings === true
+        ? describe(before, result.profile)
+        : briefLines(path, before, result.profile)),
+    );
+    return wrappedText(lines, width);
+  } else lines.push(...outcomeLines(result, options));
+  if (options.findings === true) lines.push(...oldLines(result, options));
+  return wrappedText(lines, width);
 }
 
-/** The codes of what is wrong, each with its number. */
-function errorsText({ findings, findingCounts }: CheckResult): string {
-  const codes = new Set(findings.filter(({ severity }) => severity === 'error').map(({ code }) => code));
-  return [...codes].map((code) => `${code} (${number(findingCounts[code] ?? 1)})`).join(', ');
+/** The state of the file now, in a few words. */
+function repairHead(result: RepairResult, options: TextOptions): string {
+  const { action, before, after, reason, betterCopy, lost } = result;
+  const { green, red, yellow } = options.style;
+  if (action === 'refused') return red('NOT REPAIRED');
+  if (action === 'none' && reason !== undefined) return verdictText(before, options);
+  if (action === 'none')
+    return `${green('healthy')}, ${betterCopy === undefined ? 'nothing to do' : 'but a copy has more'}`;
+  if (after?.verdict === 'damaged') return `${green('REPAIRED')}, ${red('but not all is well')}`;
+  if (!isLoss(lost)) return green('REPAIRED');
+  const what = isOnlySetAside(result) ? 'were set aside' : 'are missing';
+  return `${green('REPAIRED')}, ${yellow(`but records ${what}`)}`;
+}
+
+/** True if the fresh file lacks only what its program cannot load, which the quarantine has. */
+function isOnlySetAside({ lost, setAside }: RepairResult): boolean {
+  return lost.records === setAside?.records && lost.estimated === 0 && lost.likelyDamaged === 0;
+}
+
+/** A repair that was done, or a dry run: records, losses, contents, places, and the next step. */
+function outcomeLines(result: RepairResult, options: TextOptions): string[] {
+  const { path, action, before, after, reason, output, notes, kept, profile, betterCopy } = result;
+  const isOld = before.findingCounts['buckets-lost'] !== undefined;
+  const how = isUndoubted(result.lost, before) ? ', byte for byte' : isOld ? OLD : '';
+  const lines = [
+    ...(reason === undefined ? [] : [`  ${named(reason, path)}`]),
+    ...undoneFields(before).map(([label, value]) => field(label, value)),
+    field('kept', `${count(kept, 'record')}${how}${addedText(result)}`),
+    ...(result.olderState > 0 ? [field('older', olderStateText(result))] : []),
+    ...lostLines(result),
+    ...betterCopyLines(betterCopy, action === 'repaired'),
+  ];
+  if (after?.verdict === 'damaged') {
+    lines.push(field('still there', `${codesText(after)}: a check of the result says DAMAGED`));
+  }
+  lines.push(...setAsideFields(result).map(([label, value]) => field(label, value)));
+  if (profile !== undefined && profile.name !== 'none') lines.push(field('inside', insideText(profile)));
+  if (result.quarantine !== undefined && result.setAside === undefined)
+    lines.push(field('quarantine', escapeText(result.quarantine)));
+  lines.push(
+    ...(output === undefined || result.isInPlace ? [] : [field('written to', escapeText(output))]),
+    ...notes.map((note) => `  Note: ${escapeText(note)}`),
+  );
+  const next = action === 'repaired' ? nextText(result, options.cwd) : '';
+  if (next !== '') lines.push(`  ${options.style.bold(next)}`);
+  else if (action === 'none' && before.verdict === 'damaged') {
+    lines.push(`  To do: ${betterCopy?.command ?? repairCommand(path)}`);
+  }
+  return lines;
+}
+
+/** The last sentence of a repair: what to do now. */
+function nextText({ path, isInPlace, backup, betterCopy, after }: RepairResult, cwd?: string): string {
+  if (!isInPlace) return `${escapeText(path)} is as it was.`;
+  const old = backup === undefined ? [] : [oldFileText(path, backup, cwd)];
+  if (after?.verdict !== 'healthy') return old.join('');
+  const start =
+    betterCopy === undefined
+      ? 'Start your program now.'
+      : 'Bring the better copy back with the command above, or start your program now.';
+  return [start, ...old].join(' ');
+}
+
+/** The sentence on the backup after a file was replaced; a relative path stays one. */
+export function oldFileText(path: string, backup: string, cwd: string | undefined): string {
+  const isRelative = !path.startsWith('/') && cwd !== undefined && backup.startsWith(`${cwd}/`);
+  const old = isRelative ? backup.slice(cwd.length + 1) : backup;
+  return `The old file is ${escapeText(old)}; delete it when you are content.`;
+}
+
+/** The facts about the file as it was, in the terms of the format. */
+function oldLines(result: RepairResult, options: TextOptions): string[] {
+  const { before, lost } = result;
+  const { libgdbm } = before;
+  const isRepaired = result.action === 'repaired';
+  const reasons = Object.entries(lost.reasons).map(
+    ([reason, n]) => `${number(n)} ${REASON_OF_MANY[reason] ?? reason}`,
+  );
+  return [
+    isRepaired ? '  Found in the old file:' : '  Found in the file:',
+    field('libgdbm said', libgdbm === null ? 'nothing: it opens the file' : `"${libgdbm}"`),
+    ...foundLines(result),
+    ...(reasons.length === 0 ? [] : [field('lost', reasons.join(', '))]),
+    ...lostDetailLines(result, options.all),
+    ...findingLines(before, options),
+  ];
+}
+
+/** The codes of the errors that were found, or where there are none of the warnings, each with its number. */
+function codesText(result: CheckResult): string {
+  const groups = groupFindings(result);
+  const errors = groups.filter(({ severity }) => severity === 'error');
+  const shown = errors.length > 0 ? errors : groups.filter(({ severity }) => severity === 'warning');
+  return shown.map(({ code, count: n }) => (n === 1 ? code : `${code} (${number(n)})`)).join(', ');
 }
 
 function verdictText(result: CheckResult, { style, machine }: TextOptions): string {
@@ -210,9 +320,11 @@ function foundLines({ found, carvedWithKey }: RepairResult): string[] {
   return lines;
 }
 
-/** A copy that has more, and the command that brings it back. */
-function betterCopyLines(copy: BetterCopy | undefined): string[] {
-  return copy === undefined ? [] : [field('better copy', betterCopyText(copy)), field('', copy.command)];
+/** A copy that has more, and the command that brings it back unless that follows as the next step. */
+function betterCopyLines(copy: BetterCopy | undefined, withCommand = true): string[] {
+  if (copy === undefined) return [];
+  const text = field('better copy', betterCopyText(copy));
+  return withCommand ? [text, field('', copy.command)] : [text];
 }
 
 /** Records of the damaged file that a repair keeps. */
@@ -222,26 +334,32 @@ function keptOf({ records, doubtful }: CheckResult): number {
 
 /** The command that recovers lost records; undefined if none can be recovered. */
 function recoverText(result: RepairResult): string | undefined {
-  const { path, action, output, backup, recoverable } = result;
+  const { path, action, isInPlace, backup, recoverable } = result;
   const { records, include } = recoverable;
   if (records === 0) return undefined;
   const command = `gdbm-doctor repair --include ${include.join(',')}`;
   const had = `${number(records)} of them can be had: ${command}`;
-  if (action !== 'repaired' || output !== path) return `${had} ${shellPath(path)}`;
+  if (action !== 'repaired' || !isInPlace) return `${had} ${shellPath(path)}`;
   // The file is the fresh one now, and what else was in it is only in the backup.
   if (backup === undefined) return undefined;
   return `${had} ${shellPath(backup)} -o ${shellPath(`${path}.more`)}`;
 }
 
-function lostLines(result: RepairResult, all: boolean): string[] {
-  const { lost, before, kept, added, olderState, uncoveredRanges, lostDetails } = result;
+/** The number of missing records, and the command that brings some of them back. */
+function lostLines(result: RepairResult): string[] {
+  const { lost, kept, added, olderState } = result;
   const own = kept - (added ? Object.values(added).reduce((sum, n) => sum + n, 0) : olderState);
   const more = recoverText(result);
-  const reasons = Object.entries(lost.reasons).map(
-    ([reason, n]) => `${number(n)} ${REASON_OF_MANY[reason] ?? reason}`,
-  );
-  const lines = [field('lost', [lossText(lost, own), ...(more === undefined ? [] : [more])].join('; '))];
-  if (reasons.length > 0) lines.push(field('', reasons.join(', ')));
+  const missing = isOnlySetAside(result) ? 'none but what is set aside' : lossText(lost, own);
+  return [field('missing', missing), ...(more === undefined ? [] : [field('', more)])];
+}
+
+/** Each lost record with what is still known of it, and the hashes of which no bucket is left. */
+function lostDetailLines(
+  { lost, before, uncoveredRanges, lostDetails }: RepairResult,
+  all: boolean,
+): string[] {
+  const lines: string[] = [];
   const shown = lostDetails.slice(0, all ? lostDetails.length : SHOWN_LOST);
   for (const one of shown) lines.push(`    ${safeSentence(lostText(one))}`);
   const hidden = Math.max(lost.records, lostDetails.length) - shown.length;
@@ -255,7 +373,7 @@ function lostLines(result: RepairResult, all: boolean): string[] {
       lost.estimated === null
         ? 'how many records that was cannot be told'
         : `perhaps ${count(lost.estimated, 'record')}`;
-    lines.push(field('', `${percent(lost.uncovered)} of all hashes had no bucket (${guess})`));
+    lines.push(field('uncovered', `${percent(lost.uncovered)} of all hashes had no bucket (${guess})`));
     const ranges = uncoveredRanges.slice(0, all ? uncoveredRanges.length : SHOWN_LOST);
     for (const { first, end } of ranges) lines.push(`    hashes ${hex32(first)} to ${hex32(end - 1)}`);
     if (ranges.length < uncoveredRanges.length) {
@@ -332,15 +450,22 @@ function placeText({ offset }: FindingPlace): string {
 const SHOWN_KEY = 200;
 
 /** The result of removing a record, for a person. */
-export function deletedText(result: DeleteResult, key: Uint8Array, style: ChalkInstance): string {
+export function deletedText(
+  result: DeleteResult,
+  key: Uint8Array,
+  { style, width }: { style: ChalkInstance; width?: number },
+): string {
   const { path, action, valueSize = 0, kept, output, backup, notes } = result;
   const head = action === 'deleted' ? style.green('DELETED') : 'Dry run: nothing was written';
-  return textOf([
-    `${escapeText(path)}: ${head}`,
-    field('key', `"${escapeStart(key, SHOWN_KEY)}", with a value of ${number(valueSize)} bytes`),
-    field('kept', count(kept, 'record')),
-    ...placeLines(output, backup, notes),
-  ]);
+  return wrappedText(
+    [
+      `${escapeText(path)}: ${head}`,
+      field('key', `"${escapeStart(key, SHOWN_KEY)}", with a value of ${number(valueSize)} bytes`),
+      field('kept', count(kept, 'record')),
+      ...placeLines(output, backup, notes),
+    ],
+    width,
+  );
 }
 
 /** The fresh file, the file as it was, and notes. */

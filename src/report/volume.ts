@@ -2,17 +2,15 @@ import type { ChalkInstance } from 'chalk';
 import type { VolumeDiagnosis } from '../service/diagnose.js';
 import type { ProblemSeverity, VolumeProblem, PlaceFacts, VolumeFacts } from '../service/facts.js';
 import { escapeText, number, safeSentence } from './escape.js';
-import { count, fieldOnOneLine, textOf } from './sentences.js';
-
-/** Characters of a line of sentences; a command is never broken, so that it can be copied. */
-const WIDTH = 100;
+import { count, fieldOnOneLine } from './sentences.js';
+import { textOf, wrap } from './wrap.js';
 
 /** The place of a database for a person: each problem with the one line to do about it, then what was seen. */
 export function volumeReport({ path, problems, facts }: VolumeDiagnosis, style: ChalkInstance): string {
   const lines = [`${escapeText(path)}: ${headline(problems, style)}`];
   for (const one of problems) lines.push(...problemLines(one, style));
-  lines.push(...factLines(facts).map(([name, value]) => fieldOnOneLine(name, value)));
-  for (const sentence of facts.unseen) lines.push(fieldOnOneLine('not seen', sentence));
+  lines.push(...factLines(facts).flatMap(([name, value]) => wrap(fieldOnOneLine(name, value))));
+  for (const sentence of facts.unseen) lines.push(...wrap(fieldOnOneLine('not seen', sentence)));
   return textOf(lines);
 }
 
@@ -28,7 +26,7 @@ function headline(problems: readonly VolumeProblem[], style: ChalkInstance): str
 function problemLines({ code, severity, found, advice }: VolumeProblem, style: ChalkInstance): string[] {
   return [
     `  ${colourOf(severity, style)(severity)} ${code}`,
-    ...wrap(oneLine(found), WIDTH - 4).map((line) => `    ${line}`),
+    ...wrap(`    ${oneLine(found)}`),
     `    ${style.bold('To do:')} ${oneLine(advice)}`,
   ];
 }
@@ -64,17 +62,4 @@ function placeText({ uid, gid, mode }: PlaceFacts): string {
 /** A sentence with paths in it, which may have line ends of their own. */
 function oneLine(text: string): string {
   return safeSentence(text).replaceAll('\n', '\\x0a');
-}
-
-/** Breaks a text between words into lines of at most `width` characters. */
-export function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }

@@ -50,9 +50,10 @@ for (const [how, damage] of Object.entries(DAMAGES)) {
       const limited = await cli(['repair', '--max-loss', '0', '-o', `${path}.none`, path]);
       assert.equal(limited.code, 1, limited.stdout);
       assert.match(limited.stdout, /how many would be cannot be told/);
-      const { code, stdout } = await cli(['repair', '-o', `${path}.out`, path]);
+      const { code, stdout } = await cli(['repair', '--findings', '-o', `${path}.out`, path]);
       assert.equal(code, 0, stdout);
-      assert.match(stdout, /: REPAIRED\n {2}lost +how many records cannot be told/);
+      assert.match(stdout, /: REPAIRED, but records are missing\n/);
+      assert.match(stdout, /missing +unknown/);
       assert.match(stdout, /kept +\d+ records, of older buckets: values may be outdated/);
       assert.match(stdout, /error buckets-lost/);
       assert.doesNotMatch(stdout, /byte for byte|directory-lost/);

@@ -7,7 +7,7 @@ import type { BetterCopy } from '../../src/copies.js';
 import { soundFile, take } from '../store/snap.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
-import { BIN, cli, run } from '../tools/cli.js';
+import { BIN, cli, joined, run } from '../tools/cli.js';
 import { fixture, fixtureRecords } from '../tools/fixtures.js';
 import { testWith } from '../tools/needs.js';
 
@@ -52,7 +52,7 @@ for (const { what, lose } of [
     for (const command of ['check', 'doctor', 'repair']) {
       const options = command === 'repair' ? ['--no-lock', '--dry-run'] : [];
       const { stdout } = await cli([command, ...options, path]);
-      assert.match(stdout, /the snapshot of .* UTC, .*, has 102 records/);
+      assert.match(joined(stdout), /the snapshot of .* UTC, .*, has 102 records/);
       assert.ok(stdout.includes(`gdbm-doctor restore ${path}`), stdout);
     }
     assert.equal((await cli(['restore', '--no-lock', path])).code, 0);
@@ -78,7 +78,7 @@ test('of a file that is gone the snapshot is what doctor names', async (t) => {
   await take(path);
   await rename(path, join(folder, 'elsewhere'));
   const { stdout } = await cli(['doctor', path]);
-  assert.match(stdout, new RegExp(`next +gdbm-doctor restore ${path} \ {2}# the snapshot of`));
+  assert.match(stdout, new RegExp(`next +gdbm-doctor restore ${path} {2}# the snapshot of`));
 });
 
 testWith('mkfifo', 'a backup that has more is named with a line that brings it back', async (t) => {

@@ -12,7 +12,7 @@ import { RefusedError } from '../../src/store/errors.js';
 import { memorySource } from '../../src/source/source.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
-import { cli, cliProcess, run } from '../tools/cli.js';
+import { cli, cliProcess, joined, run } from '../tools/cli.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { PYTHON, testWith } from '../tools/needs.js';
 
@@ -49,9 +49,9 @@ const repairCommand = (path: string, ...options: string[]) => cli(['repair', '--
 test('a key that is not UTF-8 is shown with its bytes wherever a key is shown', async (t) => {
   const page = join(await temporaryFolder(t), 'page.html');
   for (const args of [
-    ['check', CASE],
+    ['check', '--findings', CASE],
     ['check', '--json', CASE],
-    ['repair', '--dry-run', CASE],
+    ['repair', '--dry-run', '--findings', CASE],
     ['list', CASE],
     ['salvage', CASE],
     ['inspect', CASE, 'bucket', '256'],
@@ -76,11 +76,13 @@ testWith('python', 'a shelve that Python cannot walk is one that it can after a 
   assert.match(before.stderr, /UnicodeDecodeError/);
   const { code, stdout } = await repairCommand(path);
   assert.equal(code, 0, stdout);
-  const [title, what, where, back] = stdout.split('\n');
-  assert.equal(title, `${path}: REPAIRED`);
-  assert.equal(what, '  set aside    1 record that shelve cannot load: 1 with a key that is not UTF-8');
-  assert.ok(where.endsWith(`whole, in ${path}.quarantine.~1~`), where);
-  assert.ok(back.includes('gdbm-doctor load --add '), back);
+  const told = joined(stdout);
+  assert.ok(told.startsWith(`${path}: REPAIRED, but records were set aside `), told);
+  assert.match(told, /set aside 1 record that shelve cannot load: 1 with a key that is not UTF-8 whole, in /);
+  assert.ok(
+    told.includes(`whole, in ${path}.quarantine.~1~ to bring it back: gdbm-doctor load --add `),
+    told,
+  );
   assert.equal((await run(PYTHON, ['-c', walk, path])).stdout, '200\n');
   assert.match((await cli(['check', path])).stdout, /: healthy/);
 
@@ -154,12 +156,12 @@ test('what many records say is taken for intended, where only the other values t
   const path = await shelve(t, [...plain, ['broken', BROKEN]]);
   const { code, stdout } = await repairCommand(path);
   assert.equal(code, 1, stdout);
-  assert.match(stdout, /set aside +1 record that shelve cannot load: 1 with a broken pickle/);
-  assert.match(stdout, /The 4 values that are no pickles stay/);
+  assert.match(joined(stdout), /set aside +1 record that shelve cannot load: 1 with a broken pickle/);
+  assert.match(joined(stdout), /The 4 values that are no pickles stay/);
   assert.match((await cli(['list', path])).stdout, /3 {2}a\n/);
   const asked = await repairCommand(path, '--profile', 'shelve');
   assert.equal(asked.code, 0, asked.stdout);
-  assert.match(asked.stdout, /4 with a value that is no pickle/);
+  assert.match(joined(asked.stdout), /4 with a value that is no pickle/);
   assert.equal((await cli(['check', '--profile', 'shelve', path])).code, 0);
 });
 

@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
-import { BIN, cli, run } from '../tools/cli.js';
+import { BIN, cli, joined, run } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
@@ -142,8 +142,8 @@ testWith(
     for (const name of Object.values(names)) await link(path, name);
     const { code, stdout } = await cli(['repair', path]);
     assert.equal(code, 0);
-    assert.match(stdout, /second, another name of the file, leads to the new one/);
-    assert.match(stdout, /The old file has 2 other names/);
+    assert.match(joined(stdout), /second, another name of the file, leads to the new one/);
+    assert.match(joined(stdout), /The old file has 2 other names/);
     assert.equal((await stat(names.second)).ino, (await stat(path)).ino);
     for (const name of [names.copy, names.far]) assert.ok((await readFile(name)).equals(damaged), name);
   },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmod, chown, copyFile, mkdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { BIN, cli, run } from '../tools/cli.js';
+import { BIN, cli, joined, run } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { testWith } from '../tools/needs.js';
@@ -109,7 +109,7 @@ testWith(
     await chown(closed, OWNER, OWNER);
     await chmod(closed, 0o646);
     const { stdout } = await runAs(HELPER, [], [NODE, BIN, 'repair', closed]);
-    assert.match(stdout, /could not be given the group 4201\. So that .* its mode is 0644, not 0646/);
+    assert.match(joined(stdout), /could not be given the group 4201\. So that .* its mode is 0644, not 0646/);
     assert.equal(await modeOf(closed), '644');
   },
 );
@@ -162,7 +162,7 @@ testWith(['flock', 'root', 'acl'], 'without setfacl only the owner keeps rights 
   const { code, stdout } = await cli(['repair', path], await pathWith(t, 'flock', 'ls'));
   assert.equal(code, 0);
   assert.match(
-    stdout,
+    joined(stdout),
     /Note: The new file could not be given the access control list .* mode is 0600, not 0664/,
   );
   for (const uid of [OWNER, HELPER, STRANGER]) assert.equal(await rightsOf(uid, path), '', String(uid));
@@ -178,7 +178,7 @@ testWith(
     await setfacl(`u:${HELPER}:rw,g::r`, path);
     const { code, stdout } = await cli(['repair', path], await pathWith(t, 'flock'));
     assert.equal(code, 0);
-    assert.match(stdout, /Note: .* cannot be seen without getfacl .* mode is 0644, not 0664/);
+    assert.match(joined(stdout), /Note: .* cannot be seen without getfacl .* mode is 0644, not 0664/);
     assert.deepEqual([await rightsOf(OWNER, path), await rightsOf(HELPER, path)], ['r', 'r']);
   },
 );

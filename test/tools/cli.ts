@@ -15,6 +15,11 @@ export interface Ran {
   readonly raw: Buffer;
 }
 
+/** A text with its lines joined: a report breaks a sentence anywhere, as its paths are long or short. */
+export function joined(text: string): string {
+  return text.replaceAll(/\s+/g, ' ');
+}
+
 const commands = new HostedCommands(fileURLToPath(new URL('../..', import.meta.url)));
 
 /** Commands that start the program again, for each look, and end their process themselves. */

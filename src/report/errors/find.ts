@@ -1,6 +1,6 @@
 import { named } from '../advice.js';
 import { safeSentence } from '../escape.js';
-import { wrap } from '../volume.js';
+import { wrap } from '../wrap.js';
 import type { ErrorEntry } from './entry.js';
 import { DAMAGE, USE } from './libgdbm.js';
 import { DBM, PICKLE } from './python.js';
