@@ -209,7 +209,8 @@ ${sections.join('\n')}
 0: healthy, or usable now.
 1: damaged, a key that is not there, or over a limit that was set.
 2: it could not do its job.
-Ended by a signal: 128 and the signal's number; guard ends as its program does.
+Ended by a signal: 128 and the signal's number.
+guard ends as its program does; with 125 where it does not start it.
 .SH SEE ALSO
 .BR gdbmtool (1),
 .BR gdbm_dump (1),

@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { understandCommand } from '../service/commandline.js';
-import { guard, runUnguarded } from '../service/guard.js';
+import { guard, NOT_STARTED, runUnguarded } from '../service/guard.js';
 import { Outlets } from '../service/outlets.js';
 import { defineCommand } from './options.js';
-import { EXIT, tell } from './terminal.js';
+import { tell } from './terminal.js';
 import { judgeOutlets, mendingFor, intervalIsValid, watching } from './watch.js';
 
 /** Profiles of the programs whose command lines are understood. */
@@ -55,8 +55,8 @@ export const command = defineCommand(
     const path = file ?? database;
     const wrong = await judgeOutlets(path === undefined ? [] : [path], options);
     if (wrong !== undefined) {
-      tell(`${wrong}. ${command[0]} is not started.`);
-      return EXIT.failed;
+      tell(`${wrong}. ${command[0]} is not started: exit code ${NOT_STARTED}.`);
+      return NOT_STARTED;
     }
     const outlets = new Outlets(options);
     if (path === undefined) {
@@ -68,13 +68,13 @@ export const command = defineCommand(
       }
       const isRefused = fallback === 'fail';
       const then = isRefused
-        ? `with --fallback fail ${command[0]} is not started`
+        ? `with --fallback fail ${command[0]} is not started: exit code ${NOT_STARTED}`
         : 'it runs without a guard';
       const message = `expected a database, found none named, and ${unknown}: ${then}. Name the database before the --`;
       outlets.log({ level: isRefused ? 'error' : 'warning', event: 'no-database', message });
       if (isRefused) {
         await outlets.flush();
-        return EXIT.failed;
+        return NOT_STARTED;
       }
       return runUnguarded(command, env, outlets);
     }

@@ -170,7 +170,7 @@ async function runCommandLine(args: readonly string[]): Promise<number> {
     if (!(error instanceof UsageError)) throw error;
     const help = COMMAND_NAMES.includes(args[0]) ? `${args[0]} --help` : '--help';
     tell(`${error.message.replace(/[^.?]$/, '$&.')} See: gdbm-doctor ${help}`);
-    return EXIT.failed;
+    return args[0] === 'guard' ? EXIT.notStarted : EXIT.failed;
   }
 }
 
@@ -240,7 +240,7 @@ export async function parserFor(
       .example('$0 repair flower.db', 'Make it usable again')
       .epilogue(
         'Exit codes: 0 healthy, or usable now; 1 damaged, a key that is not there, or over --max-loss; 2 could not do it: ' +
-          'usage, I/O, locked, not GDBM.\nReports go to stdout, everything else to stderr.',
+          'usage, I/O, locked, not GDBM. guard ends as its program does, with 125 if it does not start it.\nReports go to stdout, everything else to stderr.',
       )
       .completion('completion', 'Write a script that completes commands in bash or zsh')
       .strictCommands()

@@ -14,8 +14,8 @@ import { endInAnyCase, Signals, within } from './signals.js';
 import { lookOptionsOf, mendingOf } from './temporary.js';
 import { Watcher, watchLoop } from './watcher.js';
 
-/** Exit code if `--fallback fail` forbids to start the program. */
-const NOT_STARTED = 2;
+/** Exit code of a guard that does not start its program, as of `env` and `timeout`; a program's own 2 is another one. */
+export const NOT_STARTED = 125;
 /** Milliseconds for the last look, after the program ended; `docker stop` waits 10 seconds. */
 const LAST_LOOK = 8000;
 /** Milliseconds for the last writes to metrics, health and log. */
@@ -35,6 +35,13 @@ export async function guard(options: GuardOptions, mending: Mending, outlets: Ou
     return { command: options.command, env: options.env };
   });
   if (prepared === undefined) {
+    const message = `with --fallback fail ${options.command[0]} is not started: exit code ${NOT_STARTED}, which is the guard's own`;
+    outlets.log({
+      level: 'error',
+      event: 'not-started',
+      message,
+      details: { path: mending.path, code: NOT_STARTED },
+    });
     await outlets.flush();
     return NOT_STARTED;
   }

@@ -16,8 +16,8 @@ interface LogEvent {
   readonly message: string;
   /** Numbers and words for programs; file names are not escaped. */
   readonly details?: Readonly<Record<string, string | number | boolean | null>>;
-  /** True for a state that lasts: the same message is logged once an hour. */
-  readonly hourly?: boolean;
+  /** Present for a state that lasts: it is logged once an hour. A text names the state where the words of its lines change. */
+  readonly hourly?: true | string;
 }
 
 type LogFormat = 'text' | 'json';
@@ -198,7 +198,7 @@ interface OutletOptions {
 
 /** Milliseconds between two lines of a state that lasts. */
 const HOUR = 3_600_000;
-/** Messages of lasting states that are remembered. */
+/** Lasting states that are remembered. */
 const MAX_LASTING = 1000;
 
 /** Lines that wait for a log file on a stuck volume, at most. */
@@ -230,7 +230,7 @@ export class Outlets {
   readonly #options: OutletOptions;
   readonly #waiting: string[] = [];
   readonly #reported = new Set<string>();
-  /** Time of each lasting state's last line, by its message. */
+  /** Time of each lasting state's last line. */
   readonly #lasting = new Map<string, number>();
   #writing: Promise<void> | undefined;
 
@@ -239,18 +239,19 @@ export class Outlets {
   }
 
   readonly log: Log = (event: LogEvent) => {
-    if (event.hourly === true && !this.#isDue(event.message)) return;
+    const { hourly, message } = event;
+    if (hourly !== undefined && !this.#isDue(hourly === true ? message : hourly)) return;
     const line = this.#logToStderr(event);
     if (this.#options.logFile === undefined || this.#waiting.length >= MAX_WAITING) return;
     this.#waiting.push(line);
     this.#writing ??= this.#drain(this.#options.logFile);
   };
 
-  #isDue(message: string): boolean {
+  #isDue(state: string): boolean {
     const now = performance.now();
-    if (now - (this.#lasting.get(message) ?? -HOUR) < HOUR) return false;
+    if (now - (this.#lasting.get(state) ?? -HOUR) < HOUR) return false;
     if (this.#lasting.size >= MAX_LASTING) this.#lasting.clear();
-    this.#lasting.set(message, now);
+    this.#lasting.set(state, now);
     return true;
   }
 

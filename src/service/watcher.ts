@@ -75,6 +75,8 @@ export class Watcher {
   /** State of the file at the last look that found nothing to do. */
   #cleanState: string | undefined;
   #lastLogged = '';
+  /** Number of changes of state that were logged: what lasts since the last one is logged once an hour. */
+  #changes = 0;
   /** Looks in a row that left the verdict open. */
   #unsure = 0;
 
@@ -103,6 +105,7 @@ export class Watcher {
     if (before !== undefined && before === this.#cleanState) {
       const now = Date.now();
       this.#status = { ...this.#status, lookedAt: now, goodAt: now, looks: this.#status.looks + 1 };
+      if (this.#status.look !== undefined) this.#logFinding(this.#status.look);
       return false;
     }
     const look = await lookAt(run, path, ['--holders', ...this.#lookOptions]);
@@ -142,6 +145,13 @@ export class Watcher {
     const { log, path } = this.#mending;
     this.#unsure = isUnsure ? this.#unsure + 1 : 0;
     if (this.#unsure >= UNSURE) logUnsure(this.#mending, look);
+    // The number of records of a sound database is no change of its state.
+    const finding = look.verdict === 'clean' ? look.verdict : `${look.verdict}: ${look.what}`;
+    const isNew = !isUnsure && finding !== this.#lastLogged;
+    if (isNew) {
+      this.#lastLogged = finding;
+      this.#changes++;
+    }
     const { snapshot } = look;
     const now = Date.now();
     this.#status = {
@@ -159,6 +169,8 @@ export class Watcher {
       log({
         level: snapshot.poor === null ? 'info' : 'warning',
         event: 'snapshot',
+        // A program that saves each minute has a snapshot each minute.
+        ...(snapshot.poor === null && { hourly: `snapshots of ${path} since change ${this.#changes}` }),
         message: `${path}: snapshot ${snapshot.id}, ${contentsText(look)}${poor}`,
         details: { path, snapshot: snapshot.id, records: look.records },
       });
@@ -168,20 +180,23 @@ export class Watcher {
       const message = `${path}: older backups are removed, as --keep and --max-bytes say: ${removed.join(', ')}`;
       log({ level: 'info', event: 'backups-removed', message, details: { path, removed: removed.length } });
     }
-    const finding = `${look.verdict}: ${look.what}`;
-    if (!isUnsure && finding !== this.#lastLogged) {
-      this.#lastLogged = finding;
-      log({
-        level: look.verdict === 'clean' || look.verdict === 'foreign' ? 'info' : 'warning',
-        event: look.verdict,
-        message: `${path}: ${look.what}`,
-        details: { path, records: look.records },
-      });
-    }
+    if (isNew || (!isUnsure && look.verdict === 'clean')) this.#logFinding(look);
     if (look.snapshotTrouble !== null) {
       const message = `${path}: no snapshot: ${look.snapshotTrouble}`;
       log({ level: 'warning', event: 'snapshot-failed', message, details: { path }, hourly: true });
     }
+  }
+
+  /** Logs the state of the database; of a sound one a line an hour. */
+  #logFinding(look: Look): void {
+    const { log, path } = this.#mending;
+    log({
+      ...(look.verdict === 'clean' && { hourly: `${path} is sound since change ${this.#changes}` }),
+      level: look.verdict === 'clean' || look.verdict === 'foreign' ? 'info' : 'warning',
+      event: look.verdict,
+      message: `${path}: ${look.what}`,
+      details: { path, records: look.records },
+    });
   }
 }
 

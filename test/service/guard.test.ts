@@ -114,14 +114,14 @@ test('a missing program gives exit code 127, one that cannot be run 126', async 
 test('a missing command and a wrong option are reported', async (t) => {
   const path = await database(t);
   const { code, stderr } = await start(t, ['guard', path]).ended;
-  assert.equal(code, 2);
+  assert.equal(code, 125);
   assert.match(stderr, /expected a command/);
-  assert.equal((await start(t, ['guard', path, '--fallback', 'hope', ...node('')]).ended).code, 2);
+  assert.equal((await start(t, ['guard', path, '--fallback', 'hope', ...node('')]).ended).code, 125);
   const empty = await start(t, ['guard', path, '--', '']).ended;
-  assert.equal(empty.code, 2);
+  assert.equal(empty.code, 125);
   assert.match(empty.stderr, /expected a command, found an empty word/);
   for (const seconds of ['Infinity', '1e999', '0', 'x'])
-    assert.equal((await start(t, ['guard', path, '--interval', seconds, ...node('')]).ended).code, 2);
+    assert.equal((await start(t, ['guard', path, '--interval', seconds, ...node('')]).ended).code, 125);
 });
 
 test('the options of a repair are those of guard: a wrong one does not start the program', async (t) => {
@@ -129,7 +129,7 @@ test('the options of a repair are those of guard: a wrong one does not start the
   const script = node('console.log("ran")');
   for (const option of ['--max-loss=x', '--include=everything', '--keep=0', '--max-bytes=much']) {
     const { code, stdout } = await start(t, ['guard', path, option, ...script]).ended;
-    assert.deepEqual([code, stdout], [2, ''], option);
+    assert.deepEqual([code, stdout], [125, ''], option);
   }
   const options = ['--max-loss=1%', '--include=stale,deleted', '--keep=3,2,1', '--max-bytes=5M'];
   const { code, stdout, stderr } = await start(t, ['guard', path, ...options, ...script]).ended;
@@ -221,16 +221,25 @@ for (const fallback of sample(['empty', 'fail', 'no-persistence'], 2)) {
 test('--fallback fail does not start the program and touches nothing', async (t) => {
   const path = await database(t);
   await writeFile(path, HOPELESS);
-  const { code, stdout } = await start(t, [
+  const { code, stdout, stderr } = await start(t, [
     'guard',
     path,
     '--fallback',
     'fail',
     ...node('console.log("ran")'),
   ]).ended;
-  assert.equal(code, 2);
+  assert.equal(code, 125);
   assert.equal(stdout, '');
+  assert.match(
+    stderr,
+    /error: with --fallback fail \S+ is not started: exit code 125, which is the guard's own\n/,
+  );
   assert.deepEqual(await readFile(path), HOPELESS);
+  // A program's own 2 stays 2.
+  const own = await start(t, ['guard', await database(t), '--fallback', 'fail', ...node('process.exit(2)')])
+    .ended;
+  assert.equal(own.code, 2);
+  assert.match(own.stderr, /ended with 2\n/);
 });
 
 /** Simulates celery: prints its arguments and the variables for persistence. */
@@ -271,7 +280,7 @@ testWith(
     assert.match(args.at(-1)!, /^--db=.*gdbm-doctor-.*\/state\.db$/);
     const without = await start(t, ['guard', '--fallback', 'no-persistence', ...command]).ended;
     assert.equal(without.stdout, '[["flower"],null,null]\n');
-    assert.equal((await start(t, ['guard', '--fallback', 'fail', ...command]).ended).code, 2);
+    assert.equal((await start(t, ['guard', '--fallback', 'fail', ...command]).ended).code, 125);
   },
 );
 
@@ -368,7 +377,7 @@ test('where a configuration may name the database guard asks for it, and with --
   assert.equal(asked.code, 0);
   assert.match(asked.stderr, /flowerconfig\.py may name one: it runs without a guard\. Name the database/);
   const refused = await start(t, ['guard', '--fallback=fail', ...command]).ended;
-  assert.deepEqual([refused.code, refused.stdout], [2, '']);
+  assert.deepEqual([refused.code, refused.stdout], [125, '']);
   const other = await start(t, ['guard', '--fallback=fail', ...node('console.log("ran")')]).ended;
-  assert.deepEqual([other.code, other.stdout], [2, '']);
+  assert.deepEqual([other.code, other.stdout], [125, '']);
 });

@@ -79,13 +79,13 @@ test('a log, metrics or health file that is the database is refused', async (t) 
   for (const option of ['--log-file', '--metrics-file', '--health-file']) {
     for (const other of others) {
       const { code, stdout, stderr } = await cli(['guard', `${option}=${other}`, path, ...PROGRAM]);
-      assert.deepEqual([code, stdout], [2, ''], other);
+      assert.deepEqual([code, stdout], [125, ''], other);
       assert.match(stderr, new RegExp(`expected ${option} to name a file of its own, found .* the database`));
     }
   }
   assert.equal((await cli(['watch', '--once', `--health-file=${path}`, path])).code, 2);
   const flower = [process.execPath, 'celery', 'flower', '--persistent=1', `--db=${path}`];
-  assert.equal((await cli(['guard', `--log-file=${path}`, '--', ...flower])).code, 2);
+  assert.equal((await cli(['guard', `--log-file=${path}`, '--', ...flower])).code, 125);
   assert.deepEqual(await readFile(path), before);
   assert.deepEqual((await readdir(folder)).sort(), names);
 });
@@ -100,7 +100,7 @@ test('one file for two of them is refused, even if it does not exist yet', async
     path,
     ...PROGRAM,
   ]);
-  assert.equal(code, 2);
+  assert.equal(code, 125);
   assert.match(stderr, /expected --metrics-file to name a file of its own, found .* is --log-file/);
   assert.deepEqual(await readdir(dirname(path)), []);
 });

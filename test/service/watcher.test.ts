@@ -136,3 +136,38 @@ test('an interval beyond the limit of a timer is waited for, and the signal ends
   await watching;
   assert.equal(looks, 1);
 });
+
+test('a day of a program that saves each minute takes two lines an hour, and each change of state its own', async (t) => {
+  const lines: string[] = [];
+  let minute = 0;
+  t.mock.method(performance, 'now', () => minute * 60_000);
+  const outlets = new Outlets({
+    logFormat: 'json',
+    logFile: undefined,
+    metricsFile: undefined,
+    healthFile: undefined,
+  });
+  const isEmptied = () => minute === 700;
+  const run = async () => {
+    const snapshot = { id: `id-${minute}`, taken: true, poor: null, removedBackups: [] };
+    const clean = {
+      ...look('clean'),
+      what: `sound, with ${minute} tasks`,
+      records: 1,
+      tasks: minute,
+      snapshot,
+    };
+    const missing = { ...look('missing'), what: 'there is no such file' };
+    return { code: 0, stdout: JSON.stringify(isEmptied() ? missing : clean), said: '' };
+  };
+  const watcher = new Watcher({ ...playedMending('/none/flower', run, []), log: outlets.log }, []);
+  t.mock.method(process.stderr, 'write', (line: string) => lines.push(line) > 0);
+  for (; minute < 1440; minute++) await watcher.look();
+  t.mock.restoreAll();
+  const events = lines.map((line) => (JSON.parse(line) as { event: string }).event);
+  const count = (event: string) => events.filter((one) => one === event).length;
+  // The state before the file was gone and the one after it begin an hour of their own.
+  assert.deepEqual([count('missing'), count('clean'), count('snapshot')], [1, 25, 25]);
+  assert.equal(events.length, 51);
+  assert.ok(lines.join('').length < 10_000, String(lines.join('').length));
+});
