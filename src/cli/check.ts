@@ -19,6 +19,7 @@ import {
   machineFor,
   profile,
 } from './options.js';
+import { OTHER_EXITS, OTHER_OUTCOMES, otherDatabase, printOther, withOther } from './other.js';
 import { detailOf, EXIT, printReport, printSummary, progressLine, tell } from './terminal.js';
 import { statementNow, withEvidence } from './statement.js';
 import type { ExitCode } from './terminal.js';
@@ -45,21 +46,28 @@ export const command = defineCommand(
         );
         hashes.push(...evidence);
         const { result, profile } = checked;
-        exit = worse(exit, EXITS[result.verdict]);
-        outcomes.push(VERDICTS[result.verdict]);
+        const other = await otherDatabase(path, result.verdict === 'not-gdbm');
+        const outcome = other && OTHER_OUTCOMES[other.checked.verdict];
+        exit = worse(exit, other === undefined ? EXITS[result.verdict] : OTHER_EXITS[other.checked.verdict]);
+        outcomes.push(outcome ?? VERDICTS[result.verdict]);
         const betterCopy = await findBetterCopy(path, result, profile);
-        if (args.json) reports.push(checkReport(path, result, profile, betterCopy));
-        else {
-          const isShown = !args.quiet || result.verdict !== 'healthy';
+        const isShown = !args.quiet || (outcome ?? result.verdict) !== 'healthy';
+        if (args.json) reports.push(withOther(checkReport(path, result, profile, betterCopy), other));
+        else if (other !== undefined) {
+          if (isShown) await printOther(path, other);
+        } else {
           const options = { ...detailOf(args), profile, betterCopy, machine: machineFor(args.for) };
           if (isShown) await printReport(checkText(path, result, options));
         }
       } catch (error) {
         const { code, message } = explain(error, path, 'read it');
-        exit = EXIT.failed;
-        outcomes.push('could not be read');
-        if (args.json) reports.push(unreadableReport(path, code, message));
-        tell(message);
+        const other = await otherDatabase(path, code === 'no-such-file');
+        exit = worse(exit, other === undefined ? EXIT.failed : OTHER_EXITS[other.checked.verdict]);
+        outcomes.push(other === undefined ? 'could not be read' : OTHER_OUTCOMES[other.checked.verdict]);
+        if (args.json) reports.push(withOther(unreadableReport(path, code, message), other));
+        if (other === undefined) tell(message);
+        else if (!args.json && !(args.quiet && other.checked.verdict === 'sound'))
+          await printOther(path, other);
       }
     }
     if (!args.json && !args.quiet) await printSummary(outcomes);

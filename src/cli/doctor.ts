@@ -1,6 +1,8 @@
 import type { BetterCopy } from '../copies.js';
 import { findBetterCopy, findCopyOfMissing } from '../copies.js';
 import { named, nextStep } from '../report/advice.js';
+import type { OtherDatabase } from '../report/dbm.js';
+import { otherAdvice, otherVerdict } from '../report/dbm.js';
 import { jsonText, safeSentence } from '../report/escape.js';
 import { errorsText, findErrors, withPath } from '../report/errors/find.js';
 import { checkReport, reportText, unreadableReport } from '../report/json.js';
@@ -12,6 +14,7 @@ import type { VolumeCode } from '../service/facts.js';
 import { remarked } from '../service/remedy.js';
 import type { CheckedFile } from './check.js';
 import { checkFile } from './check.js';
+import { otherDatabase, withOther } from './other.js';
 import type { WantedMachine } from './options.js';
 import { defineCommand, file, forMachine, json, machineFor } from './options.js';
 import { EXIT, printReport, styleFor } from './terminal.js';
@@ -80,7 +83,10 @@ async function diagnose(file: string, json: boolean, machine: WantedMachine): Pr
   const problems = found.problems.filter(({ code }) => machine === undefined || !code.startsWith('foreign-'));
   const diagnosis = { ...found, problems };
   const next = nextSentence(file, diagnosis, checked, machine);
-  const isHealthy = 'result' in checked && checked.result.verdict === 'healthy';
+  const isHealthy =
+    checked.other === undefined
+      ? 'result' in checked && checked.result.verdict === 'healthy'
+      : checked.other.checked.verdict === 'sound';
   if (json) {
     const document = { ...databaseJson(file, checked), volume: { problems, facts: found.facts }, next };
     await printReport(reportText([document]));
@@ -96,25 +102,39 @@ async function diagnose(file: string, json: boolean, machine: WantedMachine): Pr
 }
 
 /** The check of a file, or why it cannot be read; and a copy beside it that has more records. */
-export type Checked = (CheckedFile | ExpectedError) & { readonly betterCopy?: BetterCopy | undefined };
+export type Checked = (CheckedFile | ExpectedError) & {
+  readonly betterCopy?: BetterCopy | undefined;
+  /** The database of another kind that its program opens by this name. */
+  readonly other?: OtherDatabase | undefined;
+};
 
 async function tryCheck(path: string, machine: WantedMachine): Promise<Checked> {
   try {
     const checked = await checkFile(path, 'auto', machine);
-    return { ...checked, betterCopy: await findBetterCopy(path, checked.result, checked.profile) };
+    const other = await otherDatabase(path, checked.result.verdict === 'not-gdbm');
+    return { ...checked, other, betterCopy: await findBetterCopy(path, checked.result, checked.profile) };
   } catch (error) {
     const { code, message } = explain(error, path, 'read it');
-    return { code, message, betterCopy: code === 'no-such-file' ? await findCopyOfMissing(path) : undefined };
+    const isMissing = code === 'no-such-file';
+    const other = await otherDatabase(path, isMissing);
+    const isGone = isMissing && other === undefined;
+    return { code, message, other, betterCopy: isGone ? await findCopyOfMissing(path) : undefined };
   }
 }
 
 function databaseJson(path: string, checked: Checked): object {
-  const { betterCopy } = checked;
-  if ('result' in checked) return checkReport(path, checked.result, checked.profile, betterCopy);
-  return { ...unreadableReport(path, checked.code, checked.message), ...(betterCopy && { betterCopy }) };
+  const { betterCopy, other } = checked;
+  if ('result' in checked) {
+    return withOther(checkReport(path, checked.result, checked.profile, betterCopy), other);
+  }
+  const unreadable = unreadableReport(path, checked.code, checked.message);
+  return withOther({ ...unreadable, ...(betterCopy && { betterCopy }) }, other);
 }
 
 function verdictText(checked: Checked, machine: WantedMachine): string {
+  if (checked.other !== undefined) {
+    return [otherVerdict(checked.other), ...checked.other.checked.problems].join(': ');
+  }
   if (!('result' in checked)) return 'could not be read';
   const { verdict, records, libgdbm } = checked.result;
   switch (verdict) {
@@ -134,7 +154,12 @@ export function restoreAdvice(copy: BetterCopy, options = ''): string {
   return remarked(`${copy.command}${options}`, betterCopyText(copy));
 }
 
-const IN_USE: readonly VolumeCode[] = ['locked-by-process', 'open-in-process'];
+/** Problems of a sound database that are none: its program uses it, and GDBM need not be its kind. */
+const AS_IT_SHOULD_BE: readonly VolumeCode[] = ['locked-by-process', 'open-in-process', 'other-database'];
+
+function adviceOfPlace(problems: VolumeDiagnosis['problems']): string {
+  return problems.find(({ code }) => !AS_IT_SHOULD_BE.includes(code))?.advice ?? 'nothing to do';
+}
 
 /** The one thing to do now: a problem of the place that stands in the way comes before the repair. */
 export function nextSentence(
@@ -153,16 +178,19 @@ export function nextSentence(
     if (release === undefined) return restoreAdvice(betterCopy);
     return betterCopy.kind === 'snapshot' ? restoreAdvice(betterCopy, ' --wait 30') : release;
   }
-  if (!('result' in checked)) return adviceOf('other-database') ?? checked.message;
+  const { other } = checked;
+  const otherKind = adviceOf('other-database');
+  if (other?.checked.verdict === 'sound') return adviceOfPlace(problems);
+  if (other !== undefined) {
+    const advice = other.checked.verdict === 'damaged' ? otherAdvice(other) : undefined;
+    return advice ?? otherKind ?? other.checked.problems.join('; ');
+  }
+  if (!('result' in checked)) return otherKind ?? checked.message;
   const { result, profile } = checked;
   const { kind, command = '' } = nextStep(path, result, profile, machineFor(machine));
-  if (kind === 'nothing') {
-    // A program that uses its database is as it should be.
-    return problems.find(({ code }) => !IN_USE.includes(code))?.advice ?? 'nothing to do';
-  }
+  if (kind === 'nothing') return adviceOfPlace(problems);
   if (kind === 'convert') return command;
-  const other = adviceOf('other-database');
-  if (other !== undefined) return other;
+  if (otherKind !== undefined) return otherKind;
   if (kind === 'other') return named(result.other?.advice ?? 'ls -la FILE  # check the path', path);
   return kind === 'repair' ? (release ?? command) : command;
 }

@@ -21,7 +21,7 @@ export async function checkDbm(found: FoundDbm, options: DbmCheckOptions = {}): 
       return checkDumb(found);
     case 'berkeley-db':
     case 'ndbm':
-      return unknownBecause(`the records of ${found.kind} cannot be read here`);
+      return unknownBecause('its records cannot be read here');
     default:
       return unknownBecause('it is no other database');
   }

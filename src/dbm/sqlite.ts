@@ -163,11 +163,7 @@ async function askSqlite(uri: string, { signal, timeout = TIMEOUT }: DbmCheckOpt
     return {
       verdict: isSound ? 'sound' : 'damaged',
       records: records ?? undefined,
-      problems: isSound
-        ? []
-        : problems
-            .flatMap((text) => text.split('\n').filter((line) => !line.startsWith('***')))
-            .map((text) => `SQLite says: ${text}`),
+      problems: isSound ? [] : [`SQLite says: ${linesOf(problems).join('; ')}`],
     };
   }
   if (failed.killed === true) return unknownBecause(`SQLite's check took longer than ${timeout / 1000} s`);
@@ -179,6 +175,11 @@ async function askSqlite(uri: string, { signal, timeout = TIMEOUT }: DbmCheckOpt
     return { verdict: 'damaged', records: undefined, problems: [`SQLite says: ${said}`] };
   }
   return unknownBecause(`SQLite's check failed: ${said ?? failed.message.split('\n')[0]}`);
+}
+
+/** The lines of SQLite's answer, without the headings. */
+function linesOf(answers: readonly string[]): string[] {
+  return answers.flatMap((text) => text.split('\n')).filter((line) => !line.startsWith('***'));
 }
 
 /** The need of everything that reads or writes an SQLite database. */

@@ -301,3 +301,31 @@ testWith('machines', 'a Node without SQLite is told, and which one has it', asyn
   }
   assert.deepEqual((await readdir(folder)).sort(), ['lite', 'none.cjs']);
 });
+
+testWith(['sqlite', 'machines'], 'check and doctor tell of other databases as what they are', async (t) => {
+  const folder = await temporaryFolder(t);
+  const lite = join(folder, 'lite');
+  await done(python313('import shelve, sys\nwith shelve.open(sys.argv[1]) as s: s.update(a=1, b=2)', lite));
+  const dumb = join(folder, 'dumb');
+  await done(cli(['convert', '--to', 'dbm.dumb', fixture('amd64.db'), dumb]));
+  const told = async (path: string, code: number, about: RegExp) => {
+    for (const command of ['check', 'doctor']) {
+      const ran = await withSqlite(command, path);
+      assert.match(ran.stdout, about, command);
+      assert.equal(ran.code, code, `${command} ${path}`);
+      assert.doesNotMatch(ran.stdout, /gdbm-doctor repair/, command);
+      const { stdout } = await withSqlite(command, '--json', path);
+      const [file] = (JSON.parse(stdout) as { files: { otherDatabase: { files: string[] } }[] }).files;
+      assert.equal(file.otherDatabase.files.length, path === lite ? 1 : 2);
+    }
+  };
+  await told(lite, 0, /healthy dbm\.sqlite3 \(not GDBM\), 2 records/);
+  await told(dumb, 0, /healthy dbm\.dumb \(not GDBM\), 102 records/);
+  const bytes = await readFile(lite);
+  // A page of the table.
+  bytes.fill('z', 4096, 4200);
+  await writeFile(lite, bytes);
+  await told(lite, 1, /DAMAGED dbm\.sqlite3 \(not GDBM\)[^]*SQLite says[^]*sqlite3 .*lite \.recover/);
+  await truncate(`${dumb}.dat`, 600);
+  await told(dumb, 1, /DAMAGED dbm\.dumb \(not GDBM\)[^]*line \d+ of .*dumb\.dir leads to/);
+});

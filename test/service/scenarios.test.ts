@@ -210,13 +210,14 @@ const CAUSES: Record<string, readonly (Simulated | Real)[]> = {
       next: 'db_dump -p /data/flower.db | gdbm-doctor load - /data/flower && mv /data/flower.db /data/flower.db.old',
     },
     {
-      what: 'A Python without gdbm and ndbm made the files of dbm.dumb',
+      what: 'A Python without gdbm and ndbm made the files of dbm.dumb, and a crash cut the index off',
       make: async (folder) => {
-        await writeFile(join(folder, 'flower.dir'), "'events', (0, 5)\n");
+        await writeFile(join(folder, 'flower.dir'), "'events', (0");
+        await writeFile(join(folder, 'flower.bak'), "'events', (0, 5)\n");
         await writeFile(join(folder, 'flower.dat'), '\x80\x04K\x01.');
       },
       name: 'flower',
-      next: `python3 -c 'import dbm.dumb as m, sys; print(len(m.open(sys.argv[1]).keys()))' /data/flower`,
+      next: 'cp -i /data/flower.bak /data/flower.dir',
     },
     {
       what: 'The file came from a big-endian machine',
