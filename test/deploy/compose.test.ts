@@ -5,6 +5,7 @@ import test from 'node:test';
 import { assertAccepted } from './accepted.js';
 import { deployed, yamlOf } from './files.js';
 import { argumentsOf } from './lines.js';
+import { memoryFor } from './memory.js';
 
 interface Service {
   build: { context: string; dockerfile: string };
@@ -16,6 +17,7 @@ interface Service {
   mem_limit: string;
   restart: string;
   volumes: string[];
+  environment?: Record<string, string>;
   depends_on?: Record<string, { condition: string }>;
   healthcheck?: { test: string[] };
   stop_grace_period?: string;
@@ -51,6 +53,9 @@ for (const [file, own] of [
       assert.equal(service.user, '1000:1000', name);
       assert.equal(service.read_only, true, name);
       assert.equal(service.mem_limit, '256m', name);
+      if (service.environment !== undefined) {
+        assert.ok(memoryFor(service.environment['FLOWER_MAX_TASKS']) <= 256, name);
+      }
       assert.equal(service.restart, name === 'flower-init' ? 'no' : 'unless-stopped', name);
       assert.deepEqual(service.volumes, ['flower-data:/data'], name);
       const context = join(dirname(deployed(file)), service.build.context);

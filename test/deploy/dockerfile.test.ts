@@ -36,7 +36,7 @@ test('the Dockerfile starts from Flower, last, and leaves its command and its us
   const images = bases.map((base) =>
     base.replace(/^\$\{(\w+)\}$/, (_, name: string) => args.get(name) ?? ''),
   );
-  assert.match(images[0], /^node:20-alpine/);
+  assert.match(images[0], /^node:24-alpine/);
   assert.match(images[1], /^mher\/flower:/);
   assert.equal(images.length, 2);
   assert.deepEqual(
