@@ -189,8 +189,8 @@ async function makeManual(): Promise<void> {
   const overview = await helpFor([]);
   const sections: string[] = [];
   for (const name of COMMAND_NAMES) {
-    // `completion` has no help of its own, and `look` is not for people.
-    if (!overview.includes(`gdbm-doctor ${name} `) || name === 'completion') continue;
+    // `help` has no help of its own, and `look` is not for people.
+    if (!overview.includes(`gdbm-doctor ${name} `) || name === 'help') continue;
     sections.push(`.SS ${name.replaceAll('-', '\\-')}\n${verbatim(await helpFor([name]))}`);
   }
   const page = `.\\" Made of the program's own descriptions.

@@ -1,3 +1,4 @@
+import { lstat } from 'node:fs/promises';
 import { setFlagsFromString } from 'node:v8';
 import type { Argv } from 'yargs';
 import yargs from 'yargs';
@@ -14,14 +15,14 @@ import {
 } from './terminal.js';
 
 /** A command, as the list of commands shows it; its file is loaded only where the command line names it. */
-interface ListedCommand {
+export interface ListedCommand {
   readonly usage: string;
   /** False hides it from the help. */
   readonly describe: string | false;
   readonly load: () => Promise<{ command: Command }>;
 }
 
-const COMMANDS: readonly ListedCommand[] = [
+export const COMMANDS: readonly ListedCommand[] = [
   {
     usage: 'check <files..>',
     describe: 'Tell what is wrong with a database; never writes',
@@ -115,11 +116,19 @@ const COMMANDS: readonly ListedCommand[] = [
     describe: "Choose between libgdbm's two crash-tolerance snapshots",
     load: () => import('./latest.js'),
   },
+  {
+    usage: 'completion [shell]',
+    describe: 'Write a script that completes commands, options and file names in bash, zsh or fish',
+    load: () => import('./completion.js'),
+  },
 ];
 
-export const COMMAND_NAMES: readonly string[] = [...COMMANDS.map(nameOf), 'completion'];
+/** Stands for `COMMAND --help`; it is listed, but has no run of its own. */
+const HELP = { usage: 'help [command]', describe: 'Show the help of a command' };
 
-function nameOf({ usage }: ListedCommand): string {
+export const COMMAND_NAMES: readonly string[] = [...COMMANDS.map(nameOf), nameOf(HELP)];
+
+export function nameOf({ usage }: Pick<ListedCommand, 'usage'>): string {
   return usage.split(' ', 1)[0];
 }
 
@@ -131,7 +140,7 @@ function nameOf({ usage }: ListedCommand): string {
  */
 export async function main(args: readonly string[]): Promise<number> {
   keepHeapSmall();
-  return endOutput(await runCommandLine(args));
+  return endOutput(await runCommandLine(await withCommand(args)));
 }
 
 /** The last major version of Node with which the flags were tried; a later one might warn of them. */
@@ -152,12 +161,32 @@ function keepHeapSmall(): void {
   for (const flag of ['--semi-space-growth-factor=1', '--optimize-for-size']) setFlagsFromString(flag);
 }
 
+/** The command line with its command: `help NAME` is `NAME --help`, and a file alone is to be checked. */
+async function withCommand(args: readonly string[]): Promise<readonly string[]> {
+  const [first, ...rest] = args;
+  if (first === undefined || COMMANDS.some((one) => nameOf(one) === first)) return args;
+  if (first === nameOf(HELP)) return rest.length === 0 ? ['--help'] : [...rest.slice(0, 1), '--help'];
+  if (args.some((word) => COMMAND_NAMES.includes(word))) return args;
+  // Options may stand before the file.
+  for (const word of args.filter((one) => !one.startsWith('-'))) {
+    if (word.includes('/') || (await exists(word))) return ['check', ...args];
+  }
+  return args;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
 async function runCommandLine(args: readonly string[]): Promise<number> {
   let exit: number = EXIT.ok;
-  const parser = await parserFor(args, async (command, path, json) => {
-    exit = await explainErrors(command, path, json);
-  });
   try {
+    const parser = await parserFor(args, async (command, path, json) => {
+      exit = await explainErrors(command, path, json);
+    });
     // The text of help, version and completions. yargs would print it without noticing an error of stdout.
     let shown = '';
     await parser.parseAsync(protectWords(args), {}, (_error, _argv, text) => {
@@ -200,6 +229,34 @@ async function explainErrors(
   }
 }
 
+/** A message of yargs, with the arguments of the command where one is missing. */
+function inOwnWords(message: string, name: string | undefined): string {
+  const { usage = '<command>' } = COMMANDS.find((one) => nameOf(one) === name) ?? {};
+  return message
+    .replace(/^Not enough non-option arguments:.*/, `an argument is missing: gdbm-doctor ${usage}`)
+    .replace(
+      /^Not enough arguments following: (.*)/,
+      (_all, option: string) => `the option ${option.length > 1 ? '--' : '-'}${option} needs a value`,
+    );
+}
+
+/** @throws UsageError that names an option which the command does not have */
+async function requireKnownOptions(
+  name: string,
+  words: readonly string[],
+  command: Command,
+  usage: string,
+): Promise<void> {
+  if (!words.some((word) => /^-\D/.test(word))) return;
+  const { meantOption, optionsOf, unknownOption } = await import('./optiontable.js');
+  const options = optionsOf(command, usage);
+  const unknown = unknownOption(words, options);
+  if (unknown === undefined) return;
+  const meant = meantOption(unknown, options);
+  const hint = meant === undefined ? '' : `. Did you mean ${meant}?`;
+  throw new UsageError(`${name} has no option ${unknown.replace(/=.*/, '')}${hint}`);
+}
+
 /** The command line itself is wrong. */
 class UsageError extends Error {}
 
@@ -217,6 +274,7 @@ export async function parserFor(
   const words = protectWords(args);
   const dashes = words.indexOf('--');
   const ownWords = dashes < 0 ? words : words.slice(0, dashes);
+  const name = ownWords.find((word) => COMMAND_NAMES.includes(word));
   const parser = yargs(words)
     .scriptName('gdbm-doctor')
     .usage('$0 <command>\n\nReads, checks and repairs GDBM database files, without libgdbm.')
@@ -228,12 +286,14 @@ export async function parserFor(
       continue;
     }
     const { command } = await load();
+    if (nameOf(listed) === name) await requireKnownOptions(name, ownWords, command, usage);
     const first = /[<[]([a-z]+)/.exec(usage)![1];
     parser.command(usage, describe as string, command.options, (argv) => {
       const path = [argv[first] as string | string[] | undefined].flat()[0];
       return execute(() => command.run(argv), path, argv['json'] === true);
     });
   }
+  parser.command(HELP.usage, HELP.describe);
   return (
     parser
       .example('$0 check flower.db', 'What is wrong with it?')
@@ -242,7 +302,6 @@ export async function parserFor(
         'Exit codes: 0 healthy, or usable now; 1 damaged, a key that is not there, or over --max-loss; 2 could not do it: ' +
           'usage, I/O, locked, not GDBM. guard ends as its program does, with 125 if it does not start it.\nReports go to stdout, everything else to stderr.',
       )
-      .completion('completion', 'Write a script that completes commands in bash or zsh')
       .strictCommands()
       .strict()
       .recommendCommands()
@@ -250,6 +309,7 @@ export async function parserFor(
       .help()
       .alias('help', 'h')
       .version(await packageVersion())
+      .alias('version', 'V')
       // yargs' messages are translated in part only, and the README has them in English.
       .detectLocale(false)
       // Keys may look like numbers; they are text.
@@ -258,7 +318,7 @@ export async function parserFor(
       .exitProcess(false)
       .fail((message, error) => {
         // Without a message a command failed. Thrown, because yargs would run the command after a failure that it told of.
-        throw message ? new UsageError(message) : error;
+        throw message ? new UsageError(inOwnWords(message, name)) : error;
       })
   );
 }

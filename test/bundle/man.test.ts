@@ -23,5 +23,5 @@ testWith('mandb', 'man shows it without a warning', async () => {
   });
   assert.equal(code, 0, stderr);
   assert.equal(stderr, '');
-  assert.match(stdout, /gdbm-doctor repair <file>/);
+  assert.match(stdout, /gdbm-doctor repair <files/);
 });

@@ -30,6 +30,7 @@ const COMMANDS = [
   'convert',
   'diff',
   'latest-snapshot',
+  'completion',
 ];
 const NODE = process.execPath;
 const ESC = String.fromCharCode(27);
@@ -172,8 +173,17 @@ test('an error of the command line names what is wrong, and the help', async () 
   for (const [args, expected] of [
     [['chek', 'x.db'], 'Did you mean check? See: gdbm-doctor --help'],
     [['frobnicate'], 'Unknown command: frobnicate. See: gdbm-doctor --help'],
-    [['check'], 'Not enough non-option arguments: got 0, need at least 1. See: gdbm-doctor check --help'],
-    [['repair', '--inclde', 'x', 'x.db'], 'Unknown argument: inclde. See: gdbm-doctor repair --help'],
+    [['check'], 'an argument is missing: gdbm-doctor check <files..>. See: gdbm-doctor check --help'],
+    [['repair', 'x.db', '-o'], 'the option -o needs a value. See: gdbm-doctor repair --help'],
+    [
+      ['repair', '--inclde', 'x', 'x.db'],
+      'repair has no option --inclde. Did you mean --include? See: gdbm-doctor repair --help',
+    ],
+    [
+      ['check', '--jsonn=1'],
+      'check has no option --jsonn. Did you mean --json? See: gdbm-doctor check --help',
+    ],
+    [['list', '-x', 'x.db'], 'list has no option -x. See: gdbm-doctor list --help'],
     [
       ['repair', '--max-loss', 'x', 'x.db'],
       'expected --max-loss as a number of records or N%, found "x". See: gdbm-doctor repair --help',
@@ -184,12 +194,17 @@ test('an error of the command line names what is wrong, and the help', async () 
   }
 });
 
-test('completion knows the commands, and the options of the one that is typed', async () => {
-  const complete = async (...words: string[]) =>
-    (await cli(['--get-yargs-completions', 'gdbm-doctor', ...words])).stdout.split('\n');
-  assert.ok((await complete('ch')).includes('check'));
-  const options = await complete('repair', '--m');
-  assert.ok(options.includes('--max-loss') && !options.includes('--html'), options.join(' '));
+test('a file alone is checked, help NAME is the help of a command, and -V the version', async (t) => {
+  const path = join(await temporaryFolder(t), 'check');
+  await copyFile(fixture('killed-shelve.db'), path);
+  for (const args of [[path], [path, '-q'], ['-q', path]]) {
+    const { code, stdout } = await cli(args);
+    assert.deepEqual([code, stdout.slice(0, path.length + 9)], [1, `${path}: DAMAGED`], stdout);
+  }
+  assert.match((await cli(['no/such/file'])).stderr, /no\/such\/file: expected a file, found none/);
+  assert.equal((await cli(['help', 'repair'])).stdout, (await cli(['repair', '--help'])).stdout);
+  assert.equal((await cli(['help'])).stdout, (await cli(['--help'])).stdout);
+  assert.equal((await cli(['-V'])).stdout, (await cli(['--version'])).stdout);
 });
 
 test('a - names a standard stream, or is refused where a database would be written to it', async (t) => {

@@ -42,6 +42,7 @@ const LINES: Record<string, Lines> = {
   'latest-snapshot': { report: ['latest-snapshot a.db b.db'] },
   look: { result: ['look --no-snapshot a.db'] },
   completion: { result: ['completion'] },
+  help: { result: ['help check'] },
   'without a command': { result: ['--help'], report: ['--version'] },
 };
 const RESULTS = Object.values(LINES).flatMap(({ result = [] }) => result);
@@ -82,7 +83,8 @@ test('every command ends with 2 and a message if only part of its output can be 
   const folder = await makeFolder(t);
   // As many blocks of 512 bytes as a file may have.
   const blocks = 2000;
-  for (const line of sample([...RESULTS, ...REPORTS], 10)) {
+  const repairs = LINES['repair'].report!;
+  for (const line of new Set([...sample([...RESULTS, ...REPORTS], 10), ...repairs])) {
     // One byte fits: the system writes it, and refuses the rest.
     await writeFile(join(folder, 'out'), '');
     await truncate(join(folder, 'out'), blocks * 512 - 1);
