@@ -500,6 +500,17 @@ export function* judgeSpace(account: SpaceAccount, earlier: FindingList): Genera
   }
 }
 
+/** Bytes of free space that are worth a word. */
+const WORTH_GIVING_BACK = 1 << 20;
+
+/** The note that more than half of a file is free; of a small file nothing is said. */
+export function* judgeFreeSpace({ bytes }: SpaceAccount, size: number): Generator<Finding> {
+  const free = bytes.free + bytes.unaccounted;
+  if (free < WORTH_GIVING_BACK || free * 2 <= size) return;
+  const share = `${Math.floor((100 * free) / size)} %`;
+  yield finding('space-mostly-free', null, `${free} free bytes, ${share} of the file`, 'half of it in use');
+}
+
 function judgeOverlap({ offset, length, claims, kinds }: Overlap): Finding {
   const free = kinds.has('free');
   const code = !free ? 'space-overlap' : kinds.size === 1 ? 'avail-overlap' : 'avail-live';

@@ -13,7 +13,7 @@ import { HASH_RANGE } from '../format/hash.js';
 import type { ExtendedHeader, Geometry, Header } from '../format/header.js';
 import type { Source } from '../source/source.js';
 import type { TransformName } from '../source/transforms.js';
-import { accountFor, judgeSpace } from './account.js';
+import { accountFor, judgeFreeSpace, judgeSpace } from './account.js';
 import type { SiteVerdict } from './bucket.js';
 import { bucketsLost, hasLostAllBuckets, judgeSites } from './bucket.js';
 import type { DirectoryRuns } from './bucketreader.js';
@@ -195,6 +195,7 @@ export async function checkDatabase(
   // 6. libgdbm, which sees the file as it is now.
   if (judge !== undefined) findings.add(foreignFindings({ ...format, ...examination }, judge));
   const verdict = verdictOf(findings);
+  if (verdict !== 'damaged' && image === undefined) findings.add(judgeFreeSpace(account, source.size));
   // An image explains the bytes that are not of this database.
   const unrepairable =
     verdict === 'damaged' && !isNew && image === undefined

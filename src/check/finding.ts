@@ -137,6 +137,10 @@ export const FINDING_CODES = {
     'note',
     'Nothing uses this space and libgdbm will not use it again; it does no harm. A copy by repair -o has none.',
   ],
+  'space-mostly-free': [
+    'note',
+    'Most of the file is free space, as after many deletions; libgdbm uses it again, and never gives it back. compact does.',
+  ],
   'value-pickle': [
     'error',
     'Python cannot load the value, or loads another one than was stored; the offset is that of the opcode.',

@@ -92,6 +92,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import('./delete.js'),
   },
   {
+    usage: 'compact <file>',
+    describe: 'Write a sound database into the least space, by a fresh file as a repair does',
+    load: () => import('./compact.js'),
+  },
+  {
     usage: 'dump <file> [output]',
     describe: 'Write every record as a dump, for gdbm_load and others',
     load: () => import('./dump.js'),

@@ -1,16 +1,9 @@
 import { Lookup } from '../read/lookup.js';
-import { filteredContents } from '../write/contents.js';
-import { verifyFresh, VerifyError, writeFresh } from '../write/write.js';
-import { RefusedError } from '../store/errors.js';
-import { FreshFile } from '../store/fresh.js';
 import type { HeldFile } from '../store/held.js';
 import { holdFile } from '../store/held.js';
-import { abortable } from '../source/source.js';
-import { fileSource } from '../source/file.js';
-import { shellPath } from '../report/escape.js';
-import { examineFile } from './examine.js';
-import { placeFresh, requireFree } from '../store/replace.js';
+import { filteredContents } from '../write/contents.js';
 import type { RepairOptions } from './result.js';
+import { examineSound, rewrite } from './rewrite.js';
 
 export type DeleteOptions = Pick<
   RepairOptions,
@@ -58,42 +51,20 @@ export async function deleteRecord(
 
 async function deleteHeld(held: HeldFile, key: Uint8Array, options: DeleteOptions): Promise<DeleteResult> {
   const { path } = held;
-  const { output, backup, dryRun, report, signal } = options;
-  const source = abortable(await fileSource(held.handle), signal);
-  const { checked, db, contents } = await examineFile(source, path, { ...(report && { report }) });
-  if (checked.verdict !== 'healthy' || db === undefined || contents === undefined) {
-    const what = checked.verdict === 'not-gdbm' ? 'it is no GDBM database' : 'the database is damaged';
-    const next = checked.verdict === 'not-gdbm' ? 'check' : 'repair';
-    throw new RefusedError(
-      'io',
-      `${path}: ${what}; nothing was changed. Run: gdbm-doctor ${next} ${shellPath(path)}`,
-    );
-  }
+  const { checked, db, contents } = await examineSound(held, options);
   const { count } = checked.records;
   const nothing = { path, action: 'none', output: undefined, backup: undefined, notes: [] } as const;
   const found = await new Lookup({ db }).find(key);
   if (found === undefined) return { ...nothing, valueSize: undefined, kept: count };
   const { valueOffset, valueSize } = found;
-  if (dryRun) return { ...nothing, valueSize, kept: count - 1 };
-  if (output !== undefined) await requireFree(output);
-  const fresh = await FreshFile.createBeside(output ?? held.realPath, signal);
-  try {
-    // The sizes count, too: the next record may begin at the same place as a record of no bytes.
-    const others = filteredContents(
-      contents,
-      ({ offset, keySize, dataSize }) =>
-        offset !== valueOffset - key.length || keySize !== key.length || dataSize !== valueSize,
-    );
-    report?.('writing the fresh file', 0, checked.size);
-    const written = await writeFresh(others, fresh);
-    report?.('comparing it', 0, checked.size);
-    await fresh.whileSyncing(() => verifyFresh(others, written, fresh));
-    if (written.leftOut !== 1 || written.records !== count - 1) {
-      throw new VerifyError(`${count - 1} of ${count} records were to be left, but ${written.records} are`);
-    }
-    const placed = await placeFresh(held, fresh, { output, backup }, 'the deletion');
-    return { path, action: 'deleted', valueSize, kept: written.records, ...placed };
-  } finally {
-    await fresh.close();
-  }
+  if (options.dryRun === true) return { ...nothing, valueSize, kept: count - 1 };
+  // The sizes count, too: the next record may begin at the same place as a record of no bytes.
+  const others = filteredContents(
+    contents,
+    ({ offset, keySize, dataSize }) =>
+      offset !== valueOffset - key.length || keySize !== key.length || dataSize !== valueSize,
+  );
+  const rewritten = await rewrite(held, { checked, contents: others }, 1, options, 'the deletion');
+  const { kept, output, backup, notes } = rewritten;
+  return { path, action: 'deleted', valueSize, kept, output, backup, notes };
 }

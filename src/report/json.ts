@@ -3,6 +3,7 @@ import type { BetterCopy } from '../copies.js';
 import { groupFindings } from '../check/finding.js';
 import type { ProfileResult } from '../profile/inspect.js';
 import type { RepairResult } from '../repair/result.js';
+import type { CompactResult } from '../repair/compact.js';
 import type { DeleteResult } from '../repair/delete.js';
 import { base64, jsonText } from './escape.js';
 import { named } from './advice.js';
@@ -170,7 +171,14 @@ export function deletedReport(result: DeleteResult, key: Uint8Array): object {
   };
 }
 
-/** A record that could not be removed; the file is as it was. */
+/** A compacted file as programs read it. */
+export function compactReport(result: CompactResult): object {
+  const { path, action, before, size, kept, output, backup, notes } = result;
+  const sizes = { sizeBefore: before, sizeAfter: action === 'none' ? before : size };
+  return { path, action, ...sizes, kept, output: output ?? null, backup: backup ?? null, notes };
+}
+
+/** A file that could not be rewritten; it is as it was. */
 export function failedDeleteReport(path: string, code: string, message: string): object {
   return { path, action: 'refused', error: { code, message } };
 }

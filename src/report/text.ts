@@ -7,6 +7,7 @@ import type { BetterCopy } from '../copies.js';
 import type { MachineName } from '../format/machines.js';
 import { leaveOutRule } from '../profile/leaveout.js';
 import type { ProfileResult } from '../profile/inspect.js';
+import type { CompactResult } from '../repair/compact.js';
 import type { DeleteResult } from '../repair/delete.js';
 import type { LostDetail, RepairResult } from '../repair/result.js';
 import { named, nextStep, repairCommand } from './advice.js';
@@ -110,6 +111,9 @@ function briefLines(path: string, result: CheckResult, profile: ProfileResult | 
   const lines = undoneFields(result);
   if (verdict !== 'healthy') lines.push(['libgdbm', libgdbmText(result)]);
   if (profile !== undefined && profile.name !== 'none') lines.push(['inside', insideText(profile)]);
+  const free = result.findings.find(({ code }) => code === 'space-mostly-free');
+  if (free !== undefined)
+    lines.push(['free', `${free.found}; to give it back: gdbm-doctor compact ${shellPath(path)}`]);
   const codes = codesText(result);
   if (codes !== '') {
     const more = `gdbm-doctor check --findings ${shellPath(path)}`;
@@ -449,7 +453,29 @@ function placeText({ offset }: FindingPlace): string {
 /** Bytes of a key that a person is shown. */
 const SHOWN_KEY = 200;
 
-/** The result of removing a record, for a person. */
+/** The result of a compaction, for a person. */
+export function compactText(
+  result: CompactResult,
+  { style, width }: { style: ChalkInstance; width?: number },
+): string {
+  const { path, action, before, size, kept, output, backup, notes } = result;
+  const isSmall = action === 'none';
+  const head = isSmall ? 'as small as it can be, nothing was changed' : style.green('COMPACTED');
+  const sizes = isSmall ? bytes(before) : `${bytes(before)} before, ${bytes(size)} now`;
+  return wrappedText(
+    [
+      `${escapeText(path)}: ${head}`,
+      field('size', sizes),
+      field('kept', count(kept, 'record')),
+      ...placeLines(output, backup, notes),
+    ],
+    width,
+  );
+}
+
+const bytes = (n: number) => count(n, 'byte');
+
+/** The result of the removal of a record, for a person. */
 export function deletedText(
   result: DeleteResult,
   key: Uint8Array,

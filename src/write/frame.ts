@@ -108,22 +108,27 @@ export class Frame {
     const begin = this.out.position;
     const ranges: Omit<FreshBucket, 'bytes'>[] = [];
     let directoryBits = directorySizeFor(layout, blockSize).bits;
+    // The last one goes behind the directory: libgdbm refuses a file that ends with its directory.
+    let last: Uint8Array | undefined;
     for await (const { first, bits, bytes } of buckets) {
-      this.requireOffset(this.out.position + bucketSize);
-      await this.out.append(bytes);
+      this.requireOffset(this.out.position + 2 * bucketSize);
+      if (last !== undefined) await this.out.append(last);
+      last = bytes.slice();
       ranges.push({ first, bits });
       directoryBits = Math.max(directoryBits, bits);
     }
     const directory = new Float64Array(2 ** directoryBits);
+    const offset = this.out.position;
+    const behind = offset + directory.length * offsetSize(layout);
     for (const [n, { first, bits }] of ranges.entries()) {
       const slot = slotOf(first, directoryBits);
-      directory.fill(begin + n * bucketSize, slot, slot + 2 ** (directoryBits - bits));
+      const at = n === ranges.length - 1 ? behind : begin + n * bucketSize;
+      directory.fill(at, slot, slot + 2 ** (directoryBits - bits));
     }
-    const offset = this.out.position;
-    this.requireOffset(offset + directory.length * offsetSize(layout) + 2 * blockSize);
+    this.requireOffset(behind + bucketSize + 2 * blockSize);
     await this.out.append(encodeDirectory(directory, layout, byteOrder));
-    // libgdbm refuses a file that ends with its directory.
-    await this.#fillBlock(1);
+    if (last !== undefined) await this.out.append(last);
+    await this.#fillBlock(last === undefined ? 1 : 0);
     await this.out.flush();
     const size = this.out.position;
     const place = { dir: offset, dirBits: directoryBits, size };
