@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { NOT_STARTED } from '../../src/service/guard.js';
 import { assertAccepted } from './accepted.js';
 import { textOf } from './files.js';
 import { argumentsOf } from './lines.js';
@@ -36,10 +37,10 @@ test('celery-beat.service: beat is stopped by its guard, has time to save, and m
   const { Unit, Service, Install } = await unit('celery-beat.service');
   assert.ok(Unit['Description'] && Install['WantedBy']);
   assert.deepEqual(
-    ['KillMode', 'TimeoutStopSec', 'MemoryMax', 'User', 'StateDirectory'].map((name) =>
-      Service[name]?.join(),
+    ['KillMode', 'TimeoutStopSec', 'MemoryMax', 'User', 'StateDirectory', 'RestartPreventExitStatus'].map(
+      (name) => Service[name]?.join(),
     ),
-    ['mixed', '60', '256M', 'celery', 'celery'],
+    ['mixed', '60', '256M', 'celery', 'celery', String(NOT_STARTED)],
   );
   for (const [path] of Service['ExecStart'][0].matchAll(/\/var\/\S+/g)) {
     assert.ok(path.startsWith('/var/lib/celery/'), path);

@@ -45,6 +45,8 @@ test('docs/errors.md is what the table of error messages gives', async () => {
   assert.equal(await readFile(PAGE, 'utf8'), page());
 });
 
+const lettersOf = (text: string) => text.replaceAll(/[^A-Za-z\d]/g, '').length;
+
 test('every message leads to its own entry, alone and at the end of a traceback', () => {
   for (const entry of ENTRIES) {
     for (const message of entry.messages) {
@@ -55,7 +57,10 @@ test('every message leads to its own entry, alone and at the end of a traceback'
       ]) {
         const found = findErrors(text);
         assert.ok(found.isExact, text);
-        if (entry.isGeneral !== true || text === real) assert.equal(found.entries[0], entry, text);
+        if (entry.isGeneral !== true)
+          assert.ok(lettersOf(found.entries[0].message) >= lettersOf(message), text);
+        if (entry.isGeneral !== true || text === real)
+          assert.equal(found.entries[0].meaning, entry.meaning, text);
       }
     }
   }
@@ -79,7 +84,7 @@ test('case, quotes, colours, entities and line breaks anywhere in a message do n
     for (const message of entry.messages.filter((one) => !one.includes('…'))) {
       for (const noise of noises) {
         const text = noise(message);
-        assert.equal(findErrors(text).entries[0], entry, text);
+        assert.equal(findErrors(text).entries[0].meaning, entry.meaning, text);
       }
     }
   }

@@ -18,9 +18,14 @@ export const ERROR_INDEX: readonly { readonly title: string; readonly entries: r
 
 const ENTRIES = ERROR_INDEX.flatMap(({ entries }) => entries);
 
+/** An entry that fits a pasted text, with the one of its messages that stands in it. */
+export interface FoundEntry extends ErrorEntry {
+  readonly message: string;
+}
+
 /** Entries that fit a pasted text, the best first. */
 export interface FoundErrors {
-  readonly entries: readonly ErrorEntry[];
+  readonly entries: readonly FoundEntry[];
   /** True if a message of each entry is in the text word for word; else some of its words are. */
   readonly isExact: boolean;
 }
@@ -36,7 +41,10 @@ const MOST = 3;
 export function findErrors(text: string): FoundErrors {
   const squeezed = squeeze(text);
   const matches = ENTRIES.flatMap((entry) => {
-    const found = entry.messages.flatMap((message) => lastMatch(squeezed, message) ?? []);
+    const found = entry.messages.flatMap((message) => {
+      const match = lastMatch(squeezed, message);
+      return match === undefined ? [] : [{ ...match, message }];
+    });
     return found.length === 0 ? [] : [{ entry, ...found.reduce((a, b) => (length(b) > length(a) ? b : a)) }];
   });
   const own = matches.filter(
@@ -45,7 +53,10 @@ export function findErrors(text: string): FoundErrors {
   const special = own.filter(({ entry }) => entry.isGeneral !== true);
   const found = (special.length > 0 ? special : own).sort((a, b) => b.end - a.end);
   if (found.length === 0) return { entries: nearest(text), isExact: false };
-  return { entries: found.slice(0, MOST).map(({ entry }) => entry), isExact: true };
+  return {
+    entries: found.slice(0, MOST).map(({ entry, message }) => ({ ...entry, message })),
+    isExact: true,
+  };
 }
 
 /** A text without all but letters and digits, and where its words begin. */
@@ -109,7 +120,7 @@ function lastMatch({ text, starts }: Squeezed, message: string): Match | undefin
 const NEAR = 0.6;
 
 /** Entries of which a text has some words. */
-function nearest(text: string): ErrorEntry[] {
+function nearest(text: string): FoundEntry[] {
   const words = new Set(wordsOf(text));
   const scored = ENTRIES.map((entry) => {
     const shares = entry.messages.map((message) => {
@@ -117,7 +128,8 @@ function nearest(text: string): ErrorEntry[] {
       const shared = own.filter((word) => words.has(word)).length;
       return shared < 2 ? 0 : shared / own.length;
     });
-    return { entry, share: Math.max(...shares) };
+    const share = Math.max(...shares);
+    return { entry: { ...entry, message: entry.messages[shares.indexOf(share)] }, share };
   });
   return scored
     .filter(({ share }) => share >= NEAR)
@@ -127,7 +139,7 @@ function nearest(text: string): ErrorEntry[] {
 }
 
 /** An entry with the database's name in its commands, if it is known. */
-export function withPath(entry: ErrorEntry, path: string | undefined): ErrorEntry {
+export function withPath(entry: FoundEntry, path: string | undefined): FoundEntry {
   if (path === undefined) return entry;
   return { ...entry, commands: entry.commands.map((command) => named(command, path)) };
 }
@@ -148,12 +160,12 @@ export function errorsText({ entries, isExact }: FoundErrors, path: string | und
   return head + parts.join('\n') + foot;
 }
 
-function entryText({ messages, from, meaning, cause, commands, expect }: ErrorEntry): string {
+function entryText({ message, from, meaning, cause, commands, expect }: FoundEntry): string {
   const field = (name: string, lines: readonly string[]) =>
     lines.map((line, n) => `  ${(n === 0 ? name : '').padEnd(12)} ${line}\n`).join('');
   const wrapped = (name: string, text: string) => field(name, wrap(text, WIDTH));
   return (
-    `${messages[0]}\n` +
+    `${message}\n` +
     wrapped('from', from) +
     wrapped('means', meaning) +
     wrapped('cause', cause) +

@@ -68,7 +68,7 @@ export const DBM: readonly ErrorEntry[] = [
     from: 'Python: dbm.open, shelve.open; anydbm',
     meaning: 'The file exists, and its first bytes are those of no kind of database that Python knows.',
     cause:
-      "The file has 0 bytes (a save that was killed, touch), its header is damaged, the name has a suffix that the module adds itself (Debian's dbm.ndbm makes x.db of x: open x), or it was made by Python 2 or another program.",
+      'The file has 0 bytes (a save that was killed, touch), its header is damaged, the name has a suffix that the module adds itself (dbm.ndbm of Debian and macOS makes x.db of x: open x), or it was made by Python 2 or another program.',
     commands: [DOCTOR, REPAIR, RESTORE],
     expect:
       'doctor says which of these it is. A GDBM file is repaired; an emptied one comes back from a snapshot.',
@@ -88,15 +88,16 @@ export const DBM: readonly ErrorEntry[] = [
     messages: [
       'cannot add item to database',
       'cannot delete item from database',
-      'Cannot add item to database',
+      'HASH: Out of overflow pages.  Increase page size',
     ],
-    from: 'Python: dbm.ndbm, _dbm.error',
-    meaning: 'The ndbm library refused the record.',
+    from: "Python: dbm.ndbm (_dbm.error), as of celery beat with Debian's or macOS's own Python; Berkeley DB",
+    meaning:
+      'The ndbm library refused the record. The database is not GDBM: Berkeley DB under the name with .db, or NAME.pag and NAME.dir.',
     cause:
-      'The pair of key and value is larger than a page allows (about 1 KB with the original ndbm and sdbm), many keys have the same hash, the volume is full, or the file is damaged or was opened for reading.',
-    commands: [DOCTOR, 'gdbm-doctor dump FILE FILE.ndjson'],
+      'The database is damaged, as a Berkeley DB of which the writer was killed; its pages have no more room (about 1 KB for a pair with the original ndbm and sdbm, or too many large values); the volume is full; or it was opened for reading.',
+    commands: [DOCTOR, 'db_dump -r FILE | gdbm-doctor load - FILE.gdbm', 'apt-get install python3-gdbm'],
     expect:
-      'GDBM has no such limit: open the database with dbm.gnu. Where libgdbm itself is below ndbm (NAME.pag), the tool reads the file.',
+      "doctor says what the file is. db_dump -r reads what is left of a Berkeley DB (package db-util), and load makes a GDBM file of it, which has no such limits. With python3-gdbm (as root) Python makes GDBM files, once the old file is out of the way. celery beat's schedule can be deleted: beat makes it again from the app's settings.",
   },
   {
     messages: [
@@ -127,6 +128,20 @@ export const DBM: readonly ErrorEntry[] = [
     cause: 'A mistake in the program.',
     commands: [],
     expect: 'The file is not damaged by this.',
+  },
+  {
+    messages: ["Failed to load state from '…', moving it aside and starting fresh"],
+    from: 'Flower 2.2.0 at start; the reason stands behind it',
+    meaning: 'Flower could not load its file, renamed it to NAME.corrupt and began without tasks.',
+    cause:
+      'The file is damaged, or locked by another process. The next time that this happens Flower overwrites NAME.corrupt.',
+    commands: [
+      'gdbm-doctor repair FILE.corrupt -o FILE.repaired',
+      'gdbm-doctor snapshots FILE',
+      'gdbm-doctor restore FILE',
+    ],
+    expect:
+      'Stop Flower first. If FILE.repaired has the tasks, mv it to FILE; otherwise restore brings the newest good snapshot back. Under guard this is done at each start.',
   },
   {
     messages: ["KeyError: b'events'", "KeyError: 'events'"],
@@ -193,7 +208,12 @@ export const DBM: readonly ErrorEntry[] = [
 /** Messages of pickle, as a shelve shows them when a value is loaded. */
 export const PICKLE: readonly ErrorEntry[] = [
   {
-    messages: ['pickle data was truncated', 'Ran out of input', 'pickle exhausted before end of frame'],
+    messages: [
+      'pickle data was truncated',
+      'Ran out of input',
+      'EOFError',
+      'pickle exhausted before end of frame',
+    ],
     from: 'Python: pickle, shelve',
     meaning: 'The value ends before its pickle does, or has no bytes.',
     cause:
@@ -256,7 +276,6 @@ export const PICKLE: readonly ErrorEntry[] = [
       'ModuleNotFoundError: No module named',
       'ImportError: No module named',
       'UnpicklingError',
-      'EOFError',
       'PickleError',
     ],
     from: 'Python: pickle, shelve',

@@ -273,7 +273,6 @@ export const OTHERS: readonly ErrorEntry[] = [
       'GDBM_File::',
       "Can't locate GDBM_File.pm",
       'GDBMFatalError',
-      'GDBMError',
     ],
     from: 'PHP, Perl, Ruby',
     meaning:
