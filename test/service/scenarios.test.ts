@@ -7,7 +7,7 @@ import { checkFile } from '../../src/cli/check.js';
 import { nextSentence } from '../../src/cli/doctor.js';
 import { judge } from '../../src/service/diagnose.js';
 import type { VolumeFacts } from '../../src/service/facts.js';
-import { cli } from '../tools/cli.js';
+import { BIN, cli, run } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import type { Tool } from '../tools/needs.js';
@@ -42,6 +42,8 @@ interface Real extends Scenario {
   readonly name?: string;
   /** Text in the remark. */
   readonly remark?: RegExp;
+  /** The file that is healthy once the line was run. */
+  readonly mends?: string;
   readonly needs?: readonly Tool[];
 }
 
@@ -57,7 +59,9 @@ const snapshotted = async (folder: string) => {
   await saveTasks(join(folder, 'flower.db'), 60);
   await cli(['watch', '--once', '--profile=flower', join(folder, 'flower.db')]);
 };
+const MENDS = { mends: 'flower.db', needs: ['flock'] as readonly Tool[] };
 const RESTORE = {
+  mends: 'flower.db',
   next: 'gdbm-doctor restore /data/flower.db',
   remark: /the snapshot of .* (ago|just now), has 60 tasks/,
 };
@@ -222,11 +226,13 @@ const CAUSES: Record<string, readonly (Simulated | Real)[]> = {
     {
       what: 'The file came from a big-endian machine',
       make: put('s390x.db'),
+      ...MENDS,
       next: 'gdbm-doctor repair --for amd64 /data/flower.db',
     },
     {
       what: 'The file came from ARM and has keys that are not ASCII',
       make: put('arm64.db'),
+      ...MENDS,
       next: 'gdbm-doctor repair --for amd64 /data/flower.db',
     },
     {
@@ -234,12 +240,15 @@ const CAUSES: Record<string, readonly (Simulated | Real)[]> = {
       make: async (folder) =>
         writeFile(join(folder, 'flower.db'), gzipSync(await readFile(fixture('amd64.db')))),
       next: 'gzip -dc < /data/flower.db > /data/flower.db.decoded',
+      mends: 'flower.db.decoded',
+      needs: ['gzip'],
     },
   ],
   'The file is damaged, emptied or gone': [
     {
       what: 'Flower was killed while the file grew: `Database needs recovery`',
       make: put('killed-shelve.db'),
+      ...MENDS,
       next: 'gdbm-doctor repair /data/flower.db',
     },
     {
@@ -281,6 +290,7 @@ const CAUSES: Record<string, readonly (Simulated | Real)[]> = {
     {
       what: 'The file has 0 bytes, and there is no snapshot',
       make: (folder) => writeFile(join(folder, 'flower.db'), ''),
+      ...MENDS,
       next: 'gdbm-doctor repair /data/flower.db',
     },
   ],
@@ -310,12 +320,20 @@ for (const [cause, scenarios] of Object.entries(CAUSES)) {
   for (const scenario of scenarios.filter(isForThisMachine)) {
     const needs = 'make' in scenario ? (scenario.needs ?? []) : [];
     testWith(needs, `${cause}: ${scenario.what}`, async (t) => {
-      const line =
-        'make' in scenario ? await nextFor(await temporaryFolder(t), scenario) : await nextIn(scenario);
+      const folder = await temporaryFolder(t);
+      const line = 'make' in scenario ? await nextFor(folder, scenario) : await nextIn(scenario);
       const [command, remark = ''] = line.split('  # ');
       assert.equal(command, scenario.next, line);
       if ('make' in scenario && scenario.remark !== undefined) assert.match(remark, scenario.remark);
       if (command !== 'nothing to do') assertPasteable(line);
+      if ('make' in scenario && scenario.mends !== undefined) {
+        await symlink(BIN, join(folder, 'gdbm-doctor'));
+        const env = { PATH: `${folder}:${process.env['PATH']}` };
+        const pasted = await run('sh', ['-c', line.replaceAll('/data', folder)], env);
+        assert.equal(pasted.code, 0, pasted.stderr);
+        const checked = await cli(['check', join(folder, scenario.mends)]);
+        assert.equal(checked.code, 0, checked.stdout);
+      }
     });
   }
 }
