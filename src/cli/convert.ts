@@ -128,7 +128,7 @@ async function make(
   return reportMade(output, to, { records, ...put });
 }
 
-/** Reports a database that was made. */
+/** Prints the outcome of making a database. */
 export async function reportMade(
   output: string,
   kind: string,
@@ -143,6 +143,7 @@ export async function reportMade(
 /**
  * Writes a sound database in another format, and reports it.
  *
+ * @param report tells the user of the result
  * @throws RefusedError, or what a read or a write throws; nothing was changed
  */
 export async function convert(
@@ -150,6 +151,7 @@ export async function convert(
   output: string,
   { to = 'gdbm', ...wanted }: WantedFormat & { to?: MadeKind } & Omit<PutOptions, 'signal'>,
   signal: AbortSignal,
+  report: typeof reportMade = reportMade,
 ): Promise<ExitCode> {
   const source = await openDatabaseFile(file);
   try {
@@ -188,7 +190,7 @@ export async function convert(
         ...options,
         confirm: requireRest,
       });
-      return await reportMade(output, to, made);
+      return await report(output, to, made);
     }
     const tooLarge = whyTooLarge(target, checked.records.bytes);
     if (tooLarge !== undefined) throw new RefusedError('io', `${file}: ${tooLarge}; nothing was written.`);
@@ -199,7 +201,7 @@ export async function convert(
       return before;
     });
     const kind = `${describeFormat(target.spec.format)}, hash of ${target.hashChar} char`;
-    return await reportMade(output, kind, { records: checked.records.count, backup, notes });
+    return await report(output, kind, { records: checked.records.count, backup, notes });
   } finally {
     await source.close();
   }

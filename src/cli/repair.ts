@@ -5,7 +5,7 @@ import type { MachineName } from '../format/machines.js';
 import { MACHINES } from '../format/machines.js';
 import { repair } from '../repair.js';
 import type { RepairResult } from '../repair/result.js';
-import { failedRepairReport, repairReport, reportText } from '../report/json.js';
+import { convertedReport, failedRepairReport, repairReport, reportText } from '../report/json.js';
 import { shellPath } from '../report/escape.js';
 import { foreignText } from '../report/sentences.js';
 import { repairText } from '../report/text.js';
@@ -167,7 +167,12 @@ function repairFile(
     }).finally(progress.end);
     if (!dryRun && output === undefined && isForAnotherMachine(repaired, machine)) {
       outcomes.push('converted');
-      return convert(file, file, { machine, wait, lock, replace: true }, signal);
+      const options = { machine, wait, lock, replace: true };
+      if (!json) return convert(file, file, options, signal);
+      return convert(file, file, options, signal, async (_output, _kind, made) => {
+        reports.push(convertedReport(repaired, made));
+        return EXIT.ok;
+      });
     }
     const result = judged(repaired, machine);
     outcomes.push(outcomeOf(result));

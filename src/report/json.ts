@@ -136,6 +136,16 @@ export function repairReport(result: RepairResult): object {
   };
 }
 
+/** A sound file that was written as another kind of machine has it, with every record. */
+export function convertedReport(
+  result: RepairResult,
+  { records, backup, notes }: Pick<RepairResult, 'backup' | 'notes'> & { readonly records: number },
+): object {
+  const { path: output } = result;
+  const report = repairReport({ ...result, kept: records, output, backup, notes });
+  return { ...report, action: 'converted', verified: { verdict: 'healthy', records } };
+}
+
 /** A file that could not be read or worked on. */
 export function unreadableReport(path: string, code: string, message: string): object {
   return {

@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process';
  * - `changing`: a program wrote to it meanwhile.
  * - `missing`: there is no such file.
  * - `foreign`: it is sound, but of another kind, such as SQLite.
- * - `other-machine`: it is sound, but libgdbm here cannot use it.
+ * - `other-machine`: it is sound, but libgdbm here cannot use it until it is converted.
  * - `unreadable`: the file could not be read.
  * - `unknown`: the look itself failed, which says nothing about the file.
  */
@@ -23,7 +23,7 @@ export interface Look {
   readonly tasks?: number;
   /** Bytes of the file. */
   readonly size: number;
-  /** The profile, and whether its program gets what it needs from the file. */
+  /** The profile, and whether its program gets what it needs from the file, on a machine that can use it. */
   readonly profile: string;
   readonly usable: boolean;
   /**
@@ -52,11 +52,11 @@ export interface Look {
 }
 
 /**
- * Returns true if another process was seen in the way of what follows a look: it has the file locked or, if the file is
- * damaged, open, since a program without locks may be saving it.
+ * Returns true if another process was seen in the way of what follows a look: it has the file locked or, if the file is to
+ * be written anew, open, since a program without locks may be saving it.
  */
 export function isInUse({ verdict, use }: Pick<Look, 'verdict' | 'use'>): boolean {
-  return use === 'locked' || (verdict === 'damaged' && use === 'open');
+  return use === 'locked' || ((verdict === 'damaged' || verdict === 'other-machine') && use === 'open');
 }
 
 /** A look that saw no database. */

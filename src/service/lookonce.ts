@@ -174,14 +174,20 @@ async function lookInto(
     state: fileState(before),
     profile: profile?.name ?? nameOf(options.profile),
     // Programs take an empty file for a new database, but Python's whichdb rejects it.
-    usable: verdict === 'healthy' && profile?.usable !== false,
+    usable: (verdict === 'healthy' || verdict === 'foreign') && profile?.usable !== false,
   };
   if (other !== undefined && isDeclared(other)) {
     return { ...bareLook(path, 'foreign', `this is ${other.what}`), ...about };
   }
   if (verdict === 'foreign') {
     const to = `gdbm-doctor repair --for ${machine} ${shellPath(path)}`;
-    return { ...bareLook(path, 'other-machine', `${foreignText(checked, machine)}. To do: ${to}`), ...about };
+    const what = `${foreignText(checked, machine)}. To do: ${to}`;
+    return {
+      ...bareLook(path, 'other-machine', what),
+      ...about,
+      digest: about.state,
+      ...(await useOf(before)),
+    };
   }
   if (about.usable) {
     const file = { handle, stats: judged, ...amountOf(contents), poor: options.poor };

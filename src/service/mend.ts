@@ -4,6 +4,7 @@ import type { Contents } from '../store/snapshot.js';
 import { contentsText } from '../store/snapshot.js';
 import type { CommandResult, Look, RunCommand } from './look.js';
 import { lookAt, withoutPath } from './look.js';
+import { thisMachine } from './machine.js';
 import type { Log } from './outlets.js';
 
 /** The newest good snapshot of a database. */
@@ -47,7 +48,7 @@ const UNKNOWN = ['none', 'shelve'];
 export function isGain(best: Pick<BestSnapshot, 'records'>, look: Look, loss: Loss | undefined): boolean {
   if (best.records === 0) return false;
   if (look.verdict === 'missing' || (look.verdict === 'damaged' && !look.loads)) return true;
-  if (look.verdict !== 'clean' && !look.loads) return false;
+  if (look.verdict !== 'clean' && look.verdict !== 'other-machine' && !look.loads) return false;
   const empty = look.records === 0;
   const isUsable = look.usable || look.loads;
   if ((empty || !isUsable) && !UNKNOWN.includes(look.profile)) return true;
@@ -82,12 +83,13 @@ export interface Mending {
  * - `sound`: nothing was to be done.
  * - `repaired`: from the file's own bytes.
  * - `restored`: from a snapshot.
+ * - `converted`: written as this machine's libgdbm has it, with every record.
  * - `unmended`: the file is beyond repair, and unchanged.
  * - `prevented`: the repair could not be carried out (a full volume, no permission, an error of its own), which says nothing
  *   about the file; it is unchanged.
  * - `busy`: a program holds it or wrote to it since the look; the next looks tell more.
  */
-export type Outcome = 'sound' | 'repaired' | 'restored' | 'unmended' | 'prevented' | 'busy';
+export type Outcome = 'sound' | 'repaired' | 'restored' | 'converted' | 'unmended' | 'prevented' | 'busy';
 
 /** The one file in a report of `repair --json` or `restore --json`. */
 interface Report {
@@ -99,6 +101,8 @@ interface Report {
   readonly lostDetail?: { readonly uncovered: number; readonly estimated: number | null };
   readonly backup?: string | null;
   readonly quarantine?: string | null;
+  /** Verdict on the fresh file. */
+  readonly verified?: { readonly verdict: string } | null;
   readonly error?: { readonly code: string; readonly message?: string };
 }
 
@@ -113,12 +117,23 @@ const BUSY = ['locked', 'changed'];
  * of the same file, and a program that began to save in between. Because a program may not lock at all, the file is
  * compared once more before the fresh one takes its name.
  *
+ * A file of another kind of machine is converted then: libgdbm here opens neither it nor its snapshots.
+ *
  * @param look the last look
  * @param atRest whether the program of the database is known not to run, so that no lock is needed if no program can take one
  */
 export async function mend(look: Look, mending: Mending, atRest = false): Promise<Outcome> {
-  const { path, profileOptions, repairOptions = [] } = mending;
   const run = atRest ? lockingIfPossible(mending) : mending.run;
+  const outcome = await mendHere(look, mending, run);
+  if (outcome === 'unmended' || outcome === 'prevented' || outcome === 'busy') return outcome;
+  const { path, profileOptions } = mending;
+  const now = outcome === 'sound' ? look : await lookAt(run, path, ['--no-snapshot', ...profileOptions]);
+  return now.verdict === 'other-machine' ? convert(now, { ...mending, run }) : outcome;
+}
+
+/** Repairs or restores a database, as its own kind of machine has it. */
+async function mendHere(look: Look, mending: Mending, run: RunCommand): Promise<Outcome> {
+  const { path, profileOptions, repairOptions = [] } = mending;
   let now = look;
   let outcome: Outcome = 'sound';
   let loss: Loss | undefined;
@@ -200,6 +215,26 @@ export async function restore(
   return failureOf(report);
 }
 
+/** Writes a sound database of another kind of machine as this one has it. The file as it was stays as a backup. */
+async function convert(look: Look, mending: Mending): Promise<Outcome> {
+  const { run, log, path } = mending;
+  const result = await run(['repair', '--json', `--for=${thisMachine()}`, ...ifState(look), path]);
+  const report = firstReport(result.stdout);
+  if (report?.action === 'converted') {
+    const { kept = 0, backup = null } = report;
+    const message = `${path}: converted for this machine, with all ${kept} records. As it was: ${backup ?? 'not kept'}`;
+    log({ level: 'warning', event: 'converted', message, details: { path, kept, backup } });
+    return 'converted';
+  }
+  if (isBusy(report)) {
+    logBusy(mending, report);
+    return 'busy';
+  }
+  const message = `${path}: not converted for this machine: ${whyFailed(mending, report, result)}`;
+  log({ level: 'error', event: 'convert-failed', message, details: { path }, hourly: true });
+  return 'prevented';
+}
+
 function logRepair({ log, path }: Mending, report: Report, { estimated }: Loss, wasEmpty: boolean): void {
   const { kept = 0, lost = 0, backup = null, quarantine = null } = report;
   // A file of no bytes had no hashes to lose.
@@ -269,7 +304,7 @@ function firstReport(text: string): Report | undefined {
 }
 
 /**
- * Writes the repaired copy of a file, or the copy of a sound one, to a new file.
+ * Writes the repaired copy of a file, or the copy of a sound one, to a new file, as this machine's libgdbm has it.
  *
  * @returns the records that it lacks; undefined if nothing was written
  */
@@ -278,7 +313,10 @@ export async function copyOut(from: string, to: string, mending: Mending): Promi
   const options = ['--only-fatal', '--empty', ...profileOptions, ...repairOptions, `--output=${to}`];
   const { stdout } = await lockingIfPossible(mending)(['repair', '--json', ...options, from]);
   const report = firstReport(stdout);
-  return report?.action === 'repaired' ? lossOf(report) : undefined;
+  if (report?.action !== 'repaired') return undefined;
+  if (report.verified?.verdict === 'foreign')
+    await lockingIfPossible(mending)(['repair', '--json', `--for=${thisMachine()}`, to]);
+  return lossOf(report);
 }
 
 /** Finds the newest good snapshot that is intact; logs once why others are not used. */

@@ -67,6 +67,7 @@ export async function prepare(options: GuardOptions, mending: Mending): Promise<
   if (temporary !== undefined && (await returnHistory(temporary, options, mending)) === 'prevented')
     return elsewhere(temporary);
   const { outcome, look } = await makeReady(mending, options);
+  if (outcome === 'refused') return notStarted(options, mending, 'it is for another kind of machine');
   const isNew = look.verdict === 'missing' && outcome !== 'restored';
   if (isNew && (has(['folder-not-writable']) || (await isFolderMissing(mending.path))))
     return elsewhere(undefined);
@@ -101,7 +102,7 @@ export async function returnHistory(
   const options = lookOptionsOf(mending, lookOptions);
   const { outcome } = await makeReady(mendingOf(temporary, mending), { lookOptions: options, patience });
   if (outcome === 'unmended') await forgetTemporary(temporary, mending);
-  const isSound = outcome === 'sound' || outcome === 'repaired' || outcome === 'restored';
+  const isSound = ['sound', 'repaired', 'restored', 'converted'].includes(outcome);
   return isSound ? takeBack(temporary, mending, lookOptions) : 'busy';
 }
 
@@ -151,15 +152,19 @@ const TRIES = 3;
 
 /** State of a database before its program starts, and the last look at it. */
 interface Ready {
-  /** `unknown`: every look at it failed. */
-  readonly outcome: Outcome | 'unknown';
+  /** `unknown`: every look at it failed. `refused`: it is of another machine, and is not to be converted. */
+  readonly outcome: Outcome | 'unknown' | 'refused';
   readonly look: Look;
 }
 
 /** Repairs a database, or restores it, once nobody uses it. */
 async function makeReady(
   mending: Mending,
-  { lookOptions, patience = PATIENCE }: Pick<GuardOptions, 'lookOptions' | 'patience'>,
+  {
+    lookOptions,
+    patience = PATIENCE,
+    fallback,
+  }: Pick<GuardOptions, 'lookOptions' | 'patience'> & Partial<GuardOptions>,
 ): Promise<Ready> {
   const { log, path } = mending;
   const pause = () => sleep(Math.min(PAUSE, patience));
@@ -182,7 +187,8 @@ async function makeReady(
       const details = { path, records: look.records };
       log({ level, event: look.verdict, message: `${path}: ${look.what}`, details });
     }
-    const outcome = await outcomeOf(look, mending);
+    const isRefused = look.verdict === 'other-machine' && fallback === 'fail';
+    const outcome = isRefused ? 'refused' : await outcomeOf(look, mending);
     if (outcome !== 'busy' || !waits) return { outcome, look };
     // Another guard may be repairing it.
     await pause();
@@ -207,7 +213,8 @@ async function outcomeOf(look: Look, mending: Mending): Promise<Ready['outcome']
   if (look.verdict === 'changing' || (look.verdict === 'clean' && isInUse(look))) return 'busy';
   // A repair would change nothing, and the program loads the file.
   if (look.loads) return 'sound';
-  if (look.verdict !== 'damaged' && !(await isOutdone(look, mending))) return 'sound';
+  const isUnfit = look.verdict === 'damaged' || look.verdict === 'other-machine';
+  if (!isUnfit && !(await isOutdone(look, mending))) return 'sound';
   // A holder may be no writer. The lock decides; if there is none, the file is left alone.
   const outcome = await mend(look, mending, !isInUse(look));
   return outcome === 'unmended' && isInUse(look) ? 'busy' : outcome;
