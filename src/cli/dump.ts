@@ -4,8 +4,10 @@ import { readableDbm, withRecords } from '../dbm/records.js';
 import type { DumpForm } from '../exchange/dump.js';
 import { dumpBatches, dumpPieces, DUMP_FORMS, noneDumped, writerOf } from '../exchange/dump.js';
 import { globOf } from '../exchange/glob.js';
+import { readableWriter } from '../exchange/readable.js';
 import { MACHINE_NAMES } from '../format/machines.js';
 import { number, shellPath } from '../report/escape.js';
+import { readAny, readText, valueJson } from '../report/value.js';
 import { ownerOf, thisMachine } from '../service/machine.js';
 import { refusal } from '../store/errors.js';
 import { FreshFile } from '../store/fresh.js';
@@ -17,7 +19,7 @@ import { EXIT, packageVersion, print, tell } from './terminal.js';
 import { runWork } from './work.js';
 
 /** The forms, and gdbm_dump's numbers of two of them. */
-const FORMATS = [...DUMP_FORMS, '0', '1'] as const;
+const FORMATS = [...DUMP_FORMS, 'json', '0', '1'] as const;
 const FORM_OF: Readonly<Record<string, DumpForm>> = { 0: 'binary', 1: 'ascii' };
 
 /** Writes every record as a dump. */
@@ -32,7 +34,7 @@ export const command = defineCommand(
           choices: FORMATS,
           default: 'ndjson' as const,
           requiresArg: true,
-          describe: 'The form; 0 and 1 are binary and ascii, as for gdbm_dump',
+          describe: 'The form; json shows values as data, only to read; 0 and 1 are binary and ascii',
         },
         keys: {
           type: 'string',
@@ -53,6 +55,7 @@ export const command = defineCommand(
     const write = (pieces: AsyncIterable<Uint8Array>, signal?: AbortSignal) =>
       signal === undefined ? printAll(pieces) : writeInto(output, pieces, signal);
     const writerFor = async (path: string, variant: 'standard' | 'numsync') => {
+      if (format === 'json') return readableWriter(readable);
       const head = {
         by: `gdbm-doctor ${await packageVersion()}`,
         date: asctime(new Date()),
@@ -99,6 +102,11 @@ export const command = defineCommand(
     }
   },
 );
+
+/** A key as a text, whatever it looks like, and a value as the data that it is. */
+function readable(bytes: Uint8Array, which: 'key' | 'value'): string {
+  return valueJson(bytes, which === 'key' ? readText(bytes) : readAny(bytes));
+}
 
 async function printAll(pieces: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const piece of pieces) await print(piece);

@@ -86,3 +86,8 @@ export function wrongLines(
   }
   return new Utf8Check().feed(bytes, from, to) ? undefined : 'names in UTF-8';
 }
+
+/** Bytes as text with a letter each, as Python 2's strings are shown. */
+export function latin1Text(bytes: Uint8Array): string {
+  return new TextDecoder('latin1').decode(bytes);
+}
