@@ -7,7 +7,7 @@ import { checkContents } from './contents.js';
 import type { ProfileResult } from './profile/inspect.js';
 import { profileOf } from './profile/profiles.js';
 import { isLoss } from './report/sentences.js';
-import { newestGood } from './store/folder.js';
+import { namedFoldersBeside, newestGood } from './store/folder.js';
 import { realPathOf } from './store/held.js';
 import { requireTrusted, writersOf } from './store/rights.js';
 import { fileSource } from './source/file.js';
@@ -76,14 +76,16 @@ async function bestCopy(path: string, held: Contents, isOneState: boolean): Prom
   return best;
 }
 
-/** The copies beside a database that may be read, the snapshot first; unreadable ones are skipped. */
+/** The copies beside a database that may be read, the snapshots first; unreadable ones are skipped. */
 async function* copiesOf(path: string): AsyncGenerator<BetterCopy> {
   const realPath = await realPathOf(path).catch(() => undefined);
   if (realPath === undefined) return;
-  const found = await newestGood(path).catch(() => undefined);
-  if (found?.newest !== undefined) {
+  for (const dir of [undefined, ...(await namedFoldersBeside(path))]) {
+    const found = await newestGood(path, dir).catch(() => undefined);
+    if (found?.newest === undefined) continue;
     const { path: from, time, tasks } = found.newest;
-    const command = `gdbm-doctor restore ${shellPath(path)}`;
+    const option = dir === undefined ? '' : ` --snapshots ${shellPath(dir)}`;
+    const command = `gdbm-doctor restore${option} ${shellPath(path)}`;
     const contents = await readContents(from, path);
     if (contents !== undefined)
       yield {

@@ -185,6 +185,39 @@ export async function otherOwner(folder: string, dbPath: string): Promise<Owner 
   return owner;
 }
 
+/** Folders beside a database that are asked whose snapshots they hold, at most. */
+const ASKED = 64;
+
+/**
+ * Finds the named folders beside a database that say that they hold its snapshots; the default one is not among them. A
+ * folder that cannot be read is none.
+ */
+export async function namedFoldersBeside(dbPath: string): Promise<string[]> {
+  const path = await realPathOf(dbPath);
+  const entries = await readdir(dirname(path), { withFileTypes: true }).catch(() => []);
+  const folders = entries.filter((one) => one.isDirectory() && !DEFAULT_FOLDER.test(one.name));
+  const names = folders.map(({ name }) => name).sort();
+  const own: string[] = [];
+  for (const name of names.slice(0, ASKED)) {
+    const folder = join(dirname(path), name);
+    const owner = await ownerOf(folder).catch(() => undefined);
+    if (owner !== undefined && (await isOwn(owner, path))) own.push(folder);
+  }
+  return own;
+}
+
+/**
+ * The folder in which a database's snapshots are looked for: the default one, or where there is none, a named one beside the
+ * database that is its own.
+ *
+ * @param dir a folder that the user named
+ */
+export async function folderToRead(dbPath: string, dir?: string): Promise<string> {
+  const folder = await snapshotFolder(dbPath, dir);
+  if (dir !== undefined || (await identity(folder)) !== undefined) return folder;
+  return (await namedFoldersBeside(dbPath))[0] ?? folder;
+}
+
 /** The name of a database in a message. */
 export function nameOf({ name, path }: Owner): string {
   return path ?? name;
@@ -318,7 +351,7 @@ export async function listSnapshots(
 ): Promise<Listed> {
   let folder = dir ?? dbPath;
   try {
-    folder = await snapshotFolder(dbPath, dir);
+    folder = await folderToRead(dbPath, dir);
     const writers = await writersOf(dbPath);
     const contents = await readFolder(folder, writers);
     const snapshots: ListedSnapshot[] = [...contents.snapshots];

@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { lstat, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RefusedError, restoringRefused } from './errors.js';
-import { nameOf, otherOwner, readFolder, snapshotFolder, contentHash, openSnapshot } from './folder.js';
+import { nameOf, otherOwner, readFolder, folderToRead, contentHash, openSnapshot } from './folder.js';
 import type { FreshFile } from './fresh.js';
 import { clearBeside, copyBeside } from './fresh.js';
 import type { HeldFile } from './held.js';
@@ -63,7 +63,7 @@ export async function restoreSnapshot(
   options: RestoreOptions = {},
 ): Promise<Restored> {
   try {
-    const folder = await snapshotFolder(dbPath, options.dir);
+    const folder = await folderToRead(dbPath, options.dir);
     const writers = await writersOf(dbPath);
     const { snapshots: found, untrusted } = await readFolder(folder, writers);
     const notes = await requireOwn(folder, dbPath, options);

@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { chmod, chown, copyFile, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  copyFile,
+  mkdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
@@ -79,6 +90,29 @@ test('of a file that is gone the snapshot is what doctor names', async (t) => {
   await rename(path, join(folder, 'elsewhere'));
   const { stdout } = await cli(['doctor', path]);
   assert.match(stdout, new RegExp(`next +gdbm-doctor restore ${path} {2}# the snapshot of`));
+});
+
+test('a named folder of snapshots beside the database is found, as the deploy files have it', async (t) => {
+  const { folder, path } = await soundFile(t);
+  const dir = join(folder, 'my snapshots');
+  await take(path, { dir });
+  await copyFile(path, join(folder, 'other.db'));
+  await take(join(folder, 'other.db'), { dir: join(folder, 'others') });
+  await writeFile(path, '');
+  for (const option of ['', ` --snapshots '${dir}'`]) {
+    // With a default folder, also an empty one, the named one must be told.
+    if (option !== '') await mkdir(join(folder, '.flower.db.snapshots'));
+    const copy = await betterCopyOf(path);
+    assert.deepEqual([copy?.kind, copy?.records], ['snapshot', 102]);
+    assert.equal(copy?.command, `gdbm-doctor restore${option} ${path}`);
+    const line = copy.command.replace('gdbm-doctor', `'${process.execPath}' '${BIN}'`);
+    assert.equal((await run('sh', ['-c', `${line} --no-lock`])).code, 0);
+    assert.deepEqual(await readFile(path), await readFile(fixture('amd64.db')));
+    await writeFile(path, '');
+  }
+  // The snapshots of another database are not this one's.
+  await rm(dir, { recursive: true });
+  assert.equal(await betterCopyOf(path), undefined);
 });
 
 testWith('mkfifo', 'a backup that has more is named with a line that brings it back', async (t) => {
