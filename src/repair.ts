@@ -12,7 +12,7 @@ import type { RepairOptions, RepairResult } from './repair/result.js';
 import { additionsOf, requirePossible } from './repair/result.js';
 import { fileSource } from './source/file.js';
 import { orSearched } from './source/readaround.js';
-import { abortable } from './source/source.js';
+import { abortable, reportReading } from './source/source.js';
 import { clearBeside, copyBeside, FreshFile } from './store/fresh.js';
 import type { HeldFile } from './store/held.js';
 import { holdFile, isStillNamed, requireState } from './store/held.js';
@@ -60,7 +60,7 @@ async function repairHeld(
   isSearched: boolean,
 ): Promise<RepairResult> {
   const readable = await fileSource(held.handle, { aroundErrors: true, isSearched });
-  const source = abortable(readable, options.signal);
+  const source = abortable(reportReading(readable, options.report), options.signal);
 
   const subject = await examineFile(source, held.path, options);
   const values = await examineValues(subject, options);

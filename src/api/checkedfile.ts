@@ -8,7 +8,7 @@ import { identifySource } from '../database/identify.js';
 import type { FileSource } from '../source/file.js';
 import { openFileSource } from '../source/file.js';
 import { orSearched } from '../source/readaround.js';
-import { abortable, SourceError } from '../source/source.js';
+import { abortable, reportReading, SourceError } from '../source/source.js';
 import type { Report as Progress } from '../source/sweep.js';
 import { requireRegularFile } from '../store/errors.js';
 
@@ -86,7 +86,12 @@ async function checkOnce(
 ): Promise<{ contents: CheckedContents; changed: boolean; isMixed: boolean }> {
   const file = await openRegularFile(path, isSearched);
   try {
-    let contents = await checkContents(abortable(file, signal), profile, report, judge);
+    let contents = await checkContents(
+      abortable(reportReading(file, report), signal),
+      profile,
+      report,
+      judge,
+    );
     const changed = await file.changed();
     const isMixed = changed && withProfile(contents).verdict === 'damaged';
     const { checked } = contents;

@@ -20,7 +20,8 @@ import {
   profile,
 } from './options.js';
 import { OTHER_EXITS, OTHER_OUTCOMES, otherDatabase, printOther, withOther } from './other.js';
-import { detailOf, EXIT, printReport, printSummary, progressLine, tell } from './terminal.js';
+import { detailOf, EXIT, printReport, printSummary, tell } from './terminal.js';
+import { progressLine } from './progress.js';
 import { statementNow, withEvidence } from './statement.js';
 import type { ExitCode } from './terminal.js';
 import { explain } from './work.js';

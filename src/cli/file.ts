@@ -7,7 +7,9 @@ import type { RecordLoss } from '../read/records.js';
 import { named } from '../report/advice.js';
 import { number, shellPath } from '../report/escape.js';
 import type { FileSource } from '../source/file.js';
+import { reportReading } from '../source/source.js';
 import { RefusedError } from '../store/errors.js';
+import { progressLine } from './progress.js';
 import { tell } from './terminal.js';
 
 /** A file that should be a database. */
@@ -16,6 +18,9 @@ export interface DatabaseFile extends FileSource {
   /** @throws RefusedError that says what it is instead */
   refuse(): Promise<never>;
 }
+
+/** A file is read to be examined, and again for its records. */
+const PASSES = 2;
 
 /**
  * Opens a file that should be a database.
@@ -33,9 +38,14 @@ export async function openDatabaseFile(path: string): Promise<DatabaseFile> {
       `${path}: expected a database, found an empty file. Run: gdbm-doctor repair ${shellPath(path)}`,
     );
   }
+  const progress = progressLine('passing');
   return {
-    ...source,
+    ...reportReading(source, progress.report, PASSES),
     path,
+    async close() {
+      progress.end();
+      await source.close();
+    },
     async refuse() {
       const { what, advice } = await identifySource(source, path);
       throw new RefusedError(

@@ -35,6 +35,7 @@ import { makeDbm } from '../dbm/make.js';
 import { defineCommand, notStream } from './options.js';
 import { EXIT, printReport, tell } from './terminal.js';
 import { runWork } from './work.js';
+import type { Report } from '../source/sweep.js';
 
 /** Makes a database of a dump, or adds its records to one. */
 export const command = defineCommand(
@@ -79,10 +80,10 @@ export const command = defineCommand(
       .example('$0 dump a.db | $0 load - b.db', 'By a pipe')
       .example('$0 load --add a.db.quarantine.~1~ a.db', 'Bring back what was set aside'),
   async ({ dump, output, to, add, mode, meta, duplicates, for: machine, ...wanted }) =>
-    runWork({ path: dump, doing: 'make it' }, async (signal) => {
+    runWork({ path: dump, doing: 'make it' }, async (signal, progress) => {
       let opened: OpenDump | undefined;
       try {
-        opened = await openDump(dump, signal);
+        opened = await openDump(dump, signal, progress.report);
         const reader = await readDump(opened.pieces);
         const { header } = reader;
         const path = output ?? nameIn(header, dump);
@@ -134,7 +135,7 @@ interface OpenDump {
  * Opens a dump. A read of a pipe waits for its writer, so a pipe is read as a stream, which the signal ends. A thread that
  * waits in read(2) cannot be ended, and the process would wait for it.
  */
-async function openDump(path: string, signal: AbortSignal): Promise<OpenDump> {
+async function openDump(path: string, signal: AbortSignal, report: Report | undefined): Promise<OpenDump> {
   let stream: Readable | undefined;
   if (path === '-') stream = process.stdin;
   else if ((await stat(path)).isFIFO()) {
@@ -152,14 +153,15 @@ async function openDump(path: string, signal: AbortSignal): Promise<OpenDump> {
     };
   }
   const handle = await open(path);
-  return { pieces: piecesOf(handle), close: () => handle.close() };
+  const { size } = await handle.stat();
+  return { pieces: piecesOf(handle, (done) => report?.('loading', done, size)), close: () => handle.close() };
 }
 
 /** Bytes of a piece of a dump. */
 const PIECE = 1 << 18;
 
 /** Reads a file in order into buffers that are used again; reads the next piece while the caller has one. */
-async function* piecesOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
+async function* piecesOf(handle: FileHandle, report: (done: number) => void): AsyncGenerator<Uint8Array> {
   // The caller may still hold the last piece, and the next one is being read.
   const buffers = [0, 1, 2].map(() => new Uint8Array(PIECE));
   const read = (turn: number) => {
@@ -169,10 +171,12 @@ async function* piecesOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
     return reading;
   };
   let ahead = read(0);
+  let done = 0;
   for (let turn = 0; ; turn++) {
     const { bytesRead } = await ahead;
     if (bytesRead === 0) return;
     ahead = read(turn + 1);
+    report((done += bytesRead));
     yield buffers[turn % 3].subarray(0, bytesRead);
   }
 }

@@ -17,12 +17,13 @@ import { statementText } from '../report/text.js';
 import { salvage } from '../salvage/salvage.js';
 import type { FileSource } from '../source/file.js';
 import { openFileSource } from '../source/file.js';
-import { readUpTo } from '../source/source.js';
+import { readUpTo, reportReading } from '../source/source.js';
 import type { Report } from '../source/sweep.js';
 import { folderRefusal, refusal, RefusedError } from '../store/errors.js';
 import { tellIfChanged } from './file.js';
 import { defineCommand, file, hash, judgeFor, machineFor, profile } from './options.js';
-import { EXIT, print, printReport, progressLine } from './terminal.js';
+import { EXIT, print, printReport } from './terminal.js';
+import { progressLine } from './progress.js';
 import { statementNow, withEvidence } from './statement.js';
 
 /** Writes a page about a file, which is only read. */
@@ -44,8 +45,9 @@ export const command = defineCommand(
       .example('$0 report case.db --html case.html --hash', 'For an examiner'),
   async ({ file, html, hash, profile }) => {
     const isStdout = html === '-';
-    const source = await openRegularFile(file, true);
+    const opened = await openRegularFile(file, true);
     const progress = progressLine();
+    const source = reportReading(opened, progress.report);
     try {
       if (!isStdout) await requireOwnOutput(html, file);
       const { result: made, evidence } = await withEvidence(file, hash, () =>
@@ -77,7 +79,7 @@ async function pageOf(
   path: string,
   source: FileSource,
   wanted: WantedProfile,
-  report: Report,
+  report: Report | undefined,
 ): Promise<Page> {
   // Opened as `salvage --deleted` does, so that both know the same old records.
   const found = source.size === 0 ? undefined : await openSearched(source, report, { old: true });

@@ -19,11 +19,13 @@ import { visitKeys, WHOLE_KEY } from '../salvage/read.js';
 import type { SalvagedRecord } from '../salvage/salvage.js';
 import type { FileSource } from '../source/file.js';
 import type { Source } from '../source/source.js';
-import { readUpTo } from '../source/source.js';
+import { readUpTo, reportReading } from '../source/source.js';
 import { RefusedError } from '../store/errors.js';
 import { tellIfChanged, tellUndone } from './file.js';
 import { decodeKey, defineCommand, expectKey, file, hash, json } from './options.js';
-import { EXIT, Output, print, progressLine, tell } from './terminal.js';
+import { EXIT, Output, print, tell } from './terminal.js';
+import type { ProgressLine } from './progress.js';
+import { progressLine } from './progress.js';
 import { sha256OfRange, statementNow, withEvidence } from './statement.js';
 import type { ExitCode } from './terminal.js';
 
@@ -76,8 +78,9 @@ interface SalvageOptions {
 
 async function salvageFile(options: SalvageOptions): Promise<ExitCode> {
   const { file } = options;
-  const source = await openRegularFile(file, true);
-  const progress = progressLine();
+  const opened = await openRegularFile(file, true);
+  const progress = progressLine('salvaging');
+  const source = reportReading(opened, progress.report);
   try {
     const exit = await salvageSource(source, options, progress);
     await tellIfChanged(file, source);
@@ -91,7 +94,7 @@ async function salvageFile(options: SalvageOptions): Promise<ExitCode> {
 async function salvageSource(
   source: FileSource,
   options: SalvageOptions,
-  progress: ReturnType<typeof progressLine>,
+  progress: ProgressLine,
 ): Promise<ExitCode> {
   const { file, deleted } = options;
   const found = await findAll(source, { deleted, report: progress.report });
@@ -121,11 +124,11 @@ function tellImage(file: string, { image }: CheckResult): void {
 async function listCarved(
   source: FileSource,
   options: SalvageOptions,
-  progress: ReturnType<typeof progressLine>,
+  progress: ProgressLine,
 ): Promise<ExitCode> {
   const list = new SalvageList({ source, layout: undefined }, options);
   const finds = await carveUnknown(source, options.expectKeys, (done, all) =>
-    progress.report('looking for values by their shape', done, all),
+    progress.report?.('looking for values by their shape', done, all),
   );
   progress.end();
   for (const one of finds) await list.carved(one);
@@ -133,11 +136,7 @@ async function listCarved(
   return EXIT.ok;
 }
 
-async function listAll(
-  options: SalvageOptions,
-  progress: ReturnType<typeof progressLine>,
-  found: Found,
-): Promise<ExitCode> {
+async function listAll(options: SalvageOptions, progress: ProgressLine, found: Found): Promise<ExitCode> {
   const { deleted, carve, expectKeys } = options;
   const { db, records, unproved = [], old } = found;
   const list = new SalvageList(db, options);
@@ -150,7 +149,7 @@ async function listAll(
   if (deleted) list.expect('deleted');
   if (carve) {
     const finds = await carveFound(found, expectKeys, (done, all) =>
-      progress.report('looking for values by their shape', done, all),
+      progress.report?.('looking for values by their shape', done, all),
     );
     for (const one of finds) await list.carved(one);
     progress.end();

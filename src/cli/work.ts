@@ -4,7 +4,9 @@ import { SourceError } from '../source/source.js';
 import { refusal, RefusedError } from '../store/errors.js';
 import { BuildError } from '../write/frame.js';
 import { VerifyError } from '../write/write.js';
-import { EXIT, printReport, progressLine, tell } from './terminal.js';
+import { EXIT, printReport, tell } from './terminal.js';
+import type { ProgressLine } from './progress.js';
+import { progressLine } from './progress.js';
 
 /** Signals that end work that writes, with the exit code that a shell expects. */
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
@@ -25,7 +27,7 @@ interface Work {
  */
 export async function runWork(
   { path, doing, failed }: Work,
-  work: (signal: AbortSignal, progress: ReturnType<typeof progressLine>) => Promise<number>,
+  work: (signal: AbortSignal, progress: ProgressLine) => Promise<number>,
 ): Promise<number> {
   const stop = new AbortController();
   const { signal } = stop;
@@ -36,7 +38,7 @@ export async function runWork(
   };
   const names = Object.keys(SIGNALS) as (keyof typeof SIGNALS)[];
   for (const name of names) process.on(name, listener);
-  const progress = progressLine();
+  const progress = progressLine('repairing');
   try {
     return await work(signal, progress);
   } catch (error) {

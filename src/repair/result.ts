@@ -53,7 +53,7 @@ export interface RepairOptions {
   /** The state that the file must still have once it is locked (see `fileState`); else it is refused. */
   readonly ifState?: string | undefined;
   /** Gets the progress of long work. */
-  readonly report?: Report;
+  readonly report?: Report | undefined;
   /** Ends the repair; the source is as it was, unless it is already replaced. */
   readonly signal?: AbortSignal;
 }

@@ -191,3 +191,35 @@ export function abortable(source: Source, signal: AbortSignal | undefined): Sour
     }),
   };
 }
+
+/**
+ * The same source, which reports how much of it was read.
+ *
+ * @param passes how many times the work reads all of it
+ */
+export function reportReading<S extends Source>(
+  source: S,
+  report: ((step: string, doneBytes: number, allBytes: number) => void) | undefined,
+  passes = 1,
+): S {
+  if (report === undefined) return source;
+  const { size } = source;
+  let done = 0;
+  const count = (bytes: number) => {
+    done += bytes;
+    if (done <= passes * size) report('reading', done, passes * size);
+  };
+  return {
+    ...source,
+    read(offset: number, length: number) {
+      count(length);
+      return source.read(offset, length);
+    },
+    ...(source.readInto !== undefined && {
+      readInto(offset: number, into: Uint8Array) {
+        count(into.length);
+        return source.readInto!(offset, into);
+      },
+    }),
+  };
+}

@@ -14,6 +14,7 @@ const TOOLS = {
   fish: { found: () => runs('fish', '--version'), get: 'fish' },
   mandb: { found: () => runs('mandb', '--version'), get: 'man-db' },
   mounts: { found: () => runs('unshare', '-m', 'true'), get: 'util-linux, and to be root' },
+  script: { found: () => runs('script', '--version'), get: 'bsdutils' },
   strace: { found: () => runs('strace', '-qq', '-o', '/dev/null', 'true'), get: 'strace' },
   mkfifo: {
     found: () => runs('mkfifo', '--version') || runs('busybox', 'mkfifo', '--help'),
