@@ -1,4 +1,6 @@
-import { stat } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { shellPath } from '../report/escape.js';
 import { understandCommand } from '../service/commandline.js';
 import { guard, NOT_STARTED, runUnguarded } from '../service/guard.js';
 import { Outlets } from '../service/outlets.js';
@@ -14,11 +16,21 @@ function commandIn(args: object): string[] {
   return (args as { '--'?: string[] })['--'] ?? [];
 }
 
-/** Says that a configuration may name a database; undefined if there is no such file. */
-async function unknownBy(config: string | undefined): Promise<string | undefined> {
-  if (config === undefined) return undefined;
-  const found = await stat(config).catch(() => undefined);
-  return found && `${config} may name one`;
+/** Reads a configuration of the program; undefined if there is none. */
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Says how to name the database, with the path if the environment has one. */
+function askForPath(command: readonly string[], { FLOWER_DB }: NodeJS.ProcessEnv): string {
+  const path = FLOWER_DB === undefined ? 'DATABASE' : shellPath(FLOWER_DB);
+  const perhaps = FLOWER_DB === undefined ? '' : ', if it is the one of FLOWER_DB';
+  return `Name it: gdbm-doctor guard ${path} -- ${shellPath(command[0])} ...${perhaps}`;
 }
 
 /** Makes a program's database usable, runs the program, and watches the database while it runs. */
@@ -51,7 +63,7 @@ export const command = defineCommand(
   async ({ file, fallback, ...options }) => {
     const { env } = process;
     const command = commandIn(options);
-    const { program, database, config } = understandCommand(command, env);
+    const { program, database, unknown } = understandCommand(command, env, readText);
     const path = file ?? database;
     const wrong = await judgeOutlets(path === undefined ? [] : [path], options);
     if (wrong !== undefined) {
@@ -60,7 +72,6 @@ export const command = defineCommand(
     }
     const outlets = new Outlets(options);
     if (path === undefined) {
-      const unknown = program === 'other' ? 'the command is not known' : await unknownBy(config);
       if (unknown === undefined) {
         const message = 'this command keeps no database, so there is nothing to guard';
         outlets.log({ level: 'warning', event: 'no-database', message });
@@ -70,13 +81,17 @@ export const command = defineCommand(
       const then = isRefused
         ? `with --fallback fail ${command[0]} is not started: exit code ${NOT_STARTED}`
         : 'it runs without a guard';
-      const message = `expected a database, found none named, and ${unknown}: ${then}. Name the database before the --`;
+      const message = `which database the program keeps is not known, as ${unknown}: ${then}. ${askForPath(command, env)}`;
       outlets.log({ level: isRefused ? 'error' : 'warning', event: 'no-database', message });
       if (isRefused) {
         await outlets.flush();
         return NOT_STARTED;
       }
       return runUnguarded(command, env, outlets);
+    }
+    if (file !== undefined && database !== undefined && resolve(file) !== resolve(database)) {
+      const message = `${file} is guarded, and the command names another database: ${database}`;
+      outlets.log({ level: 'warning', event: 'another-named', message, details: { path: file, database } });
     }
     const profile = options.profile === 'auto' ? PROFILES[program] : options.profile;
     const { mending, lookOptions } = mendingFor(path, { ...options, profile }, outlets);

@@ -172,6 +172,7 @@ export const VOLUME_CODES = {
   'not-a-file': 'error',
   'volume-not-mounted': 'notice',
   'volume-in-memory': 'notice',
+  'volume-anonymous': 'notice',
   'volume-read-only': 'error',
   'network-file-system': 'warning',
   'mapping-refused': 'error',

@@ -18,6 +18,7 @@ export function judgeMount(facts: VolumeFacts): VolumeProblem[] {
     ...sourceDeleted(facts, mount),
     ...notMounted(facts, mount),
     ...inMemory(facts, mount),
+    ...anonymous(facts, mount),
   ];
 }
 
@@ -155,6 +156,21 @@ function inMemory(facts: VolumeFacts, { line, fsType }: MountFacts): VolumeProbl
         mountsCommand(facts, place),
         `if the data is to stay, mount a volume on a disk: ${mountOption(facts)}`,
       ),
+    ),
+  ];
+}
+
+/** Docker's and Podman's name of a volume that nobody named, in the path of its data on the host. */
+const ANONYMOUS = /\/volumes\/[0-9a-f]{64}\/_data(\/|$)/;
+
+function anonymous(facts: VolumeFacts, { line }: MountFacts): VolumeProblem[] {
+  if (line === undefined || !ANONYMOUS.test(line.root)) return [];
+  return [
+    problem(
+      'volume-anonymous',
+      `Expected a volume with a name at ${line.mountPoint}, found one that the container was given for itself: the next ` +
+        'container gets an empty one, and docker rm -v, --rm and prune remove it.',
+      remarked(saveCommand(facts), `saves it; then name a volume: ${mountOption(facts)}`),
     ),
   ];
 }

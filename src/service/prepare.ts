@@ -123,10 +123,14 @@ const IN_USE_CODES: readonly VolumeCode[] = ['locked-by-process', 'open-in-proce
 /** Problems that only keep a program from writing more than there is. */
 const FULL: readonly VolumeCode[] = ['volume-full', 'inodes-exhausted'];
 
+/** Places that lose the database sooner or later, though nothing is wrong with them now. */
+const FLEETING: readonly VolumeCode[] = ['volume-not-mounted', 'volume-in-memory', 'volume-anonymous'];
+
 /** Asks `doctor` about a database's place, and logs its problems. */
 async function diagnosePlace({ run, log, path }: Mending): Promise<VolumeProblem[]> {
   const problems = problemsIn((await run(['doctor', '--json', path])).stdout);
-  for (const { code, severity, found, advice } of problems) {
+  for (const { code, severity: own, found, advice } of problems) {
+    const severity = FLEETING.includes(code) ? 'warning' : own;
     // The look reports a missing or empty file itself, if it is a problem at all.
     if (severity === 'notice' || code === 'file-missing' || code === 'file-empty') continue;
     // The other program may be healthy: it is waited for, not to be stopped.

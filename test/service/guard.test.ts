@@ -252,16 +252,17 @@ async function celery(t: TestContext): Promise<string> {
   return path;
 }
 
-test('the database is found in Flower’s arguments or environment, and --fallback no-persistence removes it there', async (t) => {
+test('the database is found in Flower’s arguments or environment, and --fallback no-persistence overrules both', async (t) => {
   const path = await database(t);
   await writeFile(path, HOPELESS);
   const program = await celery(t);
   const options = ['guard', '--fallback', 'no-persistence', '--', program, 'flower'];
   const byArgument = await start(t, [...options, '--persistent=True', `--db=${path}`, '--port=1']).ended;
-  assert.equal(byArgument.stdout, '[["flower","--port=1"],null,null]\n');
+  const [[, ...args]] = JSON.parse(byArgument.stdout) as [string[]];
+  assert.deepEqual(args, ['--persistent=True', `--db=${path}`, '--port=1', '--persistent=False']);
   const env = { FLOWER_PERSISTENT: 'True', FLOWER_DB: path };
   const byEnvironment = await start(t, options, env).ended;
-  assert.equal(byEnvironment.stdout, '[["flower"],null,null]\n');
+  assert.match(byEnvironment.stdout, /^\[\["flower","--persistent=False"\],/);
   assert.deepEqual(await readFile(path), HOPELESS);
 });
 
@@ -279,7 +280,7 @@ testWith(
     const [args] = JSON.parse(empty.stdout) as [string[]];
     assert.match(args.at(-1)!, /^--db=.*gdbm-doctor-.*\/state\.db$/);
     const without = await start(t, ['guard', '--fallback', 'no-persistence', ...command]).ended;
-    assert.equal(without.stdout, '[["flower"],null,null]\n');
+    assert.match(without.stdout, /"--persistent=False"\]/);
     assert.equal((await start(t, ['guard', '--fallback', 'fail', ...command]).ended).code, 125);
   },
 );
@@ -363,7 +364,7 @@ testWith('mkfifo', 'a guard ends although its log file is a pipe without a reade
 test('a command without a database runs unchanged', async (t) => {
   const { code, stderr } = await start(t, ['guard', ...node('process.exitCode = 6')]).ended;
   assert.equal(code, 6);
-  assert.match(stderr, /Name the database before the --/);
+  assert.match(stderr, /database the program keeps is not known.*Name it: gdbm-doctor guard DATABASE -- /);
 });
 
 test('where a configuration may name the database guard asks for it, and with --fallback fail starts nothing', async (t) => {
@@ -372,12 +373,24 @@ test('where a configuration may name the database guard asks for it, and with --
   const command = ['--', program, 'flower', `--conf=${config}`];
   const without = await start(t, ['guard', ...command]).ended;
   assert.match(without.stderr, /this command keeps no database/);
-  await writeFile(config, 'persistent = True');
+  await writeFile(config, `persistent = True\ndb = '${config}.db'`);
+  const found = await start(t, ['guard', '--', 'sh', '-c', `exec '${program}' flower --conf='${config}'`])
+    .ended;
+  assert.match(found.stderr, /flowerconfig\.py\.db: there is no such file/);
+  await writeFile(config, 'persistent = input()');
   const asked = await start(t, ['guard', ...command]).ended;
   assert.equal(asked.code, 0);
-  assert.match(asked.stderr, /flowerconfig\.py may name one: it runs without a guard\. Name the database/);
+  assert.match(
+    asked.stderr,
+    /flowerconfig\.py is a program that may name one: it runs without a guard\. Name it/,
+  );
   const refused = await start(t, ['guard', '--fallback=fail', ...command]).ended;
   assert.deepEqual([refused.code, refused.stdout], [125, '']);
-  const other = await start(t, ['guard', '--fallback=fail', ...node('console.log("ran")')]).ended;
+  const env = { FLOWER_DB: '/data/my flower', FLOWER_PERSISTENT: 'True' };
+  const other = await start(t, ['guard', '--fallback=fail', ...node('console.log("ran")')], env).ended;
   assert.deepEqual([other.code, other.stdout], [125, '']);
+  assert.match(
+    other.stderr,
+    /Name it: gdbm-doctor guard '\/data\/my flower' -- .*if it is the one of FLOWER_DB/,
+  );
 });

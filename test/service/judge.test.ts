@@ -63,6 +63,11 @@ const CASES: Record<VolumeCode, Case> = {
     found: /\/data in memory \(tmpfs\)/,
     advice: /volume on a disk: -v flower-data:\/data/,
   },
+  'volume-anonymous': {
+    facts: mounted({ root: `/lib/docker/volumes/${'0123456789abcdef'.repeat(4)}/_data` }),
+    found: /volume with a name at \/data, .*next container gets an empty one/,
+    advice: /^docker exec 3f2a9c01d2e4 cat .*name a volume: -v flower-data:\/data$/,
+  },
   'volume-read-only': {
     facts: mounted({ superOptions: ['ro'], options: ['ro'] }),
     found: /at \/data, found it mounted read-only, the file system as a whole/,
