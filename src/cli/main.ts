@@ -204,7 +204,7 @@ async function runCommandLine(args: readonly string[]): Promise<number> {
     if (!(error instanceof UsageError)) throw error;
     const help = COMMAND_NAMES.includes(args[0]) ? `${args[0]} --help` : '--help';
     tell(`${error.message.replace(/[^.?]$/, '$&.')} See: gdbm-doctor ${help}`);
-    return args[0] === 'guard' ? EXIT.notStarted : EXIT.failed;
+    return args[0] === 'guard' ? (await import('../service/guard.js')).NOT_STARTED : EXIT.failed;
   }
 }
 

@@ -16,8 +16,6 @@ export const EXIT = {
   damaged: 1,
   /** Could not do its job: usage, I/O, locked, not GDBM. */
   failed: 2,
-  /** Guard did not start its program; see NOT_STARTED of `service/guard.ts`. */
-  notStarted: 125,
   /** The reader of a pipe left before it had the whole result: 128 and the number of SIGPIPE, as a shell has it. */
   readerGone: 141,
 } as const;
