@@ -1,11 +1,14 @@
 import { latin1Text } from './text.js';
 
+/** Nothing yet: most things are not filled in both ways. */
+const NOTHING: PickledValue[] = [];
+
 /** A thing of a pickle that holds others, or a class by its name. Nothing of it was made or called. */
 export class PickledThing {
   /** Items of a list, tuple or set; keys and values in turn of a dict. */
-  items: PickledValue[] = [];
+  items: PickledValue[] = NOTHING;
   /** Keys and values in turn that an object was filled with, as a dict is. */
-  pairs: PickledValue[] = [];
+  pairs: PickledValue[] = NOTHING;
   /** The class or function of an object, and its arguments. */
   callee: PickledValue;
   args: PickledValue;
@@ -24,8 +27,10 @@ export class PickledThing {
 /** A value of a pickle; undefined where none was given. */
 export type PickledValue = null | boolean | number | bigint | string | Uint8Array | PickledThing | undefined;
 
-/** Things on the stack, in the memo and inside others, at most. */
-const MOST_THINGS = 8 << 20;
+/** Things on the stack, in the memo and inside others, at most; one that holds others counts as several. */
+const MOST_THINGS = 5 << 18;
+/** Things of the room that one which holds others takes. */
+const HOLDER = 8;
 const MARK = Symbol('mark');
 
 /** Bytes that are no pickle, or one that is too large to be held. */
@@ -242,7 +247,7 @@ class DataReader {
   }
 
   #fail(why: string): never {
-    throw new PickleDataError(`${why} before byte ${this.#at}`);
+    throw new PickleDataError(`it is no pickle: ${why} before byte ${this.#at}`);
   }
 
   #skip(count: number): number {
@@ -299,12 +304,13 @@ class DataReader {
     return Number.isSafeInteger(Number(value)) ? Number(value) : value;
   }
 
-  #count(): void {
-    if (++this.#things > MOST_THINGS) throw new PickleDataError(`it has more than ${MOST_THINGS} things`);
+  #count(things = 1): void {
+    this.#things += things;
+    if (this.#things > MOST_THINGS) throw new PickleDataError('it has too many things to be shown');
   }
 
   #push(value: PickledValue): void {
-    this.#count();
+    this.#count(value instanceof PickledThing ? HOLDER : 1);
     this.#stack.push(value);
   }
 
@@ -335,8 +341,9 @@ class DataReader {
   #fill(values: PickledValue[], isPairs: boolean): void {
     const target = this.#top();
     if (!(target instanceof PickledThing)) this.#fail('items for what holds none');
-    const into = isPairs && target.kind !== 'dict' ? target.pairs : target.items;
-    for (const value of values) into.push(value);
+    const place = isPairs && target.kind !== 'dict' ? 'pairs' : 'items';
+    if (target[place] === NOTHING) target[place] = values;
+    else for (const value of values) target[place].push(value);
   }
 
   #put(index: number): void {
@@ -348,7 +355,8 @@ class DataReader {
     const value = this.#memo.get(index);
     if (value === undefined) this.#fail(`nothing in the memo at ${index}`);
     this.#share(value);
-    this.#push(value);
+    this.#count();
+    this.#stack.push(value);
   }
 
   #share(value: PickledValue): void {

@@ -37,7 +37,7 @@ export function readValue(bytes: Uint8Array, form: ValueForm): ReadableValue {
       try {
         return { form, data: plainOf(readPickle(bytes)) };
       } catch (error) {
-        if (error instanceof PickleDataError) throw new OtherFormError(`it is no pickle: ${error.message}`);
+        if (error instanceof PickleDataError) throw new OtherFormError(error.message);
         throw error;
       }
     case 'json':

@@ -90,8 +90,8 @@ test('hostile pickles end with an error or with few characters', () => {
   assert.ok(laughing.length < 100_000, `${laughing.length}`);
   const deep = Buffer.concat([
     Buffer.from('8004', 'hex'),
-    Buffer.alloc(200_000, ']'),
-    Buffer.alloc(199_999, 'a'),
+    Buffer.alloc(100_000, ']'),
+    Buffer.alloc(99_999, 'a'),
     Buffer.from('.'),
   ]);
   assert.ok(JSON.stringify(plainOf(readPickle(deep))).length < 10_000);
