@@ -36,6 +36,7 @@ const LINES: Record<string, Lines> = {
   get: { result: ['get a.db --key-encoding hex 6b657920303234'] },
   dump: { result: ['dump a.db'] },
   delete: { report: ['delete --no-lock less.db --key-encoding hex 6b657920303234'] },
+  compact: { report: ['compact --no-lock less.db'] },
   load: { report: ['load --replace --no-lock records.ndjson loaded.db'] },
   convert: { report: ['convert --replace --no-lock a.db converted.db'] },
   diff: { result: ['diff a.db b.db'] },

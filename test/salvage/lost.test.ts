@@ -8,7 +8,7 @@ import { repair } from '../../src/repair.js';
 import { memorySource } from '../../src/source/source.js';
 import { build, specFor } from '../build/build.js';
 import { FORMATS } from '../format/formats.js';
-import { cli } from '../tools/cli.js';
+import { cli, joined } from '../tools/cli.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { Random } from '../tools/random.js';
 
@@ -55,13 +55,13 @@ test('a share of just so much is let pass, and one of less is not', async (t) =>
       'written only where it is allowed',
     );
   }
-  const { stdout } = await cli(['repair', '--no-lock', '--max-loss', '7%', path]);
+  const { stdout } = await cli(['repair', '--no-lock', '--findings', '--max-loss', '7%', path]);
   assert.match(
-    stdout,
+    joined(stdout),
     /At most 7 % of the records may be lost, but 29 of 100 would be\. Nothing was changed/,
   );
   assert.match(
-    stdout,
+    joined(stdout),
     /a key of 4 bytes that begins "k0\d\d" and a value of 5, at \d+.*its hash is impossible/,
   );
 });

@@ -119,7 +119,7 @@ db['photo'] = b'P' * 1000000
       const offset = Math.floor(place / PAGE) * PAGE;
       const env = { LD_PRELOAD: library, BAD_FILE: path, BAD_RANGES: `${offset}:512` };
       const out = `${path}.${what}`;
-      const { code, stdout } = await cli(['repair', '-o', out, path], env);
+      const { code, stdout } = await cli(['repair', '--findings', '-o', out, path], env);
       assert.equal(code, 0, stdout);
       assert.match(stdout, new RegExp(`error bytes-unreadable at offset ${offset} `), what);
       const kept = await recordsOf(out);
