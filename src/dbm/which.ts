@@ -78,7 +78,7 @@ async function isIndex(path: string): Promise<boolean> {
   return head !== undefined && (head.length === 0 || QUOTES.includes(head[0]));
 }
 
-/** The first bytes of a file; undefined if there is none. */
+/** The first bytes of a file; undefined if there is none, or if the disk cannot read them: a GDBM file is read around that. */
 async function headOf(path: string): Promise<Uint8Array | undefined> {
   if (!(await isFile(path))) return undefined;
   const handle = await open(path);
@@ -86,6 +86,9 @@ async function headOf(path: string): Promise<Uint8Array | undefined> {
     const head = new Uint8Array(HEAD_BYTES);
     const { bytesRead } = await handle.read(head, 0, HEAD_BYTES, 0);
     return head.subarray(0, bytesRead);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EIO') return undefined;
+    throw error;
   } finally {
     await handle.close();
   }
