@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { copyFile, mkdtemp, open, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { RefusedError } from '../store/errors.js';
 import type { DbmCheck, DbmCheckOptions } from './kind.js';
 import { unknownBecause } from './kind.js';
@@ -21,8 +21,15 @@ const HEAP = 64;
 /**
  * Checks an SQLite database: its header against its size, then SQLite's own `PRAGMA integrity_check`, where Node brings
  * SQLite.
+ *
+ * @param use gets the path of a sound database without a journal: the file itself, or a copy into which SQLite has written
+ *   its journal, which is removed afterwards
  */
-export async function checkSqlite(found: FoundDbm, options: DbmCheckOptions = {}): Promise<DbmCheck> {
+export async function checkSqlite(
+  found: FoundDbm,
+  options: DbmCheckOptions = {},
+  use?: (path: string, records: number | undefined) => Promise<void>,
+): Promise<DbmCheck> {
   try {
     return await withSqlite(found, async (uri, hasJournal, requireRest) => {
       const [path] = found.files;
@@ -33,6 +40,7 @@ export async function checkSqlite(found: FoundDbm, options: DbmCheckOptions = {}
           ? await askSqlite(uri, options)
           : { verdict: 'damaged', records: undefined, problems: [wrong] };
       await requireRest();
+      if (checked.verdict === 'sound') await use?.(fileURLToPath(uri.replace(/\?.*/, '')), checked.records);
       return checked;
     });
   } catch (error) {

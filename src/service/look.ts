@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
  * - `damaged`: it is not.
  * - `changing`: a program wrote to it meanwhile.
  * - `missing`: there is no such file.
- * - `foreign`: it is sound, but of another kind, such as SQLite.
+ * - `not-checked`: it is of another kind, such as Berkeley DB, and could not be checked.
  * - `other-machine`: it is sound, but libgdbm here cannot use it until it is converted.
  * - `unreadable`: the file could not be read.
  * - `unknown`: the look itself failed, which says nothing about the file.
@@ -15,7 +15,7 @@ import { spawn } from 'node:child_process';
 export interface Look {
   readonly path: string;
   readonly verdict:
-    'clean' | 'damaged' | 'changing' | 'missing' | 'foreign' | 'other-machine' | 'unreadable' | 'unknown';
+    'clean' | 'damaged' | 'changing' | 'missing' | 'not-checked' | 'other-machine' | 'unreadable' | 'unknown';
   /** The finding in a few words, without the path. */
   readonly what: string;
   readonly records: number;

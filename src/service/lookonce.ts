@@ -1,12 +1,17 @@
 import type { BigIntStats, Stats } from 'node:fs';
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { open, unlink } from 'node:fs/promises';
+import { open, stat, unlink } from 'node:fs/promises';
 import { groupFindings } from '../check/finding.js';
 import type { Judge } from '../check/libgdbm.js';
 import type { CheckedContents, WantedProfile } from '../contents.js';
 import { amountOf, checkContents, withProfile } from '../contents.js';
 import { isDeclared } from '../database/identify.js';
+import { checkDbm } from '../dbm/check.js';
+import type { DbmCheck, DbmKind } from '../dbm/kind.js';
+import { checkSqlite } from '../dbm/sqlite.js';
+import type { FoundDbm } from '../dbm/which.js';
+import { whichDbm } from '../dbm/which.js';
 import { MACHINES } from '../format/machines.js';
 import { needsRepair } from '../profile/leaveout.js';
 import type { ProfileName } from '../profile/profiles.js';
@@ -60,6 +65,7 @@ const COPIES = { changing: 5, damaged: 2 } as const;
 export async function lookOnce(options: LookOptions): Promise<Look> {
   const look = await lookAtFile(options);
   const { verdict, use, holder } = look;
+  if (verdict === 'not-checked' || verdict === 'missing') return (await lookAtOther(options)) ?? look;
   const mayBeWritten = verdict === 'changing' || (verdict === 'damaged' && !look.loads && isInUse(look));
   if (!options.snapshot || !mayBeWritten) return look;
   let snapshotTrouble: string | null = null;
@@ -177,7 +183,7 @@ async function lookInto(
     usable: (verdict === 'healthy' || verdict === 'foreign') && profile?.usable !== false,
   };
   if (other !== undefined && isDeclared(other)) {
-    return { ...bareLook(path, 'foreign', `this is ${other.what}`), ...about };
+    return { ...bareLook(path, 'not-checked', `this is ${other.what}`), ...about };
   }
   if (verdict === 'foreign') {
     const to = `gdbm-doctor repair --for ${machine} ${shellPath(path)}`;
@@ -210,6 +216,96 @@ async function lookInto(
     digest: [about.state, ...findings.map(({ code, offset }) => `${code}@${offset}`)].join(' '),
     ...(await useOf(before)),
   };
+}
+
+/** Kinds of database that are looked at as such. */
+const OTHER_KINDS: readonly DbmKind[] = ['dbm.sqlite3', 'dbm.dumb', 'ndbm', 'berkeley-db'];
+
+/**
+ * Looks at the database of another kind that a program opens by the name; undefined if there is none. Snapshots are taken
+ * of a dbm.sqlite3 only: it is one file once SQLite has written its journal into a copy of it.
+ */
+async function lookAtOther(options: LookOptions): Promise<Look | undefined> {
+  const { path, snapshot: isWanted } = options;
+  try {
+    const found = await whichDbm(path);
+    if (!OTHER_KINDS.includes(found.kind)) return undefined;
+    const [file] = found.files;
+    const before = await stat(file, { bigint: true });
+    let kept: Awaited<ReturnType<typeof keep>> = NO_SNAPSHOT;
+    const checked =
+      found.kind === 'dbm.sqlite3'
+        ? await checkSqlite(found, {}, async (merged, records) => {
+            if (isWanted && records !== undefined) kept = await keepSqlite(merged, before, records, options);
+          })
+        : await checkDbm(found);
+    const isSame = fileState(await stat(file, { bigint: true })) === fileState(before);
+    if (!isSame || (kept as unknown) === 'changed')
+      return bareLook(path, 'changing', 'it was written to meanwhile');
+    const state = fileState(before);
+    const judged = judgedOther(options, found, checked);
+    return {
+      ...judged,
+      ...kept,
+      snapshotTrouble: kept.snapshotTrouble ?? judged.snapshotTrouble,
+      size: Number(before.size),
+      state,
+      digest: [state, ...checked.problems].join(' '),
+      ...(await useOf(before)),
+    };
+  } catch (error) {
+    return lookOfTrouble(error, path);
+  }
+}
+
+/** Judges a database of another kind. A kind that cannot be checked, or be brought back, is not called damaged. */
+function judgedOther(
+  { path, profile }: LookOptions,
+  found: FoundDbm,
+  { verdict, records, problems }: DbmCheck,
+): Look {
+  const { kind } = found;
+  const problem = problems.join('; ');
+  const bare = (seen: Look['verdict'], what: string): Look => ({
+    ...bareLook(path, seen, what),
+    records: records ?? 0,
+    profile: nameOf(profile),
+  });
+  if (verdict === 'damaged' && kind === 'dbm.sqlite3')
+    return bare('damaged', `damaged dbm.sqlite3: ${problem}`);
+  if (verdict === 'sound' && records !== undefined) {
+    const sound = bare('clean', `sound, ${kind} with ${contentsText({ records })}`);
+    const snapshotTrouble =
+      kind === 'dbm.sqlite3' ? null : `none are taken of ${kind}, which has several files`;
+    return { ...sound, usable: true, snapshotTrouble };
+  }
+  const why = verdict === 'sound' ? 'it has no table of dbm.sqlite3' : problem;
+  return bare('not-checked', `${kind}, ${verdict === 'damaged' ? 'damaged' : 'not checked'}: ${why}`);
+}
+
+/**
+ * Takes a snapshot of an SQLite database, which is sound and has no journal.
+ *
+ * @param merged the database itself, or a copy that has its journal in it
+ * @param before stats of the database before the check
+ */
+async function keepSqlite(
+  merged: string,
+  before: BigIntStats,
+  records: number,
+  options: LookOptions,
+): Promise<Pick<Look, 'snapshot' | 'snapshotTrouble'> | 'changed'> {
+  const handle = await open(merged, constants.O_RDONLY);
+  try {
+    const stats = await handle.stat();
+    const now = await handle.stat({ bigint: true });
+    const isItself = now.ino === before.ino && now.dev === before.dev;
+    if (isItself && fileState(now) !== fileState(before)) return 'changed';
+    const { poor } = options;
+    return await keep({ handle, stats, records, contentBytes: stats.size, poor, isOther: true }, options);
+  } finally {
+    await handle.close();
+  }
 }
 
 /** The use of a file by another process, and a process that uses it. */
@@ -263,9 +359,12 @@ function troubleOf(error: unknown, path: string, doing: string): string {
 
 const NO_SNAPSHOT = { snapshot: null, snapshotTrouble: null };
 
+/** A file to keep: of GDBM, or a whole one of another kind. */
+type KeptFile = BusyFile | (JudgedFile & { readonly isOther?: boolean });
+
 /** Takes a snapshot; `changed` if the file turns out to have changed during the look. */
 async function keep(
-  file: JudgedFile | BusyFile,
+  file: KeptFile,
   options: LookOptions,
 ): Promise<Pick<Look, 'snapshot' | 'snapshotTrouble'> | 'changed'> {
   const { path, snapshots, snapshotFor = path, orHere = false } = options;
@@ -286,7 +385,7 @@ async function keep(
 async function keepAs(
   database: string,
   dir: string | undefined,
-  file: JudgedFile | BusyFile,
+  file: KeptFile,
   { profile, keep, maxBytes }: LookOptions,
 ): Promise<NonNullable<Look['snapshot']> | 'changed'> {
   const limits = { dir, keep, maxBytes, limitBackups: true };
@@ -298,7 +397,7 @@ async function keepAs(
     poor: kept.poor ? (worse ?? why) : null,
     removedBackups,
   };
-  if (taken === undefined || 'examine' in file) return snapshot;
+  if (taken === undefined || 'examine' in file || file.isOther === true) return snapshot;
   // Writes through mmap need not change the file's time, so the copy itself is checked.
   const copy = await openFileSource(taken.path);
   try {

@@ -10,6 +10,8 @@ import type { Log } from './outlets.js';
 /** The newest good snapshot of a database. */
 export interface BestSnapshot extends Contents {
   readonly id: string;
+  /** When it was taken. */
+  readonly time?: Date;
   readonly path: string;
 }
 
@@ -198,8 +200,11 @@ export async function restore(
   const report = firstReport(result.stdout);
   const details = { path, snapshot: best.id, records: best.records };
   if (result.code === 0 && report?.action === 'restored') {
+    // It may be of the time before an upgrade of its program.
+    const hours = (Date.now() - (best.time?.getTime() ?? 0)) / 3_600_000;
+    const taken = best.time === undefined ? '' : `, taken ${hours.toFixed(1)} hours ago`;
     const message =
-      `${path}: the snapshot ${best.id} is back, with ${contentsText(best)}; the file had ` +
+      `${path}: the snapshot ${best.id} is back, with ${contentsText(best)}${taken}; the file had ` +
       `${look.verdict === 'clean' ? contentsText(look) : 'none that can be used'}`;
     log({ level: 'warning', event: 'restored', message, details });
     return 'restored';

@@ -78,12 +78,10 @@ export function newStatus(path: string, temporary?: string): Status {
 
 /**
  * Checks that the last look saw a database that its program can use, or one that is being written. A temporary one is lost
- * with its container, and so is not healthy.
+ * with its container, and so is not healthy; nor is one of a kind that cannot be checked.
  */
 export function isHealthy({ look, temporary }: Status): boolean {
-  return (
-    temporary === undefined && look !== undefined && ['clean', 'changing', 'foreign'].includes(look.verdict)
-  );
+  return temporary === undefined && look !== undefined && ['clean', 'changing'].includes(look.verdict);
 }
 
 interface Metric {
@@ -99,8 +97,8 @@ const METRICS: readonly Metric[] = [
   {
     name: 'gdbm_doctor_healthy',
     type: 'gauge',
-    help: '1 if the last look saw a usable database.',
-    value: (status) => Number(isHealthy(status)),
+    help: '1 if the last look saw a usable database, NaN if its kind cannot be checked.',
+    value: (status) => (status.look?.verdict === 'not-checked' ? NaN : Number(isHealthy(status))),
   },
   {
     name: 'gdbm_doctor_temporary',

@@ -126,13 +126,15 @@ const FULL: readonly VolumeCode[] = ['volume-full', 'inodes-exhausted'];
 /** Places that lose the database sooner or later, though nothing is wrong with them now. */
 const FLEETING: readonly VolumeCode[] = ['volume-not-mounted', 'volume-in-memory', 'volume-anonymous'];
 
+/** Problems that the look reports itself, if they are problems at all. */
+const SEEN_BY_LOOK: readonly VolumeCode[] = ['file-missing', 'file-empty', 'other-database'];
+
 /** Asks `doctor` about a database's place, and logs its problems. */
 async function diagnosePlace({ run, log, path }: Mending): Promise<VolumeProblem[]> {
   const problems = problemsIn((await run(['doctor', '--json', path])).stdout);
   for (const { code, severity: own, found, advice } of problems) {
     const severity = FLEETING.includes(code) ? 'warning' : own;
-    // The look reports a missing or empty file itself, if it is a problem at all.
-    if (severity === 'notice' || code === 'file-missing' || code === 'file-empty') continue;
+    if (severity === 'notice' || SEEN_BY_LOOK.includes(code)) continue;
     // The other program may be healthy: it is waited for, not to be stopped.
     const toDo = IN_USE_CODES.includes(code) ? '' : ` To do: ${advice}`;
     log({ level: severity, event: code, message: `${found}${toDo}`, details: { path } });

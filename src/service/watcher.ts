@@ -192,7 +192,7 @@ export class Watcher {
     const { log, path } = this.#mending;
     log({
       ...(look.verdict === 'clean' && { hourly: `${path} is sound since change ${this.#changes}` }),
-      level: look.verdict === 'clean' || look.verdict === 'foreign' ? 'info' : 'warning',
+      level: look.verdict === 'clean' ? 'info' : 'warning',
       event: look.verdict,
       message: `${path}: ${look.what}`,
       details: { path, records: look.records },

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { link, open, rename, stat, unlink } from 'node:fs/promises';
 import { fileSource } from '../source/file.js';
@@ -146,9 +147,44 @@ export async function setAside(
     }
   }
   try {
+    await setJournalsAside(path);
     return await moveAside(path);
   } finally {
     await held?.release();
+  }
+}
+
+/** The first bytes of SQLite's journals NAME-wal and NAME-journal. */
+const JOURNALS = /^(377f068[23]|d9d505f920a163d7)/;
+
+/**
+ * Renames the journals that a killed program left beside an SQLite database: SQLite would write them into the file that
+ * takes its name.
+ *
+ * @returns a note for each
+ * @throws NodeJS.ErrnoException
+ */
+export async function setJournalsAside(realPath: string): Promise<string[]> {
+  const notes: string[] = [];
+  for (const path of [`${realPath}-wal`, `${realPath}-journal`]) {
+    const head = await firstBytes(path);
+    if (head !== undefined && JOURNALS.test(head))
+      notes.push(`The journal ${path} was of the file before; it is ${await moveAside(path)} now.`);
+  }
+  return notes;
+}
+
+/** The first 8 bytes of a file in hexadecimal; undefined if there is no file. */
+async function firstBytes(path: string): Promise<string | undefined> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
+    () => {},
+  );
+  if (handle === undefined) return undefined;
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(8), 0, 8, 0);
+    return buffer.subarray(0, bytesRead).toString('hex');
+  } finally {
+    await handle.close();
   }
 }
 

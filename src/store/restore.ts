@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { lstat, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setJournalsAside } from './backup.js';
 import { RefusedError, restoringRefused } from './errors.js';
 import { nameOf, otherOwner, readFolder, folderToRead, contentHash, openSnapshot } from './folder.js';
 import type { FreshFile } from './fresh.js';
@@ -193,8 +194,9 @@ async function replaceHeld(
   const fresh = await copyBeside(held.realPath, handle, signal);
   try {
     await requireCopied(fresh, hash, snapshot, signal);
+    const journals = await setJournalsAside(held.realPath);
     const { backup, notes } = await replaceFile(held, fresh, 'the restore');
-    return { backup, notes: [...cleared, ...notes] };
+    return { backup, notes: [...cleared, ...journals, ...notes] };
   } finally {
     await fresh.close();
   }
@@ -214,6 +216,7 @@ async function placeNew(
     await requireCopied(fresh, hash, snapshot, signal);
     const notes = await giveRights(fresh.handle, rights, 'The new file');
     await fresh.sync();
+    notes.push(...(await setJournalsAside(realPath)));
     await placeFile(fresh, realPath);
     if (notes.length > 0) return ['There was no database.', ...notes];
     return ['There was no database; the new one has the owner of its folder.'];

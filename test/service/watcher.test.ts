@@ -95,7 +95,7 @@ test('a damaged file that its program holds has a log line with the process, and
 test('for any looks, a repair follows only two equal looks at damage', () => {
   const anyLook = fc
     .tuple(
-      fc.constantFrom('clean', 'damaged', 'damaged', 'changing', 'missing', 'foreign', 'unreadable'),
+      fc.constantFrom('clean', 'damaged', 'damaged', 'changing', 'missing', 'not-checked', 'unreadable'),
       fc.constantFrom('a', 'b'),
       fc.constantFrom('locked' as const, 'open' as const, 'none' as const, 'none' as const, null),
     )
