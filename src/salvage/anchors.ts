@@ -8,6 +8,7 @@ import { firstIndex } from '../numbers.js';
 import { CandidateList } from '../orphans/candidatelist.js';
 import { ElementFilter } from '../orphans/elements.js';
 import { hashRanges } from '../orphans/keyhashes.js';
+import { endOfZeros } from '../orphans/zeros.js';
 import type { RangeList } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';
@@ -58,6 +59,10 @@ const HASHED_PER_BYTE = [
 ] as const;
 /** Maximum number of lengths of keys that begin alike: a manipulated file may have thousands. */
 const MOST_LENGTHS = 64;
+/** Number of lengths of keys that begin with four zeros. */
+const MOST_ZERO_LENGTHS = 2;
+/** Maximum size in bytes of a key that begins so. */
+const LONGEST_FROM_ZERO = 64;
 /** Maximum number of elements between an element and the place that its hash gives: a full bucket has longer ways. */
 const FROM_HOME = 32;
 /** Maximum bits of a directory whose entries are placed: 8 MiB of them. */
@@ -106,9 +111,10 @@ class KeyIndex {
   constructor(keys: CandidateList) {
     this.#keys = keys;
     const { starts, sizes, hashes, length } = keys;
+    const lengths = zeroLengths(keys);
     this.order = Uint32Array.from({ length }, (_, n) => n)
-      // Zeros stand everywhere.
-      .filter((n) => sizes[n] >= SHORTEST && sizes[n] <= LONGEST && starts[n] !== 0)
+      .filter((n) => sizes[n] >= SHORTEST && sizes[n] <= LONGEST)
+      .filter((n) => starts[n] !== 0 || lengths.has(sizes[n]))
       .sort((a, b) => starts[a] - starts[b] || sizes[a] - sizes[b] || hashes[a] - hashes[b]);
     for (const n of this.order) {
       this.pairs[starts[n] >>> 16] = 1;
@@ -149,6 +155,20 @@ class KeyIndex {
   }
 }
 
+/**
+ * The most common lengths of keys that begin with zeros, as whole numbers do. Zeros that look like an element seem to have
+ * such a key, too, but of any length.
+ */
+function zeroLengths({ length, starts, sizes }: CandidateList): ReadonlySet<number> {
+  const counts = new Map<number, number>();
+  for (let n = 0; n < length; n++) {
+    if (starts[n] === 0 && sizes[n] <= LONGEST_FROM_ZERO)
+      counts.set(sizes[n], (counts.get(sizes[n]) ?? 0) + 1);
+  }
+  const common = [...counts].sort(([, a], [, b]) => b - a).slice(0, MOST_ZERO_LENGTHS);
+  return new Set(common.map(([size]) => size));
+}
+
 const filterBit = (start: number) => Math.imul(start, 0x9e3779b1) >>> (32 - FILTER_BITS);
 
 /**
@@ -179,6 +199,7 @@ export async function findKeys(
     const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
     const places = lastPlace(window, SHORTEST);
     let start = places > 0 ? view.getUint32(0) >>> 8 : 0;
+    let zerosEnd = 0;
     for (let at = 0; at < places; at++) {
       start = ((start << 8) | bytes[at + 3]) >>> 0;
       if (pairs[start >>> 16] === 0 || !index.mayBegin(start)) continue;
@@ -186,10 +207,13 @@ export async function findKeys(
         last = start;
         [from, to] = index.group(start);
       }
+      if (start === 0 && at >= zerosEnd) zerosEnd = endOfZeros(bytes, at);
       let lengths = 0;
       for (let i = from, next: number; i < to && lengths < MOST_LENGTHS; i = next, lengths++) {
         next = index.endOfSize(i, to);
         const size = keys.sizes[index.order[i]];
+        // Nothing but zeros stands everywhere.
+        if (at + size <= zerosEnd) continue;
         const budget = classOf(size);
         if (at + size > bytes.length || budgets[budget] <= 0 || found.length >= most) continue;
         budgets[budget] -= size;

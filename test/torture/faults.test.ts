@@ -2,13 +2,19 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { check } from '../../src/examine.js';
 import { elementStruct } from '../../src/format/bucket.js';
+import { describeFormat } from '../../src/format/format.js';
 import { headerStruct } from '../../src/format/header.js';
 import { member } from '../../src/format/struct.js';
 import { memorySource } from '../../src/source/source.js';
 import { sample } from '../tools/effort.js';
+import type { Step } from '../tools/libgdbm.js';
+import { MiniGdbm } from '../tools/minigdbm.js';
+import { Random } from '../tools/random.js';
 import { formats, miniDatabase } from './databases.js';
 import type { Damaged } from './damaged.js';
+import { intactOf } from './intact.js';
 import { damagedCopy, tryRepair } from './judge.js';
+import { historyOf } from './life.js';
 import type { Model } from './models.js';
 import { setNumber } from './models.js';
 import { seedFor } from './settings.js';
@@ -81,6 +87,32 @@ test('where few records are behind a place that lost a sector, what the header s
     }
   }
   assert.ok(tried >= 6, `${tried} places`);
+});
+
+test('where keys are whole numbers, which begin with zeros, a lost sector costs only the records in it', async () => {
+  for (const format of sample(formats('standard'), 2)) {
+    const random = new Random(5);
+    const steps = Array.from({ length: 600 }, (_, n): Step => {
+      const key = Buffer.alloc(8);
+      key.writeBigUInt64BE(BigInt(n));
+      return ['store', key, random.bytes(20 + random.below(200))];
+    });
+    const bytes = new MiniGdbm({ format, blockSize: 512 }).run(steps).bytes();
+    const intact = intactOf({
+      name: describeFormat(format),
+      bytes,
+      format,
+      hashChar: 'signed',
+      history: historyOf(steps),
+      other: undefined,
+    });
+    const at = SECTOR * Math.floor(bytes.length / 2 / SECTOR);
+    const model = { name: 'a sector missing', damage: (file: Damaged) => file.drop(at, SECTOR) };
+    const { score } = await tryRepair(intact, damagedCopy(intact, [model], 0));
+    const { survivors, lost, lostMoved, wrong } = score;
+    assert.ok(survivors > 250, `${survivors} survivors`);
+    assert.deepEqual([lost.length + lostMoved.length <= 2, wrong], [true, []], intact.name);
+  }
 });
 
 test('an old copy just before a record that was never written is not taken for it', async () => {
