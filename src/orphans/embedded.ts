@@ -5,7 +5,7 @@ import type { BucketView } from '../format/bucket.js';
 import type { Range } from '../source/ranges.js';
 import type { Candidate } from './candidates.js';
 import { hashRanges } from './keyhashes.js';
-import { MAX_LOCATED } from './locate.js';
+import { LONGEST } from './findkeys.js';
 
 /** Share of a bucket's sampled keys that must be proved; with fewer it may be no bucket. */
 const PROVED = 0.5;
@@ -53,7 +53,7 @@ async function provedRecords(
       const isPossible =
         offset > 0 &&
         keySize >= 0 &&
-        keySize <= MAX_LOCATED &&
+        keySize <= LONGEST &&
         length >= keySize &&
         offset + length <= source.size;
       if (hash === FREE_HASH || !isPossible || !isWanted(offset, keySize, offset + length)) continue;

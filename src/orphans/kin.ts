@@ -10,7 +10,7 @@ import type { BlockGrid } from '../source/views.js';
 import type { Candidate } from './candidates.js';
 import { UNSEEN } from './candidates.js';
 import { hashRanges } from './keyhashes.js';
-import { MAX_LOCATED } from './locate.js';
+import { LONGEST } from './findkeys.js';
 
 /** Minimum number of ranges of hashes with two buckets: one file never has two buckets for the same range. */
 const TWINS = 2;
@@ -171,7 +171,7 @@ async function readLinks(
       const offset = bucket.dataPointer(i);
       const size = bucket.keySize(i);
       const isPossible =
-        offset > 0 && !isGone(db, offset) && size > 0 && size <= MAX_LOCATED && offset + size <= source.size;
+        offset > 0 && !isGone(db, offset) && size > 0 && size <= LONGEST && offset + size <= source.size;
       if (hash === FREE_HASH || !isPossible || size > budget) continue;
       budget -= size;
       buckets[length] = blocks.blockOf(site.offset);

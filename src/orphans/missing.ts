@@ -10,10 +10,10 @@ import { LAYOUTS } from '../format/format.js';
 import { Layout } from '../source/layout.js';
 import type { Range } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
+import { CandidateList } from './candidatelist.js';
+import { findKeys, LONGEST } from './findkeys.js';
 import { BucketFilter } from './heads.js';
 import { inferByKeys } from './infer.js';
-import type { WantedKey } from './locate.js';
-import { locateKeys, MAX_LOCATED, MIN_LOCATED } from './locate.js';
 import { Votes } from './votes.js';
 import { OffsetList } from '../numbers.js';
 import type { Progress } from '../source/sweep.js';
@@ -89,8 +89,15 @@ interface Beginning {
   readonly keys: readonly RecordKey[];
 }
 
-/** A key with the size of its record. */
-interface RecordKey extends WantedKey {
+/** A key as its element describes it. */
+interface RecordKey {
+  readonly hash: number;
+  /** Bytes. */
+  readonly size: number;
+  /** File offset at which the key belongs. */
+  readonly pointer: number;
+  /** The first four bytes as one number, the first byte in the most significant place. */
+  readonly start: number;
   /** Bytes of key and value. */
   readonly bytes: number;
 }
@@ -186,7 +193,7 @@ async function findBuckets(
     for (let i = 0; i < elements && keys.length < sample.keys; i++) {
       const hash = bucket.hash(i);
       const size = bucket.keySize(i);
-      if (hash === FREE_HASH || size < LEAST || size > MAX_LOCATED) continue;
+      if (hash === FREE_HASH || size < LEAST || size > LONGEST) continue;
       const { buffer, byteOffset } = bucket.keyStart(i);
       const start = new DataView(buffer, byteOffset).getUint32(0);
       keys.push({ hash, size, pointer: bucket.dataPointer(i), start, bytes: size + bucket.dataSize(i) });
@@ -208,16 +215,14 @@ async function usedIn(source: Source, format: Format, found: OffsetList): Promis
 /** Finds the distance from their place at which most keys are. */
 async function findDistance(
   source: Source,
-  wanted: readonly WantedKey[],
+  wanted: readonly RecordKey[],
   progress?: Progress,
 ): Promise<number | undefined> {
+  const keys = new CandidateList();
+  for (const { hash, pointer, size, start } of wanted) keys.push(0, hash, pointer, size, start);
+  const { length, at, offsets } = await findKeys(source, keys, progress);
   const votes = new Votes();
-  await locateKeys(
-    source,
-    wanted.filter(({ size }) => size >= MIN_LOCATED),
-    ({ pointer }, at) => votes.add(pointer - at),
-    progress,
-  );
+  for (let n = 0; n < length; n++) votes.add(offsets[n] - at[n]);
   const sorted = votes.all().sort(([, a], [, b]) => b - a);
   const [best] = sorted;
   if (best !== undefined && best[0] !== 0 && best[1] >= MIN_VOTES)
@@ -229,7 +234,7 @@ async function findDistance(
 /** The distance at which most of some keys are; undefined if they are in place, or if too few agree. */
 async function bestOf(
   source: Source,
-  wanted: readonly WantedKey[],
+  wanted: readonly RecordKey[],
   distances: readonly number[],
 ): Promise<number | undefined> {
   let best = { missing: 0, there: 0, inside: 0 };
@@ -253,10 +258,10 @@ async function bestOf(
  * Returns true if a range of a source is a key with this hash, in either flavour.
  *
  * @param offset file offset
- * @param size bytes; a key longer than {@link MAX_LOCATED} is not read and counts as absent
+ * @param size bytes; a key longer than {@link LONGEST} is not read and counts as absent
  */
 async function isKeyAt(source: Source, offset: number, size: number, hash: number): Promise<boolean> {
-  const isInside = offset >= 0 && size >= 0 && size <= MAX_LOCATED && offset + size <= source.size;
+  const isInside = offset >= 0 && size >= 0 && size <= LONGEST && offset + size <= source.size;
   if (!isInside) return false;
   const key = await source.read(offset, size);
   return hashKey(key, 'signed') === hash || hashKey(key, 'unsigned') === hash;

@@ -15,7 +15,7 @@ import { FreeSpace } from './free.js';
 import { RecordsInUse } from './inuse.js';
 import { hashRanges } from './keyhashes.js';
 import { Kin } from './kin.js';
-import { MAX_LOCATED } from './locate.js';
+import { LONGEST } from './findkeys.js';
 import { placesInUse } from './overlaps.js';
 import { ENOUGH_PROVED } from './rank.js';
 
@@ -204,7 +204,7 @@ async function allocatedEnd(db: Database, inForce: readonly BucketSite[], proved
     const { used, usedCount, pointers, keySizes, hashes: own } = await reader.read(site);
     for (let n = 0; n < usedCount; n++) {
       const [offset, keySize] = [pointers[used[n]], keySizes[used[n]]];
-      if (!(offset >= end && keySize > 0 && keySize <= MAX_LOCATED && offset + keySize <= size)) continue;
+      if (!(offset >= end && keySize > 0 && keySize <= LONGEST && offset + keySize <= size)) continue;
       offsets.push(offset);
       sizes.push(keySize);
       hashes.push(own[used[n]]);

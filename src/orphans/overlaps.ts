@@ -3,7 +3,7 @@ import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
 import { firstAfter, NumberList, OffsetList } from '../numbers.js';
 import { hashRanges } from './keyhashes.js';
-import { MAX_LOCATED } from './locate.js';
+import { LONGEST } from './findkeys.js';
 
 /** Maximum average number of times that a place is touched: few elements have a wrong size. */
 const TOUCHED_PER_PLACE = 256;
@@ -49,7 +49,7 @@ export async function placesInUse(
       const size = keySizes[i];
       const end = offset + size + dataSizes[i];
       const possible =
-        offset > 0 && size >= leastKey && size <= MAX_LOCATED && end > offset && end <= db.source.size;
+        offset > 0 && size >= leastKey && size <= LONGEST && end > offset && end <= db.source.size;
       if (!possible) continue;
       const touchedEnd = Math.min(end, offset + reach);
       const before = touchedPlaces.length;

@@ -15,6 +15,7 @@ import { viewOf } from '../format/struct.js';
 import { firstAfter, firstIndex, salted } from '../numbers.js';
 import type { SearchedSurvey } from '../orphans/adopt.js';
 import { CandidateList } from '../orphans/candidatelist.js';
+import { findKeys, SHORTEST } from '../orphans/findkeys.js';
 import { Votes } from '../orphans/votes.js';
 import type { Layout } from '../source/layout.js';
 import type { RangeList } from '../source/ranges.js';
@@ -36,14 +37,13 @@ import {
 } from './align.js';
 import type { Anchors, Distances } from './anchors.js';
 import {
+  anchorsOf,
   BucketPlaces,
   findElements,
-  findKeys,
   isInBucket,
   placeElements,
   placeEntries,
   placeKeys,
-  SHORTEST,
 } from './anchors.js';
 
 /*
@@ -117,7 +117,7 @@ export async function findLayout(
     elements: Int32Array.of(-1),
     weights: Float32Array.of(1),
   };
-  const { elements, anchors } = named(all, await findKeys(source, all, progress));
+  const { elements, anchors } = named(all, anchorsOf(await findKeys(source, all, progress)));
   let keys = together(head, anchors);
   const free = await freeRanges();
   // An old copy of a record that was never written may stand there by chance, but not within another record.
@@ -142,7 +142,7 @@ export async function findLayout(
     const isNew = (at: number, pointer: number, hash: number) =>
       isAtSeam(at, pointer) && !isSampled(at, pointer, hash);
     const more = await findElements(source, format, end, isNew, progress);
-    const found = named(more, await findKeys(source, more, progress, rangesBetween(cores, size)));
+    const found = named(more, anchorsOf(await findKeys(source, more, progress, rangesBetween(cores, size))));
     const first = elements.length;
     elements.append(found.elements);
     keys = together(keys, {
@@ -376,7 +376,7 @@ async function mayHaveMoved(
   const isToldBySectors = told !== undefined && told !== 0 && told % SECTOR === 0;
   if (lost.length >= SAMPLED || isToldBySectors) return true;
   if (lost.length === 0) return false;
-  const { length, belongs, at, elements } = await findKeys(source, lost, progress, await free());
+  const { length, belongs, at, elements } = anchorsOf(await findKeys(source, lost, progress, await free()));
   const places = new Uint8Array(lost.length);
   for (const n of elements) if (places[n] < 255) places[n]++;
   const distances = new Set<number>();
