@@ -333,12 +333,7 @@ async function examined(
   survey.claims.release();
   report?.('examining elements', 0, db.source.size);
   const examination = survey.examination ?? (await examine(db, survey));
-  if (
-    examination.hasMisfit &&
-    isInOrder(survey) &&
-    hasOldBucket(survey, examination) &&
-    (await hasDeeperBucket(db, survey, examination))
-  ) {
+  if (isInOrder(survey) && (await hasDeeperBucket(db, survey, examination))) {
     const { sites, siteOfSlot, claims } = survey;
     const again = await searchAll(db, { sites, siteOfSlot, claims }, progress('looking for buckets'));
     if (again.survey.sites.some(({ state }) => state === 'outdated')) {
@@ -346,16 +341,6 @@ async function examined(
     }
   }
   return { db, survey: { ...survey, examination }, ...(scanned && { scanned }) };
-}
-
-/** One key in so many that is missing may mean that a bucket was split, and that an old directory leads to it. */
-const MISFITS = 16;
-
-/**
- * Returns true if a bucket lacks so many of its keys that it may be an old one; a lost block has only a few of each.
- */
-function hasOldBucket({ sites }: SearchedSurvey, { marks }: Examination): boolean {
-  return sites.some(({ used }, s) => used > marks.kept[s] && (used - marks.kept[s]) * MISFITS >= used);
 }
 
 /** Returns true if a bucket to which an old directory would not lead may be in space that nothing uses. */
@@ -524,8 +509,8 @@ export async function openProved(
   if (!isOfItsSize && (await likelyTransforms(db.source)).length > 0) return undefined;
   // A proof reads no values, so it does not notice zeros in place of an unreadable one.
   if ((db.source.unreadable?.() ?? []).length > 0) return undefined;
-  // Without a header, an older state that is whole cannot be told from the one in force.
-  if (db.headerLost && (await mayBeNewer(db, buckets, account.unused()))) return undefined;
+  // A directory that was not written leads to an older state that is whole.
+  if (await mayBeNewer(db, buckets, account.unused())) return undefined;
   examinations.delete(source);
   const { sites, siteOfSlot, examination } = ordered;
   const survey = {
