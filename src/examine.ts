@@ -19,6 +19,7 @@ import { databasesOf } from './database/databases.js';
 import { identifyOther, isDeclared } from './database/identify.js';
 import { likelyTransforms, LOOKED_AT } from './database/transformed.js';
 import type { Survey } from './database/survey.js';
+import type { SpaceAccount } from './check/space.js';
 import { isInOrder, isPlaced, survey } from './database/survey.js';
 import type { SearchedSurvey } from './orphans/adopt.js';
 import { adoptOrphans, atHome, damagedWithElements, isMisled, knownRanges } from './orphans/adopt.js';
@@ -33,6 +34,7 @@ import { mayBeNewer } from './orphans/newer.js';
 import { inferByScan } from './orphans/missing.js';
 import { findLayout } from './salvage/findlayout.js';
 import type { Progress, Report } from './source/sweep.js';
+import type { Range } from './source/ranges.js';
 import type { Source } from './source/source.js';
 import type { Transform } from './source/transforms.js';
 import { exact, readUpTo } from './source/source.js';
@@ -343,12 +345,32 @@ async function examined(
   return { db, survey: { ...survey, examination }, ...(scanned && { scanned }) };
 }
 
+/** One key in so many that is missing may mean that a bucket was split, and that an old directory leads to it. */
+const MISFITS = 16;
+
+/**
+ * Returns true if a bucket lacks so many of its keys that it may be an old one; a lost block has only a few of each.
+ */
+function hasOldBucket({ sites }: SearchedSurvey, { marks }: Examination): boolean {
+  return sites.some(({ used }, s) => used > marks.kept[s] && (used - marks.kept[s]) * MISFITS >= used);
+}
+
 /** Returns true if a bucket to which an old directory would not lead may be in space that nothing uses. */
-async function hasDeeperBucket(db: Database, survey: Survey, examination: Examination): Promise<boolean> {
+async function hasDeeperBucket(
+  db: Database,
+  survey: SearchedSurvey,
+  examination: Examination,
+): Promise<boolean> {
   const buckets = directoryRuns(db);
   if (buckets === undefined) return true;
   const { account } = await accountFor(db, survey, examination);
-  return mayBeNewer(db, buckets, account.unused());
+  const isOld = hasOldBucket(survey, examination);
+  return mayBeNewer(db, buckets, isOld ? account.unused() : unlistedSpace(db, account));
+}
+
+/** Space that nothing uses, and that the lists of free space do not have if the header leads to them. */
+function unlistedSpace({ headerLost }: Database, account: SpaceAccount): Iterable<Range> {
+  return headerLost ? account.unused() : account.gaps;
 }
 
 /**
@@ -510,7 +532,7 @@ export async function openProved(
   // A proof reads no values, so it does not notice zeros in place of an unreadable one.
   if ((db.source.unreadable?.() ?? []).length > 0) return undefined;
   // A directory that was not written leads to an older state that is whole.
-  if (await mayBeNewer(db, buckets, account.unused())) return undefined;
+  if (await mayBeNewer(db, buckets, unlistedSpace(db, account))) return undefined;
   examinations.delete(source);
   const { sites, siteOfSlot, examination } = ordered;
   const survey = {

@@ -39,6 +39,7 @@ export async function mayBeNewer(
     }
     if (found.length > MAX_FOUND) return true;
   }
+  if (found.length === 0) return false;
   const bitsAt = new Map(
     Array.from({ length: buckets.length }, (_, n) => [buckets.offsets[n], buckets.bits[n]]),
   );
