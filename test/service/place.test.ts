@@ -329,7 +329,7 @@ test('doctor reports a database that its program cannot load, as check does', as
   }
 });
 
-test('the advice for a file of another kind of machine works', async (t) => {
+testWith('flock', 'the advice for a file of another kind of machine works', async (t) => {
   const folder = await temporaryFolder(t);
   for (const name of ['s390x.db', 'i386.db', 'arm64.db', 'amd64.db']) {
     const path = join(folder, name);
