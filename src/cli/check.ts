@@ -7,6 +7,7 @@ import type { ProfileResult } from '../profile/inspect.js';
 import { checkReport, reportText, unreadableReport } from '../report/json.js';
 import type { Evidence } from '../report/json.js';
 import { checkText, statementText } from '../report/text.js';
+import { tellShadowed } from './file.js';
 import type { WantedMachine } from './options.js';
 import {
   defineCommand,
@@ -47,6 +48,7 @@ export const command = defineCommand(
         );
         hashes.push(...evidence);
         const { result, profile } = checked;
+        await tellShadowed(path);
         const other = await otherDatabase(path, result.verdict === 'not-gdbm');
         const outcome = other && OTHER_OUTCOMES[other.checked.verdict];
         exit = worse(exit, other === undefined ? EXITS[result.verdict] : OTHER_EXITS[other.checked.verdict]);

@@ -110,7 +110,7 @@ async function make(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const rights = await stat(file);
-  const options = { ...wanted, signal, duplicates: 'refuse' } as const;
+  const options = { ...wanted, signal, duplicates: 'refuse', source: file } as const;
   if (to !== 'gdbm') return reportMade(output, to, await makeDbm(to, output, batches, rights, options));
   const { byteOrder, layout, hashChar } = MACHINES[wanted.machine ?? thisMachine() ?? 'amd64'];
   const target = targetFor(wanted, {
@@ -185,7 +185,7 @@ export async function convert(
     };
     const limits = PART_BATCH;
     if (to !== 'gdbm') {
-      const options = { ...wanted, signal, duplicates: 'refuse' } as const;
+      const options = { ...wanted, signal, duplicates: 'refuse', source: file } as const;
       const made = await makeDbm(to, output, batchesOf(allRecords(opened, { limits })), before, {
         ...options,
         confirm: requireRest,

@@ -1,6 +1,7 @@
 import { openRegularFile } from '../api/checkedfile.js';
 import type { Database } from '../database/database.js';
 import { identifySource } from '../database/identify.js';
+import { shadowed, twoDatabases } from '../dbm/which.js';
 import type { Opened } from '../examine.js';
 import { open } from '../examine.js';
 import type { RecordLoss } from '../read/records.js';
@@ -38,6 +39,7 @@ export async function openDatabaseFile(path: string): Promise<DatabaseFile> {
       `${path}: expected a database, found an empty file. Run: gdbm-doctor repair ${shellPath(path)}`,
     );
   }
+  await tellShadowed(path);
   const progress = progressLine('passing');
   return {
     ...reportReading(source, progress.report, PASSES),
@@ -54,6 +56,12 @@ export async function openDatabaseFile(path: string): Promise<DatabaseFile> {
       );
     },
   };
+}
+
+/** Tells of a name that leads Python to another database than the file. */
+export async function tellShadowed(path: string): Promise<void> {
+  const two = await shadowed(path).catch(() => undefined);
+  if (two !== undefined) tell(`${path}: ${twoDatabases(path, two)} This is about the second.`);
 }
 
 /**

@@ -10,6 +10,7 @@ import { shellPath } from '../report/escape.js';
 import { foreignText } from '../report/sentences.js';
 import { repairText } from '../report/text.js';
 import { convert } from './convert.js';
+import { tellShadowed } from './file.js';
 import type { WantedMachine } from './options.js';
 import {
   backup,
@@ -147,6 +148,7 @@ function repairFile(
     if (json) reports.push(failedRepairReport(file, code, message));
   };
   return runWork({ path: file, doing: 'repair it', failed }, async (signal, progress) => {
+    await tellShadowed(file);
     const repaired = await repair(file, {
       ...(output !== undefined && { output }),
       ...(quarantine !== undefined && { quarantine }),

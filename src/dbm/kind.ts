@@ -48,6 +48,8 @@ export interface DbmCheck {
   readonly records: number | undefined;
   /** Sentences without a full stop: what is wrong, or why it is not known. Bytes of a file in them are not escaped. */
   readonly problems: readonly string[];
+  /** True if the older and the newer index of a dbm.dumb have keys that the other lacks: both are needed. */
+  readonly isJoined?: boolean;
 }
 
 /** Options of {@link checkDbm}. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -8,12 +8,17 @@ import { DumpError, Input } from '../exchange/input.js';
 import { cached } from '../source/cached.js';
 import { openFileSource } from '../source/file.js';
 import { passChunks, readChunks } from '../source/source.js';
+import { shellPath } from '../report/escape.js';
+import { moveAside, setJournalsAside } from '../store/backup.js';
 import { RefusedError } from '../store/errors.js';
 import { FreshFile } from '../store/fresh.js';
+import type { HeldFile } from '../store/held.js';
+import { holdFile, requireUnchanged } from '../store/held.js';
 import type { PutOptions, WantedRights } from '../store/replace.js';
 import { placeFile, putFile, readBack, requireFree } from '../store/replace.js';
 import { giveRights, whyUntrusted } from '../store/rights.js';
 import { VerifyError } from '../write/write.js';
+import { keyName } from './check.js';
 import type { Batches, SqliteDatabase } from './dict.js';
 import { AGAIN, openSqlite, readDict, recordsOf, writeDict } from './dict.js';
 import { DumbWriter, readDumb } from './dumb.js';
@@ -29,6 +34,8 @@ export type MadeKind = (typeof MADE_KINDS)[number];
 export interface MakeOptions extends PutOptions {
   /** Treatment of a key that comes again: refused, or the first one kept. */
   readonly duplicates: 'refuse' | 'first';
+  /** File of which the records come, if it is a database. */
+  readonly source?: string;
   /** Gets the number of records before the database takes its name; throws if it must not. */
   readonly confirm?: (records: number) => Promise<void>;
 }
@@ -180,11 +187,13 @@ async function makeDumb(
   path: string,
   batches: Batches,
   { uid, gid, mode }: WantedRights,
-  { signal, duplicates, confirm }: MakeOptions,
+  options: MakeOptions,
 ): Promise<Made> {
+  const { signal, duplicates, confirm, source } = options;
   const names = { data: `${path}.dat`, index: `${path}.dir` };
   // Two files cannot take the names of two others in one step.
   for (const name of [names.data, names.index, `${path}.bak`]) await requireFree(name);
+  const old = await holdOld(path, source, options);
   const data = await FreshFile.createBeside(names.data, signal);
   const index = await FreshFile.createBeside(names.index, signal);
   try {
@@ -195,6 +204,7 @@ async function makeDumb(
     requireSame(stored, await storedOf(readDumb(input, cached(await readBack(data, signal)))));
     await confirm?.(stored.records);
     const notes: string[] = [];
+    if (old !== undefined) await requireUnchanged(old, 'the work');
     for (const [fresh, name] of [
       [data, names.data],
       [index, names.index],
@@ -205,10 +215,49 @@ async function makeDumb(
       await fresh.sync();
       await placeFile(fresh, name);
     }
-    return { records: stored.records, backup: undefined, notes: [...new Set(notes)] };
+    const backup = old && (await moveOld(path));
+    return { records: stored.records, backup, notes: [...new Set(notes)] };
   } finally {
     await data.close();
     await index.close();
+    await old?.release();
+  }
+}
+
+/**
+ * Holds the database file that has the name of a dbm.dumb. Python would open the dbm.dumb, and a program that knows only
+ * the file would go on with the old records.
+ *
+ * @param source the file of which the records come; another one is set aside only on request
+ */
+async function holdOld(
+  path: string,
+  source: string | undefined,
+  { replace, lock, wait, signal }: MakeOptions,
+): Promise<HeldFile | undefined> {
+  const { kind, files } = await whichDbm(path);
+  if (kind === 'none' || kind === 'unknown' || !files.includes(path)) return undefined;
+  const isSource = source !== undefined && (await realpath(source)) === (await realpath(path));
+  if (!replace && !isSource) {
+    throw new RefusedError(
+      'exists',
+      `${path}: expected no database of this name, found one (${kind}). Name another, or add --replace: it stays as ${path}.~1~.`,
+    );
+  }
+  return holdFile(path, { lock, wait, signal });
+}
+
+async function moveOld(path: string): Promise<string> {
+  try {
+    await setJournalsAside(await realpath(path));
+    return await moveAside(path);
+  } catch (error) {
+    throw new RefusedError(
+      'io',
+      `${path}: ${path}.dat and ${path}.dir were made, but the old file could not be renamed: ` +
+        `${(error as Error).message}. Rename it: mv -i ${shellPath(path)} ${shellPath(`${path}.old`)}`,
+      { cause: error },
+    );
   }
 }
 
@@ -224,7 +273,7 @@ async function fillDumb(
   const digest = new ContentsDigest();
   let records = 0;
   for await (const { key, value } of recordsOf(batches, signal)) {
-    const name = nameOf(key);
+    const name = keyName(key);
     if (keys.has(name)) {
       if (duplicates === 'refuse') throw new DumpError(AGAIN);
       continue;
@@ -238,15 +287,6 @@ async function fillDumb(
   }
   await writer.finish();
   return { records, contents: digest.value };
-}
-
-/** Bytes of a key that is remembered as it is; of a longer one a hash is. */
-const SHORT_KEY = 32;
-
-/** A key, to be remembered: Python holds all keys of a dbm.dumb in memory, too. */
-function nameOf(key: Uint8Array): string {
-  if (key.length < SHORT_KEY) return Buffer.from(key).toString('latin1');
-  return createHash('sha256').update(key).digest('base64');
 }
 
 function requireSame(stored: Stored, found: Stored): void {

@@ -9,23 +9,26 @@ import { openFileSource } from '../source/file.js';
 import { cached } from '../source/cached.js';
 import { passChunks } from '../source/source.js';
 import { RefusedError } from '../store/errors.js';
-import { shellPath } from '../report/escape.js';
+import { otherAdvice } from '../report/dbm.js';
 import { checkDbm } from './check.js';
 import type { Batches } from './dict.js';
 import { openSqlite, readDict } from './dict.js';
 import { readDumb } from './dumb.js';
 import { withSqlite } from './sqlite.js';
 import type { FoundDbm } from './which.js';
-import { whichDbm } from './which.js';
+import { shadowed, twoDatabases, whichDbm } from './which.js';
 
 /** A database of Python's `dbm` whose records can be read here, and which is not GDBM. */
 export type ReadableDbm = FoundDbm & { readonly kind: 'dbm.sqlite3' | 'dbm.dumb' };
 
 /**
- * Finds the dbm.sqlite3 or dbm.dumb that a path means; undefined if it means something else, such as a GDBM file that has
- * the files of a dbm.dumb beside it.
+ * Finds the dbm.sqlite3 or dbm.dumb that a path means; undefined if it means something else.
+ *
+ * @throws RefusedError if the path is the name of two databases
  */
 export async function readableDbm(path: string): Promise<ReadableDbm | undefined> {
+  const two = await shadowed(path);
+  if (two !== undefined) throw new RefusedError('exists', `${path}: ${twoDatabases(path, two)}`);
   const found = await whichDbm(path);
   if (found.kind === 'dbm.sqlite3') return found as ReadableDbm;
   if (found.kind !== 'dbm.dumb') return undefined;
@@ -48,10 +51,12 @@ export async function withRecords<T>(
   use: (batches: Batches) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const { verdict, problems } = await checkDbm(found, { signal });
+  const checked = await checkDbm(found, { signal });
+  const { verdict, problems } = checked;
   if (verdict === 'damaged') {
-    const advice = found.kind === 'dbm.sqlite3' ? ` Try: sqlite3 ${shellPath(found.files[0])} .recover` : '';
-    throw new RefusedError('io', `${path}: ${found.kind} is damaged: ${problems.join('; ')}.${advice}`);
+    const advice = otherAdvice({ found, checked });
+    const line = advice === undefined ? '' : ` Try: ${advice}`;
+    throw new RefusedError('io', `${path}: ${found.kind} is damaged: ${problems.join('; ')}.${line}`);
   }
   try {
     return await (found.kind === 'dbm.sqlite3' ? withDict(found, use) : withDumb(found, use));

@@ -1,4 +1,5 @@
 import { open, realpath, stat } from 'node:fs/promises';
+import { shellPath } from '../report/escape.js';
 import type { DbmKind } from './kind.js';
 import { HEAD_BYTES, kindOfHead } from './kind.js';
 
@@ -38,6 +39,36 @@ export async function whichDbm(name: string): Promise<FoundDbm> {
   if (alone.kind !== 'none') return alone;
   const unindexed = await allOf([`${name}.dat`, `${name}.bak`]);
   return unindexed && (await isIndex(`${name}.bak`)) ? { kind: 'dbm.dumb', files: unindexed } : alone;
+}
+
+/** A file that is a database, and whose name leads a program to other files. */
+export interface Shadowed {
+  readonly kind: DbmKind;
+  /** The database that Python's dbm opens by the name. */
+  readonly opened: FoundDbm;
+}
+
+/**
+ * Finds the database that Python opens by the name of another database's file: NAME.dat with NAME.dir come before a GDBM
+ * file NAME. Undefined if a program that opens the name gets the file.
+ *
+ * @throws NodeJS.ErrnoException if a file that is there cannot be read
+ */
+export async function shadowed(path: string): Promise<Shadowed | undefined> {
+  const { kind } = await fileOf(path);
+  if (kind === 'none' || kind === 'unknown') return undefined;
+  const opened = await whichDbm(path);
+  return opened.files.includes(path) ? undefined : { kind, opened };
+}
+
+/** Says which of two databases of one name Python opens, and how each can be named. */
+export function twoDatabases(path: string, { kind, opened }: Shadowed): string {
+  const [first] = opened.files;
+  return (
+    `two databases have this name: Python opens ${opened.files.join(' and ')} (${opened.kind}), not the file itself ` +
+    `(${kind}), which may be older. For the first name ${shellPath(first)}; for the second: ` +
+    `cp -i ${shellPath(path)} ${shellPath(`${path}.copy`)}, and name the copy.`
+  );
 }
 
 /** The database of files that have a name with suffixes. */

@@ -21,7 +21,7 @@ export function otherVerdict({ found: { kind }, checked: { verdict, records } }:
 /** The one thing to do; undefined if there is nothing. */
 export function otherAdvice({
   found: { kind, files },
-  checked: { verdict },
+  checked: { verdict, isJoined },
 }: OtherDatabase): string | undefined {
   const [path, ...more] = files;
   if (kind === 'berkeley-db')
@@ -30,7 +30,12 @@ export function otherAdvice({
   if (kind === 'dbm.sqlite3') return `sqlite3 ${shellPath(path)} .recover > ${shellPath(`${path}.sql`)}`;
   const older = more.find((one) => one.endsWith('.bak'));
   const index = path.replace(/dat$/, 'dir');
-  return older === undefined ? undefined : `cp -i ${shellPath(older)} ${shellPath(index)}`;
+  if (older === undefined) return undefined;
+  if (isJoined !== true) return `cp -i ${shellPath(older)} ${shellPath(index)}`;
+  // The newer line of a key counts.
+  const both = shellPath(`${index}.both`);
+  const join = `awk '{ key = $0; sub(/, \\([0-9, ]*\\)$/, "", key) } !seen[key]++'`;
+  return `${join} ${shellPath(index)} ${shellPath(older)} > ${both} && mv -i ${both} ${shellPath(index)}`;
 }
 
 /** Lines about the database for a person, below its verdict. */

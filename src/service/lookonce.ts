@@ -11,7 +11,7 @@ import { checkDbm } from '../dbm/check.js';
 import type { DbmCheck, DbmKind } from '../dbm/kind.js';
 import { checkSqlite } from '../dbm/sqlite.js';
 import type { FoundDbm } from '../dbm/which.js';
-import { whichDbm } from '../dbm/which.js';
+import { shadowed, twoDatabases, whichDbm } from '../dbm/which.js';
 import { MACHINES } from '../format/machines.js';
 import { needsRepair } from '../profile/leaveout.js';
 import type { ProfileName } from '../profile/profiles.js';
@@ -172,6 +172,8 @@ async function lookInto(
   if (!(await isUnchanged(handle, before, path))) {
     return bareLook(path, 'changing', 'it was written to meanwhile');
   }
+  const two = await shadowed(path).catch(() => undefined);
+  const note = two === undefined ? '' : `; ${twoDatabases(path, two)} This is about the second`;
   const about = {
     path,
     records,
@@ -200,7 +202,7 @@ async function lookInto(
     const kept = options.snapshot ? await keep(file, options) : NO_SNAPSHOT;
     if (kept === 'changed') return bareLook(path, 'changing', 'it was written to meanwhile');
     const use = options.holders === true ? await useOf(before) : NOT_SEEN;
-    const sound = bareLook(path, 'clean', `sound, with ${contentsText(about)}`);
+    const sound = bareLook(path, 'clean', `sound, with ${contentsText(about)}${note}`);
     return { ...sound, ...about, ...kept, ...use, digest: about.state };
   }
   const worst = groupFindings(checked).find(({ severity }) => severity === 'error');
@@ -210,7 +212,7 @@ async function lookInto(
   const fault =
     worst === undefined ? `this is ${other?.what ?? 'no database'}` : `${worst.code}, ${worst.found}`;
   return {
-    ...bareLook(path, 'damaged', `damaged: ${fault}${said}${left}`),
+    ...bareLook(path, 'damaged', `damaged: ${fault}${said}${left}${note}`),
     ...about,
     loads,
     digest: [about.state, ...findings.map(({ code, offset }) => `${code}@${offset}`)].join(' '),

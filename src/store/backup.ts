@@ -188,7 +188,13 @@ async function firstBytes(path: string): Promise<string | undefined> {
   }
 }
 
-async function moveAside(path: string): Promise<string> {
+/**
+ * Renames a file to the first free one of {@link backupNames}.
+ *
+ * @returns the new name
+ * @throws NodeJS.ErrnoException the file keeps its name
+ */
+export async function moveAside(path: string): Promise<string> {
   for (const name of backupNames(path)) {
     try {
       // A link fails if the name is taken; a rename would replace the file there.

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { chmod, copyFile, mkdir, readdir, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import test from 'node:test';
 import { BIN, cli, cliProcess, run } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
@@ -328,4 +329,57 @@ testWith(['sqlite', 'machines'], 'check and doctor tell of other databases as wh
   await told(lite, 1, /DAMAGED dbm\.sqlite3 \(not GDBM\)[^]*SQLite says[^]*sqlite3 .*lite \.recover/);
   await truncate(`${dumb}.dat`, 600);
   await told(dumb, 1, /DAMAGED dbm\.dumb \(not GDBM\)[^]*line \d+ of .*dumb\.dir leads to/);
+});
+
+testWith(
+  'python',
+  'a GDBM file that became a dbm.dumb is set aside, and what is written then comes back',
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    const [path, back] = [join(folder, 'x'), join(folder, 'back')];
+    await copyFile(fixture('amd64.db'), path);
+    const refused = await cli(['convert', '--no-lock', '--to', 'dbm.dumb', fixture('arm64.db'), path]);
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /expected no database of this name.*--replace/);
+    assert.deepEqual(await readdir(folder), ['x']);
+    const before = await readFile(path);
+    assert.match(
+      await done(cli(['convert', '--no-lock', '--to', 'dbm.dumb', path, path])),
+      /as it was: .*x\.~1~/,
+    );
+    assert.deepEqual((await readdir(folder)).sort(), ['x.dat', 'x.dir', 'x.~1~']);
+    assert.ok(before.equals(await readFile(`${path}.~1~`)));
+    await done(
+      run(PYTHON, ['-c', "import dbm, sys\nwith dbm.open(sys.argv[1], 'w') as d: d['new'] = 'x'", path]),
+    );
+    await done(cli(['convert', path, back]));
+    assert.equal((await done(cli(['dump', back]))).split('\n').length - 1, 103);
+    await copyFile(fixture('amd64.db'), `${path}2`);
+    const other = ['convert', '--no-lock', '--replace', '--to', 'dbm.dumb', fixture('arm64.db'), `${path}2`];
+    assert.match(await done(cli(other)), /as it was: .*x2\.~1~/);
+  },
+);
+
+test('every command tells that a name has two databases, and those that copy its records refuse', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'x');
+  await done(cli(['convert', '--to', 'dbm.dumb', fixture('amd64.db'), path]));
+  await copyFile(fixture('amd64.db'), path);
+  const about =
+    /two databases have this name: Python opens .*x\.dat and .*x\.dir \(dbm\.dumb\).*\(gdbm\).*cp -i .*x .*x\.copy/;
+  for (const args of [['check'], ['list'], ['repair', '--dry-run', '--no-lock'], ['inspect']]) {
+    const { code, stderr } = await cli([...args, path]);
+    assert.match(stderr.replaceAll(/\s+/g, ' '), about, args[0]);
+    assert.equal(code, 0, args[0]);
+  }
+  for (const args of [
+    ['dump', path],
+    ['convert', path, join(folder, 'out')],
+  ]) {
+    const { code, stdout, stderr } = await cli(args);
+    assert.match(stderr.replaceAll(/\s+/g, ' '), about, args[0]);
+    assert.deepEqual([code, stdout], [2, ''], args[0]);
+  }
+  assert.match((await cliProcess(['watch', '--once', path], {})).stderr, /two databases/);
+  await done(cli(['dump', `${path}.dat`]));
 });

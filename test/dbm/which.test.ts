@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import test from 'node:test';
 import { checkDbm } from '../../src/dbm/check.js';
 import { parseDumbLine } from '../../src/dbm/dumb.js';
 import type { DbmKind } from '../../src/dbm/kind.js';
 import { whichDbm } from '../../src/dbm/which.js';
-import { run } from '../tools/cli.js';
+import { cli, run } from '../tools/cli.js';
 import { fixture } from '../tools/fixtures.js';
 import { temporaryFolder } from '../tools/folder.js';
 import { runOn } from '../tools/machines.js';
@@ -203,3 +203,65 @@ test('a header of SQLite that does not fit its file is damage, with its reason',
   header.writeUInt16BE(4097, 16);
   assert.match(await problem(header), /^damaged: its page size is 4097/);
 });
+
+testWith(
+  'python',
+  'an index that lost lines is damage, and one after any deletions by Python is none',
+  async (t) => {
+    const path = join(await temporaryFolder(t), 'x');
+    const check = async () => checkDbm(await whichDbm(path));
+    const python = async (script: string) => {
+      const { code, stderr } = await run(PYTHON, [
+        '-c',
+        `import dbm.dumb, os, sys\npath = sys.argv[1]\n${script}`,
+        path,
+      ]);
+      assert.equal(code, 0, stderr);
+    };
+    const fill = `
+d = dbm.dumb.open(path, 'n')
+for i in range(50): d['key %d' % i] = 'x' * i
+d.close()
+d = dbm.dumb.open(path, 'w')
+`;
+    for (const [change, records] of [
+      ['d.close()', 50],
+      ["d['key 3'] = 'y' * 3000; d['new'] = 'z'; d.close()", 51],
+      ["for i in range(30): del d['key %d' % i]\nos._exit(0)", 20],
+      ["for i in range(30): del d['key %d' % i]\nd['new'] = 'z' * 700\nd.close()", 21],
+      ['for key in d.keys(): del d[key]\nos._exit(0)', 0],
+      ['for key in d.keys(): del d[key]\nd.close()', 0],
+    ] as const) {
+      await python(fill + change);
+      assert.deepEqual(await check(), { verdict: 'sound', records, problems: [] }, change);
+    }
+    await python(`${fill}d['key 0'] = 'y'; d.close()`);
+    const index = await readFile(`${path}.dir`, 'latin1');
+    const lines = index.split('\n');
+    for (const kept of [0, 1, 10, 47]) {
+      await writeFile(
+        `${path}.dir`,
+        lines
+          .slice(0, kept)
+          .map((line) => `${line}\n`)
+          .join(''),
+      );
+      const { verdict, problems, isJoined } = await check();
+      assert.equal(verdict, 'damaged', `${kept}`);
+      assert.match(problems.join(), new RegExp(`has ${kept} keys and lacks ${50 - kept} keys`));
+      assert.equal(isJoined, undefined);
+    }
+    const tried = (await cli(['dump', path])).stderr;
+    assert.match(tried, /Try: cp -i .*x\.bak .*x\.dir/);
+    // A program went on with what was left: both are needed.
+    await python("d = dbm.dumb.open(path, 'w'); d['later'] = 'z'; os._exit(0)");
+    const { stdout, code } = await cli(['check', path]);
+    assert.equal(code, 1);
+    const line = /To do: (.*)/.exec(stdout)?.[1] ?? '';
+    assert.equal((await run('sh', ['-c', `yes | (${line})`])).code, 0);
+    assert.deepEqual(await check(), { verdict: 'sound', records: 51, problems: [] });
+    await rm(`${path}.bak`);
+    await writeFile(`${path}.dir`, '');
+    assert.match((await check()).problems.join(), /is empty, and no line leads to/);
+  },
+);
