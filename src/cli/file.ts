@@ -1,6 +1,7 @@
 import { openRegularFile } from '../api/checkedfile.js';
 import type { Database } from '../database/database.js';
 import { identifySource } from '../database/identify.js';
+import { readableDbm } from '../dbm/records.js';
 import { shadowed, twoDatabases } from '../dbm/which.js';
 import type { Opened } from '../examine.js';
 import { open } from '../examine.js';
@@ -31,6 +32,7 @@ const PASSES = 2;
 export async function openDatabaseFile(path: string): Promise<DatabaseFile> {
   // A command that prints as it reads cannot start again, so its file is searched for unreadable pages first. The second
   // reading is from the page cache.
+  await refuseOther(path);
   const source = await openRegularFile(path, true);
   if (source.size === 0) {
     await source.close();
@@ -56,6 +58,23 @@ export async function openDatabaseFile(path: string): Promise<DatabaseFile> {
       );
     },
   };
+}
+
+/**
+ * Refuses the name of a database of another kind whose records can be read, with the commands that read it.
+ *
+ * @throws RefusedError
+ */
+export async function refuseOther(path: string): Promise<void> {
+  const two = await shadowed(path).catch(() => undefined);
+  const found = two === undefined ? await readableDbm(path).catch(() => undefined) : undefined;
+  if (found === undefined) return;
+  throw new RefusedError(
+    'io',
+    `${path}: this is a ${found.kind} database (${found.files.join(' and ')}), not GDBM. To read it: ` +
+      `gdbm-doctor dump ${shellPath(path)}; to make a GDBM database of it: ` +
+      `gdbm-doctor convert ${shellPath(path)} ${shellPath(`${path}.gdbm`)}`,
+  );
 }
 
 /** Tells of a name that leads Python to another database than the file. */

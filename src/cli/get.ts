@@ -8,7 +8,7 @@ import { PickleDataError, readPickle } from '../pickle/data.js';
 import { flowerEvents } from '../profile/flowertable.js';
 import { flowerTable } from '../report/flower.js';
 import type { ValueForm } from '../report/value.js';
-import { MOST_SHOWN, OtherFormError, readValue, VALUE_FORMS, valueText } from '../report/value.js';
+import { MOST_SHOWN, OtherFormError, readAny, readValue, VALUE_FORMS, valueText } from '../report/value.js';
 import type { Source } from '../source/source.js';
 import { readChunks } from '../source/source.js';
 import { RefusedError } from '../store/errors.js';
@@ -93,7 +93,10 @@ async function shown(
     throw new OtherFormError('it is no events of a Flower');
   } catch (error) {
     if (!(error instanceof OtherFormError || error instanceof PickleDataError)) throw error;
-    const advice = 'Try: --as text, --as hex.';
+    // The form that fits, and bytes, which always do.
+    const others = new Set<string>([readAny(bytes).form, 'hex']);
+    others.delete(form);
+    const advice = `Try: ${[...others].map((other) => `--as ${other}`).join(', ')}.`;
     throw new RefusedError('io', `${what} cannot be shown as ${form}: ${error.message}. ${advice}`, {
       cause: error,
     });

@@ -1,4 +1,5 @@
 import type { ArgumentsCamelCase, InferredOptionTypes } from 'yargs';
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { isForeign, judgedFor } from '../check/libgdbm.js';
 import type { MachineName } from '../format/machines.js';
@@ -10,7 +11,7 @@ import { shellPath } from '../report/escape.js';
 import { foreignText } from '../report/sentences.js';
 import { repairText } from '../report/text.js';
 import { convert } from './convert.js';
-import { tellShadowed } from './file.js';
+import { refuseOther, tellShadowed } from './file.js';
 import type { WantedMachine } from './options.js';
 import {
   backup,
@@ -149,6 +150,7 @@ function repairFile(
   };
   return runWork({ path: file, doing: 'repair it', failed }, async (signal, progress) => {
     await tellShadowed(file);
+    if (await isMissing(file)) await refuseOther(file);
     const repaired = await repair(file, {
       ...(output !== undefined && { output }),
       ...(quarantine !== undefined && { quarantine }),
@@ -218,4 +220,11 @@ function exitOf({ action, before, after, limited }: RepairResult): ExitCode {
   if (limited === true) return EXIT.damaged;
   if (action === 'refused') return EXIT.failed;
   return (after ?? before).verdict === 'healthy' ? EXIT.ok : EXIT.damaged;
+}
+
+async function isMissing(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => false,
+    () => true,
+  );
 }

@@ -67,10 +67,12 @@ testWith('python', 'get, list and dump show a pickle, JSON, a text and bytes as 
     assert.equal(await done('get', path, key, '--as', form), text);
   }
   assert.equal(await done('get', path, 'bytes'), '\x1b[31m');
+  assert.match((await cli(['get', path, 'pickle', '--as', 'json'])).stderr, /Try: --as pickle, --as hex\./);
   for (const form of ['pickle', 'json', 'table']) {
     const { code, stdout, stderr } = await cli(['get', path, 'bytes', '--as', form]);
     assert.deepEqual([code, stdout], [2, '']);
     assert.match(stderr, new RegExp(`the value of "bytes" cannot be shown as ${form}: .*--as hex`));
+    assert.ok(!stderr.includes(`--as ${form}`), stderr);
   }
   const data: Record<string, string> = {
     pickle: '{"a":{"$tuple":[1,null]}}',

@@ -383,3 +383,23 @@ test('every command tells that a name has two databases, and those that copy its
   assert.match((await cliProcess(['watch', '--once', path], {})).stderr, /two databases/);
   await done(cli(['dump', `${path}.dat`]));
 });
+
+test('a command that reads only GDBM says what a dbm.dumb is, and which commands read it', async (t) => {
+  const path = join(await temporaryFolder(t), 'x');
+  await done(cli(['convert', '--to', 'dbm.dumb', fixture('amd64.db'), path]));
+  for (const args of [
+    ['get', path, 'key'],
+    ['list', path],
+    ['repair', path],
+  ]) {
+    const { code, stderr } = await cli(args);
+    assert.equal(code, 2, args[0]);
+    const [, dump, convert] =
+      /this is a dbm\.dumb database.* (dump .*); .*gdbm-doctor (convert .*)/.exec(
+        stderr.replaceAll(/\s+/g, ' ').trim(),
+      ) ?? [];
+    assert.ok(dump, stderr);
+    await done(cli(dump.split(' ')));
+    if (args[0] === 'get') await done(cli(convert.split(' ')));
+  }
+});
