@@ -53,7 +53,7 @@ export const command = defineCommand(
   async ({ file, output = '-', format, keys, for: machine }) => {
     const wanted = keys === undefined ? undefined : globOf(keys);
     const write = (pieces: AsyncIterable<Uint8Array>, signal?: AbortSignal) =>
-      signal === undefined ? printAll(pieces) : writeInto(output, pieces, signal);
+      signal === undefined ? printAll(pieces) : writeInto(output, file, pieces, signal);
     const writerFor = async (path: string, variant: 'standard' | 'numsync') => {
       if (format === 'json') return readableWriter(readable);
       const head = {
@@ -112,17 +112,19 @@ async function printAll(pieces: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const piece of pieces) await print(piece);
 }
 
-/** Writes a dump to a file, which gets its name only once it is whole. */
+/** Writes a dump of a database to a file, which gets its name only once it is whole. */
 async function writeInto(
   output: string,
+  database: string,
   pieces: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<void> {
   const fresh = await FreshFile.createBeside(output, signal);
   try {
     for await (const piece of pieces) await fresh.write(fresh.size, piece);
-    // As a shell's > would make it.
-    await fresh.handle.chmod(0o666 & ~process.umask());
+    // As a shell's > would make it, but for nobody who cannot read the database.
+    const { mode } = await stat(database).catch(() => ({ mode: 0o600 }));
+    await fresh.handle.chmod(mode & 0o666 & ~process.umask());
     await fresh.sync();
     await placeFile(fresh, output);
   } catch (error) {

@@ -58,6 +58,9 @@ export async function withRecords<T>(
     const line = advice === undefined ? '' : ` Try: ${advice}`;
     throw new RefusedError('io', `${path}: ${found.kind} is damaged: ${problems.join('; ')}.${line}`);
   }
+  // Wrong pages give wrong values without an error.
+  if (verdict !== 'sound')
+    throw new RefusedError('io', `${path}: ${found.kind} is not checked: ${problems.join('; ')}.`);
   try {
     return await (found.kind === 'dbm.sqlite3' ? withDict(found, use) : withDumb(found, use));
   } catch (error) {

@@ -13,10 +13,20 @@ import type { FoundDbm } from './which.js';
 const HEADER = 100;
 /** Bytes of a database that is copied to be read with its journal, at most: the copy may be in memory. */
 const COPIED = 256 << 20;
+/**
+ * Last bytes of a journal of several databases, behind the name of the file that joins them. SQLite deletes the file of
+ * this name once it has undone the write, wherever it is; a dbm.sqlite3 has no such journal.
+ */
+const SUPER_JOURNAL_END = Buffer.from('d9d505f920a163d7', 'hex');
 /** Milliseconds of SQLite's own check by default. */
 const TIMEOUT = 60_000;
-/** Bytes of the JavaScript heap of that check, in MiB. SQLite itself keeps 2 MiB of pages. */
+/** JavaScript heap of that check, in MiB. SQLite itself keeps 2 MiB of pages. */
 const HEAP = 64;
+/** Kinds of a page of a table, in the first byte of its head: with other pages below it, and with entries. */
+const INTERIOR = 5;
+const LEAF = 13;
+/** Place of the number of its entries, in bytes from there. */
+const ENTRIES = 3;
 
 /**
  * Checks an SQLite database: its header against its size, then SQLite's own `PRAGMA integrity_check`, where Node brings
@@ -55,7 +65,7 @@ export async function checkSqlite(
  * SQLite would write to both.
  *
  * @param use calls `requireRest` when it has read all: it throws a RefusedError if a program wrote to the file meanwhile
- * @throws RefusedError if it has a journal and is too large to be copied
+ * @throws RefusedError if its schema is no dbm.sqlite3's, or if it has a journal and is too large to be copied
  */
 export async function withSqlite<T>(
   { files }: FoundDbm,
@@ -69,8 +79,11 @@ export async function withSqlite<T>(
     if (!isSame) throw new RefusedError('changed', 'a program wrote to it meanwhile; try again.');
   };
   const hasJournal = journals.some((journal) => journal.size > 0);
+  await requireSmallSchema(files[0]);
   if (!hasJournal) return use(`${pathToFileURL(files[0]).href}?immutable=1`, false, requireRest);
-  if (size > COPIED) throw new RefusedError('io', JOURNALED);
+  const copied = journals.reduce((sum, journal) => sum + Math.max(0, journal.size), size);
+  if (copied > COPIED) throw new RefusedError('io', JOURNALED);
+  for (const journal of files.slice(1)) await requireOwnJournal(journal);
   const folder = await mkdtemp(join(tmpdir(), 'gdbm-doctor-'));
   try {
     const uri = `${pathToFileURL(await copyTo(folder, files)).href}?mode=rw`;
@@ -78,6 +91,27 @@ export async function withSqlite<T>(
     return await use(uri, true, requireRest);
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const ONLY_DICT = 'expected the table Dict and nothing else';
+
+/** @throws RefusedError for a journal that names another file */
+async function requireOwnJournal(path: string): Promise<void> {
+  const handle = await open(path).catch(() => undefined);
+  if (handle === undefined) return;
+  try {
+    const end = Buffer.alloc(SUPER_JOURNAL_END.length);
+    const { size } = await handle.stat();
+    await handle.read(end, 0, end.length, Math.max(0, size - end.length));
+    if (end.equals(SUPER_JOURNAL_END)) {
+      throw new RefusedError(
+        'io',
+        `the journal ${path} names another file, which SQLite would delete; it is not read.`,
+      );
+    }
+  } finally {
+    await handle.close();
   }
 }
 
@@ -103,6 +137,24 @@ async function stateOf(files: readonly string[]): Promise<{ size: number; time: 
       return { size: Number(stats?.size ?? -1n), time: stats?.mtimeNs ?? 0n };
     }),
   );
+}
+
+/**
+ * Requires a schema of at most a table and its index, as a dbm.sqlite3 has it, before SQLite reads it: an index or a view of
+ * another one may compute values of any size, and thousands of views take any memory.
+ *
+ * @throws RefusedError for another schema
+ */
+async function requireSmallSchema(path: string): Promise<void> {
+  const handle = await open(path);
+  try {
+    const page = Buffer.alloc(HEADER + 8);
+    await handle.read(page, 0, page.length, 0);
+    const [kind, entries] = [page[HEADER], page.readUInt16BE(HEADER + ENTRIES)];
+    if (kind === INTERIOR || (kind === LEAF && entries > 2)) throw new RefusedError('io', ONLY_DICT);
+  } finally {
+    await handle.close();
+  }
 }
 
 /** A field of the header that is wrong, or a file that is shorter than its pages. */
@@ -138,6 +190,8 @@ const [uri] = process.argv.slice(1);
 const db = new DatabaseSync(uri, { readOnly: uri.endsWith('immutable=1') });
 db.exec('PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA cache_size=-2000');
 const all = (sql) => db.prepare(sql).all();
+const others = all("SELECT 1 FROM sqlite_master WHERE NOT (name = 'Dict' AND type = 'table' OR name = 'sqlite_autoindex_Dict_1')");
+if (others.length > 0) throw new Error('${ONLY_DICT}');
 const problems = all('PRAGMA integrity_check(3)').map((row) => row.integrity_check).filter((text) => text !== 'ok');
 const isDict = all("SELECT 1 FROM sqlite_master WHERE name = 'Dict' AND type = 'table'").length > 0;
 const records = problems.length === 0 && isDict ? all('SELECT count(*) AS n FROM Dict')[0].n : null;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -337,6 +337,15 @@ test('a key that looks like a number is taken as text', async (t) => {
   assert.equal((await cli(['get', path, '007'])).stdout, 'agent');
   assert.equal((await cli(['get', path, '1e3'])).stdout, 'exponent');
   assert.equal((await cli(['get', '--key-encoding', 'hex', path, '2d78'])).stdout, 'dash');
+});
+
+test('a dump of a private database is private', async (t) => {
+  const folder = await temporaryFolder(t);
+  const [path, out] = [join(folder, 'x.db'), join(folder, 'x.dump')];
+  await copyFile(fixture('amd64.db'), path);
+  await chmod(path, 0o600);
+  assert.equal((await cli(['dump', path, out])).code, 0);
+  assert.equal((await stat(out)).mode & 0o777, 0o600);
 });
 
 test('an interrupted dump leaves no file', async (t) => {

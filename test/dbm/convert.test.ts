@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { chmod, copyFile, mkdir, readdir, readFile, rename, truncate, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { BIN, cli, cliProcess, run } from '../tools/cli.js';
@@ -235,6 +246,41 @@ testWith('sqlite', 'a damaged or foreign SQLite database is refused, and nothing
   await refused(/expected the table Dict/);
   await sql('CREATE TABLE Dict (key BLOB, value AS (zeroblob(900000000)))');
   await refused(/expected the table Dict/);
+});
+
+testWith('sqlite', 'an SQLite database deletes no file, and computes no value of any size', async (t) => {
+  const folder = await temporaryFolder(t);
+  const [path, other] = [join(folder, 'x'), join(folder, 'other')];
+  await done(withSqlite('convert', '--to', 'dbm.sqlite3', fixture('amd64.db'), path));
+  const pages = (await stat(path)).size / 4096;
+  await writeFile(other, 'not its own');
+  // A journal of several databases, by the file format of SQLite: head, page of the lock, name, its size and sum, magic.
+  const magic = Buffer.from('d9d505f920a163d7', 'hex');
+  const uint32 = (...numbers: number[]) =>
+    Buffer.concat(numbers.map((n) => Buffer.from([n >>> 24, n >>> 16, n >>> 8, n])));
+  const name = Buffer.from(other);
+  const sum = name.reduce((all, byte) => all + byte, 0);
+  const head = Buffer.concat([magic, uint32(0, 1, pages, 512, 4096), Buffer.alloc(512 - 28)]);
+  const end = [uint32(0x40000000 / 4096 + 1), name, uint32(name.length, sum), magic];
+  await writeFile(`${path}-journal`, Buffer.concat([head, ...end]));
+  for (const args of [
+    ['check', path],
+    ['dump', path, join(folder, 'out')],
+    ['doctor', path],
+  ]) {
+    await withSqlite(...args);
+    assert.equal(await readFile(other, 'utf8'), 'not its own', args[0]);
+  }
+  await rm(`${path}-journal`);
+  const index =
+    'CREATE TABLE t (a); INSERT INTO t VALUES (1); CREATE INDEX i ON t (length(hex(zeroblob(a * 60000000))))';
+  const script = `const { DatabaseSync } = require('node:sqlite'); new DatabaseSync(process.argv[1]).exec(process.argv[2])`;
+  await done(run(SQLITE_NODE ?? '', ['--no-warnings', '-e', script, '--', path, index]));
+  const { stdout } = await withSqlite('check', path);
+  assert.match(stdout, /not checked/);
+  const { code, stderr } = await withSqlite('convert', path, join(folder, 'out'));
+  assert.equal(code, 2);
+  assert.match(stderr, /expected the table Dict and nothing else/);
 });
 
 testWith('sqlite', 'a key that comes again is refused, or the first one kept, by every kind', async (t) => {
