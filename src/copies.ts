@@ -50,9 +50,8 @@ export async function findBetterCopy(
   // The few records of such a program are one state: more bytes mean more contents.
   const isOneState = profile !== undefined && profileOf(profile.name).startsEmpty;
   if (contents.records === 0 || (isOneState && !profile.usable)) return bestCopy(path, NOTHING, isOneState);
-  const damaged = profile === undefined ? 0 : profile.values.damaged + profile.values.notPickle;
-  if (damaged === 0 && !isLoss(lostRecords(checked))) return undefined;
-  const records = Math.min(contents.records, contentsOf(checked).records - damaged);
+  if (damagedValues(profile) === 0 && !isLoss(lostRecords(checked))) return undefined;
+  const records = Math.min(contents.records, contentsOf(checked, profile).records);
   return bestCopy(path, { ...contents, records }, isOneState);
 }
 
@@ -63,8 +62,14 @@ export function findCopyOfMissing(path: string): Promise<BetterCopy | undefined>
 
 const NOTHING: Contents = { records: 0, bytes: 0 };
 
-function contentsOf({ records, doubtful }: CheckResult): Contents {
-  return { records: records.count - (doubtful?.size ?? 0), bytes: records.bytes };
+/** The records that a program can use. */
+function contentsOf({ records, doubtful }: CheckResult, profile?: ProfileResult): Contents {
+  const unusable = (doubtful?.size ?? 0) + damagedValues(profile);
+  return { records: records.count - unusable, bytes: records.bytes };
+}
+
+function damagedValues(profile: ProfileResult | undefined): number {
+  return profile === undefined ? 0 : profile.values.damaged + profile.values.notPickle;
 }
 
 async function bestCopy(path: string, held: Contents, isOneState: boolean): Promise<BetterCopy | undefined> {
@@ -109,7 +114,8 @@ async function* copiesOf(path: string): AsyncGenerator<BetterCopy> {
     const contents = await readContents(from, path);
     if (contents === undefined) continue;
     const aside = names.includes(name) ? `mv ${shellPath(path)} ${shellPath(`${path}.damaged`)} && ` : '';
-    const command = `${aside}gdbm-doctor repair ${shellPath(from)} -o ${shellPath(path)}`;
+    const newer = aside === '' ? '' : `  # newer changes are then only in ${shellPath(`${path}.damaged`)}`;
+    const command = `${aside}gdbm-doctor repair ${shellPath(from)} -o ${shellPath(path)}${newer}`;
     yield { kind: 'backup', path: from, ...contents, command };
   }
 }
@@ -126,8 +132,8 @@ async function readContents(
     const stats = await handle.stat();
     if (!stats.isFile() || stats.size === 0) return undefined;
     await requireTrusted(handle, from, await writersOf(dbPath));
-    const { checked } = await checkContents(await fileSource(handle), 'none');
-    return { ...contentsOf(checked), time: stats.mtime };
+    const { checked, profile } = await checkContents(await fileSource(handle), 'auto');
+    return { ...contentsOf(checked, profile), time: stats.mtime };
   } catch {
     return undefined;
   } finally {

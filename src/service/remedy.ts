@@ -62,7 +62,8 @@ export function mountsCommand({ container }: VolumeFacts, folder: string): strin
 
 /** A command that copies the file out of its container, or to another volume. */
 export function saveCommand({ container, realPath }: VolumeFacts): string {
-  const name = shellPath(basename(realPath));
+  // Not the database's own name: the shell empties a file before the command that is to fill it.
+  const name = shellPath(`${basename(realPath)}.saved`);
   if (container === undefined) return `cp -p ${shellPath(realPath)} ${elsewhere(realPath)}`;
   const cat = `cat ${shellPath(realPath)} > ${name}`;
   return container.runtime === 'kubernetes'

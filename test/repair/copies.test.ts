@@ -147,6 +147,24 @@ test('more records alone are no reason: a queue shrinks', async (t) => {
   assert.equal(await betterCopyOf(path), undefined);
 });
 
+test('a backup with as many broken values as the file is no better copy', async (t) => {
+  const { path } = await soundFile(t);
+  const pickle = Buffer.from('80044b012e', 'hex');
+  const records = Array.from({ length: 9 }, (_, n) => ({
+    key: Buffer.from(`key-${n}`),
+    value: n === 0 ? pickle.subarray(0, 3) : pickle,
+  }));
+  const { bytes } = await build(records, specFor(FORMATS[0], 4096));
+  await writeFile(path, bytes);
+  await writeFile(`${path}.~1~`, bytes);
+  assert.equal(await betterCopyOf(path), undefined);
+  const whole = records.map(({ key }) => ({ key, value: pickle }));
+  await writeFile(`${path}.~1~`, (await build(whole, specFor(FORMATS[0], 4096))).bytes);
+  const copy = await betterCopyOf(path);
+  assert.equal(copy?.records, 9);
+  assert.match(copy.command, /# newer changes are then only in \S*\.damaged$/);
+});
+
 test('a link under the name of a backup is not followed', async (t) => {
   const { path } = await lostBeside(t);
   await symlink(fixture('amd64.db'), `${path}.~1~`);

@@ -56,7 +56,7 @@ const CASES: Record<VolumeCode, Case> = {
     facts: mounted({ mountPoint: '/', fsType: 'overlay', source: 'overlay' }),
     found: /found no mount: .*overlay.*lost with the container/,
     advice:
-      /^docker exec 3f2a9c01d2e4 cat \/data\/flower.db > flower.db {2}# saves it; .*-v flower-data:\/data$/,
+      /^docker exec 3f2a9c01d2e4 cat \/data\/flower.db > flower\.db\.saved {2}# saves it; .*-v flower-data:\/data$/,
   },
   'volume-in-memory': {
     facts: mounted({ fsType: 'tmpfs', source: 'tmpfs' }),
@@ -96,7 +96,7 @@ const CASES: Record<VolumeCode, Case> = {
   'mount-source-deleted': {
     facts: mounted({ root: '/srv/data//deleted' }),
     found: /deleted or replaced there/,
-    advice: /^docker exec 3f2a9c01d2e4 cat \/data\/flower.db > flower.db/,
+    advice: /^docker exec 3f2a9c01d2e4 cat \/data\/flower.db > flower\.db\.saved/,
   },
   'file-not-readable': {
     facts: { file: { ...FILE, uid: 0, gid: 0, mode: 0o600, read: 'EACCES', write: 'EACCES' } },

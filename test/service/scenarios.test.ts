@@ -77,7 +77,7 @@ const CAUSES: Record<string, readonly (Simulated | Real)[]> = {
     {
       what: 'There is no volume: the file is in the container, and gone with it',
       facts: mounted({ mountPoint: '/', fsType: 'overlay', source: 'overlay' }),
-      next: 'docker exec 3f2a9c01d2e4 cat /data/flower.db > flower.db',
+      next: 'docker exec 3f2a9c01d2e4 cat /data/flower.db > flower.db.saved',
     },
     {
       what: 'A link leads into a volume that is not mounted',
@@ -194,7 +194,7 @@ const CAUSES: Record<string, readonly (Simulated | Real)[]> = {
     {
       what: 'The folder was replaced on the host, and what is written is lost',
       facts: mounted({ root: '/srv/flower//deleted' }),
-      next: 'docker exec 3f2a9c01d2e4 cat /data/flower.db > flower.db',
+      next: 'docker exec 3f2a9c01d2e4 cat /data/flower.db > flower.db.saved',
     },
   ],
   'A file of another kind, or of another machine': [
