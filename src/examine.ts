@@ -38,6 +38,7 @@ import type { Range } from './source/ranges.js';
 import type { Source } from './source/source.js';
 import type { Transform } from './source/transforms.js';
 import { exact, readUpTo } from './source/source.js';
+import { weights } from './weights.js';
 
 /** A database that is open for reading, sound or damaged, with every bucket that could be found. */
 export interface Opened {
@@ -69,12 +70,6 @@ export interface Proved extends Opened, ProvedCheck {
 export async function open(source: Source, report?: Report): Promise<Opened | undefined> {
   return (await openProved(source, report)) ?? openSearched(source, report);
 }
-
-/** Confidence below which a header that leads to no bucket is itself in doubt. */
-const BELIEVED = 0.5;
-
-/** Minimum score gain before another reading of all bytes is preferred. */
-const CLEARLY_MORE = 3;
 
 interface SearchOptions {
   /** Scans the whole file for superseded buckets, even if every hash has its bucket. */
@@ -121,17 +116,14 @@ async function openBest(
   const opened = arranged && (await withTrueHashes(arranged, report, options));
   const score = opened === undefined ? 0 : scoreOf(opened);
   if (opened === undefined || isHopeless(opened)) undone ??= await openUndone(source, true, report, options);
-  const least = score + (score === 0 ? 0 : CLEARLY_MORE);
+  const least = score + (score === 0 ? 0 : weights.reading.ahead);
   if (undone !== undefined && scoreOf(undone.opened) > least) return undone;
   return opened && { opened, isWhole: false };
 }
 
-/** Share of elements in use that prove a record below which a file is probably read in a wrong way. */
-const HOPELESS = 1 / 16;
-
 function isHopeless(opened: Opened): boolean {
   const used = opened.survey.sites.reduce((sum, site) => sum + site.used, 0);
-  return recordsOf(opened) <= used * HOPELESS;
+  return recordsOf(opened) <= used * weights.reading.hopeless;
 }
 
 /**
@@ -345,14 +337,13 @@ async function examined(
   return { db, survey: { ...survey, examination }, ...(scanned && { scanned }) };
 }
 
-/** One key in so many that is missing may mean that a bucket was split, and that an old directory leads to it. */
-const MISFITS = 16;
-
 /**
  * Returns true if a bucket lacks so many of its keys that it may be an old one; a lost block has only a few of each.
  */
 function hasOldBucket({ sites }: SearchedSurvey, { marks }: Examination): boolean {
-  return sites.some(({ used }, s) => used > marks.kept[s] && (used - marks.kept[s]) * MISFITS >= used);
+  return sites.some(
+    ({ used }, s) => used > marks.kept[s] && used - marks.kept[s] >= used * weights.bucket.missingKeys,
+  );
 }
 
 /** Returns true if a bucket to which an old directory would not lead may be in space that nothing uses. */
@@ -408,7 +399,7 @@ async function openAsItIs(
 function isDoubtful({ db, survey }: Opened): boolean {
   if (atHome(survey) > 0) return false;
   const { whole, loose } = standing(survey);
-  return loose > whole || (whole === 0 && db.confidence < BELIEVED);
+  return loose > whole || (whole === 0 && db.confidence < weights.reading.believed);
 }
 
 /** Counts the elements in whole buckets, in force or old, and those that stand alone. */
@@ -471,7 +462,9 @@ async function searchAll(db: Database, first: Survey, progress?: Progress): Prom
   const hasDirectory = db.directory.length > 0 && !misled;
   if (hasDirectory && atHome(first) > 0) return whole(db, first);
   const buckets = await judgeBuckets(db, found.buckets);
-  const proved = buckets.filter(({ site, proved }) => site.used > 0 && proved >= BELIEVED).length;
+  const proved = buckets.filter(
+    ({ site, proved }) => site.used > 0 && proved >= weights.bucket.enoughProved,
+  ).length;
   // A false directory leads to few places, and to no bucket.
   if (hasDirectory && proved <= damagedWithElements(db, first, found.loose)) return whole(db, first, buckets);
   const place = await findDirectoryOf(db, buckets, progress);

@@ -6,6 +6,7 @@ import { passChunks } from '../source/source.js';
 import type { CheckResult, RecordCounts } from './check.js';
 import type { LossReason } from './marks.js';
 import type { SpaceAccount } from './space.js';
+import { weights } from '../weights.js';
 
 /*
  * Records that do not come back (`lostRecords`), and the reason to make no database of what is left
@@ -75,17 +76,6 @@ export function lostRecords(
   return { records, reasons, uncovered, estimated, recovered, missing, likelyDamaged };
 }
 
-/**
- * Minimum share of a file's contents, 0 to 1, that its records and its listed free space account for. With less, the
- * records are more likely a small part of another file, or of this one read in a wrong way, than the rest of a
- * database. Measured: the share is at most 0.019 for whole files that were copied in text mode, and at least 0.06 for
- * damaged ones, half of them swapped or three quarters of them zeroed.
- */
-const MIN_EXPLAINED_SHARE = 0.03;
-
-/** Minimum share if only one record was found: one may be found by chance. */
-const MIN_SHARE_OF_ONE = 0.1;
-
 /** Results of a check that show how much of a file the records explain. */
 export interface Found {
   readonly records: RecordCounts;
@@ -112,7 +102,7 @@ export async function whyUnrepairable(
   }
   if (isCutShort(db, records)) return undefined;
   const share = await explainedShare(db, account);
-  if (share >= (kept === 1 ? MIN_SHARE_OF_ONE : MIN_EXPLAINED_SHARE)) return undefined;
+  if (share >= (kept === 1 ? weights.reading.explainedByOne : weights.reading.explained)) return undefined;
   const what = kept === 1 ? '1 record that was found explains' : `${kept} records that were found explain`;
   return (
     `The ${what} only ${(share * 100).toFixed(2)} % of the file's contents, so that no database is made of it. 'gdbm-doctor salvage FILE' lists what was found.` +
@@ -154,7 +144,7 @@ async function explainedShare({ source }: Database, { bytes, unused }: SpaceAcco
   const explained = bytes.record + bytes.free;
   // Most files need not be read for their zero bytes.
   const least = explained / (explained + bytes.unaccounted);
-  if (least >= MIN_SHARE_OF_ONE) return least;
+  if (least >= weights.reading.explainedByOne) return least;
   let others = 0;
   for (const { offset, length } of unused()) {
     for await (const chunk of passChunks(source, offset, length)) {

@@ -9,6 +9,7 @@ import { readUpTo } from '../source/source.js';
 import type { Progress, Window } from '../source/sweep.js';
 import { coveredPlaces, sweep } from '../source/sweep.js';
 import { HEADER_BYTES, weighHeader } from './evidence.js';
+import { weights } from '../weights.js';
 
 /** A database that begins anywhere in a file. */
 export interface FoundDatabase {
@@ -40,8 +41,6 @@ export const HEADLESS_SEARCHED_FOR_ONE = 1 << 22;
 const MAGIC_MIDDLE = 0x57;
 const MAGIC_TOP = 0x13;
 const MAGIC_THIRD = 0x9a;
-/** Minimum score of a header: its magic, and more than half of the score of its other fields. Random bytes have 2. */
-export const HEADER_SCORE = 12;
 /** Bytes of a directory that are read to follow it, and buckets of it that are sampled. */
 const DIRECTORY_READ = 1 << 16;
 const SAMPLE = 16;
@@ -78,7 +77,7 @@ export async function* databasesIn(
         ),
       );
       const [best] = weighHeader(head, source.size - offset).filter(({ magicFits }) => magicFits);
-      if (best === undefined || best.score < HEADER_SCORE) continue;
+      if (best === undefined || best.score < weights.reading.header) continue;
       const { format, header } = best;
       const contents =
         budget > 0 ? await follow(source, offset, format, header) : { end: 0, isWhole: false, read: 0 };

@@ -10,6 +10,7 @@ import type { Hypothesis } from './evidence.js';
 import { CERTAIN, electSizes, HEADER_BYTES, MAX_SCORE, weighHeader } from './evidence.js';
 import { findDirectory } from './finddirectory.js';
 import { isHeld, readDirectory } from './readdirectory.js';
+import { weights } from '../weights.js';
 
 /** The best reading of a file, with its confidence. */
 interface Inference {
@@ -21,17 +22,6 @@ interface Inference {
   readonly confidence: number;
 }
 
-/** Score of a directory that fits the buckets it leads to: as much as half a header. */
-const FIT_WORTH = 10;
-/** Below this, a file without a known magic is not called GDBM: random bytes score 0 to 2. */
-const ENOUGH_WITHOUT_MAGIC = 6;
-/** Fit below which a directory may be a copy of another one, or none. */
-const GOOD_FIT = 0.5;
-/**
- * Fit that a place which no header names must exceed: the old half-size directory that a doubling left behind fits
- * half.
- */
-const SURE_FIT = 0.9;
 /** Buckets looked at to judge a reading. */
 const SAMPLE = 32;
 
@@ -52,30 +42,31 @@ export async function inferFormat(source: Source): Promise<Inference | undefined
   const head = await readHead(source);
   const hypotheses = weighHeader(head, source.size);
   // A directory cannot make up for a score far behind the best, and looking at it costs reads.
-  const least = hypotheses[0].score >= CERTAIN ? CERTAIN : Math.max(2, hypotheses[0].score - FIT_WORTH);
+  const least =
+    hypotheses[0].score >= CERTAIN ? CERTAIN : Math.max(2, hypotheses[0].score - weights.reading.fit);
   const candidates = hypotheses.filter((h) => h.score >= least);
 
   let best: { reading: Reading; total: number } | undefined;
   const consider = async (hypothesis: Hypothesis, search: boolean) => {
     const reading = await fitGeometry(source, hypothesis, search);
-    const total = hypothesis.score + reading.fit * FIT_WORTH;
-    if (!hypothesis.magicFits && total < ENOUGH_WITHOUT_MAGIC) return;
+    const total = hypothesis.score + reading.fit * weights.reading.fit;
+    if (!hypothesis.magicFits && total < weights.reading.withoutMagic) return;
     if (best === undefined || total > best.total) best = { reading, total };
   };
   for (const hypothesis of candidates) {
     await consider(hypothesis, false);
     // No later hypothesis can have a higher total.
-    if (best !== undefined && best.total >= hypothesis.score + FIT_WORTH) break;
+    if (best !== undefined && best.total >= hypothesis.score + weights.reading.fit) break;
   }
   if (best === undefined) return undefined;
-  if (best.reading.fit < GOOD_FIT) {
+  if (best.reading.fit < weights.reading.goodFit) {
     // Searching the whole file for a directory pays only for a header that is convincing otherwise.
-    const convincing = candidates.filter((h) => h.score >= ENOUGH_WITHOUT_MAGIC);
+    const convincing = candidates.filter((h) => h.score >= weights.reading.withoutMagic);
     for (const hypothesis of convincing.slice(0, 2)) await consider(hypothesis, true);
   }
   const { hypothesis, geometry } = best.reading;
   const { format, header } = hypothesis;
-  return { format, geometry, header, confidence: best.total / (MAX_SCORE + FIT_WORTH) };
+  return { format, geometry, header, confidence: best.total / (MAX_SCORE + weights.reading.fit) };
 }
 
 /** A hypothesis with the sizes and the directory that fit it best. */
@@ -111,12 +102,13 @@ async function fitGeometry(source: Source, hypothesis: Hypothesis, search: boole
     return fit === 1;
   };
   for (const place of places) {
-    const least = place.offset === header.dir ? 0 : inside ? SURE_FIT : GOOD_FIT;
+    const least =
+      place.offset === header.dir ? 0 : inside ? weights.reading.sureFit : weights.reading.goodFit;
     if (await consider(place, least)) break;
   }
   if (search) {
     for (const place of await findDirectory(source, format, base, bitsToTry)) {
-      if (await consider(place, SURE_FIT)) break;
+      if (await consider(place, weights.reading.sureFit)) break;
     }
   }
   return { hypothesis, geometry: { ...base, directory: best?.place }, fit: best?.fit ?? 0 };

@@ -1,6 +1,6 @@
 import type { OtherFile } from './identify.js';
-import { HEADER_SCORE } from './databases.js';
 import { HEADER_BYTES, weighHeader } from './evidence.js';
+import { weights } from '../weights.js';
 
 type Kind = OtherFile['kind'];
 
@@ -173,7 +173,7 @@ function isDatabase(bytes: Uint8Array): boolean {
   const fits = weighHeader(bytes.subarray(0, HEADER_BYTES), bytes.length).filter(
     ({ magicFits }) => magicFits,
   );
-  return fits.some(({ score }) => score >= HEADER_SCORE);
+  return fits.some(({ score }) => score >= weights.reading.header);
 }
 
 function decodeBase64(text: string): Uint8Array | undefined {

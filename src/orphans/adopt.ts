@@ -30,9 +30,6 @@ export interface SearchedSurvey extends ExaminedSurvey {
   readonly stale: readonly BucketSite[];
 }
 
-/** With fewer elements, shared leading hash bits may be chance. */
-const FEW = 3;
-
 /**
  * Decides which of the buckets and elements that nothing leads to are in force. Each range of hashes that no intact
  * slot and bucket settle gets the bucket that is outside of free space, has its keys in the file and is split
@@ -169,10 +166,7 @@ export function atHome(survey: Survey): number {
   return settledSites(survey).length;
 }
 
-/**
- * Number of damaged buckets that the directory leads to and that have at least {@link FEW} elements whose keys give
- * their hash.
- */
+/** Number of damaged buckets that the directory leads to and that have an element whose key gives its hash. */
 export function damagedWithElements(
   { format, geometry }: Database,
   survey: Survey,
@@ -184,11 +178,11 @@ export function damagedWithElements(
     if (state !== 'malformed') continue;
     const first = offset + elementsStart(format);
     const end = first + size * geometry.bucketElements;
-    let elements = 0;
+    let hasElement = false;
     for (let i = loose.firstAtOrAfter(first); i < loose.length && loose.at(i) < end; i++) {
-      if ((loose.at(i) - first) % size === 0) elements++;
+      hasElement ||= (loose.at(i) - first) % size === 0;
     }
-    if (elements >= FEW) buckets++;
+    if (hasElement) buckets++;
   }
   return buckets;
 }

@@ -10,6 +10,7 @@ import { FREE_HASH, HASH_BITS } from '../format/hash.js';
 import { readInto } from '../source/source.js';
 import type { Fragment } from './fragments.js';
 import { hashRanges } from './keyhashes.js';
+import { weights } from '../weights.js';
 
 /** A bucket that may be the one in force for its range of hashes. */
 export interface Candidate {
@@ -20,18 +21,12 @@ export interface Candidate {
   readonly proved: number;
 }
 
-/** Share of proved keys assumed for a bucket with no key to sample, as after a cut: nothing speaks against it. */
-export const UNSEEN = 0.6;
 /** Keys sampled to judge a bucket. */
 const SAMPLE = 8;
 /** Maximum number of deleted keys whose first bytes are compared, for the buckets of one batch. */
 const MAX_LOOKS = 1 << 16;
 /** Buckets judged together, in one pass through their keys. */
 const BATCH = 1 << 14;
-/** Total number of shared bits, over all hashes of a bucket, above which they are not shared by chance. */
-const NO_CHANCE = 40;
-/** Number of hashes that share no further bit by chance; fewer say little about the bits of their bucket. */
-const TELLING = 8;
 
 /** Judges the buckets that a scan found, by their heads and a sample of their keys. */
 export async function judgeBuckets(db: Database, offsets: Float64Array): Promise<Candidate[]> {
@@ -107,11 +102,11 @@ async function judgeBatch(db: Database, offsets: Float64Array): Promise<Candidat
       if (own[n] === hashes.signed[n] || own[n] === hashes.unsigned[n]) proved++;
     }
     // Hashes that share many more bits than the head says belong to a bucket whose head is wrong.
-    const isHeadWrong = (sharedBits - bits) * (site.used - 1) > NO_CHANCE;
+    const isHeadWrong = (sharedBits - bits) * (site.used - 1) > weights.bucket.chanceBits;
     return {
       site,
       range: rangeOf(hash, isHeadWrong ? sharedBits : bits),
-      proved: to > from ? proved / (to - from) : UNSEEN,
+      proved: to > from ? proved / (to - from) : 1,
     };
   });
 }
@@ -186,7 +181,7 @@ export function judgeFragment(
     state: 'headless',
     elements,
   };
-  const isTold = headBits !== undefined || used >= TELLING;
+  const isTold = headBits !== undefined || used >= weights.bucket.tellingHashes;
   return { site, range: isTold ? rangeOf(hash, bits) : undefined, proved: 1 };
 }
 

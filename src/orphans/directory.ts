@@ -10,16 +10,10 @@ import { isInValue } from './embedded.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sweep } from '../source/sweep.js';
 import { endOfZeros, nextThreeZeros } from './zeros.js';
+import { weights } from '../weights.js';
 
-/**
- * Minimum number of runs of entries that agree on a place: fewer may be numbers that equal a bucket's offset by
- * chance.
- */
-const MIN_VOTES = 2;
 /** Maximum number of places that are examined. */
 const MAX_PLACES = 8;
-/** Share of a bucket's sampled keys that must be proved; with fewer it may be no bucket. */
-const PROVED = 0.5;
 /** Bits of a bucket's offset that a filter compares before the lookup. */
 const FILTER_BITS = 16;
 
@@ -80,7 +74,7 @@ export async function findDirectoryOf(
   for (const run of runs) if (run.length > 0) votes.add(run, ranges.get(run.value)!);
   let deepest = 0;
   for (const { range, proved } of buckets)
-    if (proved >= PROVED) deepest = Math.max(deepest, range?.bits ?? 0);
+    if (proved >= weights.bucket.enoughProved) deepest = Math.max(deepest, range?.bits ?? 0);
   for (const place of votes.best(deepest)) {
     const range = { offset: place.offset, length: width * 2 ** place.bits };
     if (!(await isInValue(db, range, buckets))) return place;
@@ -116,7 +110,7 @@ export class DirectoryVotes {
 
   /** The largest directory among the places that enough runs agree on. */
   largest(): DirectoryPlace | undefined {
-    const agreed = [...this.#counts.values()].filter(({ runs }) => runs >= MIN_VOTES);
+    const agreed = [...this.#counts.values()].filter(({ runs }) => runs >= weights.directory.agreeingRuns);
     return agreed.sort((a, b) => b.place.bits - a.place.bits || b.runs - a.runs)[0]?.place;
   }
 
@@ -126,7 +120,7 @@ export class DirectoryVotes {
    */
   best(leastBits: number): DirectoryPlace[] {
     const agreed = [...this.#counts.values()].filter(
-      ({ place, runs }) => place.bits >= leastBits && runs >= MIN_VOTES,
+      ({ place, runs }) => place.bits >= leastBits && runs >= weights.directory.agreeingRuns,
     );
     agreed.sort((a, b) => b.runs - a.runs || b.place.bits - a.place.bits);
     return agreed.slice(0, MAX_PLACES).map(({ place }) => place);

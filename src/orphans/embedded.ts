@@ -6,9 +6,8 @@ import type { Range } from '../source/ranges.js';
 import type { Candidate } from './candidates.js';
 import { hashRanges } from './keyhashes.js';
 import { LONGEST } from './findkeys.js';
+import { weights } from '../weights.js';
 
-/** Share of a bucket's sampled keys that must be proved; with fewer it may be no bucket. */
-const PROVED = 0.5;
 /** Maximum number of elements whose keys are read. */
 const MAX_READ = 1 << 16;
 
@@ -43,7 +42,7 @@ async function provedRecords(
   const records: { offset: number; length: number; keySize: number; hash: number }[] = [];
   const room: BucketView = roomForBucket(db);
   for (const { site, proved } of buckets) {
-    if (proved < PROVED || site.used === 0) continue;
+    if (proved < weights.bucket.enoughProved || site.used === 0) continue;
     const bucket = await readSite(db, site, room);
     for (let i = 0; i < bucket.elements && records.length < MAX_READ; i++) {
       const hash = bucket.hash(i);

@@ -5,6 +5,7 @@ import { HASH_BITS } from '../format/hash.js';
 import type { Candidate } from './candidates.js';
 import { Cover } from './cover.js';
 import { holdsAny } from './free.js';
+import { weights } from '../weights.js';
 
 /**
  * Removes the ranges of hashes from emptied buckets that cannot be right. Such a range is derived from free elements,
@@ -35,9 +36,6 @@ export function withoutMisplaced(
   });
 }
 
-/** Share of a bucket's sampled keys that must be proved; with fewer it may be no bucket. */
-const PROVED = 0.5;
-
 /**
  * Drops candidates that look like the emptied only bucket of a database, if evidence contradicts them. Free elements
  * and zero bytes look the same, so such a candidate explains nothing. The only bucket never moves, and no other
@@ -56,7 +54,8 @@ export function withoutContradicted(
   const isOnly = (one: Candidate) => isEmptied(one) && one.site.bits === 0;
   if (!candidates.some(isOnly)) return candidates;
   const isContradicted =
-    hasElements || candidates.some(({ site, proved }) => site.used > 0 && proved >= PROVED);
+    hasElements ||
+    candidates.some(({ site, proved }) => site.used > 0 && proved >= weights.bucket.enoughProved);
   const places = Float64Array.from(led, ({ offset }) => offset).sort();
   const isWithin = ({ site: { offset } }: Candidate) =>
     holdsAny(places, offset - bucketSize, offset + bucketSize) && !holdsAny(places, offset - 1, offset + 1);

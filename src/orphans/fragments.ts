@@ -3,6 +3,7 @@ import { elementStruct, elementsStart } from '../format/bucket.js';
 import type { Format } from '../format/format.js';
 import { HASH_BITS } from '../format/hash.js';
 import type { LooseList } from './loose.js';
+import { weights } from '../weights.js';
 
 /** Elements of one bucket whose head is gone. */
 export interface Fragment {
@@ -17,9 +18,6 @@ export interface Fragment {
   /** One of their hashes. */
   readonly hash: number;
 }
-
-/** Votes of a directory entry. A home position has one vote, because an element may stand after its home. */
-const ENTRY_WEIGHT = 2;
 
 /**
  * Groups loose elements that were in one bucket. Most elements stand at their home position, which is the hash modulo
@@ -48,7 +46,8 @@ export function* joinFragments(
     const entry = entryOf(hash);
     if (entry === undefined) continue;
     const place = (loose.at(i) - first - entry) / stride;
-    if (Number.isInteger(place) && place >= 0 && place < bucketElements) vote(entry, ENTRY_WEIGHT);
+    if (Number.isInteger(place) && place >= 0 && place < bucketElements)
+      vote(entry, weights.directory.entryVotes);
   }
   // Bases are taken in descending order of votes; an element belongs to one bucket.
   const taken = held.slice();

@@ -7,8 +7,6 @@ import { endOfZeros, nextThreeZeros } from './zeros.js';
 
 /** Maximum number of elements read in rejected buckets, for each byte of the file, before the search gives up. */
 const WASTE_PER_BYTE = 4;
-/** One in this many elements of a bucket may point nowhere: a bucket with so little damage is still one. */
-const MAX_UNLIKELY = 4;
 /** Maximum factor by which a file that lost its beginning was larger. */
 const LOST_AT_MOST = 64;
 
@@ -153,7 +151,7 @@ export class BucketFilter {
     // A shift by 31 leaves the sign of a hash, which is always 0: a bucket of 0 bits shares no bits.
     const shift = HASH_BITS - view.getInt32(at + this.#bits, little);
     let used = 0;
-    let unlikely = 0;
+    let areLikely = true;
     let prefix = -1;
     let place = at + this.#first;
     for (let i = 0; i < elements; i++, place += this.#stride) {
@@ -165,11 +163,11 @@ export class BucketFilter {
         this.#waste -= i + 1;
         return false;
       }
-      if (!this.#mayPoint(view, place)) unlikely++;
+      areLikely &&= this.#mayPoint(view, place);
     }
     if (elements < this.elements) return true;
     // The hashes of a full bucket of 0 bits prove nothing, so its elements must also point at possible records.
-    if (used === count && unlikely * MAX_UNLIKELY <= used) return true;
+    if (used === count && areLikely) return true;
     this.#waste -= this.elements;
     return false;
   }

@@ -13,6 +13,7 @@ import { LooseList } from './loose.js';
 import { OffsetList } from '../numbers.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sampleSweep } from '../source/sweep.js';
+import { weights } from '../weights.js';
 
 /** Number of proved elements that is enough to determine the format. */
 const ENOUGH = 2000;
@@ -22,11 +23,6 @@ const LOOKED_AT = 64;
 const BEGINNING = 512;
 /** Minimum key size of an element that determines the format: the hash of the empty key is a common number. */
 const LEAST_KEY = 1;
-/**
- * Minimum lead in score before another layout is preferred to the one that nearly all machines have. Records read the
- * same in both layouts, and with few elements some agree by chance: up to 3 of 12 at one of 17 places.
- */
-const CLEARLY_AHEAD = 3;
 /** Bucket sizes that libgdbm uses by default and with any sensible setting. */
 const BUCKET_SIZES = Array.from({ length: 12 }, (_, i) => 512 << i);
 
@@ -67,7 +63,7 @@ async function infer(source: Source, progress?: Progress): Promise<Inferred | un
   let best: { format: Format; bucketSize: number; score: number; whole: number[] } | undefined;
   for (const layout of elements.layouts) {
     const format: Format = { byteOrder, layout, variant: 'standard' };
-    const least = best === undefined ? 0 : best.score + CLEARLY_AHEAD;
+    const least = best === undefined ? 0 : best.score + weights.reading.layoutAhead;
     let bestOfLayout: typeof best;
     for (const bucketSize of BUCKET_SIZES) {
       const agreed = await agreement(source, format, bucketSize, loose);

@@ -2,16 +2,13 @@ import { SiteReader } from '../check/bucketreader.js';
 import type { BucketWords } from '../format/bucketwords.js';
 import type { Database } from '../database/database.js';
 import type { BucketSite } from '../database/site.js';
+import { weights } from '../weights.js';
 
 /** Maximum number of granules: one bit for each, 32 MiB in total. */
 const MAX_GRANULES = 2 ** 28;
 const LEAST_GRANULE = 8;
 /** Maximum number of bytes of a record that count, so that a wrong size does little harm. */
 const LOOKED_AT = 4096;
-
-/** A bucket is contradicted if at least FEW of its records, and more than one in MOST, overlap those of others. */
-const FEW = 2;
-const MOST = 8;
 
 /**
  * Bitmap of the bytes that hold records of buckets in force. No two such buckets share a byte, so a bucket with
@@ -63,7 +60,7 @@ export class RecordsInUse {
       while (at < to && (bits[at >>> 3] & (1 << (at & 7))) === 0) at++;
       if (at < to) taken++;
     }
-    return taken >= FEW && taken * MOST > looked;
+    return taken * weights.bucket.contradictedShare > looked;
   }
 
   /** The first granule that lies wholly inside a possible record. */

@@ -8,27 +8,12 @@ import { readSite, roomForBucket } from '../database/survey.js';
 import { FREE_HASH } from '../format/hash.js';
 import type { BlockGrid } from '../source/views.js';
 import type { Candidate } from './candidates.js';
-import { UNSEEN } from './candidates.js';
 import { hashRanges } from './keyhashes.js';
 import { LONGEST } from './findkeys.js';
+import { weights } from '../weights.js';
 
-/** Minimum number of ranges of hashes with two buckets: one file never has two buckets for the same range. */
-const TWINS = 2;
-/** Minimum share of a bucket's keys that must be proved for it to be evidence. */
-const HALFWAY = 0.25;
 /** Number of rounds in which what is known of a few blocks spreads to all. */
 const ROUNDS = 24;
-/** Weight, in elements, of the directory leading to a bucket. */
-const LED = 4;
-/** Weight, in elements, of the assumption that nothing is known. */
-const DOUBT = 1;
-/**
- * Likeness thresholds. Likeness fades with every step from the buckets that the directory leads to, so that distant
- * blocks are judged by its sign alone. Below FOREIGN a block is another file's; below DOUBTFUL it may be, because a
- * few wrong links can have that effect.
- */
-const FOREIGN = -0.02;
-const DOUBTFUL = -0.001;
 
 /** Maximum number of elements: 13 bytes each, and as much again for their messages. */
 const MAX_LINKS = 1 << 21;
@@ -85,13 +70,13 @@ export class Kin {
     const links = await readLinks(db, blocks, [...settled, ...candidates.map(({ site }) => site)]);
     if (links === undefined) return undefined;
     const led = new Float64Array(count);
-    for (const { offset } of settled) led[blocks.blockOf(offset)] = LED;
+    for (const { offset } of settled) led[blocks.blockOf(offset)] = weights.bucket.led;
     return new Kin(blocks, likenessOf(links, led), links);
   }
 
   /** Returns true if the block that contains a byte is another file's. */
   isForeign(offset: number): boolean {
-    return this.likeness[this.blocks.blockOf(offset)] < FOREIGN;
+    return this.likeness[this.blocks.blockOf(offset)] < weights.bucket.foreign;
   }
 
   /**
@@ -103,16 +88,17 @@ export class Kin {
     if (this.isForeign(site.offset)) return { ...candidate, range: undefined, proved: 0 };
     if (site.state !== 'sound') return candidate;
     // A bucket that may be another file's ranks last, so it is in force only if there is no other.
-    if (this.likeness[this.blocks.blockOf(site.offset)] < DOUBTFUL) return { ...candidate, proved: 0 };
+    if (this.likeness[this.blocks.blockOf(site.offset)] < weights.bucket.doubtful)
+      return { ...candidate, proved: 0 };
     const [from, to] = this.links.of.get(site) ?? [0, 0];
     let seen = 0;
     let proved = 0;
     for (let n = from; n < to; n++) {
-      if (this.likeness[this.links.keys[n]] < DOUBTFUL) continue;
+      if (this.likeness[this.links.keys[n]] < weights.bucket.doubtful) continue;
       seen++;
       if (this.links.says[n] === 1) proved++;
     }
-    return { ...candidate, proved: seen > 0 ? proved / seen : UNSEEN };
+    return { ...candidate, proved: seen > 0 ? proved / seen : 1 };
   }
 }
 
@@ -139,10 +125,16 @@ export function areMixed(
     add(rangeOf((ownFirst / slots) * 2 ** 31, bits));
   }
   for (const { site, range, proved } of candidates) {
-    if (range === undefined || site.state !== 'sound' || proved < HALFWAY || led.has(site.offset)) continue;
+    if (
+      range === undefined ||
+      site.state !== 'sound' ||
+      proved < weights.bucket.enoughProved ||
+      led.has(site.offset)
+    )
+      continue;
     add(range);
   }
-  return twins >= TWINS;
+  return twins >= weights.bucket.twins;
 }
 
 /** @returns undefined if there are too many elements */
@@ -200,7 +192,7 @@ function likenessOf({ length, buckets, keys, says }: Links, led: Float64Array): 
     if (led[buckets[n]] > 0) toKey[n] = 1;
     if (led[keys[n]] > 0) toBucket[n] = 1;
   }
-  const weight = led.map((own) => own + DOUBT);
+  const weight = led.map((own) => own + weights.bucket.doubt);
   for (let n = 0; n < length; n++) {
     weight[buckets[n]]++;
     weight[keys[n]]++;

@@ -18,6 +18,7 @@ import { Votes } from './votes.js';
 import { OffsetList } from '../numbers.js';
 import type { Progress } from '../source/sweep.js';
 import { coveredPlaces, lastPlace, sweep } from '../source/sweep.js';
+import { weights } from '../weights.js';
 
 /** Minimum size in bytes of a key that is tested: the hash of one byte is weak evidence. */
 const LEAST = 2;
@@ -32,13 +33,6 @@ interface Sample {
 const SMALL_SAMPLE: Sample = { buckets: 64, keys: 2000 };
 /** A sample in which one record is looked for: the one with another database in its value. */
 const LARGE_SAMPLE: Sample = { buckets: 1 << 12, keys: 1 << 16 };
-/** Minimum number of keys at one distance from their place: one alone may be an old copy. */
-const MIN_VOTES = 3;
-/**
- * Minimum number if all keys of a file agree: two keys are hardly ever stored anew at the same distance from each
- * other.
- */
-const FEW_VOTES = 2;
 /** Maximum number of keys tested at some distances: many may be too short for a search. */
 const MAX_ASKED = 64;
 /** Maximum number of distances taken from the keys that were found. */
@@ -225,7 +219,7 @@ async function findDistance(
   for (let n = 0; n < length; n++) votes.add(offsets[n] - at[n]);
   const sorted = votes.all().sort(([, a], [, b]) => b - a);
   const [best] = sorted;
-  if (best !== undefined && best[0] !== 0 && best[1] >= MIN_VOTES)
+  if (best !== undefined && best[0] !== 0 && best[1] >= weights.reading.agreeingKeys)
     return best[0] > -source.size ? best[0] : undefined;
   const told = sorted.slice(0, TRIED).map(([missing]) => missing);
   return bestOf(source, wanted.slice(0, MAX_ASKED), [0, ...told, ...SECTORS]);
@@ -250,7 +244,10 @@ async function bestOf(
     if (there > best.there) best = { missing, there, inside };
   }
   const { missing, there, inside } = best;
-  const isTold = there >= MIN_VOTES ? 2 * there > inside : there >= FEW_VOTES && there === wanted.length;
+  const isTold =
+    there >= weights.reading.agreeingKeys
+      ? 2 * there > inside
+      : there >= weights.reading.agreeingAll && there === wanted.length;
   return missing !== 0 && isTold ? missing : undefined;
 }
 

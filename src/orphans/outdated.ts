@@ -17,7 +17,7 @@ import { hashRanges } from './keyhashes.js';
 import { Kin } from './kin.js';
 import { LONGEST } from './findkeys.js';
 import { placesInUse } from './overlaps.js';
-import { ENOUGH_PROVED } from './rank.js';
+import { weights } from '../weights.js';
 
 /** Parts of a directory that are stale. */
 export interface Outdated {
@@ -181,12 +181,6 @@ function headerEnd({ header, headerLost }: Database): number {
 }
 
 /**
- * Maximum share of keys that the buckets of one state of a database may lack; if they lack more, some pages of the
- * file are newer than they are.
- */
-const FEW_MISSING = 1 / 16;
-
-/**
  * End of the space that is known to be allocated: the header's; or the file's, if the header is older than other pages.
  * It is if a record in force lies behind its end, or if buckets that may have been split lack keys: an older state that
  * is whole has all of them.
@@ -197,7 +191,7 @@ async function allocatedEnd(db: Database, inForce: readonly BucketSite[], proved
   const end = headerEnd(db);
   const { size } = db.source;
   if (db.headerLost || size <= end) return end;
-  if (proved < 1 - FEW_MISSING) return size;
+  if (proved < 1 - weights.bucket.missingKeys) return size;
   const [offsets, sizes, hashes] = [new OffsetList(), new NumberList(), new NumberList()];
   const reader = new SiteReader(db);
   for (const site of inForce) {
@@ -218,7 +212,7 @@ async function allocatedEnd(db: Database, inForce: readonly BucketSite[], proved
 
 /** Returns true if a bucket's range is told, and enough of its keys are there. */
 function isBelievable({ range, proved }: Candidate): boolean {
-  return range !== undefined && proved >= ENOUGH_PROVED;
+  return range !== undefined && proved >= weights.bucket.enoughProved;
 }
 
 function rangesOf(candidates: readonly Candidate[]): HashRange[] {

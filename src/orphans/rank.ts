@@ -8,18 +8,8 @@ import type { Candidate } from './candidates.js';
 import type { FreeSpace } from './free.js';
 import { RecordsInUse } from './inuse.js';
 import { placesInUse } from './overlaps.js';
+import { weights } from '../weights.js';
 
-/** Minimum share of proved keys; a bucket with less ranks after every other one. */
-export const ENOUGH_PROVED = 0.25;
-
-/**
- * Share of proved keys from which on a bucket ranks first. Of two files with mixed blocks, the one with fewer blocks
- * here has fewer of its buckets' keys, and an old bucket has only those that were not moved since.
- */
-const MOSTLY_PROVED = 0.6;
-
-/** With fewer elements, shared leading hash bits may be chance. */
-const FEW = 3;
 /** Factor that leaves room for a depth: depths are from −32 to 31. */
 const DEPTHS = 128;
 /** Maximum number of bytes of a record that count as in use. */
@@ -52,7 +42,7 @@ export function unrivalled(candidates: readonly Candidate[], claims: HashClaims)
   const sites: BucketSite[] = [];
   for (const { site, range, proved } of candidates) {
     if (range === undefined || claims.overlaps(range)) continue;
-    if (site.state === 'sound' && proved >= MOSTLY_PROVED && isAlone(range)) sites.push(site);
+    if (site.state === 'sound' && proved >= weights.bucket.mostlyProved && isAlone(range)) sites.push(site);
   }
   return sites;
 }
@@ -77,12 +67,13 @@ export async function rank(
   // One number per candidate encodes the criteria: the first one that differs decides.
   const worth = new Float64Array(candidates.length);
   for (const [n, { site, range, proved }] of candidates.entries()) {
-    let value = proved < ENOUGH_PROVED ? 0 : areMixed && proved < MOSTLY_PROVED ? 1 : 2;
+    let value =
+      proved < weights.bucket.enoughProved ? 0 : areMixed && proved < weights.bucket.mostlyProved ? 1 : 2;
     const isUsed = !overwritten.has(site.offset) && !free.covers(site.offset, bucketSize);
     value = 2 * value + Number(isUsed);
     value = 2 * value + Number(!(await inUse.isContradicted(site)));
     // Shared bits of few elements are weak evidence, but the deeper bucket is still more likely the newer one.
-    const depth = range?.bits ?? (site.used >= FEW ? site.bits - HASH_BITS : -HASH_BITS) - 1;
+    const depth = range?.bits ?? site.bits - HASH_BITS - 1;
     value = DEPTHS * value + depth + DEPTHS / 2;
     // A bucket keeps its place until it is split: elements with exactly its range are left of one that was split
     // before.

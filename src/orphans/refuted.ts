@@ -4,12 +4,11 @@ import type { Survey } from '../database/survey.js';
 import { isSettled } from '../database/survey.js';
 import { offsetSize } from '../format/format.js';
 import { placesInUse } from './overlaps.js';
+import { weights } from '../weights.js';
 
 /** Maximum number of entries that are examined; a directory with more wrong ones is as good as lost. */
 const MAX_TARGETS = 1 << 16;
 
-/** Minimum number of buckets past the file's end that entries lead to: a single one is a wrong entry. */
-const SEVERAL = 2;
 /** Maximum factor by which a file that lost its end was larger. */
 const LOST_AT_MOST = 64;
 
@@ -132,7 +131,9 @@ function endOf({ source, header, headerLost, directory, geometry }: Database): n
     const end = entry + geometry.bucketSize;
     if (end > source.size && end <= LOST_AT_MOST * source.size) beyond.add(end);
   }
-  return beyond.size < SEVERAL ? source.size : [...beyond].reduce((a, b) => Math.max(a, b));
+  return beyond.size < weights.directory.beyondEnd
+    ? source.size
+    : [...beyond].reduce((a, b) => Math.max(a, b));
 }
 
 /**

@@ -5,6 +5,7 @@ import type { Range } from '../source/ranges.js';
 import type { Source } from '../source/source.js';
 import { joinRanges } from '../source/sweep.js';
 import type { Anchors } from './anchors.js';
+import { weights } from '../weights.js';
 
 /*
  * Finds the places of a file's bytes after some were lost, put in or moved.
@@ -20,10 +21,6 @@ import type { Anchors } from './anchors.js';
  *    differ are in doubt.
  */
 
-/** Weight of an anchor that makes up for one change of the distance and a half; measured on a file in 5 to 60 pieces. */
-const CHANGE = 1.5;
-/** The same for a change by whole sectors, by which a key is displaced by chance only. */
-const CHANGE_BY_SECTORS = 0.75;
 /** Unit in bytes in which a drive or a copy loses, repeats or moves data. */
 export const SECTOR = 512;
 /** Maximum number of pieces. */
@@ -123,7 +120,7 @@ function chain(
   some: Uint32Array,
   offsets: Float64Array,
   distanceOf: (anchor: number) => number,
-  weights: Float32Array,
+  worth: Float32Array,
 ): Uint32Array {
   const order = some.slice().sort((a, b) => offsets[a] - offsets[b]);
   const sums = new Float64Array(order.length);
@@ -139,17 +136,17 @@ function chain(
       const part = remainder(distance);
       const ends: [number | undefined, number][] = [
         [sameDistance.get(distance), 0],
-        [wholeSectors.get(part), CHANGE_BY_SECTORS],
-        [best, CHANGE],
+        [wholeSectors.get(part), weights.align.changeBySectors],
+        [best, weights.align.change],
       ];
-      let most = distance === 0 ? 0 : part === 0 ? -CHANGE_BY_SECTORS : -CHANGE;
+      let most = distance === 0 ? 0 : part === 0 ? -weights.align.changeBySectors : -weights.align.change;
       previous[to] = -1;
       for (const [n, cost] of ends) {
         if (n === undefined || n < 0 || sums[n] - cost < most) continue;
         most = sums[n] - cost;
         previous[to] = n;
       }
-      sums[to] = most + weights[order[to]];
+      sums[to] = most + worth[order[to]];
     }
     // At one place only one of them can be.
     for (let n = from; n < to; n++) {

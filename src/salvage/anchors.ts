@@ -11,6 +11,7 @@ import { hashRanges } from '../orphans/keyhashes.js';
 import type { Source } from '../source/source.js';
 import type { Progress } from '../source/sweep.js';
 import { lastPlace, sweep } from '../source/sweep.js';
+import { weights } from '../weights.js';
 
 /*
  * Evidence of where bytes belong: an element names the offset, the size, the hash and the first four bytes of its key. Each
@@ -37,12 +38,10 @@ export interface Anchors {
 const SHORT = 2;
 /** Maximum number of elements: 28 bytes each, and 24 for each place of their keys. */
 const MOST = 1 << 20;
-/** Maximum number of elements between an element and the place that its hash gives: a full bucket has longer ways. */
-const FROM_HOME = 32;
+/** Number of places, from its home on, at which an element is looked for. */
+const NEAR_HOME = 8;
 /** Maximum bits of a directory whose entries are placed: 8 MiB of them. */
 const MOST_BITS = 20;
-/** Number of places at which an element most likely is, from its home on. */
-const NEAR_HOME = 8;
 
 /**
  * Finds the places at which an element may stand.
@@ -123,7 +122,8 @@ export class BucketPlaces {
     const i = (offset - bucket - this.#start) / this.size;
     if (!(Number.isInteger(i) && i >= 0 && i < this.elements)) return false;
     return (
-      (i - (hash % this.elements) + this.elements) % this.elements <= Math.min(FROM_HOME, this.elements / 2)
+      (i - (hash % this.elements) + this.elements) % this.elements <=
+      Math.min(weights.align.fromHome, this.elements / 2)
     );
   }
 }

@@ -6,6 +6,7 @@ import { coveredPlaces, joinRanges, sweep } from '../source/sweep.js';
 import type { KnownKeys } from './knownkeys.js';
 import type { Shape } from './shape.js';
 import { GLANCE, SHAPES } from './shape.js';
+import { weights } from '../weights.js';
 
 /** A value that was found by its own bytes. */
 export interface CarvedValue {
@@ -30,12 +31,6 @@ export interface CarveOptions {
   readonly progress?: Progress;
   readonly shapes?: readonly Shape[];
 }
-
-/**
- * Bits by which a key before a small value must exceed chance: a match of 16 bits more than one of all known keys
- * gives.
- */
-const MIN_KEY_BITS = 16;
 
 /**
  * Searches every byte of the ranges for values that have a shape of their own, in order of their offsets. Each lies
@@ -115,7 +110,7 @@ async function measureAt(
 
 /** True if a known key of so many bytes before a place is more than chance. */
 function exceedsChance(size: number, keys: KnownKeys): boolean {
-  return 8 * size - Math.log2(keys.count) >= MIN_KEY_BITS;
+  return 8 * size - Math.log2(keys.count) >= weights.old.carvedKeyBits;
 }
 
 /** Bytes that may be read in vain for each byte that is searched, and in all. */

@@ -1,5 +1,6 @@
 import type { Overwritten } from './overwritten.js';
 import type { Addition } from './salvage.js';
+import { weights } from '../weights.js';
 
 export const CONFIDENCES = ['high', 'medium', 'low', 'trace'] as const;
 /**
@@ -42,29 +43,19 @@ export interface Evidence {
 export const PROOFS = ['none', 'range', 'start', 'hash', 'bucket'] as const;
 export type KeyProof = (typeof PROOFS)[number];
 
-/** Bits from which on a range of free space is a record with high and with medium confidence, and what is left of them where ranges may be joined. */
-export const RANGE_HIGH = 10;
-const RANGE_MEDIUM = 7;
-export const RANGE_LOW = 1;
-
-/** Home bits of an element at home or next to it, in the buckets that libgdbm makes. */
-const NEAR = 6;
-/** Home bits below which the place is no evidence: measured, most of these keys are another record's. */
-export const TELLING = 4;
-
 export function confidenceOf(evidence: Evidence): Confidence {
   const { provenance, proof, homeBits, overwritten, shared, freed, rangeBits, whole } = evidence;
   if (proof === 'none') return 'trace';
   if (overwritten.key + overwritten.value > 0 || whole === false) return 'low';
-  if (rangeBits >= RANGE_HIGH) return 'high';
+  if (rangeBits >= weights.old.rangeHigh) return 'high';
   if (proof === 'range') {
-    if (rangeBits < RANGE_MEDIUM) return 'low';
+    if (rangeBits < weights.old.rangeMedium) return 'low';
     return whole === true ? 'high' : 'medium';
   }
   if (provenance === 'deleted' && !freed) return whole === true ? 'medium' : 'low';
   if (proof === 'hash') return whole === true || (provenance === 'stale' && !shared) ? 'high' : 'medium';
-  if (homeBits < TELLING) return 'low';
+  if (homeBits < weights.old.tellingHome) return 'low';
   if (whole === true) return 'high';
-  if (proof === 'bucket' && homeBits >= NEAR) return shared ? 'medium' : 'high';
-  return shared || (proof === 'start' && homeBits < NEAR) ? 'low' : 'medium';
+  if (proof === 'bucket' && homeBits >= weights.old.nearHome) return shared ? 'medium' : 'high';
+  return shared || (proof === 'start' && homeBits < weights.old.nearHome) ? 'low' : 'medium';
 }

@@ -3,9 +3,6 @@ import type { SearchedSurvey } from '../orphans/adopt.js';
 import { freedElements } from './freed.js';
 import type { SalvagedBatch } from './salvage.js';
 
-/** Home bits below which a key's hash is no evidence: half of all keys have a home as near to any element. */
-const TELLING_BITS = 1;
-
 /**
  * Records whose element was freed and whose key is still there. The hash is computed again from the bytes that the
  * element points at; it must be in the bucket's own range, with a home position from which the element's place is
@@ -15,6 +12,6 @@ const TELLING_BITS = 1;
 export async function* salvageDeleted(db: Database, survey: SearchedSurvey): AsyncGenerator<SalvagedBatch> {
   const sound = [...survey.sites, ...survey.stale].filter(({ state }) => state === 'sound');
   yield* freedElements(db, sound, {
-    isWanted: ({ keyFits, belongs, homeBits }) => keyFits && belongs !== false && homeBits >= TELLING_BITS,
+    isWanted: ({ keyFits, belongs }) => keyFits && belongs !== false,
   });
 }

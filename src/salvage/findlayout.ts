@@ -4,7 +4,6 @@ import type { Examination } from '../check/examination.js';
 import { examine } from '../check/examination.js';
 import type { Database } from '../database/database.js';
 import { missingAtStart, openDatabase, placeNow, withoutLayout } from '../database/database.js';
-import { HEADER_SCORE } from '../database/databases.js';
 import { HEADER_BYTES, weighHeader } from '../database/evidence.js';
 import { readHead } from '../database/infer.js';
 import { MAX_DIRECTORY_BITS, MIN_DIRECTORY_BITS, slotOf } from '../format/directory.js';
@@ -45,6 +44,7 @@ import {
   placeEntries,
   placeKeys,
 } from './anchors.js';
+import { weights } from '../weights.js';
 
 /*
  * Finds the layout of a damaged database.
@@ -56,10 +56,6 @@ import {
  *    whole buckets: they lie between the keys. Align all of them, and do so once more.
  */
 
-/** Weight of a key that shows alone that a block moved: more than two changes by sectors. */
-const ALONE = 1.6;
-/** Number of elements that make a distance likely. */
-const AGREEING = 3;
 /** Number of times that buckets and directory are placed. */
 const ROUNDS = 2;
 /** Maximum number of distances, or of sectors, that are tried between those of two neighbours. */
@@ -70,8 +66,6 @@ const MOST_AT_SECTOR = 4;
 const SAMPLED = 1 << 14;
 /** Bytes beside the places between two cores in which keys are searched for. */
 const AROUND = 1 << 16;
-/** Maximum number of places of a key of which one may be its own. */
-const MOST_LIKELY = 2;
 
 /**
  * Finds the layout of a damaged database, if keys that are not in their place stand elsewhere.
@@ -88,7 +82,7 @@ export async function findLayout(
   const { format } = db;
   const { size } = source;
   const [{ header, score }] = weighHeader(await readHead(source), size);
-  const hasHeader = score >= HEADER_SCORE && size >= HEADER_BYTES;
+  const hasHeader = score >= weights.reading.header && size >= HEADER_BYTES;
   // Behind the last key, the size that the header gives tells how many bytes are missing.
   const told = hasHeader && header.next_block <= 2 * size ? header.next_block - size : undefined;
   const end = hasHeader ? Math.min(Math.max(size, header.next_block), 2 * size) : 2 * size;
@@ -234,7 +228,7 @@ function placeBuckets(
     at: Float64Array.from(found, ({ at }) => at),
     sizes: new Int32Array(found.length).fill(db.geometry.bucketSize),
     elements: new Int32Array(found.length).fill(-1),
-    weights: Float32Array.from(found, ({ at }) => (displaced.isGone(at) ? ALONE : 1)),
+    weights: Float32Array.from(found, ({ at }) => (displaced.isGone(at) ? weights.align.blockAlone : 1)),
   };
 }
 
@@ -285,7 +279,7 @@ class Displaced {
       );
     }
     this.weights = Float32Array.from({ length }, (_, n) =>
-      isOne[n] === 1 && this.isGone(at[n]) && times[named[n]] === 1 ? ALONE : 1,
+      isOne[n] === 1 && this.isGone(at[n]) && times[named[n]] === 1 ? weights.align.blockAlone : 1,
     );
   }
 
@@ -383,7 +377,7 @@ async function mayHaveMoved(
   for (let n = 0; n < length; n++) {
     const distance = belongs[n] - at[n] - missing;
     // A key that stands at many places, such as a number, is at one of them by chance.
-    if (distance === 0 || places[elements[n]] > MOST_LIKELY) continue;
+    if (distance === 0 || places[elements[n]] > weights.align.likelyPlaces) continue;
     if (distance % SECTOR === 0 || distances.has(distance)) return true;
     distances.add(distance);
   }
@@ -487,7 +481,7 @@ function likelyDistances(
     inFile[n].distance,
     ...inFile.slice(n + 1, n + 2).map(({ distance }) => distance),
     ...(n + 1 === inFile.length && told !== undefined ? [told] : []),
-    ...some.all().flatMap(([distance, count]) => (count >= AGREEING ? [distance] : [])),
+    ...some.all().flatMap(([distance, count]) => (count > 1 ? [distance] : [])),
   ]);
   return (offset) => {
     const before = coreBefore(offset);

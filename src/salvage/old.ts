@@ -14,7 +14,7 @@ import { readUpTo } from '../source/source.js';
 import type { Report } from '../source/sweep.js';
 import type { Apart } from './apart.js';
 import { setApart } from './apart.js';
-import { confidenceOf, RANGE_HIGH, RANGE_LOW, TELLING } from './confidence.js';
+import { confidenceOf } from './confidence.js';
 import type { FreedOptions } from './freed.js';
 import { freedBudget, freedElements } from './freed.js';
 import type { FreeRange } from './freeranges.js';
@@ -29,11 +29,14 @@ import { RecordModel, VALUE_BYTES } from './recordmodel.js';
 import { ReplacedKeys } from './replaced.js';
 import type { SalvagedRecord } from './salvage.js';
 import { withProvenance } from './salvage.js';
+import { weights } from '../weights.js';
 
 /** Records that are remembered at most. */
 const MAX_OLD = 1 << 19;
 /** Bytes of values that are read for their shape, for each byte of the file. */
 const READ_BUDGET = 2;
+/** Bits that are left of a range where ranges may be joined: enough for low confidence. */
+const JOINED_BITS = 1;
 /** Bytes of a record that are learned, at most. */
 const MOST_LEARNED = 2048;
 
@@ -199,7 +202,7 @@ class Collector {
           proof: 'range',
           homeBits: 0,
         },
-        ranges.areSeparate ? certainty : Math.min(certainty, RANGE_LOW),
+        ranges.areSeparate ? certainty : Math.min(certainty, JOINED_BITS),
       );
     });
   }
@@ -232,15 +235,12 @@ class Collector {
   }
 }
 
-/** Fewer records in force than this are not enough to tell what a record looks like. */
-const FEW_IN_FORCE = 64;
-
 /** Learns what keys and values look like, from records in force, and from old ones where there are few of these. */
 async function learnRecords(source: Source, { sample }: InForce, old: OldList): Promise<RecordModel> {
   const places = [...sample.places];
-  for (let row = 0; row < old.length && places.length < FEW_IN_FORCE; row++) {
+  for (let row = 0; row < old.length && places.length < weights.old.fewInForce; row++) {
     const proof = old.proofOf(row);
-    if (proof === 'hash' || (proof === 'bucket' && old.homeBitsOf(row) >= TELLING))
+    if (proof === 'hash' || (proof === 'bucket' && old.homeBitsOf(row) >= weights.old.tellingHome))
       places.push(old.placeOf(row));
   }
   const model = new RecordModel();
@@ -270,8 +270,8 @@ async function judge(
     const proof = old.proofOf(row);
     return (
       proof === 'hash' ||
-      old.rangeBitsOf(row) >= RANGE_HIGH ||
-      (proof !== 'none' && old.homeBitsOf(row) >= TELLING)
+      old.rangeBitsOf(row) >= weights.old.rangeHigh ||
+      (proof !== 'none' && old.homeBitsOf(row) >= weights.old.tellingHome)
     );
   });
   const overwriting = new Overwriting({

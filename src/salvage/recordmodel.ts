@@ -1,4 +1,5 @@
 import type { Place } from './overwritten.js';
+import { weights } from '../weights.js';
 
 /*
  * Division of a range of bytes into a key and the value behind it, told by the records of the same database.
@@ -21,16 +22,6 @@ const MAX_KEY = 1024;
 export const VALUE_BYTES = 32;
 /** Bytes behind the longest key that is looked for. */
 const VALUE_START = 2;
-/** Fewer records than this say too little of what a record looks like. */
-const LEAST = 8;
-/** Bits of a key whose hash is not of the bucket that lists its space. Measured: none of 260 keys was such a one. */
-const FOREIGN_BITS = 8;
-/** Bits of a range that was never written: one in a thousand is. */
-const UNWRITTEN_BITS = 10;
-/** Bits of a range that is a piece of a structure, such as of an old bucket: any bytes, and one range in a million. */
-const STRUCTURE_BITS = 20;
-/** A key that is worse than the best explanation by more bits than a hash has is not hashed. */
-const HASHED_WITHIN = 40;
 
 /** A division of a range. */
 export interface Division {
@@ -74,7 +65,9 @@ export class RecordModel {
 
   /** Bytes at the beginning of a range that {@link divide} looks at; 0 if too little was learned. */
   get headSize(): number {
-    return this.#count < LEAST ? 0 : Math.min(MAX_KEY, Math.ceil(1.5 * this.#longest) + 8) + VALUE_START;
+    return this.#count < weights.old.leastLearned
+      ? 0
+      : Math.min(MAX_KEY, Math.ceil(1.5 * this.#longest) + 8) + VALUE_START;
   }
 
   /**
@@ -106,13 +99,12 @@ export class RecordModel {
     if (bucket !== undefined) {
       const best = Math.min(records.reduce(lower), cuts.reduce(lower));
       for (let k = 0; k <= last; k++) {
-        if (records[k] < best + HASHED_WITHIN)
-          records[k] += bucket.isOwn(k) ? -bucket.hashBits : FOREIGN_BITS;
+        if (records[k] < best + weights.old.hashedWithin)
+          records[k] += bucket.isOwn(k) ? -bucket.hashBits : weights.old.foreignBits;
       }
     }
-    const unwritten = head.every((byte) => byte === 0) ? UNWRITTEN_BITS : Infinity;
-    const structure = STRUCTURE_BITS + 8 * head.length;
-    return mostProbable(records, [...cuts, unwritten, structure]);
+    const structure = weights.old.structureBits + 8 * head.length;
+    return mostProbable(records, [...cuts, structure]);
   }
 
   /** Bits of all bytes from each index on, if a value begins there. */

@@ -25,7 +25,7 @@ export const DBM: readonly ErrorEntry[] = [
       'conda install python-gdbm || conda install gdbm',
     ],
     expect:
-      "One line of the four. The first is for Python 3.13 and later, the second for any Python: it makes FILE.dat and FILE.dir, which Python opens by the same name. Every record is there, and the program stays as it is. The third is for Debian's own python3, as root; the official python images have the module. For pyenv install libgdbm-dev and build that Python again.",
+      "One line of the four. The first is for Python 3.13 and later and needs Node 22.13, the second for any Python: it makes FILE.dat and FILE.dir, which Python opens by the same name. Every record is there, and the program stays as it is. The third is for Debian's own python3, as root; the official python images have the module. For pyenv install libgdbm-dev and build that Python again.",
   },
   {
     messages: [
