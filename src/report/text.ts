@@ -124,9 +124,15 @@ function briefLines(path: string, result: CheckResult, profile: ProfileResult | 
 
 /** Advice: a command with a remark behind it, each on a line of its own, or a sentence. */
 function adviceLines(advice: string, path: string): Line[] {
-  const [command, ...remark] = safeSentence(named(advice, path)).split('  # ');
-  if (remark.length === 0) return [`  ${command}`];
-  return [{ whole: `  To do: ${command}` }, `  # ${remark.join('  # ')}`];
+  const [start, ...remark] = safeSentence(named(advice, path)).split('  # ');
+  if (remark.length === 0) return [`  ${start}`];
+  // A refusal says what the file is before the command.
+  const [, what = '', command] = /^(This is .*?\. )?(.*)$/s.exec(start)!;
+  return [
+    ...(what === '' ? [] : [`  ${what.trimEnd()}`]),
+    { whole: `  To do: ${command}` },
+    `  # ${remark.join('  # ')}`,
+  ];
 }
 
 /** The result of a repair, for a person. */

@@ -144,7 +144,7 @@ export function selectSnapshots(
     throw new RefusedError(
       'no-snapshot',
       `${folder}: expected snapshots, found none. Name their folder with --snapshots DIR if they are elsewhere; ` +
-        'the database itself may still be mended: gdbm-doctor repair',
+        'a repair may still mend the database itself.',
     );
   }
   if (at === undefined) {
