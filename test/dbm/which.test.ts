@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import test from 'node:test';
 import { checkDbm } from '../../src/dbm/check.js';
@@ -184,6 +184,14 @@ test('damage of a dbm.dumb is told by the line that leads astray, and its parts 
   assert.match(await problem("'a', (0, 600)\n'b', (512, 5)\n"), /line 2 .* an earlier line has/);
   assert.match(await problem("'a', (0, 600)\n\n"), /line 2 .* is no key/);
   assert.match(await problem("'a', (0, 600)\n'b', (512"), /line 2 .* is no key/);
+});
+
+test('a sparse dbm.dumb of any size is not looked at block by block', async (t) => {
+  const path = join(await temporaryFolder(t), 'x');
+  await writeFile(`${path}.dat`, '');
+  await truncate(`${path}.dat`, 2 ** 42);
+  await writeFile(`${path}.dir`, `'a', (0, ${2 ** 42})\n`);
+  assert.equal((await checkDbm(await whichDbm(path))).verdict, 'unknown');
 });
 
 test('a header of SQLite that does not fit its file is damage, with its reason', async (t) => {
