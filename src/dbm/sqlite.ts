@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
-import { copyFile, mkdtemp, open, realpath, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdtemp, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { openQuietly } from '../source/file.js';
 import { RefusedError } from '../store/errors.js';
 import type { DbmCheck, DbmCheckOptions } from './kind.js';
 import { unknownBecause } from './kind.js';
@@ -98,7 +99,7 @@ const ONLY_DICT = 'expected the table Dict and nothing else';
 
 /** @throws RefusedError for a journal that names another file */
 async function requireOwnJournal(path: string): Promise<void> {
-  const handle = await open(path).catch(() => undefined);
+  const handle = await openQuietly(path).catch(() => undefined);
   if (handle === undefined) return;
   try {
     const end = Buffer.alloc(SUPER_JOURNAL_END.length);
@@ -146,7 +147,7 @@ async function stateOf(files: readonly string[]): Promise<{ size: number; time: 
  * @throws RefusedError for another schema
  */
 async function requireSmallSchema(path: string): Promise<void> {
-  const handle = await open(path);
+  const handle = await openQuietly(path);
   try {
     const page = Buffer.alloc(HEADER + 8);
     await handle.read(page, 0, page.length, 0);
@@ -160,7 +161,7 @@ async function requireSmallSchema(path: string): Promise<void> {
 /** A field of the header that is wrong, or a file that is shorter than its pages. */
 async function headerProblem(path: string, size: number): Promise<string | undefined> {
   if (size < HEADER) return `its header is cut off: it has ${size} bytes`;
-  const handle = await open(path);
+  const handle = await openQuietly(path);
   try {
     const header = Buffer.alloc(HEADER);
     await handle.read(header, 0, HEADER, 0);

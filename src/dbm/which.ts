@@ -1,5 +1,6 @@
-import { open, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { shellPath } from '../report/escape.js';
+import { openQuietly } from '../source/file.js';
 import type { DbmKind } from './kind.js';
 import { HEAD_BYTES, kindOfHead } from './kind.js';
 
@@ -112,7 +113,7 @@ async function isIndex(path: string): Promise<boolean> {
 /** The first bytes of a file; undefined if there is none, or if the disk cannot read them: a GDBM file is read around that. */
 async function headOf(path: string): Promise<Uint8Array | undefined> {
   if (!(await isFile(path))) return undefined;
-  const handle = await open(path);
+  const handle = await openQuietly(path);
   try {
     const head = new Uint8Array(HEAD_BYTES);
     const { bytesRead } = await handle.read(head, 0, HEAD_BYTES, 0);

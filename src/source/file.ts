@@ -29,7 +29,12 @@ export interface FileSource extends Source {
 /** With O_NOATIME, which only some systems have and only owners may use, reading keeps the time of the last access. */
 const { O_RDONLY, O_NOATIME = 0 } = constants as { O_RDONLY: number; O_NOATIME?: number };
 
-async function openQuietly(path: string): Promise<FileHandle> {
+/**
+ * Opens a file for reading only, which keeps the time of its last access where the system allows that.
+ *
+ * @throws NodeJS.ErrnoException as the file system says it
+ */
+export async function openQuietly(path: string): Promise<FileHandle> {
   try {
     return await open(path, O_RDONLY | O_NOATIME);
   } catch (error) {
