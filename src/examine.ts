@@ -115,7 +115,11 @@ async function openBest(
   const arranged = await openArrangedBest(source, report, options);
   const opened = arranged && (await withTrueHashes(arranged, report, options));
   const score = opened === undefined ? 0 : scoreOf(opened);
-  if (opened === undefined || isHopeless(opened)) undone ??= await openUndone(source, true, report, options);
+  if ((opened === undefined || isHopeless(opened)) && (undone === undefined || isHopeless(undone.opened))) {
+    const other = await openUndone(source, true, report, options);
+    if (other !== undefined && scoreOf(other.opened) >= scoreOf(undone?.opened ?? other.opened))
+      undone = other;
+  }
   const least = score + (score === 0 ? 0 : weights.reading.ahead);
   if (undone !== undefined && scoreOf(undone.opened) > least) return undone;
   return opened && { opened, isWhole: false };

@@ -125,6 +125,18 @@ for (const name of NAMES) {
 
 const isSwap = (name: string) => /32|16/.test(name);
 
+test('swapped bytes are told although a swapped value looks like a line end of a text', async (t) => {
+  const format = {
+    layout: { offsetBits: 32, alignment: 4 },
+    byteOrder: 'little',
+    variant: 'numsync',
+  } as const;
+  const all = [{ key: Buffer.from(' '), value: Buffer.from('\n\r') }];
+  const { bytes } = await build(all, specFor(format));
+  const { contents } = await repaired(t, changed('swap32', bytes));
+  assert.deepEqual(contents, heldBy(all));
+});
+
 test('a file that was changed twice is undone twice', async (t) => {
   const all = records(200);
   for (const first of NAMES) {
