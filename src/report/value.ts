@@ -41,6 +41,7 @@ export function readValue(bytes: Uint8Array, form: ValueForm): ReadableValue {
         throw error;
       }
     case 'json':
+      if (!isShowable(bytes)) throw new OtherFormError('it has too many parts to be shown as JSON');
       if (!isJson(bytes)) throw new OtherFormError('it is no JSON');
       return { form };
     case 'text':
@@ -121,6 +122,24 @@ function safe(json: string): string {
       (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`,
     ).join(''),
   );
+}
+
+/** Brackets, commas and colons of JSON that is shown, at most, and its depth: each takes some 150 bytes to be shown. */
+const MOST_MARKS = 500_000;
+const MOST_DEEP = 1000;
+
+/** Returns false for JSON of so many parts, or so deep, that to show it takes too much memory. */
+function isShowable(bytes: Uint8Array): boolean {
+  let [marks, depth] = [0, 0];
+  for (const byte of bytes) {
+    const letter = byte | 0x20;
+    // [ and {, ] and }, comma and colon; those in strings count as well.
+    if (letter === 0x7b) depth++;
+    else if (letter === 0x7d) depth--;
+    else if (byte !== 0x2c && byte !== 0x3a) continue;
+    if (++marks > MOST_MARKS || depth > MOST_DEEP) return false;
+  }
+  return true;
 }
 
 function isJson(bytes: Uint8Array): boolean {
